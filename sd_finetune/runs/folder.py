@@ -1,0 +1,137 @@
+"""One run on disk: everything a worker needs to know and everything it makes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..settings.options import Settings
+from ..settings.read import from_dict, to_dict
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in a run folder; nothing is read or made by naming one."""
+
+    path: Path
+
+    @property
+    def settings(self) -> Path:
+        """All settings of the run, as JSON."""
+        return self.path / "settings.json"
+
+    @property
+    def base(self) -> Path:
+        """The checkpoint the run starts from: its path, size in bytes and time of change."""
+        return self.path / "base.json"
+
+    @property
+    def events(self) -> Path:
+        """What the worker tells, see `messages`."""
+        return self.path / "events.jsonl"
+
+    @property
+    def commands(self) -> Path:
+        """What the worker is told, see `messages`."""
+        return self.path / "commands.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the pictures drawn during training."""
+        return self.path / "samples"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of the states from which a run can go on."""
+        return self.path / "snapshots"
+
+    @property
+    def output(self) -> Path:
+        """Folder of the result, unless the settings name another one."""
+        return self.path / "output"
+
+    @property
+    def log(self) -> Path:
+        """All that the worker prints, tracebacks too."""
+        return self.path / "worker.log"
+
+    @property
+    def loss_csv(self) -> Path:
+        """The losses of every step as a table."""
+        return self.path / "loss.csv"
+
+    @classmethod
+    def create(cls, parent: Path, name: str, settings: Settings) -> RunFolder:
+        """Make the next numbered folder, `<name>-001` and so on, in `parent`; it appears complete or not at all.
+
+        Raises:
+            UserError: the checkpoint does not exist, or there is no space left.
+        """
+        base = describe_base(Path(settings.base.checkpoint))
+        unfinished = parent.absolute() / f".{name}.{uuid.uuid4().hex[:8]}.unfinished"
+        try:
+            _fill(cls(unfinished), to_dict(settings), base)
+            return cls(_take_next_number(unfinished, name))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise UserError(f"No space is left on the disk for a run in {parent}: free some space there.") from error
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def read_settings(self) -> Settings:
+        """The settings the run was made with.
+
+        Raises:
+            UserError: the folder holds no run, or its settings cannot be used.
+        """
+        try:
+            return from_dict(json.loads(self.settings.read_text(encoding="utf-8")))
+        except FileNotFoundError as error:
+            raise UserError(f"{self.path} is no run folder: it has no {self.settings.name}.") from error
+        except ValueError as error:
+            raise UserError(f"{self.settings} is no JSON ({error}): make a new run from your settings.") from error
+
+
+def describe_base(checkpoint: Path) -> dict[str, Any]:
+    """What tells one checkpoint file from another: absolute path, size in bytes, time of change in unix seconds.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not checkpoint.is_file():
+        raise UserError(f"base.checkpoint = {str(checkpoint)!r} is no file: give the path of an SD 1.x checkpoint.")
+    facts = checkpoint.stat()
+    return {"path": str(checkpoint.resolve()), "size": facts.st_size, "mtime": facts.st_mtime}
+
+
+def _fill(folder: RunFolder, settings: dict[str, Any], base: dict[str, Any]) -> None:
+    for place in (folder.path, folder.samples, folder.snapshots, folder.output):
+        place.mkdir(parents=True)
+    for path, content in ((folder.settings, settings), (folder.base, base)):
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _take_next_number(unfinished: Path, name: str) -> Path:
+    """Rename to the first number above all that are there; renaming is what makes two runs at once get two numbers."""
+    parent = unfinished.parent
+    pattern = re.compile(re.escape(name) + r"-([0-9]{3,})")
+    taken = [int(match[1]) for entry in parent.iterdir() if (match := pattern.fullmatch(entry.name))]
+    number = max(taken, default=0) + 1
+    while True:
+        path = parent / f"{name}-{number:03d}"
+        try:
+            os.rename(unfinished, path)
+            return path
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            number += 1

@@ -1,0 +1,67 @@
+"""Files of one JSON object a line that one process appends to while others read."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, cast
+
+from ..errors import UserError
+
+
+def append_line(path: Path, content: dict[str, Any]) -> None:
+    """Add one line in a single write. A line that an earlier crash has left torn is closed first.
+
+    Raises:
+        UserError: there is no space left.
+    """
+    line = json.dumps(_without_nan(content), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    try:
+        with path.open("ab+", buffering=0) as file:
+            file.write(line if _ends_whole(file) else b"\n" + line)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UserError(f"No space is left on the disk for {path}: free some space and start again.") from error
+
+
+def read_lines(path: Path, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The objects written after byte `since`, and the byte to go on from. Torn lines are left out.
+
+    The last line counts only once its line end is written, so what is being written now comes with the next call.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(since)
+            whole, line_end, _ = file.read().rpartition(b"\n")
+    except FileNotFoundError:
+        return [], since
+    contents = [_parse(line) for line in whole.split(b"\n")]
+    return [content for content in contents if content is not None], since + len(whole) + len(line_end)
+
+
+def _ends_whole(file: Any) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", content) if isinstance(content, dict) else None
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN and no infinity, and browsers refuse them: they are written as the texts "nan" and "inf"."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in cast("dict[str, Any]", value).items()}
+    return value

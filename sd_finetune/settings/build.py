@@ -1,0 +1,59 @@
+"""Builds the frozen settings from plain dictionaries and notes each fault on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar, cast
+
+from .catalogue import Member, all_options, members
+from .faults import Faults, unknown_name
+from .values import convert, range_text
+
+Group = TypeVar("Group")
+
+
+def build(group: type[Group], content: Any, name: str, faults: Faults) -> Group:
+    """The settings `group` with the values of `content`; what is faulty or left out has its default.
+
+    Args:
+        name: full name of the group, empty for the settings as a whole.
+    """
+    if not isinstance(content, dict):
+        faults.add(name, f"{name or 'The whole'} = {_text(content)} cannot be used: it takes a table of settings.")
+        return group()
+    table = cast("dict[str, Any]", content)
+    known = {member.name: member for member in members(group)}
+    values = {key: _value(known[key], table[key], _join(name, key), faults) for key in known if key in table}
+    for key in table:
+        if key not in known:
+            faults.add(_join(name, key), unknown_name(_join(name, key), list(all_options())))
+    return group(**values)
+
+
+def _value(member: Member, value: Any, name: str, faults: Faults) -> Any:
+    if member.group is not None:
+        return (
+            _groups(member.group, value, name, faults) if member.is_list else build(member.group, value, name, faults)
+        )
+    assert member.option is not None
+    try:
+        return convert(value, member)
+    except ValueError:
+        faults.add(name, f"{name} = {_text(value)} cannot be used: it takes {range_text(member)}.")
+        return member.option.default
+
+
+def _groups(group: type, value: Any, name: str, faults: Faults) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        faults.add(name, f"{name} = {_text(value)} cannot be used: write each one under a [[{name}]] heading.")
+        return ()
+    entries = cast("list[Any]", value)
+    return tuple(build(group, entry, f"{name}.{number}", faults) for number, entry in enumerate(entries, start=1))
+
+
+def _join(group: str, name: str) -> str:
+    return f"{group}.{name}" if group else name
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,43 @@
+"""Every option by its full name, as "lora.rank" or "concepts.folder"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from .option import Option
+from .options import Settings
+
+
+@dataclass(frozen=True)
+class Member:
+    """A field of a group of settings: an option, a group (`group`), or a list of groups (`group`, `is_list`)."""
+
+    name: str
+    kind: Any
+    option: Option | None
+    group: type | None
+    is_list: bool
+
+
+def members(group: Any) -> list[Member]:
+    """The fields of a group, in the order they are written."""
+    kinds = get_type_hints(group)
+    return [_member(entry.name, kinds[entry.name], entry.metadata.get("option")) for entry in fields(group)]
+
+
+def all_options(group: type = Settings, prefix: str = "") -> dict[str, Member]:
+    """The options of a group and of the groups in it, by full name."""
+    found: dict[str, Member] = {}
+    for member in members(group):
+        if member.group is None:
+            found[prefix + member.name] = member
+        else:
+            found.update(all_options(member.group, f"{prefix}{member.name}."))
+    return found
+
+
+def _member(name: str, kind: Any, facts: Option | None) -> Member:
+    inner = get_args(kind)[0] if facts is None and get_args(kind) else None
+    group = kind if is_dataclass(kind) and facts is None else inner
+    return Member(name, kind, facts, group, is_list=inner is not None)

@@ -1,0 +1,190 @@
+"""Every option of a run, once: its default, unit, range and help. TOML tables have the names of the groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .duration import Duration
+from .option import option
+
+SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
+
+# What a learning rate of 0 stands for, by method.
+UNET_LEARNING_RATES = {"lora": 1e-4, "dreambooth": 2e-6}
+TEXT_ENCODER_LEARNING_RATES = {"lora": 5e-5, "dreambooth": 1e-6}
+
+
+def _per_method(rates: dict[str, float]) -> str:
+    return "0 = the method's own: " + ", ".join(f"{method} {rate:g}" for method, rate in rates.items())
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model that is taught."""
+
+    checkpoint: str = option("", "SD 1.x checkpoint to start from, .safetensors or .ckpt", is_path=True)
+    config: str = option("", "model description (.yaml); empty = the one beside the checkpoint, if any", is_path=True)
+
+
+@dataclass(frozen=True)
+class Output:
+    """The files a run makes."""
+
+    name: str = option("sd-finetune", "file name of the result, without folder and ending")
+    folder: str = option("", "where the result goes; empty = the run's own output folder", is_path=True)
+    precision: str = option("fp16", "number format of the saved weights", choices=("fp16", "bf16", "fp32"))
+    save_every: Duration = option(Duration(0), "also save the result this often; 0 = only at the end", minimum=0)
+    notes: str = option("", "a remark of your own, kept in the file's metadata")
+
+
+@dataclass(frozen=True)
+class Train:
+    """The training loop."""
+
+    length: Duration = option(Duration(100, "epochs"), "how long to train", minimum=1)
+    batch_size: int = option(1, "instance pictures in one forward pass", "pictures", minimum=1)
+    gradient_accumulation_steps: int = option(
+        1, "forward passes whose gradients are averaged into one step", "passes", minimum=1
+    )
+    unet_learning_rate: float = option(
+        0.0, f"learning rate of the UNet; {_per_method(UNET_LEARNING_RATES)}", minimum=0, maximum=1
+    )
+    train_text_encoder: bool = option(False, "train the text encoder too")
+    text_encoder_learning_rate: float = option(
+        0.0, f"learning rate of the text encoder; {_per_method(TEXT_ENCODER_LEARNING_RATES)}", minimum=0, maximum=1
+    )
+    seed: int = option(0, "where all random numbers of the run start", minimum=0, maximum=2**32 - 1)
+    mixed_precision: str = option(
+        "no", "number format of the forward pass; no = fp32 throughout", choices=("no", "fp16", "bf16")
+    )
+    gradient_checkpointing: bool = option(False, "use less memory and more time: compute activations twice")
+    max_grad_norm: float = option(1.0, "longest gradient a step may take, longer ones are scaled; 0 = off", minimum=0)
+    device: str = option("auto", "where to train; auto = a GPU if there is one", choices=("auto", "cpu", "cuda"))
+    snr_gamma: float = option(0.0, "min-SNR weighting of the loss, usually 5; 0 = off", minimum=0)
+    noise_offset: float = option(
+        0.0, "noise added to a whole channel, for darker and brighter pictures; 0 = off", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How weights follow their gradients."""
+
+    name: str = option("adamw", "the optimizer", choices=("adamw",))
+    beta1: float = option(0.9, "memory of the gradient's mean", minimum=0, maximum=0.99999)
+    beta2: float = option(0.999, "memory of the gradient's square", minimum=0, maximum=0.99999)
+    eps: float = option(1e-8, "smallest divisor of a step", minimum=1e-12, maximum=1)
+    weight_decay: float = option(0.01, "share of learning rate times weight taken off at each step", minimum=0)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How learning rates change during a run."""
+
+    name: str = option("constant", "course of the rates after the warm-up", choices=("constant", "cosine"))
+    warmup: Duration = option(Duration(0), "time over which the rates rise from 0", minimum=0)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Class-prior preservation (DreamBooth, arXiv 2208.12242): what the model knew of the class is kept."""
+
+    weight: float = option(
+        1.0, "weight of the class pictures' loss; 0 = off, else every concept needs a class_prompt", minimum=0
+    )
+
+
+@dataclass(frozen=True)
+class ClassImages:
+    """How missing class pictures are drawn by the untrained model."""
+
+    negative_prompt: str = option("", "what not to draw")
+    steps: int = option(25, "denoising steps of a picture", "steps", minimum=1, maximum=1000)
+    guidance_scale: float = option(7.5, "how closely the prompt is followed (CFG)", minimum=1, maximum=30)
+    seed: int = option(0, "seed of the first picture", minimum=0, maximum=2**32 - 1)
+    sampler: str = option("ddim", "the sampler", choices=SAMPLERS)
+    batch_size: int = option(4, "pictures drawn at a time", "pictures", minimum=1)
+    cache_folder: str = option(
+        "", "where class pictures are kept for later runs; empty = class-images beside the run folders", is_path=True
+    )
+
+
+@dataclass(frozen=True)
+class Data:
+    """How pictures are prepared."""
+
+    resolution: int = option(512, "side of the training pictures", "pixels", minimum=64, maximum=2048, multiple_of=8)
+    horizontal_flip: bool = option(False, "show pictures mirrored half of the time")
+    cache_latents: bool = option(True, "encode every picture once, before training")
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Size of the low-rank layers; used by method lora."""
+
+    rank: int = option(16, "rank of the added layers", minimum=1, maximum=1024)
+    alpha: float = option(0.0, "the added layers count alpha / rank times; 0 = same as rank", minimum=0)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures drawn during training, to see it happen."""
+
+    prompts: tuple[str, ...] = option((), "prompts to draw; none = draw nothing")
+    negative_prompt: str = option("", "what not to draw")
+    every: Duration = option(Duration(10, "epochs"), "how often to draw them; 0 = off", minimum=0)
+    at_start: bool = option(True, "draw them before the first step too")
+    steps: int = option(25, "denoising steps of a picture", "steps", minimum=1, maximum=1000)
+    guidance_scale: float = option(7.5, "how closely the prompt is followed (CFG)", minimum=1, maximum=30)
+    seed: int = option(0, "seed of the first prompt's picture", minimum=0, maximum=2**32 - 1)
+    sampler: str = option("ddim", "the sampler", choices=SAMPLERS)
+    width: int = option(0, "0 = data.resolution", "pixels", minimum=0, maximum=2048, multiple_of=8)
+    height: int = option(0, "0 = data.resolution", "pixels", minimum=0, maximum=2048, multiple_of=8)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The loss on fixed pictures, noise and timesteps, which shows convergence (arXiv 2302.04841)."""
+
+    every: Duration = option(Duration(10, "epochs"), "how often to compute it; 0 = off", minimum=0)
+    pictures: int = option(4, "pictures it is computed on", "pictures", minimum=1)
+    draws: int = option(4, "timesteps for each picture", "timesteps", minimum=1)
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One thing to teach: a folder of pictures and how they are called."""
+
+    folder: str = option("", "folder of the instance pictures", is_path=True)
+    instance_prompt: str = option("[filewords]", "what the pictures show; [filewords] = the picture's own caption")
+    class_prompt: str = option("", 'what the subject is one of, as in "a photo of a dog"')
+    class_folder: str = option("", "your own class pictures, used before any are drawn", is_path=True)
+    class_images: int = option(0, "class pictures wanted; 0 = ten for each instance picture", "pictures", minimum=0)
+    repeats: int = option(1, "times each instance picture is shown in an epoch", minimum=1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a run is asked to do. A plain value: `read.from_dict` is what checks it."""
+
+    method: str = option("lora", "what is trained", choices=("lora", "dreambooth"))
+    base: Base = field(default_factory=Base)
+    output: Output = field(default_factory=Output)
+    train: Train = field(default_factory=Train)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    prior: Prior = field(default_factory=Prior)
+    class_images: ClassImages = field(default_factory=ClassImages)
+    data: Data = field(default_factory=Data)
+    lora: Lora = field(default_factory=Lora)
+    samples: Samples = field(default_factory=Samples)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    concepts: tuple[Concept, ...] = ()
+
+    def unet_learning_rate(self) -> float:
+        """The rate to train the UNet with: the one asked for, or the method's own."""
+        return self.train.unet_learning_rate or UNET_LEARNING_RATES[self.method]
+
+    def text_encoder_learning_rate(self) -> float:
+        """The rate to train the text encoder with: the one asked for, or the method's own."""
+        return self.train.text_encoder_learning_rate or TEXT_ENCODER_LEARNING_RATES[self.method]

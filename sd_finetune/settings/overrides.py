@@ -1,0 +1,52 @@
+"""Single settings from the command line, as "lora.rank=8" or "concepts.1.repeats=2"."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from .catalogue import all_options
+from .faults import Faults
+from .toml import parse_toml_value
+
+
+def apply_overrides(content: dict[str, Any], overrides: list[str], faults: Faults) -> None:
+    """Put each override into the plain settings `content`; concepts are counted from 1."""
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        name = name.strip()
+        if not equals or not all(name.split(".")):
+            faults.add(override, f'--set "{override}" cannot be used: write it as group.option=value.')
+        elif not _put(content, name.split("."), _value(name, text.strip())):
+            faults.add(name, f"--set {name} names nothing that can be set: concepts are counted from 1, without a gap.")
+
+
+def _value(name: str, text: str) -> Any:
+    """The text as the option's type wants it, so that quotes can be left out: a name may be 2024, a prompt true."""
+    option = all_options().get(re.sub(r"\.[0-9]+\.", ".", name))
+    value = parse_toml_value(text)
+    if option is None or isinstance(value, (str, list)):
+        is_single_text = option is not None and option.kind == tuple[str, ...] and isinstance(value, str)
+        return [value] if is_single_text else cast(Any, value)
+    return text if option.kind is str else value
+
+
+def _put(content: dict[str, Any], names: list[str], value: Any) -> bool:
+    """Set the value at the place that `names` lead to, making groups on the way; False if there is no such place."""
+    place: Any = content
+    for name in names[:-1]:
+        if isinstance(place, dict):
+            place = cast("dict[str, Any]", place).setdefault(name, [] if name == "concepts" else {})
+        elif isinstance(place, list):
+            place = _entry(cast("list[Any]", place), name)
+    if not isinstance(place, dict):
+        return False
+    place[names[-1]] = value
+    return True
+
+
+def _entry(entries: list[Any], number: str) -> Any:
+    """Entry `number` of a list, counted from 1; the one after the last is made."""
+    if number == str(len(entries) + 1):
+        entries.append({})
+    return entries[int(number) - 1] if number.isdecimal() and 1 <= int(number) <= len(entries) else None

@@ -1,0 +1,77 @@
+"""Settings from TOML files and JSON objects, and back; everything wrong is reported together."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from .build import build
+from .catalogue import members
+from .duration import Duration
+from .faults import Faults
+from .options import Settings
+from .overrides import apply_overrides
+from .rules import check_rules
+from .toml import load_toml
+
+
+def read_toml(path: Path, overrides: list[str] | None = None) -> Settings:
+    """The settings of a TOML file, after `overrides` like "lora.rank=8" or "concepts.1.repeats=2".
+
+    Relative paths in the file start from the file's folder, those in overrides from the current one.
+
+    Raises:
+        UserError: the file cannot be read, or has faults; one line for each.
+    """
+    content = load_toml(path)
+    faults = Faults()
+    _resolve_paths(Settings, content, path.absolute().parent)
+    apply_overrides(content, overrides or [], faults)
+    _resolve_paths(Settings, content, Path.cwd())
+    return _checked(content, faults)
+
+
+def from_dict(content: dict[str, Any]) -> Settings:
+    """The settings that `to_dict` made a dictionary of; what is left out has its default.
+
+    Raises:
+        UserError: names, types, values or combinations that cannot be; one line for each.
+    """
+    return _checked(content, Faults())
+
+
+def to_dict(settings: Settings) -> dict[str, Any]:
+    """Plain dictionaries, lists, texts and numbers, as JSON and TOML know them."""
+    return cast("dict[str, Any]", _plain(settings))
+
+
+def _checked(content: Any, faults: Faults) -> Settings:
+    settings = build(Settings, content, "", faults)
+    check_rules(settings, faults)
+    faults.raise_if_any()
+    return settings
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Duration):
+        return str(value)
+    if is_dataclass(value):
+        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in cast("tuple[Any, ...]", value)]
+    return value
+
+
+def _resolve_paths(group: type, content: Any, folder: Path) -> None:
+    """Make the paths in `content` absolute, in place; what is no path or no table stays for the checks to refuse."""
+    if not isinstance(content, dict):
+        return
+    table = cast("dict[str, Any]", content)
+    for member in members(group):
+        value = table.get(member.name)
+        if member.group is not None:
+            for entry in cast("list[Any]", value if isinstance(value, list) else [value]):
+                _resolve_paths(member.group, entry, folder)
+        elif member.option is not None and member.option.is_path and isinstance(value, str) and value:
+            table[member.name] = str(folder / Path(value).expanduser())

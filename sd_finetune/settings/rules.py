@@ -1,0 +1,86 @@
+"""What one option asks of another, and rules no range can say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .faults import Faults
+from .options import Settings
+
+# The names a sentence is about, then the sentence. It is left out where one of these settings is at fault already.
+Broken = tuple[tuple[str, ...], str]
+
+
+def check_rules(settings: Settings, faults: Faults) -> None:
+    """Note every rule that the settings break."""
+    for rule in (_base, _output_name, _durations, _precision, _samples, _concepts, _prior):
+        for names, sentence in list(rule(settings)):
+            if not any(faults.has(name) for name in names):
+                faults.add(names[0], sentence)
+
+
+def _base(settings: Settings) -> Iterator[Broken]:
+    if not settings.base.checkpoint:
+        yield ("base.checkpoint",), "base.checkpoint is missing: give the path of an SD 1.x checkpoint."
+
+
+def _output_name(settings: Settings) -> Iterator[Broken]:
+    name = settings.output.name
+    allowed = all(letter.isalnum() or letter in " ._-()" for letter in name)
+    if not allowed or not 1 <= len(name) <= 100 or name[0] in " ." or name[-1] in " .":
+        yield (
+            ("output.name",),
+            (
+                f'output.name = "{name}" cannot be a file name: it takes up to 100 letters, digits, spaces and ._-() without '
+                "a dot or space at its ends; a folder goes into output.folder."
+            ),
+        )
+
+
+def _durations(settings: Settings) -> Iterator[Broken]:
+    length, warmup = settings.train.length, settings.schedule.warmup
+    if warmup.unit == length.unit and warmup.amount > length.amount:
+        yield (
+            ("schedule.warmup", "train.length"),
+            f'schedule.warmup = "{warmup}" is longer than train.length = "{length}": shorten it.',
+        )
+
+
+def _precision(settings: Settings) -> Iterator[Broken]:
+    if settings.train.device == "cpu" and settings.train.mixed_precision == "fp16":
+        yield (
+            ("train.mixed_precision", "train.device"),
+            'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".',
+        )
+
+
+def _samples(settings: Settings) -> Iterator[Broken]:
+    for name, side in (("samples.width", settings.samples.width), ("samples.height", settings.samples.height)):
+        if 0 < side < 64:
+            yield (name,), f"{name} = {side} is too small to draw: give 64 or more, or 0 for data.resolution."
+
+
+def _concepts(settings: Settings) -> Iterator[Broken]:
+    if not settings.concepts:
+        yield ("concepts",), "There is nothing to learn: add a [[concepts]] heading with folder and instance_prompt."
+    for number, concept in enumerate(settings.concepts, start=1):
+        name = f"concepts.{number}"
+        if not concept.folder:
+            yield (f"{name}.folder",), f"{name}.folder is missing: give the folder of the instance pictures."
+        if not concept.instance_prompt.strip():
+            yield (
+                (f"{name}.instance_prompt",),
+                f'{name}.instance_prompt is empty: write what the pictures show, like "a photo of sks dog".',
+            )
+
+
+def _prior(settings: Settings) -> Iterator[Broken]:
+    if settings.prior.weight == 0:
+        return
+    for number, concept in enumerate(settings.concepts, start=1):
+        if not concept.class_prompt.strip():
+            yield (
+                (f"concepts.{number}.class_prompt", "prior.weight"),
+                f"concepts.{number}.class_prompt is missing, which prior.weight = {settings.prior.weight:g} needs: "
+                'write what the subject is one of, like "a photo of a dog", or set prior.weight = 0.',
+            )

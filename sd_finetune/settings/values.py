@@ -1,0 +1,81 @@
+"""From a plain value (TOML, JSON) to the option's own type, within its range."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from .catalogue import Member
+from .duration import Duration
+from .option import Option
+
+
+def convert(value: Any, member: Member) -> Any:
+    """The value in the type of the option.
+
+    Raises:
+        ValueError: wrong type, or not in the range.
+    """
+    assert member.option is not None
+    converted = _typed(value, member.kind)
+    if not _in_range(converted, member.option):
+        raise ValueError("out of range")
+    return converted
+
+
+def range_text(member: Member) -> str:
+    """What an option takes, as in "a whole number, 1 or more"."""
+    facts = member.option
+    assert facts is not None
+    if facts.choices:
+        return "one of " + ", ".join(facts.choices)
+    if member.kind is Duration:
+        least = f", at least {facts.minimum:g}" if facts.minimum else ""
+        return f'a duration like "400 steps" or "10 epochs"{least}'
+    names: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    return ("a path" if facts.is_path else names.get(member.kind, "a list of texts")) + _bounds_text(facts)
+
+
+def _bounds_text(facts: Option) -> str:
+    multiple = f", a multiple of {facts.multiple_of}" if facts.multiple_of else ""
+    if facts.minimum is None:
+        return multiple
+    if facts.maximum is None:
+        return f", {facts.minimum:g} or more{multiple}"
+    return f" from {_short(facts.minimum)} to {_short(facts.maximum)}{multiple}"
+
+
+def _short(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    if kind is Duration:
+        return Duration.parse("0" if value == 0 and type(value) is int else _of_type(value, str))
+    if kind is float:
+        number = float(_of_type(value, int, float))
+        if not math.isfinite(number):
+            raise ValueError("not finite")
+        return number
+    if kind in (bool, int, str):
+        return _of_type(value, kind)
+    return tuple(_of_type(entry, str) for entry in cast("list[Any]", _of_type(value, list, tuple)))
+
+
+def _of_type(value: Any, *kinds: type) -> Any:
+    if type(value) not in kinds:  # not isinstance: True is no number here
+        raise ValueError(f"not of type {kinds[0].__name__}")
+    return value
+
+
+def _in_range(value: Any, facts: Option) -> bool:
+    if facts.choices:
+        return value in facts.choices
+    number = value.amount if isinstance(value, Duration) else value
+    if not isinstance(number, (int, float)) or isinstance(number, bool):
+        return True
+    return (
+        (facts.minimum is None or number >= facts.minimum)
+        and (facts.maximum is None or number <= facts.maximum)
+        and (facts.multiple_of is None or number % facts.multiple_of == 0)
+    )
