@@ -73,7 +73,7 @@ class RunFolder:
         """Make the next numbered folder, `<name>-001` and so on, in `parent`; it appears complete or not at all.
 
         Raises:
-            UserError: the checkpoint does not exist, or there is no space left.
+            UserError: the checkpoint does not exist, or the folder cannot be made (no space, no permission).
         """
         base = describe_base(Path(settings.base.checkpoint))
         unfinished = parent.absolute() / f".{name}.{uuid.uuid4().hex[:8]}.unfinished"
@@ -81,9 +81,8 @@ class RunFolder:
             _fill(cls(unfinished), to_dict(settings), base)
             return cls(_take_next_number(unfinished, name))
         except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise UserError(f"No space is left on the disk for a run in {parent}: free some space there.") from error
+            way_out = "choose another place or mend this one"
+            raise UserError(f"No run folder can be made in {parent} ({error.strerror}): {way_out}.") from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 

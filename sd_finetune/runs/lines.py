@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+from io import FileIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,7 +44,7 @@ def read_lines(path: Path, since: int = 0) -> tuple[list[dict[str, Any]], int]:
     return [content for content in contents if content is not None], since + len(whole) + len(line_end)
 
 
-def _ends_whole(file: Any) -> bool:
+def _ends_whole(file: FileIO) -> bool:
     if file.seek(0, os.SEEK_END) == 0:
         return True
     file.seek(-1, os.SEEK_END)

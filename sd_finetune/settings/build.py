@@ -32,9 +32,8 @@ def build(group: type[Group], content: Any, name: str, faults: Faults) -> Group:
 
 def _value(member: Member, value: Any, name: str, faults: Faults) -> Any:
     if member.group is not None:
-        return (
-            _groups(member.group, value, name, faults) if member.is_list else build(member.group, value, name, faults)
-        )
+        make = _groups if member.is_list else build
+        return make(cast("type[Any]", member.group), value, name, faults)
     assert member.option is not None
     try:
         return convert(value, member)
@@ -43,7 +42,7 @@ def _value(member: Member, value: Any, name: str, faults: Faults) -> Any:
         return member.option.default
 
 
-def _groups(group: type, value: Any, name: str, faults: Faults) -> tuple[Any, ...]:
+def _groups(group: type[Any], value: Any, name: str, faults: Faults) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
         faults.add(name, f"{name} = {_text(value)} cannot be used: write each one under a [[{name}]] heading.")
         return ()

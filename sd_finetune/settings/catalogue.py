@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
 from .option import Option
@@ -38,6 +38,7 @@ def all_options(group: type = Settings, prefix: str = "") -> dict[str, Member]:
 
 
 def _member(name: str, kind: Any, facts: Option | None) -> Member:
-    inner = get_args(kind)[0] if facts is None and get_args(kind) else None
-    group = kind if is_dataclass(kind) and facts is None else inner
-    return Member(name, kind, facts, group, is_list=inner is not None)
+    if facts is not None:
+        return Member(name, kind, facts, group=None, is_list=False)
+    inner: tuple[type, ...] = get_args(kind)  # Concept, of tuple[Concept, ...]
+    return Member(name, kind, None, group=inner[0] if inner else kind, is_list=bool(inner))

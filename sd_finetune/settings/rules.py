@@ -13,8 +13,8 @@ Broken = tuple[tuple[str, ...], str]
 
 def check_rules(settings: Settings, faults: Faults) -> None:
     """Note every rule that the settings break."""
-    for rule in (_base, _output_name, _durations, _precision, _samples, _concepts, _prior):
-        for names, sentence in list(rule(settings)):
+    for rule in (_base, _output_name, _warmup, _mixed_precision, _sample_size, _concepts, _class_prompts):
+        for names, sentence in rule(settings):
             if not any(faults.has(name) for name in names):
                 faults.add(names[0], sentence)
 
@@ -28,33 +28,25 @@ def _output_name(settings: Settings) -> Iterator[Broken]:
     name = settings.output.name
     allowed = all(letter.isalnum() or letter in " ._-()" for letter in name)
     if not allowed or not 1 <= len(name) <= 100 or name[0] in " ." or name[-1] in " .":
-        yield (
-            ("output.name",),
-            (
-                f'output.name = "{name}" cannot be a file name: it takes up to 100 letters, digits, spaces and ._-() without '
-                "a dot or space at its ends; a folder goes into output.folder."
-            ),
-        )
+        rule = "it takes up to 100 letters, digits, spaces and ._-() without a dot or space at its ends"
+        way_out = "a folder goes into output.folder"
+        yield ("output.name",), f'output.name = "{name}" cannot be a file name: {rule}; {way_out}.'
 
 
-def _durations(settings: Settings) -> Iterator[Broken]:
+def _warmup(settings: Settings) -> Iterator[Broken]:
     length, warmup = settings.train.length, settings.schedule.warmup
     if warmup.unit == length.unit and warmup.amount > length.amount:
-        yield (
-            ("schedule.warmup", "train.length"),
-            f'schedule.warmup = "{warmup}" is longer than train.length = "{length}": shorten it.',
-        )
+        sentence = f'schedule.warmup = "{warmup}" is longer than train.length = "{length}": shorten it.'
+        yield ("schedule.warmup", "train.length"), sentence
 
 
-def _precision(settings: Settings) -> Iterator[Broken]:
+def _mixed_precision(settings: Settings) -> Iterator[Broken]:
     if settings.train.device == "cpu" and settings.train.mixed_precision == "fp16":
-        yield (
-            ("train.mixed_precision", "train.device"),
-            'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".',
-        )
+        sentence = 'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".'
+        yield ("train.mixed_precision", "train.device"), sentence
 
 
-def _samples(settings: Settings) -> Iterator[Broken]:
+def _sample_size(settings: Settings) -> Iterator[Broken]:
     for name, side in (("samples.width", settings.samples.width), ("samples.height", settings.samples.height)):
         if 0 < side < 64:
             yield (name,), f"{name} = {side} is too small to draw: give 64 or more, or 0 for data.resolution."
@@ -64,23 +56,17 @@ def _concepts(settings: Settings) -> Iterator[Broken]:
     if not settings.concepts:
         yield ("concepts",), "There is nothing to learn: add a [[concepts]] heading with folder and instance_prompt."
     for number, concept in enumerate(settings.concepts, start=1):
-        name = f"concepts.{number}"
+        folder, prompt = f"concepts.{number}.folder", f"concepts.{number}.instance_prompt"
         if not concept.folder:
-            yield (f"{name}.folder",), f"{name}.folder is missing: give the folder of the instance pictures."
+            yield (folder,), f"{folder} is missing: give the folder of the instance pictures."
         if not concept.instance_prompt.strip():
-            yield (
-                (f"{name}.instance_prompt",),
-                f'{name}.instance_prompt is empty: write what the pictures show, like "a photo of sks dog".',
-            )
+            yield (prompt,), f'{prompt} is empty: write what the pictures show, like "a photo of sks dog".'
 
 
-def _prior(settings: Settings) -> Iterator[Broken]:
-    if settings.prior.weight == 0:
-        return
+def _class_prompts(settings: Settings) -> Iterator[Broken]:
+    weight = settings.prior.weight
     for number, concept in enumerate(settings.concepts, start=1):
-        if not concept.class_prompt.strip():
-            yield (
-                (f"concepts.{number}.class_prompt", "prior.weight"),
-                f"concepts.{number}.class_prompt is missing, which prior.weight = {settings.prior.weight:g} needs: "
-                'write what the subject is one of, like "a photo of a dog", or set prior.weight = 0.',
-            )
+        if weight > 0 and not concept.class_prompt.strip():
+            name = f"concepts.{number}.class_prompt"
+            way_out = 'write what the subject is one of, like "a photo of a dog", or set prior.weight = 0'
+            yield (name, "prior.weight"), f"{name} is missing, which prior.weight = {weight:g} needs: {way_out}."

@@ -1,0 +1,40 @@
+"""The command line: python -m sd_finetune COMMAND ..."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .commands import info, train
+from .errors import UserError
+from .settings.describe import help_text
+
+COMMANDS = {"train": train, "info": info}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command. 0: done, 1: the run failed, 2: what was asked for cannot be done, 130: interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sd_finetune",
+        description="Teach Stable Diffusion 1.x something new from a folder of pictures.",
+        epilog=help_text(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        summary = (command.__doc__ or "").strip()
+        command_parser = commands.add_parser(name, help=summary, description=summary)
+        command.add_arguments(command_parser)
+        command_parser.set_defaults(run=command.run)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

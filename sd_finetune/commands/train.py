@@ -1,0 +1,40 @@
+"""Train as a settings file says, and show it happen."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..runs.folder import RunFolder
+from ..runs.messages import Done
+from ..settings.describe import help_text
+from ..settings.read import read_toml
+from .watch import watch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments; every setting is listed below them."""
+    parser.add_argument(
+        "settings", type=Path, metavar="SETTINGS.toml", help="what to do; all settings are listed below"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="GROUP.OPTION=VALUE",
+        help="a setting that counts instead of the file's, as lora.rank=8 or concepts.1.repeats=2; may be repeated",
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made (default: runs)"
+    )
+    parser.epilog = help_text()
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def run(options: argparse.Namespace) -> int:
+    """0: finished or stopped; 1: the run failed. Settings that cannot be used raise UserError."""
+    settings = read_toml(options.settings, options.overrides)
+    folder = RunFolder.create(options.runs, settings.output.name, settings)
+    print(f"run folder: {folder.path}")
+    return 0 if isinstance(watch(folder), Done) else 1

@@ -1,0 +1,60 @@
+"""Runs a worker and shows what it does until it ends; Ctrl+C asks it to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TextIO
+
+from ..runs.folder import RunFolder
+from ..runs.follow import follow
+from ..runs.launch import kill_worker, start_worker
+from ..runs.messages import Done, Error, send_command
+from .progress import Progress
+
+FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"
+
+
+def watch(folder: RunFolder, stream: TextIO = sys.stdout) -> Done | Error:
+    """Start the run's worker, show its events on `stream` and give back the last one; an Error goes to stderr."""
+    process = start_worker(folder)
+    with _stop_on_interrupt(folder, process), Progress(stream) as progress:
+        for event in follow(folder, process):
+            progress.show(event)
+        process.wait()
+    if isinstance(event, Error):
+        print(event.message, file=sys.stderr)
+    return event
+
+
+@contextmanager
+def _stop_on_interrupt(folder: RunFolder, process: subprocess.Popen[bytes]) -> Generator[None, None, None]:
+    """Meanwhile Ctrl+C (or a polite kill) sends the command stop, and the second time kills the worker.
+
+    When the watching itself breaks off, the worker is asked to stop too: nobody would see it go on.
+    """
+    asked = False
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            kill_worker(process)
+        else:
+            asked = True
+            send_command(folder.commands, "stop")
+            os.write(2, FIRST.encode())  # print is not safe here: the signal may come in the middle of another one
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in signals]
+    try:
+        yield
+    except BaseException:
+        send_command(folder.commands, "stop")
+        raise
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,48 @@
+"""Starts and kills the worker process of a run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from .folder import RunFolder
+
+WORKER = "sd_finetune.training"
+
+# Windows has its own word for what start_new_session does elsewhere.
+_NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+
+
+def start_worker(folder: RunFolder) -> subprocess.Popen[bytes]:
+    """Start the worker of a run in a process group of its own, so that Ctrl+C here does not reach it.
+
+    Everything it prints goes to the end of the run's worker.log.
+    """
+    with folder.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", WORKER, str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            start_new_session=True,
+            creationflags=_NEW_GROUP,
+        )
+
+
+def kill_worker(process: subprocess.Popen[bytes]) -> None:
+    """End the worker and all that it has started, at once and without saving."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+    elif process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _environment() -> dict[str, str]:
+    """This package must be found from whatever folder the worker starts in."""
+    package_home = str(Path(__file__).parents[2])
+    known = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{package_home}{os.pathsep}{known}" if known else package_home}
