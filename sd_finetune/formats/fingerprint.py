@@ -1,0 +1,23 @@
+"""Tells files apart by what is in them, without reading gigabytes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+PIECES = 64
+PIECE_BYTES = 64 * 1024
+
+
+def fingerprint(path: Path) -> str:
+    """16 hexadecimal digits of SHA-256 over the size and 64 pieces of 64 KiB spread evenly over the file.
+
+    The same wherever the file lies; different when a training touched it, since that moves every weight.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for k in range(PIECES):
+            file.seek(max(size - PIECE_BYTES, 0) * k // (PIECES - 1))
+            digest.update(file.read(PIECE_BYTES))
+    return digest.hexdigest()[:16]
