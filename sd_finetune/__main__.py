@@ -7,7 +7,6 @@ import sys
 
 from .commands import info, train
 from .errors import UserError
-from .settings.describe import help_text
 
 COMMANDS = {"train": train, "info": info}
 
@@ -17,7 +16,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sd_finetune",
         description="Teach Stable Diffusion 1.x something new from a folder of pictures.",
-        epilog=help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -26,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         command_parser = commands.add_parser(name, help=summary, description=summary)
         command.add_arguments(command_parser)
         command_parser.set_defaults(run=command.run)
+    parser.epilog = commands.choices["train"].epilog  # all settings, here too
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TextIO
 
 from ..runs.folder import RunFolder
 from ..runs.follow import follow
@@ -19,10 +18,10 @@ from .progress import Progress
 FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"
 
 
-def watch(folder: RunFolder, stream: TextIO = sys.stdout) -> Done | Error:
-    """Start the run's worker, show its events on `stream` and give back the last one; an Error goes to stderr."""
+def watch(folder: RunFolder) -> Done | Error:
+    """Start the run's worker, show its events and give back the last one; an Error goes to stderr."""
     process = start_worker(folder)
-    with _stop_on_interrupt(folder, process), Progress(stream) as progress:
+    with _stop_on_interrupt(folder, process), Progress(sys.stdout) as progress:
         for event in follow(folder, process):
             progress.show(event)
         process.wait()

@@ -26,7 +26,8 @@ def build(group: type[Group], content: Any, name: str, faults: Faults) -> Group:
     values = {key: _value(known[key], table[key], _join(name, key), faults) for key in known if key in table}
     for key in table:
         if key not in known:
-            faults.add(_join(name, key), unknown_name(_join(name, key), list(all_options())))
+            near_names = [*(_join(name, own) for own in known), *all_options()]
+            faults.add(_join(name, key), unknown_name(_join(name, key), near_names))
     return group(**values)
 
 

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.runs import launch
+
+TOML = """
+[base]
+checkpoint = "base.safetensors"
+[output]
+name = "dog"
+notes = "{act}"
+[[concepts]]
+folder = "pictures"
+class_prompt = "a photo of a dog"
+"""
+
+
+@pytest.fixture
+def make_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Writes a settings file whose worker will be the fake one of tests/unit/runs, acting out the given word."""
+    monkeypatch.setattr(launch, "WORKER", "fake_worker")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "runs"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.safetensors").write_bytes(b"weights")
+
+    def make(act: str) -> Path:
+        path = tmp_path / "settings.toml"
+        path.write_text(TOML.format(act=act))
+        return path
+
+    return make

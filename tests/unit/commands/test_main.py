@@ -1,0 +1,81 @@
+"""The command line as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.__main__ import main
+from sd_finetune.commands import info
+from sd_finetune.errors import UserError
+from sd_finetune.settings.describe import option_table
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
+def test_help_names_every_option_with_default_and_range(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(arguments)
+    printed = capsys.readouterr().out
+    for row in option_table():
+        assert f"{row.name} = {row.default}  (" in printed
+        assert row.range in printed
+        assert row.help in printed
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["train"], ["info"]])
+def test_commands_that_cannot_be(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(arguments)
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_help_needs_no_torch() -> None:
+    """The command line answers at once because nothing heavy is loaded for it."""
+    code = "import sys, sd_finetune.__main__; sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def identify_module(monkeypatch: pytest.MonkeyPatch, identify: object) -> None:
+    module = types.ModuleType("sd_finetune.formats.identify")
+    vars(module)["identify"] = identify
+    monkeypatch.setitem(sys.modules, "sd_finetune.formats.identify", module)
+
+
+def test_info_prints_what_the_file_is(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[Path] = []
+
+    def identify(path: Path) -> types.SimpleNamespace:
+        asked.append(path)
+        return types.SimpleNamespace(text="a LoRA for SD1")
+
+    identify_module(monkeypatch, identify)
+    assert main(["info", "a/b.safetensors"]) == 0
+    assert asked == [Path("a/b.safetensors")]
+    assert capsys.readouterr().out == "a LoRA for SD1\n"
+
+
+def test_what_a_person_must_mend_is_a_sentence_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def identify(path: Path) -> None:
+        raise UserError(f"{path} is truncated: download it again.")
+
+    identify_module(monkeypatch, identify)
+    assert main(["info", "x.ckpt"]) == 2
+    assert capsys.readouterr() == ("", "x.ckpt is truncated: download it again.\n")
+
+
+def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(info, "run", interrupted)
+    assert main(["info", "x.ckpt"]) == 130

@@ -1,0 +1,157 @@
+"""The command train with real (fake) workers: exit codes, what is printed, Ctrl+C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.__main__ import main
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.messages import Done, Error, Phase, read_events
+
+MakeFile = Callable[[str], Path]
+
+
+def test_a_run_that_finishes(make_file: MakeFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(make_file("finish")), "--set", "lora.rank=8"]) == 0
+    folder = RunFolder(tmp_path / "runs" / "dog-001")
+    assert folder.read_settings().lora.rank == 8
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.splitlines() == [
+        f"run folder: {folder.path}",
+        "loading: 1 of 1",
+        "training: 1 of 2  loss 0.5000 (class 0.2000) · 3.0 images/s · 00:01 left",
+        "training: 2 of 2  loss 0.5000 (class 0.2000) · 3.0 images/s · 00:00 left",
+        f"saved lora: {folder.output / 'it.safetensors'}",
+        "finished after 2 steps",
+    ]
+
+
+def test_a_run_that_fails_shows_its_sentence_only(make_file: MakeFile, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(make_file("user error")), "--runs", "elsewhere"]) == 1
+    assert capsys.readouterr().err == "The folder holds no pictures: add some.\n"
+    assert "Traceback" in (Path("elsewhere") / "dog-001" / "worker.log").read_text()
+
+
+def test_a_worker_that_dies(make_file: MakeFile, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(make_file("exception"))]) == 1
+    assert re.fullmatch(r"The worker ended with exit code 1 .*worker\.log holds all.*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--set", "lora.rank=0", "--set", "train.sed=1"],
+            "train.sed is not a setting: did you mean train.seed?\n"
+            "lora.rank = 0 cannot be used: it takes a whole number from 1 to 1024.\n",
+        ),
+        (
+            ["--set", "base.checkpoint=/missing.ckpt"],
+            "base.checkpoint = '/missing.ckpt' is no file: give the path of an SD 1.x checkpoint.\n",
+        ),
+    ],
+)
+def test_bad_settings_start_nothing(
+    make_file: MakeFile, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["train", str(make_file("finish")), *arguments]) == 2
+    assert capsys.readouterr().err == message
+    assert not Path("runs").exists()
+
+
+def test_signal_handlers_are_put_back(make_file: MakeFile) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    main(["train", str(make_file("finish"))])
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+DRIVER = """
+import sys
+from sd_finetune.runs import launch
+from sd_finetune.__main__ import main
+launch.WORKER = "fake_worker"
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def start_train(make_file: MakeFile, tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
+    """Starts the command in a process of its own and waits until its worker is at work."""
+
+    def start(act: str) -> subprocess.Popen[str]:
+        path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ["PYTHONPATH"]])
+        process = subprocess.Popen(
+            [sys.executable, "-c", DRIVER, "train", str(make_file(act))],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        events = tmp_path / "runs" / "dog-001" / "events.jsonl"
+        deadline = time.monotonic() + 30
+        while not events.exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return process
+
+    return start
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_interrupt_stops_the_run_and_it_is_saved(
+    start_train: Callable[[str], subprocess.Popen[str]], tmp_path: Path, number: int
+) -> None:
+    process = start_train("until stop")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "stopped after 7 steps" in out
+    assert err.strip().startswith("Stopping after this step; what is learned so far is saved.")
+    assert [type(event) for event in read_events(tmp_path / "runs/dog-001/events.jsonl")[0]] == [Phase, Done]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_second_interrupt_kills(start_train: Callable[[str], subprocess.Popen[str]], tmp_path: Path) -> None:
+    process = start_train("stubborn")
+    commands = tmp_path / "runs/dog-001/commands.jsonl"
+    process.send_signal(signal.SIGINT)
+    while not commands.exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "The worker was ended by SIGKILL" in err
+    assert "Traceback" not in err
+    assert [type(event) for event in read_events(tmp_path / "runs/dog-001/events.jsonl")[0]] == [Phase, Error]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_nobody_reading_our_output_stops_the_run(
+    start_train: Callable[[str], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """As in `train ... | head -1`: the worker is not left to train for nobody."""
+    process = start_train("until stop")
+    assert process.stdout is not None
+    process.stdout.close()
+    log = tmp_path / "runs/dog-001/events.jsonl"
+    with log.open("a") as file:
+        file.write('{"kind": "warning", "time": 1.0, "message": "one more line to print"}\n')
+    process.wait(timeout=30)
+    deadline = time.monotonic() + 30
+    while not isinstance(read_events(log)[0][-1], Done):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert process.stderr is not None
+    process.stderr.close()

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.runs.atomic import replacing
+
+
+def test_the_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.bin"
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(b"whole")
+        assert not path.exists()
+        assert unfinished.parent == path.parent
+    assert path.read_bytes() == b"whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_after_an_exception_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"old")
+
+    def write_half() -> None:
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(b"half")
+            raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        write_half()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("when", ["writing", "fsync"])
+def test_no_space_left_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    path = tmp_path / "model.bin"
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if when == "fsync":
+        monkeypatch.setattr(os, "fsync", full)
+
+    def write() -> None:
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(b"half")
+            if when == "writing":
+                full()
+
+    with pytest.raises(UserError, match=r"^No space is left on the disk for .*model\.bin: free some space or choose"):
+        write()
+    assert list(tmp_path.iterdir()) == []

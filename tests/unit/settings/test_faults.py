@@ -1,0 +1,176 @@
+"""Every kind of fault, each with the sentence that a person reads."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.faults import unknown_name
+from sd_finetune.settings.read import from_dict, read_toml
+
+
+def faults_of(content: Any) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        from_dict(content)
+    return str(caught.value).split("\n")
+
+
+FAULTS = [
+    # wrong type
+    (
+        {"train": {"batch_size": "four"}},
+        'train.batch_size = "four" cannot be used: it takes a whole number, 1 or more.',
+    ),
+    ({"train": {"batch_size": 2.0}}, "train.batch_size = 2.0 cannot be used: it takes a whole number, 1 or more."),
+    ({"train": {"batch_size": True}}, "train.batch_size = true cannot be used: it takes a whole number, 1 or more."),
+    ({"prior": {"weight": False}}, "prior.weight = false cannot be used: it takes a number, 0 or more."),
+    ({"prior": {"weight": math.nan}}, "prior.weight = NaN cannot be used: it takes a number, 0 or more."),
+    ({"prior": {"weight": math.inf}}, "prior.weight = Infinity cannot be used: it takes a number, 0 or more."),
+    ({"data": {"cache_latents": 1}}, "data.cache_latents = 1 cannot be used: it takes true or false."),
+    ({"output": {"notes": 1}}, "output.notes = 1 cannot be used: it takes a text."),
+    ({"output": {"folder": []}}, "output.folder = [] cannot be used: it takes a path."),
+    ({"samples": {"prompts": "a"}}, 'samples.prompts = "a" cannot be used: it takes a list of texts.'),
+    ({"samples": {"prompts": ["a", 1]}}, 'samples.prompts = ["a", 1] cannot be used: it takes a list of texts.'),
+    ({"train": 3}, "train = 3 cannot be used: it takes a table of settings."),
+    (
+        {"concepts": {"folder": "x"}},
+        'concepts = {"folder": "x"} cannot be used: write each one under a [[concepts]] heading.',
+    ),
+    ({"concepts": ["x"]}, 'concepts.1 = "x" cannot be used: it takes a table of settings.'),
+    # durations
+    (
+        {"train": {"length": "3 hours"}},
+        'train.length = "3 hours" cannot be used: it takes a duration like "400 steps" or "10 epochs", at least 1.',
+    ),
+    (
+        {"train": {"length": 400}},
+        'train.length = 400 cannot be used: it takes a duration like "400 steps" or "10 epochs", at least 1.',
+    ),
+    (
+        {"train": {"length": "0 epochs"}},
+        'train.length = "0 epochs" cannot be used: it takes a duration like "400 steps" or "10 epochs", at least 1.',
+    ),
+    (
+        {"samples": {"every": -1}},
+        'samples.every = -1 cannot be used: it takes a duration like "400 steps" or "10 epochs".',
+    ),
+    # range and choice
+    ({"lora": {"rank": 0}}, "lora.rank = 0 cannot be used: it takes a whole number from 1 to 1024."),
+    ({"lora": {"rank": 1025}}, "lora.rank = 1025 cannot be used: it takes a whole number from 1 to 1024."),
+    (
+        {"data": {"resolution": 100}},
+        "data.resolution = 100 cannot be used: it takes a whole number from 64 to 2048, a multiple of 8.",
+    ),
+    (
+        {"output": {"precision": "fp8"}},
+        'output.precision = "fp8" cannot be used: it takes one of fp16, bf16, fp32.',
+    ),
+    ({"method": "lycoris"}, 'method = "lycoris" cannot be used: it takes one of lora, dreambooth.'),
+    # unknown names
+    ({"train": {"lenght": 3}}, "train.lenght is not a setting: did you mean train.length?"),
+    ({"trian": {"seed": 3}}, "trian is not a setting: did you mean train?"),
+    ({"rank": 3}, "rank is not a setting: did you mean lora.rank?"),
+    ({"train": {"rank": 3}}, "train.rank is not a setting: did you mean lora.rank?"),
+    ({"xyzzy": 3}, "xyzzy is not a setting: take it out; docs/settings.md lists all there are."),
+    ({"concepts": [{"foldr": "x"}]}, "concepts.1.foldr is not a setting: did you mean concepts.1.folder?"),
+    # rules between options
+    ({"base": {}}, "base.checkpoint is missing: give the path of an SD 1.x checkpoint."),
+    ({"concepts": []}, "There is nothing to learn: add a [[concepts]] heading with folder and instance_prompt."),
+    (
+        {"concepts": [{"folder": "x", "class_prompt": "y"}, {"class_prompt": "y"}]},
+        "concepts.2.folder is missing: give the folder of the instance pictures.",
+    ),
+    (
+        {"concepts": [{"folder": "x", "class_prompt": "y", "instance_prompt": " "}]},
+        'concepts.1.instance_prompt is empty: write what the pictures show, like "a photo of sks dog".',
+    ),
+    (
+        {"concepts": [{"folder": "x"}]},
+        "concepts.1.class_prompt is missing, which prior.weight = 1 needs: write what the subject is one of, like "
+        '"a photo of a dog", or set prior.weight = 0.',
+    ),
+    (
+        {"schedule": {"warmup": "11 steps"}, "train": {"length": "10 steps"}},
+        'schedule.warmup = "11 steps" is longer than train.length = "10 steps": shorten it.',
+    ),
+    (
+        {"train": {"device": "cpu", "mixed_precision": "fp16"}},
+        'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".',
+    ),
+    ({"samples": {"width": 32}}, "samples.width = 32 is too small to draw: give 64 or more, or 0 for data.resolution."),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), FAULTS, ids=[sentence[:50] for _, sentence in FAULTS])
+def test_each_fault_has_its_sentence(content: dict[str, Any], change: dict[str, Any], sentence: str) -> None:
+    assert sentence in faults_of({**content, **change})
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\\b", "../up", "C:x", ".hidden", " x", "x.", "a\nb", "n" * 101])
+def test_names_that_are_no_file_names(content: dict[str, Any], name: str) -> None:
+    (sentence, *_) = faults_of({**content, "output": {"name": name}})
+    assert sentence.startswith(f'output.name = "{name}"'.split("\n")[0])
+
+
+@pytest.mark.parametrize("name", ["a", "my dog (v1.5)_x-2", "Zoë", "n" * 100])
+def test_names_that_are_file_names(content: dict[str, Any], name: str) -> None:
+    assert from_dict({**content, "output": {"name": name}}).output.name == name
+
+
+def test_without_prior_no_class_prompt_is_needed(content: dict[str, Any]) -> None:
+    without = {**content, "prior": {"weight": 0}, "concepts": [{"folder": "x"}]}
+    assert from_dict(without).prior.weight == 0
+
+
+def test_all_faults_are_reported_together_and_each_once() -> None:
+    content = {
+        "method": "lycoris",
+        "base": {"checkpoint": 5},
+        "output": {"name": "a/b"},
+        "train": {"batch_size": 0, "length": "long"},
+        "schedule": {"warmup": "10 steps"},
+        "rnak": 1,
+        "concepts": [{"folder": 1}],
+    }
+    assert sorted(sentence.split(" ")[0] for sentence in faults_of(content)) == [
+        "base.checkpoint",
+        "concepts.1.class_prompt",
+        "concepts.1.folder",
+        "method",
+        "output.name",
+        "rnak",
+        "train.batch_size",
+        "train.length",
+    ]
+
+
+def test_overrides_and_file_are_reported_together(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[base]\ncheckpoint = "x"\n[lora]\nrank = 0\n[[concepts]]\nfolder = "x"\nclass_prompt = "x"\n')
+    with pytest.raises(UserError) as caught:
+        read_toml(file, ["rank", "concepts.3.repeats=2", "concepts.x.repeats=2", "train.sed=1", "lora.alpha=-1", "=3"])
+    assert str(caught.value).split("\n") == [
+        '--set "rank" cannot be used: write it as group.option=value.',
+        "--set concepts.3.repeats names nothing that can be set: concepts are counted from 1, without a gap.",
+        "--set concepts.x.repeats names nothing that can be set: concepts are counted from 1, without a gap.",
+        '--set "=3" cannot be used: write it as group.option=value.',
+        "train.sed is not a setting: did you mean train.seed?",
+        "lora.rank = 0 cannot be used: it takes a whole number from 1 to 1024.",
+        "lora.alpha = -1 cannot be used: it takes a number, 0 or more.",
+    ]
+
+
+def test_every_option_is_found_again_from_a_slip() -> None:
+    """A doubled letter in the middle of any name is understood."""
+    names = list(all_options())
+    assert len(names) > 50
+    for name in names:
+        group, _, word = name.rpartition(".")
+        slip = word[: len(word) // 2] + word[len(word) // 2] + word[len(word) // 2 :]
+        slip = f"{group}.{slip}" if group else slip
+        assert unknown_name(slip, names) == f"{slip} is not a setting: did you mean {name}?"

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from sd_finetune.errors import UserError
+from sd_finetune.settings.catalogue import Member, members
+from sd_finetune.settings.duration import Duration
+from sd_finetune.settings.options import Settings
+from sd_finetune.settings.read import from_dict, read_toml, to_dict
+
+
+def plain_values(member: Member) -> st.SearchStrategy[Any]:
+    """Any allowed value of an option, as TOML and JSON write it."""
+    facts = member.option
+    assert facts is not None
+    if facts.choices:
+        return st.sampled_from(facts.choices)
+    low, high = facts.minimum, facts.maximum
+    if member.kind is Duration:
+        amounts = st.integers(int(low or 0), 10**6)
+        return st.builds(
+            lambda amount, unit: str(Duration(amount, unit)), amounts, st.sampled_from(["steps", "epochs"])
+        )
+    if member.kind is int:
+        numbers = st.integers(int(low or 0), int(high) if high is not None else 10**6)
+        return numbers.map(lambda n: n - n % facts.multiple_of) if facts.multiple_of else numbers
+    by_kind = {bool: st.booleans(), float: st.floats(low, high, allow_nan=False, allow_infinity=False), str: st.text()}
+    return by_kind.get(member.kind, st.lists(st.text()))
+
+
+def contents(group: type = Settings) -> st.SearchStrategy[dict[str, Any]]:
+    """All options of a group with any allowed values."""
+    entries: dict[str, st.SearchStrategy[Any]] = {}
+    for member in members(group):
+        if member.group is None:
+            entries[member.name] = plain_values(member)
+        else:
+            inner = contents(member.group)
+            entries[member.name] = st.lists(inner, min_size=1, max_size=3) if member.is_list else inner
+    return st.fixed_dictionaries(entries)
+
+
+def mended(content: dict[str, Any]) -> dict[str, Any]:
+    """The same without what rules between options refuse."""
+    content["base"]["checkpoint"] += "x"
+    content["output"]["name"] = "name"
+    content["schedule"]["warmup"] = "0 steps"
+    content["train"]["device"] = "auto"
+    content["samples"]["width"], content["samples"]["height"] = 0, 640
+    for concept in content["concepts"]:
+        for name in ("folder", "instance_prompt", "class_prompt"):
+            concept[name] += "x"
+    return content
+
+
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(contents().map(mended))
+def test_dictionary_to_settings_to_dictionary_is_the_identity(content: dict[str, Any]) -> None:
+    settings = from_dict(content)
+    assert to_dict(settings) == content
+    assert from_dict(json.loads(json.dumps(to_dict(settings)))) == settings
+
+
+def test_every_option_reaches_the_settings(content: dict[str, Any]) -> None:
+    """An option given a value of its own holds just that, and no other one moves."""
+    before = to_dict(from_dict(content))
+    others = {
+        "method": "dreambooth",
+        "output": {"precision": "bf16"},
+        "train": {"length": "7 steps", "train_text_encoder": True, "max_grad_norm": 2.5},
+        "samples": {"prompts": ["a", "b"], "sampler": "euler_a"},
+    }
+    for group, values in others.items():
+        for name, value in values.items() if isinstance(values, dict) else [("", values)]:
+            changed = {**content, group: {name: value} if name else value}
+            expected = {**before, group: {**before[group], name: value} if name else value}
+            assert to_dict(from_dict(changed)) == expected
+
+
+def test_left_out_options_have_their_defaults(content: dict[str, Any]) -> None:
+    settings = from_dict(content)
+    assert settings.train == Settings().train
+    assert settings.train.length == Duration(100, "epochs")
+    assert settings.concepts[0].repeats == 1
+
+
+def test_learning_rates_are_the_methods_own_unless_given(content: dict[str, Any]) -> None:
+    lora, dreambooth = from_dict(content), from_dict({**content, "method": "dreambooth"})
+    assert (lora.unet_learning_rate(), lora.text_encoder_learning_rate()) == (1e-4, 5e-5)
+    assert (dreambooth.unet_learning_rate(), dreambooth.text_encoder_learning_rate()) == (2e-6, 1e-6)
+    given_ones = {"unet_learning_rate": 3e-4, "text_encoder_learning_rate": 7e-5}
+    asked = from_dict({**content, "train": given_ones})
+    assert (asked.unet_learning_rate(), asked.text_encoder_learning_rate()) == (3e-4, 7e-5)
+
+
+TOML = """
+[base]
+checkpoint = "models/base.safetensors"
+[data]
+resolution = 64
+[[concepts]]
+folder = "~/dog"
+class_prompt = "a dog"
+class_folder = "/classes"
+"""
+
+
+def test_paths_start_from_the_file_and_overrides_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, here = tmp_path / "a" / "settings.toml", tmp_path / "b"
+    file.parent.mkdir()
+    here.mkdir()
+    file.write_text(TOML, encoding="utf-8-sig")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    settings = read_toml(Path("../a/settings.toml"), ["output.folder=out"])
+    assert Path(settings.base.checkpoint).resolve() == tmp_path / "a/models/base.safetensors"
+    assert Path(settings.concepts[0].folder) == tmp_path / "home/dog"
+    assert Path(settings.concepts[0].class_folder) == Path("/classes")
+    assert Path(settings.output.folder) == here / "out"
+    assert settings.base.config == ""
+
+
+@pytest.mark.parametrize(
+    ("override", "group", "name", "value"),
+    [
+        ("lora.rank=8", "lora", "rank", 8),
+        ("prior.weight=0.5", "prior", "weight", 0.5),
+        ("train.unet_learning_rate = 1e-4", "train", "unet_learning_rate", 1e-4),
+        ("train.length=400 steps", "train", "length", Duration(400)),
+        ('train.length="400 steps"', "train", "length", Duration(400)),
+        ("data.horizontal_flip=true", "data", "horizontal_flip", True),
+        ("output.name=2024", "output", "name", "2024"),
+        ("output.notes=a = b", "output", "notes", "a = b"),
+        ("samples.prompts=a red dog", "samples", "prompts", ("a red dog",)),
+        ('samples.prompts=["a", "b"]', "samples", "prompts", ("a", "b")),
+    ],
+)
+def test_overrides(tmp_path: Path, override: str, group: str, name: str, value: object) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(TOML)
+    settings = read_toml(file, [override])
+    assert getattr(getattr(settings, group), name) == value
+
+
+def test_overrides_of_concepts_count_from_one(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(TOML)
+    overrides = ["concepts.1.repeats=3", "concepts.2.folder=/cat", "concepts.2.class_prompt=2"]
+    settings = read_toml(file, overrides)
+    assert [(Path(c.folder).name, c.repeats, c.class_prompt) for c in settings.concepts] == [
+        ("dog", 3, "a dog"),
+        ("cat", 1, "2"),
+    ]
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"missing\.toml cannot be read \(No such file or directory\)"):
+        read_toml(tmp_path / "missing.toml")
+    (tmp_path / "broken.toml").write_text("[base\ncheckpoint = 3")
+    with pytest.raises(UserError, match=r"broken\.toml is no TOML file: .*line 1"):
+        read_toml(tmp_path / "broken.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"binary\.toml is no TOML file"):
+        read_toml(tmp_path / "binary.toml")

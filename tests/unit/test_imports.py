@@ -1,0 +1,116 @@
+"""Imports point one way: what a package may know of the others is written here, once."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "sd_finetune"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+FOUNDATION = {"errors", "settings", "runs"}
+PARTS = {"data", "formats", "diffusion"}
+WORKER = FOUNDATION | PARTS | {"models", "methods", "training"}
+ALL = WORKER | {"demo", "commands"}
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "__init__": set(),
+    "errors": set(),
+    "settings": {"errors"},
+    "runs": {"errors", "settings"},
+    "data": FOUNDATION,
+    "formats": FOUNDATION,
+    "diffusion": FOUNDATION,
+    "models": FOUNDATION | PARTS,
+    "methods": FOUNDATION | PARTS | {"models"},
+    "training": FOUNDATION | PARTS | {"models", "methods"},
+    "demo": ALL,
+    "commands": ALL,
+    "__main__": {"commands", "errors"},
+}
+
+STANDARD_LIBRARY_ONLY = {"errors", "settings", "runs"}
+EXCEPT_FOR = {"settings/toml.py": {"tomli"}}  # Python 3.10 has no TOML reader of its own
+SCREEN_ONLY = {"gradio", "modules"}  # never in the worker
+METHODS = {"dreambooth", "lora", "textual_inversion", "hypernetwork"}
+
+
+def imported_names(source: str, file: Path, package: Path = PACKAGE) -> set[str]:
+    """Full dotted names of all that a file imports, anywhere in it: "json", "sd_finetune.runs.folder" ..."""
+    names: set[str] = set()
+    inside = [package.name, *file.relative_to(package).parent.parts]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = inside[: len(inside) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own_parts(names: set[str]) -> set[str]:
+    """The parts of our package among the names: "runs" for "sd_finetune.runs.folder.RunFolder"."""
+    return {name.split(".")[1] for name in names if name.startswith("sd_finetune.")}
+
+
+def foreign_packages(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names} - {"sd_finetune"}
+
+
+def part_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def names_in(file: Path) -> set[str]:
+    return imported_names(file.read_text(encoding="utf-8"), file)
+
+
+def test_the_reader_of_imports_sees_them_all() -> None:
+    source = "import os.path, json as j\nfrom . import a\nfrom ..runs.folder import B\ndef f():\n    from ... import c"
+    assert imported_names(source, Path("/p/q/r/s.py"), Path("/p")) == {
+        "os.path",
+        "json",
+        "p.q.r.a",
+        "p.q.runs.folder.B",
+        "p.c",
+    }
+
+
+def test_there_are_files_to_look_at() -> None:
+    assert {"settings", "runs", "commands", "__main__", "errors"} <= {part_of(file) for file in FILES}
+    assert len(FILES) > 20
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_point_one_way(file: Path) -> None:
+    part = part_of(file)
+    assert part in MAY_IMPORT, f"{part} is new: say in MAY_IMPORT what it may import"
+    assert own_parts(names_in(file)) <= MAY_IMPORT[part] | {part}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [file for file in FILES if part_of(file) in STANDARD_LIBRARY_ONLY],
+    ids=lambda file: str(file.relative_to(PACKAGE)),
+)
+def test_both_processes_share_nothing_but_the_standard_library(file: Path) -> None:
+    allowed = set(sys.stdlib_module_names) | EXCEPT_FOR.get(file.relative_to(PACKAGE).as_posix(), set())
+    allowed |= {"tomllib"}
+    assert foreign_packages(names_in(file)) <= allowed
+
+
+def test_the_worker_knows_no_screen() -> None:
+    for file in FILES:
+        if part_of(file) in WORKER:
+            assert not foreign_packages(names_in(file)) & SCREEN_ONLY, file
+
+
+def test_methods_do_not_import_each_other() -> None:
+    for file in (PACKAGE / "methods").glob("*.py"):
+        if file.stem in METHODS:
+            others = {f"sd_finetune.methods.{method}" for method in METHODS - {file.stem}}
+            assert not [name for name in names_in(file) if any(name.startswith(other) for other in others)], file
