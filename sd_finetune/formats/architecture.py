@@ -10,7 +10,7 @@ SD15: the Architecture of Stable Diffusion 1.5
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from . import ldm_config
 
@@ -77,8 +77,8 @@ class Architecture:
     unet: UNetSizes = field(default_factory=UNetSizes)
     vae: VaeSizes = field(default_factory=VaeSizes)
     text_encoder: TextEncoderSizes = field(default_factory=TextEncoderSizes)
-    prediction_type: str = "epsilon"
-    """"epsilon" or "v_prediction" (arXiv 2202.00512, appendix D)."""
+    prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
+    """What the UNet returns: the noise, or v (arXiv 2202.00512, appendix D)."""
     scale_factor: float = 0.18215
     """Latents are this times what the VAE's encoder returns (arXiv 2112.10752, appendix G)."""
     linear_start: float = 0.00085

@@ -1,9 +1,8 @@
 """Tensors on disk: safetensors and safe pickles read memory-mapped, safetensors written without a copy.
 
-    read_tensors(path) -> TensorFile(tensors, metadata, is_safetensors), memory-mapped where the file allows it
+    read_tensors(path) -> TensorFile(tensors, metadata, content), memory-mapped where the file allows it
     write_tensors(path, tensors, metadata, dtypes=None), whole or not at all
-    tensor_bytes(tensor, dtype) -> the bytes that a file holds of it
-    safetensors_header(layout, metadata) -> bytes
+    file_pieces(tensors, metadata, dtypes=None) -> the bytes of such a file, piece by piece
     DTYPES: precision "fp16" | "bf16" | "fp32" -> torch.dtype
 
 Written here and not with `safetensors.torch.save_file`: before 0.8 that first gathers a copy of all tensors, and it
@@ -16,7 +15,7 @@ import json
 import pickle
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -48,11 +47,13 @@ _DTYPE_NAMES = {
 
 @dataclass(frozen=True)
 class TensorFile:
-    """What a file holds. Tensors of a pickle that has a `state_dict` are those of it."""
+    """What a file holds."""
 
     tensors: dict[str, Tensor]
+    """By name; of a pickle that has a `state_dict`, those of it."""
     metadata: dict[str, str]
-    is_safetensors: bool
+    content: dict[Any, Any]
+    """All of a pickle; empty for a .safetensors."""
 
 
 def read_tensors(path: Path) -> TensorFile:
@@ -66,7 +67,8 @@ def read_tensors(path: Path) -> TensorFile:
     with path.open("rb") as file:
         start = file.read(9)
     if start[:2] in (b"PK", b"\x80\x02"):
-        return TensorFile(_tensors_of(_read_pickle(path)), {}, is_safetensors=False)
+        content = _read_pickle(path)
+        return TensorFile(_tensors_of(content), {}, content)
     if len(start) < 9 or start[8:] != b"{":
         raise UserError(
             f"{path} is neither a .safetensors nor a torch .ckpt file (it may be an error page saved under that name): "
@@ -80,29 +82,38 @@ def _read_safetensors(path: Path) -> TensorFile:
         # safe_open has neither types nor an iterator.
         with cast("Any", safe_open)(str(path), framework="pt", device="cpu") as file:
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return TensorFile(tensors, dict(file.metadata() or {}), is_safetensors=True)
+            return TensorFile(tensors, dict(file.metadata() or {}), {})
     except (SafetensorError, ValueError) as error:
-        raise UserError(f"{path} is cut short or damaged ({error}): copy or download it again.") from error
+        raise _damaged(path) from error
 
 
-def _read_pickle(path: Path) -> Any:
+def _read_pickle(path: Path) -> dict[Any, Any]:
     # Only a zip can be memory-mapped; torch wrote plain pickles before 1.6, and the WebUI still takes them.
     mapped = zipfile.is_zipfile(path)
     try:
-        return torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
+        content: Any = torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
+        if not mapped and "nsupported" not in str(error):
+            raise _damaged(path) from error
         raise UserError(
             f"{path} holds more than tensors, and reading that could run a program hidden in it: convert it to "
             ".safetensors first, for example with the WebUI's checkpoint merger."
         ) from error
     except (RuntimeError, EOFError) as error:
-        raise UserError(f"{path} is cut short or damaged: copy or download it again.") from error
+        raise _damaged(path) from error
+    return cast("dict[Any, Any]", content) if isinstance(content, dict) else {}
 
 
-def _tensors_of(content: Any) -> dict[str, Tensor]:
-    outer = cast("dict[Any, Any]", content) if isinstance(content, dict) else {}
-    inner: dict[Any, Any] = outer.get("state_dict", outer)
-    return {str(name): value for name, value in inner.items() if isinstance(value, Tensor)}
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path} is cut short or damaged: copy or download it again.")
+
+
+def _tensors_of(content: dict[Any, Any]) -> dict[str, Tensor]:
+    inner: Any = content.get("state_dict", content)
+    if not isinstance(inner, dict):
+        return {}
+    named = cast("dict[Any, Any]", inner)
+    return {str(name): value for name, value in named.items() if isinstance(value, Tensor)}
 
 
 def write_tensors(
@@ -116,18 +127,26 @@ def write_tensors(
     Raises:
         UserError: there is no space left for the file.
     """
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        for piece in file_pieces(tensors, metadata, dtypes):
+            file.write(piece)
+
+
+def file_pieces(
+    tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtypes: Mapping[str, torch.dtype] | None = None
+) -> Iterator[bytes | memoryview]:
+    """The bytes of a `.safetensors`: first all that comes before the first tensor, then each tensor's."""
     dtypes = dtypes or {}
     layout = {name: (dtypes.get(name, tensor.dtype), tuple(tensor.shape)) for name, tensor in tensors.items()}
     # The widest types first, as in safetensors' own files, so that each tensor starts at a multiple of its width.
     order = sorted(layout, key=lambda name: (-layout[name][0].itemsize, name))
-    with replacing(path) as unfinished, unfinished.open("wb") as file:
-        file.write(safetensors_header({name: layout[name] for name in order}, metadata))
-        for name in order:
-            file.write(tensor_bytes(tensors[name], layout[name][0]))
+    yield _header({name: layout[name] for name in order}, metadata)
+    for name in order:
+        yield _tensor_bytes(tensors[name], layout[name][0])
 
 
-def safetensors_header(layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]], metadata: Mapping[str, str]) -> bytes:
-    """Everything before the first tensor: the header's length (8 bytes, little-endian) and the header (JSON)."""
+def _header(layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]], metadata: Mapping[str, str]) -> bytes:
+    """The header's length (8 bytes, little-endian) and the header (JSON, padded to a multiple of 8)."""
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     end = 0
     for name, (dtype, shape) in layout.items():
@@ -138,7 +157,7 @@ def safetensors_header(layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
     return struct.pack("<Q", len(text)) + text
 
 
-def tensor_bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
+def _tensor_bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
     """The tensor's elements as `dtype`, row by row; without a copy if it is contiguous, on the CPU and of that type."""
     plain = tensor.detach().to("cpu", dtype).contiguous().flatten()
     return memoryview(cast("Any", plain.view(torch.uint8)).numpy())

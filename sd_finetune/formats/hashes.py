@@ -1,0 +1,46 @@
+"""Hashes by which the WebUI and kohya's scripts tell model files apart.
+
+file_hashes(path) -> (8 digits of the WebUI's first hash, SHA-256 of the file)
+kohya_hashes(tensors, metadata) -> {"sshs_model_hash": ..., "sshs_legacy_hash": ...}
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from .tensor_file import file_pieces
+
+LEGACY_START, LEGACY_BYTES = 0x100000, 0x10000
+"""The piece of a file that the WebUI's first hash looked at."""
+
+
+def file_hashes(path: Path) -> tuple[str, str]:
+    """The 8 digit hash and the SHA-256 (64 digits) of a file; reads all of it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+        file.seek(LEGACY_START)
+        legacy = hashlib.sha256(file.read(LEGACY_BYTES))
+    return legacy.hexdigest()[:8], digest.hexdigest()
+
+
+def kohya_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:
+    """The hashes of a LoRA as kohya's scripts and the WebUI compute them.
+
+    `sshs_model_hash`: SHA-256 of all tensors' bytes. `sshs_legacy_hash`: of 64 KiB at 1 MiB into the file that has only
+    the `ss_*` metadata, so that a title edited later does not change it; 8 digits.
+    """
+    training = {name: value for name, value in metadata.items() if name.startswith("ss_")}
+    model, legacy = hashlib.sha256(), hashlib.sha256()
+    position = 0
+    for piece in file_pieces(tensors, training):
+        if position:
+            model.update(piece)
+        legacy.update(piece[max(0, LEGACY_START - position) : max(0, LEGACY_START + LEGACY_BYTES - position)])
+        position += len(piece)
+    return {"sshs_model_hash": model.hexdigest(), "sshs_legacy_hash": legacy.hexdigest()[:8]}

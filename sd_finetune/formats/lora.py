@@ -1,0 +1,92 @@
+"""LoRA files in kohya's layout, which the WebUI's Lora cards, kohya's scripts and diffusers read.
+
+LoraModule(down, up, alpha)
+kohya_name(part, path) -> "lora_unet_..." | "lora_te_..."
+write_lora(path, modules, metadata, precision="fp16"), modules {("unet" | "text_encoder", diffusers path): LoraModule}
+read_lora(path) -> ({kohya name: LoraModule}, metadata)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from .hashes import kohya_hashes
+from .tensor_file import DTYPES, read_tensors, write_tensors
+
+PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te"}
+
+
+@dataclass(frozen=True)
+class LoraModule:
+    """The low-rank change of one layer, W = W0 + (alpha / rank) * up @ down (arXiv 2106.09685, section 4.1)."""
+
+    down: Tensor
+    """(rank, in) beside a linear layer, (rank, in, height, width) beside a convolution."""
+    up: Tensor
+    """(out, rank), or (out, rank, 1, 1)."""
+    alpha: float
+
+    @property
+    def rank(self) -> int:
+        return self.down.shape[0]
+
+
+def kohya_name(part: str, path: str) -> str:
+    """The name of a layer in a LoRA file; `path` is the layer's path in the diffusers or transformers module."""
+    return f"{PREFIXES[part]}_{path.replace('.', '_')}"
+
+
+def write_lora(
+    path: Path,
+    modules: Mapping[tuple[str, str], LoraModule],
+    metadata: Mapping[str, str],
+    precision: str = "fp16",
+) -> None:
+    """Write a LoRA whose weights are stored as `precision` ("fp16" | "bf16" | "fp32"); hashes join the metadata.
+
+    Raises:
+        UserError: there is no space left.
+    """
+    tensors: dict[str, Tensor] = {}
+    for (part, layer), module in modules.items():
+        name = kohya_name(part, layer)
+        tensors[f"{name}.lora_down.weight"] = module.down.detach().to("cpu", DTYPES[precision])
+        tensors[f"{name}.lora_up.weight"] = module.up.detach().to("cpu", DTYPES[precision])
+        tensors[f"{name}.alpha"] = _exact(module.alpha, DTYPES[precision])
+    write_tensors(path, tensors, {**metadata, **kohya_hashes(tensors, metadata)})
+
+
+def _exact(alpha: float, dtype: torch.dtype) -> Tensor:
+    """Alpha as a tensor without dimensions: of the file's type, or float32 where that one would round it."""
+    rounded = torch.tensor(alpha, dtype=dtype)
+    return rounded if rounded.item() == alpha else torch.tensor(alpha, dtype=torch.float32)
+
+
+def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
+    """The layers of a LoRA by their kohya name, in the file's type, and the file's metadata.
+
+    A layer without alpha counts once, so its alpha is its rank.
+
+    Raises:
+        UserError: the file is missing or damaged, or is no LoRA in kohya's layout.
+    """
+    file = read_tensors(path)
+    names = [name.removesuffix(".lora_down.weight") for name in file.tensors if name.endswith(".lora_down.weight")]
+    if not names or any(f"{name}.lora_up.weight" not in file.tensors for name in names):
+        raise UserError(
+            f"{path} is no LoRA with lora_down and lora_up layers as kohya's scripts and SD Fine-Tune write them: "
+            "choose another file."
+        )
+    return {name: _module(file.tensors, name) for name in names}, file.metadata
+
+
+def _module(tensors: Mapping[str, Tensor], name: str) -> LoraModule:
+    down = tensors[f"{name}.lora_down.weight"]
+    alpha = tensors.get(f"{name}.alpha")
+    return LoraModule(down, tensors[f"{name}.lora_up.weight"], down.shape[0] if alpha is None else float(alpha))

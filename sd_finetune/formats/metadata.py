@@ -1,0 +1,210 @@
+"""What a trained file says about itself: kohya's `ss_*`, Stability's `modelspec.*`, and our own settings.
+
+    training_metadata(settings, facts) -> {name: text}, for a LoRA or a checkpoint, whichever the settings train
+    base_facts(path, prediction_type) -> BaseFacts, reads the whole file for its hash
+    RunFacts(base, concepts, steps_per_epoch, total_steps, step, started_at, finished_at), ConceptFacts(...)
+
+The WebUI takes a LoRA's name in prompts from `ss_output_name`, its model version from `ss_base_model_version`, its hash
+from `sshs_model_hash`, and shows most of the rest. Folders of the person's machine are never written, only their names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from math import ceil
+from pathlib import Path
+from typing import Any, cast
+
+from ..settings.catalogue import all_options
+from ..settings.options import Settings
+from ..settings.read import to_dict
+from .hashes import file_hashes
+
+SETTINGS_KEY = "sd_finetune.settings"
+
+
+@dataclass(frozen=True)
+class BaseFacts:
+    """The checkpoint that was trained."""
+
+    name: str
+    old_hash: str
+    """The WebUI's 8 digit hash."""
+    sha256: str
+    prediction_type: str
+
+
+@dataclass(frozen=True)
+class ConceptFacts:
+    """What was found in one concept's folders."""
+
+    prompts: Sequence[str]
+    """The prompt of each instance picture, repeats not counted."""
+    class_pictures: int = 0
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the settings do not tell of a run. Times are unix seconds."""
+
+    base: BaseFacts
+    concepts: Sequence[ConceptFacts]
+    """In the order of the settings' concepts."""
+    steps_per_epoch: int
+    total_steps: int
+    step: int
+    started_at: float
+    finished_at: float
+
+
+def base_facts(path: Path, prediction_type: str) -> BaseFacts:
+    """Name and hashes of the checkpoint at `path`."""
+    return BaseFacts(path.name, *file_hashes(path), prediction_type)
+
+
+def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
+    """All metadata of a file written after `facts.step` steps, except the hashes of its own tensors."""
+    entries = {
+        **_model(settings, facts),
+        **_course(settings, facts),
+        **_options(settings),
+        **_pictures(settings, facts),
+    }
+    if settings.method == "lora":
+        entries.update(_network(settings))
+    texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
+    own = {SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
+    return {**texts, **_modelspec(settings, facts), **own}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _model(settings: Settings, facts: RunFacts) -> dict[str, Any]:
+    is_v = facts.base.prediction_type == "v_prediction"
+    return {
+        "output_name": settings.output.name,
+        "training_comment": settings.output.notes,
+        "v2": False,
+        "base_model_version": "sd_v1_v" if is_v else "sd_v1",
+        "sd_model_name": facts.base.name,
+        "sd_model_hash": facts.base.old_hash,
+        "new_sd_model_hash": facts.base.sha256,
+        "clip_skip": None,
+    }
+
+
+def _network(settings: Settings) -> dict[str, Any]:
+    return {
+        "network_module": "networks.lora",
+        "network_dim": settings.lora.rank,
+        "network_alpha": settings.lora.alpha or float(settings.lora.rank),
+        "network_args": {},
+        "network_dropout": None,
+    }
+
+
+def _course(settings: Settings, facts: RunFacts) -> dict[str, Any]:
+    per_epoch = max(1, facts.steps_per_epoch)
+    return {
+        "steps": facts.step,
+        "max_train_steps": facts.total_steps,
+        "epoch": ceil(facts.step / per_epoch),
+        "num_epochs": ceil(facts.total_steps / per_epoch),
+        "num_batches_per_epoch": facts.steps_per_epoch * settings.train.gradient_accumulation_steps,
+        "lr_warmup_steps": settings.schedule.warmup.steps(facts.steps_per_epoch),
+        "training_started_at": facts.started_at,
+        "training_finished_at": facts.finished_at,
+    }
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    train, optimizer = settings.train, settings.optimizer
+    hyperparameters = f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.eps}"
+    return {
+        "resolution": (settings.data.resolution, settings.data.resolution),
+        "learning_rate": settings.unet_learning_rate(),
+        "unet_lr": settings.unet_learning_rate(),
+        "text_encoder_lr": settings.text_encoder_learning_rate() if train.train_text_encoder else None,
+        "optimizer": f"{optimizer.name}({hyperparameters},weight_decay={optimizer.weight_decay})",
+        "lr_scheduler": settings.schedule.name,
+        "seed": train.seed,
+        "batch_size_per_device": train.batch_size,
+        "total_batch_size": train.batch_size * train.gradient_accumulation_steps,
+        "gradient_accumulation_steps": train.gradient_accumulation_steps,
+        "gradient_checkpointing": train.gradient_checkpointing,
+        "mixed_precision": train.mixed_precision,
+        "max_grad_norm": train.max_grad_norm,
+        "min_snr_gamma": train.snr_gamma or None,
+        "noise_offset": train.noise_offset or None,
+        "prior_loss_weight": settings.prior.weight,
+        "loss_type": "l2",
+        "cache_latents": settings.data.cache_latents,
+        "flip_aug": settings.data.horizontal_flip,
+    }
+
+
+def _pictures(settings: Settings, facts: RunFacts) -> dict[str, Any]:
+    names = _different([Path(concept.folder).name for concept in settings.concepts])
+    rows = list(zip(names, settings.concepts, facts.concepts, strict=True))
+    shown = sum(concept.repeats * len(found.prompts) for _, concept, found in rows)
+    side = settings.data.resolution
+    return {
+        "num_train_images": shown,
+        "num_reg_images": sum(found.class_pictures for _, _, found in rows),
+        "dataset_dirs": {n: {"n_repeats": c.repeats, "img_count": len(f.prompts)} for n, c, f in rows},
+        "reg_dataset_dirs": {
+            name: {"n_repeats": 1, "img_count": found.class_pictures} for name, _, found in rows if found.class_pictures
+        },
+        "bucket_info": {"buckets": {"0": {"resolution": [side, side], "count": shown}}},
+        "tag_frequency": {name: _tags(found.prompts) for name, _, found in rows},
+    }
+
+
+def _tags(prompts: Iterable[str]) -> dict[str, int]:
+    tags = (tag.strip() for prompt in prompts for tag in prompt.split(","))
+    return dict(Counter(tag for tag in tags if tag))
+
+
+def _different(names: Sequence[str]) -> list[str]:
+    """The names, with a number where one came before: they become keys."""
+    return [f"{name} ({count})" if (count := names[: k + 1].count(name)) > 1 else name for k, name in enumerate(names)]
+
+
+def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
+    """Stability AI's model specification 1.0.1."""
+    is_lora = settings.method == "lora"
+    side = settings.data.resolution
+    made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
+    entries = {
+        "sai_model_spec": "1.0.1",
+        "architecture": "stable-diffusion-v1/lora" if is_lora else "stable-diffusion-v1",
+        "implementation": "diffusers" if is_lora else "https://github.com/Stability-AI/generative-models",
+        "title": settings.output.name,
+        "resolution": f"{side}x{side}",
+        "date": made.isoformat(),
+        "prediction_type": "v" if facts.base.prediction_type == "v_prediction" else "epsilon",
+        "description": settings.output.notes,
+        "trigger_phrase": ", ".join(c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt),
+    }
+    return {f"modelspec.{name}": value for name, value in entries.items() if value}
+
+
+def _shareable(settings: Settings) -> dict[str, Any]:
+    """The settings without the folders of the person's machine: of each path only its last name."""
+    paths = {name for name, member in all_options().items() if member.option and member.option.is_path}
+
+    def without_folders(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            table = cast("dict[str, Any]", value)
+            return {key: without_folders(inner, f"{name}.{key}".lstrip(".")) for key, inner in table.items()}
+        if isinstance(value, list):
+            return [without_folders(inner, name) for inner in cast("list[Any]", value)]
+        return Path(value).name if name in paths else value
+
+    return without_folders(to_dict(settings), "")
