@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from ..runs.folder import RunFolder
-from ..runs.messages import Done
 from ..settings.describe import help_text
 from ..settings.read import read_toml
 from .watch import watch
@@ -37,4 +36,4 @@ def run(options: argparse.Namespace) -> int:
     settings = read_toml(options.settings, options.overrides)
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")
-    return 0 if isinstance(watch(folder), Done) else 1
+    return 0 if watch(folder) else 1

@@ -12,22 +12,24 @@ from contextlib import contextmanager
 from ..runs.folder import RunFolder
 from ..runs.follow import follow
 from ..runs.launch import kill_worker, start_worker
-from ..runs.messages import Done, Error, send_command
+from ..runs.messages import Error, send_command
 from .progress import Progress
 
 FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"
 
 
-def watch(folder: RunFolder) -> Done | Error:
-    """Start the run's worker, show its events and give back the last one; an Error goes to stderr."""
+def watch(folder: RunFolder) -> bool:
+    """Start the run's worker and show its events, an Error on stderr; whether the run ended well."""
+    failure = ""
     process = start_worker(folder)
     with _stop_on_interrupt(folder, process), Progress(sys.stdout) as progress:
         for event in follow(folder, process):
             progress.show(event)
+            failure = event.message if isinstance(event, Error) else ""
         process.wait()
-    if isinstance(event, Error):
-        print(event.message, file=sys.stderr)
-    return event
+    if failure:
+        print(failure, file=sys.stderr)
+    return not failure
 
 
 @contextmanager

@@ -18,8 +18,8 @@ class Faults:
         self._sentences.setdefault(name, sentence)
 
     def has(self, name: str) -> bool:
-        """Whether `name` is faulty, as a whole or in a part."""
-        return any(known == name or known.startswith(name + ".") for known in self._sentences)
+        """Whether `name`, or a group that it is in, is faulty; the name of the settings as a whole is empty."""
+        return any(not known or f"{name}.".startswith(f"{known}.") for known in self._sentences)
 
     def raise_if_any(self) -> None:
         """Raise a UserError with one line for each fault."""

@@ -47,6 +47,20 @@ def test_runs_made_at_once_get_different_folders(tmp_path: Path, make_settings: 
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == sorted(made)
 
 
+def test_a_number_taken_in_the_last_moment(
+    tmp_path: Path, make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def rename_second(source: Path, target: Path) -> None:
+        if target.name == "dog-001":
+            (target / "samples").mkdir(parents=True)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", rename_second)
+    assert RunFolder.create(tmp_path, "dog", make_settings()).path.name == "dog-002"
+
+
 def test_a_missing_checkpoint_is_a_sentence(tmp_path: Path, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
     Path(settings.base.checkpoint).unlink()

@@ -28,6 +28,14 @@ def test_ways_to_write(text: str, duration: Duration) -> None:
     assert Duration.parse(text) == duration
 
 
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [(Duration(0), "0 steps"), (Duration(1), "1 step"), (Duration(1, "epochs"), "1 epoch"), (Duration(2), "2 steps")],
+)
+def test_written_form(duration: Duration, text: str) -> None:
+    assert str(duration) == text
+
+
 @pytest.mark.parametrize("text", ["", "5", "-1 steps", "1.5 epochs", "3 hours", "steps", "1,000 steps", "٣ steps"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="no duration"):

@@ -149,6 +149,24 @@ def test_all_faults_are_reported_together_and_each_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"prior": {"weight": "much"}, "concepts": [{"folder": "x"}]}, "prior.weight"),
+        ({"train": {"device": "cpu", "mixed_precision": "fp32"}}, "train.mixed_precision"),
+        ({"base": 3}, "base"),
+        ({"concepts": ["x"]}, "concepts.1"),
+        ({"concepts": "x"}, "concepts"),
+    ],
+)
+def test_what_follows_from_a_fault_is_no_second_one(content: dict[str, Any], change: dict[str, Any], name: str) -> None:
+    assert [sentence.split(" ")[0] for sentence in faults_of({**content, **change})] == [name]
+
+
+def test_settings_that_are_no_table() -> None:
+    assert faults_of([1]) == ["The whole = [1] cannot be used: it takes a table of settings."]
+
+
 def test_overrides_and_file_are_reported_together(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('[base]\ncheckpoint = "x"\n[lora]\nrank = 0\n[[concepts]]\nfolder = "x"\nclass_prompt = "x"\n')
