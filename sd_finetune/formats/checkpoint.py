@@ -12,7 +12,7 @@ dict, is not in it and may be missing).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from ..errors import UserError
 from ..runs.atomic import replacing
 from . import keys
 from .architecture import Architecture
+from .identify import refuse_unless_sd1
 from .measure import Shapes, measure
 from .tensor_file import DTYPES, read_tensors, write_tensors
 
@@ -33,6 +34,8 @@ POSITION_IDS = "text_model.embeddings.position_ids"
 
 CONFIG_KEY = "sd_finetune.config"
 """Where a file's metadata keeps the LDM config, for when the `.yaml` is not copied along with it."""
+
+OUTDATED = {"modelspec.hash_sha256", "modelspec.thumbnail", "sshs_model_hash", "sshs_legacy_hash"}
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,14 @@ def read_checkpoint(path: Path, config: Path | None = None) -> Checkpoint:
         UserError: the file is missing, damaged or not a Stable Diffusion 1 checkpoint, or contradicts its config.
     """
     file = read_tensors(path)
+    refuse_unless_sd1(path, file)
     beside = config or path.with_suffix(".yaml")
     yaml_text = _read_config(beside) if config or beside.is_file() else file.metadata.get(CONFIG_KEY)
     shapes = {name: tuple(tensor.shape) for name, tensor in file.tensors.items()}
     usual = {keys.usual_spelling(name): name for name in shapes}
     architecture = _measure(path, {ldm: shapes[name] for ldm, name in usual.items()}, yaml_text, beside.parent)
+    if yaml_text is None and file.metadata.get("modelspec.prediction_type") == "v":
+        architecture = replace(architecture, prediction_type="v_prediction")
     return Checkpoint(
         path=path,
         architecture=architecture,
@@ -148,7 +154,12 @@ def write_checkpoint(
             file_name = base.file_names[part][name]
             tensors[file_name] = tensor.detach().reshape(base.tensors[file_name].shape)
             dtypes[file_name] = DTYPES[precision]
-    _write(path, tensors, dtypes, base.yaml_text, {**base.metadata, **(metadata or {})}, base.has_yaml_file)
+    _write(path, tensors, dtypes, base.yaml_text, {**_lasting(base.metadata), **(metadata or {})}, base.has_yaml_file)
+
+
+def _lasting(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The base's metadata without what describes its old weights."""
+    return {name: value for name, value in metadata.items() if name not in OUTDATED}
 
 
 def new_checkpoint(

@@ -62,19 +62,30 @@ def read_tensors(path: Path) -> TensorFile:
     Raises:
         UserError: the file is missing, cut short, damaged, of another kind, or a pickle of more than tensors.
     """
-    if not path.is_file():
-        raise UserError(f"There is no file {path}: check the path.")
-    with path.open("rb") as file:
-        start = file.read(9)
+    start = _first_bytes(path)
+    if start[8:] == b"{":
+        return _read_safetensors(path)
     if start[:2] in (b"PK", b"\x80\x02"):
         content = _read_pickle(path)
         return TensorFile(_tensors_of(content), {}, content)
-    if len(start) < 9 or start[8:] != b"{":
-        raise UserError(
-            f"{path} is neither a .safetensors nor a torch .ckpt file (it may be an error page saved under that name): "
-            "choose another file or fetch it again."
-        )
-    return _read_safetensors(path)
+    if len(start) < 9:
+        raise _damaged(path)
+    raise UserError(
+        f"{path} is neither a .safetensors nor a torch .ckpt file (it may be an error page saved under that name): "
+        "choose another file or download it again."
+    )
+
+
+def _first_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name the .safetensors or .ckpt file itself.")
+    if not path.is_file():
+        raise UserError(f"There is no file {path}: check the path.")
+    try:
+        with path.open("rb") as file:
+            return file.read(9)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions and its disk.") from error
 
 
 def _read_safetensors(path: Path) -> TensorFile:
@@ -99,7 +110,7 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
             f"{path} holds more than tensors, and reading that could run a program hidden in it: convert it to "
             ".safetensors first, for example with the WebUI's checkpoint merger."
         ) from error
-    except (RuntimeError, EOFError) as error:
+    except Exception as error:  # what is cut or damaged fails anywhere in the unpickler, with any exception
         raise _damaged(path) from error
     return cast("dict[Any, Any]", content) if isinstance(content, dict) else {}
 

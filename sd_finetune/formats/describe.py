@@ -1,0 +1,145 @@
+"""What a file's tensors and metadata say, for a person to read.
+
+details_of(kind, file) -> {what: text}, from the tensors
+training_of(metadata) -> {setting: text}, how the file was made
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from .metadata import SETTINGS_KEY
+from .tensor_file import DTYPES, TensorFile
+
+LORA_KINDS = {
+    "lora_up": "LoRA", "lora_A": "LoRA", "lora": "LoRA", "lora_linear_layer": "LoRA",
+    "hada_w1_a": "LoHa", "lokr_w1": "LoKr", "lokr_w1_a": "LoKr", "oft_blocks": "OFT", "oft_diag": "OFT",
+    "on_input": "IA3", "a1": "GLoRA", "diff": "full difference", "w_norm": "norms", "dora_scale": "DoRA",
+}  # fmt: skip
+"""First word of a tensor's name after the layer's, to the method that trained it."""
+
+CHECKPOINT_PARTS = {
+    "VAE": ("first_stage_model.", "vae."),
+    "text encoder": ("cond_stage_model.", "conditioner.", "text_encoders."),
+}
+HYPERNETWORK_FACTS = ("layer_structure", "activation_func", "is_layer_norm", "step", "sd_checkpoint_name")
+EMBEDDING_FACTS = ("name", "step", "sd_checkpoint_name")
+
+UNTOLD = {"ss_tag_frequency", "ss_bucket_info", "ss_datasets", "sshs_model_hash", "sshs_legacy_hash"}
+"""Metadata that is too long to read, or says nothing of the making."""
+RUN_FACTS = ("steps", "epoch", "num_train_images", "num_reg_images", "new_sd_model_hash")
+"""What the settings of a run do not tell."""
+
+
+def details_of(kind: str, file: TensorFile) -> dict[str, str]:
+    """The facts that matter for a file of this kind (a key of identify.KINDS)."""
+    details: dict[str, str] = {}
+    if kind == "lora":
+        details = _lora_details(file.tensors)
+    elif kind == "checkpoint":
+        details = _checkpoint_details(file)
+    elif kind == "embedding":
+        details = _embedding_details(file)
+    elif kind == "hypernetwork":
+        widths = [key for key in file.content if type(key) is int]
+        details = {"sizes": ", ".join(map(str, widths)), **_told(file.content, HYPERNETWORK_FACTS)}
+    if file.tensors:
+        details["precision"] = _precision(file.tensors.values())
+    return details
+
+
+def _told(content: Mapping[Any, Any], names: Iterable[str]) -> dict[str, str]:
+    return {name: str(content[name]) for name in names if content.get(name) is not None}
+
+
+def _precision(tensors: Iterable[Tensor]) -> str:
+    """The number formats, the one of most elements first."""
+    names = {dtype: name for name, dtype in DTYPES.items()}
+    counts: Counter[torch.dtype] = Counter()
+    for tensor in tensors:
+        if tensor.is_floating_point():
+            counts[tensor.dtype] += tensor.numel()
+    return ", ".join(names.get(dtype, str(dtype).removeprefix("torch.")) for dtype, _ in counts.most_common())
+
+
+def _checkpoint_details(file: TensorFile) -> dict[str, str]:
+    missing = [part for part, prefixes in CHECKPOINT_PARTS.items() if not _any_starts(file.tensors, prefixes)]
+    details = {"parameters": f"{sum(tensor.numel() for tensor in file.tensors.values()) / 1e6:,.1f} million"}
+    if missing:
+        details["without"] = " and ".join(missing)
+    if sum(name.startswith("model_ema.") for name in file.tensors) > 2:  # two counters alone are kept by habit
+        details["EMA weights"] = "yes"
+    return details
+
+
+def _any_starts(names: Iterable[str], prefixes: tuple[str, ...]) -> bool:
+    return any(name.startswith(prefixes) for name in names)
+
+
+def _lora_details(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    kinds = {LORA_KINDS.get(word, "") for _, word in map(_split, tensors)} - {""}
+    layers = {layer for layer, word in map(_split, tensors) if word in LORA_KINDS}
+    text = sum("lora_te" in layer or "text_encoder" in layer for layer in layers)
+    ranks = {t.shape[0] for name, t in tensors.items() if name.endswith(("lora_down.weight", "lora_A.weight"))}
+    alphas = {float(tensor) for name, tensor in tensors.items() if name.endswith(".alpha")}
+    details = {"method": ", ".join(sorted(kinds)), "layers": f"{len(layers) - text} UNet, {text} text encoder"}
+    if ranks:
+        details["rank"] = _span(ranks)
+    if alphas:
+        details["alpha"] = _span(alphas)
+    return details
+
+
+def _split(name: str) -> tuple[str, str]:
+    """The layer and the first word of what follows: kohya's layer names have no dot, PEFT's end before "lora"."""
+    match = re.search(r"\.(lora[_.]|lora_linear_layer)", name)
+    if match:
+        return name[: match.start()], name[match.start() + 1 :].split(".")[0]
+    layer, _, rest = name.partition(".")
+    return layer, rest.split(".")[0]
+
+
+def _span(numbers: Iterable[float]) -> str:
+    ordered = sorted(numbers)
+    return f"{ordered[0]:g}" if len(ordered) == 1 else f"{ordered[0]:g} to {ordered[-1]:g}"
+
+
+def _embedding_details(file: TensorFile) -> dict[str, str]:
+    vectors: Mapping[str, Tensor] = file.content.get("string_to_param") or file.tensors
+    sizes = {f"{tensor.shape[0] if tensor.ndim == 2 else 1} of {tensor.shape[-1]}" for tensor in vectors.values()}
+    return {"vectors": ", ".join(sorted(sizes)), **_told(file.content, EMBEDDING_FACTS)}
+
+
+def training_of(metadata: Mapping[str, str]) -> dict[str, str]:
+    """How a file was made: all settings if SD Fine-Tune made it, else what its `ss_*` and `modelspec.*` tell."""
+    told = {n.removeprefix("ss_"): v for n, v in metadata.items() if n.startswith("ss_") and n not in UNTOLD}
+    told = {name: value for name, value in told.items() if value not in ("", "None")}
+    settings = _own_settings(metadata)
+    if settings:
+        return {**{name: told[name] for name in RUN_FACTS if name in told}, **settings}
+    return {**{n: v for n, v in metadata.items() if n.startswith("modelspec.") and not v.startswith("data:")}, **told}
+
+
+def _own_settings(metadata: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return dict(_flat(json.loads(metadata.get(SETTINGS_KEY, "{}")), ""))
+    except ValueError:  # somebody else's hand was in it
+        return {}
+
+
+def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in cast("dict[str, Any]", value).items():
+            yield from _flat(inner, f"{name}.{key}".lstrip("."))
+    elif isinstance(value, list) and name == "concepts":
+        for number, inner in enumerate(cast("list[Any]", value), start=1):
+            yield from _flat(inner, f"{name}.{number}")
+    elif value or isinstance(value, (bool, int, float)):  # not an empty text or list
+        yield name, str(value)
