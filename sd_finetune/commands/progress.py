@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import Any, TextIO
 
@@ -9,7 +10,7 @@ from tqdm import tqdm
 
 from ..runs.messages import Done, Evaluation, Event, Phase, Sample, Saved, Step, Warning_
 
-BAR = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {postfix}"
+BAR = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
 
 
 class Progress:
@@ -57,7 +58,9 @@ class Progress:
     def _move_bar(self, phase: str, done: int, total: int, text: str) -> None:
         if self._bar is None or phase != self._phase:
             self._close_bar()
-            self._bar = tqdm(total=total, desc=phase, file=self._stream, bar_format=BAR, dynamic_ncols=True)
+            self._bar = tqdm(total=total, desc=phase, file=self._stream, bar_format=BAR)
+        size = shutil.get_terminal_size()  # tqdm's own look shows nothing on a terminal that does not know its size
+        self._bar.ncols, self._bar.nrows = size.columns - 1, size.lines
         self._bar.n, self._bar.total = done, total
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.refresh()
