@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 from .commands import info, train
@@ -26,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         command_parser.set_defaults(run=command.run)
     parser.epilog = commands.choices["train"].epilog  # all settings, here too
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a file name that the terminal cannot show must not end a run
     try:
         return options.run(options)
     except UserError as error:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ..runs.messages import Done, Evaluation, Event, Phase, Sample, Saved, Step, Warning_
 
-BAR = "{desc}: {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
+BAR = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
 
 
 class Progress:
@@ -39,7 +39,8 @@ class Progress:
         if isinstance(event, Phase):
             self._advance(event.name, event.done, event.total, "")
         elif isinstance(event, Step):
-            self._advance("training", event.step, event.total_steps, step_text(event))
+            # A bar must find room in 80 columns, so the class loss is told in lines only.
+            self._advance("training", event.step, event.total_steps, step_text(event, with_prior=not self._live))
         elif text := event_text(event):
             tqdm.write(text, file=self._stream)
             self._stream.flush()
@@ -71,9 +72,9 @@ class Progress:
             self._bar = None
 
 
-def step_text(step: Step) -> str:
+def step_text(step: Step, with_prior: bool = True) -> str:
     """Loss, speed and time left, as in "loss 0.1234 (class 0.0567) · 2.9 images/s · 04:31 left"."""
-    prior = "" if step.prior_loss is None else f" (class {step.prior_loss:.4f})"
+    prior = f" (class {step.prior_loss:.4f})" if with_prior and step.prior_loss is not None else ""
     left = tqdm.format_interval(step.seconds_left)
     return f"loss {step.loss:.4f}{prior} · {step.images_per_second:.1f} images/s · {left} left"
 

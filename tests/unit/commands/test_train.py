@@ -84,6 +84,19 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(make_file: MakeFile) -> None:
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ["PYTHONPATH"]])
+    result = subprocess.run(
+        [sys.executable, "-c", DRIVER, "train", str(make_file("finish")), "--set", "output.name=猫"],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "/?-001" in result.stdout.replace(os.sep, "/")
+
+
 @pytest.fixture
 def start_train(make_file: MakeFile, tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
     """Starts the command in a process of its own and waits until its worker is at work."""
