@@ -1,0 +1,46 @@
+"""Real photographs, and pictures that are wrong in every way a folder of pictures can hold."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+# Read as files, not through skimage.data: that would need scikit-image's own dependencies.
+PHOTOGRAPHS = {"cat": "chelsea.png", "cup": "coffee.png", "rocket": "rocket.jpg"}
+
+SavePicture = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def photographs() -> dict[str, Image.Image]:
+    """A cat (451x300), a cup (600x400) and a rocket (640x427), from scikit-image."""
+    spec = importlib.util.find_spec("skimage")
+    assert spec is not None, "scikit-image is among the test requirements"
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent / "data"
+    return {name: Image.open(folder / file).convert("RGB") for name, file in PHOTOGRAPHS.items()}
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> SavePicture:
+    """save(name, colour_or_image, **options): a picture file under tmp_path."""
+
+    def save_picture(name: str, content: str | Image.Image = "red", **options: object) -> Path:
+        image = content if isinstance(content, Image.Image) else Image.new("RGB", (40, 30), content)
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path, **options)
+        return path
+
+    return save_picture
+
+
+@pytest.fixture(scope="session")
+def noise() -> np.ndarray:
+    """(30, 40, 3) uint8; no two corners, rows or columns alike."""
+    return np.random.default_rng(7).integers(0, 256, (30, 40, 3), dtype=np.uint8)
