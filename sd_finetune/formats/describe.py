@@ -142,4 +142,4 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         for number, inner in enumerate(cast("list[Any]", value), start=1):
             yield from _flat(inner, f"{name}.{number}")
     elif value or isinstance(value, (bool, int, float)):  # not an empty text or list
-        yield name, str(value)
+        yield name, str(cast("object", value))

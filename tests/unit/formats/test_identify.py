@@ -1,0 +1,219 @@
+"""Which file is what, by names and shapes as published files of each kind have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.errors import UserError
+from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.identify import identify
+from sd_finetune.formats.lora import LoraModule, write_lora
+from sd_finetune.formats.metadata import training_metadata
+from sd_finetune.formats.tensor_file import read_tensors, write_tensors
+
+from .test_metadata import FACTS, SETTINGS
+
+UNET = "model.diffusion_model."
+CLIP = "cond_stage_model.transformer.text_model.final_layer_norm.weight"
+KEY = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+LORA_KEY = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+
+
+def small(*names: str, **shapes: tuple[int, ...]) -> dict[str, Tensor]:
+    return {
+        **{name: torch.ones(1) for name in names},
+        **{n.replace("__", "."): torch.ones(s) for n, s in shapes.items()},
+    }
+
+
+def unet(channels: int = 4, context: int = 768) -> dict[str, Tensor]:
+    return {
+        UNET + "input_blocks.0.0.weight": torch.ones(320, channels, 3, 3),
+        UNET + KEY: torch.ones(320, context),
+    }
+
+
+def lora(name: str, context: int) -> dict[str, Tensor]:
+    return {f"{name}.lora_down.weight": torch.ones(4, context), f"{name}.lora_up.weight": torch.ones(320, 4)}
+
+
+FILES: dict[str, tuple[dict[str, Tensor], dict[str, str], str, str]] = {
+    "sd1": ({**unet(), **small(CLIP)}, {}, "checkpoint", "sd1"),
+    "sd1-tiny": ({**unet(context=32), **small(CLIP)}, {}, "checkpoint", "sd1"),
+    "sd1-inpainting": ({**unet(9), **small(CLIP)}, {}, "checkpoint", "sd1-inpainting"),
+    "sd1-pix2pix": ({**unet(8), **small(CLIP)}, {}, "checkpoint", "sd1-pix2pix"),
+    "sd1-without-text-encoder": (unet(), {}, "checkpoint", "sd1"),
+    "sd2": ({**unet(context=1024), **small("cond_stage_model.model.ln_final.weight")}, {}, "checkpoint", "sd2"),
+    "sdxl": (
+        {**unet(context=2048), **small("conditioner.embedders.0.transformer.text_model.final_layer_norm.weight")},
+        {},
+        "checkpoint",
+        "sdxl",
+    ),
+    "sd3": (small(UNET + "joint_blocks.0.x_block.attn.qkv.weight", "text_encoders.clip_l.x"), {}, "checkpoint", "sd3"),
+    "flux": (small("double_blocks.0.img_attn.qkv.weight"), {}, "checkpoint", "flux"),
+    "flux-in-comfy": (small(UNET + "double_blocks.0.img_attn.qkv.weight"), {}, "checkpoint", "flux"),
+    "diffusers-unet": (
+        small("down_blocks.0.resnets.0.conv1.weight")
+        | {"down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": torch.ones(320, 768)},
+        {},
+        "unet",
+        "sd1",
+    ),
+    "vae": (small("encoder.conv_in.weight", "decoder.conv_in.weight"), {}, "vae", ""),
+    "ldm-vae": (small("first_stage_model.decoder.conv_in.weight"), {}, "vae", ""),
+    "lora-sd1": (lora(LORA_KEY, 768), {}, "lora", "sd1"),
+    "lora-sd2": (lora(LORA_KEY, 1024), {}, "lora", "sd2"),
+    "lora-sdxl": (lora("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 2048), {}, "lora", "sdxl"),
+    "lora-sdxl-text-only": (lora("lora_te2_text_model_encoder_layers_0_mlp_fc1", 1280), {}, "lora", "sdxl"),
+    "lora-flux": (lora("lora_unet_double_blocks_0_img_attn_proj", 3072), {}, "lora", "flux"),
+    "lora-flux-diffusers": (
+        small("transformer.single_transformer_blocks.0.attn.to_k.lora_A.weight"), {}, "lora", "flux"
+    ),
+    "lora-sd3": (lora("lora_unet_joint_blocks_0_context_block_attn_proj", 1536), {}, "lora", "sd3"),
+    "lora-tiny": (lora(LORA_KEY, 32), {"ss_base_model_version": "sd_v1"}, "lora", "sd1"),
+    "lora-by-modelspec": (
+        lora(LORA_KEY, 32), {"modelspec.architecture": "stable-diffusion-v2-768-v/lora"}, "lora", "sd2"
+    ),
+    "lora-unknown": (lora(LORA_KEY, 32), {}, "lora", ""),
+    "lora-peft": (
+        {
+            "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.weight": torch.ones(4, 768),
+            "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.lora_B.weight": torch.ones(320, 4),
+        },
+        {},
+        "lora",
+        "sd1",
+    ),
+    "loha": (small(f"{LORA_KEY}.hada_w1_a"), {"ss_base_model_version": "sdxl_base_v1-0"}, "lora", "sdxl"),
+    "embedding-kohya": ({"emb_params": torch.ones(2, 768)}, {}, "embedding", "sd1"),
+    "embedding-diffusers": ({"<cat>": torch.ones(1, 1024)}, {}, "embedding", "sd2"),
+    "embedding-sdxl": ({"clip_l": torch.ones(2, 768), "clip_g": torch.ones(2, 1280)}, {}, "embedding", "sdxl"),
+    "something-else": (small("model.layers.0.mlp.weight", "model.norm.weight"), {}, "unknown", ""),
+    "nothing": ({}, {}, "unknown", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_kind_and_base(tmp_path: Path, name: str) -> None:
+    tensors, metadata, kind, base = FILES[name]
+    write_tensors(tmp_path / "x.safetensors", tensors, metadata)
+    found = identify(tmp_path / "x.safetensors")
+    assert (found.kind, found.base) == (kind, base)
+
+
+HYPERNETWORK = {
+    768: ({"linear.0.weight": torch.ones(2, 2)}, {"linear.0.weight": torch.ones(2, 2)}),
+    320: ({"linear.0.weight": torch.ones(2, 2)}, {"linear.0.weight": torch.ones(2, 2)}),
+    "step": 500, "name": "x", "layer_structure": [1, 2, 1], "activation_func": "relu",
+}  # fmt: skip
+EMBEDDING = {
+    "string_to_token": {"*": 265},
+    "string_to_param": {"*": torch.ones(3, 768)},
+    "name": "mine",
+    "step": 120,
+    "sd_checkpoint_name": "base",
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("content", "kind", "base", "facts"),
+    [
+        (HYPERNETWORK, "hypernetwork", "sd1", {"sizes": "768, 320", "layer_structure": "[1, 2, 1]", "step": "500"}),
+        ({1024: HYPERNETWORK[768]}, "hypernetwork", "sd2", {"sizes": "1024"}),
+        (EMBEDDING, "embedding", "sd1", {"vectors": "3 of 768", "name": "mine", "step": "120"}),
+    ],
+)
+def test_the_webuis_pt_files(
+    tmp_path: Path, content: dict[Any, Any], kind: str, base: str, facts: dict[str, str], zipped: bool
+) -> None:
+    torch.save(content, tmp_path / "x.pt", _use_new_zipfile_serialization=zipped)
+    found = identify(tmp_path / "x.pt")
+    assert (found.kind, found.base) == (kind, base)
+    assert {name: found.details.get(name) for name in facts} == facts
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sd2", "is a Stable Diffusion 2 checkpoint"),
+        ("sdxl", "is an SDXL checkpoint"),
+        ("sd3", "is a Stable Diffusion 3 checkpoint"),
+        ("flux", "is a Flux checkpoint"),
+        ("sd1-inpainting", "is a Stable Diffusion 1 inpainting checkpoint"),
+        ("lora-sd1", "is a LoRA for Stable Diffusion 1"),
+        ("lora-unknown", "is a LoRA"),
+        ("embedding-kohya", "is a textual inversion embedding for Stable Diffusion 1"),
+        ("vae", "is a VAE"),
+        ("something-else", "is a model of an unknown kind"),
+    ],
+)
+def test_what_is_no_sd1_checkpoint_is_refused_by_its_name(tmp_path: Path, name: str, words: str) -> None:
+    tensors, metadata, _, _ = FILES[name]
+    path = tmp_path / "x.safetensors"
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(UserError) as raised:
+        read_checkpoint(path)
+    assert str(raised.value) == (
+        f"{path} {words}, and only Stable Diffusion 1 checkpoints can be trained: "
+        "choose one of these as base.checkpoint."
+    )
+
+
+def test_a_lora_of_ours_says_how_it_was_made(tmp_path: Path) -> None:
+    modules = {
+        ("unet", "mid_block.attentions.0.proj_in"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4),
+        ("unet", "mid_block.attentions.0.proj_out"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4),
+        ("text_encoder", "text_model.encoder.layers.0.mlp.fc1"): LoraModule(torch.ones(2, 4), torch.ones(4, 2), 4),
+    }
+    write_lora(tmp_path / "star.safetensors", modules, training_metadata(SETTINGS, FACTS))
+    found = identify(tmp_path / "star.safetensors")
+    assert found.details == {
+        "method": "LoRA", "layers": "2 UNet, 1 text encoder", "rank": "2 to 8", "alpha": "4", "precision": "fp16",
+    }  # fmt: skip
+    assert found.training["steps"] == "42"
+    assert found.training["lora.rank"] == "8"
+    assert found.training["concepts.1.instance_prompt"] == "a photo of sks star"
+    assert found.training["concepts.2.folder"] == "sks"
+    assert "output.folder" in found.training
+    assert "samples.prompts" not in found.training  # an empty list says nothing
+    lines = found.text.splitlines()
+    assert lines[0] == "star.safetensors: a LoRA for Stable Diffusion 1"
+    assert "  rank: 2 to 8" in lines
+    assert "  train.snr_gamma: 5.0" in lines
+
+
+def test_a_lora_of_kohyas_says_what_its_metadata_says(tmp_path: Path) -> None:
+    metadata = {
+        "ss_network_dim": "32", "ss_steps": "900", "ss_clip_skip": "None", "ss_tag_frequency": '{"a": {}}',
+        "sshs_model_hash": "00", "modelspec.title": "T", "modelspec.thumbnail": "data:image/png;base64,AAAA",
+        "sd_finetune.settings": "{broken",
+    }  # fmt: skip
+    write_tensors(tmp_path / "x.safetensors", lora(LORA_KEY, 768), metadata)
+    assert identify(tmp_path / "x.safetensors").training == {
+        "network_dim": "32",
+        "steps": "900",
+        "modelspec.title": "T",
+    }
+
+
+def test_a_checkpoint_says_its_size_precision_and_what_it_lacks(tiny_file: Path, tmp_path: Path) -> None:
+    tensors = read_tensors(tiny_file).tensors
+    whole = identify(tiny_file)
+    assert whole.text.splitlines()[0] == "tiny.safetensors: a Stable Diffusion 1 checkpoint"
+    assert whole.details["parameters"] == f"{sum(tensor.numel() for tensor in tensors.values()) / 1e6:,.1f} million"
+    assert whole.details["precision"] == "fp16, fp32"
+    assert "without" not in whole.details
+    assert "EMA weights" not in whole.details
+    parts = {name: tensor for name, tensor in tensors.items() if name.startswith(UNET)}
+    average = {name.replace(UNET, "model_ema."): tensor for name, tensor in parts.items()}
+    write_tensors(tmp_path / "x.safetensors", {**parts, **average}, {})
+    pruned = identify(tmp_path / "x.safetensors")
+    assert pruned.details["without"] == "VAE and text encoder"
+    assert pruned.details["EMA weights"] == "yes"

@@ -1,0 +1,151 @@
+"""What trained files say about themselves, as the WebUI and kohya's scripts read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
+from sd_finetune.settings.duration import Duration
+from sd_finetune.settings.options import Base, Concept, Lora, Output, Prior, Schedule, Settings, Train
+from sd_finetune.settings.read import from_dict, to_dict
+
+SETTINGS = Settings(
+    base=Base(checkpoint="/secret/person/models/base.safetensors", config="/secret/person/base.yaml"),
+    output=Output(name="my star", folder="/secret/person/out", notes="a remark"),
+    train=Train(batch_size=2, gradient_accumulation_steps=3, snr_gamma=5.0, noise_offset=0.05, seed=7),
+    schedule=Schedule(warmup=Duration(2, "epochs")),
+    prior=Prior(weight=0.5),
+    lora=Lora(rank=8, alpha=4.0),
+    concepts=(
+        Concept(folder="/secret/person/sks", instance_prompt="a photo of sks star", class_prompt="a star", repeats=5),
+        Concept(folder="/secret/other/sks", class_prompt="a star", class_folder="/secret/person/stars"),
+    ),
+)
+FACTS = RunFacts(
+    base=BaseFacts("base.safetensors", "01234567", "89" * 32, "epsilon"),
+    concepts=[
+        ConceptFacts(["a photo of sks star"] * 3, class_pictures=40),
+        ConceptFacts(["red, round", "round, , small"]),
+    ],
+    steps_per_epoch=10,
+    total_steps=95,
+    step=42,
+    started_at=1_700_000_000.5,
+    finished_at=1_700_000_100.0,
+)
+
+
+@pytest.fixture
+def metadata() -> dict[str, str]:
+    return training_metadata(SETTINGS, FACTS)
+
+
+def decoded(metadata: dict[str, str], name: str) -> Any:
+    return json.loads(metadata[name])
+
+
+def test_every_value_is_a_text(metadata: dict[str, str]) -> None:
+    assert {type(value) for value in metadata.values()} == {str}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ss_output_name", "my star"),
+        ("ss_v2", "False"),
+        ("ss_base_model_version", "sd_v1"),
+        ("ss_sd_model_name", "base.safetensors"),
+        ("ss_sd_model_hash", "01234567"),
+        ("ss_new_sd_model_hash", "89" * 32),
+        ("ss_network_module", "networks.lora"),
+        ("ss_network_dim", "8"),
+        ("ss_network_alpha", "4.0"),
+        ("ss_network_args", "{}"),
+        ("ss_resolution", "(512, 512)"),
+        ("ss_unet_lr", "0.0001"),
+        ("ss_text_encoder_lr", "None"),
+        ("ss_lr_scheduler", "constant"),
+        ("ss_lr_warmup_steps", "20"),
+        ("ss_steps", "42"),
+        ("ss_max_train_steps", "95"),
+        ("ss_epoch", "5"),
+        ("ss_num_epochs", "10"),
+        ("ss_num_batches_per_epoch", "30"),
+        ("ss_num_train_images", "17"),
+        ("ss_num_reg_images", "40"),
+        ("ss_batch_size_per_device", "2"),
+        ("ss_total_batch_size", "6"),
+        ("ss_gradient_accumulation_steps", "3"),
+        ("ss_seed", "7"),
+        ("ss_min_snr_gamma", "5.0"),
+        ("ss_noise_offset", "0.05"),
+        ("ss_prior_loss_weight", "0.5"),
+        ("ss_training_comment", "a remark"),
+        ("ss_training_started_at", "1700000000.5"),
+        ("modelspec.sai_model_spec", "1.0.1"),
+        ("modelspec.architecture", "stable-diffusion-v1/lora"),
+        ("modelspec.implementation", "diffusers"),
+        ("modelspec.title", "my star"),
+        ("modelspec.resolution", "512x512"),
+        ("modelspec.date", "2023-11-14T22:15:00+00:00"),
+        ("modelspec.prediction_type", "epsilon"),
+        ("modelspec.description", "a remark"),
+        ("modelspec.trigger_phrase", "a photo of sks star"),
+    ],
+)
+def test_values(metadata: dict[str, str], name: str, value: str) -> None:
+    assert metadata[name] == value
+
+
+def test_what_the_webui_shows_of_the_pictures(metadata: dict[str, str]) -> None:
+    assert decoded(metadata, "ss_dataset_dirs") == {
+        "sks": {"n_repeats": 5, "img_count": 3},
+        "sks (2)": {"n_repeats": 1, "img_count": 2},
+    }
+    assert decoded(metadata, "ss_reg_dataset_dirs") == {"sks": {"n_repeats": 1, "img_count": 40}}
+    assert decoded(metadata, "ss_tag_frequency") == {
+        "sks": {"a photo of sks star": 3},
+        "sks (2)": {"red": 1, "round": 2, "small": 1},
+    }
+    assert decoded(metadata, "ss_bucket_info") == {"buckets": {"0": {"resolution": [512, 512], "count": 17}}}
+
+
+def test_no_folder_of_the_persons_machine_is_told(metadata: dict[str, str]) -> None:
+    assert not [name for name, value in metadata.items() if "secret" in value or "person" in value]
+
+
+def test_the_settings_can_be_taken_up_again(metadata: dict[str, str]) -> None:
+    kept = from_dict(decoded(metadata, "sd_finetune.settings"))
+    assert kept.lora == SETTINGS.lora
+    assert kept.train == SETTINGS.train
+    assert kept.base.checkpoint == "base.safetensors"
+    assert [concept.folder for concept in kept.concepts] == ["sks", "sks"]
+    assert set(to_dict(kept)) == set(to_dict(SETTINGS))
+
+
+def test_v_prediction() -> None:
+    base = replace(FACTS.base, prediction_type="v_prediction")
+    metadata = training_metadata(SETTINGS, replace(FACTS, base=base))
+    assert metadata["ss_base_model_version"] == "sd_v1_v"
+    assert metadata["modelspec.prediction_type"] == "v"
+
+
+def test_the_text_encoders_rate_where_it_is_trained() -> None:
+    settings = replace(SETTINGS, train=replace(SETTINGS.train, train_text_encoder=True, unet_learning_rate=3e-4))
+    metadata = training_metadata(settings, FACTS)
+    assert (metadata["ss_unet_lr"], metadata["ss_text_encoder_lr"]) == ("0.0003", "5e-05")
+
+
+def test_alpha_of_0_is_the_rank() -> None:
+    assert training_metadata(replace(SETTINGS, lora=Lora(rank=8)), FACTS)["ss_network_alpha"] == "8.0"
+
+
+def test_a_checkpoint_has_no_network() -> None:
+    metadata = training_metadata(replace(SETTINGS, method="dreambooth"), FACTS)
+    assert not [name for name in metadata if name.startswith("ss_network")]
+    assert metadata["modelspec.architecture"] == "stable-diffusion-v1"
+    assert metadata["ss_unet_lr"] == "2e-06"
