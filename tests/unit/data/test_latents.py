@@ -31,7 +31,7 @@ def vae() -> AutoencoderKL:
 
 @pytest.fixture
 def pictures(save, photographs) -> list[Path]:
-    return [save(f"{name}.png", photograph) for name, photograph in photographs.items()]
+    return [save(f"{name}.jpg", photograph) for name, photograph in photographs.items()]
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -144,7 +144,7 @@ def test_a_vae_that_makes_no_numbers_is_told(vae, pictures):
     weight = vae.encoder.conv_in.bias.data
     weight[0] = float("inf")
     try:
-        with pytest.raises(UserError, match=r"VAE turns .*cat.png into numbers that are not finite in float32; set"):
+        with pytest.raises(UserError, match=r"VAE turns .*cat.jpg into numbers that are not finite in float32; set"):
             PictureEncoder(vae, RESOLUTION)(pictures[0], flipped=False)
     finally:
         weight[0] = 0

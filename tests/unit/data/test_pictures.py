@@ -56,7 +56,7 @@ def test_exif_turn_is_undone(save, noise, orientation, name, options):
 def test_a_real_photograph_turned_by_exif(save, photographs, orientation, name):
     upright = np.asarray(photographs["cat"])
     more = {"format": "MPO", "save_all": True, "append_images": [photographs["cup"]]} if "mpo" in name else {}
-    path = save(name, turned(upright, orientation), exif=exif(orientation), quality=92, **more)
+    path = save(name, turned(upright, orientation), exif=exif(orientation), quality=92, speed=10, **more)
     image = open_picture(path)
     assert image.size == (451, 300)
     assert np.abs(np.asarray(image).astype(int) - upright).mean() < 4
