@@ -1,0 +1,264 @@
+"""Pretrains the toy checkpoint: VAE, then UNet and text encoder together. Seeded and resumable.
+
+    python -m sd_finetune.demo.pretrain WORK_FOLDER [--vae-steps N] [--unet-steps N] [--threads N]
+
+The parts are kept in WORK_FOLDER after each few hundred steps; run the same command again to go on.
+`python -m sd_finetune.demo.build WORK_FOLDER` turns them into the checkpoint and prints the quality report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from . import world
+from .linear_start import start_linear
+
+VAE_CONFIG: dict[str, Any] = {
+    "block_out_channels": (64, 64, 64, 64),
+    "layers_per_block": 0,
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "latent_channels": 4,
+    "sample_size": world.PICTURE_SIZE,
+}
+TEXT_CONFIG: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 256,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 77,
+    "vocab_size": 49408,
+    "bos_token_id": 49406,
+    "eos_token_id": 49407,
+    "projection_dim": 64,
+}
+UNET_CONFIG: dict[str, Any] = {
+    "block_out_channels": (64, 64, 64, 64),
+    "layers_per_block": 2,
+    "cross_attention_dim": 64,
+    "attention_head_dim": 4,
+    "sample_size": world.PICTURE_SIZE // 8,
+}
+BANK_PICTURES = 24_000
+VAE_BATCH = 4
+ENCODER_STEPS = 900
+"""After so many steps the encoder stays as it is: the UNet can learn its latents while the decoder learns on."""
+UNET_BATCH = 64
+EMPTY_CAPTION_SHARE = 0.1
+"""Captions left out, so that classifier-free guidance works (arXiv 2207.12598)."""
+STRANGE_WORD_SHARE = 0.1
+"""Captions whose article is a random word, so that a word without a meaning does not throw the model off its class."""
+KEPT_STRANGE = 48136
+"""The token of "sks", which must stay unseen."""
+SAVE_EVERY = 300
+
+
+def picture_bank(folder: Path, count: int, seed: int) -> tuple[np.ndarray, list[world.Scene]]:
+    """`count` random pictures, uint8 (count, height, width, 3), and their scenes; the pictures are kept in a file."""
+    rng = np.random.default_rng(seed)
+    scenes = [world.random_scene(rng) for _ in range(count)]
+    path = folder / f"bank-{count}-{seed}.npy"
+    if not path.exists():
+        _save_via(path, lambda p: np.save(p, np.stack([np.asarray(world.draw_scene(s)) for s in scenes])))
+    return np.load(path), scenes
+
+
+def to_pixels(pictures: np.ndarray) -> Tensor:
+    """uint8 (batch, height, width, 3) to float (batch, 3, height, width) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def vae_loss(vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """L1 + 2 MSE + half the L1 of the picture's gradients + 1e-6 KL, means over everything."""
+    posterior = vae.encode(pixels).latent_dist
+    noise = torch.randn(posterior.mean.shape, generator=generator)
+    decoded = vae.decode(posterior.mean + posterior.std * noise).sample
+    difference = decoded - pixels
+    edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
+    kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).sum((1, 2, 3)).mean()
+    return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges + 1e-6 * kl
+
+
+def train_vae(folder: Path, steps: int, seed: int) -> AutoencoderKL:
+    torch.manual_seed(seed)
+    vae = AutoencoderKL(**VAE_CONFIG)
+    start_linear(vae)
+    pictures, _ = picture_bank(folder, BANK_PICTURES, seed)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=8e-4, betas=(0.9, 0.99), weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 8e-4, total_steps=steps, pct_start=0.03, cycle_momentum=False
+    )
+    parts = {"vae": vae, "optimizer": optimizer, "schedule": schedule}
+    for step in _steps(folder / "vae.pt", parts, steps):
+        rng = np.random.default_rng((seed, 1, step))
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        pixels = to_pixels(pictures[np.sort(rng.integers(0, len(pictures), VAE_BATCH))])
+        for module in (vae.encoder, vae.quant_conv):
+            module.requires_grad_(step < ENCODER_STEPS)
+        loss = vae_loss(vae, pixels, generator)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        _print_progress("vae", step, steps, float(loss.detach()))
+    return vae.eval()
+
+
+@torch.no_grad()
+def reconstruction_psnr(vae: AutoencoderKL, pictures: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of decode(encode(picture)), over 8-bit pictures."""
+    errors = []
+    for start in range(0, len(pictures), 32):
+        pixels = to_pixels(pictures[start : start + 32])
+        decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
+        errors.append(((decoded - pixels) * 127.5).round().square().mean((1, 2, 3)))
+    return float(10 * torch.log10(255**2 / torch.cat(errors).mean()))
+
+
+@torch.no_grad()
+def latent_bank(folder: Path, vae: AutoencoderKL, pictures: np.ndarray) -> tuple[Tensor, float]:
+    """Scaled latents of all pictures, (count, 4, 8, 8), and the scale factor that gives them unit variance."""
+    path = folder / "latents.pt"
+    if not path.exists():
+        batches = [
+            vae.encode(to_pixels(pictures[start : start + 64])).latent_dist.mode()
+            for start in range(0, len(pictures), 64)
+        ]
+        _save_via(path, lambda p: torch.save(torch.cat(batches), p))
+    latents = torch.load(path)
+    scale = round(float(1 / latents.std()), 5)
+    return latents * scale, scale
+
+
+class Captions:
+    """Token ids of random captions of scenes, the same for the same seed and step."""
+
+    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.known: dict[str, list[int]] = {}
+
+    def ids(self, text: str) -> list[int]:
+        if text not in self.known:
+            self.known[text] = self.tokenizer(text, padding="max_length", max_length=77, truncation=True).input_ids
+        return self.known[text]
+
+    def batch(self, scenes: list[world.Scene], rng: np.random.Generator) -> Tensor:
+        return torch.tensor([self._one(scene, rng) for scene in scenes])
+
+    def _one(self, scene: world.Scene, rng: np.random.Generator) -> list[int]:
+        text = "" if rng.random() < EMPTY_CAPTION_SHARE else world.caption(scene, rng)
+        ids = list(self.ids(text))
+        if text and rng.random() < STRANGE_WORD_SHARE:
+            strange = int(rng.integers(1000, 49000))
+            ids[4] = strange if strange != KEPT_STRANGE else strange + 1
+        return ids
+
+
+def timestep_weights(alphas_cumprod: Tensor) -> Tensor:
+    """Loss weight of each timestep, 1/sqrt(SNR) within [0.5, 5], mean 1: colours and places are decided in the noise,
+    where a plain loss on epsilon hardly looks (cf. arXiv 2310.08442)."""
+    snr = alphas_cumprod / (1 - alphas_cumprod)
+    weights = snr.rsqrt().clamp(0.5, 5.0)
+    return weights / weights.mean()
+
+
+def train_unet(
+    folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, steps: int, seed: int
+) -> tuple[UNet2DConditionModel, CLIPTextModel, float]:
+    torch.manual_seed(seed + 1)
+    unet = UNet2DConditionModel(**UNET_CONFIG)
+    text_encoder = CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))
+    torch.nn.init.normal_(text_encoder.text_model.embeddings.token_embedding.weight, std=0.05)
+    pictures, scenes = picture_bank(folder, BANK_PICTURES, seed)
+    latents, scale = latent_bank(folder, vae, pictures)
+    scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    weights = timestep_weights(scheduler.alphas_cumprod)
+    both = torch.nn.ModuleList([unet, text_encoder])
+    average = torch.optim.swa_utils.AveragedModel(both, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
+    optimizer = torch.optim.AdamW(both.parameters(), lr=1e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps, pct_start=0.05)
+    captions = Captions(tokenizer)
+    parts = {"both": both, "average": average, "optimizer": optimizer, "schedule": schedule}
+    for step in _steps(folder / "unet.pt", parts, steps):
+        rng = np.random.default_rng((seed, 2, step))
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        chosen = rng.integers(0, len(latents), UNET_BATCH)
+        clean = latents[chosen]
+        ids = captions.batch([scenes[i] for i in chosen], rng)
+        noise = torch.randn(clean.shape, generator=generator)
+        timesteps = torch.randint(0, 1000, (UNET_BATCH,), generator=generator)
+        noisy = scheduler.add_noise(clean, noise, timesteps)
+        predicted = unet(noisy, timesteps, text_encoder(ids).last_hidden_state).sample
+        loss = (weights[timesteps] * (predicted - noise).square().mean((1, 2, 3))).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        average.update_parameters(both)
+        _print_progress("unet", step, steps, float(loss.detach()))
+    averaged_unet, averaged_text_encoder = average.module
+    return averaged_unet.eval(), averaged_text_encoder.eval(), scale
+
+
+def _steps(path: Path, parts: dict[str, Any], total: int) -> Iterator[int]:
+    """Steps that are still to do; loads the parts from `path` first, and saves them there every SAVE_EVERY steps."""
+    done = 0
+    if path.exists():
+        saved = torch.load(path)
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        done = saved["done"]
+    for step in range(done, total):
+        yield step
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == total:
+            state = {name: part.state_dict() for name, part in parts.items()}
+            _save_via(path, lambda p, state=state, step=step: torch.save({**state, "done": step + 1}, p))
+
+
+def _save_via(path: Path, write: Any) -> None:
+    unfinished = path.with_name("unfinished-" + path.name)
+    write(unfinished)
+    os.replace(unfinished, path)
+
+
+_started = time.monotonic()
+
+
+def _print_progress(what: str, step: int, steps: int, loss: float) -> None:
+    if step % 100 == 0:
+        print(f"{what} {step}/{steps} loss {loss:.4f} {time.monotonic() - _started:.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Pretrain the toy checkpoint.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--tokenizer", type=Path, default=Path(__file__).parents[1] / "models" / "tokenizer")
+    parser.add_argument("--vae-steps", type=int, default=5000)
+    parser.add_argument("--unet-steps", type=int, default=8000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    vae = train_vae(options.folder, options.vae_steps, options.seed)
+    held_out, _ = picture_bank(options.folder, 512, options.seed + 100)
+    print(f"vae psnr {reconstruction_psnr(vae, held_out):.2f} dB", flush=True)
+    train_unet(options.folder, vae, CLIPTokenizer.from_pretrained(options.tokenizer), options.unet_steps, options.seed)
+
+
+if __name__ == "__main__":
+    main()

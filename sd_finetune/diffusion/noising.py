@@ -1,0 +1,43 @@
+"""From clean latents to what the UNet sees and what it should answer (arXiv 2006.11239, 2202.00512)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+PredictionType = Literal["epsilon", "v_prediction"]
+
+
+def add_noise(latents: Tensor, noise: Tensor, timesteps: Tensor, alphas_cumprod: Tensor) -> Tensor:
+    """z_t = sqrt(abar_t) z + sqrt(1 - abar_t) eps (arXiv 2006.11239, equation 4).
+
+    latents, noise: (batch, channels, height, width); timesteps: (batch,); alphas_cumprod: (all timesteps,).
+    """
+    signal, spread = _signal_and_spread(latents, timesteps, alphas_cumprod)
+    return signal * latents + spread * noise
+
+
+def training_target(
+    latents: Tensor, noise: Tensor, timesteps: Tensor, alphas_cumprod: Tensor, prediction_type: PredictionType
+) -> Tensor:
+    """What the UNet should predict: eps, or v = sqrt(abar_t) eps - sqrt(1 - abar_t) z (arXiv 2202.00512, section 4)."""
+    if prediction_type == "epsilon":
+        return noise
+    signal, spread = _signal_and_spread(latents, timesteps, alphas_cumprod)
+    return signal * noise - spread * latents
+
+
+def with_offset(noise: Tensor, offsets: Tensor, strength: float) -> Tensor:
+    """Noise with one random constant added per picture and channel ("offset noise", Cross Labs).
+
+    noise: (batch, channels, height, width); offsets: (batch, channels), standard normal.
+    """
+    return noise if strength == 0 else noise + strength * offsets[:, :, None, None]
+
+
+def _signal_and_spread(latents: Tensor, timesteps: Tensor, alphas_cumprod: Tensor) -> tuple[Tensor, Tensor]:
+    """sqrt(abar_t) and sqrt(1 - abar_t) as (batch, 1, 1, 1), in the latents' type."""
+    chosen = alphas_cumprod[timesteps]
+    signal, spread = chosen.sqrt().to(latents.dtype), (1 - chosen).sqrt().to(latents.dtype)
+    return signal[:, None, None, None], spread[:, None, None, None]

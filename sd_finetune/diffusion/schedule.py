@@ -1,0 +1,21 @@
+"""The noise schedule of Stable Diffusion (DDPM, arXiv 2006.11239)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def scaled_linear_alphas_cumprod(linear_start: float, linear_end: float, timesteps: int) -> Tensor:
+    """The cumulative product of 1 - beta, (timesteps,), float64, for Stable Diffusion's betas.
+
+    The betas' square roots run evenly from sqrt(linear_start) to sqrt(linear_end).
+    """
+    betas = torch.linspace(linear_start**0.5, linear_end**0.5, timesteps, dtype=torch.float64) ** 2
+    return torch.cumprod(1 - betas, dim=0)
+
+
+def signal_to_noise_ratio(alphas_cumprod: Tensor, timesteps: Tensor) -> Tensor:
+    """SNR(t) = abar_t / (1 - abar_t) of each timestep, (batch,) (arXiv 2303.09556, section 3)."""
+    chosen = alphas_cumprod[timesteps]
+    return chosen / (1 - chosen)

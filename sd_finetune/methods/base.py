@@ -1,0 +1,63 @@
+"""What the training loop asks of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that learn at one rate. `name` ("unet", "text_encoder") is the name in events and metadata."""
+
+    name: str
+    parameters: list[nn.Parameter]
+    learning_rate: float
+
+
+class Method(Protocol):
+    """One way of teaching a model: what is trained and what is written. The loop does everything else.
+
+    Construction attaches it: from then on the parts' forward pass includes what is trained, and only that has
+    `requires_grad`.
+    """
+
+    artefact: Literal["lora", "checkpoint"]
+    """What `write` writes: "lora" or "checkpoint"."""
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """What is trained, in a fixed order; every trained parameter exactly once."""
+        ...
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        """The trained values by name, for a snapshot; they share memory with the parameters."""
+        ...
+
+    def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the values of a snapshot over."""
+        ...
+
+    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+        """Write the file that other programs load, in the precision that the settings ask for."""
+        ...
+
+    def detach(self) -> None:
+        """Take everything off the parts again that construction put on them."""
+        ...
+
+
+def copy_into(parameters: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
+    """Copy `tensors` into `parameters` of the same names.
+
+    Raises:
+        ValueError: the names differ, so this is another method's or another model's snapshot.
+    """
+    if parameters.keys() != tensors.keys():
+        different = sorted(parameters.keys() ^ tensors.keys())
+        raise ValueError(f"the snapshot does not fit these settings: it differs in {', '.join(different[:5])}")
+    for name, parameter in parameters.items():
+        parameter.data.copy_(tensors[name])

@@ -1,0 +1,53 @@
+"""DreamBooth: all weights of the UNet, and the text encoder's if asked (arXiv 2208.12242)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..formats.checkpoint import Checkpoint, write_checkpoint
+from ..models.parts import ModelParts
+from ..settings.options import Settings
+from .base import ParameterGroup, copy_into
+
+
+class DreamBoothMethod:
+    """Trains the model's own weights, held in float32: a step of 2e-6 changes nothing in a bfloat16 weight."""
+
+    artefact: Literal["lora", "checkpoint"] = "checkpoint"
+
+    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+        self.settings, self.base = settings, base
+        self.modules: dict[str, nn.Module] = {"unet": parts.unet}
+        if settings.train.train_text_encoder:
+            self.modules["text_encoder"] = parts.text_encoder
+        for module in self.modules.values():
+            module.to(torch.float32).requires_grad_(True)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        rates = {
+            "unet": self.settings.unet_learning_rate(),
+            "text_encoder": self.settings.text_encoder_learning_rate(),
+        }
+        return [ParameterGroup(part, list(m.parameters()), rates[part]) for part, m in self.modules.items()]
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        return {f"{part}.{name}": value for part, m in self.modules.items() for name, value in m.named_parameters()}
+
+    def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        copy_into(self.trained_tensors(), tensors)
+
+    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+        trained = {
+            part: {name: value.detach() for name, value in module.named_parameters()}
+            for part, module in self.modules.items()
+        }
+        write_checkpoint(path, self.base, trained, self.settings.output.precision, metadata)
+
+    def detach(self) -> None:
+        for module in self.modules.values():
+            module.requires_grad_(False)

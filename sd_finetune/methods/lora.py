@@ -1,0 +1,64 @@
+"""LoRA: low-rank layers beside the attention blocks' layers, and beside the text encoder's if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..formats.lora import LoraModule, write_lora
+from ..models.lora import LoraNetwork, text_encoder_targets, unet_targets
+from ..models.parts import ModelParts
+from ..settings.options import Settings
+from .base import ParameterGroup, copy_into
+
+
+class LoraMethod:
+    """Trains a `LoraNetwork` for the UNet and, if asked, one for the text encoder; the model itself is frozen."""
+
+    artefact: Literal["lora", "checkpoint"] = "lora"
+
+    def __init__(self, parts: ModelParts, settings: Settings) -> None:
+        self.settings = settings
+        targets = {"unet": unet_targets(parts.unet)}
+        if settings.train.train_text_encoder:
+            targets["text_encoder"] = text_encoder_targets(parts.text_encoder)
+        rank, alpha = settings.lora.rank, settings.lora.alpha or settings.lora.rank
+        generator = torch.Generator().manual_seed(settings.train.seed)
+        self.networks = {part: LoraNetwork(found, rank, alpha, generator) for part, found in targets.items()}
+        for part, network in self.networks.items():
+            network.to(parts.module(part).device)
+            network.attach()
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        rates = {
+            "unet": self.settings.unet_learning_rate(),
+            "text_encoder": self.settings.text_encoder_learning_rate(),
+        }
+        return [ParameterGroup(part, list(n.parameters()), rates[part]) for part, n in self.networks.items()]
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        return {
+            f"{part}.{path}.{name}": value
+            for part, network in self.networks.items()
+            for path, layer in network.named_layers()
+            for name, value in (("down", layer.down.weight), ("up", layer.up.weight))
+        }
+
+    def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        copy_into(self.trained_tensors(), tensors)
+
+    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+        modules = {
+            (part, name): LoraModule(layer.down.weight.detach(), layer.up.weight.detach(), layer.alpha)
+            for part, network in self.networks.items()
+            for name, layer in network.named_layers()
+        }
+        write_lora(path, modules, metadata, self.settings.output.precision)
+
+    def detach(self) -> None:
+        for network in self.networks.values():
+            network.detach()

@@ -1,0 +1,92 @@
+"""A checkpoint's parts as fresh modules: UNet, VAE, text encoder, tokenizer and noise schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import init_empty_weights
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from ..diffusion.noising import PredictionType
+from ..diffusion.schedule import scaled_linear_alphas_cumprod
+from ..formats.checkpoint import Checkpoint
+
+TOKENIZER_FOLDER = Path(__file__).parent / "tokenizer"
+
+
+@dataclass
+class ModelParts:
+    """The modules of one model. `alphas_cumprod`: (timesteps,), float64, on the CPU until `to` moves it."""
+
+    unet: UNet2DConditionModel
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    alphas_cumprod: Tensor
+    prediction_type: PredictionType
+    scale_factor: float
+
+    def module(self, part: str) -> nn.Module:
+        """The module called "unet", "vae" or "text_encoder"."""
+        return {"unet": self.unet, "vae": self.vae, "text_encoder": self.text_encoder}[part]
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move and cast all modules. The VAE of SD1 overflows in float16, so it stays in float32 then."""
+        self.unet.to(device, dtype)
+        self.text_encoder.to(device, dtype)
+        self.vae.to(device, torch.float32 if dtype == torch.float16 else dtype)
+        self.alphas_cumprod = self.alphas_cumprod.to(device)
+
+
+def load_parts(checkpoint: Checkpoint) -> ModelParts:
+    """Build the modules and give them the checkpoint's tensors as they are, without a second copy; all frozen."""
+    architecture = checkpoint.architecture
+    with init_empty_weights(include_buffers=False):
+        unet = UNet2DConditionModel(**architecture.unet_config())
+        vae = AutoencoderKL(**architecture.vae_config())
+        text_encoder = CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
+    for part, module in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
+        _assign(module, checkpoint.parts[part])
+        module.eval().requires_grad_(False)
+    return ModelParts(
+        unet=unet,
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER),
+        alphas_cumprod=scaled_linear_alphas_cumprod(
+            architecture.linear_start, architecture.linear_end, architecture.timesteps
+        ),
+        prediction_type=architecture.prediction_type,
+        scale_factor=architecture.scale_factor,
+    )
+
+
+def _assign(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give `module` its tensors, every key explained.
+
+    CLIP's `position_ids` is a constant that some versions of transformers keep among the weights and others do not.
+    """
+    result = module.load_state_dict(dict(tensors), strict=False, assign=True)
+    unexplained = [k for k in (*result.missing_keys, *result.unexpected_keys) if not k.endswith("position_ids")]
+    if unexplained:
+        raise ValueError(f"{type(module).__name__} and the checkpoint disagree about {', '.join(unexplained[:5])}")
+
+
+def tokenize(parts: ModelParts, prompts: Sequence[str]) -> Tensor:
+    """Token ids, (prompts, 77), int64; what is longer is cut, as every SD1 program does for one chunk."""
+    tokenizer = parts.tokenizer
+    encoded = tokenizer(
+        list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+    )
+    return encoded.input_ids
+
+
+def encode_prompts(parts: ModelParts, prompts: Sequence[str]) -> Tensor:
+    """Hidden states of the text encoder's last layer after its norm, (prompts, 77, context width)."""
+    ids = tokenize(parts, prompts).to(parts.text_encoder.device)
+    return parts.text_encoder(ids).last_hidden_state

@@ -1,0 +1,21 @@
+"""The worker: `python -m sd_finetune.training RUN_DIR [--resume]` does the run that the folder describes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .worker import work
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m sd_finetune.training", description=__doc__)
+    parser.add_argument("run_dir", type=Path, help="folder of the run, with its settings.json")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's latest snapshot")
+    options = parser.parse_args()
+    return work(options.run_dir, options.resume)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

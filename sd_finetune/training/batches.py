@@ -1,0 +1,105 @@
+"""Which examples an optimizer step sees, and everything about them that does not depend on the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..data.concepts import Example
+from ..data.latents import LatentSampler
+from ..data.sampler import EpochOrder
+from ..diffusion.noising import with_offset
+from ..models.parts import ModelParts
+from ..settings.options import Settings
+from .randomness import generator_for, normal_noise, uniform_timesteps
+
+
+@dataclass(frozen=True)
+class ExampleSet:
+    """Examples of one role with their latents."""
+
+    examples: Sequence[Example]
+    latents: LatentSampler
+    order_seed: int
+
+    def draw(self, chosen: int, generator: torch.Generator) -> Tensor:
+        """Latents of one example, (4, height/8, width/8), on the CPU."""
+        return self.latents.draw([self.examples[chosen].picture], generator)[0]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One forward pass. latents, noise: (batch, 4, height/8, width/8); timesteps, is_class: (batch,).
+
+    The counts are those of the whole optimizer step that the batch belongs to.
+    """
+
+    latents: Tensor
+    noise: Tensor
+    timesteps: Tensor
+    prompts: list[str]
+    is_class: Tensor
+    instance_count: int
+    class_count: int
+
+
+class Batches:
+    """The batches of each optimizer step: as many class examples as instance examples in every forward pass.
+
+    An optimizer step takes `batch_size * gradient_accumulation_steps` examples of an epoch, the last one what is
+    left of it, so that each epoch shows each picture exactly once per repeat.
+    """
+
+    def __init__(
+        self, parts: ModelParts, settings: Settings, instances: ExampleSet, classes: ExampleSet | None
+    ) -> None:
+        self._parts, self._settings = parts, settings
+        self._instances, self._classes = instances, classes
+        self.batch_size = settings.train.batch_size
+        examples_per_step = self.batch_size * settings.train.gradient_accumulation_steps
+        self._order = EpochOrder(len(instances.examples), instances.order_seed, examples_per_step)
+        self._class_order = EpochOrder(len(classes.examples), classes.order_seed) if classes else None
+        self.steps_per_epoch = self._order.steps_per_epoch
+
+    def of_step(self, step: int) -> Iterator[Batch]:
+        """The batches of optimizer step `step` (0 is the first), on the parts' device."""
+        chosen, first = self._order.batch(step), self._order.position(step)
+        for offset in range(0, len(chosen), self.batch_size):
+            numbers = range(first + offset, first + min(offset + self.batch_size, len(chosen)))
+            yield self._batch(chosen[offset : offset + self.batch_size], numbers, len(chosen))
+
+    def _batch(self, chosen: Sequence[int], numbers: range, step_count: int) -> Batch:
+        """The batch of instance examples `chosen`, the `numbers`-th ever shown, and as many class examples."""
+        rows = [self._rows(self._instances, chosen, numbers, "instance")]
+        if self._classes is not None and self._class_order is not None:
+            beside = self._class_order.stream(numbers.start, len(numbers))
+            rows.append(self._rows(self._classes, beside, numbers, "class"))
+        device = self._parts.unet.device
+        latents, noise, timesteps = (torch.cat(tensors).to(device) for tensors in zip(*(row[:3] for row in rows)))
+        return Batch(
+            latents=latents,
+            noise=noise,
+            timesteps=timesteps,
+            prompts=[prompt for row in rows for prompt in row[3]],
+            is_class=torch.arange(len(latents), device=device) >= len(chosen),
+            instance_count=step_count,
+            class_count=step_count if self._classes is not None else 0,
+        )
+
+    def _rows(
+        self, source: ExampleSet, chosen: Sequence[int], numbers: range, stream: str
+    ) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+        train = self._settings.train
+        draws = [source.draw(i, generator_for(train.seed, f"{stream} latents", n)) for i, n in zip(chosen, numbers)]
+        latents = torch.stack(draws)
+        noise = normal_noise(train.seed, f"{stream} noise", numbers, tuple(latents.shape[1:]))
+        if train.noise_offset:
+            offsets = normal_noise(train.seed, f"{stream} noise offset", numbers, (latents.shape[1],))
+            noise = with_offset(noise, offsets, train.noise_offset)
+        timesteps = uniform_timesteps(
+            train.seed, f"{stream} timesteps", numbers, len(self._parts.alphas_cumprod)
+        )
+        return latents, noise, timesteps, [source.examples[i].prompt for i in chosen]

@@ -1,0 +1,42 @@
+"""The loss over fixed pictures, noise and timesteps: unlike the training loss it shows convergence (arXiv 2302.04841)."""
+
+from __future__ import annotations
+
+import torch
+
+from ..models.parts import ModelParts
+from .batches import Batch, ExampleSet
+from .conditioning import Conditioning
+from .loss_step import losses_of
+from .randomness import generator_for, normal_noise
+
+
+class FixedEvaluation:
+    """Mean loss of the same pictures under the same noise at evenly spread timesteps, each time it is asked."""
+
+    def __init__(self, parts: ModelParts, instances: ExampleSet, pictures: int, draws: int, seed: int) -> None:
+        self._parts = parts
+        chosen = range(min(pictures, len(instances.examples)))
+        latents = torch.stack([instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen])
+        total = len(parts.alphas_cumprod)
+        timesteps = [int((k + 0.5) * total / draws) for k in range(draws)]
+        self._batches = [
+            Batch(
+                latents=latents.to(parts.unet.device),
+                noise=normal_noise(seed, f"evaluation noise {k}", chosen, tuple(latents.shape[1:])).to(
+                    parts.unet.device
+                ),
+                timesteps=torch.full((len(chosen),), timestep, device=parts.unet.device),
+                prompts=[instances.examples[i].prompt for i in chosen],
+                is_class=torch.zeros(len(chosen), dtype=torch.bool, device=parts.unet.device),
+                instance_count=len(chosen),
+                class_count=0,
+            )
+            for k, timestep in enumerate(timesteps)
+        ]
+
+    @torch.no_grad()
+    def loss(self, conditioning: Conditioning) -> float:
+        """The unweighted mean over all pictures and timesteps."""
+        losses = [losses_of(self._parts, b, conditioning(b.prompts), snr_gamma=0).mean() for b in self._batches]
+        return float(torch.stack(losses).mean())

@@ -1,0 +1,125 @@
+"""The one training loop, for every method."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from ..diffusion.loss import LossParts
+from ..runs.messages import Done, Error, Evaluation, Phase, Step
+from .artefacts import save_artefact
+from .learning_rate import learning_rate_factor
+from .loss_step import loss_of
+from .memory import memory_in_use
+from .previews import draw_samples
+from .progress import Pace
+from .setup import Training, evaluating
+from .snapshots import write_snapshot
+
+PAUSE_SECONDS = 0.2
+
+
+def train(training: Training) -> Done | Error:
+    """Train from `training.first_step` to the end or until told to stop; returns the event that ends the run."""
+    settings, total, pace = training.settings, training.total_steps, Pace()
+    training.events.append(Phase(name="training", done=training.first_step, total=total))
+    if training.first_step == 0:
+        _show(training, 0, draw=settings.samples.at_start, evaluate=True)
+    for step in range(training.first_step, total):
+        pace.start()
+        factor = learning_rate_factor(settings.schedule.name, step, total, training.warmup_steps)
+        for group in training.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        losses, images = _zero_losses(training), 0
+        for batch in training.batches.of_step(step):
+            with training.accelerator.autocast():
+                context = training.conditioning(batch.prompts)
+                part = loss_of(training.parts, batch, context, settings)
+            training.accelerator.backward(part.total)
+            losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part)))
+            images += len(batch.latents)
+        if settings.train.max_grad_norm:
+            training.accelerator.clip_grad_norm_(training.trained_parameters, settings.train.max_grad_norm)
+        training.optimizer.step()
+        training.optimizer.zero_grad(set_to_none=True)
+        event = _step_event(training, step, losses, images, pace)
+        training.record(event)
+        if not torch.isfinite(torch.tensor(event.loss)):
+            return Error(message=_not_finite(training, event))
+        if _after_step(training, step + 1) == "stop":
+            return Done(step=step + 1, outcome="stopped")
+    return Done(step=total, outcome="finished")
+
+
+def _zero_losses(training: Training) -> LossParts:
+    zero = torch.zeros((), device=training.parts.unet.device)
+    return LossParts(zero, zero, zero)
+
+
+def _step_event(training: Training, step: int, losses: LossParts, images: int, pace: Pace) -> Step:
+    total, instance, prior = torch.stack(losses).tolist()
+    pace.stop(images)
+    return Step(
+        step=step + 1,
+        total_steps=training.total_steps,
+        epoch=step // training.batches.steps_per_epoch,
+        loss=total,
+        instance_loss=instance,
+        prior_loss=prior if training.has_prior else None,
+        learning_rates={group["name"]: group["lr"] for group in training.optimizer.param_groups},
+        images_per_second=pace.images_per_second(),
+        seconds_left=pace.seconds_left(training.total_steps - step - 1),
+        memory_bytes=memory_in_use(training.accelerator.device),
+    )
+
+
+def _after_step(training: Training, step: int) -> str:
+    """What is due after `step` steps, by the settings or by command; "stop" if the run was told to."""
+    settings, commands = training.settings, _commands(training)
+    stop, last = "stop" in commands, step == training.total_steps
+    _show(
+        training,
+        step,
+        draw="sample" in commands or training.is_due(settings.samples.every, step) or last,
+        evaluate=training.is_due(settings.evaluation.every, step) or last,
+    )
+    if last or stop:
+        save_artefact(training, step, final=True)
+    elif "save" in commands or training.is_due(settings.output.save_every, step):
+        save_artefact(training, step, final=False)
+    if stop or (not last and training.is_due(settings.output.save_every, step)):
+        write_snapshot(training.run.snapshots, step, training.method.trained_tensors(), training.optimizer)
+    return "stop" if stop and not last else ""
+
+
+def _commands(training: Training) -> list[str]:
+    """What the run was told since it last asked; after a pause this returns when it was told to go on or to stop."""
+    commands = training.commands.new()
+    while "pause" in commands:
+        since = commands[len(commands) - commands[::-1].index("pause") :]
+        if "resume" in since or "stop" in since:
+            break
+        time.sleep(PAUSE_SECONDS)
+        commands += training.commands.new()
+    return commands
+
+
+def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
+    """Draw the samples and compute the evaluation loss, each if asked and if the settings have it."""
+    with evaluating(training):
+        if evaluate and training.evaluation is not None:
+            with training.accelerator.autocast():
+                loss = training.evaluation.loss(training.conditioning)
+            training.events.append(Evaluation(step=step, loss=loss))
+        if draw:
+            for sample in draw_samples(training.run, training.parts, training.settings, training.accelerator, step):
+                training.events.append(sample)
+
+
+def _not_finite(training: Training, event: Step) -> str:
+    rates = ", ".join(f"{name} {rate:g}" for name, rate in event.learning_rates.items())
+    return (
+        f"The loss of step {event.step} is {event.loss} at learning rates {rates} and mixed precision "
+        f"{training.settings.train.mixed_precision}: lower the learning rate, or use bf16 or no mixed precision."
+    )

@@ -1,0 +1,20 @@
+"""Optimizers by the names of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ..methods.base import ParameterGroup
+from ..settings.options import Optimizer
+
+
+def build_optimizer(groups: Sequence[ParameterGroup], settings: Optimizer) -> torch.optim.Optimizer:
+    """The optimizer over all groups; each keeps its name and its full rate (`initial_lr`) beside its parameters."""
+    rows = [
+        {"params": g.parameters, "lr": g.learning_rate, "initial_lr": g.learning_rate, "name": g.name} for g in groups
+    ]
+    return torch.optim.AdamW(
+        rows, betas=(settings.beta1, settings.beta2), eps=settings.eps, weight_decay=settings.weight_decay
+    )

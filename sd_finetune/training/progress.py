@@ -1,0 +1,31 @@
+"""How fast a run goes and how long it will take."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+
+class Pace:
+    """Speed over the last steps; time spent on pictures, saves and pauses does not count."""
+
+    def __init__(self, remembered_steps: int = 30) -> None:
+        self._durations: deque[tuple[float, int]] = deque(maxlen=remembered_steps)
+        self._started = time.perf_counter()
+
+    def start(self) -> None:
+        """A step begins."""
+        self._started = time.perf_counter()
+
+    def stop(self, images: int) -> None:
+        """The step that showed `images` pictures is over."""
+        self._durations.append((time.perf_counter() - self._started, images))
+
+    def images_per_second(self) -> float:
+        seconds = sum(duration for duration, _ in self._durations)
+        return sum(images for _, images in self._durations) / seconds if seconds else 0.0
+
+    def seconds_left(self, steps_left: int) -> float:
+        if not self._durations:
+            return 0.0
+        return steps_left * sum(duration for duration, _ in self._durations) / len(self._durations)

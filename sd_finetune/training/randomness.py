@@ -1,0 +1,35 @@
+"""Random numbers that depend on seed, stream and index only.
+
+Whatever is drawn for example 17 is drawn for it however the examples fall into batches and wherever a run was
+resumed; a stream (noise, timesteps, flips, previews...) never disturbs another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def derived_seed(seed: int, stream: str, index: int) -> int:
+    """A 63-bit seed for one example of one stream."""
+    digest = hashlib.blake2b(f"{seed}/{stream}/{index}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def generator_for(seed: int, stream: str, index: int) -> torch.Generator:
+    """A generator on the CPU for one example of one stream."""
+    return torch.Generator().manual_seed(derived_seed(seed, stream, index))
+
+
+def normal_noise(seed: int, stream: str, indices: Sequence[int], shape: tuple[int, ...]) -> Tensor:
+    """Standard normal noise on the CPU, (indices, *shape), float32."""
+    return torch.stack([torch.randn(shape, generator=generator_for(seed, stream, i)) for i in indices])
+
+
+def uniform_timesteps(seed: int, stream: str, indices: Sequence[int], timesteps: int) -> Tensor:
+    """t ~ U{0 ... timesteps - 1} on the CPU, (indices,), int64."""
+    draws = [torch.randint(0, timesteps, (1,), generator=generator_for(seed, stream, i)) for i in indices]
+    return torch.cat(draws)

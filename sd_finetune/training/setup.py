@@ -1,0 +1,216 @@
+"""Everything a run needs, put together from its settings before the first step."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from ..data.concepts import Example, instance_examples
+from ..data.latents import LatentSampler, MomentsCache, PictureEncoder
+from ..errors import UserError
+from ..formats.checkpoint import Checkpoint, read_checkpoint
+from ..methods import attach_method
+from ..methods.base import Method
+from ..models.parts import ModelParts, load_parts
+from ..runs.folder import RunFolder
+from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_
+from ..settings.duration import Duration
+from ..settings.options import Settings
+from .batches import Batches, ExampleSet
+from .class_images import cache_folder_of, class_examples, draw_class_images, wanted_class_images
+from .conditioning import Conditioning
+from .evaluation import FixedEvaluation
+from .optimizers import build_optimizer
+from .randomness import derived_seed
+from .snapshots import latest_snapshot, read_snapshot
+
+DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+@dataclass
+class Training:
+    """A run that is ready to train. `first_step` is 0, or where a resumed run goes on."""
+
+    run: RunFolder
+    settings: Settings
+    base: Checkpoint
+    accelerator: Accelerator
+    parts: ModelParts
+    method: Method
+    optimizer: torch.optim.Optimizer
+    batches: Batches
+    conditioning: Conditioning
+    evaluation: FixedEvaluation | None
+    events: EventLog
+    commands: CommandReader
+    instances: ExampleSet
+    classes: ExampleSet | None
+    started_at: float
+    first_step: int = 0
+
+    @property
+    def has_prior(self) -> bool:
+        return self.classes is not None
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_in(self.settings.train.length)
+
+    @property
+    def warmup_steps(self) -> int:
+        return self.steps_in(self.settings.schedule.warmup)
+
+    @property
+    def trained_parameters(self) -> list[nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def steps_in(self, duration: Duration) -> int:
+        """A duration of the settings in optimizer steps."""
+        return duration.steps(self.batches.steps_per_epoch)
+
+    def is_due(self, every: Duration, step: int) -> bool:
+        """Whether something done every so often is due after `step` steps; a duration of 0 never is."""
+        interval = self.steps_in(every)
+        return interval > 0 and step % interval == 0
+
+    def record(self, event: Step) -> None:
+        """Append a step to the events and to the table of losses."""
+        self.events.append(event)
+        new = not self.run.loss_csv.exists()
+        with self.run.loss_csv.open("a", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            if new:
+                table.writerow(["step", "epoch", "loss", "instance_loss", "prior_loss", *event.learning_rates])
+            losses = (event.loss, event.instance_loss, "" if event.prior_loss is None else event.prior_loss)
+            table.writerow([event.step, event.epoch, *losses, *event.learning_rates.values()])
+
+
+def prepare(run: RunFolder, resume: bool) -> Training:
+    """Load, draw class pictures, encode and attach; with `resume`, take the latest snapshot's values over.
+
+    Raises:
+        UserError: the settings ask for what cannot be.
+    """
+    settings, events = run.read_settings(), EventLog(run.events)
+    accelerator = _accelerator(settings)
+    events.append(Phase(name="loading", done=0, total=1))
+    base = read_checkpoint(Path(settings.base.checkpoint), Path(settings.base.config) if settings.base.config else None)
+    parts = load_parts(base)
+    parts.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    examples, warnings = instance_examples(settings.concepts)
+    for message in warnings:
+        events.append(Warning_(message=message))
+    class_rows = _class_examples(run, settings, parts, examples, accelerator, events)
+    instances = _example_set(settings, parts, examples, "instance", events)
+    classes = _example_set(settings, parts, class_rows, "class", events) if class_rows else None
+    method = attach_method(parts, settings, base)
+    if settings.train.gradient_checkpointing:
+        parts.unet.enable_gradient_checkpointing()
+        parts.text_encoder.gradient_checkpointing_enable()
+    _train_mode(parts)
+    optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings.optimizer))
+    training = Training(
+        run=run,
+        settings=settings,
+        base=base,
+        accelerator=accelerator,
+        parts=parts,
+        method=method,
+        optimizer=optimizer,
+        batches=Batches(parts, settings, instances, classes),
+        conditioning=Conditioning(parts, settings.train.train_text_encoder),
+        evaluation=_evaluation(parts, settings, instances),
+        events=events,
+        commands=CommandReader(run.commands),
+        instances=instances,
+        classes=classes,
+        started_at=time.time(),
+    )
+    if resume:
+        training.first_step, trained = read_snapshot(latest_snapshot(run.snapshots), optimizer)
+        method.load_trained_tensors(trained)
+    return training
+
+
+@contextmanager
+def evaluating(training: Training) -> Iterator[None]:
+    """The model in evaluation mode and without gradients, as it is used and not as it is trained."""
+    for module in (training.parts.unet, training.parts.text_encoder):
+        module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        _train_mode(training.parts)
+
+
+def _train_mode(parts: ModelParts) -> None:
+    """Gradient checkpointing works in training mode only; SD1 has no other layer that tells the modes apart."""
+    parts.unet.train()
+    parts.text_encoder.train()
+
+
+def _accelerator(settings: Settings) -> Accelerator:
+    wanted, precision = settings.train.device, settings.train.mixed_precision
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise UserError("train.device = 'cuda' needs a CUDA GPU and there is none: use train.device = 'auto'.")
+    on_cpu = wanted == "cpu" or not torch.cuda.is_available()
+    if on_cpu and precision == "fp16":
+        raise UserError("train.mixed_precision = 'fp16' needs a CUDA GPU: use 'bf16' or 'no' on the CPU.")
+    return Accelerator(mixed_precision=precision, cpu=on_cpu)
+
+
+def _class_examples(
+    run: RunFolder,
+    settings: Settings,
+    parts: ModelParts,
+    instances: list[Example],
+    accelerator: Accelerator,
+    events: EventLog,
+) -> list[Example]:
+    """The class examples of all concepts; missing pictures are drawn, before anything is attached to the model."""
+    if settings.prior.weight == 0:
+        return []
+    cache = Path(settings.class_images.cache_folder or run.path.parent / "class-images")
+    found: list[Example] = []
+    for number, concept in enumerate(settings.concepts):
+        pictures = len({e.picture for e in instances if e.concept == number})
+        folder = cache_folder_of(cache, Path(settings.base.checkpoint), concept.class_prompt, settings)
+
+        def draw(numbers: list[int], paths: list[Path], concept=concept) -> None:  # type: ignore[no-untyped-def]
+            def report(done: int, total: int) -> None:
+                events.append(Phase(name="class images", done=done, total=total))
+
+            draw_class_images(parts, concept, settings, numbers, paths, accelerator.autocast, report)
+
+        found += class_examples(concept, number, wanted_class_images(concept, pictures), folder, draw)
+    return found
+
+
+def _example_set(
+    settings: Settings, parts: ModelParts, examples: list[Example], role: str, events: EventLog
+) -> ExampleSet:
+    def report(done: int, total: int) -> None:
+        events.append(Phase(name=f"caching {role} pictures", done=done, total=total))
+
+    flip = settings.data.horizontal_flip
+    encoder = PictureEncoder(parts.vae, settings.data.resolution)
+    pictures = [example.picture for example in examples]
+    moments = MomentsCache(encoder, pictures, flip, report) if settings.data.cache_latents else encoder
+    order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
+    return ExampleSet(examples, LatentSampler(moments, parts.scale_factor, flip), order_seed)
+
+
+def _evaluation(parts: ModelParts, settings: Settings, instances: ExampleSet) -> FixedEvaluation | None:
+    wanted = settings.evaluation
+    if wanted.every.amount == 0:
+        return None
+    return FixedEvaluation(parts, instances, wanted.pictures, wanted.draws, settings.train.seed)

@@ -1,0 +1,63 @@
+"""What is needed to go on with a run: trained values, optimizer, step. Everything random follows from the step."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..errors import UserError
+from ..runs.atomic import replacing
+
+MARKER = "complete.json"
+
+
+def write_snapshot(
+    snapshots: Path, step: int, trained: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
+) -> Path:
+    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones."""
+    folder = snapshots / f"step-{step:06d}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    values = {name: value.detach().cpu().contiguous() for name, value in trained.items()}
+    with replacing(folder / "trained.safetensors") as path:
+        save_file(values, path)
+    with replacing(folder / "optimizer.pt") as path:
+        torch.save(optimizer.state_dict()["state"], path)
+    with replacing(folder / MARKER) as path:
+        path.write_text(json.dumps({"step": step}), encoding="utf-8")
+    for other in snapshots.glob("step-*"):
+        if other != folder:
+            shutil.rmtree(other)
+    return folder
+
+
+def latest_snapshot(snapshots: Path) -> Path:
+    """The newest finished snapshot.
+
+    Raises:
+        UserError: there is none.
+    """
+    finished = sorted(folder for folder in snapshots.glob("step-*") if (folder / MARKER).exists())
+    if not finished:
+        raise UserError(
+            f"{snapshots} holds no finished snapshot to go on from: start the run anew, and stop it with Stop "
+            "or set output.save_every to have one next time."
+        )
+    return finished[-1]
+
+
+def read_snapshot(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[int, dict[str, Tensor]]:
+    """The step and the trained values; the optimizer takes its state over, its rates and decays stay as they are."""
+    if not (folder / MARKER).exists():
+        raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
+    state: dict[int, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    step = json.loads((folder / MARKER).read_text(encoding="utf-8"))["step"]
+    return int(step), load_file(folder / "trained.safetensors")
