@@ -6,10 +6,10 @@ import argparse
 import io
 import sys
 
-from .commands import info, train
+from .commands import demo, info, train
 from .errors import UserError
 
-COMMANDS = {"train": train, "info": info}
+COMMANDS = {"train": train, "info": info, "demo": demo}
 
 
 def main(arguments: list[str] | None = None) -> int:

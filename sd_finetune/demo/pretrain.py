@@ -55,7 +55,7 @@ BANK_PICTURES = 24_000
 VAE_BATCH = 4
 ENCODER_STEPS = 900
 """After so many steps the encoder stays as it is: the UNet can learn its latents while the decoder learns on."""
-UNET_BATCH = 64
+UNET_BATCH = 32
 EMPTY_CAPTION_SHARE = 0.1
 """Captions left out, so that classifier-free guidance works (arXiv 2207.12598)."""
 STRANGE_WORD_SHARE = 0.1
@@ -187,7 +187,7 @@ def train_unet(
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     weights = timestep_weights(scheduler.alphas_cumprod)
     both = torch.nn.ModuleList([unet, text_encoder])
-    average = torch.optim.swa_utils.AveragedModel(both, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
+    average = torch.optim.swa_utils.AveragedModel(both, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     optimizer = torch.optim.AdamW(both.parameters(), lr=1e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps, pct_start=0.05)
     captions = Captions(tokenizer)
@@ -247,8 +247,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Pretrain the toy checkpoint.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tokenizer", type=Path, default=Path(__file__).parents[1] / "models" / "tokenizer")
-    parser.add_argument("--vae-steps", type=int, default=5000)
-    parser.add_argument("--unet-steps", type=int, default=8000)
+    parser.add_argument("--vae-steps", type=int, default=4500)
+    parser.add_argument("--unet-steps", type=int, default=2600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()

@@ -99,14 +99,15 @@ def _unet_levels(shapes: Shapes) -> Iterator[tuple[int, int, bool]]:
 
 def _vae_sizes(shapes: Shapes) -> VaeSizes:
     ch, in_channels = shapes[f"{VAE}encoder.conv_in.weight"][:2]
-    block = VAE + "encoder.down.{}.block.0.conv1.weight"
+    # Of the decoder: its levels have one residual block more than the encoder's, which may have none.
+    block = VAE + "decoder.up.{}.block.0.conv1.weight"
     levels = range(_count(shapes, block))
     return VaeSizes(
         in_channels=in_channels,
         out_ch=shapes[f"{VAE}decoder.conv_out.weight"][0],
         ch=ch,
         ch_mult=tuple(shapes[block.format(level)][0] // ch for level in levels),
-        num_res_blocks=_count(shapes, VAE + "encoder.down.0.block.{}.conv1.weight"),
+        num_res_blocks=_count(shapes, VAE + "decoder.up.0.block.{}.conv1.weight") - 1,
         z_channels=shapes[f"{VAE}decoder.conv_in.weight"][1],
         embed_dim=shapes[f"{VAE}post_quant_conv.weight"][1],
     )

@@ -1,0 +1,21 @@
+"""`demo`: teaches the bundled toy checkpoint its subject and shows what came of it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+METHODS = ("lora", "dreambooth")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--method", choices=METHODS, default="lora", help="what to train (default: lora)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("demo-output"), help="folder for the run (default: demo-output)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..demo.run import run_demo  # imports torch
+
+    return 0 if run_demo(options.method, options.out) else 1

@@ -1,0 +1,9 @@
+"""Where the demo's files lie in the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEMO_FOLDER = Path(__file__).parent
+TOY_CHECKPOINT = DEMO_FOLDER / "toy" / "toy.safetensors"
+SUBJECT_FOLDER = DEMO_FOLDER / "subject"

@@ -1,0 +1,71 @@
+"""The demo's pictures and table: loss curves, before and after, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from ..runs.atomic import replacing
+from ..runs.messages import Evaluation, Event, Step
+from .score import Score
+
+CELL = 96
+"""Side of a picture in the grid, pixels; the toy's pictures are enlarged."""
+MARGIN = 8
+LINE = 22
+
+
+def plot_losses(events: Sequence[Event], path: Path, title: str) -> None:
+    """A PNG with the loss of every step, its running mean, the prior's part and the evaluation loss."""
+    from matplotlib.figure import Figure  # takes a second to import
+
+    steps = [e for e in events if isinstance(e, Step)]
+    evaluations = [e for e in events if isinstance(e, Evaluation)]
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    at = [e.step for e in steps]
+    axes.plot(at, [e.instance_loss for e in steps], color="#9ecae1", linewidth=0.7, label="instance")
+    axes.plot(at, running_mean([e.instance_loss for e in steps]), color="#08519c", label="instance, running mean")
+    if steps and steps[0].prior_loss is not None:
+        axes.plot(at, running_mean([e.prior_loss or 0.0 for e in steps]), color="#e6550d", label="class, running mean")
+    axes.plot([e.step for e in evaluations], [e.loss for e in evaluations], "o-", color="#31a354", label="evaluation")
+    axes.set(xlabel="step", ylabel="loss", title=title, ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=110)
+
+
+def running_mean(values: Sequence[float], memory: float = 0.95) -> list[float]:
+    """Exponential mean, corrected for its start (as in Adam, arXiv 1412.6980, algorithm 1)."""
+    means, mean = [], 0.0
+    for count, value in enumerate(values, start=1):
+        mean = memory * mean + (1 - memory) * value
+        means.append(mean / (1 - memory**count))
+    return means
+
+
+def draw_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], path: Path) -> None:
+    """A PNG with one row of pictures under each title; all rows have the same number of pictures."""
+    columns = max(len(pictures) for _, pictures in rows)
+    height = CELL + LINE + MARGIN
+    grid = Image.new("RGB", (MARGIN + columns * (CELL + MARGIN), MARGIN + len(rows) * height), "white")
+    draw, font = ImageDraw.Draw(grid), ImageFont.load_default()
+    for number, (title, pictures) in enumerate(rows):
+        top = MARGIN + number * height
+        draw.text((MARGIN, top + 4), title, fill="black", font=font)
+        for column, picture in enumerate(pictures):
+            enlarged = picture.resize((CELL, CELL), Image.Resampling.NEAREST)
+            grid.paste(enlarged, (MARGIN + column * (CELL + MARGIN), top + LINE))
+    with replacing(path) as unfinished:
+        grid.save(unfinished, format="PNG")
+
+
+def score_table(scores: Mapping[str, Score]) -> str:
+    """The scores as text, one row each, in percent."""
+    lines = [f"{'':16}{'fidelity':>10}{'class drift':>13}{'leaked':>9}{'editability':>13}"]
+    for name, s in scores.items():
+        lines.append(f"{name:16}{s.fidelity:>10.0%}{s.class_drift:>13.1%}{s.leaked:>9.0%}{s.editability:>13.0%}")
+    return "\n".join(lines)

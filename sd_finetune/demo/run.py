@@ -1,0 +1,83 @@
+"""The demo: teaches the toy checkpoint its subject and shows what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..commands.watch import watch
+from ..formats.checkpoint import read_checkpoint
+from ..formats.lora import read_lora
+from ..models.lora import attach_lora_file
+from ..models.parts import ModelParts, load_parts
+from ..runs.atomic import replacing
+from ..runs.folder import RunFolder
+from ..runs.messages import Saved, read_events
+from ..settings.options import Settings
+from ..settings.read import read_toml
+from .places import DEMO_FOLDER, TOY_CHECKPOINT
+from .report import draw_grid, plot_losses, score_table
+from .score import CLASS_PROMPT, EDIT_PROMPT, SUBJECT_PROMPT, draw_many, read_class, score
+
+SCORED_PICTURES = 48
+GRID_PICTURES = 8
+SCORE_SEED = 10_000
+
+
+def demo_settings(method: str) -> Settings:
+    """The demo's settings for a method."""
+    return read_toml(DEMO_FOLDER / f"{method}.toml")
+
+
+def run_demo(method: str, folder: Path) -> bool:
+    """Train, score base and result, write pictures and table into the run's folder; whether all went well."""
+    settings = demo_settings(method)
+    settings = replace(settings, samples=replace(settings.samples, prompts=()))
+    run = RunFolder.create(folder, settings.output.name, settings)
+    if not watch(run):
+        return False
+    events, _ = read_events(run.events)
+    result = Path([e for e in events if isinstance(e, Saved)][-1].path)
+    base, trained = load_base(), load_result(method, result)
+    base_class = read_class(base, SCORED_PICTURES, SCORE_SEED)
+    scores = {
+        "base": score(base, base_class, SCORED_PICTURES, SCORE_SEED),
+        "after training": score(trained, base_class, SCORED_PICTURES, SCORE_SEED),
+    }
+    plot, grid, table = run.path / "loss.png", run.path / "before-after.png", run.path / "scores.txt"
+    plot_losses(events, plot, f"{settings.output.name}: loss")
+    rows = [
+        (f'"{prompt}", {name}', draw_many(parts, prompt, GRID_PICTURES, SCORE_SEED))
+        for prompt in (SUBJECT_PROMPT, EDIT_PROMPT, CLASS_PROMPT)
+        for name, parts in (("before", base), ("after", trained))
+    ]
+    draw_grid(rows, grid)
+    with replacing(table) as unfinished:
+        unfinished.write_text(score_table(scores) + "\n", encoding="utf-8")
+    print(f"\n{score_table(scores)}\n")
+    for what, path in (("result", result), ("loss plot", plot), ("before/after", grid), ("scores", table)):
+        print(f"{what:13} {path}")
+    return True
+
+
+def load_base() -> ModelParts:
+    """The toy checkpoint, ready to draw on the CPU."""
+    return _ready(TOY_CHECKPOINT)
+
+
+def load_result(method: str, path: Path) -> ModelParts:
+    """What a method made of the toy, loaded from its file as any consumer would."""
+    if method == "dreambooth":
+        return _ready(path)
+    parts = load_base()
+    modules, _ = read_lora(path)
+    attach_lora_file(parts, modules)
+    return parts
+
+
+def _ready(checkpoint: Path) -> ModelParts:
+    parts = load_parts(read_checkpoint(checkpoint))
+    parts.to(torch.device("cpu"), torch.float32)
+    return parts
