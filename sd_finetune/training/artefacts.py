@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..formats.metadata import ConceptFacts, RunFacts, base_facts, training_metadata
+from ..formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ..runs.messages import Phase, Saved
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _facts(training: Training, step: int) -> RunFacts:
         shown = {e.picture: e.prompt for e in training.instances.examples if e.concept == number}
         concepts.append(ConceptFacts(list(shown.values()), sum(e.concept == number for e in classes)))
     return RunFacts(
-        base=base_facts(training.base.path, training.base.architecture.prediction_type),
+        base=training.base_facts,
         concepts=concepts,
         steps_per_epoch=training.batches.steps_per_epoch,
         total_steps=training.total_steps,

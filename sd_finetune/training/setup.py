@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from ..data.concepts import Example, instance_examples
 from ..data.latents import LatentSampler, MomentsCache, PictureEncoder
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint, read_checkpoint
+from ..formats.metadata import BaseFacts, base_facts
 from ..methods import attach_method
 from ..methods.base import Method
 from ..models.parts import ModelParts, load_parts
@@ -55,6 +57,11 @@ class Training:
     classes: ExampleSet | None
     started_at: float
     first_step: int = 0
+
+    @cached_property
+    def base_facts(self) -> BaseFacts:
+        """What the results say of the base; its hashes take seconds, so once a run."""
+        return base_facts(self.base.path, self.base.architecture.prediction_type)
 
     @property
     def has_prior(self) -> bool:
