@@ -106,7 +106,7 @@ def caption_accuracy(parts: ModelParts, scenes: Sequence[world.Scene], drawing: 
 
 
 def _same(reading: object, scene: world.Scene, attribute: str) -> bool:
-    return scene.is_subject and attribute == "colour" or getattr(reading, attribute) == getattr(scene, attribute)
+    return (scene.is_subject and attribute == "colour") or getattr(reading, attribute) == getattr(scene, attribute)
 
 
 def _share(facts: object) -> float:

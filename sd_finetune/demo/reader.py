@@ -35,7 +35,14 @@ class Reading:
 def read_picture(picture: Image.Image) -> Reading:
     """Shape, colour, size and background of a picture, and whether it shows the demo's subject."""
     pixels = np.asarray(picture.convert("RGB").resize((world.PICTURE_SIZE,) * 2), dtype=np.float32)
-    border = np.concatenate([pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)])
+    border = np.concatenate(
+        [
+            pixels[:2].reshape(-1, 3),
+            pixels[-2:].reshape(-1, 3),
+            pixels[:, :2].reshape(-1, 3),
+            pixels[:, -2:].reshape(-1, 3),
+        ]
+    )
     ground = np.median(border, axis=0)
     background = _nearest(ground[None], world.BACKGROUNDS)[0]
     mask = np.linalg.norm(pixels - ground, axis=-1) >= FOREGROUND_DISTANCE
@@ -81,7 +88,8 @@ def _read_shape(mask: np.ndarray) -> str:
     """The shape whose outline, fitted to the same bounding box, overlaps best (intersection over union)."""
     fitted = np.asarray(Image.fromarray(mask).convert("L").resize((GRID, GRID), Image.Resampling.BILINEAR)) > 127
     scores = {
-        shape: max((fitted & t).sum() / (fitted | t).sum() for t in templates) for shape, templates in _templates().items()
+        shape: max((fitted & t).sum() / (fitted | t).sum() for t in templates)
+        for shape, templates in _templates().items()
     }
     ratio = mask.shape[1] / mask.shape[0]
     if not 0.6 <= ratio <= 1.6:

@@ -38,7 +38,9 @@ class Score:
     leaked: float
 
 
-def draw_many(parts: ModelParts, prompt: str, count: int, seed: int, drawing: Drawing = SCORED_DRAWING) -> list[Image.Image]:
+def draw_many(
+    parts: ModelParts, prompt: str, count: int, seed: int, drawing: Drawing = SCORED_DRAWING
+) -> list[Image.Image]:
     """`count` pictures of one prompt with seeds from `seed` on."""
     pictures: list[Image.Image] = []
     for start in range(0, count, DRAWN_TOGETHER):
