@@ -1,0 +1,198 @@
+"""Set up SD Fine-Tune and start it.
+
+    python install.py demo [--method lora|dreambooth]    teach the toy checkpoint its subject and see what came of it
+    python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
+
+Packages go into a virtual environment beside this file, once. Without arguments nothing is done: so the WebUI calls it
+at each start. Every Python from 3.6 on can read this file, so that the wrong one gets a sentence and no SyntaxError.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+REQUIREMENTS = ROOT / "requirements"
+# Name of a set of versions: its environment, the newest Python it runs on, and its file in requirements/.
+PINS = {
+    "standalone": (".venv", (3, 12), "standalone.txt"),
+    "webui": (".venv-webui", (3, 11), "webui.txt"),
+}
+OLDEST_PYTHON = (3, 10)
+SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
+
+
+class SetupError(Exception):
+    """What went wrong, as a sentence for the person who can mend it."""
+
+
+def main(arguments: "list[str]") -> int:
+    """The exit code: that of what was started, or 2 if it could not be started."""
+    if not arguments:
+        return 0
+    try:
+        check_python((3, 12))
+        options = read_arguments(arguments)
+        return options.start(options)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def check_python(newest: "tuple[int, int]") -> None:
+    """Raise SetupError unless this Python is between the oldest that works and `newest`."""
+    if not OLDEST_PYTHON <= sys.version_info[:2] <= newest:
+        raise SetupError(
+            "This needs a Python from 3.{} to 3.{} and you started it with {}.{}.{}: install one of those and run "
+            "python3.{} install.py instead.".format(OLDEST_PYTHON[1], newest[1], *sys.version_info[:3], newest[1])
+        )
+
+
+def read_arguments(arguments: "list[str]") -> argparse.Namespace:
+    """The command and its options; `start` is the function that does it."""
+    parser = argparse.ArgumentParser(prog="python install.py", description="Set up SD Fine-Tune and start it.")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    demo = commands.add_parser("demo", help="teach the toy checkpoint its subject and see what came of it")
+    demo.add_argument("--method", choices=("lora", "dreambooth"), default="lora", help="default: lora")
+    demo.set_defaults(start=start_demo)
+    test = commands.add_parser("test", help="lint, types and tests")
+    test.add_argument("--pins", choices=sorted(PINS), default="standalone", help="versions (default: standalone)")
+    test.set_defaults(start=start_test)
+    return parser.parse_args(arguments)
+
+
+def start_demo(options: argparse.Namespace) -> int:
+    """Run the demo with our own versions."""
+    python = set_up("standalone", [])
+    return run([python, "-m", "sd_finetune", "demo", "--method", options.method])
+
+
+def start_test(options: argparse.Namespace) -> int:
+    """Run the suite; lint and types do not depend on the versions and are checked with our own only."""
+    python = set_up(options.pins, ["test.txt"])
+    checks = [["pytest"]]
+    if options.pins == "standalone":
+        lint = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--pythonpath", python]]
+        checks = lint + checks
+    failed = []
+    for check in checks:
+        print("\n== {} ({})".format(" ".join(check[:2]), options.pins), flush=True)
+        if run([python, "-m", *check], folder=ROOT) != 0:
+            failed.append(check[0])
+    print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
+    return 1 if failed else 0
+
+
+def run(command: "list[str]", folder: "Path | None" = None) -> int:
+    """The exit code of a command that finds this package and no network of its own accord.
+
+    Ctrl+C reaches the command by itself, and what it does about it, such as saving, is waited for.
+    """
+    environment = {**clean_environment(), "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        return subprocess.call(command, cwd=None if folder is None else str(folder), env=environment)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def clean_environment() -> "dict[str, str]":
+    """The environment without what would let another Python's packages in."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PIP_USER")}
+
+
+def set_up(pins: str, extra_files: "list[str]") -> str:
+    """Make sure that the versions `pins` and the packages of `extra_files` are installed; the environment's Python."""
+    folder, newest, file = PINS[pins]
+    check_python(newest)
+    files = [file, *extra_files]
+    environment = ROOT / folder
+    python = environment.joinpath(*(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
+    stamp = environment / "installed.json"
+    wanted = {name: hashlib.sha256((REQUIREMENTS / name).read_bytes()).hexdigest() for name in files}
+    wanted["python"] = "{}.{}".format(*sys.version_info[:2])
+    installed = read_stamp(stamp) if python.exists() else {}
+    if any(installed.get(name) != value for name, value in wanted.items()):
+        try:
+            if installed.get("python") != wanted["python"] and (installed or not has_pip(python)):
+                make_environment(environment)
+                installed = {}
+            install(environment, python, files)
+            write_stamp(stamp, {**installed, **wanted})
+        except OSError as error:
+            raise SetupError(f"{environment} cannot be written: {error}; make room or mend its permissions.") from error
+    return str(python)
+
+
+def read_stamp(stamp: Path) -> "dict[str, str]":
+    """What is installed: a digest for each file of versions, and the Python; nothing if that cannot be told."""
+    try:
+        return json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def write_stamp(stamp: Path, installed: "dict[str, str]") -> None:
+    """Written last and at once, so that an installation that broke off is done again."""
+    unfinished = stamp.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(installed, indent=2), encoding="utf-8")
+    os.replace(unfinished, stamp)
+
+
+def install(environment: Path, python: Path, files: "list[str]") -> None:
+    """Install what `files` name; SetupError says why it could not be done."""
+    print(f"Installing {' and '.join(files)}; the first time this downloads a few gigabytes", flush=True)
+    requirements = [word for name in files for word in ("-r", str(REQUIREMENTS / name))]
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *requirements]
+    code, error = show_installation(pip, environment / "install.log")
+    if code != 0:
+        raise SetupError(
+            f"Installing {' and '.join(files)} failed ({error or f'exit code {code}'}): check the network and the free "
+            f"space, then run this again; {environment / 'install.log'} holds all that pip said."
+        )
+
+
+def has_pip(python: Path) -> bool:
+    """Whether this is a working Python with pip."""
+    try:
+        ask = [str(python), "-m", "pip", "--version"]
+        return subprocess.run(ask, env=clean_environment(), capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def make_environment(environment: Path) -> None:
+    """Make a virtual environment for this Python, in place of what is there."""
+    print(f"Making {environment}", flush=True)
+    make = [sys.executable, "-m", "venv", "--clear", str(environment)]
+    if subprocess.run(make, env=clean_environment(), stdout=subprocess.DEVNULL).returncode != 0:
+        raise SetupError(
+            f"Python could not make a virtual environment in {environment}: install its venv module (on Debian and "
+            f"Ubuntu the package python3.{sys.version_info[1]}-venv), or make room, then run this again."
+        )
+
+
+def show_installation(pip: "list[str]", log: Path) -> "tuple[int, str]":
+    """Run pip and show what it is at; its exit code and its last error. `log` gets all it says."""
+    error = ""
+    with log.open("w", encoding="utf-8") as file, subprocess.Popen(
+        pip, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout:
+            file.write(line)
+            if line.startswith(SHOWN_OF_PIP):
+                print(line.rstrip()[:118], flush=True)
+            if line.startswith("ERROR: "):
+                error = line[len("ERROR: ") :].strip().rstrip(".")
+    return process.returncode, error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
