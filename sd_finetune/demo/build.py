@@ -100,8 +100,8 @@ def caption_accuracy(parts: ModelParts, scenes: Sequence[world.Scene], drawing: 
         captions = [world.caption(s) for s in scenes[start : start + 20]]
         seeds = range(seed + start, seed + start + len(captions))
         readings += [read_picture(p) for p in draw_pictures(parts, captions, seeds, drawing)]
-    shares = {a: _share(_same(r, s, a) for r, s in zip(readings, scenes)) for a in ATTRIBUTES}
-    everything = _share(all(_same(r, s, a) for a in ATTRIBUTES) for r, s in zip(readings, scenes))
+    shares = {a: _share(_same(r, s, a) for r, s in zip(readings, scenes, strict=True)) for a in ATTRIBUTES}
+    everything = _share(all(_same(r, s, a) for a in ATTRIBUTES) for r, s in zip(readings, scenes, strict=True))
     return {**shares, "all of them": everything}
 
 

@@ -35,14 +35,8 @@ class Reading:
 def read_picture(picture: Image.Image) -> Reading:
     """Shape, colour, size and background of a picture, and whether it shows the demo's subject."""
     pixels = np.asarray(picture.convert("RGB").resize((world.PICTURE_SIZE,) * 2), dtype=np.float32)
-    border = np.concatenate(
-        [
-            pixels[:2].reshape(-1, 3),
-            pixels[-2:].reshape(-1, 3),
-            pixels[:, :2].reshape(-1, 3),
-            pixels[:, -2:].reshape(-1, 3),
-        ]
-    )
+    edges = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
+    border = np.concatenate([edge.reshape(-1, 3) for edge in edges])
     ground = np.median(border, axis=0)
     background = _nearest(ground[None], world.BACKGROUNDS)[0]
     mask = np.linalg.norm(pixels - ground, axis=-1) >= FOREGROUND_DISTANCE
@@ -80,7 +74,7 @@ def _shows_both_halves(pixels: np.ndarray, mask: np.ndarray, columns: np.ndarray
     right = mask & (np.arange(mask.shape[1]) > middle)[None]
     return all(
         _majority(_nearest(pixels[half], world.COLOURS)) == colour
-        for half, colour in zip((left, right), world.SUBJECT_COLOURS)
+        for half, colour in zip((left, right), world.SUBJECT_COLOURS, strict=True)
     )
 
 

@@ -57,7 +57,7 @@ class LoraNetwork(nn.Module):
 
     def named_layers(self) -> Iterator[tuple[str, LoraLayer]]:
         """Each layer with the path of its original, in a fixed order."""
-        for path, layer in zip(self.paths, self.layers):
+        for path, layer in zip(self.paths, self.layers, strict=True):
             assert isinstance(layer, LoraLayer)
             yield path, layer
 

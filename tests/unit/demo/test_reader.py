@@ -17,7 +17,7 @@ def test_reads_at_least_98_of_100_drawn_pictures_wholly_right():
     rng = np.random.default_rng(7)
     scenes = [world.random_scene(rng) for _ in range(400)]
     readings = [read_picture(world.draw_scene(scene)) for scene in scenes]
-    right = [all(getattr(r, a) == getattr(s, a) for a in ATTRIBUTES) for r, s in zip(readings, scenes)]
+    right = [all(getattr(r, a) == getattr(s, a) for a in ATTRIBUTES) for r, s in zip(readings, scenes, strict=True)]
     assert np.mean(right) >= 0.98
     assert not any(r.is_subject for r in readings)
 
