@@ -27,6 +27,8 @@ class DreamBoothMethod:
             self.modules["text_encoder"] = parts.text_encoder
         for module in self.modules.values():
             module.to(torch.float32).requires_grad_(True)
+            for parameter in module.parameters():
+                parameter.data = parameter.data.clone()  # where nothing was cast or moved it still was the base's own
 
     def parameter_groups(self) -> list[ParameterGroup]:
         rates = {

@@ -53,7 +53,7 @@ def draw_pictures(
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     with autocast or nullcontext():
         latents = _denoise(parts, prompts, generators, drawing)
-        pixels = decode_latents(parts, latents)
+    pixels = decode_latents(parts, latents)  # not under autocast: SD1's VAE overflows in float16
     return [Image.fromarray(p.numpy()) for p in pixels]
 
 

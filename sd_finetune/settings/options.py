@@ -132,7 +132,7 @@ class Samples:
 
     prompts: tuple[str, ...] = option((), "prompts to draw; none = draw nothing")
     negative_prompt: str = option("", "what not to draw")
-    every: Duration = option(Duration(10, "epochs"), "how often to draw them; 0 = off", minimum=0)
+    every: Duration = option(Duration(10, "epochs"), "how often to draw them; 0 = only at the end", minimum=0)
     at_start: bool = option(True, "draw them before the first step too")
     steps: int = option(25, "denoising steps of a picture", "steps", minimum=1, maximum=1000)
     guidance_scale: float = option(7.5, "how closely the prompt is followed (CFG)", minimum=1, maximum=30)

@@ -9,8 +9,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ..data.concepts import Example
-from ..data.pictures import find_pictures
+from ..data.captions import FILEWORDS
+from ..data.pictures import usable_pictures
+from ..errors import UserError
+from ..formats.checkpoint import Checkpoint
 from ..formats.fingerprint import fingerprint
 from ..models.parts import ModelParts
 from ..models.sampling import Drawing, draw_pictures
@@ -39,10 +41,11 @@ def class_drawing(settings: Settings) -> Drawing:
     )
 
 
-def cache_folder_of(cache: Path, checkpoint: Path, class_prompt: str, settings: Settings) -> Path:
+def cache_folder_of(cache: Path, base: Checkpoint, class_prompt: str, settings: Settings) -> Path:
     """The folder for class pictures of this base, prompt and way of drawing; another folder when any of it differs."""
     facts = {
-        "base": fingerprint(checkpoint),
+        "base": fingerprint(base.path),
+        "config": base.yaml_text,
         "prompt": class_prompt,
         "drawing": vars(class_drawing(settings)),
         "seed": settings.class_images.seed,
@@ -55,23 +58,34 @@ def cache_folder_of(cache: Path, checkpoint: Path, class_prompt: str, settings: 
     return folder
 
 
-def class_examples(
+def class_pictures(
     concept: Concept,
-    number: int,
     wanted: int,
     generated_folder: Path,
     draw: Callable[[list[int], list[Path]], None],
-) -> list[Example]:
-    """`wanted` class examples of a concept: pictures of its class folder, then generated ones, made where missing.
+) -> tuple[list[Path], list[str]]:
+    """`wanted` class pictures of a concept, and warnings: those of its class folder, then drawn ones, made if missing.
 
-    draw: draws the pictures with the given numbers to the given paths.
+    draw: draws the pictures with the given numbers to the given paths. Drawn pictures have no captions, so a class
+    prompt that asks for them has only the person's own pictures.
+
+    Raises:
+        UserError: the class folder does not exist, or there is no class picture at all.
     """
-    own = find_pictures(Path(concept.class_folder))[:wanted] if concept.class_folder else []
+    own, warnings = usable_pictures(concept.class_folder) if concept.class_folder else ([], [])
+    own = own[:wanted]
+    if FILEWORDS in concept.class_prompt:
+        if not own:
+            raise UserError(
+                f"{concept.class_folder} holds no class picture, and for class_prompt = {concept.class_prompt!r} none "
+                f"can be drawn: put captioned pictures there, or take {FILEWORDS} out of class_prompt."
+            )
+        return own, warnings
     generated = [generated_folder / f"{k:05d}.png" for k in range(wanted - len(own))]
     missing = [k for k, path in enumerate(generated) if not path.exists()]
     if missing:
         draw(missing, [generated[k] for k in missing])
-    return [Example(picture, concept.class_prompt, number, "class") for picture in (*own, *generated)]
+    return [*own, *generated], warnings
 
 
 def draw_class_images(
@@ -92,7 +106,7 @@ def draw_class_images(
         pictures = draw_pictures(
             parts, [concept.class_prompt] * len(chosen), seeds, class_drawing(settings), autocast()
         )
-        for picture, path in zip(pictures, paths[start : start + size]):
+        for picture, path in zip(pictures, paths[start : start + size], strict=True):
             with replacing(path) as unfinished:
                 picture.save(unfinished, format="PNG")
     report(len(numbers), len(numbers))

@@ -1,4 +1,7 @@
-"""The loss over fixed pictures, noise and timesteps: unlike the training loss it shows convergence (arXiv 2302.04841)."""
+"""The loss over fixed pictures, noise and timesteps, which shows convergence where the training loss does not.
+
+(DVAR, arXiv 2302.04841)
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ class FixedEvaluation:
 
     def __init__(self, parts: ModelParts, instances: ExampleSet, pictures: int, draws: int, seed: int) -> None:
         self._parts = parts
-        chosen = range(min(pictures, len(instances.examples)))
+        first_showings = {e.picture: i for i, e in reversed(list(enumerate(instances.examples)))}
+        chosen = _spread(sorted(first_showings.values()), pictures)
         latents = torch.stack([instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen])
         total = len(parts.alphas_cumprod)
         timesteps = [int((k + 0.5) * total / draws) for k in range(draws)]
@@ -40,3 +44,9 @@ class FixedEvaluation:
         """The unweighted mean over all pictures and timesteps."""
         losses = [losses_of(self._parts, b, conditioning(b.prompts), snr_gamma=0).mean() for b in self._batches]
         return float(torch.stack(losses).mean())
+
+
+def _spread(indices: list[int], amount: int) -> list[int]:
+    """`amount` of the indices, or all if there are fewer, evenly spread so that every concept has its share."""
+    amount = min(amount, len(indices))
+    return [indices[k * len(indices) // amount] for k in range(amount)]

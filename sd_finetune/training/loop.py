@@ -37,7 +37,7 @@ def train(training: Training) -> Done | Error:
                 context = training.conditioning(batch.prompts)
                 part = loss_of(training.parts, batch, context, settings)
             training.accelerator.backward(part.total)
-            losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part)))
+            losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part, strict=True)))
             images += len(batch.latents)
         if settings.train.max_grad_norm:
             training.accelerator.clip_grad_norm_(training.trained_parameters, settings.train.max_grad_norm)
@@ -107,6 +107,8 @@ def _commands(training: Training) -> list[str]:
 
 def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
     """Draw the samples and compute the evaluation loss, each if asked and if the settings have it."""
+    if not (draw or evaluate):
+        return
     with evaluating(training):
         if evaluate and training.evaluation is not None:
             with training.accelerator.autocast():

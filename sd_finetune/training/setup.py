@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from ..data.concepts import Example, instance_examples
+from ..data.concepts import Example, class_examples, instance_examples
 from ..data.latents import LatentSampler, MomentsCache, PictureEncoder
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint, read_checkpoint
@@ -22,12 +22,13 @@ from ..formats.metadata import BaseFacts, base_facts
 from ..methods import attach_method
 from ..methods.base import Method
 from ..models.parts import ModelParts, load_parts
+from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
-from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_
+from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .batches import Batches, ExampleSet
-from .class_images import cache_folder_of, class_examples, draw_class_images, wanted_class_images
+from .class_images import cache_folder_of, class_pictures, draw_class_images, wanted_class_images
 from .conditioning import Conditioning
 from .evaluation import FixedEvaluation
 from .optimizers import build_optimizer
@@ -107,6 +108,7 @@ def prepare(run: RunFolder, resume: bool) -> Training:
         UserError: the settings ask for what cannot be.
     """
     settings, events = run.read_settings(), EventLog(run.events)
+    commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = _accelerator(settings)
     events.append(Phase(name="loading", done=0, total=1))
     base = read_checkpoint(Path(settings.base.checkpoint), Path(settings.base.config) if settings.base.config else None)
@@ -115,13 +117,12 @@ def prepare(run: RunFolder, resume: bool) -> Training:
     examples, warnings = instance_examples(settings.concepts)
     for message in warnings:
         events.append(Warning_(message=message))
-    class_rows = _class_examples(run, settings, parts, examples, accelerator, events)
+    class_rows = _class_examples(run, settings, base, parts, examples, accelerator, events)
     instances = _example_set(settings, parts, examples, "instance", events)
     classes = _example_set(settings, parts, class_rows, "class", events) if class_rows else None
     method = attach_method(parts, settings, base)
     if settings.train.gradient_checkpointing:
-        parts.unet.enable_gradient_checkpointing()
-        parts.text_encoder.gradient_checkpointing_enable()
+        _checkpoint_gradients(parts, settings.train.train_text_encoder)
     _train_mode(parts)
     optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings.optimizer))
     training = Training(
@@ -136,7 +137,7 @@ def prepare(run: RunFolder, resume: bool) -> Training:
         conditioning=Conditioning(parts, settings.train.train_text_encoder),
         evaluation=_evaluation(parts, settings, instances),
         events=events,
-        commands=CommandReader(run.commands),
+        commands=commands,
         instances=instances,
         classes=classes,
         started_at=time.time(),
@@ -144,7 +145,24 @@ def prepare(run: RunFolder, resume: bool) -> Training:
     if resume:
         training.first_step, trained = read_snapshot(latest_snapshot(run.snapshots), optimizer)
         method.load_trained_tensors(trained)
+    _cut_losses(run, training.first_step)
     return training
+
+
+def _last_event_time(run: RunFolder) -> float:
+    """When the earlier worker of this run last said something, 0 if there was none; older commands were for it."""
+    earlier, _ = read_events(run.events)
+    return earlier[-1].time if earlier else 0.0
+
+
+def _cut_losses(run: RunFolder, first_step: int) -> None:
+    """Leave in the table of losses only the steps that will not be done again."""
+    if not run.loss_csv.exists():
+        return
+    with run.loss_csv.open(newline="", encoding="utf-8") as file:
+        heading, *rows = csv.reader(file)
+    with replacing(run.loss_csv) as path, path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([heading, *(row for row in rows if int(row[0]) <= first_step)])
 
 
 @contextmanager
@@ -157,6 +175,16 @@ def evaluating(training: Training) -> Iterator[None]:
             yield
     finally:
         _train_mode(training.parts)
+
+
+def _checkpoint_gradients(parts: ModelParts, text_encoder_is_trained: bool) -> None:
+    """Compute activations a second time instead of keeping them, in what gradients run through."""
+    parts.unet.enable_gradient_checkpointing()
+    if text_encoder_is_trained:
+        parts.text_encoder.gradient_checkpointing_enable()
+        # transformers checkpoints the reentrant way, through which no gradient comes unless the input asks for one;
+        # with frozen embeddings a LoRA would learn nothing.
+        parts.text_encoder.enable_input_require_grads()
 
 
 def _train_mode(parts: ModelParts) -> None:
@@ -178,6 +206,7 @@ def _accelerator(settings: Settings) -> Accelerator:
 def _class_examples(
     run: RunFolder,
     settings: Settings,
+    base: Checkpoint,
     parts: ModelParts,
     instances: list[Example],
     accelerator: Accelerator,
@@ -187,10 +216,10 @@ def _class_examples(
     if settings.prior.weight == 0:
         return []
     cache = Path(settings.class_images.cache_folder or run.path.parent / "class-images")
-    found: list[Example] = []
+    found: list[list[Path]] = []
     for number, concept in enumerate(settings.concepts):
         pictures = len({e.picture for e in instances if e.concept == number})
-        folder = cache_folder_of(cache, Path(settings.base.checkpoint), concept.class_prompt, settings)
+        folder = cache_folder_of(cache, base, concept.class_prompt, settings)
 
         def draw(numbers: list[int], paths: list[Path], concept=concept) -> None:  # type: ignore[no-untyped-def]
             def report(done: int, total: int) -> None:
@@ -198,8 +227,11 @@ def _class_examples(
 
             draw_class_images(parts, concept, settings, numbers, paths, accelerator.autocast, report)
 
-        found += class_examples(concept, number, wanted_class_images(concept, pictures), folder, draw)
-    return found
+        shown, warnings = class_pictures(concept, wanted_class_images(concept, pictures), folder, draw)
+        for message in warnings:
+            events.append(Warning_(message=message))
+        found.append(shown)
+    return class_examples(settings.concepts, found)
 
 
 def _example_set(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -57,7 +59,11 @@ def read_snapshot(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[int, 
     """The step and the trained values; the optimizer takes its state over, its rates and decays stay as they are."""
     if not (folder / MARKER).exists():
         raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
-    state: dict[int, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+    try:
+        state: dict[int, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+        trained = load_file(folder / "trained.safetensors")
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        raise UserError(f"The snapshot {folder} is damaged or not one of ours: start the run anew.") from error
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     step = json.loads((folder / MARKER).read_text(encoding="utf-8"))["step"]
-    return int(step), load_file(folder / "trained.safetensors")
+    return int(step), trained
