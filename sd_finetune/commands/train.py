@@ -13,8 +13,15 @@ from .watch import watch
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments; every setting is listed below them."""
+    add_settings_arguments(parser)
+    parser.epilog = help_text()
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
+    """A settings file, what counts instead of it, and where runs are."""
     parser.add_argument(
-        "settings", type=Path, metavar="SETTINGS.toml", help="what to do; all settings are listed below"
+        "settings", type=Path, metavar="SETTINGS.toml", help="what to do; `train --help` lists all settings"
     )
     parser.add_argument(
         "--set",
@@ -27,8 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made (default: runs)"
     )
-    parser.epilog = help_text()
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def run(options: argparse.Namespace) -> int:

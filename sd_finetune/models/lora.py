@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ..errors import UserError
+from ..formats.lora import LoraModule, kohya_name
+from .parts import ModelParts
 
 
 class LoraLayer(nn.Module):
@@ -107,3 +111,64 @@ def text_encoder_targets(text_encoder: nn.Module) -> dict[str, nn.Module]:
 
 def _fits(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1))
+
+
+def combine_loras(weighted: Sequence[tuple[Mapping[str, LoraModule], float]]) -> dict[str, LoraModule]:
+    """One LoRA that changes a model as all of these do together, each `weight` times.
+
+    Low-rank changes add up when their `down` are stacked and their `up` are put side by side.
+    """
+    names = dict.fromkeys(name for modules, _ in weighted for name in modules)
+    return {
+        name: _stacked([(modules[name], weight) for modules, weight in weighted if name in modules]) for name in names
+    }
+
+
+def _stacked(layers: Sequence[tuple[LoraModule, float]]) -> LoraModule:
+    down = torch.cat([layer.down.float() for layer, _ in layers])
+    up = torch.cat([layer.up.float() * (weight * layer.alpha / layer.rank) for layer, weight in layers], dim=1)
+    return LoraModule(down, up, alpha=down.shape[0])
+
+
+def attach_lora_file(parts: ModelParts, modules: Mapping[str, LoraModule]) -> list[LoraNetwork]:
+    """Put the layers of a LoRA file, by their kohya names, to work on `parts`; the networks can be detached again.
+
+    Raises:
+        UserError: the model has no such layer, or one of another size.
+    """
+    found: dict[str, tuple[str, str, nn.Module]] = {
+        kohya_name(part, path): (part, path, module)
+        for part in ("unet", "text_encoder")
+        for path, module in parts.module(part).named_modules()
+        if isinstance(module, (nn.Linear, nn.Conv2d))
+    }
+    unknown = [name for name in modules if name not in found]
+    if unknown:
+        raise UserError(
+            f"The LoRA has {len(unknown)} layers that this checkpoint has not ({', '.join(unknown[:3])}...): "
+            "use one that was made for this kind of checkpoint."
+        )
+    networks = []
+    for part in ("unet", "text_encoder"):
+        chosen = {
+            found[name][1]: (found[name][2], module) for name, module in modules.items() if found[name][0] == part
+        }
+        network = LoraNetwork({path: original for path, (original, _) in chosen.items()}, 1, 1, torch.Generator())
+        network.layers = nn.ModuleList([_filled(path, *pair) for path, pair in chosen.items()])
+        network.to(parts.module(part).device, parts.module(part).dtype).requires_grad_(False)
+        network.attach()
+        networks.append(network)
+    return networks
+
+
+def _filled(path: str, original: nn.Module, module: LoraModule) -> LoraLayer:
+    """The layer beside `original` with the file's values; a 1x1 convolution may be stored as a linear layer."""
+    layer = LoraLayer(original, module.rank, module.alpha, torch.Generator())
+    for own, values in ((layer.down.weight, module.down), (layer.up.weight, module.up)):
+        if own.numel() != values.numel() or own.shape[:2] != values.shape[:2]:
+            raise UserError(
+                f"The LoRA's layer for {path} is of size {tuple(values.shape)} where this checkpoint needs "
+                f"{tuple(own.shape)}: use one that was made for this kind of checkpoint."
+            )
+        own.data.copy_(values.reshape(own.shape))
+    return layer
