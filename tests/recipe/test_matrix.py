@@ -1,0 +1,248 @@
+"""What every method must keep to, one row each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.lora import kohya_name, read_lora
+from sd_finetune.models.parts import ModelParts
+from sd_finetune.runs.messages import Done, Saved, Step
+from sd_finetune.training.artefacts import save_artefact
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import Training, prepare
+from tests.toy import (
+    ROWS,
+    Toy,
+    answer,
+    events_of,
+    in_double,
+    load_doubled,
+    relative_error,
+    train_and_command,
+    trained,
+    worst_error,
+)
+
+ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+LORA_ROW = pytest.mark.parametrize("row", [ROWS["lora"], ROWS["lora+text"]], ids=["lora", "lora+text"])
+WITH_PRIOR = {"prior.weight": 1.0}
+
+ATTENTIONS = [
+    *(f"down_blocks.{level}.attentions.{k}" for level in (0, 1, 2) for k in (0, 1)),
+    "mid_block.attentions.0",
+    *(f"up_blocks.{level}.attentions.{k}" for level in (1, 2, 3) for k in (0, 1, 2)),
+]
+IN_ATTENTION = [
+    "proj_in",
+    "proj_out",
+    *(
+        f"transformer_blocks.0.{layer}"
+        for layer in (
+            *(f"attn{n}.{projection}" for n in (1, 2) for projection in ("to_q", "to_k", "to_v", "to_out.0")),
+            "ff.net.0.proj",
+            "ff.net.2",
+        )
+    ),
+]
+IN_TEXT_LAYER = [*(f"self_attn.{p}_proj" for p in ("q", "k", "v", "out")), "mlp.fc1", "mlp.fc2"]
+
+
+def expected_names(toy: Toy, row: dict[str, Any]) -> set[str]:
+    """The trainable tensors, written down here or in the checkpoint and not taken from the method."""
+    with_text = row.get("train.train_text_encoder", False)
+    if row["method"] == "dreambooth":
+        parts = read_checkpoint(toy.checkpoint).parts
+        chosen = ["unet", "text_encoder"] if with_text else ["unet"]
+        return {f"{part}.{name}" for part in chosen for name in parts[part] if "position_ids" not in name}
+    layers = [f"unet.{attention}.{layer}" for attention in ATTENTIONS for layer in IN_ATTENTION]
+    assert len(layers) == 192
+    if with_text:
+        layers += [f"text_encoder.text_model.encoder.layers.0.{layer}" for layer in IN_TEXT_LAYER]
+    return {f"{layer}.{half}" for layer in layers for half in ("down", "up")}
+
+
+def own_tensors(parts: ModelParts) -> dict[str, Tensor]:
+    return {
+        f"{part}.{name}": value
+        for part in ("unet", "vae", "text_encoder")
+        for name, value in parts.module(part).named_parameters()
+    }
+
+
+@ROW
+def test_exactly_these_are_trained(toy: Toy, row: dict[str, Any]) -> None:
+    training = toy.prepare(row)
+    tensors = training.method.trained_tensors()
+    assert set(tensors) == expected_names(toy, row)
+    in_groups = [id(p) for p in training.trained_parameters]
+    assert sorted(in_groups) == sorted(id(value) for value in tensors.values()), "each is in exactly one group"
+    wanting_gradients = {name for name, p in own_tensors(training.parts).items() if p.requires_grad}
+    assert wanting_gradients == (set(tensors) if row["method"] == "dreambooth" else set())
+    assert all(value.requires_grad and value.dtype == torch.float32 for value in tensors.values())
+
+
+@ROW
+def test_only_what_is_trained_changes(toy: Toy, row: dict[str, Any]) -> None:
+    training = toy.prepare({**row, **WITH_PRIOR, "train.length": "2 steps", "optimizer.weight_decay": 0.5})
+    file_before = toy.checkpoint.read_bytes()
+    before = {name: value.clone() for name, value in own_tensors(training.parts).items()}
+    start = trained(training)
+    train(training)
+    end = trained(training)
+    assert [name for name in start if torch.equal(start[name], end[name])] == []
+    after = own_tensors(training.parts)
+    assert [n for n in before if n not in start and not torch.equal(before[n], after[n])] == []
+    assert toy.checkpoint.read_bytes() == file_before
+    untouched = read_checkpoint(toy.checkpoint)
+    for part, tensors in training.base.parts.items():
+        for name, value in tensors.items():
+            assert torch.equal(value, untouched.parts[part][name]), f"training wrote into the base's {part}.{name}"
+
+
+@ROW
+def test_the_optimizer_holds_what_was_asked_for(toy: Toy, row: dict[str, Any]) -> None:
+    wanted = {
+        "optimizer.beta1": 0.8,
+        "optimizer.beta2": 0.95,
+        "optimizer.eps": 1e-5,
+        "optimizer.weight_decay": 0.2,
+        "train.unet_learning_rate": 3e-4,
+        "train.text_encoder_learning_rate": 7e-5,
+    }
+    groups = toy.prepare({**row, **wanted}).optimizer.param_groups
+    rates = {"unet": 3e-4, **({"text_encoder": 7e-5} if row.get("train.train_text_encoder") else {})}
+    assert {group["name"]: group["lr"] for group in groups} == rates
+    for group in groups:
+        assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.8, 0.95), 1e-5, 0.2)
+
+
+@ROW
+def test_before_the_first_step_it_is_the_base(toy: Toy, row: dict[str, Any]) -> None:
+    training = toy.prepare(row)
+    in_double(training)
+    assert torch.equal(answer(training.parts), answer(load_doubled(toy.checkpoint)))
+
+
+@LORA_ROW
+def test_detached_it_is_the_base_again(toy: Toy, row: dict[str, Any]) -> None:
+    training, base = perturbed(toy, row), answer(load_doubled(toy.checkpoint))
+    networks = training.method.networks.values()  # type: ignore[attr-defined]
+    in_double(training)
+    taught = answer(training.parts)
+    assert relative_error(taught, base) > 0.01
+    for network in networks:
+        network.detach()
+    assert torch.equal(answer(training.parts), base)
+    for network in networks:
+        network.attach()
+    assert torch.equal(answer(training.parts), taught)
+    training.method.detach()
+    assert torch.equal(answer(training.parts), base)
+
+
+def perturbed(toy: Toy, row: dict[str, Any]) -> Training:
+    """A model in which everything trainable has moved."""
+    training = toy.prepare(row)
+    generator = torch.Generator().manual_seed(9)
+    for value in training.method.trained_tensors().values():
+        value.data += 0.05 * torch.randn(value.shape, generator=generator)
+    return training
+
+
+def load_with_lora(toy: Toy, path: Any) -> ModelParts:
+    """The base with a LoRA file merged by hand: W += alpha / rank * up @ down."""
+    parts = load_doubled(toy.checkpoint)
+    modules, _ = read_lora(path)
+    for part in ("unet", "text_encoder"):
+        for name, module in parts.module(part).named_modules():
+            found = modules.pop(kohya_name(part, name), None)
+            if found is not None:
+                up, down = found.up.double().flatten(1), found.down.double().flatten(1)
+                change = found.alpha / found.rank * up @ down
+                module.weight.data = (module.weight.double() + change.reshape(module.weight.shape)).to(module.weight)
+    assert not modules, "layers that the model does not have"
+    return parts
+
+
+@ROW
+def test_saved_and_loaded_it_answers_the_same(toy: Toy, row: dict[str, Any]) -> None:
+    training = perturbed(toy, row)
+    path = save_artefact(training, 1, final=True)
+    in_double(training)
+    taught = answer(training.parts)
+    loaded = load_doubled(path) if row["method"] == "dreambooth" else load_with_lora(toy, path)
+    assert relative_error(answer(loaded), taught) < 1e-5
+    assert relative_error(taught, answer(load_doubled(toy.checkpoint))) > 0.01
+
+
+@ROW
+def test_a_fixed_batch_overfits(toy: Toy, row: dict[str, Any]) -> None:
+    rate = 2e-2 if row["method"] == "lora" else 2e-3
+    rates = {"train.unet_learning_rate": rate, "train.text_encoder_learning_rate": rate}
+    training = toy.prepare({**row, **rates, "train.length": "20 steps"})
+    batches = list(training.batches.of_step(0))
+    training.batches.of_step = lambda step: iter(batches)  # type: ignore[method-assign]
+    train(training)
+    losses = [event.loss for event in events_of(training.run, Step)]
+    assert losses[-1] < 0.6 * losses[0], losses
+
+
+@ROW
+def test_stopped_and_resumed_is_the_same_run(toy: Toy, row: dict[str, Any]) -> None:
+    changes = {**row, **WITH_PRIOR, "train.length": "4 steps", "schedule.name": "cosine", "schedule.warmup": "1 step"}
+    whole = toy.train(changes)
+    first = toy.prepare(changes)
+    outcome = train_and_command(first, 2, "stop")
+    assert isinstance(outcome, Done)
+    assert (outcome.step, outcome.outcome) == (2, "stopped")
+    first.events.append(outcome)
+    second = prepare(first.run, resume=True)
+    assert second.first_step == 2
+    end = train(second)
+    assert isinstance(end, Done)
+    assert (end.step, end.outcome) == (4, "finished"), "the earlier stop must not count again"
+    losses = [[(e.step, e.loss, e.prior_loss) for e in events_of(t.run, Step)] for t in (whole, second)]
+    assert losses[0] == losses[1]
+    assert second.run.loss_csv.read_text() == whole.run.loss_csv.read_text()
+    for name, value in trained(whole).items():
+        assert torch.equal(value, trained(second)[name]), name
+
+
+@ROW
+def test_a_batch_may_be_split(toy: Toy, row: dict[str, Any]) -> None:
+    # Six examples in steps of four: the second step of an epoch has two. With an eps of 1 AdamW moves nearly in
+    # proportion to the gradient; with a small one it would blow up the rounding of gradients that are nearly zero.
+    rates = {"train.unet_learning_rate": 1.0, "train.text_encoder_learning_rate": 1.0, "optimizer.eps": 1.0}
+    changes = {**row, **WITH_PRIOR, **rates, "train.length": "2 epochs", "concepts.repeats": 2, "prior.weight": 0.7}
+    moves = []
+    for size, passes in ((4, 1), (2, 2), (1, 4)):
+        split = {"train.batch_size": size, "train.gradient_accumulation_steps": passes}
+        training = toy.prepare({**changes, **split})
+        start = trained(training)
+        train(training)
+        assert [e.step for e in events_of(training.run, Step)] == [1, 2, 3, 4]
+        moves.append({name: value - start[name] for name, value in trained(training).items()})
+    for split_move in moves[1:]:
+        assert worst_error(split_move, moves[0]) < 1e-3
+
+
+@ROW
+def test_the_seed_decides(toy: Toy, row: dict[str, Any]) -> None:
+    changes = {**row, **WITH_PRIOR}
+    first, again, other = (trained(toy.train({**changes, "train.seed": seed})) for seed in (3, 3, 4))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+@ROW
+def test_the_result_is_announced_where_it_is(toy: Toy, row: dict[str, Any]) -> None:
+    training = toy.train(row)
+    (saved,) = events_of(training.run, Saved)
+    kind = "checkpoint" if row["method"] == "dreambooth" else "lora"
+    assert (saved.step, saved.artefact, saved.path) == (2, kind, str(training.run.output / "toy.safetensors"))
+    assert (training.run.output / "toy.safetensors").is_file()

@@ -1,0 +1,298 @@
+"""No dead control: every option there is changes something that can be measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+
+from sd_finetune.errors import UserError
+from sd_finetune.formats.metadata import SETTINGS_KEY
+from sd_finetune.runs.messages import Evaluation, Phase, Sample, Saved, Step
+from sd_finetune.settings.catalogue import all_options
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import Training
+from tests.toy import Toy, events_of, forget_accelerator, make_checkpoint, make_pictures
+
+Measure = Callable[[Training], Any]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """With `value`, what `measure` returns is another than without, in runs that else are `within`."""
+
+    measure: Measure
+    value: Any
+    within: dict[str, Any] = field(default_factory=dict)
+
+
+def hash_of(*pieces: bytes) -> str:
+    return hashlib.sha256(b"".join(pieces)).hexdigest()
+
+
+def weights(training: Training) -> str:
+    """What was learnt in two steps."""
+    train(training)
+    return hash_of(*(value.detach().numpy().tobytes() for value in training.method.trained_tensors().values()))
+
+
+def tensors(training: Training) -> Any:
+    return {name: tuple(value.shape) for name, value in training.method.trained_tensors().items()}
+
+
+def scale(training: Training) -> float:
+    _, layer = next(training.method.networks["unet"].named_layers())  # type: ignore[attr-defined]
+    return layer.scale
+
+
+def steps(training: Training) -> list[int]:
+    train(training)
+    return [event.step for event in events_of(training.run, Step)]
+
+
+def images_a_step(training: Training) -> list[int]:
+    """Of the first step, the pictures in each forward pass."""
+    return [len(batch.latents) for batch in training.batches.of_step(0)]
+
+
+def rates(training: Training) -> list[float]:
+    train(training)
+    return [event.learning_rates["unet"] for event in events_of(training.run, Step)]
+
+
+def files(training: Training) -> list[str]:
+    train(training)
+    return [f"{Path(e.path).parent.name}/{Path(e.path).name}" for e in events_of(training.run, Saved)]
+
+
+def number_formats(training: Training) -> set[str]:
+    train(training)
+    with safe_open(events_of(training.run, Saved)[-1].path, "pt") as file:
+        return {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+
+
+def metadata_comment(training: Training) -> str:
+    train(training)
+    with safe_open(events_of(training.run, Saved)[-1].path, "pt") as file:
+        return {k: v for k, v in file.metadata().items() if k != SETTINGS_KEY}["ss_training_comment"]
+
+
+def samples(training: Training) -> list[tuple[int, str, str]]:
+    """Step, prompt and picture of each sample."""
+    train(training)
+    return [
+        (e.step, e.prompt, hash_of((training.run.path / e.file).read_bytes())) for e in events_of(training.run, Sample)
+    ]
+
+
+def evaluations(training: Training) -> list[tuple[int, float]]:
+    train(training)
+    return [(event.step, event.loss) for event in events_of(training.run, Evaluation)]
+
+
+def class_pictures(training: Training) -> list[str]:
+    return [hash_of(e.picture.read_bytes()) for e in training.classes.examples] if training.classes else []
+
+
+def class_places(training: Training) -> list[Path]:
+    return [e.picture.parent for e in training.classes.examples] if training.classes else []
+
+
+def class_prompts(training: Training) -> list[str]:
+    return [e.prompt for e in training.classes.examples] if training.classes else []
+
+
+def drawing_steps(training: Training) -> list[int]:
+    return [e.done for e in events_of(training.run, Phase) if e.name == "class images"]
+
+
+def shown(training: Training) -> list[tuple[str, str]]:
+    return [(str(e.picture), e.prompt) for e in training.instances.examples]
+
+
+def latents(training: Training) -> str:
+    return hash_of(*(batch.latents.numpy().tobytes() for k in range(8) for batch in training.batches.of_step(k)))
+
+
+def latent_side(training: Training) -> int:
+    return next(training.batches.of_step(0)).latents.shape[-1]
+
+
+def cached(training: Training) -> list[str]:
+    return [e.name for e in events_of(training.run, Phase) if e.name.startswith("caching")]
+
+
+def artefact(training: Training) -> str:
+    return training.method.artefact
+
+
+def is_checkpointing(training: Training) -> bool:
+    return training.parts.unet.is_gradient_checkpointing
+
+
+def groups(training: Training) -> list[Any]:
+    return [(g["name"], g["lr"], g["betas"], g["eps"], g["weight_decay"]) for g in training.optimizer.param_groups]
+
+
+def dtype(training: Training) -> Any:
+    return training.parts.unet.conv_in.weight.dtype
+
+
+def answer_type(training: Training) -> str:
+    return training.parts.prediction_type
+
+
+def base_weights(training: Training) -> str:
+    return hash_of(training.parts.unet.conv_in.weight.detach().numpy().tobytes())
+
+
+PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
+TEXT = {"train.train_text_encoder": True}
+DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
+EVALUATED = {"evaluation.every": "1 step", "evaluation.pictures": 2, "evaluation.draws": 2}
+BIG_STEPS = {"train.unet_learning_rate": 1e-2}
+
+# {other} stands for a folder of the test, in which there are other.safetensors, v.yaml, other/ and class/.
+EFFECTS: dict[str, Effect] = {
+    "method": Effect(artefact, "dreambooth"),
+    "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
+    "base.config": Effect(answer_type, "{other}/v.yaml"),
+    "output.name": Effect(files, "renamed"),
+    "output.folder": Effect(files, "{other}/here"),
+    "output.precision": Effect(number_formats, "bf16"),
+    "output.save_every": Effect(files, "1 step"),
+    "output.notes": Effect(metadata_comment, "my remark"),
+    "train.length": Effect(steps, "3 steps"),
+    "train.batch_size": Effect(images_a_step, 2),
+    "train.gradient_accumulation_steps": Effect(images_a_step, 2),
+    "train.unet_learning_rate": Effect(weights, 2e-3),
+    "train.train_text_encoder": Effect(tensors, True),
+    "train.text_encoder_learning_rate": Effect(weights, 2e-3, within=TEXT),
+    "train.seed": Effect(weights, 1),
+    "train.mixed_precision": Effect(dtype, "bf16"),
+    "train.gradient_checkpointing": Effect(is_checkpointing, True),
+    "train.max_grad_norm": Effect(weights, 1e-4, within={"optimizer.eps": 0.1, **BIG_STEPS}),
+    "train.snr_gamma": Effect(weights, 0.1),
+    "train.noise_offset": Effect(weights, 0.2),
+    "optimizer.beta1": Effect(weights, 0.5),
+    "optimizer.beta2": Effect(weights, 0.5),
+    "optimizer.eps": Effect(weights, 1e-3),
+    "optimizer.weight_decay": Effect(weights, 0.5),
+    "schedule.name": Effect(rates, "cosine"),
+    "schedule.warmup": Effect(rates, "2 steps"),
+    "prior.weight": Effect(weights, 3.0, within=PRIOR),
+    "class_images.negative_prompt": Effect(class_pictures, "blurred", within=PRIOR),
+    "class_images.steps": Effect(class_pictures, 5, within=PRIOR),
+    "class_images.guidance_scale": Effect(class_pictures, 2.0, within=PRIOR),
+    "class_images.seed": Effect(class_pictures, 5, within=PRIOR),
+    "class_images.sampler": Effect(class_pictures, "euler", within=PRIOR),
+    "class_images.batch_size": Effect(
+        drawing_steps, 1, within={**PRIOR, "class_images.cache_folder": "{fresh}", "class_images.steps": 1}
+    ),
+    "class_images.cache_folder": Effect(class_places, "{fresh}", within=PRIOR),
+    "data.resolution": Effect(latent_side, 96),
+    "data.horizontal_flip": Effect(latents, True),
+    "data.cache_latents": Effect(cached, False),
+    "lora.rank": Effect(tensors, 7),
+    "lora.alpha": Effect(scale, 3.0),
+    "samples.prompts": Effect(samples, ["a moon", "a star"], within=DRAWN),
+    "samples.negative_prompt": Effect(samples, "blurred", within=DRAWN),
+    "samples.every": Effect(samples, "1 step", within=DRAWN),
+    "samples.at_start": Effect(samples, True, within=DRAWN),
+    "samples.steps": Effect(samples, 3, within=DRAWN),
+    "samples.guidance_scale": Effect(samples, 2.0, within=DRAWN),
+    "samples.seed": Effect(samples, 9, within=DRAWN),
+    "samples.sampler": Effect(samples, "euler", within=DRAWN),
+    "samples.width": Effect(samples, 96, within=DRAWN),
+    "samples.height": Effect(samples, 96, within=DRAWN),
+    "evaluation.every": Effect(evaluations, "2 steps", within=EVALUATED),
+    "evaluation.pictures": Effect(evaluations, 3, within=EVALUATED),
+    "evaluation.draws": Effect(evaluations, 3, within=EVALUATED),
+    "concepts.folder": Effect(shown, "{other}/other"),
+    "concepts.instance_prompt": Effect(shown, "a photo of zwx star"),
+    "concepts.class_prompt": Effect(class_prompts, "a photo of a moon", within=PRIOR),
+    "concepts.class_folder": Effect(class_places, "{other}/class", within=PRIOR),
+    "concepts.class_images": Effect(class_pictures, 3, within=PRIOR),
+    "concepts.repeats": Effect(shown, 2),
+}
+
+ELSEWHERE = {
+    "train.device": "test_the_device_is_the_one_asked_for",
+    "optimizer.name": "test_an_option_of_one_choice_has_that_choice_only",
+}
+"""Options whose effect cannot be seen in this way, and the test below that sees it."""
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("other")
+    make_checkpoint(home / "other.safetensors", seed=1)
+    make_checkpoint(home / "v.safetensors", prediction_type="v_prediction")
+    make_pictures(home / "other", 2, seed=1)
+    make_pictures(home / "class", 1, seed=2)
+    return home
+
+
+def test_every_option_is_among_them() -> None:
+    assert set(EFFECTS) | set(ELSEWHERE) == set(all_options())
+    assert not set(EFFECTS) & set(ELSEWHERE)
+    assert [test for test in ELSEWHERE.values() if test not in globals()] == []
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_it_changes_something(toy: Toy, other: Path, tmp_path: Path, baselines: dict[str, Any], name: str) -> None:
+    effect = EFFECTS[name]
+
+    def filled(changes: dict[str, Any], fresh: str) -> dict[str, Any]:
+        text = json.dumps(changes).replace("{other}", str(other)).replace("{fresh}", str(tmp_path / fresh))
+        return json.loads(text)
+
+    key = f"{effect.measure.__name__} {effect.within}"
+    if key not in baselines:
+        baselines[key] = effect.measure(toy.prepare(filled(effect.within, "first")))
+    forget_accelerator()
+    changed = effect.measure(toy.prepare(filled({**effect.within, name: effect.value}, "second")))
+    assert changed != baselines[key]
+
+
+@pytest.fixture(scope="module")
+def baselines() -> dict[str, Any]:
+    """What a measure returns without the change, by measure and by what else is set."""
+    return {}
+
+
+@pytest.mark.parametrize("measure", [weights, samples, evaluations, class_pictures, latents])
+def test_without_a_change_the_same_is_measured(toy: Toy, measure: Measure) -> None:
+    changes = {**PRIOR, **DRAWN, **EVALUATED}
+    assert measure(toy.prepare(changes)) == measure(toy.prepare(changes))
+
+
+def test_the_device_is_the_one_asked_for(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert toy.prepare({"train.device": "cpu"}).accelerator.device.type == "cpu"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="needs a CUDA GPU and there is none"):
+        toy.prepare({"train.device": "cuda"})
+    with pytest.raises(UserError, match="'fp16' needs a CUDA GPU"):
+        toy.prepare({"train.device": "auto", "train.mixed_precision": "fp16"})
+
+
+def test_an_option_of_one_choice_has_that_choice_only(toy: Toy) -> None:
+    option = all_options()["optimizer.name"].option
+    assert option is not None
+    assert option.choices == ("adamw",), "with a second one, give optimizer.name a row among the effects"
+    assert type(toy.prepare().optimizer.optimizer).__name__ == "AdamW"
+
+
+def test_the_defaults_of_rates_follow_the_method(toy: Toy) -> None:
+    unset = {"train.unet_learning_rate": 0, "train.text_encoder_learning_rate": 0, **TEXT}
+    rates_of = {
+        method: [group[1] for group in groups(toy.prepare({**unset, "method": method}))]
+        for method in ("lora", "dreambooth")
+    }
+    assert rates_of == {"lora": [1e-4, 5e-5], "dreambooth": [2e-6, 1e-6]}

@@ -1,0 +1,216 @@
+"""A Stable Diffusion 1 checkpoint with random weights, as small as one can be, and whole runs on it within a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.state import AcceleratorState
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from PIL import Image
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from sd_finetune.formats.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
+from sd_finetune.models.parts import ModelParts, encode_prompts, load_parts
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.messages import Done, Error, Event, Step, read_events, send_command
+from sd_finetune.settings.options import Settings
+from sd_finetune.settings.read import from_dict
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import Training, prepare
+
+ARCHITECTURE = Architecture(
+    unet=UNetSizes(model_channels=32, channel_mult=(1, 1, 1, 1), num_heads=2, context_dim=32),
+    vae=VaeSizes(ch=32, ch_mult=(1, 1, 1, 1), num_res_blocks=0),
+    text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2),
+    image_size=8,
+)
+
+PLAIN: dict[str, Any] = {
+    "method": "lora",
+    "output.name": "toy",
+    "output.precision": "fp32",
+    "train.length": "2 steps",
+    "train.device": "cpu",
+    "train.unet_learning_rate": 1e-3,
+    "train.text_encoder_learning_rate": 5e-4,
+    "prior.weight": 0,
+    "class_images.steps": 1,
+    "data.resolution": 72,  # 64 would leave one pixel of the lowest level, which torch does not normalize
+    "lora.rank": 4,
+    "lora.alpha": 2,
+    "samples.steps": 1,
+    "evaluation.every": "0",
+    "concepts.instance_prompt": "a photo of sks star",
+    "concepts.class_prompt": "a photo of a star",
+    "concepts.class_images": 4,
+}
+
+ROWS: dict[str, dict[str, Any]] = {
+    "lora": {"method": "lora"},
+    "lora+text": {"method": "lora", "train.train_text_encoder": True},
+    "dreambooth": {"method": "dreambooth"},
+    "dreambooth+text": {"method": "dreambooth", "train.train_text_encoder": True},
+}
+"""The methods of the matrix, as changes to the plain settings."""
+
+
+def make_checkpoint(path: Path, seed: int = 0, precision: str = "fp32", **differences: Any) -> Path:
+    """A checkpoint of random weights whose drawn pictures tell prompts and seeds apart."""
+    architecture = replace(ARCHITECTURE, **differences)
+    torch.manual_seed(seed)
+    unet = UNet2DConditionModel(**architecture.unet_config())
+    vae = AutoencoderKL(**architecture.vae_config())
+    text_encoder = CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
+    with torch.no_grad():
+        vae.quant_conv.weight[4:] = 0
+        vae.quant_conv.bias[4:] = -30  # a standard deviation of 3e-7, so that latents can be foretold
+        vae.decoder.conv_out.weight *= 10
+        text_encoder.text_model.embeddings.token_embedding.weight *= 10
+    modules = {"unet": unet, "vae": vae, "text_encoder": text_encoder}
+    new_checkpoint(path, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
+    return path
+
+
+def make_pictures(folder: Path, count: int, size: int = 64, seed: int = 0) -> Path:
+    """`count` pictures of noise in large squares, no two alike and none its own mirror image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        squares = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(squares).resize((size, size), Image.Resampling.NEAREST).save(folder / f"{number}.png")
+    return folder
+
+
+@dataclass
+class Toy:
+    """Makes runs with the plain settings and what a test changes in them, "group.option": value."""
+
+    home: Path
+    checkpoint: Path
+    pictures: Path
+
+    def settings(self, changes: Mapping[str, Any] | None = None) -> Settings:
+        content: dict[str, Any] = {}
+        own = {
+            "base.checkpoint": str(self.checkpoint),
+            "concepts.folder": str(self.pictures),
+            "class_images.cache_folder": str(self.home / "class-images"),
+        }
+        for name, value in {**PLAIN, **own, **(changes or {})}.items():
+            group, _, option = name.rpartition(".")
+            (content.setdefault(group, {}) if group else content)[option] = value
+        return from_dict({**content, "concepts": [content["concepts"]]})
+
+    def run(self, changes: Mapping[str, Any] | None = None) -> RunFolder:
+        return RunFolder.create(self.home / "runs", "toy", self.settings(changes))
+
+    def prepare(self, changes: Mapping[str, Any] | None = None) -> Training:
+        return prepare(self.run(changes), resume=False)
+
+    def train(self, changes: Mapping[str, Any] | None = None) -> Training:
+        """A run to its end."""
+        training = self.prepare(changes)
+        outcome = train(training)
+        assert isinstance(outcome, Done), outcome
+        return training
+
+
+def make_toy(home: Path) -> Toy:
+    torch.set_num_threads(1)  # with so little to compute, threads only wait for each other
+    return Toy(home, make_checkpoint(home / "toy.safetensors"), make_pictures(home / "pictures", 3))
+
+
+def forget_accelerator() -> None:
+    """accelerate keeps one state per process, and refuses a second run of another precision in it."""
+    AcceleratorState._reset_state(True)
+
+
+def events_of(run: RunFolder, kind: type[Event] = Event) -> list[Any]:
+    return [event for event in read_events(run.events)[0] if isinstance(event, kind)]
+
+
+def after_step(training: Training, step: int, action: Callable[[], None]) -> None:
+    """Call `action` as soon as that step has been reported."""
+    append = training.events.append
+
+    def append_and_act(event: Event) -> None:
+        append(event)
+        if isinstance(event, Step) and event.step == step:
+            action()
+
+    training.events.append = append_and_act  # type: ignore[method-assign]
+
+
+def train_and_command(training: Training, step: int, *commands: Any) -> Done | Error:
+    """Train, and send the commands when `step` steps are done."""
+
+    def send() -> None:
+        for command in commands:
+            send_command(training.run.commands, command)
+
+    after_step(training, step, send)
+    return train(training)
+
+
+def trained(training: Training) -> dict[str, Tensor]:
+    """A copy of the trained values."""
+    return {name: value.detach().clone() for name, value in training.method.trained_tensors().items()}
+
+
+def gradients_of_first_step(training: Training) -> dict[str, Tensor]:
+    """Train, and return the gradients that the first optimizer step was made with."""
+    found: dict[str, Tensor] = {}
+    step = training.optimizer.step
+
+    def step_and_tell(*args: Any) -> Any:
+        for name, value in training.method.trained_tensors().items():
+            found.setdefault(name, value.grad.clone())
+        return step(*args)
+
+    training.optimizer.step = step_and_tell  # type: ignore[method-assign]
+    assert isinstance(train(training), Done)
+    return found
+
+
+def answer(parts: ModelParts, prompt: str = "a photo of sks star") -> Tensor:
+    """What the model answers to a fixed noisy latent: (2, 4, 9, 9), in float64 from the text encoder on."""
+    generator = torch.Generator().manual_seed(5)
+    noisy = torch.randn(2, 4, 9, 9, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        context = encode_prompts(parts, [prompt] * 2).double()
+        return parts.unet(noisy, torch.tensor([30, 700]), context).sample
+
+
+def load_doubled(checkpoint: Path) -> ModelParts:
+    """The model of a checkpoint, its UNet in float64; transformers' CLIP does not take that."""
+    parts = load_parts(read_checkpoint(checkpoint))
+    parts.text_encoder.float()
+    parts.unet.double()
+    return parts
+
+
+def in_double(training: Training) -> ModelParts:
+    """The model of a run, trained layers included, in the same types."""
+    training.parts.unet.double()
+    networks: Mapping[str, nn.Module] = getattr(training.method, "networks", {})
+    if "unet" in networks:
+        networks["unet"].double()
+    return training.parts
+
+
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    return float((found.double() - expected.double()).norm() / expected.double().norm())
+
+
+def worst_error(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    """The relative error of all tensors taken as one; the names must be the same."""
+    assert found.keys() == expected.keys()
+    flat = [torch.cat([values[name].flatten() for name in expected]) for values in (found, expected)]
+    return relative_error(*flat)
