@@ -1,0 +1,98 @@
+"""The command sample on a toy of random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from sd_finetune.__main__ import main
+from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.lora import LoraModule, write_lora
+from sd_finetune.models.lora import unet_targets
+from sd_finetune.models.parts import load_parts
+from tests.toy import make_checkpoint
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With toy.safetensors, and a LoRA for it that does something."""
+    folder = tmp_path_factory.mktemp("sample")
+    make_checkpoint(folder / "toy.safetensors")
+    parts = load_parts(read_checkpoint(folder / "toy.safetensors"))
+    generator = torch.Generator().manual_seed(3)
+    modules = {}
+    for path, module in unet_targets(parts.unet).items():
+        down = torch.randn(2, *module.weight.shape[1:], generator=generator)
+        up = torch.randn(module.weight.shape[0], 2, *module.weight.shape[2:], generator=generator)
+        modules["unet", path] = LoraModule(down, up, 1.0)
+    write_lora(folder / "l.safetensors", modules, {}, "fp32")
+    return folder
+
+
+def draw(home: Path, out: Path, *more: str) -> np.ndarray:
+    asked = ["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "a star", "--steps", "2"]
+    assert main([*asked, "--out", str(out), *more]) == 0
+    return np.asarray(Image.open(out)).astype(int)
+
+
+def test_count_and_seeds(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([
+        "sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "a star", "--out", str(tmp_path),
+        "--steps", "2", "--count", "2", "--seed", "7", "--height", "72",
+    ])  # fmt: skip
+    files = [tmp_path / "a-star-7.png", tmp_path / "a-star-8.png"]
+    assert capsys.readouterr().out.splitlines() == [str(file) for file in files]
+    first, second = (Image.open(file) for file in files)
+    assert first.size == (64, 72)
+    assert first.tobytes() != second.tobytes()
+    assert "Seed: 7, Size: 64x72" in first.info["parameters"]
+    alone = draw(home, tmp_path / "alone.png", "--seed", "8", "--height", "72")
+    assert np.abs(alone - np.asarray(second)).max() <= 1
+
+
+def test_a_lora_counts_as_often_as_its_weight_says(home: Path, tmp_path: Path) -> None:
+    lora = str(home / "l.safetensors")
+    without = draw(home, tmp_path / "a.png")
+    once = draw(home, tmp_path / "b.png", "--lora", lora)
+    twice_half = draw(home, tmp_path / "c.png", "--lora", f"{lora}:0.25", "--lora", f"{lora}:0.75")
+    nothing = draw(home, tmp_path / "d.png", "--lora", f"{lora}:0")
+    half = draw(home, tmp_path / "e.png", "--lora", f"{lora}:.5")
+    assert np.abs(once - without).max() > 3
+    assert np.abs(half - once).max() > 3
+    assert np.abs(twice_half - once).max() <= 1
+    assert (nothing == without).all()
+
+
+def test_a_lora_for_another_model(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "x", "--out", str(tmp_path / "o")]
+    sdxl = {
+        f"lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.{name}": torch.ones(shape)
+        for name, shape in (("lora_down.weight", (4, 2048)), ("lora_up.weight", (640, 4)))
+    }
+    save_file(sdxl, tmp_path / "xl.safetensors")
+    foreign = {("unet", "down_blocks.9.attentions.0.proj_in"): LoraModule(torch.ones(1, 32), torch.ones(32, 1), 1.0)}
+    write_lora(tmp_path / "foreign.safetensors", foreign, {})
+    wide = {("unet", "down_blocks.0.attentions.0.proj_in"): LoraModule(torch.ones(1, 320), torch.ones(320, 1), 1.0)}
+    write_lora(tmp_path / "wide.safetensors", wide, {})
+    for file, words in (
+        ("xl.safetensors", "LoRA for SDXL"),
+        ("foreign.safetensors", "lora_unet_down_blocks_9_attentions_0_proj_in"),
+        ("wide.safetensors", "(1, 320)"),
+    ):
+        assert main([*asked, "--lora", str(tmp_path / file)]) == 2
+        printed = capsys.readouterr()
+        assert words in printed.err
+        assert printed.err.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("more", [["--width", "100"], ["--cfg", "0.5"], ["--steps", "0"], ["--count", "-1"]])
+def test_what_is_out_of_range(home: Path, more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "x", *more])
+    assert f"{more[1]} cannot be used: it takes" in capsys.readouterr().err
