@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Event, Evaluation, Phase, Sample, Saved, Step, Warning_, send_command
+from sd_finetune.runs.messages import Done, Error, Evaluation, Event, Phase, Sample, Saved, Step, Warning_, send_command
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
