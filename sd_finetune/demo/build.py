@@ -42,13 +42,13 @@ ATTRIBUTES = ("shape", "colour", "size", "background")
 
 def assemble(folder: Path, seed: int) -> None:
     """Write the toy checkpoint from the parts in `folder`, the averaged ones of the UNet's training."""
-    vae_state = torch.load(folder / "vae.pt")["vae"]
+    vae_state = torch.load(folder / "vae.pt", map_location="cpu", weights_only=True)["vae"]
     vae = AutoencoderKL(**VAE_CONFIG).eval()
     vae.load_state_dict(vae_state)
     pictures, _ = picture_bank(folder, BANK_PICTURES, seed)
     _, scale = latent_bank(folder, vae, pictures)
     both = torch.nn.ModuleList([UNet2DConditionModel(**UNET_CONFIG), CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))])
-    averaged = torch.load(folder / "unet.pt")["average"]
+    averaged = torch.load(folder / "unet.pt", map_location="cpu", weights_only=True)["average"]
     both.load_state_dict({k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")})
     unet, text_encoder = both
     parts = {"unet": unet.state_dict(), "vae": vae_state, "text_encoder": text_encoder.state_dict()}

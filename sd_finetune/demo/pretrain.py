@@ -1,6 +1,6 @@
 """Pretrains the toy checkpoint: VAE, then UNet and text encoder together. Seeded and resumable.
 
-    python -m sd_finetune.demo.pretrain WORK_FOLDER [--vae-steps N] [--unet-steps N] [--threads N]
+    python -m sd_finetune.demo.pretrain WORK_FOLDER [--vae-steps N] [--unet-steps N] [--unet-batch N] [--device cuda]
 
 The parts are kept in WORK_FOLDER after each few hundred steps; run the same command again to go on.
 `python -m sd_finetune.demo.build WORK_FOLDER` turns them into the checkpoint and prints the quality report.
@@ -21,6 +21,8 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from ..models.parts import TOKENIZER_FOLDER
+from ..training.learning_rate import learning_rate_factor
 from . import world
 from .linear_start import start_linear
 
@@ -52,9 +54,11 @@ UNET_CONFIG: dict[str, Any] = {
 }
 BANK_PICTURES = 24_000
 VAE_BATCH = 4
+VAE_LEARNING_RATE = 8e-4
+UNET_LEARNING_RATE = 1e-3
+WARMUP_STEPS = 100
 ENCODER_STEPS = 900
 """After so many steps the encoder stays as it is: the UNet can learn its latents while the decoder learns on."""
-UNET_BATCH = 32
 EMPTY_CAPTION_SHARE = 0.1
 """Captions left out, so that classifier-free guidance works (arXiv 2207.12598)."""
 STRANGE_WORD_SHARE = 0.1
@@ -82,7 +86,7 @@ def to_pixels(pictures: np.ndarray) -> Tensor:
 def vae_loss(vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator) -> Tensor:
     """L1 + 2 MSE + half the L1 of the picture's gradients + 1e-6 KL, means over everything."""
     posterior = vae.encode(pixels).latent_dist
-    noise = torch.randn(posterior.mean.shape, generator=generator)
+    noise = torch.randn(posterior.mean.shape, generator=generator).to(pixels.device)
     decoded = vae.decode(posterior.mean + posterior.std * noise).sample
     difference = decoded - pixels
     edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
@@ -90,28 +94,27 @@ def vae_loss(vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator) -> 
     return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges + 1e-6 * kl
 
 
-def train_vae(folder: Path, steps: int, seed: int) -> AutoencoderKL:
+def train_vae(folder: Path, steps: int, seed: int, device: torch.device) -> AutoencoderKL:
+    """The VAE after `steps` steps, the encoder after ENCODER_STEPS of them."""
     torch.manual_seed(seed)
     vae = AutoencoderKL(**VAE_CONFIG)
     start_linear(vae)
+    vae.to(device)
     pictures, _ = picture_bank(folder, BANK_PICTURES, seed)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=8e-4, betas=(0.9, 0.99), weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, 8e-4, total_steps=steps, pct_start=0.03, cycle_momentum=False
-    )
-    parts = {"vae": vae, "optimizer": optimizer, "schedule": schedule}
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=VAE_LEARNING_RATE, betas=(0.9, 0.99), weight_decay=1e-4)
+    parts = {"vae": vae, "optimizer": optimizer}
     for step in _steps(folder / "vae.pt", parts, steps):
         rng = np.random.default_rng((seed, 1, step))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        pixels = to_pixels(pictures[np.sort(rng.integers(0, len(pictures), VAE_BATCH))])
+        pixels = to_pixels(pictures[np.sort(rng.integers(0, len(pictures), VAE_BATCH))]).to(device)
         for module in (vae.encoder, vae.quant_conv):
             module.requires_grad_(step < ENCODER_STEPS)
         loss = vae_loss(vae, pixels, generator)
+        _set_rate(optimizer, VAE_LEARNING_RATE, step, steps)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
         _print_progress("vae", step, steps, float(loss.detach()))
     return vae.eval()
 
@@ -121,7 +124,7 @@ def reconstruction_psnr(vae: AutoencoderKL, pictures: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of decode(encode(picture)), over 8-bit pictures."""
     errors = []
     for start in range(0, len(pictures), 32):
-        pixels = to_pixels(pictures[start : start + 32])
+        pixels = to_pixels(pictures[start : start + 32]).to(vae.device)
         decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
         errors.append(((decoded - pixels) * 127.5).round().square().mean((1, 2, 3)))
     return float(10 * torch.log10(255**2 / torch.cat(errors).mean()))
@@ -133,11 +136,11 @@ def latent_bank(folder: Path, vae: AutoencoderKL, pictures: np.ndarray) -> tuple
     path = folder / "latents.pt"
     if not path.exists():
         batches = [
-            vae.encode(to_pixels(pictures[start : start + 64])).latent_dist.mode()
+            vae.encode(to_pixels(pictures[start : start + 64]).to(vae.device)).latent_dist.mode().cpu()
             for start in range(0, len(pictures), 64)
         ]
         _save_via(path, lambda p: torch.save(torch.cat(batches), p))
-    latents = torch.load(path)
+    latents = torch.load(path, weights_only=True)
     scale = round(float(1 / latents.std()), 5)
     return latents * scale, scale
 
@@ -175,49 +178,52 @@ def timestep_weights(alphas_cumprod: Tensor) -> Tensor:
 
 
 def train_unet(
-    folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, steps: int, seed: int
-) -> tuple[UNet2DConditionModel, CLIPTextModel, float]:
+    folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, steps: int, batch: int, seed: int, device: torch.device
+) -> None:
+    """Train UNet and text encoder on `batch` pictures a step; `folder` keeps them and their running averages."""
     torch.manual_seed(seed + 1)
     unet = UNet2DConditionModel(**UNET_CONFIG)
     text_encoder = CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))
     torch.nn.init.normal_(text_encoder.text_model.embeddings.token_embedding.weight, std=0.05)
     pictures, scenes = picture_bank(folder, BANK_PICTURES, seed)
-    latents, scale = latent_bank(folder, vae, pictures)
+    latents, _ = latent_bank(folder, vae, pictures)
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
-    weights = timestep_weights(scheduler.alphas_cumprod)
-    both = torch.nn.ModuleList([unet, text_encoder])
+    weights = timestep_weights(scheduler.alphas_cumprod).to(device)
+    both = torch.nn.ModuleList([unet, text_encoder]).to(device)
     average = torch.optim.swa_utils.AveragedModel(both, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
-    optimizer = torch.optim.AdamW(both.parameters(), lr=1e-3, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps, pct_start=0.05)
+    optimizer = torch.optim.AdamW(both.parameters(), lr=UNET_LEARNING_RATE, weight_decay=1e-3)
     captions = Captions(tokenizer)
-    parts = {"both": both, "average": average, "optimizer": optimizer, "schedule": schedule}
+    parts = {"both": both, "average": average, "optimizer": optimizer}
     for step in _steps(folder / "unet.pt", parts, steps):
         rng = np.random.default_rng((seed, 2, step))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        chosen = rng.integers(0, len(latents), UNET_BATCH)
-        clean = latents[chosen]
-        ids = captions.batch([scenes[i] for i in chosen], rng)
-        noise = torch.randn(clean.shape, generator=generator)
-        timesteps = torch.randint(0, 1000, (UNET_BATCH,), generator=generator)
+        chosen = rng.integers(0, len(latents), batch)
+        clean = latents[chosen].to(device)
+        ids = captions.batch([scenes[i] for i in chosen], rng).to(device)
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        timesteps = torch.randint(0, 1000, (batch,), generator=generator).to(device)
         noisy = scheduler.add_noise(clean, noise, timesteps)
         predicted = unet(noisy, timesteps, text_encoder(ids).last_hidden_state).sample
         loss = (weights[timesteps] * (predicted - noise).square().mean((1, 2, 3))).mean()
+        _set_rate(optimizer, UNET_LEARNING_RATE, step, steps)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
         average.update_parameters(both)
         _print_progress("unet", step, steps, float(loss.detach()))
-    averaged_unet, averaged_text_encoder = average.module
-    return averaged_unet.eval(), averaged_text_encoder.eval(), scale
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = peak * learning_rate_factor("cosine", step, steps, WARMUP_STEPS)
 
 
 def _steps(path: Path, parts: dict[str, Any], total: int) -> Iterator[int]:
     """Steps that are still to do; loads the parts from `path` first, and saves them there every SAVE_EVERY steps."""
     done = 0
     if path.exists():
-        saved = torch.load(path)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(saved[name])
         done = saved["done"]
@@ -245,18 +251,18 @@ def _print_progress(what: str, step: int, steps: int, loss: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Pretrain the toy checkpoint.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--tokenizer", type=Path, default=Path(__file__).parents[1] / "models" / "tokenizer")
     parser.add_argument("--vae-steps", type=int, default=4500)
     parser.add_argument("--unet-steps", type=int, default=2200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--unet-batch", type=int, default=32)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     options.folder.mkdir(parents=True, exist_ok=True)
-    vae = train_vae(options.folder, options.vae_steps, options.seed)
+    vae = train_vae(options.folder, options.vae_steps, options.seed, options.device)
     held_out, _ = picture_bank(options.folder, 512, options.seed + 100)
     print(f"vae psnr {reconstruction_psnr(vae, held_out):.2f} dB", flush=True)
-    train_unet(options.folder, vae, CLIPTokenizer.from_pretrained(options.tokenizer), options.unet_steps, options.seed)
+    tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER)
+    train_unet(options.folder, vae, tokenizer, options.unet_steps, options.unet_batch, options.seed, options.device)
 
 
 if __name__ == "__main__":
