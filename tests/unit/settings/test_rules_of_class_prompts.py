@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.settings.read import from_dict
+
+
+def test_drawn_class_pictures_have_no_captions(content: dict[str, Any]) -> None:
+    content["concepts"][0]["class_prompt"] = "a photo of a dog, [filewords]"
+    with pytest.raises(UserError, match=r"concepts\.1\.class_prompt .* asks for captions, .* or give a class_folder"):
+        from_dict(content)
+    from_dict({**content, "prior": {"weight": 0}})
+    content["concepts"][0]["class_folder"] = "dogs"
+    assert from_dict(content).concepts[0].class_folder == "dogs"
