@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ from ..methods.base import Method
 from ..models.parts import ModelParts, load_parts
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
-from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
+from ..runs.messages import CommandReader, Event, EventLog, Phase, Step, Warning_, read_events
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .batches import Batches, ExampleSet
@@ -109,7 +109,7 @@ def prepare(run: RunFolder, resume: bool) -> Training:
     """
     settings, events = run.read_settings(), EventLog(run.events)
     commands = CommandReader(run.commands, after=_last_event_time(run))
-    accelerator = _accelerator(settings)
+    accelerator = accelerator_for(settings)
     events.append(Phase(name="loading", done=0, total=1))
     base = read_checkpoint(Path(settings.base.checkpoint), Path(settings.base.config) if settings.base.config else None)
     parts = load_parts(base)
@@ -193,7 +193,8 @@ def _train_mode(parts: ModelParts) -> None:
     parts.text_encoder.train()
 
 
-def _accelerator(settings: Settings) -> Accelerator:
+def accelerator_for(settings: Settings) -> Accelerator:
+    """The device and the precision that the settings ask for. Raises UserError if the machine lacks them."""
     wanted, precision = settings.train.device, settings.train.mixed_precision
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UserError("train.device = 'cuda' needs a CUDA GPU and there is none: use train.device = 'auto'.")
@@ -215,7 +216,24 @@ def _class_examples(
     """The class examples of all concepts; missing pictures are drawn, before anything is attached to the model."""
     if settings.prior.weight == 0:
         return []
-    cache = Path(settings.class_images.cache_folder or run.path.parent / "class-images")
+    found = complete_class_pictures(run.path.parent, settings, base, parts, instances, accelerator, events.append)
+    return class_examples(settings.concepts, found)
+
+
+def complete_class_pictures(
+    runs: Path,
+    settings: Settings,
+    base: Checkpoint,
+    parts: ModelParts,
+    instances: list[Example],
+    accelerator: Accelerator,
+    tell: Callable[[Event], None],
+) -> list[list[Path]]:
+    """The class pictures of each concept; what is missing is drawn with `parts`, to which nothing is attached yet.
+
+    runs: where the run folders are, beside which the drawn pictures are kept unless the settings name a folder.
+    """
+    cache = Path(settings.class_images.cache_folder or runs / "class-images")
     found: list[list[Path]] = []
     for number, concept in enumerate(settings.concepts):
         pictures = len({e.picture for e in instances if e.concept == number})
@@ -223,15 +241,15 @@ def _class_examples(
 
         def draw(numbers: list[int], paths: list[Path], concept=concept) -> None:  # type: ignore[no-untyped-def]
             def report(done: int, total: int) -> None:
-                events.append(Phase(name="class images", done=done, total=total))
+                tell(Phase(name="class images", done=done, total=total))
 
             draw_class_images(parts, concept, settings, numbers, paths, accelerator.autocast, report)
 
         shown, warnings = class_pictures(concept, wanted_class_images(concept, pictures), folder, draw)
         for message in warnings:
-            events.append(Warning_(message=message))
+            tell(Warning_(message=message))
         found.append(shown)
-    return class_examples(settings.concepts, found)
+    return found
 
 
 def _example_set(
