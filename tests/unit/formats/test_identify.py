@@ -107,6 +107,12 @@ def test_kind_and_base(tmp_path: Path, name: str) -> None:
     assert (found.kind, found.base) == (kind, base)
 
 
+def test_the_base_of_a_lora_whose_up_layers_come_first(tmp_path: Path) -> None:
+    layers = lora(LORA_KEY, 768)
+    torch.save(dict(reversed(layers.items())), tmp_path / "x.pt")
+    assert identify(tmp_path / "x.pt").base == "sd1"
+
+
 HYPERNETWORK = {
     768: ({"linear.0.weight": torch.ones(2, 2)}, {"linear.0.weight": torch.ones(2, 2)}),
     320: ({"linear.0.weight": torch.ones(2, 2)}, {"linear.0.weight": torch.ones(2, 2)}),

@@ -31,6 +31,9 @@ ODD = replace(
     vae=replace(SD15.vae, ch_mult=(1, 2, 2), num_res_blocks=3),
 )
 
+SHALLOW = replace(SD15, vae=replace(SD15.vae, ch_mult=(1, 1, 1, 1), num_res_blocks=0))
+"""An encoder without residual blocks; its decoder has one at each level."""
+
 
 def module_names(architecture: Architecture) -> dict[str, set[str]]:
     with torch.device("meta"):
@@ -42,13 +45,13 @@ def module_names(architecture: Architecture) -> dict[str, set[str]]:
     return {part: {name for name, _ in module.named_parameters()} for part, module in modules.items()}
 
 
-@pytest.mark.parametrize("architecture", [SD15, TOY, ODD], ids=["sd15", "toy", "odd"])
+@pytest.mark.parametrize("architecture", [SD15, TOY, ODD, SHALLOW], ids=["sd15", "toy", "odd", "shallow"])
 def test_the_table_names_every_parameter_of_the_modules_and_nothing_else(architecture: Architecture) -> None:
     table = keys.name_table(architecture)
     assert {part: set(names) for part, names in table.items()} == module_names(architecture)
 
 
-@pytest.mark.parametrize("architecture", [SD15, TOY, ODD], ids=["sd15", "toy", "odd"])
+@pytest.mark.parametrize("architecture", [SD15, TOY, ODD, SHALLOW], ids=["sd15", "toy", "odd", "shallow"])
 def test_no_two_parameters_share_a_name_in_the_file(architecture: Architecture) -> None:
     ldm_names = [ldm for names in keys.name_table(architecture).values() for ldm in names.values()]
     assert len(ldm_names) == len(set(ldm_names))

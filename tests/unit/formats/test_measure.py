@@ -79,6 +79,11 @@ def test_stable_diffusion_1_5_needs_no_config() -> None:
     assert measure(shapes_of(SD15)) == SD15
 
 
+def test_an_encoder_without_residual_blocks() -> None:
+    shallow = replace(TINY, vae=replace(TINY.vae, ch_mult=(1, 1), num_res_blocks=0))
+    assert measure(shapes_of(shallow), shallow.to_yaml()) == shallow
+
+
 def test_without_a_config_another_size_is_refused_since_its_heads_are_unknown() -> None:
     with pytest.raises(UserError, match=r"32 channels wide.*attention heads: put its \.yaml config beside it"):
         measure(shapes_of(TINY))
