@@ -78,7 +78,9 @@ class Batches:
             beside = self._class_order.stream(numbers.start, len(numbers))
             rows.append(self._rows(self._classes, beside, numbers, "class"))
         device = self._parts.unet.device
-        latents, noise, timesteps = (torch.cat(tensors).to(device) for tensors in zip(*(row[:3] for row in rows)))
+        latents, noise, timesteps = (
+            torch.cat(tensors).to(device) for tensors in zip(*(row[:3] for row in rows), strict=True)
+        )
         return Batch(
             latents=latents,
             noise=noise,
@@ -93,13 +95,14 @@ class Batches:
         self, source: ExampleSet, chosen: Sequence[int], numbers: range, stream: str
     ) -> tuple[Tensor, Tensor, Tensor, list[str]]:
         train = self._settings.train
-        draws = [source.draw(i, generator_for(train.seed, f"{stream} latents", n)) for i, n in zip(chosen, numbers)]
+        draws = [
+            source.draw(i, generator_for(train.seed, f"{stream} latents", n))
+            for i, n in zip(chosen, numbers, strict=True)
+        ]
         latents = torch.stack(draws)
         noise = normal_noise(train.seed, f"{stream} noise", numbers, tuple(latents.shape[1:]))
         if train.noise_offset:
             offsets = normal_noise(train.seed, f"{stream} noise offset", numbers, (latents.shape[1],))
             noise = with_offset(noise, offsets, train.noise_offset)
-        timesteps = uniform_timesteps(
-            train.seed, f"{stream} timesteps", numbers, len(self._parts.alphas_cumprod)
-        )
+        timesteps = uniform_timesteps(train.seed, f"{stream} timesteps", numbers, len(self._parts.alphas_cumprod))
         return latents, noise, timesteps, [source.examples[i].prompt for i in chosen]

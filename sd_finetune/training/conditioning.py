@@ -25,5 +25,5 @@ class Conditioning:
         new = [p for p in dict.fromkeys(prompts) if p not in self._kept]
         if new:
             with torch.no_grad():
-                self._kept.update(zip(new, encode_prompts(self._parts, new)))
+                self._kept.update(zip(new, encode_prompts(self._parts, new), strict=True))
         return torch.stack([self._kept[p] for p in prompts])

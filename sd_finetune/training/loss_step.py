@@ -14,9 +14,7 @@ from .batches import Batch
 def losses_of(parts: ModelParts, batch: Batch, context: Tensor, snr_gamma: float) -> Tensor:
     """The weighted loss of each sample, (batch,). context: (batch, 77, context width)."""
     noisy = add_noise(batch.latents, batch.noise, batch.timesteps, parts.alphas_cumprod)
-    target = training_target(
-        batch.latents, batch.noise, batch.timesteps, parts.alphas_cumprod, parts.prediction_type
-    )
+    target = training_target(batch.latents, batch.noise, batch.timesteps, parts.alphas_cumprod, parts.prediction_type)
     predicted = parts.unet(noisy.to(parts.unet.dtype), batch.timesteps, context.to(parts.unet.dtype)).sample
     losses = loss_per_sample(predicted, target)
     if snr_gamma:
@@ -27,6 +25,4 @@ def losses_of(parts: ModelParts, batch: Batch, context: Tensor, snr_gamma: float
 def loss_of(parts: ModelParts, batch: Batch, context: Tensor, settings: Settings) -> LossParts:
     """The batch's share of the optimizer step's loss and of its instance and prior parts."""
     losses = losses_of(parts, batch, context, settings.train.snr_gamma)
-    return combine_with_prior(
-        losses, batch.is_class, settings.prior.weight, batch.instance_count, batch.class_count
-    )
+    return combine_with_prior(losses, batch.is_class, settings.prior.weight, batch.instance_count, batch.class_count)

@@ -20,9 +20,7 @@ from ..runs.atomic import replacing
 MARKER = "complete.json"
 
 
-def write_snapshot(
-    snapshots: Path, step: int, trained: Mapping[str, Tensor], optimizer: torch.optim.Optimizer
-) -> Path:
+def write_snapshot(snapshots: Path, step: int, trained: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> Path:
     """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones."""
     folder = snapshots / f"step-{step:06d}"
     shutil.rmtree(folder, ignore_errors=True)
