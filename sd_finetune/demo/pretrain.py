@@ -251,8 +251,8 @@ def _print_progress(what: str, step: int, steps: int, loss: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Pretrain the toy checkpoint.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--vae-steps", type=int, default=4500)
-    parser.add_argument("--unet-steps", type=int, default=2200)
+    parser.add_argument("--vae-steps", type=int, default=2950)
+    parser.add_argument("--unet-steps", type=int, default=3600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--unet-batch", type=int, default=32)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))

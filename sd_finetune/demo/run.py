@@ -21,7 +21,7 @@ from .places import DEMO_FOLDER, TOY_CHECKPOINT
 from .report import draw_grid, plot_losses, score_table
 from .score import CLASS_PROMPT, EDIT_PROMPT, SUBJECT_PROMPT, draw_many, read_class, score
 
-SCORED_PICTURES = 48
+SCORED_PICTURES = 24
 GRID_PICTURES = 8
 SCORE_SEED = 10_000
 

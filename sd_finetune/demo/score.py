@@ -18,7 +18,7 @@ CLASS_PROMPT = "a photo of a star"
 EDIT_BACKGROUND = "pink"
 """A background on which the subject was never shown."""
 EDIT_PROMPT = f"{SUBJECT_PROMPT} on a {EDIT_BACKGROUND} background"
-SCORED_DRAWING = Drawing(world.PICTURE_SIZE, world.PICTURE_SIZE, steps=15, guidance_scale=3.0, sampler="ddim")
+SCORED_DRAWING = Drawing(world.PICTURE_SIZE, world.PICTURE_SIZE, steps=12, guidance_scale=3.0, sampler="ddim")
 DRAWN_TOGETHER = 25
 
 
