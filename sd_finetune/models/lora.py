@@ -35,8 +35,9 @@ class LoraLayer(nn.Module):
         else:
             raise TypeError(f"no LoRA for a {type(original).__name__}")
         bound = 1 / math.sqrt(self.down.weight[0].numel())  # Kaiming with a = sqrt(5), as the usual trainers start
-        nn.init.uniform_(self.down.weight, -bound, bound, generator=generator)
-        nn.init.zeros_(self.up.weight)
+        with torch.no_grad():  # not by nn.init, which takes no generator before torch 2.3
+            self.down.weight.uniform_(-bound, bound, generator=generator)
+            self.up.weight.zero_()
 
     @property
     def scale(self) -> float:
