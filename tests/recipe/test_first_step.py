@@ -59,7 +59,7 @@ def test_the_prior_counts_with_its_weight(toy: Toy, row: dict[str, Any], weight:
     assert len(errors) == (4 if weight else 2)
     expected = gradients_by_hand(training, instance + weight * prior)
     found = gradients_of_first_step(training)
-    assert worst_error(found, expected) < 1e-4
+    assert worst_error(found, expected) < 1e-3
     (event,) = events_of(training.run, Step)
     instance, prior = instance.item(), prior.item()
     assert event.loss == pytest.approx(instance + weight * prior, rel=1e-5)
@@ -87,7 +87,7 @@ def test_min_snr_weighs_every_sample(toy: Toy, gamma: float) -> None:
     if gamma:
         assert 0 < float(weights.min()) < 0.9, "this seed's timesteps must not all be beyond the reach of gamma"
     expected = gradients_by_hand(training, (errors * weights)[:3].mean() + (errors * weights)[3:].mean())
-    assert worst_error(gradients_of_first_step(training), expected) < 1e-4
+    assert worst_error(gradients_of_first_step(training), expected) < 1e-3
 
 
 @ROW
@@ -150,7 +150,7 @@ def test_gradient_checkpointing_computes_twice_and_the_same(toy: Toy, row: dict[
 
             return hook
 
-        training.parts.unet.down_blocks[0].resnets[0].register_forward_pre_hook(count("unet"))
+        training.parts.unet.up_blocks[1].resnets[0].register_forward_pre_hook(count("unet"))
         training.parts.text_encoder.text_model.encoder.layers[0].register_forward_pre_hook(count("text_encoder"))
         gradients.append(gradients_of_first_step(training))
         counts.append(calls)
