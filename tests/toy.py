@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from accelerate.state import AcceleratorState
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from sd_finetune.formats.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
-from sd_finetune.models.parts import ModelParts, encode_prompts, load_parts
+from sd_finetune.models.parts import TOKENIZER_FOLDER, ModelParts, encode_prompts, load_parts
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Event, Step, read_events, send_command
 from sd_finetune.settings.options import Settings
@@ -125,6 +127,15 @@ class Toy:
 def make_toy(home: Path) -> Toy:
     torch.set_num_threads(1)  # with so little to compute, threads only wait for each other
     return Toy(home, make_checkpoint(home / "toy.safetensors"), make_pictures(home / "pictures", 3))
+
+
+@contextmanager
+def read_tokenizer_once() -> Iterator[None]:
+    """The tokenizer never changes, and reading it is a fifth of the time in which a run of the toy is prepared."""
+    tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sd_finetune.models.parts.CLIPTokenizer.from_pretrained", lambda _: tokenizer)
+        yield
 
 
 def forget_accelerator() -> None:

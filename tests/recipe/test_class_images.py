@@ -39,6 +39,11 @@ def test_a_second_run_draws_nothing(toy: Toy, tmp_path: Path) -> None:
     assert class_pictures(more)[:2] == list(before)
 
 
+@pytest.fixture(scope="module")
+def first(toy: Toy) -> Training:
+    return toy.prepare({**PRIOR, "class_images.steps": 3})
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
@@ -51,8 +56,7 @@ def test_a_second_run_draws_nothing(toy: Toy, tmp_path: Path) -> None:
         ("data.resolution", 80),
     ],
 )
-def test_another_way_of_drawing_makes_others(toy: Toy, option: str, value: Any) -> None:
-    first = toy.prepare({**PRIOR, "class_images.steps": 3})
+def test_another_way_of_drawing_makes_others(toy: Toy, first: Training, option: str, value: Any) -> None:
     second = toy.prepare({**PRIOR, "class_images.steps": 3, option: value})
     assert drawn(second) == 2
     old, new = ({picture.read_bytes() for picture in class_pictures(run)} for run in (first, second))

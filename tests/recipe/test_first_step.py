@@ -17,6 +17,7 @@ from sd_finetune.training.setup import Training
 from tests.toy import ROWS, Toy, events_of, gradients_of_first_step, trained, worst_error
 
 ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+TEXT_ROW = pytest.mark.parametrize("row", [ROWS["lora+text"], ROWS["dreambooth+text"]], ids=["lora", "dreambooth"])
 ONE_STEP = {"train.length": "1 step", "train.max_grad_norm": 0, "train.batch_size": 2}
 SCHEDULER = DDPMScheduler(1000, 0.00085, 0.012, "scaled_linear")
 
@@ -50,7 +51,7 @@ def started(toy: Toy, changes: dict[str, Any]) -> Training:
     return training
 
 
-@ROW
+@TEXT_ROW
 @pytest.mark.parametrize("weight", [0.0, 1.0, 2.0])
 def test_the_prior_counts_with_its_weight(toy: Toy, row: dict[str, Any], weight: float) -> None:
     training = started(toy, {**row, "prior.weight": weight})
@@ -125,16 +126,15 @@ def test_noise_offset_shifts_whole_channels(toy: Toy) -> None:
     assert torch.equal(plain.latents, shifted.latents)
 
 
-@pytest.mark.parametrize("row", [ROWS["lora+text"], ROWS["dreambooth"]], ids=["lora+text", "dreambooth"])
+@TEXT_ROW
 def test_gradients_are_clipped_to_their_longest(toy: Toy, row: dict[str, Any]) -> None:
-    free, clipped, long_enough = (
-        gradients_of_first_step(started(toy, {**row, "train.max_grad_norm": longest})) for longest in (0, 1e-3, 1e6)
+    free, clipped = (
+        gradients_of_first_step(started(toy, {**row, "train.max_grad_norm": longest})) for longest in (0, 1e-3)
     )
     length = torch.stack([g.norm() for g in free.values()]).norm()
     assert float(length) > 1e-2
     scaled = {name: gradient * (1e-3 / length) for name, gradient in free.items()}
     assert worst_error(clipped, scaled) < 1e-3
-    assert worst_error(long_enough, free) < 1e-6
 
 
 @ROW

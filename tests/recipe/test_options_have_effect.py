@@ -153,6 +153,7 @@ def base_weights(training: Training) -> str:
 
 
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
+SHORT = {"train.length": "1 step"}
 TEXT = {"train.train_text_encoder": True}
 DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
 EVALUATED = {"evaluation.every": "1 step", "evaluation.pictures": 2, "evaluation.draws": 2}
@@ -163,11 +164,11 @@ EFFECTS: dict[str, Effect] = {
     "method": Effect(artefact, "dreambooth"),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
     "base.config": Effect(answer_type, "{other}/v.yaml"),
-    "output.name": Effect(files, "renamed"),
-    "output.folder": Effect(files, "{other}/here"),
-    "output.precision": Effect(number_formats, "bf16"),
+    "output.name": Effect(files, "renamed", within=SHORT),
+    "output.folder": Effect(files, "{other}/here", within=SHORT),
+    "output.precision": Effect(number_formats, "bf16", within=SHORT),
     "output.save_every": Effect(files, "1 step"),
-    "output.notes": Effect(metadata_comment, "my remark"),
+    "output.notes": Effect(metadata_comment, "my remark", within=SHORT),
     "train.length": Effect(steps, "3 steps"),
     "train.batch_size": Effect(images_a_step, 2),
     "train.gradient_accumulation_steps": Effect(images_a_step, 2),

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.toy import Toy, forget_accelerator, make_toy
+from tests.toy import Toy, forget_accelerator, make_toy, read_tokenizer_once
 
 
 @pytest.fixture(scope="session")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return make_toy(tmp_path_factory.mktemp("toy"))
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
+    with read_tokenizer_once():
+        yield make_toy(tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture(autouse=True)

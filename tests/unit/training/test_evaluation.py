@@ -8,7 +8,7 @@ from sd_finetune.models.parts import encode_prompts
 from sd_finetune.training.randomness import normal_noise
 from tests.toy import Toy
 
-WANTED = {"evaluation.every": "1 step", "evaluation.pictures": 2, "evaluation.draws": 4, "concepts.repeats": 5}
+WANTED = {"evaluation.every": "1 step", "evaluation.pictures": 2, "evaluation.draws": 2, "concepts.repeats": 5}
 
 
 def test_it_is_the_same_each_time_and_on_distinct_pictures(toy: Toy) -> None:
@@ -30,7 +30,7 @@ def test_by_hand(toy: Toy) -> None:
     assert len(pictures) == 3
     latents = torch.stack([training.instances.draw(shown[pictures[k]], torch.Generator()) for k in (0, 1)])
     losses = []
-    for k, timestep in enumerate((125, 375, 625, 875)):
+    for k, timestep in enumerate((250, 750)):
         noise = normal_noise(0, f"evaluation noise {k}", [0, 5], (4, 9, 9))
         kept = parts.alphas_cumprod[timestep].float()
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
@@ -39,4 +39,4 @@ def test_by_hand(toy: Toy) -> None:
             predicted = parts.unet(noisy, torch.tensor(timestep), context).sample
         losses.append(mse_loss(predicted, noise).item())
     assert training.evaluation is not None
-    assert training.evaluation.loss(training.conditioning) == pytest.approx(sum(losses) / 4, rel=1e-4)
+    assert training.evaluation.loss(training.conditioning) == pytest.approx(sum(losses) / 2, rel=1e-4)
