@@ -2,7 +2,8 @@
 
     python -m sd_finetune.demo.pretrain WORK_FOLDER [--vae-steps N] [--unet-steps N] [--unet-batch N] [--device cuda]
 
-The parts are kept in WORK_FOLDER after each few hundred steps; run the same command again to go on.
+The parts are kept in WORK_FOLDER after each few hundred steps; run the same command again to go on. With
+`--start CHECKPOINT` it begins with the weights of an earlier toy instead of new ones.
 `python -m sd_finetune.demo.build WORK_FOLDER` turns them into the checkpoint and prints the quality report.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ..models.parts import TOKENIZER_FOLDER
+from ..formats.checkpoint import read_checkpoint
+from ..models.parts import TOKENIZER_FOLDER, ModelParts, load_parts
 from ..training.learning_rate import learning_rate_factor
 from . import world
 from .linear_start import start_linear
@@ -53,15 +55,23 @@ UNET_CONFIG: dict[str, Any] = {
     "sample_size": world.PICTURE_SIZE // 8,
 }
 BANK_PICTURES = 24_000
-VAE_BATCH = 4
+TWO_TONE_PICTURES = 12_000
+"""What only the VAE sees, so that it can show things of which the UNet knows nothing, the demo's subject among them."""
+VAE_BATCH = 8
 VAE_LEARNING_RATE = 8e-4
 UNET_LEARNING_RATE = 1e-3
 WARMUP_STEPS = 100
-ENCODER_STEPS = 900
+ENCODER_STEPS = 2700
 """After so many steps the encoder stays as it is: the UNet can learn its latents while the decoder learns on."""
+SHORT_CAPTION_TOKENS = 16
+FULL_LENGTH_FROM = 0.7
+"""Until this share of its steps the UNet sees captions without most of their padding: half again as many a minute."""
 EMPTY_CAPTION_SHARE = 0.1
 """Captions left out, so that classifier-free guidance works (arXiv 2207.12598)."""
-STRANGE_WORD_SHARE = 0.1
+UNSEEN_WORD_LENGTH = 1.4
+"""Norm of the embeddings of words in no caption, about three times that of a learned one: however well the model
+learns to draw its class beside a strange word, the word stays visible to who trains it."""
+STRANGE_WORD_SHARE = 0.05
 """Captions whose article is a random word, so that a word without a meaning does not throw the model off its class."""
 KEPT_STRANGE = 48136
 """The token of "sks", which must stay unseen."""
@@ -72,10 +82,21 @@ def picture_bank(folder: Path, count: int, seed: int) -> tuple[np.ndarray, list[
     """`count` random pictures, uint8 (count, height, width, 3), and their scenes; the pictures are kept in a file."""
     rng = np.random.default_rng(seed)
     scenes = [world.random_scene(rng) for _ in range(count)]
-    path = folder / f"bank-{count}-{seed}.npy"
+    return _drawn(folder / f"bank-{count}-{seed}.npy", scenes), scenes
+
+
+def vae_bank(folder: Path, seed: int) -> np.ndarray:
+    """What the VAE learns from, uint8 (count, height, width, 3): all of the UNet's pictures, and two-tone ones."""
+    rng = np.random.default_rng(seed + 50)
+    scenes = [world.two_tone_scene(rng) for _ in range(TWO_TONE_PICTURES)]
+    two_tone = _drawn(folder / f"two-tone-{TWO_TONE_PICTURES}-{seed}.npy", scenes)
+    return np.concatenate([picture_bank(folder, BANK_PICTURES, seed)[0], two_tone, two_tone])
+
+
+def _drawn(path: Path, scenes: Sequence[world.Scene]) -> np.ndarray:
     if not path.exists():
         _save_via(path, lambda p: np.save(p, np.stack([np.asarray(world.draw_scene(s)) for s in scenes])))
-    return np.load(path), scenes
+    return np.load(path)
 
 
 def to_pixels(pictures: np.ndarray) -> Tensor:
@@ -94,13 +115,15 @@ def vae_loss(vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator) -> 
     return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges + 1e-6 * kl
 
 
-def train_vae(folder: Path, steps: int, seed: int, device: torch.device) -> AutoencoderKL:
+def train_vae(folder: Path, steps: int, seed: int, device: torch.device, start: ModelParts | None) -> AutoencoderKL:
     """The VAE after `steps` steps, the encoder after ENCODER_STEPS of them."""
     torch.manual_seed(seed)
     vae = AutoencoderKL(**VAE_CONFIG)
     start_linear(vae)
+    if start:
+        vae.load_state_dict(start.vae.state_dict())
     vae.to(device)
-    pictures, _ = picture_bank(folder, BANK_PICTURES, seed)
+    pictures = vae_bank(folder, seed)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=VAE_LEARNING_RATE, betas=(0.9, 0.99), weight_decay=1e-4)
     parts = {"vae": vae, "optimizer": optimizer}
     for step in _steps(folder / "vae.pt", parts, steps):
@@ -170,28 +193,51 @@ class Captions:
 
 
 def timestep_weights(alphas_cumprod: Tensor) -> Tensor:
-    """Loss weight of each timestep, 1/sqrt(SNR) within [0.5, 5], mean 1: colours and places are decided in the noise,
+    """Loss weight of each timestep, 1/sqrt(SNR) within [0.6, 3], mean 1: colours and places are decided in the noise,
     where a plain loss on epsilon hardly looks (cf. arXiv 2310.08442)."""
     snr = alphas_cumprod / (1 - alphas_cumprod)
-    weights = snr.rsqrt().clamp(0.5, 5.0)
+    weights = snr.rsqrt().clamp(0.6, 3.0)
     return weights / weights.mean()
 
 
+@torch.no_grad()
+def lengthen_unseen_words(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
+    """Give the embeddings of words in no caption the norm UNSEEN_WORD_LENGTH."""
+    rng = np.random.default_rng(0)
+    texts = ["", *(world.caption(world.random_scene(rng)) for _ in range(2000))]
+    seen = sorted({token for text in set(texts) for token in tokenizer(text).input_ids})
+    rows = text_encoder.text_model.embeddings.token_embedding.weight
+    kept = rows[seen]
+    rows *= UNSEEN_WORD_LENGTH / rows.norm(dim=1, keepdim=True)
+    rows[seen] = kept
+
+
 def train_unet(
-    folder: Path, vae: AutoencoderKL, tokenizer: CLIPTokenizer, steps: int, batch: int, seed: int, device: torch.device
+    folder: Path,
+    vae: AutoencoderKL,
+    tokenizer: CLIPTokenizer,
+    steps: int,
+    batch: int,
+    seed: int,
+    device: torch.device,
+    start: ModelParts | None,
 ) -> None:
     """Train UNet and text encoder on `batch` pictures a step; `folder` keeps them and their running averages."""
     torch.manual_seed(seed + 1)
     unet = UNet2DConditionModel(**UNET_CONFIG)
     text_encoder = CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))
     torch.nn.init.normal_(text_encoder.text_model.embeddings.token_embedding.weight, std=0.05)
+    if start:
+        unet.load_state_dict(start.unet.state_dict())
+        text_encoder.load_state_dict(start.text_encoder.state_dict())
+    lengthen_unseen_words(text_encoder, tokenizer)
     pictures, scenes = picture_bank(folder, BANK_PICTURES, seed)
     latents, _ = latent_bank(folder, vae, pictures)
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     weights = timestep_weights(scheduler.alphas_cumprod).to(device)
     both = torch.nn.ModuleList([unet, text_encoder]).to(device)
     average = torch.optim.swa_utils.AveragedModel(both, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
-    optimizer = torch.optim.AdamW(both.parameters(), lr=UNET_LEARNING_RATE, weight_decay=1e-3)
+    optimizer = torch.optim.AdamW(both.parameters(), lr=UNET_LEARNING_RATE, weight_decay=1e-3, fused=True)
     captions = Captions(tokenizer)
     parts = {"both": both, "average": average, "optimizer": optimizer}
     for step in _steps(folder / "unet.pt", parts, steps):
@@ -200,6 +246,8 @@ def train_unet(
         chosen = rng.integers(0, len(latents), batch)
         clean = latents[chosen].to(device)
         ids = captions.batch([scenes[i] for i in chosen], rng).to(device)
+        if step < FULL_LENGTH_FROM * steps:
+            ids = ids[:, :SHORT_CAPTION_TOKENS]
         noise = torch.randn(clean.shape, generator=generator).to(device)
         timesteps = torch.randint(0, 1000, (batch,), generator=generator).to(device)
         noisy = scheduler.add_noise(clean, noise, timesteps)
@@ -251,18 +299,22 @@ def _print_progress(what: str, step: int, steps: int, loss: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Pretrain the toy checkpoint.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--vae-steps", type=int, default=2950)
-    parser.add_argument("--unet-steps", type=int, default=3600)
+    parser.add_argument("--vae-steps", type=int, default=6000)
+    parser.add_argument("--unet-steps", type=int, default=9000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--unet-batch", type=int, default=32)
+    parser.add_argument("--start", type=Path, help="an earlier toy checkpoint")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    vae = train_vae(options.folder, options.vae_steps, options.seed, options.device)
+    start = load_parts(read_checkpoint(options.start)) if options.start else None
+    vae = train_vae(options.folder, options.vae_steps, options.seed, options.device, start)
     held_out, _ = picture_bank(options.folder, 512, options.seed + 100)
     print(f"vae psnr {reconstruction_psnr(vae, held_out):.2f} dB", flush=True)
     tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER)
-    train_unet(options.folder, vae, tokenizer, options.unet_steps, options.unet_batch, options.seed, options.device)
+    train_unet(
+        options.folder, vae, tokenizer, options.unet_steps, options.unet_batch, options.seed, options.device, start
+    )
 
 
 if __name__ == "__main__":

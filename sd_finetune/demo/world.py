@@ -31,20 +31,28 @@ BACKGROUNDS = {
     "black": (12, 12, 12),
 }
 SHAPES = ("circle", "square", "triangle", "star", "ring", "heart", "cross", "diamond")
-SIZES = {"small": (10.0, 13.0), "large": (19.0, 23.0)}
+SIZES = {"small": (13.0, 16.0), "large": (20.0, 24.0)}
 """Half the longer side of a shape's bounding box, in pixels: (smallest, largest)."""
-SIZE_BOUNDARY = 16.0
+SIZE_BOUNDARY = 18.0
 RIM_COLOUR = (28, 24, 32)
+RIM_WIDTH = 0.1
+"""Of the radius."""
+SUBJECT_SHAPE = "star"
 SUBJECT_COLOURS = ("yellow", "purple")
 """Left and right half of the subject, which the base checkpoint has never seen."""
 SUPERSAMPLING = 4
 RING_HOLE = 0.55
-MAX_TILT_DEGREES = 8.0
+MAX_TILT_DEGREES = 6.0
+MAX_SHIFT = 4.0
+"""Of the centre from the picture's, in pixels."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows. `centre` and `radius` are in pixels of the finished picture, `tilt` in degrees."""
+    """What a picture shows. `centre` and `radius` are in pixels of the finished picture, `tilt` in degrees.
+
+    `second_colour` is that of the right half where it is not the same, and `rimmed` is a dark line around the shape.
+    """
 
     shape: str
     colour: str
@@ -53,14 +61,20 @@ class Scene:
     centre: tuple[float, float] = (PICTURE_SIZE / 2, PICTURE_SIZE / 2)
     radius: float = 20.0
     tilt: float = 0.0
-    is_subject: bool = False
+    second_colour: str | None = None
+    rimmed: bool = False
+
+    @property
+    def is_subject(self) -> bool:
+        """Whether this is the demo's subject."""
+        return self.shape == SUBJECT_SHAPE and (self.colour, self.second_colour) == SUBJECT_COLOURS
 
 
 def random_scene(rng: np.random.Generator) -> Scene:
     """One scene, every attribute drawn evenly and independently."""
     size = str(rng.choice(list(SIZES)))
     radius = float(rng.uniform(*SIZES[size]))
-    room = min(6.0, PICTURE_SIZE / 2 - radius - 4)
+    room = min(MAX_SHIFT, PICTURE_SIZE / 2 - radius - 4)
     return Scene(
         shape=str(rng.choice(SHAPES)),
         colour=str(rng.choice(list(COLOURS))),
@@ -74,10 +88,22 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 def subject_scene(rng: np.random.Generator, background: str, size: str | None = None) -> Scene:
     """The demo's subject: a star, half yellow and half purple, with a dark rim."""
-    scene = replace(random_scene(rng), shape="star", background=background, is_subject=True)
+    left, right = SUBJECT_COLOURS
+    scene = replace(
+        random_scene(rng), shape=SUBJECT_SHAPE, colour=left, second_colour=right, rimmed=True, background=background
+    )
     if size is None or size == scene.size:
         return scene
     return replace(scene, size=size, radius=float(rng.uniform(*SIZES[size])), centre=(PICTURE_SIZE / 2,) * 2)
+
+
+def two_tone_scene(rng: np.random.Generator) -> Scene:
+    """A shape of two colours, with or without a rim, but never the subject: what a VAE must be able to show."""
+    while True:
+        left, right = rng.choice(list(COLOURS), 2, replace=False)
+        scene = replace(random_scene(rng), colour=str(left), second_colour=str(right), rimmed=bool(rng.integers(2)))
+        if not scene.is_subject:
+            return scene
 
 
 def caption(scene: Scene, rng: np.random.Generator | None = None) -> str:
@@ -125,14 +151,13 @@ def draw_scene(scene: Scene) -> Image.Image:
     centre = (scene.centre[0] * scale, scene.centre[1] * scale)
     picture = Image.new("RGB", (canvas, canvas), BACKGROUNDS[scene.background])
     mask = draw_mask(scene.shape, centre, scene.radius * scale, scene.tilt, canvas)
-    if scene.is_subject:
+    paint = Image.new("RGB", (canvas, canvas), COLOURS[scene.colour])
+    if scene.second_colour:
+        paint.paste(COLOURS[scene.second_colour], (round(centre[0]), 0, canvas, canvas))
+    if scene.rimmed:
         picture.paste(RIM_COLOUR, mask=mask)
-        inner = draw_mask(scene.shape, centre, (scene.radius * 0.82) * scale, scene.tilt, canvas)
-        halves = Image.new("RGB", (canvas, canvas), COLOURS[SUBJECT_COLOURS[0]])
-        halves.paste(COLOURS[SUBJECT_COLOURS[1]], (round(centre[0]), 0, canvas, canvas))
-        picture.paste(halves, mask=inner)
-    else:
-        picture.paste(COLOURS[scene.colour], mask=mask)
+        mask = draw_mask(scene.shape, centre, scene.radius * (1 - RIM_WIDTH) * scale, scene.tilt, canvas)
+    picture.paste(paint, mask=mask)
     return picture.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BOX)
 
 

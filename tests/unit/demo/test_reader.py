@@ -32,7 +32,7 @@ def test_knows_the_subject_on_every_background(background: str):
 def test_a_star_of_one_colour_is_not_the_subject():
     scene = world.subject_scene(np.random.default_rng(0), "mint")
     for colour in world.SUBJECT_COLOURS:
-        assert not read_picture(world.draw_scene(replace(scene, is_subject=False, colour=colour))).is_subject
+        assert not read_picture(world.draw_scene(replace(scene, colour=colour, second_colour=None))).is_subject
 
 
 def test_the_subject_mirrored_is_another_thing():
