@@ -1,0 +1,100 @@
+"""Where the tab lives: all that it asks of the program around it. `standalone` and `a1111` are the two that answer."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ..runs.folder import RunFolder
+from ..runs.messages import Event
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+Kind = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
+"""What a run makes, as `runs.messages.Saved.artefact` calls it (a snapshot is no result)."""
+
+
+@dataclass(frozen=True)
+class BaseCheckpoint:
+    """A checkpoint that can be taught. `title` is what the host's own list shows; at most one is `loaded`."""
+
+    title: str
+    path: Path
+    loaded: bool = False
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a result is used in the host; what does not apply is empty.
+
+    sentence: for a person. prompt: text that goes into a prompt, as "<lora:my dog:1>". checkpoint: title to select.
+    """
+
+    sentence: str
+    prompt: str = ""
+    checkpoint: str = ""
+
+
+class Host(Protocol):
+    """The program around the tab. Everything but `lend` is quick and may be called from any thread."""
+
+    @property
+    def name(self) -> str:
+        """What the page says it runs in: "AUTOMATIC1111 WebUI", "SD Fine-Tune by itself"."""
+        ...
+
+    @property
+    def data_folder(self) -> Path:
+        """Where models, runs and uploads are kept; made when first needed."""
+        ...
+
+    def checkpoints(self) -> list[BaseCheckpoint]:
+        """What can be chosen as a base, the loaded one first."""
+        ...
+
+    def result_folder(self, kind: Kind) -> Path | None:
+        """Where the host looks for such files; None leaves a result in its run's own output folder."""
+        ...
+
+    def faults(self) -> list[str]:
+        """What keeps training from working here, a sentence each with the way out; none when all is well."""
+        ...
+
+    def first_lesson(self) -> Path | None:
+        """A settings file (TOML) that a first visitor can run as it is, to see something learned; None without one."""
+        ...
+
+    def lend(self, checkpoint: Path, run: RunFolder) -> AbstractContextManager[Path]:
+        """Wait for the host's turn, free the GPU and lend the weights of `checkpoint` while the block runs.
+
+        Called in the run's own thread, and may wait long. Yields the file that the worker reads: `checkpoint` itself,
+        or one with the weights that the host has loaded from it. Afterwards, and after any exception, everything is
+        as it was.
+
+        Raises:
+            UserError: the weights cannot be lent.
+        """
+        ...
+
+    def show(self, event: Event, run: RunFolder) -> None:
+        """An event of the run that is going on, for the host's own progress bar. Must not raise."""
+        ...
+
+    def asked_to_stop(self) -> bool:
+        """Whether somebody pressed the host's own button to interrupt since the run began."""
+        ...
+
+    def refresh(self, kind: Kind) -> None:
+        """A file of this kind was made: the host's lists are read again."""
+        ...
+
+    def use(self, kind: Kind, path: Path) -> Use:
+        """How the finished file `path` is used."""
+        ...
+
+    def is_allowed(self, request: Request) -> bool:
+        """Whether whoever sent this request has the login that the host asks for; True where it asks for none."""
+        ...
