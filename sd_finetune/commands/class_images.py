@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Draw what is missing, then print each concept's folders and how many pictures are in use from each; 0."""
     settings = read_toml(options.settings, options.overrides)
-    if settings.prior.weight == 0:
+    if settings.prior_weight() == 0:
         raise UserError("prior.weight = 0 uses no class pictures: give it a weight, as in --set prior.weight=1.")
     with Progress(sys.stdout) as progress:
         pictures = _complete(settings, options.runs.absolute(), progress)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .catalogue import all_options, members
 from .duration import Duration
+from .option import AUTO
 from .options import Settings
 from .values import range_text
 
@@ -74,6 +75,8 @@ def _sections() -> Iterator[tuple[str, str, list[OptionRow]]]:
 
 
 def _toml_text(value: Any) -> str:
+    if value is None:
+        return json.dumps(AUTO)
     return json.dumps(str(value) if isinstance(value, Duration) else value)
 
 

@@ -7,6 +7,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+AUTO = "auto"
+"""How None is written where a number may be left to the method."""
+
 
 @dataclass(frozen=True)
 class Option:

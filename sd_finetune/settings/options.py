@@ -13,9 +13,13 @@ SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
 UNET_LEARNING_RATES = {"lora": 1e-4, "dreambooth": 2e-6}
 TEXT_ENCODER_LEARNING_RATES = {"lora": 5e-5, "dreambooth": 1e-6}
 
+# What "auto" stands for, by method. A word's vectors would decay towards nothing that has a meaning.
+WEIGHT_DECAYS = {"lora": 0.01, "dreambooth": 0.01, "textual_inversion": 0.0, "hypernetwork": 0.01}
+PRIOR_WEIGHTS = {"lora": 1.0, "dreambooth": 1.0, "textual_inversion": 0.1, "hypernetwork": 1.0}
 
-def _per_method(rates: dict[str, float]) -> str:
-    return "0 = the method's own: " + ", ".join(f"{method} {rate:g}" for method, rate in rates.items())
+
+def _per_method(rates: dict[str, float], written: str = "0") -> str:
+    return f"{written} = the method's own: " + ", ".join(f"{method} {rate:g}" for method, rate in rates.items())
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,11 @@ class Optimizer:
     beta1: float = option(0.9, "memory of the gradient's mean", minimum=0, maximum=0.99999)
     beta2: float = option(0.999, "memory of the gradient's square", minimum=0, maximum=0.99999)
     eps: float = option(1e-8, "smallest divisor of a step", minimum=1e-12, maximum=1)
-    weight_decay: float = option(0.01, "share of learning rate times weight taken off at each step", minimum=0)
+    weight_decay: float | None = option(
+        None,
+        f"share of learning rate times weight taken off at each step; {_per_method(WEIGHT_DECAYS, 'auto')}",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,11 @@ class Schedule:
 class Prior:
     """Class-prior preservation (DreamBooth, arXiv 2208.12242): what the model knew of the class is kept."""
 
-    weight: float = option(
-        1.0, "weight of the class pictures' loss; 0 = off, else every concept needs a class_prompt", minimum=0
+    weight: float | None = option(
+        None,
+        "weight of the class pictures' loss; 0 = off, else every concept needs a class_prompt; "
+        + _per_method(PRIOR_WEIGHTS, "auto"),
+        minimum=0,
     )
 
 
@@ -188,3 +199,13 @@ class Settings:
     def text_encoder_learning_rate(self) -> float:
         """The rate to train the text encoder with: the one asked for, or the method's own."""
         return self.train.text_encoder_learning_rate or TEXT_ENCODER_LEARNING_RATES[self.method]
+
+    def weight_decay(self) -> float:
+        """The decay of what is trained: the one asked for, or the method's own."""
+        asked = self.optimizer.weight_decay
+        return WEIGHT_DECAYS[self.method] if asked is None else asked
+
+    def prior_weight(self) -> float:
+        """The weight of the class pictures' loss, 0 = off: the one asked for, or the method's own."""
+        asked = self.prior.weight
+        return PRIOR_WEIGHTS[self.method] if asked is None else asked

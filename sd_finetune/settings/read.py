@@ -10,6 +10,7 @@ from .build import build
 from .catalogue import members
 from .duration import Duration
 from .faults import Faults
+from .option import AUTO
 from .options import Settings
 from .overrides import apply_overrides
 from .rules import check_rules
@@ -58,6 +59,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if is_dataclass(value):
         return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+    if value is None:
+        return AUTO
     if isinstance(value, tuple):
         return [_plain(entry) for entry in cast("tuple[Any, ...]", value)]
     return value

@@ -64,7 +64,7 @@ def _concepts(settings: Settings) -> Iterator[Broken]:
 
 
 def _class_prompts(settings: Settings) -> Iterator[Broken]:
-    weight = settings.prior.weight
+    weight = settings.prior_weight()
     for number, concept in enumerate(settings.concepts, start=1):
         if weight > 0 and not concept.class_prompt.strip():
             name = f"concepts.{number}.class_prompt"

@@ -7,7 +7,9 @@ from typing import Any, cast
 
 from .catalogue import Member
 from .duration import Duration
-from .option import Option
+from .option import AUTO, Option
+
+NUMBER_OR_AUTO: Any = float | None
 
 
 def convert(value: Any, member: Member) -> Any:
@@ -32,7 +34,13 @@ def range_text(member: Member) -> str:
     if member.kind is Duration:
         least = f", at least {facts.minimum:g}" if facts.minimum else ""
         return f'a duration like "400 steps" or "10 epochs"{least}'
-    names: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    names: dict[Any, str] = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        NUMBER_OR_AUTO: f'"{AUTO}" or a number',
+        str: "a text",
+    }
     return ("a path" if facts.is_path else names.get(member.kind, "a list of texts")) + _bounds_text(facts)
 
 
@@ -52,7 +60,9 @@ def _short(number: float) -> str:
 def _typed(value: Any, kind: Any) -> Any:
     if kind is Duration:
         return Duration.parse("0" if value == 0 and type(value) is int else _of_type(value, str))
-    if kind is float:
+    if kind == NUMBER_OR_AUTO and value == AUTO:
+        return None
+    if kind in (float, NUMBER_OR_AUTO):
         number = float(_of_type(value, int, float))
         if not math.isfinite(number):
             raise ValueError("not finite")

@@ -25,4 +25,4 @@ def losses_of(parts: ModelParts, batch: Batch, context: Tensor, snr_gamma: float
 def loss_of(parts: ModelParts, batch: Batch, context: Tensor, settings: Settings) -> LossParts:
     """The batch's share of the optimizer step's loss and of its instance and prior parts."""
     losses = losses_of(parts, batch, context, settings.train.snr_gamma)
-    return combine_with_prior(losses, batch.is_class, settings.prior.weight, batch.instance_count, batch.class_count)
+    return combine_with_prior(losses, batch.is_class, settings.prior_weight(), batch.instance_count, batch.class_count)

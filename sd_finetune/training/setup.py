@@ -124,7 +124,7 @@ def prepare(run: RunFolder, resume: bool) -> Training:
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(parts, settings.train.train_text_encoder)
     _train_mode(parts)
-    optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings.optimizer))
+    optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings))
     training = Training(
         run=run,
         settings=settings,
@@ -214,7 +214,7 @@ def _class_examples(
     events: EventLog,
 ) -> list[Example]:
     """The class examples of all concepts; missing pictures are drawn, before anything is attached to the model."""
-    if settings.prior.weight == 0:
+    if settings.prior_weight() == 0:
         return []
     found = complete_class_pictures(run.path.parent, settings, base, parts, instances, accelerator, events.append)
     return class_examples(settings.concepts, found)

@@ -28,6 +28,7 @@ def test_rows_say_default_unit_range_and_help() -> None:
     )
     assert rows["train.length"].default == '"100 epochs"'
     assert rows["samples.prompts"].default == "[]"
+    assert (rows["prior.weight"].default, rows["prior.weight"].range) == ('"auto"', '"auto" or a number, 0 or more')
     assert rows["data.cache_latents"].range == "true or false"
     assert all(row.help and row.range for row in option_table())
 
@@ -37,7 +38,7 @@ def test_defaults_are_in_range() -> None:
     for name, member in all_options().items():
         assert member.option is not None
         default = member.option.default
-        plain = str(default) if isinstance(default, Duration) else default
+        plain = "auto" if default is None else str(default) if isinstance(default, Duration) else default
         assert convert(plain, member) == default, name
 
 

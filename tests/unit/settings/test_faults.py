@@ -28,9 +28,18 @@ FAULTS = [
     ),
     ({"train": {"batch_size": 2.0}}, "train.batch_size = 2.0 cannot be used: it takes a whole number, 1 or more."),
     ({"train": {"batch_size": True}}, "train.batch_size = true cannot be used: it takes a whole number, 1 or more."),
-    ({"prior": {"weight": False}}, "prior.weight = false cannot be used: it takes a number, 0 or more."),
-    ({"prior": {"weight": math.nan}}, "prior.weight = NaN cannot be used: it takes a number, 0 or more."),
-    ({"prior": {"weight": math.inf}}, "prior.weight = Infinity cannot be used: it takes a number, 0 or more."),
+    (
+        {"prior": {"weight": False}},
+        'prior.weight = false cannot be used: it takes "auto" or a number, 0 or more.',
+    ),
+    (
+        {"prior": {"weight": math.nan}},
+        'prior.weight = NaN cannot be used: it takes "auto" or a number, 0 or more.',
+    ),
+    (
+        {"prior": {"weight": math.inf}},
+        'prior.weight = Infinity cannot be used: it takes "auto" or a number, 0 or more.',
+    ),
     ({"data": {"cache_latents": 1}}, "data.cache_latents = 1 cannot be used: it takes true or false."),
     ({"output": {"notes": 1}}, "output.notes = 1 cannot be used: it takes a text."),
     ({"output": {"folder": []}}, "output.folder = [] cannot be used: it takes a path."),

@@ -31,7 +31,8 @@ def plain_values(member: Member) -> st.SearchStrategy[Any]:
     if member.kind is int:
         numbers = st.integers(int(low or 0), int(high) if high is not None else 10**6)
         return numbers.map(lambda n: n - n % facts.multiple_of) if facts.multiple_of else numbers
-    by_kind = {bool: st.booleans(), float: st.floats(low, high, allow_nan=False, allow_infinity=False), str: st.text()}
+    numbers = st.floats(low, high, allow_nan=False, allow_infinity=False)
+    by_kind = {bool: st.booleans(), float: numbers, float | None: st.just("auto") | numbers, str: st.text()}
     return by_kind.get(member.kind, st.lists(st.text()))
 
 
@@ -133,6 +134,7 @@ def test_paths_start_from_the_file_and_overrides_from_here(tmp_path: Path, monke
     [
         ("lora.rank=8", "lora", "rank", 8),
         ("prior.weight=0.5", "prior", "weight", 0.5),
+        ("prior.weight=auto", "prior", "weight", None),
         ("train.unet_learning_rate = 1e-4", "train", "unet_learning_rate", 1e-4),
         ("train.length=400 steps", "train", "length", Duration(400)),
         ('train.length="400 steps"', "train", "length", Duration(400)),
@@ -170,3 +172,22 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"binary\.toml is no TOML file"):
         read_toml(tmp_path / "binary.toml")
+
+
+@pytest.mark.parametrize(
+    ("asked", "weights"),
+    [
+        ("auto", {"lora": 1.0, "dreambooth": 1.0}),
+        (0, {"lora": 0.0, "dreambooth": 0.0}),
+        (0.5, {"lora": 0.5, "dreambooth": 0.5}),
+    ],
+)
+def test_what_is_left_to_the_method(content: dict[str, Any], asked: object, weights: dict[str, float]) -> None:
+    content["prior"] = {"weight": asked}
+    read = {method: from_dict({**content, "method": method}) for method in weights}
+    assert {method: settings.prior_weight() for method, settings in read.items()} == weights
+    assert from_dict(to_dict(read["lora"])) == read["lora"]
+    decays = {method: settings.weight_decay() for method, settings in read.items()}
+    assert decays == {"lora": 0.01, "dreambooth": 0.01}
+    content["optimizer"] = {"weight_decay": 0.2}
+    assert {from_dict({**content, "method": method}).weight_decay() for method in weights} == {0.2}
