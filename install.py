@@ -1,6 +1,7 @@
 """Set up SD Fine-Tune and start it.
 
     python install.py demo [--method lora|dreambooth]    teach the toy checkpoint its subject and see what came of it
+    python install.py ui [--port 7861]                   open the tab by itself, on this machine only
     python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
 
 Packages go into a virtual environment beside this file, once. Without arguments nothing is done: so the WebUI calls it
@@ -62,6 +63,10 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     demo = commands.add_parser("demo", help="teach the toy checkpoint its subject and see what came of it")
     demo.add_argument("--method", choices=("lora", "dreambooth"), default="lora", help="default: lora")
     demo.set_defaults(start=start_demo)
+    ui = commands.add_parser("ui", help="open the tab by itself, on this machine only")
+    ui.add_argument("--port", type=int, default=7861, help="default: 7861")
+    ui.add_argument("--data", default="sd-finetune-data", metavar="FOLDER", help="where models and runs are kept")
+    ui.set_defaults(start=start_ui)
     test = commands.add_parser("test", help="lint, types and tests")
     test.add_argument("--pins", choices=sorted(PINS), default="standalone", help="versions (default: standalone)")
     test.set_defaults(start=start_test)
@@ -72,6 +77,12 @@ def start_demo(options: argparse.Namespace) -> int:
     """Run the demo with our own versions."""
     python = set_up("standalone", [])
     return run([python, "-m", "sd_finetune", "demo", "--method", options.method])
+
+
+def start_ui(options: argparse.Namespace) -> int:
+    """Serve the tab with our own versions."""
+    python = set_up("standalone", [])
+    return run([python, "-m", "sd_finetune", "ui", "--port", str(options.port), "--data", options.data])
 
 
 def start_test(options: argparse.Namespace) -> int:

@@ -6,10 +6,10 @@ import argparse
 import io
 import sys
 
-from .commands import class_images, demo, info, sample, train
+from .commands import class_images, demo, info, sample, train, ui
 from .errors import UserError
 
-COMMANDS = {"train": train, "sample": sample, "class-images": class_images, "info": info, "demo": demo}
+COMMANDS = {"train": train, "sample": sample, "class-images": class_images, "info": info, "demo": demo, "ui": ui}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
+OWN_NAMES = ("127.0.0.1", "localhost", "::1")
 HOW_TO_USE = {
     "checkpoint": "Put it into the WebUI's folder models/Stable-diffusion and choose it as checkpoint.",
     "lora": "Put it into the WebUI's folder models/Lora and write {prompt} into the prompt.",
@@ -81,5 +82,5 @@ class Standalone:
         return Use(HOW_TO_USE[kind].format(prompt=prompt), prompt)
 
     def is_allowed(self, request: Request) -> bool:
-        """It listens on this machine only."""
-        return True
+        """It listens on this machine only; a page of another address that had its name led here is refused."""
+        return request.url.hostname in OWN_NAMES

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from .folder import RunFolder
 from .messages import Done, Error, Event, EventLog, read_events
 
+GONE = 1000
+"""The exit code of a worker that has ended nobody knows how."""
+
+
+class Worker(Protocol):
+    """What is asked of a worker's process; a subprocess.Popen is one."""
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs; negative is the signal that ended it, GONE if it cannot be told."""
+        ...
+
 
 def follow(
-    folder: RunFolder, process: subprocess.Popen[bytes] | None = None, poll_seconds: float = 0.2, since: int = 0
+    folder: RunFolder, process: Worker | None = None, poll_seconds: float = 0.2, since: int = 0
 ) -> Iterator[Event]:
     """Yield the run's events as they come, the last one being Done or Error.
 
@@ -39,12 +50,14 @@ def follow(
 
 
 def _last_word(exit_code: int, log: Path) -> str:
-    line = _last_line(log)
+    line = last_line(log)
     said = f'; the last thing it said was "{line}"' if line else ""
     return f"The worker {_manner_of_death(exit_code)}{said}: {log} holds all that it said."
 
 
 def _manner_of_death(exit_code: int) -> str:
+    if exit_code == GONE:
+        return "ended before the run was done"
     if exit_code >= 0:
         return f"ended with exit code {exit_code} before the run was done"
     name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else f"signal {-exit_code}"
@@ -52,7 +65,8 @@ def _manner_of_death(exit_code: int) -> str:
     return f"was ended by {name}{hint}, before the run was done"
 
 
-def _last_line(log: Path, tail_bytes: int = 4000, length: int = 300) -> str:
+def last_line(log: Path, tail_bytes: int = 4000, length: int = 300) -> str:
+    """The last line of a log that is not empty, or as much of it as is worth showing; "" if there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - tail_bytes))

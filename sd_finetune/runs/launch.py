@@ -16,16 +16,24 @@ WORKER = "sd_finetune.training"
 _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 
-def start_worker(folder: RunFolder) -> subprocess.Popen[bytes]:
+def start_worker(folder: RunFolder, *arguments: str) -> subprocess.Popen[bytes]:
     """Start the worker of a run in a process group of its own, so that Ctrl+C here does not reach it.
 
     Everything it prints goes to the end of the run's worker.log.
+
+    Args:
+        arguments: more for its command line, as "--resume".
     """
-    with folder.log.open("ab") as log:
+    return start_process([sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments], folder.log)
+
+
+def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own; what it prints goes to the end of the file `log`."""
+    with log.open("ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-u", "-m", WORKER, str(folder.path)],
+            command,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=file,
             stderr=subprocess.STDOUT,
             env=_environment(),
             start_new_session=True,

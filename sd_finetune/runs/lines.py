@@ -29,15 +29,16 @@ def append_line(path: Path, content: dict[str, Any]) -> None:
         raise UserError(f"No space is left on the disk for {path}: free some space and start again.") from error
 
 
-def read_lines(path: Path, since: int = 0) -> tuple[list[dict[str, Any]], int]:
+def read_lines(path: Path, since: int = 0, most_bytes: int = -1) -> tuple[list[dict[str, Any]], int]:
     """The objects written after byte `since`, and the byte to go on from. Torn lines are left out.
 
     The last line counts only once its line end is written, so what is being written now comes with the next call.
+    `most_bytes`, where it is not -1 for all, must be longer than any line.
     """
     try:
         with path.open("rb") as file:
             file.seek(since)
-            whole, line_end, _ = file.read().rpartition(b"\n")
+            whole, line_end, _ = file.read(most_bytes).rpartition(b"\n")
     except FileNotFoundError:
         return [], since
     contents = [_parse(line) for line in whole.split(b"\n")]

@@ -21,6 +21,11 @@ class Faults:
         """Whether `name`, or a group that it is in, is faulty; the name of the settings as a whole is empty."""
         return any(not known or f"{name}.".startswith(f"{known}.") for known in self._sentences)
 
+    @property
+    def sentences(self) -> dict[str, str]:
+        """What is wrong, by the name of the setting it is about."""
+        return dict(self._sentences)
+
     def raise_if_any(self) -> None:
         """Raise a UserError with one line for each fault."""
         if self._sentences:

@@ -42,6 +42,13 @@ def from_dict(content: dict[str, Any]) -> Settings:
     return _checked(content, Faults())
 
 
+def find_faults(content: dict[str, Any]) -> dict[str, str]:
+    """What `from_dict` would refuse: a sentence by the full name of the setting, as "concepts.1.folder"."""
+    faults = Faults()
+    check_rules(build(Settings, content, "", faults), faults)
+    return faults.sentences
+
+
 def to_dict(settings: Settings) -> dict[str, Any]:
     """Plain dictionaries, lists, texts and numbers, as JSON and TOML know them."""
     return cast("dict[str, Any]", _plain(settings))

@@ -13,8 +13,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sd_finetune.training", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run, with its settings.json")
     parser.add_argument("--resume", action="store_true", help="go on from the run's latest snapshot")
+    parser.add_argument("--class-images", action="store_true", help="do not train, only draw missing class pictures")
     options = parser.parse_args()
-    return work(options.run_dir, options.resume)
+    return work(options.run_dir, options.resume, options.class_images)
 
 
 if __name__ == "__main__":

@@ -11,19 +11,23 @@ import torch
 from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.messages import Done, Error, EventLog
+from .class_run import missing_class_pictures
 from .loop import train
 from .setup import prepare
 
 
-def work(run_dir: Path, resume: bool) -> int:
-    """Do the run; the exit code is 0 if it finished or was stopped, 1 if it failed (the log has the traceback)."""
+def work(run_dir: Path, resume: bool, only_class_images: bool = False) -> int:
+    """Do the run, or only draw its missing class pictures.
+
+    The exit code is 0 if it finished or was stopped, 1 if it failed (the log has the traceback).
+    """
     run = RunFolder(run_dir)
     if not run.settings.is_file():
         print(f"{run_dir} is no run folder: it has no settings.json.", file=sys.stderr)
         return 2
     events = EventLog(run.events)
     try:
-        outcome: Done | Error = train(prepare(run, resume))
+        outcome: Done | Error = _draw(run) if only_class_images else train(prepare(run, resume))
     except UserError as error:
         traceback.print_exc()
         outcome = Error(message=str(error))
@@ -40,3 +44,8 @@ def work(run_dir: Path, resume: bool) -> int:
         )
     events.append(outcome)
     return 0 if isinstance(outcome, Done) else 1
+
+
+def _draw(run: RunFolder) -> Done:
+    missing_class_pictures(run.read_settings(), run.path.parent, EventLog(run.events).append)
+    return Done(step=0, outcome="finished")

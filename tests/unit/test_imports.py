@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "sd_finetune"
+HOME = Path(__file__).parents[2]
+PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FOUNDATION = {"errors", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion"}
 WORKER = FOUNDATION | PARTS | {"models", "methods", "training"}
-ALL = WORKER | {"demo", "commands"}
+SCREEN = {"hosts", "ui"}
+ALL = WORKER | SCREEN | {"demo", "commands"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
     "settings": {"errors"},
     "runs": {"errors", "settings"},
+    "hosts": FOUNDATION,
+    "ui": FOUNDATION | {"hosts", "data"},
     "data": FOUNDATION,
     "formats": FOUNDATION,
     "diffusion": FOUNDATION,
@@ -114,3 +119,11 @@ def test_methods_do_not_import_each_other() -> None:
         if file.stem in METHODS:
             others = {f"sd_finetune.methods.{method}" for method in METHODS - {file.stem}}
             assert not [name for name in names_in(file) if any(name.startswith(other) for other in others)], file
+
+
+def test_the_screen_does_without_torch() -> None:
+    source = "import sys, sd_finetune.ui.app, sd_finetune.hosts.standalone; print('torch' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    assert told.stdout.strip() == "False"

@@ -1,0 +1,143 @@
+"""Does one thing at a time for the page: trains, draws class pictures, or draws with a result."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UserError
+from ..hosts.base import Host, Kind
+from ..runs.folder import RunFolder
+from ..runs.follow import Worker, follow, last_line
+from ..runs.launch import kill_worker
+from ..runs.messages import Done, Error, EventLog, Phase, Saved, send_command
+from .processes import FoundWorker, note_of, note_worker, noted_worker
+
+JobKind = Literal["train", "class images", "draw"]
+WORDS: dict[JobKind, str] = {
+    "train": "being trained", "class images": "getting class pictures", "draw": "drawing"
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done for a model, in a folder of its own with events; `launch` gets the base's weights."""
+
+    kind: JobKind
+    model: str
+    run: RunFolder
+    checkpoint: Path
+    launch: Callable[[Path], subprocess.Popen[bytes]]
+
+
+class Runner:
+    """The one job of this server. A thread of its own follows it, so no page needs to be open.
+
+    Args:
+        models: the folder of models, in which workers that an earlier server left are found again.
+    """
+
+    def __init__(self, host: Host, models: Path) -> None:
+        self._host = host
+        self._lock = threading.Lock()
+        self._job: Job | None = None
+        self._worker: FoundWorker | subprocess.Popen[bytes] | None = None
+        for note in sorted(models.glob("*/*/*/worker.json")):
+            self._adopt(RunFolder(note.parent))
+
+    def current(self) -> Job | None:
+        """What is being done."""
+        return self._job
+
+    def start(self, make: Callable[[], Job]) -> Job:
+        """Make the job and begin it, unless there is one: of two presses at once, one starts a run.
+
+        Raises:
+            UserError: something is being done already; or what `make` raises.
+        """
+        with self._lock:
+            if self._job is not None:
+                doing = f'"{self._job.model}" is {WORDS[self._job.kind]}'
+                raise UserError(f"One thing at a time, and {doing}: wait until it is done, or stop it.")
+            job = make()
+            EventLog(job.run.events).append(Phase(name="waiting for its turn", done=0, total=1))
+            self._job = job
+        since = job.run.events.stat().st_size
+        threading.Thread(target=self._do, args=(job, since), name="sd-finetune", daemon=True).start()
+        return job
+
+    def kill(self) -> None:
+        """End what is being done at once, without saving; nothing if there is nothing."""
+        if isinstance(self._worker, FoundWorker):
+            self._worker.kill()
+        elif self._worker is not None:
+            kill_worker(self._worker)
+
+    def _do(self, job: Job, since: int) -> None:
+        made: set[Kind] = set()
+        try:
+            with self._host.lend(job.checkpoint, job.run) as weights:
+                self._worker = job.launch(weights)
+                note_worker(job.run, self._worker.pid)
+                made = self._wait(job, self._worker) if job.kind == "draw" else self._follow(job, self._worker, since)
+                self._worker.wait()
+        except Exception as error:  # nobody else would see it: the thread is the screen's
+            problem = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            EventLog(job.run.events).append(Error(problem))
+        finally:
+            self._end(job, made)
+
+    def _follow(self, job: Job, worker: Worker, since: int) -> set[Kind]:
+        """Follow to the end; the kinds of files that were made."""
+        made: set[Kind] = set()
+        stopped = False
+        for event in follow(job.run, worker, since=since):
+            self._host.show(event, job.run)
+            if isinstance(event, Saved) and event.artefact != "snapshot":
+                made.add(event.artefact)
+            if not stopped and self._host.asked_to_stop():
+                send_command(job.run.commands, "stop")
+                stopped = True
+        return made
+
+    def _wait(self, job: Job, worker: subprocess.Popen[bytes]) -> set[Kind]:
+        """A command that tells nothing of itself: its exit code and its last line say how it ended."""
+        code = worker.wait()
+        word = last_line(job.run.log) or f"Drawing ended with exit code {code}: {job.run.log} holds all that it said."
+        EventLog(job.run.events).append(Done(step=0, outcome="finished") if code == 0 else Error(word))
+        return set()
+
+    def _end(self, job: Job, made: set[Kind]) -> None:
+        note_of(job.run).unlink(missing_ok=True)
+        for kind in made:
+            self._host.refresh(kind)
+        self._worker = None
+        self._job = None
+
+    def _adopt(self, run: RunFolder) -> None:
+        """Follow a worker that an earlier server has started; one that died meanwhile gets its last word."""
+        worker = noted_worker(run)
+        if worker is None:
+            return
+        job = Job("train", run.path.parents[1].name, run, Path(), lambda _: _not_again())
+        if worker.poll() is None and self._job is None:
+            self._job, self._worker = job, worker
+            threading.Thread(target=self._finish, args=(job, worker), name="sd-finetune", daemon=True).start()
+        elif worker.poll() is not None:
+            list(follow(run, worker))
+            note_of(run).unlink(missing_ok=True)
+
+    def _finish(self, job: Job, worker: FoundWorker) -> None:
+        made: set[Kind] = set()
+        try:
+            made = self._follow(job, worker, job.run.events.stat().st_size)
+        finally:
+            self._end(job, made)
+
+
+def _not_again() -> subprocess.Popen[bytes]:
+    raise AssertionError("a worker that was found runs already")

@@ -1,0 +1,138 @@
+"""From the form's settings to a run: what would be refused, what it amounts to, and the start."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from ..data.concepts import instance_examples
+from ..data.pictures import find_pictures
+from ..errors import UserError
+from ..hosts.base import Host, Kind
+from ..runs.folder import RunFolder
+from ..runs.launch import start_worker
+from ..settings.read import find_faults, from_dict
+from .models import Model
+from .runner import Job
+
+ARTEFACTS: dict[str, Kind] = {
+    "lora": "lora",
+    "dreambooth": "checkpoint",
+    "textual_inversion": "embedding",
+    "hypernetwork": "hypernetwork",
+}
+"""What each method makes."""
+
+
+def check(settings: dict[str, Any]) -> dict[str, Any]:
+    """`faults` by the setting's name, `warnings`, and what the settings amount to; looks at file names only.
+
+    `pictures` and `steps_per_epoch` and `steps` are 0 while they cannot be told.
+    """
+    faults = find_faults(settings)
+    counts: list[int] = []
+    for number, concept in enumerate(_tables(settings.get("concepts")), start=1):
+        counts.append(_count(concept, f"concepts.{number}.", faults))
+    if not Path(str(_table(settings.get("base")).get("checkpoint", ""))).is_file():
+        faults.setdefault("base.checkpoint", "The checkpoint of this model is not there any more: create a new model.")
+    steps_per_epoch = 0 if faults else _steps_per_epoch(settings, counts)
+    steps = from_dict(settings).train.length.steps(steps_per_epoch) if not faults else 0
+    return {
+        "faults": faults,
+        "warnings": _warnings(settings),
+        "pictures": counts,
+        "steps_per_epoch": steps_per_epoch,
+        "steps": steps,
+    }
+
+
+def train_job(host: Host, model: Model) -> Job:
+    """A new run of the model's settings, ready to start. Raises UserError: a line for each thing to mend."""
+    problems = host.faults()
+    if problems:
+        raise UserError("\n".join(problems))
+    settings = from_dict(complete(host, model.settings()))
+    instance_examples(settings.concepts)  # opens every picture: what is broken is told before anything is loaded
+    run = RunFolder.create(model.runs, model.name, settings)
+    return Job("train", model.name, run, Path(settings.base.checkpoint), lambda weights: launch(run, weights))
+
+
+def resume_job(host: Host, model: Model, run: RunFolder) -> Job:
+    """Go on with a run from its latest snapshot. Raises UserError if there is none."""
+    settings = run.read_settings()
+    if not any(run.snapshots.glob("step-*/complete.json")):
+        raise UserError(f"{run.path.name} has no snapshot to go on from: train anew, and stop it with Stop and save.")
+    return Job("train", model.name, run, Path(settings.base.checkpoint), lambda w: launch(run, w, "--resume"))
+
+
+def class_images_job(host: Host, model: Model) -> Job:
+    """Draw the class pictures that the model's settings ask for and that are missing."""
+    settings = from_dict(complete(host, model.settings()))
+    if settings.prior_weight() == 0:
+        raise UserError("prior.weight = 0 uses no class pictures: give it a weight first, such as 1.")
+    instance_examples(settings.concepts)
+    run = RunFolder.create(model.folder / "class-picture-runs", model.name, settings)
+    checkpoint = Path(settings.base.checkpoint)
+    return Job("class images", model.name, run, checkpoint, lambda w: launch(run, w, "--class-images"))
+
+
+def launch(run: RunFolder, weights: Path, *arguments: str) -> Any:
+    """Start the worker on the weights that the host lent."""
+    return start_worker(run, *arguments)
+
+
+def complete(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
+    """The form's settings with the places that the host decides, where the person left them open."""
+    whole = copy.deepcopy(settings)
+    drawing, output = whole.setdefault("class_images", {}), whole.setdefault("output", {})
+    drawing["cache_folder"] = drawing.get("cache_folder") or str(host.data_folder / "class-images")
+    folder = host.result_folder(ARTEFACTS[whole.get("method", "lora")])
+    if folder is not None and not output.get("folder"):
+        output["folder"] = str(folder)
+        output["name"] = _free_name(folder, str(output.get("name", "")))
+    return whole
+
+
+def _free_name(folder: Path, name: str) -> str:
+    """The name, with a number if the folder has such a file: an earlier result is never written over."""
+    taken = {path.stem for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else set[str]()
+    number = 1
+    while (name if number == 1 else f"{name}-{number}") in taken:
+        number += 1
+    return name if number == 1 else f"{name}-{number}"
+
+
+def _count(concept: dict[str, Any], prefix: str, faults: dict[str, str]) -> int:
+    """How many pictures a concept has; a folder without any is a fault."""
+    folder = str(concept.get("folder", ""))
+    if not folder:
+        return 0
+    try:
+        count = len(find_pictures(folder))
+    except UserError as error:
+        faults.setdefault(f"{prefix}folder", str(error))
+        return 0
+    if count == 0:
+        faults.setdefault(f"{prefix}folder", f"{folder} holds no picture: put some there, or drop them below.")
+    return count
+
+
+def _steps_per_epoch(settings: dict[str, Any], counts: list[int]) -> int:
+    whole = from_dict(settings)
+    examples = sum(count * concept.repeats for count, concept in zip(counts, whole.concepts, strict=True))
+    return -(-examples // (whole.train.batch_size * whole.train.gradient_accumulation_steps))
+
+
+def _warnings(settings: dict[str, Any]) -> list[str]:
+    if not _table(settings.get("samples")).get("prompts"):
+        return ["Nothing will be drawn while training: add a prompt under Generate to see it learn."]
+    return []
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: Any) -> list[dict[str, Any]]:
+    return [_table(entry) for entry in value] if isinstance(value, list) else []
