@@ -23,6 +23,9 @@ FOREMOST = {
 }  # fmt: skip
 """What decides a run and is seen at once; the rest is folded under its group."""
 
+SPEAKING_FOR_THEMSELVES = ("train", "data", "concepts", "base")
+"""Groups whose options are understood without the group's name before them."""
+
 ABBREVIATIONS = {"unet": "UNet", "lora": "LoRA", "snr": "SNR", "eps": "epsilon", "vae": "VAE", "ema": "EMA"}
 
 
@@ -63,7 +66,7 @@ def _field(prefix: str, member: Member) -> dict[str, Any]:
     default = AUTO if facts.default is None else facts.default
     return {
         "name": prefix + member.name,
-        "label": label_of(member.name),
+        "label": _label(prefix, member.name),
         "kind": _kind(member),
         "default": str(default) if isinstance(default, Duration) else default,
         "help": facts.help,
@@ -75,6 +78,13 @@ def _field(prefix: str, member: Member) -> dict[str, Any]:
         "choices": list(facts.choices),
         "foremost": prefix + member.name in FOREMOST,
     }
+
+
+def _label(prefix: str, name: str) -> str:
+    """Seen outside of its group, an option's name needs the group's before it."""
+    group = prefix.rstrip(".")
+    alone = prefix + name in FOREMOST and group and group not in SPEAKING_FOR_THEMSELVES
+    return f"{label_of(group)}: {name.replace('_', ' ')}" if alone else label_of(name)
 
 
 def _kind(member: Member) -> str:

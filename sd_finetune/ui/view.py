@@ -45,6 +45,7 @@ class RunView:
                 "more": more,
                 "reset": reset,
                 "stride": self._curve.stride,
+                "evaluation_stride": self._evaluations.stride,
                 "state": self._state,
                 "phase": self._phase,
                 "step": self._step,

@@ -1,0 +1,38 @@
+// The server's JSON routes. Addresses are relative to the page, so that it works behind a proxy's sub-path too.
+
+/** What the server refused, as a sentence for the person. */
+export class Refused extends Error {}
+
+/** The full address of a route, as address("models", "my dog", "runs"). */
+export function address(...parts) {
+  return new URL(["sd_finetune", ...parts.map(encodeURIComponent)].join("/"), document.baseURI).href;
+}
+
+/** The answer of a route. Throws Refused for what the server refuses, and TypeError when it does not answer. */
+export async function get(...parts) {
+  return answer(await fetch(address(...parts)));
+}
+
+/** Change something; `content` is sent as JSON. Throws as `get` does. */
+export async function post(parts, content = {}) {
+  const body = JSON.stringify(content);
+  return answer(await fetch(address(...parts), { method: "POST", headers: { "Content-Type": "application/json" }, body }));
+}
+
+/** Send a file to a route as it is. */
+export async function upload(parts, file) {
+  const target = `${address(...parts)}?file=${encodeURIComponent(file.name)}`;
+  return answer(await fetch(target, { method: "POST", body: file }));
+}
+
+/** Status of a run since N events. */
+export async function status(model, run, since) {
+  return answer(await fetch(`${address("models", model, "runs", run, "status")}?since=${since}`));
+}
+
+async function answer(response) {
+  if (response.ok) return response.headers.get("content-type")?.includes("json") ? response.json() : response.text();
+  if (response.status === 401) throw new Refused("Log in first, then reload the page.");
+  const content = await response.json().catch(() => ({}));
+  throw new Refused(content.error ?? `The server answered ${response.status} ${response.statusText}.`);
+}

@@ -1,0 +1,57 @@
+// The pictures drawn during training: all prompts at one step, and a slider through time.
+import { address } from "./api.mjs";
+import { fill, h, number } from "./dom.mjs";
+
+/** The gallery: `element`, `begin(model, run)`, `show(samples)`. It stays at the newest step until the slider is moved. */
+export function makeGallery() {
+  const pictures = h("div", { class: "sdft-pictures" });
+  const label = h("output", { class: "sdft-step" });
+  const slider = h("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Step of the samples", oninput: () => move() });
+  const row = h("label", { class: "sdft-row sdft-time" }, "Step", slider, label);
+  const element = h("div", { class: "sdft-gallery", hidden: true }, h("h4", {}, "Samples"), row, pictures);
+  let place = { model: "", run: "" };
+  let samples = [];
+  let steps = [];
+  let newest = true;
+  let shown = "";
+
+  function move() {
+    newest = Number(slider.value) === steps.length - 1;
+    draw();
+  }
+
+  function draw() {
+    const step = steps[Number(slider.value)];
+    const now = samples.filter((sample) => sample.step === step);
+    const key = JSON.stringify([place, now.map((sample) => sample.serial)]);
+    label.textContent = step === undefined ? "" : step === 0 ? "before training" : number(step);
+    if (key === shown) return;
+    shown = key;
+    fill(pictures, now.map((sample) => picture(place, sample)));
+  }
+
+  return {
+    element,
+    begin(model, run) {
+      place = { model, run };
+      [samples, steps, newest, shown] = [[], [], true, ""];
+      element.hidden = true;
+    },
+    show(all) {
+      samples = all;
+      const known = steps[Number(slider.value)];
+      steps = [...new Set(all.map((sample) => sample.step))].sort((a, b) => a - b);
+      slider.max = Math.max(0, steps.length - 1);
+      slider.value = newest ? steps.length - 1 : Math.max(0, steps.indexOf(known));
+      element.hidden = steps.length === 0;
+      draw();
+    },
+  };
+}
+
+function picture({ model, run }, sample) {
+  const source = `${address("models", model, "runs", run, "samples", sample.file.split("/").at(-1))}?at=${sample.serial}`;
+  const caption = `${sample.prompt} (seed ${sample.seed})`;
+  return h("figure", {}, h("a", { href: source, target: "_blank" }, h("img", { src: source, alt: caption, loading: "lazy" })),
+    h("figcaption", {}, sample.prompt, h("small", {}, ` seed ${sample.seed}`)));
+}

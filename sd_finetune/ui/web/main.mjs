@@ -1,0 +1,266 @@
+// The tab: what is decided on the left, what happens on the right.
+import { get, post } from "./api.mjs";
+import { makeConcepts } from "./concepts.mjs";
+import { fill, h, number, whenQuiet } from "./dom.mjs";
+import { field, showFaults } from "./fields.mjs";
+import { makeGenerate } from "./generate.mjs";
+import { makeOutput } from "./output.mjs";
+import { makePanels } from "./panels.mjs";
+import { refreshLists } from "./use.mjs";
+
+const LAST_MODEL = "sd_finetune_model";
+const LOOK_AGAIN = 1500;
+
+/** Put the tab into `root`, an element with the id sd_finetune_root. */
+export async function mount(root) {
+  if (root.dataset.mounted) return;
+  root.dataset.mounted = "1";
+  fill(root, h("p", { class: "sdft-empty" }, "Loading"));
+  for (let pause = 500; ; pause = Math.min(5000, pause * 1.5)) {
+    try {
+      return new Tab(root, await get("start"));
+    } catch (error) {
+      fill(root, h("p", { class: "sdft-message", role: "alert" }, `The server does not answer (${error.message}); trying again.`));
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}
+
+class Tab {
+  constructor(root, start) {
+    this.root = root;
+    this.start = start;
+    this.model = null;
+    this.job = start.job;
+    this.keep = whenQuiet(350, () => this.save());
+    const changed = (name) => this.changed(name);
+    const group = (name) => start.form.groups.find((each) => each.name === name);
+    this.concepts = makeConcepts(group("concepts"), changed, () => this.save());
+    this.generate = makeGenerate(() => this.save());
+    this.output = makeOutput(() => this.ended());
+    this.models = h("select", { id: "sd_finetune_model", onchange: () => this.select(this.models.value) });
+    this.facts = h("span", { class: "sdft-facts" });
+    this.train = h("button", { type: "button", id: "sd_finetune_generate", class: "sdft-button sdft-primary", onclick: () => this.begin() }, "Train");
+    this.remove = h("button", { type: "button", class: "sdft-button", title: "Delete this model with its runs", onclick: () => this.delete() }, "Delete");
+    this.mend = h("div", { class: "sdft-mend", role: "status", "aria-live": "polite" });
+    this.panels = makePanels([
+      ["create", "Create Model", this.createPanel()],
+      ["settings", "Settings", (this.settingsPanel = h("div", {}))],
+      ["concepts", "Concepts", this.concepts.element],
+      ["saving", "Saving", (this.savingPanel = h("div", {}))],
+      ["generate", "Generate", h("div", {}, (this.generatePanel = h("div", {})), this.generate.element)],
+    ]);
+    const top = h("div", { class: "sdft-top" }, h("label", { for: "sd_finetune_model" }, "Model"), this.models, this.facts, this.remove, this.train);
+    const problems = start.faults.map((sentence) => h("div", { class: "sdft-message", "data-kind": "error" }, sentence));
+    fill(root, problems, top, this.mend, h("div", { class: "sdft-columns" }, this.panels.element, this.output.element));
+    this.showModels(start.models);
+    const last = this.job?.model ?? localStorage.getItem(LAST_MODEL);
+    if (start.models.includes(last)) this.select(last);
+    else if (start.models.length) this.select(start.models[0]);
+    else this.showModel(null);
+    setInterval(() => this.lookAgain(), LOOK_AGAIN);
+  }
+
+  createPanel() {
+    const name = h("input", { type: "text", id: "sd_finetune_name" });
+    const source = h("select", { id: "sd_finetune_source" });
+    this.sources = source;
+    const path = h("input", { type: "text", id: "sd_finetune_source_path", placeholder: "or the path of any SD 1.x .safetensors file" });
+    const said = h("div", { class: "sdft-message", role: "alert" });
+    const create = async (request) => {
+      said.textContent = "";
+      try {
+        const model = await request();
+        await this.refresh();
+        await this.select(model.name);
+        this.output.tell(`Created ${model.name} from ${model.base}.`, "done");
+        name.value = "";
+        return model;
+      } catch (error) {
+        said.textContent = error.message;
+        return null;
+      }
+    };
+    const send = async (event) => {
+      event.preventDefault();
+      const made = await create(() => post(["models"], { name: name.value, checkpoint: path.value.trim() || source.value }));
+      if (made) this.panels.open("concepts");
+    };
+    const lesson = () => create(() => post(["lesson"])).then((model) => model && this.begin());
+    const row = (text, input) => h("div", { class: "sdft-field" }, h("label", { for: input.id }, text), h("span", { class: "sdft-inputs" }, input));
+    return h("div", {},
+      h("form", { onsubmit: send }, row("Name", name), row("Source checkpoint", source), row("Another file", path),
+        h("div", { class: "sdft-row" }, h("button", { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" }, "Create Model"))),
+      said,
+      this.start.lesson ? h("div", { class: "sdft-lesson" }, h("p", {}, "First time here? The toy checkpoint learns a star of two colours in about a minute, without a GPU."),
+        h("button", { type: "button", class: "sdft-button", id: "sd_finetune_lesson", onclick: lesson }, "Teach the toy its star")) : null);
+  }
+
+  showModels(names) {
+    fill(this.models, names.length ? [] : h("option", { value: "" }, "No model yet"), names.map((name) => h("option", { value: name }, name)));
+    if (this.model) this.models.value = this.model.name;
+    fill(this.sources, this.start.checkpoints.map((each) => h("option", { value: each.title }, each.loaded ? `${each.title} (loaded)` : each.title)));
+  }
+
+  async refresh() {
+    Object.assign(this.start, await get("models"));
+    this.showModels(this.start.models);
+    this.job = this.start.job;
+  }
+
+  async select(name, run) {
+    await this.keep.now();
+    try {
+      this.showModel(await get("models", name), run);
+    } catch (error) {
+      this.output.tell(error.message, "error");
+    }
+  }
+
+  showModel(model, run) {
+    this.model = model;
+    for (const each of ["settings", "concepts", "saving", "generate"]) this.panels.enable(each, model !== null);
+    this.remove.hidden = model === null;
+    this.train.disabled = model === null;
+    if (!model) {
+      this.panels.open("create");
+      this.facts.textContent = "";
+      fill(this.mend, "No model yet: give it a name and press Create Model.");
+      return this.output.look(null, null, []);
+    }
+    localStorage.setItem(LAST_MODEL, model.name);
+    this.models.value = model.name;
+    this.build();
+    this.concepts.show(model);
+    this.generate.show(model);
+    this.generate.working(this.job);
+    this.checked(model.check);
+    const active = this.job?.kind === "train" && this.job.model === model.name ? this.job.run : null;
+    this.output.look(model.name, run ?? active ?? model.runs[0] ?? null, model.runs);
+  }
+
+  /** The fields of the method; what does not apply to it is not there. */
+  build() {
+    const { form } = this.start;
+    const settings = this.model.settings;
+    const method = settings.method ?? form.fields.find((each) => each.name === "method").default;
+    const make = (option) => field(option, option.name, settings, (name) => this.changed(name));
+    const groups = (panel) => form.groups.filter((each) => each.panel === panel && (!each.method || each.method === method));
+    const content = (panel, top = []) => {
+      const own = groups(panel);
+      const foremost = own.flatMap((each) => each.fields.filter((option) => option.foremost));
+      const folded = own.map((each) => [each, each.fields.filter((option) => !option.foremost)]).filter(([, fields]) => fields.length);
+      return [top, foremost.map(make), folded.map(([each, fields]) => h("details", { class: "sdft-fold", "data-group": each.name },
+        h("summary", { title: each.help }, each.label), h("p", { class: "sdft-about" }, each.help), fields.map(make)))];
+    };
+    fill(this.settingsPanel, content("settings", form.fields.map((option) => (option.name === "method" ? this.methods(option, method) : make(option)))));
+    fill(this.savingPanel, content("saving"));
+    fill(this.generatePanel, content("generate"));
+  }
+
+  methods(option, method) {
+    const choose = (value) => {
+      this.model.settings.method = value;
+      this.build();
+      this.changed("method");
+      this.root.querySelector(`input[name="sd_finetune_method"][value="${value}"]`).focus();
+    };
+    const name = (value) => ({ lora: "LoRA", dreambooth: "DreamBooth" })[value] ?? value.split("_").map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
+    return h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map((value) => h("label", {},
+      h("input", { type: "radio", name: "sd_finetune_method", value, checked: value === method, onchange: () => choose(value) }), h("span", {}, name(value)))));
+  }
+
+  changed() {
+    this.keep();
+  }
+
+  /** Keep the settings as they stand; a model that was left meanwhile is not touched. */
+  async save() {
+    const model = this.model;
+    if (!model) return;
+    try {
+      const check = await post(["models", model.name, "settings"], model.settings);
+      if (this.model === model) this.checked(check);
+    } catch (error) {
+      this.output.tell(error.message, "error");
+    }
+  }
+
+  checked(check) {
+    this.model.check = check;
+    showFaults(this.root, check.faults);
+    for (const fold of this.root.querySelectorAll("details.sdft-fold")) if (fold.querySelector(".sdft-faulty")) fold.open = true;
+    const faults = Object.entries(check.faults);
+    const line = ([name, sentence]) => h("button", { type: "button", class: "sdft-fault-link", onclick: () => this.lead(name) }, sentence);
+    const warnings = check.warnings.map((sentence) => h("div", { class: "sdft-warning" }, sentence));
+    const heading = faults.length === 1 ? "1 thing to mend before training:" : `${faults.length} things to mend before training:`;
+    fill(this.mend, faults.length ? [h("b", {}, heading), faults.map(line)] : warnings);
+    const length = check.steps ? ` · ${number(check.steps)} steps, ${number(check.steps_per_epoch)} an epoch` : "";
+    this.facts.textContent = `from ${this.model.base} · ${this.model.settings.method ?? "lora"}${length}`;
+    this.concepts.checked();
+  }
+
+  /** Open the panel of a faulty field and go there. */
+  lead(name) {
+    const place = [...this.root.querySelectorAll(".sdft-field")].find((each) => each.dataset.name === name);
+    const panel = place ? this.panels.of(place) : "concepts";
+    this.panels.open(panel);
+    place?.querySelector("input, select, textarea").focus();
+  }
+
+  async begin() {
+    if (!this.model || this.train.disabled) return;
+    this.train.disabled = true;
+    try {
+      await this.keep.now();
+      await this.save();
+      const faults = Object.keys(this.model.check.faults);
+      if (faults.length) return this.lead(faults[0]);
+      const { run } = await post(["models", this.model.name, "train"]);
+      this.output.tell("");
+      await this.refresh();
+      await this.select(this.model.name, run);
+    } catch (error) {
+      this.output.tell(error.message, "error");
+    } finally {
+      this.train.disabled = false;
+    }
+  }
+
+  async delete() {
+    if (!window.confirm(`Delete the model ${this.model.name} with its runs and the pictures that were dropped on it?`)) return;
+    try {
+      await post(["models", this.model.name, "delete"]);
+      this.model = null;
+      await this.refresh();
+      if (this.start.models.length) this.select(this.start.models[0]);
+      else this.showModel(null);
+    } catch (error) {
+      this.output.tell(error.message, "error");
+    }
+  }
+
+  /** A run that another tab has started, or that ended, is noticed here. */
+  async lookAgain() {
+    const before = this.job;
+    try {
+      await this.refresh();
+    } catch {
+      return; // the output says that the server is silent
+    }
+    this.generate.working(this.job);
+    const started = this.job?.kind === "train" && this.job.run !== before?.run;
+    if (started && this.job.model === this.model?.name) this.output.look(this.model.name, this.job.run, [this.job.run, ...this.model.runs.filter((run) => run !== this.job.run)]);
+    else if (started && !this.model) this.select(this.job.model);
+  }
+
+  async ended() {
+    refreshLists();
+    const { name } = this.model;
+    const told = await get("models", name).catch(() => null);
+    if (told && this.model?.name === name) {
+      this.model.runs = told.runs;
+      this.generate.show(this.model);
+    }
+  }
+}
