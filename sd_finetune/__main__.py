@@ -6,10 +6,20 @@ import argparse
 import io
 import sys
 
-from .commands import class_images, demo, info, sample, train, ui
+from .commands import class_images, demo, extract, info, merge, resize, sample, train, ui
 from .errors import UserError
 
-COMMANDS = {"train": train, "sample": sample, "class-images": class_images, "info": info, "demo": demo, "ui": ui}
+COMMANDS = {
+    "train": train,
+    "sample": sample,
+    "class-images": class_images,
+    "merge": merge,
+    "extract": extract,
+    "resize": resize,
+    "info": info,
+    "demo": demo,
+    "ui": ui,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

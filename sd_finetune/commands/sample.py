@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError
 from ..settings.options import SAMPLERS
+from .arguments import whole_number
+from .model_files import lora_and_weight, read_sd1_lora
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,7 +23,7 @@ DRAWN_TOGETHER = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    side, seed = _whole_number(64, 2048, multiple_of=8), _whole_number(0, 2**32 - 1)
+    side, seed = whole_number(64, 2048, multiple_of=8), whole_number(0, 2**32 - 1)
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
     add("--config", type=Path, metavar="FILE", help="its description (.yaml); default: the one beside it, if any")
@@ -31,25 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prompt", required=True, help="what to draw")
     add("--negative", default="", metavar="PROMPT", help="what not to draw")
     add("--out", type=Path, default=Path("pictures"), help="folder, or picture file (default: folder pictures)")
-    add("--count", type=_whole_number(1, 10_000), default=1, help="pictures (default: 1)")
+    add("--count", type=whole_number(1, 10_000), default=1, help="pictures (default: 1)")
     add("--seed", type=seed, default=0, help="seed of the first picture; the next have the next ones (default: 0)")
-    add("--steps", type=_whole_number(1, 1000), default=25, help="denoising steps, 1 to 1000 (default: 25)")
+    add("--steps", type=whole_number(1, 1000), default=25, help="denoising steps, 1 to 1000 (default: 25)")
     add("--cfg", type=_guidance, default=7.5, help="how closely the prompt is followed, 1 (off) to 30 (default: 7.5)")
     add("--sampler", choices=SAMPLERS, default="ddim", help="default: ddim")
     add("--width", type=side, help="pixels, a multiple of 8 (default: what the checkpoint was made for)")
     add("--height", type=side, help="pixels, a multiple of 8 (default: what the checkpoint was made for)")
-
-
-def _whole_number(least: int, most: int, multiple_of: int = 1) -> Callable[[str], int]:
-    """A reader of arguments that refuses what is out of range."""
-
-    def read(text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most or int(text) % multiple_of:
-            step = f", a multiple of {multiple_of}" if multiple_of > 1 else ""
-            raise argparse.ArgumentTypeError(f"{text} cannot be used: it takes {least} to {most}{step}")
-        return int(text)
-
-    return read
 
 
 def _guidance(text: str) -> float:
@@ -64,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from ..models.parts import load_parts
     from ..models.sampling import Drawing
 
-    loras = [_lora_and_weight(text) for text in options.lora]
+    loras = [lora_and_weight(text) for text in options.lora]
     checkpoint = read_checkpoint(options.checkpoint, options.config)
     parts = load_parts(checkpoint)
     _move(parts)
@@ -82,12 +70,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _lora_and_weight(text: str) -> tuple[Path, float]:
-    """The file and its weight, 1 if none is given; a colon may also be part of the path."""
-    match = re.fullmatch(r"(.+):([-+]?[0-9]*\.?[0-9]+)", text)
-    return (Path(match[1]), float(match[2])) if match and not Path(text).exists() else (Path(text), 1.0)
-
-
 def _move(parts: ModelParts) -> None:
     """To the GPU in half precision if there is one."""
     import torch
@@ -97,18 +79,9 @@ def _move(parts: ModelParts) -> None:
 
 
 def _attach(parts: ModelParts, loras: list[tuple[Path, float]]) -> None:
-    from ..formats.identify import identify, in_words
-    from ..formats.lora import read_lora
     from ..models.lora import attach_lora_file, combine_loras
 
-    read = []
-    for path, weight in loras:
-        found = identify(path)
-        if found.kind != "lora" or found.base not in ("sd1", ""):
-            raise UserError(
-                f"{path} is {in_words(found.kind, found.base)}: --lora takes LoRAs for Stable Diffusion 1 only."
-            )
-        read.append((read_lora(path)[0], weight))
+    read = [(read_sd1_lora(path)[0], weight) for path, weight in loras]
     if read:
         attach_lora_file(parts, combine_loras(read))
 

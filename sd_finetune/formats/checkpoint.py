@@ -132,12 +132,16 @@ def _file_names(path: Path, architecture: Architecture, usual: Mapping[str, str]
 
 
 def write_checkpoint(
-    path: Path, base: Checkpoint, trained: Parts, precision: str = "fp16", metadata: Mapping[str, str] | None = None
+    path: Path,
+    base: Checkpoint,
+    trained: Parts,
+    precision: str | None = "fp16",
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write `base` with the tensors of `trained` in place of its own.
 
-    What was not trained keeps its bytes, type and name; what was is stored as `precision` ("fp16" | "bf16" | "fp32")
-    in the base's shape. The base's `.yaml`, if it has one, is copied beside the new file.
+    What was not trained keeps its bytes, type and name; what was is stored as `precision` ("fp16" | "bf16" | "fp32";
+    None: in its own type) in the base's shape. The base's `.yaml`, if it has one, is copied beside the new file.
 
     Raises:
         UserError: there is no space left.
@@ -153,12 +157,13 @@ def write_checkpoint(
                 raise ValueError(f"the checkpoint {base.path} has no {part} tensor {name}")
             file_name = base.file_names[part][name]
             tensors[file_name] = tensor.detach().reshape(base.tensors[file_name].shape)
-            dtypes[file_name] = DTYPES[precision]
-    _write(path, tensors, dtypes, base.yaml_text, {**_lasting(base.metadata), **(metadata or {})}, base.has_yaml_file)
+            if precision is not None:
+                dtypes[file_name] = DTYPES[precision]
+    _write(path, tensors, dtypes, base.yaml_text, {**lasting(base.metadata), **(metadata or {})}, base.has_yaml_file)
 
 
-def _lasting(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The base's metadata without what describes its old weights."""
+def lasting(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a file that another is made from, without what describes its old weights."""
     return {name: value for name, value in metadata.items() if name not in OUTDATED}
 
 

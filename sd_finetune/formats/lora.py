@@ -3,6 +3,7 @@
 LoraModule(down, up, alpha)
 kohya_name(part, path) -> "lora_unet_..." | "lora_te_..."
 write_lora(path, modules, metadata, precision="fp16"), modules {("unet" | "text_encoder", diffusers path): LoraModule}
+write_named_lora(path, modules, metadata, precision="fp16"), modules {kohya name: LoraModule}
 read_lora(path) -> ({kohya name: LoraModule}, metadata)
 """
 
@@ -20,6 +21,8 @@ from .hashes import kohya_hashes
 from .tensor_file import DTYPES, read_tensors, write_tensors
 
 PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te"}
+ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
+"""Of a layer's tensors."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,16 @@ def write_lora(
     Raises:
         UserError: there is no space left.
     """
+    named = {kohya_name(part, layer): module for (part, layer), module in modules.items()}
+    write_named_lora(path, named, metadata, precision)
+
+
+def write_named_lora(
+    path: Path, modules: Mapping[str, LoraModule], metadata: Mapping[str, str], precision: str = "fp16"
+) -> None:
+    """As `write_lora`, for layers by their kohya names."""
     tensors: dict[str, Tensor] = {}
-    for (part, layer), module in modules.items():
-        name = kohya_name(part, layer)
+    for name, module in modules.items():
         tensors[f"{name}.lora_down.weight"] = module.down.detach().to("cpu", DTYPES[precision])
         tensors[f"{name}.lora_up.weight"] = module.up.detach().to("cpu", DTYPES[precision])
         tensors[f"{name}.alpha"] = _exact(module.alpha, DTYPES[precision])
@@ -74,7 +84,7 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
     A layer without alpha counts once, so its alpha is its rank.
 
     Raises:
-        UserError: the file is missing or damaged, or is no LoRA in kohya's layout.
+        UserError: the file is missing or damaged, or is no LoRA in kohya's layout, or holds layers of other kinds too.
     """
     file = read_tensors(path)
     names = [name.removesuffix(".lora_down.weight") for name in file.tensors if name.endswith(".lora_down.weight")]
@@ -82,6 +92,13 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
         raise UserError(
             f"{path} is no LoRA with lora_down and lora_up layers as kohya's scripts and SD Fine-Tune write them: "
             "choose another file."
+        )
+    known = {name + ending for name in names for ending in ENDINGS}
+    other = [name for name in file.tensors if name not in known]
+    if other:
+        raise UserError(
+            f"{path} holds more than plain LoRA layers ({len(other)} tensors such as {other[0]}), and without these "
+            "it would be another LoRA: choose one that has lora_down, lora_up and alpha only."
         )
     return {name: _module(file.tensors, name) for name in names}, file.metadata
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MethodType
 from typing import Any
@@ -143,12 +143,7 @@ def attach_lora_file(parts: ModelParts, modules: Mapping[str, LoraModule]) -> li
         for path, module in parts.module(part).named_modules()
         if isinstance(module, (nn.Linear, nn.Conv2d))
     }
-    unknown = [name for name in modules if name not in found]
-    if unknown:
-        raise UserError(
-            f"The LoRA has {len(unknown)} layers that this checkpoint has not ({', '.join(unknown[:3])}...): "
-            "use one that was made for this kind of checkpoint."
-        )
+    refuse_unknown_layers(modules, found)
     networks = []
     for part in ("unet", "text_encoder"):
         chosen = {
@@ -166,10 +161,29 @@ def _filled(path: str, original: nn.Module, module: LoraModule) -> LoraLayer:
     """The layer beside `original` with the file's values; a 1x1 convolution may be stored as a linear layer."""
     layer = LoraLayer(original, module.rank, module.alpha, torch.Generator())
     for own, values in ((layer.down.weight, module.down), (layer.up.weight, module.up)):
-        if own.numel() != values.numel() or own.shape[:2] != values.shape[:2]:
-            raise UserError(
-                f"The LoRA's layer for {path} is of size {tuple(values.shape)} where this checkpoint needs "
-                f"{tuple(own.shape)}: use one that was made for this kind of checkpoint."
-            )
-        own.data.copy_(values.reshape(own.shape))
+        own.data.copy_(fitted(path, values, own.shape))
     return layer
+
+
+def refuse_unknown_layers(modules: Iterable[str], known: Container[str]) -> None:
+    """Raise UserError if some of a LoRA's layers are not among those that a checkpoint has."""
+    unknown = [name for name in modules if name not in known]
+    if unknown:
+        raise UserError(
+            f"The LoRA has {len(unknown)} layers that this checkpoint has not ({', '.join(unknown[:3])}...): "
+            "use one that was made for this kind of checkpoint."
+        )
+
+
+def fitted(path: str, values: Tensor, shape: torch.Size) -> Tensor:
+    """`values` in the shape that the layer at `path` needs: (out, in) and (out, in, 1, 1) are one and the same.
+
+    Raises:
+        UserError: they are of another size.
+    """
+    if values.numel() != shape.numel() or values.shape[:2] != shape[:2]:
+        raise UserError(
+            f"The LoRA's layer for {path} is of size {tuple(values.shape)} where this checkpoint needs "
+            f"{tuple(shape)}: use one that was made for this kind of checkpoint."
+        )
+    return values.reshape(shape)

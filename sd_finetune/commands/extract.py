@@ -1,0 +1,63 @@
+"""Make a LoRA of the difference between two checkpoints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from .arguments import whole_number
+from .kept_shares import kept_text
+from .model_files import PRECISIONS, add_out_argument, new_model_file
+from .progress import Progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    add = parser.add_argument
+    add("--base", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint that the LoRA will stand beside")
+    add("--tuned", type=Path, required=True, metavar="FILE", help="the one that was trained from it")
+    add("--config", type=Path, metavar="FILE", help="description of both (.yaml); default: those beside them, if any")
+    add("--rank", type=whole_number(1, 1024), default=32, help="rank of the layers, 1 to 1024 (default: 32)")
+    add("--text-encoder", action="store_true", help="the text encoder's difference too")
+    add("--precision", choices=PRECISIONS, default="fp16", help="number format of the LoRA (default: fp16)")
+    add_out_argument(parser)
+    parser.epilog = (
+        "The LoRA has the layers that training one has: those of the attention blocks and, if asked, of the text "
+        "encoder. What changed in other layers (convolutions, norms) is not in it. How much of the difference it keeps "
+        "is told at the end."
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
+    from ..formats.checkpoint import read_checkpoint
+    from ..formats.derived import extracted_metadata
+    from ..formats.lora import kohya_name, write_lora
+    from ..formats.metadata import base_facts
+    from ..models.low_rank import share_of_all
+    from ..models.merge import extract_lora
+    from ..runs.messages import Phase
+
+    out = new_model_file(options.out)
+    base, tuned = (read_checkpoint(path, options.config) for path in (options.base, options.tuned))
+    with Progress(sys.stdout) as progress:
+        found = extract_lora(
+            base,
+            tuned,
+            options.rank,
+            options.text_encoder,
+            lambda done, total: progress.show(Phase(name="extracting layers", done=done, total=total)),
+        )
+    modules = {place: truncation.module for place, truncation in found.items()}
+    facts = base_facts(base.path, base.architecture.prediction_type)
+    kept = share_of_all(found.values())
+    write_lora(
+        out,
+        modules,
+        extracted_metadata(out, facts, tuned.path, tuned.metadata, options.rank, kept),
+        options.precision,
+    )
+    print(kept_text({kohya_name(*place): truncation for place, truncation in found.items()}))
+    print(f"saved lora: {out}")
+    return 0

@@ -1,0 +1,44 @@
+"""Merge LoRAs into a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .model_files import add_out_argument, lora_and_weight, new_model_file, read_sd1_lora
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    add = parser.add_argument
+    add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
+    add("--config", type=Path, metavar="FILE", help="its description (.yaml); default: the one beside it, if any")
+    add(
+        "--lora",
+        action="append",
+        required=True,
+        metavar="FILE[:WEIGHT]",
+        help="LoRA to merge, repeatable; weight 1, below 0 for taking it away",
+    )
+    add_out_argument(parser)
+    parser.epilog = (
+        "Weights are added up in float32 and written in the checkpoint's own number format; all that no LoRA changes "
+        "stays as it is, to the bit."
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the checkpoint and print its path; 0. What cannot be used raises UserError."""
+    from ..formats.checkpoint import read_checkpoint, write_checkpoint
+    from ..formats.derived import merged_metadata
+    from ..models.merge import merge_loras
+
+    out = new_model_file(options.out)
+    chosen = [lora_and_weight(text) for text in options.lora]
+    base = read_checkpoint(options.checkpoint, options.config)
+    loras = [(path, weight, *read_sd1_lora(path)) for path, weight in chosen]
+    merged = merge_loras(base, [(modules, weight) for _, weight, modules, _ in loras])
+    metadata = merged_metadata(out, base.path, [(path, weight, about) for path, weight, _, about in loras])
+    write_checkpoint(out, base, merged, precision=None, metadata=metadata)
+    print(f"saved checkpoint: {out}")
+    return 0

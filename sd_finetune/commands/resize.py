@@ -1,0 +1,60 @@
+"""Bring a LoRA to a lower rank."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from .arguments import whole_number
+from .kept_shares import kept_text
+from .model_files import PRECISIONS, add_out_argument, new_model_file, read_sd1_lora
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..formats.lora import LoraModule
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    add = parser.add_argument
+    add("lora", type=Path, metavar="FILE", help="LoRA for SD 1.x with lora_down and lora_up layers")
+    rank = whole_number(1, 1024)
+    add("--rank", type=rank, required=True, help="the new rank, 1 to 1024; layers of a lower one stay as they are")
+    add("--precision", choices=PRECISIONS, help="number format of the new file (default: that of the old one)")
+    add_out_argument(parser)
+    parser.epilog = (
+        "Of each layer's change, the part with the largest singular values is kept; alpha is written so that the new "
+        "LoRA works at the weights that the old one works at. How much is kept is told, with the worst layers."
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
+    from ..formats.derived import resized_metadata
+    from ..formats.lora import write_named_lora
+    from ..models.low_rank import resized, share_of_all
+
+    out = new_model_file(options.out)
+    modules, metadata = read_sd1_lora(options.lora)
+    old_rank = max(module.rank for module in modules.values())
+    if old_rank <= options.rank:
+        raise UserError(f"{options.lora} is of rank {old_rank} already: give a --rank below that.")
+    found = resized(modules, options.rank)
+    new = {name: truncation.module for name, truncation in found.items()}
+    alpha = max(module.alpha for module in new.values())
+    about = resized_metadata(out, options.lora, metadata, options.rank, alpha, share_of_all(found.values()))
+    write_named_lora(out, new, about, options.precision or _precision_of(modules))
+    print(f"rank {old_rank} to {options.rank}: {kept_text(found)}")
+    print(f"saved lora: {out}")
+    return 0
+
+
+def _precision_of(modules: Mapping[str, LoraModule]) -> str:
+    """The number format of a LoRA's first layer, float32 if it is none of ours."""
+    from ..formats.tensor_file import DTYPES
+
+    dtype = next(iter(modules.values())).down.dtype
+    return next((name for name, own in DTYPES.items() if own == dtype), "fp32")

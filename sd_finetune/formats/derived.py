@@ -1,0 +1,80 @@
+"""Metadata of model files that were made from other model files.
+
+What the sources say of their training (`ss_*`) is kept; `MADE_FROM` says in JSON what was done, and with which files,
+by name only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .checkpoint import CONFIG_KEY, lasting
+from .metadata import BaseFacts
+
+MADE_FROM = "sd_finetune.made_from"
+
+
+def merged_metadata(out: Path, base: Path, loras: Sequence[tuple[Path, float, Mapping[str, str]]]) -> dict[str, str]:
+    """For `base` with LoRAs (file, weight, its metadata) in it; added to the base's own."""
+    added = [
+        {"file": path.name, "weight": weight, "sshs_model_hash": metadata.get("sshs_model_hash", "")}
+        for path, weight, metadata in loras
+    ]
+    names = ", ".join([base.stem, *(path.stem for path, _, _ in loras)])
+    return {
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": "stable-diffusion-v1",
+        "modelspec.implementation": "https://github.com/Stability-AI/generative-models",
+        "modelspec.title": out.stem,
+        "modelspec.merged_from": names,
+        MADE_FROM: _text({"command": "merge", "base": base.name, "loras": added}),
+    }
+
+
+def extracted_metadata(
+    out: Path, base: BaseFacts, tuned: Path, tuned_metadata: Mapping[str, str], rank: int, kept: float
+) -> dict[str, str]:
+    """For a LoRA of `rank` that is the difference of `tuned` from `base`; kept: share of the difference's norm."""
+    is_v = base.prediction_type == "v_prediction"
+    about_tuned = {name: text for name, text in lasting(tuned_metadata).items() if name != CONFIG_KEY}
+    return {
+        **about_tuned,
+        "ss_output_name": out.stem,
+        "ss_v2": "False",
+        "ss_base_model_version": "sd_v1_v" if is_v else "sd_v1",
+        "ss_sd_model_name": base.name,
+        "ss_sd_model_hash": base.old_hash,
+        "ss_new_sd_model_hash": base.sha256,
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(rank),
+        "ss_network_alpha": str(float(rank)),
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": out.stem,
+        "modelspec.prediction_type": "v" if is_v else "epsilon",
+        MADE_FROM: _text({
+            "command": "extract", "base": base.name, "tuned": tuned.name, "rank": rank, "kept": round(kept, 6)
+        }),
+    }  # fmt: skip
+
+
+def resized_metadata(
+    out: Path, lora: Path, metadata: Mapping[str, str], rank: int, alpha: float, kept: float
+) -> dict[str, str]:
+    """For `lora` at `rank`; alpha: that of its layers. kept: share of the norm of its change."""
+    return {
+        **lasting(metadata),
+        "ss_output_name": out.stem,
+        "ss_network_dim": str(rank),
+        "ss_network_alpha": str(alpha),
+        "modelspec.title": out.stem,
+        MADE_FROM: _text({"command": "resize", "lora": lora.name, "rank": rank, "kept": round(kept, 6)}),
+    }
+
+
+def _text(facts: Mapping[str, Any]) -> str:
+    return json.dumps(facts, ensure_ascii=False)

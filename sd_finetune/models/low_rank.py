@@ -1,0 +1,114 @@
+"""LoRA layers as matrices: the change that one makes, and the nearest change of a lower rank.
+
+A matrix's nearest one of rank r, in the Frobenius norm, has its r largest singular values and no others (Eckart and
+Young 1936). How much of a change is kept is said as a share of its Frobenius norm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import sqrt
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..formats.lora import LoraModule
+
+OVERSAMPLING, POWER_ITERATIONS = 8, 6
+
+
+class Truncation(NamedTuple):
+    """A layer of lower rank, and the Frobenius norms of the change it stands for and of the change it makes."""
+
+    module: LoraModule
+    norm: float
+    kept: float
+
+    @property
+    def share(self) -> float:
+        """How much of the norm is kept, 0 to 1."""
+        return self.kept / self.norm if self.norm else 1.0
+
+
+def share_of_all(truncations: Iterable[Truncation]) -> float:
+    """How much is kept of the norm of all changes taken as one, 0 to 1."""
+    rows = list(truncations)
+    norm, kept = (
+        sqrt(sum(value**2 for value in values)) for values in ([t.norm for t in rows], [t.kept for t in rows])
+    )
+    return kept / norm if norm else 1.0
+
+
+def change_of(module: LoraModule) -> Tensor:
+    """What the layer adds to a weight: (alpha / rank) * up @ down, (out, in[, height, width]), float32."""
+    product = module.up.float().flatten(1) @ module.down.float().flatten(1)
+    return (module.alpha / module.rank * product).reshape(len(module.up), *module.down.shape[1:])
+
+
+def truncated(module: LoraModule, rank: int) -> Truncation:
+    """The layer at `rank`; its scale alpha / rank stays as it is.
+
+    The large matrix up @ down is never made: with up = Qu Ru and down^T = Qd Rd, its singular values are those of
+    Ru Rd^T, which is as small as the old rank. In float64, float32 returned.
+    """
+    up, down = module.up.double().flatten(1), module.down.double().flatten(1)
+    left, from_up = torch.linalg.qr(up)
+    right, from_down = torch.linalg.qr(down.T)
+    u, values, v = torch.linalg.svd(from_up @ from_down.T, full_matrices=False)
+    new_up, new_down = _factors(left @ u, values, v @ right.T, rank)
+    scale = module.alpha / module.rank
+    new = LoraModule(
+        down=new_down.reshape(-1, *module.down.shape[1:]),
+        up=new_up.reshape(*module.up.shape[:1], -1, *module.up.shape[2:]),
+        alpha=scale * new_down.shape[0],
+    )
+    return Truncation(new, abs(scale) * float(values.norm()), abs(scale) * float(values[:rank].norm()))
+
+
+def resized(modules: Mapping[str, LoraModule], rank: int) -> dict[str, Truncation]:
+    """All layers of a LoRA at `rank`; those of that rank or a lower one stay as they are.
+
+    Raises:
+        UserError: a layer holds numbers that are not finite.
+    """
+    broken = [
+        name for name, m in modules.items() if not (m.up.float().isfinite().all() and m.down.float().isfinite().all())
+    ]
+    if broken:
+        raise UserError(f"{broken[0]} holds numbers that are not finite: use a sound LoRA.")
+    smaller = {name: truncated(module, rank) for name, module in modules.items()}
+    return {name: t if modules[name].rank > rank else t._replace(module=modules[name]) for name, t in smaller.items()}
+
+
+def factored(change: Tensor, rank: int) -> Truncation:
+    """A layer of `rank`, or of the change's own if that is smaller, that makes nearly this `change`; alpha is its rank.
+
+    change: (out, in[, 1, 1]). The singular values come from a random subspace that is drawn towards the largest ones
+    (Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4); if the rank is half of the matrix's, it is the whole
+    space, and the layer makes the nearest change there is. float32.
+    """
+    matrix = change.float().flatten(1)
+    space = _largest_subspace(matrix, min(2 * rank + OVERSAMPLING, *matrix.shape))
+    u, values, v = torch.linalg.svd(space.T @ matrix, full_matrices=False)
+    up, down = _factors(space @ u, values, v, rank)
+    ones = change.shape[2:]
+    module = LoraModule(down.reshape(*down.shape, *ones), up.reshape(*up.shape, *ones), float(len(down)))
+    return Truncation(module, float(matrix.norm()), float(values[:rank].norm()))
+
+
+def _largest_subspace(matrix: Tensor, size: int) -> Tensor:
+    """An orthonormal basis, (out, size), of nearly the space of the largest left singular vectors."""
+    start = torch.randn(matrix.shape[1], size, generator=torch.Generator().manual_seed(0))
+    basis, _ = torch.linalg.qr(matrix @ start)
+    for _ in range(POWER_ITERATIONS):
+        other, _ = torch.linalg.qr(matrix.T @ basis)
+        basis, _ = torch.linalg.qr(matrix @ other)
+    return basis
+
+
+def _factors(u: Tensor, values: Tensor, v: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """up (out, rank) and down (rank, in) with the same share of each singular value in both, float32."""
+    roots = values[:rank].sqrt()
+    return (u[:, :rank] * roots).float(), (roots[:, None] * v[:rank]).float()

@@ -1,0 +1,302 @@
+"""The commands merge, extract and resize on a toy of random weights, read back with safetensors alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sd_finetune.__main__ import main
+from sd_finetune.formats.architecture import TextEncoderSizes
+from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
+from sd_finetune.formats.lora import LoraModule, kohya_name, read_lora, write_lora
+from sd_finetune.models.lora import attach_lora_file, text_encoder_targets, unet_targets
+from sd_finetune.models.parts import load_parts
+from tests.toy import answer, load_doubled, make_checkpoint, read_tokenizer_once, relative_error
+
+ABOUT_LORA = {"ss_learning_rate": "0.0001", "ss_network_dim": "6", "modelspec.hash_sha256": "0xold"}
+
+
+class Home(NamedTuple):
+    """base.safetensors (fp32) and half.safetensors (fp16), two LoRAs of rank 6, and a base that was trained."""
+
+    folder: Path
+    base: Path
+    half: Path
+    lora: Path
+    second: Path
+    tuned: Path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("commands")
+    home = Home(folder, *(folder / f"{name}.safetensors" for name in ("base", "half", "lora", "second", "tuned")))
+    with read_tokenizer_once():
+        make_checkpoint(home.base)
+        make_checkpoint(home.half, precision="fp16")
+        for seed, path in enumerate((home.lora, home.second)):
+            write_lora(path, some_layers(home.base, seed), ABOUT_LORA, "fp32")
+        make_tuned(home)
+        yield home
+
+
+def some_layers(checkpoint: Path, seed: int) -> dict[tuple[str, str], LoraModule]:
+    parts = load_parts(read_checkpoint(checkpoint))
+    generator = torch.Generator().manual_seed(seed)
+    targets = [("unet", unet_targets(parts.unet)), ("text_encoder", text_encoder_targets(parts.text_encoder))]
+    layers = {}
+    for part, found in targets:
+        for path, module in found.items():
+            down = torch.randn(6, *module.weight.shape[1:], generator=generator)
+            up = torch.randn(module.weight.shape[0], 6, *module.weight.shape[2:], generator=generator)
+            layers[part, path] = LoraModule(down * 0.1, up * 0.1, 3.0)
+    return layers
+
+
+def make_tuned(home: Home) -> None:
+    """Every weight of UNet and text encoder moved, and something known of how."""
+    base = read_checkpoint(home.base)
+    generator = torch.Generator().manual_seed(7)
+    trained = {
+        part: {name: v + 0.02 * torch.randn(v.shape, generator=generator) for name, v in base.parts[part].items()}
+        for part in ("unet", "text_encoder")
+    }
+    write_checkpoint(home.tuned, base, trained, "fp32", {"ss_steps": "400", "modelspec.trigger_phrase": "sks star"})
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    with safe_open(str(path), "pt") as file:
+        return file.metadata()
+
+
+def changes(path: Path) -> dict[str, Tensor]:
+    """What a LoRA file adds to each layer, in float64."""
+    tensors, found = load_file(path), {}
+    for name in (name.removesuffix(".alpha") for name in tensors if name.endswith(".alpha")):
+        up, down = (tensors[f"{name}.lora_{half}.weight"].double().flatten(1) for half in ("up", "down"))
+        found[name] = tensors[f"{name}.alpha"].item() / len(down) * up @ down
+    return found
+
+
+def refused(arguments: list[str], out: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """One sentence, exit code 2, and nothing written."""
+    before = sorted(out.parent.iterdir())
+    capsys.readouterr()
+    assert main([*arguments, "--out", str(out)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert sorted(out.parent.iterdir()) == before
+    return printed.err
+
+
+# merge
+
+
+@pytest.mark.parametrize("kind", ["base", "half"])
+def test_merged_is_the_sum_and_the_rest_the_same(home: Home, tmp_path: Path, kind: str) -> None:
+    checkpoint, out = getattr(home, kind), tmp_path / "merged.safetensors"
+    asked = ["merge", "--checkpoint", str(checkpoint), "--lora", f"{home.lora}:0.5", "--lora", f"{home.second}:-1.5"]
+    assert main([*asked, "--out", str(out)]) == 0
+    before, after = load_file(checkpoint), load_file(out)
+    names = {
+        file_name: kohya_name(part, name.removesuffix(".weight"))
+        for part in ("unet", "text_encoder")
+        for name, file_name in read_checkpoint(checkpoint).file_names[part].items()
+    }
+    first, second = changes(home.lora), changes(home.second)
+    assert before.keys() == after.keys()
+    changed = {name for name in before if names.get(name) in first and name.endswith(".weight")}
+    assert len(changed) == len(first) == 192 + 6
+    for name, old in before.items():
+        assert after[name].dtype == old.dtype
+        if name in changed:
+            layer = names[name]
+            expected = old.double().flatten(1) + 0.5 * first[layer] - 1.5 * second[layer]
+            rounding = 1e-6 if old.dtype == torch.float32 else 5e-4
+            assert relative_error(after[name].flatten(1), expected) < rounding
+            assert relative_error(old.flatten(1), expected) > 0.01
+        else:
+            assert torch.equal(after[name], old), name
+    assert out.with_suffix(".yaml").read_text() == checkpoint.with_suffix(".yaml").read_text()
+
+
+def test_merged_it_draws_as_with_the_lora_beside_it(home: Home, tmp_path: Path) -> None:
+    out = tmp_path / "merged.safetensors"
+    assert main(["merge", "--checkpoint", str(home.base), "--lora", str(home.lora), "--out", str(out)]) == 0
+    beside = load_doubled(home.base)
+    attach_lora_file(beside, read_lora(home.lora)[0])
+    assert relative_error(answer(load_doubled(out)), answer(beside)) < 1e-5
+    assert relative_error(answer(load_doubled(home.base)), answer(beside)) > 0.01
+
+
+def test_the_base_s_metadata_is_carried_and_the_recipe_added(home: Home, tmp_path: Path) -> None:
+    out = tmp_path / "merged.safetensors"
+    main(["merge", "--checkpoint", str(home.tuned), "--lora", f"{home.lora}:0.5", "--out", str(out)])
+    found = metadata_of(out)
+    assert (found["ss_steps"], found["modelspec.title"]) == ("400", "merged")
+    recipe = json.loads(found["sd_finetune.made_from"])
+    assert (recipe["command"], recipe["base"]) == ("merge", "tuned.safetensors")
+    hashed = metadata_of(home.lora)["sshs_model_hash"]
+    assert recipe["loras"] == [{"file": "lora.safetensors", "weight": 0.5, "sshs_model_hash": hashed}]
+    assert str(home.folder) not in str(found)
+
+
+def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "merged.safetensors"
+    foreign = {("unet", "down_blocks.9.attentions.0.proj_in"): LoraModule(torch.ones(1, 32), torch.ones(32, 1), 1.0)}
+    write_lora(tmp_path / "foreign.safetensors", foreign, {})
+    wide = {("unet", "down_blocks.0.attentions.0.proj_in"): LoraModule(torch.ones(1, 320), torch.ones(320, 1), 1.0)}
+    write_lora(tmp_path / "wide.safetensors", wide, {})
+    strange = {**load_file(home.lora), "lora_unet_x.dora_scale": torch.ones(3)}
+    save_file(strange, tmp_path / "strange.safetensors")
+    for lora, words in (
+        (tmp_path / "foreign.safetensors", "has 1 layers that this checkpoint has not"),
+        (tmp_path / "wide.safetensors", "(320, 320)"),
+        (tmp_path / "strange.safetensors", "more than plain LoRA layers"),
+        (tmp_path / "none.safetensors", "There is no file"),
+        (home.base, "only LoRAs for Stable Diffusion 1"),
+        (f"{home.lora}:10000000000", "holds numbers that float16 cannot"),
+    ):
+        arguments = ["merge", "--checkpoint", str(home.half), "--lora", str(lora)]
+        assert words in refused(arguments, out, capsys)
+    arguments = ["merge", "--checkpoint", str(home.lora), "--lora", str(home.lora)]
+    assert "only Stable Diffusion 1 checkpoints" in refused(arguments, out, capsys)
+    arguments = ["merge", "--checkpoint", str(home.base), "--lora", str(home.lora)]
+    assert "exists already" in refused(arguments, home.base, capsys)
+    assert "must end in .safetensors" in refused(arguments, tmp_path / "merged.ckpt", capsys)
+
+
+# extract
+
+
+def test_at_full_rank_the_lora_is_the_difference(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "extracted.safetensors"
+    asked = ["extract", "--base", str(home.base), "--tuned", str(home.tuned), "--text-encoder", "--precision", "fp32"]
+    assert main([*asked, "--rank", "1024", "--out", str(out)]) == 0
+    assert "100.00% of the change's norm is kept" in capsys.readouterr().out
+    found = changes(out)
+    assert len(found) == 192 + 6
+    base, tuned = read_checkpoint(home.base), read_checkpoint(home.tuned)
+    for part in ("unet", "text_encoder"):
+        for name, old in base.parts[part].items():
+            layer = kohya_name(part, name.removesuffix(".weight"))
+            if name.endswith(".weight") and layer in found:
+                difference = (tuned.parts[part][name].double() - old.double()).flatten(1)
+                assert relative_error(found.pop(layer), difference) < 1e-5, layer
+    assert not found
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_a_merged_lora_is_found_again(home: Home, tmp_path: Path, precision: str) -> None:
+    merged, out = tmp_path / "merged.safetensors", tmp_path / "extracted.safetensors"
+    main(["merge", "--checkpoint", str(home.base), "--lora", str(home.lora), "--out", str(merged)])
+    asked = ["extract", "--base", str(home.base), "--tuned", str(merged), "--rank", "6", "--precision", precision]
+    assert main([*asked, "--out", str(out)]) == 0
+    found, expected = changes(out), changes(home.lora)
+    assert len(found) == 192, "the text encoder's only if asked"
+    wanted = torch.float16 if precision == "fp16" else torch.float32
+    assert {tensor.dtype for name, tensor in load_file(out).items() if name.endswith(".weight")} == {wanted}
+    worst = max(relative_error(found[name], expected[name]) for name in found)
+    assert worst < (1e-5 if precision == "fp32" else 1e-3)
+
+
+def test_what_was_known_of_the_training_is_carried(home: Home, tmp_path: Path) -> None:
+    out = tmp_path / "extracted.safetensors"
+    main(["extract", "--base", str(home.base), "--tuned", str(home.tuned), "--rank", "2", "--out", str(out)])
+    found = metadata_of(out)
+    assert (found["ss_steps"], found["modelspec.trigger_phrase"]) == ("400", "sks star")
+    assert (found["ss_output_name"], found["ss_network_dim"], found["ss_network_alpha"]) == ("extracted", "2", "2.0")
+    assert (found["ss_base_model_version"], found["ss_sd_model_name"]) == ("sd_v1", "base.safetensors")
+    assert found["modelspec.architecture"] == "stable-diffusion-v1/lora"
+    assert len(found["sshs_model_hash"]) == len(found["ss_new_sd_model_hash"]) == 64
+    recipe = json.loads(found["sd_finetune.made_from"])
+    assert 0.2 < recipe.pop("kept") < 0.8, "of random changes most is in the other singular values"
+    assert recipe == {"command": "extract", "base": "base.safetensors", "tuned": "tuned.safetensors", "rank": 2}
+    assert "sd_finetune.config" not in found
+
+
+def test_what_cannot_be_extracted(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "extracted.safetensors"
+    v = make_checkpoint(tmp_path / "v.safetensors", prediction_type="v_prediction")
+    deeper = make_checkpoint(
+        tmp_path / "deep.safetensors",
+        text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2),
+    )
+    for tuned, words in (
+        (home.base, "are the same in all layers"),
+        (v, "differ in their prediction_type"),
+        (deeper, "differ in their text_encoder"),
+        (home.lora, "only Stable Diffusion 1 checkpoints"),
+        (tmp_path / "none.safetensors", "There is no file"),
+    ):
+        assert words in refused(["extract", "--base", str(home.base), "--tuned", str(tuned)], out, capsys)
+
+
+# resize
+
+
+def test_resized_it_is_the_nearest_of_its_rank(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "small.safetensors"
+    assert main(["resize", str(home.lora), "--rank", "2", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    found, shares, norms = changes(out), {}, []
+    for name, whole in changes(home.lora).items():
+        u, values, v = torch.linalg.svd(whole, full_matrices=False)
+        nearest = u[:, :2] * values[:2] @ v[:2]
+        assert relative_error(found[name], nearest) < 1e-6
+        shares[name] = float(nearest.norm() / whole.norm())
+        norms.append([float(whole.norm()), float(nearest.norm())])
+    tensors = load_file(out)
+    assert {tensors[f"{name}.lora_down.weight"].shape[0] for name in found} == {2}
+    assert {tensors[f"{name}.lora_down.weight"].dtype for name in found} == {torch.float32}, "the file's own format"
+    assert {tensors[f"{name}.alpha"].item() for name in found} == {1.0}, "alpha / rank is what it was"
+    kept = torch.tensor(norms).norm(dim=0)
+    assert printed[0] == f"rank 6 to 2: {kept[1] / kept[0]:.2%} of the change's norm is kept, least in"
+    assert [line.split()[1] for line in printed[1:6]] == sorted(shares, key=lambda name: shares[name])[:5]
+    assert printed[1].split()[0] == f"{min(shares.values()):.2%}"
+
+
+def test_resized_it_says_so(home: Home, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    main(["resize", str(home.lora), "--rank", "4", "--precision", "bf16", "--out", str(out)])
+    found, old = metadata_of(out), metadata_of(home.lora)
+    assert (found["ss_learning_rate"], found["ss_network_dim"], found["ss_network_alpha"]) == ("0.0001", "4", "2.0")
+    assert found["ss_output_name"] == "small"
+    assert "modelspec.hash_sha256" not in found
+    assert found["sshs_model_hash"] != old["sshs_model_hash"]
+    recipe = json.loads(found["sd_finetune.made_from"])
+    assert recipe == {"command": "resize", "lora": "lora.safetensors", "rank": 4, "kept": pytest.approx(0.9, abs=0.09)}
+    assert load_file(out)["lora_unet_mid_block_attentions_0_proj_in.lora_up.weight"].dtype == torch.bfloat16
+
+
+def test_what_cannot_be_resized(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "small.safetensors"
+    assert "is of rank 6 already" in refused(["resize", str(home.lora), "--rank", "6"], out, capsys)
+    assert "only LoRAs for Stable Diffusion 1" in refused(["resize", str(home.base), "--rank", "2"], out, capsys)
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(home.lora.read_bytes()[:5000])
+    assert "cut short or damaged" in refused(["resize", str(cut), "--rank", "2"], out, capsys)
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["resize", str(home.lora), "--rank", "0", "--out", str(out)])
+    assert "0 cannot be used: it takes 1 to 1024" in capsys.readouterr().err
+
+
+HELP = {"merge": "to the bit", "extract": "How much of the difference", "resize": "alpha is written"}
+
+
+@pytest.mark.parametrize("command", HELP)
+def test_help_is_complete(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main([command, "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "--out FILE" in printed
+    assert HELP[command] in printed
