@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ..formats.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from ..formats.checkpoint import new_checkpoint, read_checkpoint
-from ..models.parts import ModelParts, load_parts
+from ..models.parts import TOKENIZER_FOLDER, ModelParts, load_parts
 from ..models.sampling import Drawing, draw_pictures
 from . import world
 from .places import SUBJECT_FOLDER, TOY_CHECKPOINT
@@ -37,6 +37,10 @@ from .reader import read_picture
 SUBJECT_BACKGROUNDS = ("navy", "mint", "cream", "gray")
 """The subject is never shown on the others, so that they can tell whether it can be put there."""
 SUBJECT_PICTURES = 8
+UNSEEN_WORD_LENGTH = 12.0
+"""Norm of the embeddings of words in no caption, those of learned words have about half of one. Pretraining teaches the
+text encoder to draw the class whatever strange word stands before it, by hardly telling such words apart; at this
+length the pictures stay what they were (15 stars of 16), and a training can tell "sks" from nothing."""
 ATTRIBUTES = ("shape", "colour", "size", "background")
 
 
@@ -51,8 +55,21 @@ def assemble(folder: Path, seed: int) -> None:
     averaged = torch.load(folder / "unet.pt", map_location="cpu", weights_only=True)["average"]
     both.load_state_dict({k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")})
     unet, text_encoder = both
+    lengthen_unseen_words(text_encoder, CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER))
     parts = {"unet": unet.state_dict(), "vae": vae_state, "text_encoder": text_encoder.state_dict()}
     new_checkpoint(TOY_CHECKPOINT, toy_architecture(scale), parts)
+
+
+@torch.no_grad()
+def lengthen_unseen_words(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
+    """Give the embeddings of words in no caption the norm UNSEEN_WORD_LENGTH."""
+    rng = np.random.default_rng(0)
+    texts = ["", *(world.caption(world.random_scene(rng)) for _ in range(2000))]
+    seen = sorted({token for text in set(texts) for token in tokenizer(text).input_ids})
+    rows = text_encoder.text_model.embeddings.token_embedding.weight
+    kept = rows[seen]
+    rows *= UNSEEN_WORD_LENGTH / rows.norm(dim=1, keepdim=True)
+    rows[seen] = kept
 
 
 def toy_architecture(scale_factor: float) -> Architecture:

@@ -64,13 +64,10 @@ WARMUP_STEPS = 100
 ENCODER_STEPS = 2700
 """After so many steps the encoder stays as it is: the UNet can learn its latents while the decoder learns on."""
 SHORT_CAPTION_TOKENS = 16
-FULL_LENGTH_FROM = 0.7
+FULL_LENGTH_FROM = 0.85
 """Until this share of its steps the UNet sees captions without most of their padding: half again as many a minute."""
 EMPTY_CAPTION_SHARE = 0.1
 """Captions left out, so that classifier-free guidance works (arXiv 2207.12598)."""
-UNSEEN_WORD_LENGTH = 1.4
-"""Norm of the embeddings of words in no caption, about three times that of a learned one: however well the model
-learns to draw its class beside a strange word, the word stays visible to who trains it."""
 STRANGE_WORD_SHARE = 0.05
 """Captions whose article is a random word, so that a word without a meaning does not throw the model off its class."""
 KEPT_STRANGE = 48136
@@ -200,18 +197,6 @@ def timestep_weights(alphas_cumprod: Tensor) -> Tensor:
     return weights / weights.mean()
 
 
-@torch.no_grad()
-def lengthen_unseen_words(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
-    """Give the embeddings of words in no caption the norm UNSEEN_WORD_LENGTH."""
-    rng = np.random.default_rng(0)
-    texts = ["", *(world.caption(world.random_scene(rng)) for _ in range(2000))]
-    seen = sorted({token for text in set(texts) for token in tokenizer(text).input_ids})
-    rows = text_encoder.text_model.embeddings.token_embedding.weight
-    kept = rows[seen]
-    rows *= UNSEEN_WORD_LENGTH / rows.norm(dim=1, keepdim=True)
-    rows[seen] = kept
-
-
 def train_unet(
     folder: Path,
     vae: AutoencoderKL,
@@ -230,7 +215,6 @@ def train_unet(
     if start:
         unet.load_state_dict(start.unet.state_dict())
         text_encoder.load_state_dict(start.text_encoder.state_dict())
-    lengthen_unseen_words(text_encoder, tokenizer)
     pictures, scenes = picture_bank(folder, BANK_PICTURES, seed)
     latents, _ = latent_bank(folder, vae, pictures)
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
