@@ -13,10 +13,16 @@ from ..runs.follow import GONE
 
 
 class FoundWorker:
-    """A worker that somebody else has started; how it ended cannot be told."""
+    """A worker that somebody else has started; how it ended cannot be told.
 
-    def __init__(self, pid: int, started: float) -> None:
+    Args:
+        started: when, in unix seconds.
+        since: the byte of the run's events at which its own begin.
+    """
+
+    def __init__(self, pid: int, started: float, since: int = 0) -> None:
         self.pid = pid
+        self.since = since
         self._started = started
 
     def poll(self) -> int | None:
@@ -43,20 +49,20 @@ def note_of(run: RunFolder) -> Path:
     return run.path / "worker.json"
 
 
-def note_worker(run: RunFolder, pid: int) -> None:
-    """Note the worker, so that another server finds it."""
+def note_worker(run: RunFolder, pid: int, since: int) -> None:
+    """Note the worker, whose events begin at byte `since`, so that another server finds it."""
     try:
         started = psutil.Process(pid).create_time()
     except psutil.Error:  # it ended at once; whoever follows it will see
         return
     with replacing(note_of(run)) as path:
-        path.write_text(json.dumps({"pid": pid, "started": started}), encoding="utf-8")
+        path.write_text(json.dumps({"pid": pid, "started": started, "since": since}), encoding="utf-8")
 
 
 def noted_worker(run: RunFolder) -> FoundWorker | None:
     """The noted worker of a run, whether it still runs or not; None without a note."""
     try:
         note = json.loads(note_of(run).read_text(encoding="utf-8"))
-        return FoundWorker(int(note["pid"]), float(note["started"]))
+        return FoundWorker(int(note["pid"]), float(note["started"]), int(note["since"]))
     except (OSError, ValueError, KeyError):
         return None

@@ -22,6 +22,9 @@ WORDS: dict[JobKind, str] = {
     "train": "being trained", "class images": "getting class pictures", "draw": "drawing"
 }  # fmt: skip
 
+KIND_OF_FOLDER: dict[str, JobKind] = {"runs": "train", "class-picture-runs": "class images"}
+"""Where in a model's folder workers are found again, and what they do there."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -45,9 +48,11 @@ class Runner:
         self._host = host
         self._lock = threading.Lock()
         self._job: Job | None = None
+        self._unwanted = False
         self._worker: FoundWorker | subprocess.Popen[bytes] | None = None
-        for note in sorted(models.glob("*/*/*/worker.json")):
-            self._adopt(RunFolder(note.parent))
+        for folder in KIND_OF_FOLDER:
+            for note in sorted(models.glob(f"*/{folder}/*/worker.json")):
+                self._adopt(RunFolder(note.parent))
 
     def current(self) -> Job | None:
         """What is being done."""
@@ -65,13 +70,14 @@ class Runner:
                 raise UserError(f"One thing at a time, and {doing}: wait until it is done, or stop it.")
             job = make()
             EventLog(job.run.events).append(Phase(name="waiting for its turn", done=0, total=1))
-            self._job = job
+            self._job, self._unwanted = job, False
         since = job.run.events.stat().st_size
         threading.Thread(target=self._do, args=(job, since), name="sd-finetune", daemon=True).start()
         return job
 
     def kill(self) -> None:
-        """End what is being done at once, without saving; nothing if there is nothing."""
+        """End what is being done at once, without saving; what has no worker yet gets none."""
+        self._unwanted = True
         if isinstance(self._worker, FoundWorker):
             self._worker.kill()
         elif self._worker is not None:
@@ -81,15 +87,25 @@ class Runner:
         made: set[Kind] = set()
         try:
             with self._host.lend(job.checkpoint, job.run) as weights:
+                if self._unwanted:
+                    raise UserError("It was ended before it began.")
                 self._worker = job.launch(weights)
-                note_worker(job.run, self._worker.pid)
-                made = self._wait(job, self._worker) if job.kind == "draw" else self._follow(job, self._worker, since)
+                if self._unwanted:
+                    self.kill()
+                made = self._see(job, self._worker, since)
                 self._worker.wait()
         except Exception as error:  # nobody else would see it: the thread is the screen's
             problem = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             EventLog(job.run.events).append(Error(problem))
         finally:
             self._end(job, made)
+
+    def _see(self, job: Job, worker: subprocess.Popen[bytes], since: int) -> set[Kind]:
+        """See the worker to its end; the kinds of files that were made."""
+        if job.kind == "draw":
+            return self._wait(job, worker)
+        note_worker(job.run, worker.pid, since)
+        return self._follow(job, worker, since)
 
     def _follow(self, job: Job, worker: Worker, since: int) -> set[Kind]:
         """Follow to the end; the kinds of files that were made."""
@@ -123,18 +139,19 @@ class Runner:
         worker = noted_worker(run)
         if worker is None:
             return
-        job = Job("train", run.path.parents[1].name, run, Path(), lambda _: _not_again())
+        kind = KIND_OF_FOLDER[run.path.parent.name]
+        job = Job(kind, run.path.parents[1].name, run, Path(), lambda _: _not_again())
         if worker.poll() is None and self._job is None:
             self._job, self._worker = job, worker
             threading.Thread(target=self._finish, args=(job, worker), name="sd-finetune", daemon=True).start()
         elif worker.poll() is not None:
-            list(follow(run, worker))
+            list(follow(run, worker, since=worker.since))
             note_of(run).unlink(missing_ok=True)
 
     def _finish(self, job: Job, worker: FoundWorker) -> None:
         made: set[Kind] = set()
         try:
-            made = self._follow(job, worker, job.run.events.stat().st_size)
+            made = self._follow(job, worker, worker.since)
         finally:
             self._end(job, made)
 

@@ -1,0 +1,101 @@
+"""A worker that only pretends: it tells everything that a real one tells, within seconds and without torch.
+
+`python -m fake_worker RUN_DIR [--resume] [--class-images]`. A run whose notes say "slow" waits a little at each step.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.messages import (
+    CommandReader,
+    Done,
+    Evaluation,
+    EventLog,
+    Phase,
+    Sample,
+    Saved,
+    Step,
+)
+
+run = RunFolder(Path(sys.argv[1]))
+settings = run.read_settings()
+events = EventLog(run.events)
+total = settings.train.length.amount
+
+
+def main() -> None:
+    print("pretending")
+    events.append(Phase(name="loading", done=0, total=1))
+    if "--class-images" in sys.argv:
+        events.append(Phase(name="class images", done=1, total=1))
+        events.append(Done(step=0, outcome="finished"))
+        return
+    snapshots = sorted(run.snapshots.glob("step-*"))
+    first = int(snapshots[-1].name[5:]) if "--resume" in sys.argv else 0
+    events.append(Phase(name="training", done=first, total=total))
+    commands = CommandReader(run.commands, after=time.time() - 1)
+    if first == 0:
+        show(0)
+    for step in range(first + 1, total + 1):
+        time.sleep(0.05 if "slow" in settings.output.notes else 0)
+        events.append(step_event(step))
+        if step % 10 == 0:
+            show(step)
+        sent = commands.new()
+        while "pause" in sent and not {"resume", "stop"} & set(sent):
+            time.sleep(0.05)
+            sent += commands.new()
+        if "sample" in sent:
+            show(step)
+        if "save" in sent:
+            save(step, f"-step{step:06d}")
+        if "stop" in sent:
+            save(step, "")
+            (run.snapshots / f"step-{step:06d}").mkdir()
+            (run.snapshots / f"step-{step:06d}" / "complete.json").write_text("{}")
+            events.append(Done(step=step, outcome="stopped"))
+            return
+    save(total, "")
+    events.append(Done(step=total, outcome="finished"))
+
+
+def step_event(step: int) -> Step:
+    instance, prior = 0.1 + 0.3 * math.exp(-step / 20) * (1 + step % 3), 0.15
+    return Step(
+        step=step,
+        total_steps=total,
+        epoch=step // 8,
+        loss=instance + prior,
+        instance_loss=instance,
+        prior_loss=prior,
+        learning_rates={"unet": 1e-4},
+        images_per_second=20.0,
+        seconds_left=(total - step) * 0.05,
+        memory_bytes=2_000_000_000,
+    )
+
+
+def show(step: int) -> None:
+    events.append(Evaluation(step=step, loss=0.2 + 0.2 * math.exp(-step / 20)))
+    for number, prompt in enumerate(settings.samples.prompts):
+        file = run.samples / f"step-{step:06d}-{number:02d}.png"
+        Image.new("RGB", (64, 64), (step * 5 % 256, 90, 60 * number)).save(file)
+        events.append(Sample(step=step, file=f"samples/{file.name}", prompt=prompt, seed=number))
+
+
+def save(step: int, ending: str) -> None:
+    path = Path(settings.output.folder or run.output) / f"{settings.output.name}{ending}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"pretended" * 100)
+    events.append(Saved(step=step, artefact="lora", path=str(path)))
+
+
+if __name__ == "__main__":
+    main()

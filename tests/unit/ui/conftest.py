@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.ui.models import Model
+from tests.screen import Screen, make_context, make_pictures, pretend
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """A context with the model "dog", and a worker that only pretends."""
+    pretend(monkeypatch)
+    found = Screen(make_context(tmp_path), make_pictures(tmp_path / "pictures"))
+    Model.create(found.context.models, "dog", "toy", found.settings())
+    return found
