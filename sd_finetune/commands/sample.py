@@ -28,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
     add("--config", type=Path, metavar="FILE", help="its description (.yaml); default: the one beside it, if any")
     add("--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="LoRA to add, repeatable; weight 1")
+    add(
+        "--embedding", type=Path, action="append", default=[], metavar="FILE",
+        help="embedding of a new word, which --prompt calls by the file's name; repeatable",
+    )  # fmt: skip
     add("--prompt", required=True, help="what to draw")
     add("--negative", default="", metavar="PROMPT", help="what not to draw")
     add("--out", type=Path, default=Path("pictures"), help="folder, or picture file (default: folder pictures)")
@@ -56,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     checkpoint = read_checkpoint(options.checkpoint, options.config)
     parts = load_parts(checkpoint)
     _move(parts)
-    _attach(parts, loras)
+    _attach(parts, loras, options.embedding)
     side = checkpoint.architecture.image_size * 8
     drawing = Drawing(
         width=options.width or side,
@@ -78,12 +82,15 @@ def _move(parts: ModelParts) -> None:
     parts.to(torch.device("cuda" if on_gpu else "cpu"), torch.float16 if on_gpu else torch.float32)
 
 
-def _attach(parts: ModelParts, loras: list[tuple[Path, float]]) -> None:
+def _attach(parts: ModelParts, loras: list[tuple[Path, float]], embeddings: list[Path]) -> None:
     from ..models.lora import attach_lora_file, combine_loras
+    from ..models.textual_inversion import attach_embedding_files
 
     read = [(read_sd1_lora(path)[0], weight) for path, weight in loras]
     if read:
         attach_lora_file(parts, combine_loras(read))
+    if embeddings:
+        attach_embedding_files(parts, embeddings)
 
 
 def _draw_all(parts: ModelParts, options: argparse.Namespace, drawing: Drawing) -> None:

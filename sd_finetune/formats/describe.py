@@ -15,6 +15,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from .embedding import told_of, vectors_of
 from .metadata import SETTINGS_KEY
 from .tensor_file import DTYPES, TensorFile
 
@@ -30,7 +31,6 @@ CHECKPOINT_PARTS = {
     "text encoder": ("cond_stage_model.", "conditioner.", "text_encoders."),
 }
 HYPERNETWORK_FACTS = ("layer_structure", "activation_func", "is_layer_norm", "step", "sd_checkpoint_name")
-EMBEDDING_FACTS = ("name", "step", "sd_checkpoint_name")
 
 UNTOLD = {"ss_tag_frequency", "ss_bucket_info", "ss_datasets", "sshs_model_hash", "sshs_legacy_hash"}
 """Metadata that is too long to read, or says nothing of the making."""
@@ -50,7 +50,7 @@ def details_of(kind: str, file: TensorFile) -> dict[str, str]:
     elif kind == "hypernetwork":
         widths = [key for key in file.content if type(key) is int]
         details = {"sizes": ", ".join(map(str, widths)), **_told(file.content, HYPERNETWORK_FACTS)}
-    if file.tensors:
+    if file.tensors and "precision" not in details:
         details["precision"] = _precision(file.tensors.values())
     return details
 
@@ -112,9 +112,11 @@ def _span(numbers: Iterable[float]) -> str:
 
 
 def _embedding_details(file: TensorFile) -> dict[str, str]:
-    vectors: Mapping[str, Tensor] = file.content.get("string_to_param") or file.tensors
+    vectors, (name, step) = vectors_of(file), told_of(file)
     sizes = {f"{tensor.shape[0] if tensor.ndim == 2 else 1} of {tensor.shape[-1]}" for tensor in vectors.values()}
-    return {"vectors": ", ".join(sorted(sizes)), **_told(file.content, EMBEDDING_FACTS)}
+    base = file.content.get("sd_checkpoint_name") or file.metadata.get("ss_sd_model_name")
+    facts = {"vectors": ", ".join(sorted(sizes)), "name": name or None, "step": step, "sd_checkpoint_name": base}
+    return {**_told(facts, facts), "precision": _precision(vectors.values())}
 
 
 def training_of(metadata: Mapping[str, str]) -> dict[str, str]:

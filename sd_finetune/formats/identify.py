@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from .describe import details_of, training_of
+from .embedding import vectors_of
 from .tensor_file import TensorFile, read_tensors
 
 KINDS = {
@@ -112,7 +113,8 @@ def classify(file: TensorFile) -> tuple[str, str]:
     if widths:
         return "hypernetwork", _base_of_hypernetwork(widths)
     if "string_to_param" in file.content:
-        return "embedding", _base_of_embedding(_embedding_shapes(file))
+        shapes = {name: tuple(tensor.shape) for name, tensor in vectors_of(file).items()}
+        return "embedding", _base_of_embedding(shapes.values(), file.metadata)
     if any(name.startswith(LORA_PREFIXES) or name.endswith(LORA_ENDINGS) for name in shapes):
         return "lora", _base_of_lora(shapes, file.metadata)
     for block, base in (("joint_blocks.0.", "sd3"), ("double_blocks.0.", "flux")):
@@ -125,7 +127,7 @@ def classify(file: TensorFile) -> tuple[str, str]:
     if any(name.removeprefix("first_stage_model.") == "decoder.conv_in.weight" for name in shapes):
         return "vae", ""
     if shapes and (set(shapes) <= EMBEDDING_NAMES or (len(shapes) == 1 and _is_matrix(shapes.values()))):
-        return "embedding", _base_of_embedding(shapes.values())
+        return "embedding", _base_of_embedding(shapes.values(), file.metadata)
     return "unknown", ""
 
 
@@ -133,18 +135,14 @@ def _is_matrix(shapes: Iterable[tuple[int, ...]]) -> bool:
     return all(len(shape) in (1, 2) for shape in shapes)
 
 
-def _embedding_shapes(file: TensorFile) -> list[tuple[int, ...]]:
-    return [tuple(vectors.shape) for vectors in dict(file.content["string_to_param"]).values()]
-
-
 def _base_of_hypernetwork(widths: Iterable[int]) -> str:
     # The other widths (320, 640, 1280) are those of the picture's own attention in both.
     return next((EMBEDDING_BASES[width] for width in (768, 1024) if width in set(widths)), "")
 
 
-def _base_of_embedding(shapes: Iterable[tuple[int, ...]]) -> str:
-    widths = [shape[-1] for shape in shapes]
-    return EMBEDDING_BASES.get(max(widths), "") if widths else ""
+def _base_of_embedding(shapes: Iterable[tuple[int, ...]], metadata: dict[str, str]) -> str:
+    by_width = EMBEDDING_BASES.get(max((shape[-1] for shape in shapes), default=0), "")
+    return by_width or _told_base(metadata)
 
 
 def _base_of_checkpoint(shapes: dict[str, tuple[int, ...]]) -> str:
@@ -165,6 +163,10 @@ def _base_of_lora(shapes: dict[str, tuple[int, ...]], metadata: dict[str, str]) 
     by_width = CONTEXT_BASES.get(_context_width(shapes), "")
     if by_width or _has(shapes, "lora_te2_"):
         return by_width or "sdxl"
+    return _told_base(metadata)
+
+
+def _told_base(metadata: dict[str, str]) -> str:
     told = [metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
     return next((base for start, base in METADATA_BASES.items() for text in told if text.startswith(start)), "")
 

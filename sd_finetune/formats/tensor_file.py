@@ -27,6 +27,9 @@ from torch import Tensor
 from ..errors import UserError
 from ..runs.atomic import replacing
 
+METADATA_KEY = "__metadata__"
+"""Where a .safetensors has its metadata, and a pickle of ours too."""
+
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 _DTYPE_NAMES = {
@@ -67,7 +70,7 @@ def read_tensors(path: Path) -> TensorFile:
         return _read_safetensors(path)
     if start[:2] in (b"PK", b"\x80\x02"):
         content = _read_pickle(path)
-        return TensorFile(_tensors_of(content), {}, content)
+        return TensorFile(_tensors_of(content), _metadata_of(content), content)
     if len(start) < 9:
         raise _damaged(path)
     raise UserError(
@@ -127,6 +130,12 @@ def _tensors_of(content: dict[Any, Any]) -> dict[str, Tensor]:
     return {str(name): value for name, value in named.items() if isinstance(value, Tensor)}
 
 
+def _metadata_of(content: dict[Any, Any]) -> dict[str, str]:
+    found: Any = content.get(METADATA_KEY)
+    entries = cast("dict[Any, Any]", found) if isinstance(found, dict) else {}
+    return {name: text for name, text in entries.items() if isinstance(name, str) and isinstance(text, str)}
+
+
 def write_tensors(
     path: Path,
     tensors: Mapping[str, Tensor],
@@ -158,7 +167,7 @@ def file_pieces(
 
 def _header(layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]], metadata: Mapping[str, str]) -> bytes:
     """The header's length (8 bytes, little-endian) and the header (JSON, padded to a multiple of 8)."""
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    header: dict[str, Any] = {METADATA_KEY: dict(metadata)} if metadata else {}
     end = 0
     for name, (dtype, shape) in layout.items():
         start, end = end, end + dtype.itemsize * torch.Size(shape).numel()

@@ -15,13 +15,17 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from ..diffusion.noising import PredictionType
 from ..diffusion.schedule import scaled_linear_alphas_cumprod
 from ..formats.checkpoint import Checkpoint
+from .words import NewWord, with_new_words
 
 TOKENIZER_FOLDER = Path(__file__).parent / "tokenizer"
 
 
 @dataclass
 class ModelParts:
-    """The modules of one model. `alphas_cumprod`: (timesteps,), float64, on the CPU until `to` moves it."""
+    """The modules of one model. `alphas_cumprod`: (timesteps,), float64, on the CPU until `to` moves it.
+
+    new_words: words with vectors of their own that are attached to the text encoder (models.textual_inversion).
+    """
 
     unet: UNet2DConditionModel
     vae: AutoencoderKL
@@ -30,6 +34,7 @@ class ModelParts:
     alphas_cumprod: Tensor
     prediction_type: PredictionType
     scale_factor: float
+    new_words: tuple[NewWord, ...] = ()
 
     def module(self, part: str) -> nn.Module:
         """The module called "unet", "vae" or "text_encoder"."""
@@ -51,7 +56,7 @@ def load_parts(checkpoint: Checkpoint) -> ModelParts:
         vae = AutoencoderKL(**architecture.vae_config())
         text_encoder = CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
     for part, module in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
-        _assign(module, checkpoint.parts[part])
+        assign_tensors(module, checkpoint.parts[part])
         module.eval().requires_grad_(False)
     return ModelParts(
         unet=unet,
@@ -66,7 +71,7 @@ def load_parts(checkpoint: Checkpoint) -> ModelParts:
     )
 
 
-def _assign(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+def assign_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give `module` its tensors, every key explained.
 
     CLIP's `position_ids` is a constant that some versions of transformers keep among the weights and others do not.
@@ -77,13 +82,26 @@ def _assign(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         raise ValueError(f"{type(module).__name__} and the checkpoint disagree about {', '.join(unexplained[:5])}")
 
 
+def word_tokens(parts: ModelParts, text: str) -> tuple[int, ...]:
+    """Token ids of a text by themselves, without start, end and padding, however many they are."""
+    return tuple(parts.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+
+
 def tokenize(parts: ModelParts, prompts: Sequence[str]) -> Tensor:
-    """Token ids, (prompts, 77), int64; what is longer is cut, as every SD1 program does for one chunk."""
-    tokenizer = parts.tokenizer
-    encoded = tokenizer(
-        list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
-    )
-    return encoded.input_ids
+    """Token ids, (prompts, 77), int64; what is longer is cut, as every SD1 program does for one chunk.
+
+    Where a new word stands, its placeholders do.
+    """
+    start, end = parts.tokenizer.bos_token_id, parts.tokenizer.eos_token_id
+    room = parts.tokenizer.model_max_length - 2
+    rows = [with_new_words(word_tokens(parts, prompt), parts.new_words, room) for prompt in prompts]
+    return torch.tensor([[start, *row, *[end] * (room - len(row) + 1)] for row in rows])
+
+
+def uses_new_word(parts: ModelParts, prompt: str) -> bool:
+    """Whether the prompt, as far as it is read, has a new word in it."""
+    placeholders = {placeholder for word in parts.new_words for placeholder in word.placeholders}
+    return bool(placeholders) and not placeholders.isdisjoint(tokenize(parts, [prompt])[0].tolist())
 
 
 def encode_prompts(parts: ModelParts, prompts: Sequence[str]) -> Tensor:

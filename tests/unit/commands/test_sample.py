@@ -113,3 +113,22 @@ def test_what_is_out_of_range(home: Path, more: list[str], capsys: pytest.Captur
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "x", *more])
     assert f"{more[1]} cannot be used: it takes" in capsys.readouterr().err
+
+
+def test_an_embedding_is_called_by_its_file_s_name(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seed in (("zib-7", 1), ("mo-9", 2)):
+        vectors = torch.randn(2, 32, generator=torch.Generator().manual_seed(seed))
+        save_file({"emb_params": vectors * 5}, tmp_path / f"{name}.safetensors")
+    words = ["--embedding", str(tmp_path / "zib-7.safetensors"), "--embedding", str(tmp_path / "mo-9.safetensors")]
+    zib, mo = ["--prompt", "a zib-7"], ["--prompt", "a mo-9"]
+    without = draw(home, tmp_path / "a.png", *zib)
+    drawn = [draw(home, tmp_path / f"{k}.png", *words, *prompt) for k, prompt in enumerate((zib, mo, []))]
+    assert np.abs(drawn[0] - without).mean() > 0.5
+    assert np.abs(drawn[1] - drawn[0]).mean() > 0.5
+    assert (drawn[2] == draw(home, tmp_path / "c.png")).all(), "a prompt without them is what it was"
+    save_file({"emb_params": torch.ones(1, 768)}, tmp_path / "wide.safetensors")
+    asked = ["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "x", "--out", str(tmp_path / "o")]
+    assert main([*asked, "--embedding", str(tmp_path / "wide.safetensors")]) == 2
+    assert "wide.safetensors has vectors of 768 numbers" in capsys.readouterr().err
