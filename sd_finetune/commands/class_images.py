@@ -22,6 +22,10 @@ def run(options: argparse.Namespace) -> int:
     settings = read_toml(options.settings, options.overrides)
     if settings.prior_weight() == 0:
         raise UserError("prior.weight = 0 uses no class pictures: give it a weight, as in --set prior.weight=1.")
+    if settings.prior.source == "model":
+        raise UserError(
+            'prior.source = "model" draws no class pictures: use --set prior.source=images to have them drawn.'
+        )
     from ..training.class_run import missing_class_pictures  # loads torch, which --help can do without
 
     with Progress(sys.stdout) as progress:

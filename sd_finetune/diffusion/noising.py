@@ -28,6 +28,14 @@ def training_target(
     return signal * noise - spread * latents
 
 
+def with_prior_targets(target: Tensor, is_class: Tensor, predictions: Tensor) -> Tensor:
+    """The target with the untrained model's predictions in place of those of class samples.
+
+    target: (batch, channels, height, width); is_class: (batch,) bool; predictions: one for each class sample, in order.
+    """
+    return target.index_put((is_class,), predictions.to(target.dtype))
+
+
 def with_offset(noise: Tensor, offsets: Tensor, strength: float) -> Tensor:
     """Noise with one random constant added per picture and channel ("offset noise", Cross Labs).
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -48,6 +49,27 @@ class Method(Protocol):
     def detach(self) -> None:
         """Take everything off the parts again that construction put on them."""
         ...
+
+    def untrained(self) -> AbstractContextManager[None]:
+        """The parts as they were before construction, for as long as the block runs."""
+        ...
+
+
+class Detachable(Protocol):
+    """A network beside or before a model's layers."""
+
+    def detached(self) -> AbstractContextManager[None]:
+        """The model without it, for as long as the block runs."""
+        ...
+
+
+@contextmanager
+def all_detached(networks: Iterable[Detachable]) -> Iterator[None]:
+    """The model without any of the networks, for as long as the block runs."""
+    with ExitStack() as stack:
+        for network in networks:
+            stack.enter_context(network.detached())
+        yield
 
 
 def copy_into(parameters: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:

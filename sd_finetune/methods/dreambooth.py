@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -53,3 +54,7 @@ class DreamBoothMethod:
     def detach(self) -> None:
         for module in self.modules.values():
             module.requires_grad_(False)
+
+    def untrained(self) -> AbstractContextManager[None]:
+        """Cannot be had: it would be a second model. What it predicts is asked before construction."""
+        raise RuntimeError("DreamBooth trains the model's own weights, so that there is no untrained one beside it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from ..formats.lora import LoraModule, write_lora
 from ..models.lora import LoraNetwork, text_encoder_targets, unet_targets
 from ..models.parts import ModelParts
 from ..settings.options import Settings
-from .base import ParameterGroup, copy_into
+from .base import ParameterGroup, all_detached, copy_into
 
 
 class LoraMethod:
@@ -62,3 +63,6 @@ class LoraMethod:
     def detach(self) -> None:
         for network in self.networks.values():
             network.detach()
+
+    def untrained(self) -> AbstractContextManager[None]:
+        return all_detached(self.networks.values())

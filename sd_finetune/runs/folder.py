@@ -59,6 +59,11 @@ class RunFolder:
         return self.path / "output"
 
     @property
+    def prior_bank(self) -> Path:
+        """The untrained model's predictions that a DreamBooth with `prior.source = "model"` is held to."""
+        return self.path / "prior-bank.npy"
+
+    @property
     def log(self) -> Path:
         """All that the worker prints, tracebacks too."""
         return self.path / "worker.log"

@@ -103,6 +103,20 @@ class Prior:
         + _per_method(PRIOR_WEIGHTS, "auto"),
         minimum=0,
     )
+    source: str = option(
+        "images",
+        "what class examples are held to: images = class pictures, missing ones are drawn; model = what the untrained "
+        "model predicts under the class prompt, for noisy latents of the class_folder's pictures or else of the "
+        "instance pictures, so that none need be drawn",
+        choices=("images", "model"),
+    )
+    bank_size: int = option(
+        1000,
+        "with source = model, dreambooth asks the untrained model about this many noisy latents before training, then "
+        "uses its answers in turn; in the run folder they take 64 KiB each at 512 pixels until the run is finished",
+        "predictions",
+        minimum=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -199,6 +213,10 @@ class Settings:
     def text_encoder_learning_rate(self) -> float:
         """The rate to train the text encoder with: the one asked for, or the method's own."""
         return self.train.text_encoder_learning_rate or TEXT_ENCODER_LEARNING_RATES[self.method]
+
+    def has_prior_bank(self) -> bool:
+        """Whether the untrained model's predictions are made before training, since the method changes its weights."""
+        return self.prior.source == "model" and self.method == "dreambooth"
 
     def weight_decay(self) -> float:
         """The decay of what is trained: the one asked for, or the method's own."""

@@ -70,7 +70,8 @@ def _class_prompts(settings: Settings) -> Iterator[Broken]:
             name = f"concepts.{number}.class_prompt"
             way_out = 'write what the subject is one of, like "a photo of a dog", or set prior.weight = 0'
             yield (name, "prior.weight"), f"{name} is missing, which prior.weight = {weight:g} needs: {way_out}."
-        if weight > 0 and "[filewords]" in concept.class_prompt and not concept.class_folder:
+        drawn = settings.prior.source == "images" and not concept.class_folder
+        if weight > 0 and "[filewords]" in concept.class_prompt and drawn:
             name = f"concepts.{number}.class_prompt"
             problem = "asks for captions, which class pictures drawn for you do not have"
             yield (name,), f"{name} = {concept.class_prompt!r} {problem}: write a fixed prompt or give a class_folder."

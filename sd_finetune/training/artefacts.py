@@ -29,7 +29,8 @@ def _facts(training: Training, step: int) -> RunFacts:
     concepts = []
     for number in range(len(training.settings.concepts)):
         shown = {e.picture: e.prompt for e in training.instances.examples if e.concept == number}
-        concepts.append(ConceptFacts(list(shown.values()), sum(e.concept == number for e in classes)))
+        class_pictures = sum(e.concept == number and e.picture not in shown for e in classes)
+        concepts.append(ConceptFacts(list(shown.values()), class_pictures))
     return RunFacts(
         base=training.base_facts,
         concepts=concepts,

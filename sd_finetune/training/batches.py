@@ -42,6 +42,10 @@ class Batch:
     timesteps: Tensor
     prompts: list[str]
     is_class: Tensor
+    class_examples: Sequence[Example]
+    """Those of the class rows, which come last."""
+    class_numbers: Sequence[int]
+    """Which class examples ever shown they are, or in a bank of them."""
     instance_count: int
     class_count: int
 
@@ -58,6 +62,7 @@ class Batches:
     ) -> None:
         self._parts, self._settings = parts, settings
         self._instances, self._classes = instances, classes
+        self._class_cycle = settings.prior.bank_size if settings.has_prior_bank() else None
         self.batch_size = settings.train.batch_size
         examples_per_step = self.batch_size * settings.train.gradient_accumulation_steps
         self._order = EpochOrder(len(instances.examples), instances.order_seed, examples_per_step)
@@ -69,14 +74,31 @@ class Batches:
         chosen, first = self._order.batch(step), self._order.position(step)
         for offset in range(0, len(chosen), self.batch_size):
             numbers = range(first + offset, first + min(offset + self.batch_size, len(chosen)))
-            yield self._batch(chosen[offset : offset + self.batch_size], numbers, len(chosen))
+            yield self._batch(chosen[offset : offset + self.batch_size], numbers, self._beside(numbers), len(chosen))
 
-    def _batch(self, chosen: Sequence[int], numbers: range, step_count: int) -> Batch:
-        """The batch of instance examples `chosen`, the `numbers`-th ever shown, and as many class examples."""
-        rows = [self._rows(self._instances, chosen, numbers, "instance")]
+    def of_class(self, numbers: Sequence[int]) -> Batch:
+        """The class examples that are the `numbers`-th ever shown, alone."""
+        return self._batch([], range(0), numbers, len(numbers))
+
+    def shown_before(self, step: int) -> int:
+        """How many class examples, as many as instance examples, are shown before optimizer step `step`."""
+        return self._order.position(step)
+
+    def _beside(self, numbers: Sequence[int]) -> list[int]:
+        """The numbers of the class examples that go with instance examples; from a bank they come in turn, again."""
+        if self._classes is None:
+            return []
+        return [number % self._class_cycle if self._class_cycle else number for number in numbers]
+
+    def _batch(
+        self, chosen: Sequence[int], numbers: Sequence[int], class_numbers: Sequence[int], step_count: int
+    ) -> Batch:
+        """The batch of instance examples `chosen`, the `numbers`-th ever shown, and of those class examples."""
+        rows = [self._rows(self._instances, chosen, numbers, "instance")] if chosen else []
+        class_chosen: list[int] = []
         if self._classes is not None and self._class_order is not None:
-            beside = self._class_order.stream(numbers.start, len(numbers))
-            rows.append(self._rows(self._classes, beside, numbers, "class"))
+            class_chosen = [self._class_order.stream(number, 1)[0] for number in class_numbers]
+            rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
         device = self._parts.unet.device
         latents, noise, timesteps = (
             torch.cat(tensors).to(device) for tensors in zip(*(row[:3] for row in rows), strict=True)
@@ -87,12 +109,14 @@ class Batches:
             timesteps=timesteps,
             prompts=[prompt for row in rows for prompt in row[3]],
             is_class=torch.arange(len(latents), device=device) >= len(chosen),
+            class_examples=[self._classes.examples[i] for i in class_chosen] if self._classes else [],
+            class_numbers=class_numbers,
             instance_count=step_count,
             class_count=step_count if self._classes is not None else 0,
         )
 
     def _rows(
-        self, source: ExampleSet, chosen: Sequence[int], numbers: range, stream: str
+        self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str
     ) -> tuple[Tensor, Tensor, Tensor, list[str]]:
         train = self._settings.train
         draws = [

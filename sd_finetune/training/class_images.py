@@ -88,6 +88,22 @@ def class_pictures(
     return [*own, *generated], warnings
 
 
+def pictures_to_ask_about(concept: Concept, wanted: int, instance_pictures: list[Path]) -> tuple[list[Path], list[str]]:
+    """The pictures for whose noisy latents the untrained model is asked, and warnings; none of them is drawn.
+
+    Up to `wanted` of the class folder's, or else the instance pictures.
+
+    Raises:
+        UserError: the class folder does not exist.
+    """
+    if not concept.class_folder:
+        return instance_pictures, []
+    own, warnings = usable_pictures(concept.class_folder)
+    if not own:
+        warnings.append(f"{concept.class_folder} holds no class picture: the instance pictures' latents are used.")
+    return own[:wanted] or instance_pictures, warnings
+
+
 def draw_class_images(
     parts: ModelParts,
     concept: Concept,

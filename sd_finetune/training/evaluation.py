@@ -33,6 +33,8 @@ class FixedEvaluation:
                 timesteps=torch.full((len(chosen),), timestep, device=parts.unet.device),
                 prompts=[instances.examples[i].prompt for i in chosen],
                 is_class=torch.zeros(len(chosen), dtype=torch.bool, device=parts.unet.device),
+                class_examples=[],
+                class_numbers=[],
                 instance_count=len(chosen),
                 class_count=0,
             )

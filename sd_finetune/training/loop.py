@@ -33,9 +33,10 @@ def train(training: Training) -> Done | Error:
             group["lr"] = group["initial_lr"] * factor
         losses, images = _zero_losses(training), 0
         for batch in training.batches.of_step(step):
+            prior_targets = training.prior_targets(batch) if training.prior_targets else None
             with training.accelerator.autocast():
                 context = training.conditioning(batch.prompts)
-                part = loss_of(training.parts, batch, context, settings)
+                part = loss_of(training.parts, batch, context, settings, prior_targets)
             training.accelerator.backward(part.total)
             losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part, strict=True)))
             images += len(batch.latents)

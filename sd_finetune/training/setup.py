@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,10 +28,17 @@ from ..runs.messages import CommandReader, Event, EventLog, Phase, Step, Warning
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .batches import Batches, ExampleSet
-from .class_images import cache_folder_of, class_pictures, draw_class_images, wanted_class_images
+from .class_images import (
+    cache_folder_of,
+    class_pictures,
+    draw_class_images,
+    pictures_to_ask_about,
+    wanted_class_images,
+)
 from .conditioning import Conditioning
 from .evaluation import FixedEvaluation
 from .optimizers import build_optimizer
+from .prior_targets import BasePredictions, PriorTargets, prior_bank
 from .randomness import derived_seed
 from .snapshots import latest_snapshot, read_snapshot
 
@@ -50,6 +57,7 @@ class Training:
     method: Method
     optimizer: torch.optim.Optimizer
     batches: Batches
+    prior_targets: PriorTargets | None
     conditioning: Conditioning
     evaluation: FixedEvaluation | None
     events: EventLog
@@ -119,7 +127,9 @@ def prepare(run: RunFolder, resume: bool) -> Training:
         events.append(Warning_(message=message))
     class_rows = _class_examples(run, settings, base, parts, examples, accelerator, events)
     instances = _example_set(settings, parts, examples, "instance", events)
-    classes = _example_set(settings, parts, class_rows, "class", events) if class_rows else None
+    classes = _class_set(settings, parts, class_rows, instances, events) if class_rows else None
+    batches = Batches(parts, settings, instances, classes)
+    bank = _prior_bank(run, settings, parts, batches, accelerator, events) if classes else None
     method = attach_method(parts, settings, base)
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(parts, settings.train.train_text_encoder)
@@ -133,7 +143,8 @@ def prepare(run: RunFolder, resume: bool) -> Training:
         parts=parts,
         method=method,
         optimizer=optimizer,
-        batches=Batches(parts, settings, instances, classes),
+        batches=batches,
+        prior_targets=bank or _live_prior(settings, parts, method, accelerator) if classes else None,
         conditioning=Conditioning(parts, settings.train.train_text_encoder),
         evaluation=_evaluation(parts, settings, instances),
         events=events,
@@ -216,8 +227,40 @@ def _class_examples(
     """The class examples of all concepts; missing pictures are drawn, before anything is attached to the model."""
     if settings.prior_weight() == 0:
         return []
-    found = complete_class_pictures(run.path.parent, settings, base, parts, instances, accelerator, events.append)
+    if settings.prior.source == "model":
+        found = _pictures_to_ask_about(settings, instances, events)
+    else:
+        found = complete_class_pictures(run.path.parent, settings, base, parts, instances, accelerator, events.append)
     return class_examples(settings.concepts, found)
+
+
+def _pictures_to_ask_about(settings: Settings, instances: list[Example], events: EventLog) -> list[list[Path]]:
+    """For each concept the pictures for whose noisy latents the untrained model is asked."""
+    found: list[list[Path]] = []
+    for number, concept in enumerate(settings.concepts):
+        own = list(dict.fromkeys(e.picture for e in instances if e.concept == number))
+        pictures, warnings = pictures_to_ask_about(concept, wanted_class_images(concept, len(own)), own)
+        for message in warnings:
+            events.append(Warning_(message=message))
+        found.append(pictures)
+    return found
+
+
+def _prior_bank(
+    run: RunFolder, settings: Settings, parts: ModelParts, batches: Batches, accelerator: Accelerator, events: EventLog
+) -> PriorTargets | None:
+    """The untrained model's predictions, where it is not at hand any more once training has begun."""
+    if not settings.has_prior_bank():
+        return None
+    predictions = BasePredictions(parts, settings.concepts, nullcontext, accelerator.autocast)
+    return prior_bank(run.prior_bank, settings, batches, predictions, events.append)
+
+
+def _live_prior(settings: Settings, parts: ModelParts, method: Method, accelerator: Accelerator) -> PriorTargets | None:
+    """The untrained model itself, if the settings want the prior to come from it."""
+    if settings.prior.source == "images":
+        return None
+    return BasePredictions(parts, settings.concepts, method.untrained, accelerator.autocast)
 
 
 def complete_class_pictures(
@@ -250,6 +293,16 @@ def complete_class_pictures(
             tell(Warning_(message=message))
         found.append(shown)
     return found
+
+
+def _class_set(
+    settings: Settings, parts: ModelParts, examples: list[Example], instances: ExampleSet, events: EventLog
+) -> ExampleSet:
+    """The class examples with their latents, which are the instances' where the pictures are."""
+    known = {example.picture for example in instances.examples}
+    if all(example.picture in known for example in examples):
+        return ExampleSet(examples, instances.latents, derived_seed(settings.train.seed, "class order", 0))
+    return _example_set(settings, parts, examples, "class", events)
 
 
 def _example_set(

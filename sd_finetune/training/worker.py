@@ -42,6 +42,8 @@ def work(run_dir: Path, resume: bool, only_class_images: bool = False) -> int:
         outcome = Error(
             message=f"The run failed with {type(error).__name__}: {error}; {run.log.name} in the run folder has more."
         )
+    if isinstance(outcome, Done) and outcome.outcome == "finished":
+        run.prior_bank.unlink(missing_ok=True)
     events.append(outcome)
     return 0 if isinstance(outcome, Done) else 1
 

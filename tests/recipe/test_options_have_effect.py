@@ -108,6 +108,10 @@ def class_prompts(training: Training) -> list[str]:
     return [e.prompt for e in training.classes.examples] if training.classes else []
 
 
+def bank_bytes(training: Training) -> int:
+    return training.run.prior_bank.stat().st_size
+
+
 def drawing_steps(training: Training) -> list[int]:
     return [e.done for e in events_of(training.run, Phase) if e.name == "class images"]
 
@@ -188,6 +192,8 @@ EFFECTS: dict[str, Effect] = {
     "schedule.name": Effect(rates, "cosine"),
     "schedule.warmup": Effect(rates, "2 steps"),
     "prior.weight": Effect(weights, 3.0, within=PRIOR),
+    "prior.source": Effect(weights, "model", within=PRIOR),
+    "prior.bank_size": Effect(bank_bytes, 1, within={**PRIOR, "method": "dreambooth", "prior.source": "model"}),
     "class_images.negative_prompt": Effect(class_pictures, "blurred", within=PRIOR),
     "class_images.steps": Effect(class_pictures, 5, within=PRIOR),
     "class_images.guidance_scale": Effect(class_pictures, 2.0, within=PRIOR),

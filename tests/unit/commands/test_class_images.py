@@ -57,3 +57,9 @@ def test_without_a_prior_there_are_none(tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / "s.toml").write_text(TOML)
     assert main(["class-images", str(tmp_path / "s.toml"), "--set", "prior.weight=0"]) == 2
     assert "--set prior.weight=1" in capsys.readouterr().err
+
+
+def test_where_the_model_is_asked_there_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s.toml").write_text(TOML)
+    assert main(["class-images", str(tmp_path / "s.toml"), "--set", "prior.source=model"]) == 2
+    assert "--set prior.source=images" in capsys.readouterr().err

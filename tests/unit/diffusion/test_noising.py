@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from sd_finetune.diffusion.noising import add_noise, training_target, with_offset
+from sd_finetune.diffusion.noising import add_noise, training_target, with_offset, with_prior_targets
 
 ALPHAS_CUMPROD = torch.tensor([1.0, 0.64, 0.0], dtype=torch.float64)
 LATENTS, NOISE = torch.full((3, 1, 1, 1), 10.0), torch.full((3, 1, 1, 1), 100.0)
@@ -31,3 +31,11 @@ def test_offset_is_one_number_for_each_channel() -> None:
     shift = with_offset(noise, offsets, 0.5) - noise
     torch.testing.assert_close(shift, (0.5 * offsets)[:, :, None, None].expand_as(shift), rtol=0, atol=1e-6)
     assert with_offset(noise, offsets, 0) is noise
+
+
+def test_class_samples_are_held_to_predictions() -> None:
+    target, predictions = torch.zeros(4, 1, 2, 2), torch.arange(8, dtype=torch.float64).reshape(2, 1, 2, 2) + 1
+    found = with_prior_targets(target, torch.tensor([False, True, False, True]), predictions)
+    assert torch.equal(found[[0, 2]], target[[0, 2]])
+    assert torch.equal(found[[1, 3]], predictions.float())
+    assert not target.any(), "the noise itself stays as it is"

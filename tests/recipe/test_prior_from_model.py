@@ -1,0 +1,291 @@
+"""The prior whose target is what the untrained model predicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from sd_finetune.errors import UserError
+from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.models.parts import encode_prompts, load_parts
+from sd_finetune.runs.messages import Done, Phase, Step, Warning_
+from sd_finetune.training.batches import Batch
+from sd_finetune.training.loop import train
+from sd_finetune.training.loss_step import loss_of
+from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.worker import work
+from tests.toy import (
+    ROWS,
+    Toy,
+    events_of,
+    gradients_of_first_step,
+    make_checkpoint,
+    make_pictures,
+    relative_error,
+    train_and_command,
+    trained,
+    worst_error,
+)
+
+FROM_MODEL = {"prior.weight": 0.7, "prior.source": "model"}
+ONE_STEP = {"train.length": "1 step", "train.max_grad_norm": 0, "train.batch_size": 2}
+ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+BESIDE = {name: row for name, row in ROWS.items() if row["method"] in ("lora", "hypernetwork")}
+BESIDE_ROW = pytest.mark.parametrize("row", BESIDE.values(), ids=BESIDE)
+LORA_ROW = pytest.mark.parametrize("row", [ROWS["lora"], ROWS["lora+text"]], ids=["lora", "lora+text"])
+SCHEDULER = DDPMScheduler(1000, 0.00085, 0.012, "scaled_linear")
+
+
+def moved(training: Training) -> Training:
+    """As if it had learnt for a while."""
+    generator = torch.Generator().manual_seed(2)
+    for value in training.method.trained_tensors().values():
+        value.data += 0.05 * torch.randn(value.shape, generator=generator)
+    return training
+
+
+def base_predictions(checkpoint: Path, batch: Batch, prompt: str) -> Tensor:
+    """What a fresh copy of the checkpoint answers for the class rows, with diffusers' scheduler and prompts by hand."""
+    parts = load_parts(read_checkpoint(checkpoint))
+    of_class = batch.is_class
+    ids = parts.tokenizer([prompt], padding="max_length", max_length=77, return_tensors="pt").input_ids
+    context = parts.text_encoder(ids)[0].expand(int(of_class.sum()), -1, -1)
+    noisy = SCHEDULER.add_noise(batch.latents[of_class], batch.noise[of_class], batch.timesteps[of_class])
+    with torch.no_grad():
+        return parts.unet(noisy, batch.timesteps[of_class], context).sample
+
+
+def targets(training: Training, batch: Batch) -> Tensor:
+    assert training.prior_targets is not None
+    return training.prior_targets(batch)
+
+
+@ROW
+def test_the_target_is_the_base_s_prediction(toy: Toy, row: dict[str, Any]) -> None:
+    """However far the trained values have moved, the text encoder's too."""
+    training = moved(toy.prepare({**row, **FROM_MODEL, **ONE_STEP}))
+    (batch,) = training.batches.of_step(0)
+    expected = base_predictions(training.base.path, batch, "a photo of a star")
+    assert expected.shape == (2, 4, 9, 9)
+    assert relative_error(targets(training, batch), expected) < 1e-5
+    context = training.conditioning(batch.prompts).detach()
+    part = loss_of(training.parts, batch, context, training.settings, targets(training, batch))
+    assert part.prior.item() > 1e-4, "what was learnt has drifted from it"
+
+
+@LORA_ROW
+def test_without_effect_the_class_term_has_no_gradient(toy: Toy, row: dict[str, Any]) -> None:
+    training = toy.prepare({**row, **FROM_MODEL, **ONE_STEP})
+    (both,) = training.batches.of_step(0)
+    alone = training.batches.of_class(both.class_numbers)
+    assert torch.equal(alone.latents, both.latents[both.is_class]), "the same rows as beside the instances"
+    context = training.conditioning(alone.prompts)
+    part = loss_of(training.parts, alone, context, training.settings, targets(training, alone))
+    values = training.method.trained_tensors().values()
+    gradients = torch.autograd.grad(part.prior, list(values), allow_unused=True)
+    assert part.prior.item() == 0
+    assert all(gradient is None or not gradient.any() for gradient in gradients)
+
+
+@ROW
+def test_the_class_term_counts_with_its_weight(toy: Toy, row: dict[str, Any]) -> None:
+    """The first step's gradient, with targets of a fresh copy of the model. This is red if the term is dropped."""
+    training = moved(toy.prepare({**row, **FROM_MODEL, **ONE_STEP}))
+    (batch,) = training.batches.of_step(0)
+    expected_targets = base_predictions(training.base.path, batch, "a photo of a star")
+    parts = training.parts
+    noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
+    predicted = parts.unet(noisy, batch.timesteps, encode_prompts(parts, batch.prompts)).sample
+    instance = (predicted[:2] - batch.noise[:2]).square().mean()
+    prior = (predicted[2:] - expected_targets).square().mean()
+    tensors = training.method.trained_tensors()
+    gradients = torch.autograd.grad(instance + 0.7 * prior, list(tensors.values()), allow_unused=True)
+    expected = {
+        n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(tensors.items(), gradients, strict=True)
+    }
+    assert worst_error(gradients_of_first_step(training), expected) < 1e-3
+    (event,) = events_of(training.run, Step)
+    assert event.prior_loss == pytest.approx(prior.item(), rel=1e-4)
+    assert event.loss == pytest.approx((instance + 0.7 * prior).item(), rel=1e-4)
+
+
+def test_it_is_in_the_model_s_own_terms_and_weighed_like_any(toy: Toy, tmp_path: Path) -> None:
+    v = make_checkpoint(tmp_path / "v.safetensors", prediction_type="v_prediction")
+    changes = {**FROM_MODEL, **ONE_STEP, "base.checkpoint": str(v), "train.snr_gamma": 0.5}
+    training = moved(toy.prepare(changes))
+    (batch,) = training.batches.of_step(0)
+    answer = base_predictions(v, batch, "a photo of a star")
+    assert relative_error(targets(training, batch), answer) < 1e-5
+    context = training.conditioning(batch.prompts)
+    part = loss_of(training.parts, batch, context, training.settings, targets(training, batch))
+    noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
+    predicted = training.parts.unet(noisy, batch.timesteps, context).sample
+    kept = SCHEDULER.alphas_cumprod[batch.timesteps]
+    snr = kept / (1 - kept)
+    weights = snr.clamp(max=0.5) / (snr + 1)  # arXiv 2303.09556, section 3.4, for v
+    expected = ((predicted[2:] - answer).square().mean(dim=(1, 2, 3)) * weights[2:]).mean()
+    assert part.prior.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert float(weights.min()) < 0.4, "this seed's timesteps must not all be beyond the reach of gamma"
+
+
+def test_no_class_pictures_are_drawn(toy: Toy, tmp_path: Path) -> None:
+    training = toy.prepare({**FROM_MODEL, "class_images.cache_folder": str(tmp_path / "cache")})
+    assert not (tmp_path / "cache").exists()
+    assert training.classes is not None
+    assert {e.picture for e in training.classes.examples} == {e.picture for e in training.instances.examples}
+    assert {e.prompt for e in training.classes.examples} == {"a photo of a star"}
+    cached = [e.name for e in events_of(training.run, Phase) if e.name.startswith("caching")]
+    assert set(cached) == {"caching instance pictures"}, "the latents are there already"
+
+
+def test_one_s_own_class_pictures_are_used(toy: Toy, tmp_path: Path) -> None:
+    own = make_pictures(tmp_path / "own", 5, seed=4)
+    changes = {**FROM_MODEL, "concepts.class_folder": str(own), "concepts.class_images": 3}
+    training = toy.prepare(changes)
+    assert training.classes is not None
+    assert {e.picture.parent for e in training.classes.examples} == {own}
+    assert len(training.classes.examples) == 3
+    (tmp_path / "none").mkdir()
+    empty = toy.prepare({**changes, "concepts.class_folder": str(tmp_path / "none")})
+    assert empty.classes is not None
+    assert {e.picture.parent for e in empty.classes.examples} == {toy.pictures}
+    assert any("holds no class picture" in e.message for e in events_of(empty.run, Warning_))
+
+
+def test_captions_may_be_in_the_class_prompt(toy: Toy, tmp_path: Path) -> None:
+    pictures = make_pictures(tmp_path / "captioned", 2)
+    for picture in pictures.glob("*.png"):
+        picture.with_suffix(".txt").write_text(f"a star called {picture.stem}")
+    changes = {"concepts.folder": str(pictures), "concepts.class_prompt": "[filewords]", "prior.weight": 1.0}
+    training = toy.prepare({**FROM_MODEL, **changes})
+    assert training.classes is not None
+    assert {e.prompt for e in training.classes.examples} == {"a star called 0", "a star called 1"}
+    with pytest.raises(UserError, match="asks for captions"):
+        toy.settings(changes)
+
+
+def test_the_source_is_one_of_two(toy: Toy) -> None:
+    with pytest.raises(UserError, match=r'prior.source = "thin air" .*images, model'):
+        toy.settings({"prior.source": "thin air"})
+    with pytest.raises(UserError, match=r"prior.bank_size = 0 .*1 or more"):
+        toy.settings({"prior.bank_size": 0})
+    with pytest.raises(UserError, match="class_prompt is missing"):
+        toy.settings({**FROM_MODEL, "concepts.class_prompt": ""})
+
+
+# the bank of DreamBooth
+
+DREAMBOOTH = {"method": "dreambooth", "train.train_text_encoder": True, **FROM_MODEL}
+
+
+def test_the_bank_holds_what_a_live_model_would_say(toy: Toy) -> None:
+    """Over two epochs of three pictures, which are more than the bank has, so that it starts again."""
+    changes = {**DREAMBOOTH, "train.batch_size": 2, "train.length": "4 steps", "prior.bank_size": 4}
+    training = moved(toy.prepare(changes))
+    live = toy.prepare({**changes, "method": "lora", "prior.bank_size": 1000})
+    shown: list[int] = []
+    for step in range(4):
+        for batch in training.batches.of_step(step):
+            found = targets(training, batch)
+            assert relative_error(found, base_predictions(training.base.path, batch, "a photo of a star")) < 1e-5
+            assert relative_error(found, targets(live, batch)) < 1e-5
+            shown += batch.class_numbers
+    assert shown == [0, 1, 2, 3, 0, 1]
+
+
+def test_within_the_bank_nothing_differs_from_a_live_model_s_run(toy: Toy) -> None:
+    rows = [
+        [
+            (b.latents, b.noise, b.timesteps, b.class_numbers)
+            for step in range(3)
+            for b in toy.prepare({**FROM_MODEL, "method": method}).batches.of_step(step)
+        ]
+        for method in ("lora", "dreambooth")
+    ]
+    for live, banked in zip(*rows, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(live[:3], banked[:3], strict=True))
+        assert list(live[3]) == list(banked[3])
+
+
+def test_its_size_is_told_before_it_is_made(toy: Toy) -> None:
+    training = toy.prepare({**DREAMBOOTH, "train.length": "3 steps", "prior.bank_size": 2})
+    (message,) = (e.message for e in events_of(training.run, Warning_) if "untrained model" in e.message)
+    assert "2 predictions of the untrained model" in message
+    assert "0.0 MB" in message
+    assert np.load(training.run.prior_bank).shape == (2, 4, 9, 9)
+    phases = [(e.done, e.total) for e in events_of(training.run, Phase) if e.name == "asking the untrained model"]
+    assert phases == [(0, 2), (1, 2), (2, 2)]
+    short = toy.prepare({**DREAMBOOTH, "train.length": "3 steps"})
+    assert np.load(short.run.prior_bank).shape[0] == 3, "no more than the run will show"
+
+
+@pytest.mark.parametrize(
+    ("row", "kept"),
+    [(ROWS["lora+text"], True), (ROWS["dreambooth+text"], True), (ROWS["dreambooth+text"], False)],
+    ids=["live", "bank reused", "bank made anew"],
+)
+def test_stopped_and_resumed_is_the_same_run(toy: Toy, row: dict[str, Any], kept: bool) -> None:
+    changes = {**row, **FROM_MODEL, "train.length": "4 steps", "prior.bank_size": 3}
+    whole = toy.train(changes)
+    first = toy.prepare(changes)
+    outcome = train_and_command(first, 2, "stop")
+    assert isinstance(outcome, Done)
+    first.events.append(outcome)
+    bank = first.run.prior_bank
+    before = bank.read_bytes() if bank.exists() else b""
+    assert bool(before) == (row["method"] == "dreambooth")
+    if before and not kept:
+        bank.unlink()
+    second = prepare(first.run, resume=True)
+    assert (bank.read_bytes() if before else b"") == before
+    assert isinstance(train(second), Done)
+    assert second.run.loss_csv.read_text() == whole.run.loss_csv.read_text()
+    for name, value in trained(whole).items():
+        assert torch.equal(value, trained(second)[name]), name
+
+
+def test_a_finished_run_leaves_no_bank(toy: Toy) -> None:
+    run = toy.run({**DREAMBOOTH, "train.length": "1 step"})
+    assert work(run.path, resume=False) == 0
+    assert any("untrained model" in e.message for e in events_of(run, Warning_))
+    assert not run.prior_bank.exists()
+
+
+def test_a_stopped_one_keeps_it(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = toy.run({**DREAMBOOTH, "train.length": "3 steps"})
+    monkeypatch.setattr("sd_finetune.training.worker.train", lambda training: Done(step=1, outcome="stopped"))
+    assert work(run.path, resume=False) == 0
+    assert run.prior_bank.exists()
+
+
+def test_dreambooth_has_no_untrained_model_beside_it(toy: Toy) -> None:
+    with pytest.raises(RuntimeError, match="no untrained one beside it"):
+        toy.prepare({"method": "dreambooth"}).method.untrained()
+
+
+@BESIDE_ROW
+def test_untrained_for_a_while(toy: Toy, row: dict[str, Any]) -> None:
+    training = moved(toy.prepare({**row, **FROM_MODEL, **ONE_STEP}))
+    (batch,) = training.batches.of_step(0)
+    classes = replace(batch, is_class=torch.ones(len(batch.latents), dtype=torch.bool))
+    base = base_predictions(training.base.path, classes, "a photo of a star")
+
+    def answer() -> Tensor:
+        prompts = ["a photo of a star"] * len(batch.latents)
+        ids = training.parts.tokenizer(prompts, padding="max_length", max_length=77, return_tensors="pt").input_ids
+        noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
+        with torch.no_grad():
+            return training.parts.unet(noisy, batch.timesteps, training.parts.text_encoder(ids)[0]).sample
+
+    taught = answer()
+    with training.method.untrained():
+        assert relative_error(answer(), base) < 1e-6
+    assert torch.equal(answer(), taught)
+    assert relative_error(taught, base) > 0.01
