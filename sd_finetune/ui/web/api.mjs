@@ -3,6 +3,9 @@
 /** What the server refused, as a sentence for the person. */
 export class Refused extends Error {}
 
+/** Browsers let so much be on its way when a page is left. */
+const KEPT_ALIVE = 60000;
+
 /** The full address of a route, as address("models", "my dog", "runs"). */
 export function address(...parts) {
   return new URL(["sd_finetune", ...parts.map(encodeURIComponent)].join("/"), document.baseURI).href;
@@ -16,7 +19,8 @@ export async function get(...parts) {
 /** Change something; `content` is sent as JSON. Throws as `get` does. */
 export async function post(parts, content = {}) {
   const body = JSON.stringify(content);
-  return answer(await fetch(address(...parts), { method: "POST", headers: { "Content-Type": "application/json" }, body }));
+  const headers = { "Content-Type": "application/json" };
+  return answer(await fetch(address(...parts), { method: "POST", headers, body, keepalive: body.length < KEPT_ALIVE }));
 }
 
 /** Send a file to a route as it is. */

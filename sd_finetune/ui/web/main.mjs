@@ -59,6 +59,7 @@ class Tab {
     else if (start.models.length) this.select(start.models[0]);
     else this.showModel(null);
     setInterval(() => this.lookAgain(), LOOK_AGAIN);
+    window.addEventListener("pagehide", () => this.keep.now());
   }
 
   createPanel() {

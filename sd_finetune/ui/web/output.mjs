@@ -51,6 +51,9 @@ export function makeOutput(ended) {
     empty.hidden = run !== null;
     whole.hidden = run === null;
     parts.state.textContent = "";
+    element.dataset.state = "";
+    chart.show(emptyView());
+    fill(parts.results);
     if (run === null) return;
     gallery.begin(model, run);
     following = followRun(model, run, show, silent);

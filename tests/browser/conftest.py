@@ -1,0 +1,133 @@
+"""A real browser on a real server: Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from sd_finetune.ui.app import make_app
+from sd_finetune.ui.context import Context
+from tests.screen import make_context, make_pictures, pretend, wait_until
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PATIENCE = 120_000
+"""Milliseconds: a machine that does other things besides may be slow."""
+
+
+@dataclass
+class Server:
+    """A server in a thread of this process; `folder` is all that it owns."""
+
+    folder: Path
+    port: int
+    context: Context
+    uvicorn: uvicorn.Server
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def stop(self) -> None:
+        self.uvicorn.should_exit = True
+        self.uvicorn.force_exit = True
+
+
+def start_server(folder: Path, port: int) -> Server:
+    context = make_context(folder)
+    own = uvicorn.Server(
+        uvicorn.Config(make_app(context), host="127.0.0.1", port=port, log_level="critical", lifespan="off")
+    )
+    threading.Thread(target=own.run, daemon=True).start()
+    wait_until(lambda: own.started)
+    return Server(folder, port, context, own)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("install Chromium (on Debian and Ubuntu the package chromium) to run the tests in a browser")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server whose runs are real ones."""
+    started = start_server(tmp_path, free_port())
+    yield started
+    end(started)
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server whose runs only pretend, see fake_worker.py."""
+    pretend(monkeypatch)
+    started = start_server(tmp_path, free_port())
+    yield started
+    end(started)
+
+
+def end(server: Server) -> None:
+    server.context.runner.kill()
+    wait_until(lambda: server.context.runner.current() is None)
+    server.stop()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return make_pictures(tmp_path / "my pictures", 3)
+
+
+@pytest.fixture
+def new_page(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages; at the end none of them may have complained, or asked another host for anything."""
+    faults: list[str] = []
+    contexts: list[Any] = []
+
+    def open_page(address: str, **options: Any) -> Any:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        watch(page, address, faults)
+        page.goto(address)
+        page.wait_for_selector("#sd_finetune_create", state="attached")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def watch(page: Any, address: str, faults: list[str]) -> None:
+    """Note errors in the console, exceptions, and requests to other hosts."""
+    # Chromium writes a line for each answer of 400 and each server that is away; the page says those in words.
+    expected = ("400 (Bad Request)", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+
+    def on_console(message: Any) -> None:
+        if message.type == "error" and not any(words in message.text for words in expected):
+            faults.append(message.text)
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith((address.split("?")[0], "data:")) else faults.append(r.url))

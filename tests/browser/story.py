@@ -1,0 +1,62 @@
+"""What a person does on the page, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+OUTPUT = ".sdft-output"
+
+
+def create(page: Any, name: str) -> None:
+    page.click("#sd_finetune_tab_create")
+    page.fill("#sd_finetune_name", name)
+    page.click("#sd_finetune_create")
+    page.wait_for_function("name => document.querySelector('#sd_finetune_model').value === name", arg=name)
+
+
+def put(page: Any, panel: str, name: str, value: str) -> None:
+    """Fill the field of an option, as "train.length"; what is folded is unfolded first."""
+    page.click(f"#sd_finetune_tab_{panel}")
+    field = page.locator(f'[data-name="{name}"]')
+    if not field.is_visible():
+        field.locator("xpath=ancestor::details/summary").click()
+    field.locator("input[type=text], textarea").first.fill(value)
+
+
+def set_duration(page: Any, panel: str, name: str, amount: int, unit: str) -> None:
+    put(page, panel, name, str(amount))
+    page.locator(f'[data-name="{name}"] select').select_option(unit)
+
+
+def describe_dog(page: Any, pictures: Path) -> None:
+    put(page, "concepts", "concepts.1.folder", str(pictures))
+    put(page, "concepts", "concepts.1.instance_prompt", "a photo of sks star")
+    put(page, "concepts", "concepts.1.class_prompt", "a photo of a star")
+
+
+def choose_method(page: Any, method: str) -> None:
+    page.click("#sd_finetune_tab_settings")
+    page.locator(f'input[name=sd_finetune_method][value="{method}"] + span').click()
+
+
+def train(page: Any) -> None:
+    page.click("#sd_finetune_generate")
+
+
+def wait_for_state(page: Any, state: str) -> None:
+    page.wait_for_selector(f'{OUTPUT}[data-state="{state}"]')
+
+
+def press(page: Any, label: str) -> None:
+    page.locator(f'.sdft-commands button:text-is("{label}")').click()
+
+
+def message(page: Any) -> str:
+    return page.inner_text(f"{OUTPUT} > .sdft-message")
+
+
+def shown_step(page: Any) -> int:
+    """The last step that the page knows of."""
+    numbers = page.inner_text(".sdft-numbers")
+    return int(numbers.split("/")[0].replace(",", "").strip() or 0) if "/" in numbers else 0

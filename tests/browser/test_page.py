@@ -1,0 +1,266 @@
+"""The page as a person uses it, with a worker that only pretends and so takes no time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sd_finetune.ui.processes import noted_worker
+from tests.browser import story
+from tests.browser.conftest import Server, start_server
+from tests.screen import wait_until
+
+NewPage = Callable[..., Any]
+
+
+def ready_to_train(page: Any, pictures: Path, length: int = 40, notes: str = "") -> None:
+    story.create(page, "my dog")
+    story.describe_dog(page, pictures)
+    story.set_duration(page, "settings", "train.length", length, "steps")
+    story.put(page, "generate", "samples.prompts", "a photo of sks dog\na dog")
+    if notes:
+        story.put(page, "saving", "output.notes", notes)
+
+
+def test_a_first_visitor_presses_one_button(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    assert "No model yet" in page.inner_text("#sd_finetune_root")
+    page.click("#sd_finetune_lesson")
+    story.wait_for_state(page, "finished")
+    assert page.locator(".sdft-pictures img").count() == 3
+    assert page.locator(".sdft-result b").inner_text() == "first-lesson-1.safetensors"
+
+
+def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
+    quick: Server, new_page: NewPage, pictures: Path
+) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures)
+    story.put(page, "settings", "train.batch_size", "many")
+    fault = page.locator('[data-name="train.batch_size"] .sdft-fault')
+    fault.filter(has_text='train.batch_size = "many" cannot be used: it takes a whole number, 1 or more.').wait_for()
+    story.put(page, "concepts", "concepts.1.folder", "/nowhere at all")
+    page.locator('[data-name="concepts.1.folder"] .sdft-fault:has-text("is not a folder")').wait_for()
+    assert "2 things to mend before training" in page.inner_text(".sdft-mend")
+    story.train(page)
+    page.wait_for_function("document.activeElement.id === 'sd_finetune_train_batch_size'")
+    assert not quick.context.model("my dog").run_names()
+    story.put(page, "settings", "train.batch_size", "2")
+    story.put(page, "concepts", "concepts.1.folder", str(pictures))
+    page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
+    story.train(page)
+    story.wait_for_state(page, "finished")
+
+
+def test_settings_survive_a_reload(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures)
+    story.put(page, "settings", "train.unet_learning_rate", "3e-5")
+    wait_until(lambda: quick.context.model("my dog").settings()["train"]["unet_learning_rate"] == 3e-5)
+    page.reload()
+    page.click("#sd_finetune_tab_settings")
+    assert page.input_value("#sd_finetune_train_unet_learning_rate") == "0.00003"
+    assert page.input_value("#sd_finetune_train_length") == "40"
+    page.click("#sd_finetune_tab_generate")
+    assert page.input_value("#sd_finetune_samples_prompts") == "a photo of sks dog\na dog"
+
+
+def test_a_reload_and_another_tab_find_the_run_and_one_of_many_presses_counts(
+    quick: Server, new_page: NewPage, pictures: Path
+) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures, length=4000, notes="slow")
+    page.locator("#sd_finetune_generate").dblclick()
+    story.wait_for_state(page, "running")
+    wait_until(lambda: story.shown_step(page) > 0)
+    page.reload()
+    story.wait_for_state(page, "running")
+    second = new_page(quick.address)
+    wait_until(lambda: story.shown_step(second) > 5)
+    story.train(second)
+    second.wait_for_selector('text=One thing at a time, and "my dog" is being trained')
+    wait_until(lambda: abs(story.shown_step(page) - story.shown_step(second)) <= 60)
+    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+    story.press(second, "Stop and save")
+    story.wait_for_state(page, "stopped")
+    story.wait_for_state(second, "stopped")
+
+
+def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures, length=4000, notes="slow")
+    story.train(page)
+    story.press(page, "Pause")
+    story.wait_for_state(page, "paused")
+    before = story.shown_step(page)
+    page.wait_for_timeout(1500)
+    assert story.shown_step(page) - before <= 2
+    story.press(page, "Resume")
+    story.wait_for_state(page, "running")
+    story.press(page, "Save now")
+    page.wait_for_selector(".sdft-result")
+    assert "-step0" in page.inner_text(".sdft-result b")
+    pictures_before = page.locator(".sdft-gallery").count()
+    story.press(page, "Sample now")
+    assert pictures_before == 1
+    story.press(page, "Stop and save")
+    story.wait_for_state(page, "stopped")
+    stopped = story.shown_step(page)
+    story.press(page, "Continue this run")
+    wait_until(lambda: story.shown_step(page) > stopped)
+    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+
+
+def test_a_killed_worker_is_told_and_the_next_run_works(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures, length=4000, notes="slow")
+    story.train(page)
+    wait_until(lambda: story.shown_step(page) > 0)
+    worker = noted_worker(quick.context.run("my dog", "my dog-001"))
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    story.wait_for_state(page, "failed")
+    assert "was ended by SIGKILL, as the system does when memory runs out" in story.message(page)
+    story.put(page, "saving", "output.notes", "")
+    story.set_duration(page, "settings", "train.length", 20, "steps")
+    story.train(page)
+    story.wait_for_state(page, "finished")
+    assert story.message(page) == ""
+
+
+def test_a_server_that_comes_back_is_found_again(
+    quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path
+) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures, length=4000, notes="slow")
+    story.train(page)
+    wait_until(lambda: story.shown_step(page) > 0)
+    quick.stop()
+    page.wait_for_selector("text=The server does not answer; trying again.")
+    before = story.shown_step(page)
+    again = start_server(tmp_path, quick.port)
+    wait_until(lambda: story.shown_step(page) > before)
+    assert "does not answer" not in story.message(page)
+    story.press(page, "Stop and save")
+    story.wait_for_state(page, "stopped")
+    again.stop()
+
+
+def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures)
+    story.train(page)
+    story.wait_for_state(page, "finished")
+    slider = page.locator(".sdft-time input")
+    assert (slider.input_value(), page.inner_text(".sdft-step")) == ("4", "40")
+    slider.focus()
+    page.keyboard.press("Home")
+    assert page.inner_text(".sdft-step") == "before training"
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text(".sdft-step") == "10"
+    captions = page.locator(".sdft-gallery figcaption").all_inner_texts()
+    assert captions == ["a photo of sks dog seed 0", "a dog seed 1"]
+    assert (
+        page.locator(".sdft-gallery img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+    )
+
+
+def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures)
+    for number in (1, 2):
+        story.train(page)
+        page.wait_for_function(f"document.querySelector('[aria-label=Run]').value === 'my dog-00{number}'")
+        story.wait_for_state(page, "finished")
+    canvas = page.locator(".sdft-canvas")
+    assert "smoothed loss" in canvas.get_attribute("aria-label")
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
+    tip = page.inner_text(".sdft-tip")
+    assert "step 20" in tip
+    assert all(name in tip for name in ("raw", "prior 0.1500", "evaluation", "learning rate 1.00e-4"))
+    assert page.locator(".sdft-legend:has-text('earlier run')").is_hidden()
+    page.select_option('[aria-label="Compare with an earlier run"]', "my dog-001")
+    page.locator(".sdft-legend:has-text('earlier run')").wait_for()
+    page.locator(".sdft-legend:has-text('log axis') input").check()
+
+
+def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
+    quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path
+) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.click("#sd_finetune_tab_concepts")
+    page.locator(".sdft-drop input").set_input_files([str(path) for path in sorted(pictures.iterdir())])
+    page.wait_for_selector("text=3 pictures (2 wide, 1 square")
+    assert page.locator(".sdft-thumbnails img").count() == 3
+    folder = Path(page.input_value("#sd_finetune_concepts_1_folder"))
+    assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png"]
+    page.get_by_label("Caption of 1.png").fill("a dog in snow")
+    page.keyboard.press("Tab")
+    wait_until(lambda: (folder / "1.txt").exists())
+    page.click("text=Add a concept")
+    page.wait_for_selector("legend:text('Concept 2')")
+    page.click("text=Remove concept 2")
+    page.wait_for_selector("legend:text('Concept 2')", state="detached")
+    old = tmp_path / "concepts.json"
+    old.write_text(json.dumps([{"instance_data_dir": str(pictures), "instance_prompt": "old dog"}]))
+    page.locator(".sdft-file input").set_input_files(str(old))
+    page.wait_for_selector("#sd_finetune_concepts_2_folder")
+    assert page.input_value("#sd_finetune_concepts_2_instance_prompt") == "old dog"
+
+
+def test_by_keyboard_only(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+
+    def tab_to(element: str) -> None:
+        for _ in range(80):
+            if page.evaluate("document.activeElement.id") == element:
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"{element} cannot be reached by Tab")
+
+    tab_to("sd_finetune_name")
+    page.keyboard.type("my dog")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#sd_finetune_tab_concepts[aria-selected=true]")
+    tab_to("sd_finetune_concepts_1_folder")
+    page.keyboard.type(str(pictures))
+    tab_to("sd_finetune_concepts_1_class_prompt")
+    page.keyboard.type("a dog")
+    page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
+    tab_to("sd_finetune_tab_concepts")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#sd_finetune_panel_settings:not([hidden])")
+    tab_to("sd_finetune_train_length")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("15")
+    tab_to("sd_finetune_generate")
+    page.keyboard.press("Enter")
+    story.wait_for_state(page, "finished")
+
+
+def test_only_what_applies_to_the_method_is_shown(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.click("#sd_finetune_tab_settings")
+    assert page.locator('[data-name="lora.rank"]').count() == 1
+    story.choose_method(page, "dreambooth")
+    assert page.locator('[data-name="lora.rank"]').count() == 0
+    assert page.evaluate("document.activeElement.value") == "dreambooth"
+
+
+def test_dark_and_narrow_nothing_hangs_over(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(f"{quick.address}?__theme=dark", viewport={"width": 800, "height": 1000})
+    ready_to_train(page, pictures)
+    story.train(page)
+    story.wait_for_state(page, "finished")
+    for panel in ("create", "settings", "concepts", "saving", "generate"):
+        page.click(f"#sd_finetune_tab_{panel}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 800
+    luminance = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(luminance) < 60

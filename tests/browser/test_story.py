@@ -1,0 +1,79 @@
+"""The whole story with a real worker and the toy checkpoint: create, describe, train, look at the result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sd_finetune.demo.places import SUBJECT_FOLDER
+from sd_finetune.formats.identify import identify
+from tests.browser import story
+from tests.browser.conftest import Server
+from tests.screen import wait_until
+
+KINDS = {
+    "lora": "lora",
+    "dreambooth": "checkpoint",
+    "textual_inversion": "embedding",
+    "hypernetwork": "hypernetwork",
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # threads only wait for each other in so small a model
+
+
+def set_up(page: Any, method: str) -> None:
+    story.create(page, "star")
+    story.choose_method(page, method)
+    story.describe_dog(page, SUBJECT_FOLDER)
+    story.put(page, "concepts", "concepts.1.class_images", "2")
+    story.set_duration(page, "settings", "schedule.warmup", 0, "steps")
+    story.put(page, "generate", "samples.prompts", "a photo of sks star")
+    story.put(page, "generate", "samples.steps", "2")
+    story.put(page, "generate", "class_images.steps", "2")
+
+
+@pytest.mark.parametrize("method", KINDS)
+def test_from_create_to_result(method: str, server: Server, new_page: Callable[..., Any]) -> None:
+    page = new_page(server.address)
+    set_up(page, method)
+    story.set_duration(page, "settings", "train.length", 3, "steps")
+    page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
+    story.train(page)
+    page.wait_for_selector('.sdft-output[data-state="finished"], .sdft-output[data-state="failed"]')
+    assert "Finished after 3 steps" in page.inner_text(".sdft-state"), story.message(page)
+    page.wait_for_selector(".sdft-result")
+    with page.expect_download() as download:
+        page.click(".sdft-result >> text=Download")
+    file = Path(page.inner_text(".sdft-place"))
+    assert Path(download.value.path()).read_bytes() == file.read_bytes()
+    assert identify(file).kind == KINDS[method]
+    assert page.locator(".sdft-gallery img").count() == 1
+    if "SCREENSHOTS" in os.environ:
+        page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"{method}.png")
+
+
+def test_class_pictures_and_drawing_now(server: Server, new_page: Callable[..., Any]) -> None:
+    page = new_page(server.address)
+    set_up(page, "lora")
+    page.click("#sd_finetune_tab_generate")
+    page.click("text=Make missing class pictures")
+    summary = page.locator('summary:has-text("2 pictures of")')
+    summary.wait_for()
+    wait_until(lambda: server.context.runner.current() is None)
+    page.wait_for_selector("text=Done.")
+    summary.click()
+    page.get_by_label("Delete 00000.png").click()
+    page.wait_for_selector('summary:has-text("1 pictures of")')
+    page.fill("#sd_finetune_draw_prompt", "a photo of a star")
+    page.fill("#sd_finetune_draw_count", "2")
+    page.click("text=Draw >> nth=-1")
+    page.wait_for_selector(".sdft-drawn img >> nth=1")
+    width = page.locator(".sdft-drawn img").last.evaluate("image => image.decode().then(() => image.naturalWidth)")
+    assert width == 64
