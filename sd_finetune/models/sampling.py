@@ -71,7 +71,7 @@ def _denoise(parts: ModelParts, prompts: Sequence[str], generators: list[torch.G
         unconditional = encode_prompts(parts, [drawing.negative_prompt]).expand_as(context)
         context = torch.cat([unconditional, context])
     extra = {"generator": generators} if drawing.sampler == "euler_a" else {}
-    for timestep in scheduler.timesteps:
+    for timestep in _timesteps(scheduler, drawing):
         model_input = scheduler.scale_model_input(latents, timestep)
         both = torch.cat([model_input] * 2) if guided else model_input
         predicted = parts.unet(both.to(parts.unet.dtype), timestep, context).sample.float()
@@ -80,6 +80,16 @@ def _denoise(parts: ModelParts, prompts: Sequence[str], generators: list[torch.G
             predicted = without + drawing.guidance_scale * (with_prompt - without)
         latents = scheduler.step(predicted, timestep, latents, **extra).prev_sample
     return latents
+
+
+def _timesteps(scheduler: Any, drawing: Drawing) -> Tensor:
+    """When the model is asked, from noise to picture: for DDIM as in the WebUI, which begins higher than diffusers."""
+    if drawing.sampler != "ddim":
+        return scheduler.timesteps
+    total = scheduler.config.num_train_timesteps
+    rising = torch.arange(0, total, max(1, total // drawing.steps)) + 1
+    # The WebUI leaves the lowest out, where nearly no noise is left; with one step it would draw nothing at all.
+    return (rising[1:] if len(rising) > 1 else rising).clamp(max=total - 1).flip(0)
 
 
 def decode_latents(parts: ModelParts, latents: Tensor) -> Tensor:

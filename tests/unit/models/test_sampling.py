@@ -58,6 +58,19 @@ def test_without_guidance_the_negative_prompt_is_not_computed(parts: ModelParts)
     assert sizes == [6, 6, 3, 3]
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    # The WebUI's clip(range(0, 1000, 1000 // steps) + 1, 0, 999) without the lowest, by hand.
+    [(4, [751, 501, 251]), (3, [999, 667, 334]), (6, [997, 831, 665, 499, 333, 167]), (1, [1])],
+)
+def test_ddim_asks_at_the_timesteps_of_the_webui(parts: ModelParts, steps: int, expected: list[int]) -> None:
+    seen: list[int] = []
+    hook = parts.unet.register_forward_pre_hook(lambda _, inputs: seen.append(int(inputs[1])))
+    drawn(parts, PROMPTS[:1], SEEDS[:1], replace(DRAWING, sampler="ddim", steps=steps))
+    hook.remove()
+    assert seen == expected
+
+
 def test_guidance_by_hand(parts: ModelParts) -> None:
     """One DDIM step with guidance g is the step with negative + g (positive - negative)."""
     ends = {}
