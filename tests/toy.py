@@ -14,7 +14,7 @@ import torch
 from accelerate.state import AcceleratorState
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from sd_finetune.formats.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
@@ -33,6 +33,12 @@ ARCHITECTURE = Architecture(
     text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2),
     image_size=8,
 )
+
+WIDE_TEXT: dict[str, Any] = {
+    "unet": replace(ARCHITECTURE.unet, context_dim=48),
+    "text_encoder": replace(ARCHITECTURE.text_encoder, hidden_size=48),
+}
+"""Differences that give cross-attention another context width than self-attention, as in every real checkpoint."""
 
 PLAIN: dict[str, Any] = {
     "method": "lora",
@@ -59,6 +65,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "lora+text": {"method": "lora", "train.train_text_encoder": True},
     "dreambooth": {"method": "dreambooth"},
     "dreambooth+text": {"method": "dreambooth", "train.train_text_encoder": True},
+    "hypernetwork": {"method": "hypernetwork", "hypernetwork.activation": "swish", "hypernetwork.layer_norm": True},
 }
 """The methods of the matrix, as changes to the plain settings."""
 
@@ -210,9 +217,8 @@ def load_doubled(checkpoint: Path) -> ModelParts:
 def in_double(training: Training) -> ModelParts:
     """The model of a run, trained layers included, in the same types."""
     training.parts.unet.double()
-    networks: Mapping[str, nn.Module] = getattr(training.method, "networks", {})
-    if "unet" in networks:
-        networks["unet"].double()
+    if "unet" in training.method.networks:
+        training.method.networks["unet"].double()
     return training.parts
 
 

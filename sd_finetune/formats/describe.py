@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .embedding import told_of, vectors_of
+from .hypernetwork import shape_and_pairs
 from .metadata import SETTINGS_KEY
 from .tensor_file import DTYPES, TensorFile
 
@@ -30,7 +31,7 @@ CHECKPOINT_PARTS = {
     "VAE": ("first_stage_model.", "vae."),
     "text encoder": ("cond_stage_model.", "conditioner.", "text_encoders."),
 }
-HYPERNETWORK_FACTS = ("layer_structure", "activation_func", "is_layer_norm", "step", "sd_checkpoint_name")
+HYPERNETWORK_FACTS = ("name", "step", "sd_checkpoint_name")
 
 UNTOLD = {"ss_tag_frequency", "ss_bucket_info", "ss_datasets", "sshs_model_hash", "sshs_legacy_hash"}
 """Metadata that is too long to read, or says nothing of the making."""
@@ -48,8 +49,7 @@ def details_of(kind: str, file: TensorFile) -> dict[str, str]:
     elif kind == "embedding":
         details = _embedding_details(file)
     elif kind == "hypernetwork":
-        widths = [key for key in file.content if type(key) is int]
-        details = {"sizes": ", ".join(map(str, widths)), **_told(file.content, HYPERNETWORK_FACTS)}
+        details = _hypernetwork_details(file.content)
     if file.tensors and "precision" not in details:
         details["precision"] = _precision(file.tensors.values())
     return details
@@ -117,6 +117,29 @@ def _embedding_details(file: TensorFile) -> dict[str, str]:
     base = file.content.get("sd_checkpoint_name") or file.metadata.get("ss_sd_model_name")
     facts = {"vectors": ", ".join(sorted(sizes)), "name": name or None, "step": step, "sd_checkpoint_name": base}
     return {**_told(facts, facts), "precision": _precision(vectors.values())}
+
+
+def _hypernetwork_details(content: Mapping[Any, Any]) -> dict[str, str]:
+    try:
+        shape, pairs = shape_and_pairs(content)
+    except ValueError as error:
+        return {"damaged": str(error)}
+    tensors = [tensor for pair in pairs.values() for mlp in pair for tensor in mlp.values()]
+    is_last_activated = shape.activate_output and shape.activation != "linear"
+    details = {
+        "sizes": ", ".join(map(str, pairs)),
+        "parameters": f"{sum(tensor.numel() for tensor in tensors) / 1e6:,.1f} million",
+        "layer structure": _listed(shape.layer_structure),
+        "activation": shape.activation + (", also of the last layer" if is_last_activated else ""),
+        "layer norm": "yes" if shape.layer_norm else "no",
+    }
+    if any(shape.dropout_structure):
+        details["dropout"] = _listed(shape.dropout_structure)
+    return {**details, **_told(content, HYPERNETWORK_FACTS), "precision": _precision(tensors)}
+
+
+def _listed(values: Iterable[float]) -> str:
+    return ", ".join(f"{number:g}" for number in values)
 
 
 def training_of(metadata: Mapping[str, str]) -> dict[str, str]:

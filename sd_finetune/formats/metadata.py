@@ -1,6 +1,6 @@
 """What a trained file says about itself: kohya's `ss_*`, Stability's `modelspec.*`, and our own settings.
 
-    training_metadata(settings, facts) -> {name: text}, for a LoRA or a checkpoint, whichever the settings train
+    training_metadata(settings, facts) -> {name: text}, for whatever the settings train
     base_facts(path, prediction_type) -> BaseFacts, reads the whole file for its hash
     RunFacts(base, concepts, steps_per_epoch, total_steps, step, started_at, finished_at), ConceptFacts(...)
 
@@ -25,6 +25,10 @@ from ..settings.read import to_dict
 from .hashes import file_hashes
 
 SETTINGS_KEY = "sd_finetune.settings"
+
+# By method, of what is no whole checkpoint. `implementation` names the program whose tensor names the file has.
+ARCHITECTURE_ENDINGS = {"lora": "/lora", "textual_inversion": "/textual-inversion", "hypernetwork": "/hypernetwork"}
+IMPLEMENTATIONS = {"lora": "diffusers", "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"}
 
 
 @dataclass(frozen=True)
@@ -178,13 +182,12 @@ def _different(names: Sequence[str]) -> list[str]:
 
 def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
     """Stability AI's model specification 1.0.1."""
-    is_lora = settings.method == "lora"
     side = settings.data.resolution
     made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
     entries = {
         "sai_model_spec": "1.0.1",
-        "architecture": "stable-diffusion-v1/lora" if is_lora else "stable-diffusion-v1",
-        "implementation": "diffusers" if is_lora else "https://github.com/Stability-AI/generative-models",
+        "architecture": f"stable-diffusion-v1{ARCHITECTURE_ENDINGS.get(settings.method, '')}",
+        "implementation": IMPLEMENTATIONS.get(settings.method, "https://github.com/Stability-AI/generative-models"),
         "title": settings.output.name,
         "resolution": f"{side}x{side}",
         "date": made.isoformat(),

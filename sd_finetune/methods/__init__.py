@@ -7,11 +7,13 @@ from ..models.parts import ModelParts
 from ..settings.options import Settings
 from .base import Method
 from .dreambooth import DreamBoothMethod
+from .hypernetwork import HypernetworkMethod
 from .lora import LoraMethod
 
 METHODS = {
     "lora": lambda parts, settings, base: LoraMethod(parts, settings),
     "dreambooth": DreamBoothMethod,
+    "hypernetwork": lambda parts, settings, base: HypernetworkMethod(parts, settings),
 }
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
+
+from ..runs.messages import Artefact
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,12 @@ class Method(Protocol):
     `requires_grad`.
     """
 
-    artefact: Literal["lora", "checkpoint"]
-    """What `write` writes: "lora" or "checkpoint"."""
+    artefact: Artefact
+    """What `write` writes."""
+    ending: str
+    """Of the file that it writes, ".safetensors" or ".pt"."""
+    networks: Mapping[str, nn.Module]
+    """What it put beside or before the modules of the parts, by part; empty where it trains the parts themselves."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """What is trained, in a fixed order; every trained parameter exactly once."""

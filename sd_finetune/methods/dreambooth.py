@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ..formats.checkpoint import Checkpoint, write_checkpoint
 from ..models.parts import ModelParts
+from ..runs.messages import Artefact
 from ..settings.options import Settings
 from .base import ParameterGroup, copy_into
 
@@ -19,10 +19,12 @@ from .base import ParameterGroup, copy_into
 class DreamBoothMethod:
     """Trains the model's own weights, held in float32: a step of 2e-6 changes nothing in a bfloat16 weight."""
 
-    artefact: Literal["lora", "checkpoint"] = "checkpoint"
+    artefact: Artefact = "checkpoint"
+    ending = ".safetensors"
 
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         self.settings, self.base = settings, base
+        self.networks: Mapping[str, nn.Module] = {}
         self.modules: dict[str, nn.Module] = {"unet": parts.unet}
         if settings.train.train_text_encoder:
             self.modules["text_encoder"] = parts.text_encoder

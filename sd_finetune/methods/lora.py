@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from ..formats.lora import LoraModule, write_lora
 from ..models.lora import LoraNetwork, text_encoder_targets, unet_targets
 from ..models.parts import ModelParts
+from ..runs.messages import Artefact
 from ..settings.options import Settings
 from .base import ParameterGroup, all_detached, copy_into
 
@@ -20,7 +20,8 @@ from .base import ParameterGroup, all_detached, copy_into
 class LoraMethod:
     """Trains a `LoraNetwork` for the UNet and, if asked, one for the text encoder; the model itself is frozen."""
 
-    artefact: Literal["lora", "checkpoint"] = "lora"
+    artefact: Artefact = "lora"
+    ending = ".safetensors"
 
     def __init__(self, parts: ModelParts, settings: Settings) -> None:
         self.settings = settings

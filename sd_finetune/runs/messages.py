@@ -9,6 +9,9 @@ from typing import Any, ClassVar, Literal, get_args
 
 from .lines import append_line, read_lines
 
+Artefact = Literal["lora", "checkpoint", "embedding", "hypernetwork"]
+"""What a run makes."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -71,7 +74,7 @@ class Saved(Event):
 
     kind: ClassVar[str] = "saved"
     step: int
-    artefact: Literal["lora", "checkpoint", "snapshot"]
+    artefact: Artefact | Literal["snapshot"]
     path: str
 
 

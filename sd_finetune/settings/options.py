@@ -8,9 +8,16 @@ from .duration import Duration
 from .option import option
 
 SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
+ACTIVATIONS = (
+    "linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "celu", "gelu", "hardshrink", "hardsigmoid",
+    "hardtanh", "logsigmoid", "mish", "prelu", "relu6", "rrelu", "selu", "silu", "softplus", "softshrink", "softsign",
+    "tanhshrink",
+)  # fmt: skip
+INITIALIZATIONS = ("Normal", "KaimingUniform", "KaimingNormal", "XavierUniform", "XavierNormal")
+"""Names of the WebUI's, as are those of the activations."""
 
 # What a learning rate of 0 stands for, by method.
-UNET_LEARNING_RATES = {"lora": 1e-4, "dreambooth": 2e-6}
+UNET_LEARNING_RATES = {"lora": 1e-4, "dreambooth": 2e-6, "hypernetwork": 1e-5}
 TEXT_ENCODER_LEARNING_RATES = {"lora": 5e-5, "dreambooth": 1e-6}
 
 # What "auto" stands for, by method. A word's vectors would decay towards nothing that has a meaning.
@@ -152,6 +159,32 @@ class Lora:
 
 
 @dataclass(frozen=True)
+class Hypernetwork:
+    """Layers before keys and values, as in the WebUI's Create hypernetwork tab; used by method hypernetwork."""
+
+    sizes: str = option(
+        "", 'widths of the contexts that get layers, like "768, 320" (768 is the text); empty = all the checkpoint has'
+    )
+    layer_structure: str = option(
+        "1, 2, 1", "widths of the layers, as multiples of the context's; the first and the last are 1"
+    )
+    activation: str = option(
+        "linear",
+        "what follows each layer but the last; linear = nothing. The rest of the WebUI's list cannot work: glu changes "
+        "the width, softmax, softmin, logsoftmax and softmax2d mix the pictures of a batch, threshold lacks a number",
+        choices=ACTIVATIONS,
+    )
+    activate_output: bool = option(False, "the activation follows the last layer too")
+    initialization: str = option(
+        "Normal", "how weights start; Normal = near zero, the least harm to the model", choices=INITIALIZATIONS
+    )
+    layer_norm: bool = option(False, "normalize what each layer puts out")
+    dropout_structure: str = option(
+        "", 'share dropped out at each width while training, like "0, 0.3, 0" for "1, 2, 1"; empty = none'
+    )
+
+
+@dataclass(frozen=True)
 class Samples:
     """Pictures drawn during training, to see it happen."""
 
@@ -192,7 +225,7 @@ class Concept:
 class Settings:
     """All that a run is asked to do. A plain value: `read.from_dict` is what checks it."""
 
-    method: str = option("lora", "what is trained", choices=("lora", "dreambooth"))
+    method: str = option("lora", "what is trained", choices=("lora", "dreambooth", "hypernetwork"))
     base: Base = field(default_factory=Base)
     output: Output = field(default_factory=Output)
     train: Train = field(default_factory=Train)
@@ -202,6 +235,7 @@ class Settings:
     class_images: ClassImages = field(default_factory=ClassImages)
     data: Data = field(default_factory=Data)
     lora: Lora = field(default_factory=Lora)
+    hypernetwork: Hypernetwork = field(default_factory=Hypernetwork)
     samples: Samples = field(default_factory=Samples)
     evaluation: Evaluation = field(default_factory=Evaluation)
     concepts: tuple[Concept, ...] = ()

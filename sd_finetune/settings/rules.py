@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .faults import Faults
+from .layers import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
 from .options import Settings
 
 # The names a sentence is about, then the sentence. It is left out where one of these settings is at fault already.
@@ -13,7 +14,7 @@ Broken = tuple[tuple[str, ...], str]
 
 def check_rules(settings: Settings, faults: Faults) -> None:
     """Note every rule that the settings break."""
-    for rule in (_base, _output_name, _warmup, _mixed_precision, _sample_size, _concepts, _class_prompts):
+    for rule in RULES:
         for names, sentence in rule(settings):
             if not any(faults.has(name) for name in names):
                 faults.add(names[0], sentence)
@@ -75,3 +76,42 @@ def _class_prompts(settings: Settings) -> Iterator[Broken]:
             name = f"concepts.{number}.class_prompt"
             problem = "asks for captions, which class pictures drawn for you do not have"
             yield (name,), f"{name} = {concept.class_prompt!r} {problem}: write a fixed prompt or give a class_folder."
+
+
+def _hypernetwork(settings: Settings) -> Iterator[Broken]:
+    asked, group = settings.hypernetwork, "hypernetwork"
+    structure, dropout, sizes = (_numbers(t) for t in (asked.layer_structure, asked.dropout_structure, asked.sizes))
+    name = f"{group}.layer_structure"
+    if structure is None or not is_layer_structure(structure):
+        rule = f'numbers from {LEAST_MULTIPLE} to {MOST_MULTIPLE}, the first and the last being 1, like "1, 2, 1"'
+        yield (name,), f'{name} = "{asked.layer_structure}" cannot be used: it takes {rule}.'
+    elif dropout is None or (dropout and not is_dropout_structure(dropout, structure)):
+        rule = f"{len(structure)} numbers, as layer_structure has, from 0 to below 1 and the first being 0"
+        sentence = f'{group}.dropout_structure = "{asked.dropout_structure}" cannot be used: it takes {rule}.'
+        yield (f"{group}.dropout_structure", name), sentence
+    if sizes is None or any(size < 1 or size % 1 for size in sizes):
+        sentence = f'{group}.sizes = "{asked.sizes}" cannot be used: it takes whole numbers, like "768, 320".'
+        yield (f"{group}.sizes",), sentence
+    if settings.method == "hypernetwork" and settings.train.train_text_encoder:
+        sentence = "train.train_text_encoder = true is not for method hypernetwork, whose file has no text encoder"
+        yield ("train.train_text_encoder",), f"{sentence}: set it to false, or choose another method."
+
+
+def _numbers(text: str) -> tuple[float, ...] | None:
+    """The numbers of a text, None if there is something else in it."""
+    try:
+        return numbers(text)
+    except ValueError:
+        return None
+
+
+RULES = (
+    _base,
+    _output_name,
+    _warmup,
+    _mixed_precision,
+    _sample_size,
+    _concepts,
+    _class_prompts,
+    _hypernetwork,
+)

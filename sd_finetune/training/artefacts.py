@@ -17,7 +17,7 @@ def save_artefact(training: Training, step: int, final: bool) -> Path:
     """Write the result after `step` steps; one made on the way carries the step in its name."""
     settings = training.settings
     folder = Path(settings.output.folder or training.run.output)
-    path = folder / f"{settings.output.name}{'' if final else f'-step{step:06d}'}.safetensors"
+    path = folder / f"{settings.output.name}{'' if final else f'-step{step:06d}'}{training.method.ending}"
     training.events.append(Phase(name="saving", done=0, total=1))
     training.method.write(path, training_metadata(settings, _facts(training, step)))
     training.events.append(Saved(step=step, artefact=training.method.artefact, path=str(path)))

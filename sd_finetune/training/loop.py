@@ -14,6 +14,7 @@ from .loss_step import loss_of
 from .memory import memory_in_use
 from .previews import draw_samples
 from .progress import Pace
+from .randomness import derived_seed
 from .setup import Training, evaluating
 from .snapshots import write_snapshot
 
@@ -32,6 +33,7 @@ def train(training: Training) -> Done | Error:
         for group in training.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
         losses, images = _zero_losses(training), 0
+        torch.manual_seed(derived_seed(settings.train.seed, "dropout", step))  # which draws from torch's own stream
         for batch in training.batches.of_step(step):
             prior_targets = training.prior_targets(batch) if training.prior_targets else None
             with training.accelerator.autocast():

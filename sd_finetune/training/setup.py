@@ -133,7 +133,7 @@ def prepare(run: RunFolder, resume: bool) -> Training:
     method = attach_method(parts, settings, base)
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(parts, settings.train.train_text_encoder)
-    _train_mode(parts)
+    _train_mode(parts, method)
     optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings))
     training = Training(
         run=run,
@@ -179,13 +179,13 @@ def _cut_losses(run: RunFolder, first_step: int) -> None:
 @contextmanager
 def evaluating(training: Training) -> Iterator[None]:
     """The model in evaluation mode and without gradients, as it is used and not as it is trained."""
-    for module in (training.parts.unet, training.parts.text_encoder):
+    for module in _modules_with_modes(training.parts, training.method):
         module.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        _train_mode(training.parts)
+        _train_mode(training.parts, training.method)
 
 
 def _checkpoint_gradients(parts: ModelParts, text_encoder_is_trained: bool) -> None:
@@ -198,10 +198,14 @@ def _checkpoint_gradients(parts: ModelParts, text_encoder_is_trained: bool) -> N
         parts.text_encoder.enable_input_require_grads()
 
 
-def _train_mode(parts: ModelParts) -> None:
-    """Gradient checkpointing works in training mode only; SD1 has no other layer that tells the modes apart."""
-    parts.unet.train()
-    parts.text_encoder.train()
+def _train_mode(parts: ModelParts, method: Method) -> None:
+    """Gradient checkpointing and a hypernetwork's dropout work in training mode only."""
+    for module in _modules_with_modes(parts, method):
+        module.train()
+
+
+def _modules_with_modes(parts: ModelParts, method: Method) -> list[nn.Module]:
+    return [parts.unet, parts.text_encoder, *method.networks.values()]
 
 
 def accelerator_for(settings: Settings) -> Accelerator:

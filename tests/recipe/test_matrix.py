@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import kohya_name, read_lora
+from sd_finetune.models.hypernetwork import HypernetworkModule
 from sd_finetune.models.parts import ModelParts
 from sd_finetune.runs.messages import Done, Saved, Step
 from sd_finetune.training.artefacts import save_artefact
@@ -30,8 +32,15 @@ from tests.toy import (
 )
 
 ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-LORA_ROW = pytest.mark.parametrize("row", [ROWS["lora"], ROWS["lora+text"]], ids=["lora", "lora+text"])
+BESIDE_THE_MODEL = ["lora", "lora+text", "hypernetwork"]
+NETWORK_ROW = pytest.mark.parametrize("row", [ROWS[name] for name in BESIDE_THE_MODEL], ids=BESIDE_THE_MODEL)
 WITH_PRIOR = {"prior.weight": 1.0}
+ARTEFACTS = {
+    "lora": ("lora", ".safetensors"),
+    "dreambooth": ("checkpoint", ".safetensors"),
+    "hypernetwork": ("hypernetwork", ".pt"),
+}
+"""What a method makes, and the ending of its file."""
 
 ATTENTIONS = [
     *(f"down_blocks.{level}.attentions.{k}" for level in (0, 1, 2) for k in (0, 1)),
@@ -60,6 +69,9 @@ def expected_names(toy: Toy, row: dict[str, Any]) -> set[str]:
         parts = read_checkpoint(toy.checkpoint).parts
         chosen = ["unet", "text_encoder"] if with_text else ["unet"]
         return {f"{part}.{name}" for part in chosen for name in parts[part] if "position_ids" not in name}
+    if row["method"] == "hypernetwork":  # all contexts of the toy are 32 wide
+        mlps = [f"unet.pairs.32.{to}.linear" for to in ("k", "v")]
+        return {f"{mlp}.{layer}.{kind}" for mlp in mlps for layer in (0, 2, 3, 4) for kind in ("weight", "bias")}
     layers = [f"unet.{attention}.{layer}" for attention in ATTENTIONS for layer in IN_ATTENTION]
     assert len(layers) == 192
     if with_text:
@@ -100,8 +112,9 @@ def test_only_what_is_trained_changes(toy: Toy, row: dict[str, Any]) -> None:
     assert [n for n in before if n not in start and not torch.equal(before[n], after[n])] == []
     assert toy.checkpoint.read_bytes() == file_before
     (saved,) = events_of(training.run, Saved)
-    assert (saved.step, saved.artefact) == (2, "checkpoint" if row["method"] == "dreambooth" else "lora")
-    assert Path(saved.path) == training.run.output / "toy.safetensors"
+    artefact, ending = ARTEFACTS[row["method"]]
+    assert (saved.step, saved.artefact) == (2, artefact)
+    assert Path(saved.path) == training.run.output / f"toy{ending}"
     assert Path(saved.path).is_file()
     untouched = read_checkpoint(toy.checkpoint)
     for part, tensors in training.base.parts.items():
@@ -130,13 +143,22 @@ def test_the_optimizer_holds_what_was_asked_for(toy: Toy, row: dict[str, Any]) -
 def test_before_the_first_step_it_is_the_base(toy: Toy, row: dict[str, Any]) -> None:
     training = toy.prepare(row)
     in_double(training)
+    if row["method"] == "hypernetwork":  # which starts near zero; with its multiplier at zero it is without effect
+        assert 0 < relative_error(answer(training.parts), answer(load_doubled(toy.checkpoint))) < 0.05
+        silence(training)
     assert torch.equal(answer(training.parts), answer(load_doubled(toy.checkpoint)))
 
 
-@LORA_ROW
+def silence(training: Training) -> None:
+    for module in training.method.networks["unet"].eval().modules():
+        if isinstance(module, HypernetworkModule):
+            module.multiplier = 0.0
+
+
+@NETWORK_ROW
 def test_detached_it_is_the_base_again(toy: Toy, row: dict[str, Any]) -> None:
     training, base = perturbed(toy, row), answer(load_doubled(toy.checkpoint))
-    networks = training.method.networks.values()  # type: ignore[attr-defined]
+    networks: Any = training.method.networks.values()
     in_double(training)
     taught = answer(training.parts)
     assert relative_error(taught, base) > 0.01
@@ -174,20 +196,45 @@ def load_with_lora(toy: Toy, path: Path) -> ModelParts:
     return parts
 
 
+def load_with_hypernetwork(toy: Toy, path: Path) -> ModelParts:
+    """The base whose keys and values are made of h(x), computed layer by layer from the file's tensors."""
+    parts, content = load_doubled(toy.checkpoint), torch.load(path, weights_only=True)
+
+    def h(x: Tensor, weights: dict[str, Tensor]) -> Tensor:
+        w = {name: value.double() for name, value in weights.items()}
+        y = F.hardswish(x @ w["linear.0.weight"].T + w["linear.0.bias"])
+        y = F.layer_norm(y, y.shape[-1:], w["linear.2.weight"], w["linear.2.bias"])
+        y = y @ w["linear.3.weight"].T + w["linear.3.bias"]
+        return x + F.layer_norm(y, y.shape[-1:], w["linear.4.weight"], w["linear.4.bias"])
+
+    for name, module in parts.unet.named_modules():
+        if name.endswith((".to_k", ".to_v")):
+            weights = content[module.weight.shape[1]][0 if name.endswith("k") else 1]
+            module.forward = lambda x, m=module, w=weights: F.linear(h(x, w), m.weight, m.bias)
+    return parts
+
+
+LOADERS = {
+    "lora": load_with_lora,
+    "dreambooth": lambda toy, path: load_doubled(path),
+    "hypernetwork": load_with_hypernetwork,
+}
+
+
 @ROW
 def test_saved_and_loaded_it_answers_the_same(toy: Toy, row: dict[str, Any]) -> None:
     training = perturbed(toy, row)
     path = save_artefact(training, 1, final=True)
     in_double(training)
     taught = answer(training.parts)
-    loaded = load_doubled(path) if row["method"] == "dreambooth" else load_with_lora(toy, path)
+    loaded = LOADERS[row["method"]](toy, path)
     assert relative_error(answer(loaded), taught) < 1e-5
     assert relative_error(taught, answer(load_doubled(toy.checkpoint))) > 0.01
 
 
 @ROW
 def test_a_fixed_batch_overfits(toy: Toy, row: dict[str, Any]) -> None:
-    rate = 2e-2 if row["method"] == "lora" else 2e-3
+    rate = {"lora": 2e-2, "dreambooth": 2e-3, "hypernetwork": 2e-1}[row["method"]]
     rates = {"train.unet_learning_rate": rate, "train.text_encoder_learning_rate": rate}
     training = toy.prepare({**row, **rates, "train.length": "15 steps"})
     batches = list(training.batches.of_step(0))

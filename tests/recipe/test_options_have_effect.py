@@ -18,7 +18,7 @@ from sd_finetune.runs.messages import Evaluation, Phase, Sample, Saved, Step
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
-from tests.toy import Toy, events_of, forget_accelerator, make_checkpoint, make_pictures
+from tests.toy import WIDE_TEXT, Toy, events_of, forget_accelerator, make_checkpoint, make_pictures
 
 Measure = Callable[[Training], Any]
 
@@ -158,12 +158,14 @@ def base_weights(training: Training) -> str:
 
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
 SHORT = {"train.length": "1 step"}
+RELU = {"hypernetwork.activation": "relu"}
+HYPERNETWORK = {"method": "hypernetwork", "base.checkpoint": "{other}/wide-text.safetensors"}
 TEXT = {"train.train_text_encoder": True}
 DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
 EVALUATED = {"evaluation.every": "1 step", "evaluation.pictures": 2, "evaluation.draws": 2}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
-# {other} stands for a folder of the test, in which there are other.safetensors, v.yaml, other/ and class/.
+# {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/ and class/ in it.
 EFFECTS: dict[str, Effect] = {
     "method": Effect(artefact, "dreambooth"),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
@@ -208,6 +210,13 @@ EFFECTS: dict[str, Effect] = {
     "data.cache_latents": Effect(cached, False),
     "lora.rank": Effect(tensors, 7),
     "lora.alpha": Effect(scale, 3.0),
+    "hypernetwork.sizes": Effect(tensors, "48", within=HYPERNETWORK),
+    "hypernetwork.layer_structure": Effect(tensors, "1, 3, 1", within=HYPERNETWORK),
+    "hypernetwork.activation": Effect(weights, "relu", within=HYPERNETWORK),
+    "hypernetwork.activate_output": Effect(weights, True, within={**HYPERNETWORK, **RELU}),
+    "hypernetwork.initialization": Effect(weights, "XavierNormal", within=HYPERNETWORK),
+    "hypernetwork.layer_norm": Effect(tensors, True, within=HYPERNETWORK),
+    "hypernetwork.dropout_structure": Effect(weights, "0, 0.5, 0", within=HYPERNETWORK),
     "samples.prompts": Effect(samples, ["a moon", "a star"], within=DRAWN),
     "samples.negative_prompt": Effect(samples, "blurred", within=DRAWN),
     "samples.every": Effect(samples, "1 step", within=DRAWN),
@@ -241,6 +250,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("other")
     make_checkpoint(home / "other.safetensors", seed=1)
     make_checkpoint(home / "v.safetensors", prediction_type="v_prediction")
+    make_checkpoint(home / "wide-text.safetensors", **WIDE_TEXT)
     make_pictures(home / "other", 2, seed=1)
     make_pictures(home / "class", 1, seed=2)
     return home
@@ -303,3 +313,5 @@ def test_the_defaults_of_rates_follow_the_method(toy: Toy) -> None:
         for method in ("lora", "dreambooth")
     }
     assert rates_of == {"lora": [1e-4, 5e-5], "dreambooth": [2e-6, 1e-6]}
+    forget_accelerator()
+    assert groups(toy.prepare({"method": "hypernetwork", "train.unet_learning_rate": 0}))[0][1] == 1e-5

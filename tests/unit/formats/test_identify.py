@@ -116,7 +116,7 @@ def test_the_base_of_a_lora_whose_up_layers_come_first(tmp_path: Path) -> None:
 HYPERNETWORK = {
     768: ({"linear.0.weight": torch.ones(2, 2)}, {"linear.0.weight": torch.ones(2, 2)}),
     320: ({"linear.0.weight": torch.ones(2, 2)}, {"linear.0.weight": torch.ones(2, 2)}),
-    "step": 500, "name": "x", "layer_structure": [1, 2, 1], "activation_func": "relu",
+    "step": 500, "name": "x", "layer_structure": [1, 2, 1], "activation_func": "relu", "sd_checkpoint_name": "base",
 }  # fmt: skip
 EMBEDDING = {
     "string_to_token": {"*": 265},
@@ -131,11 +131,17 @@ EMBEDDING = {
 @pytest.mark.parametrize(
     ("content", "kind", "base", "facts"),
     [
-        (HYPERNETWORK, "hypernetwork", "sd1", {"sizes": "768, 320", "layer_structure": "[1, 2, 1]", "step": "500"}),
-        ({1024: HYPERNETWORK[768]}, "hypernetwork", "sd2", {"sizes": "1024"}),
+        (HYPERNETWORK, "hypernetwork", "sd1", {
+            "sizes": "768, 320", "layer structure": "1, 2, 1", "activation": "relu, also of the last layer",
+            "layer norm": "no", "dropout": None, "step": "500", "sd_checkpoint_name": "base", "precision": "fp32",
+        }),
+        ({1024: HYPERNETWORK[768]}, "hypernetwork", "sd2", {"sizes": "1024", "activation": "linear"}),
+        ({320: HYPERNETWORK[320], "layer_structure": [2, 1]}, "hypernetwork", "", {
+            "damaged": "has the layer structure [2, 1], which is no list of widths from 1 to 1",
+        }),
         (EMBEDDING, "embedding", "sd1", {"vectors": "3 of 768", "name": "mine", "step": "120"}),
     ],
-)
+)  # fmt: skip
 def test_the_webuis_pt_files(
     tmp_path: Path, content: dict[Any, Any], kind: str, base: str, facts: dict[str, str], zipped: bool
 ) -> None:

@@ -20,6 +20,7 @@ def faults_of(content: Any) -> list[str]:
     return str(caught.value).split("\n")
 
 
+METHODS = ", ".join(all_options()["method"].option.choices)
 FAULTS = [
     # wrong type
     (
@@ -79,7 +80,7 @@ FAULTS = [
         {"output": {"precision": "fp8"}},
         'output.precision = "fp8" cannot be used: it takes one of fp16, bf16, fp32.',
     ),
-    ({"method": "lycoris"}, 'method = "lycoris" cannot be used: it takes one of lora, dreambooth.'),
+    ({"method": "lycoris"}, f'method = "lycoris" cannot be used: it takes one of {METHODS}.'),
     # unknown names
     ({"train": {"lenght": 3}}, "train.lenght is not a setting: did you mean train.length?"),
     ({"trian": {"seed": 3}}, "trian is not a setting: did you mean train?"),

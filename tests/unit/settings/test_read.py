@@ -53,7 +53,8 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["base"]["checkpoint"] += "x"
     content["output"]["name"] = "name"
     content["schedule"]["warmup"] = "0 steps"
-    content["train"]["device"] = "auto"
+    content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
+    content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
     content["samples"]["width"], content["samples"]["height"] = 0, 640
     for concept in content["concepts"]:
         for name in ("folder", "instance_prompt", "class_prompt"):

@@ -1,0 +1,184 @@
+"""Hypernetworks in the WebUI's own form: a `.pt` of two MLPs, one for keys and one for values, for each context width.
+
+    write_hypernetwork(path, hypernetwork, precision="fp16"), as torch's older pickle
+    read_hypernetwork(path) -> HypernetworkFile(shape, pairs, name, step, checkpoint_hash, checkpoint_name, metadata)
+    HypernetworkShape(layer_structure, activation, layer_norm, dropout_structure, activate_output, initialization)
+
+The WebUI refuses the zip that newer versions of torch write, because it does not know all that is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..runs.atomic import replacing
+from ..settings.layers import is_dropout_structure, is_layer_structure
+from .tensor_file import DTYPES, METADATA_KEY, read_tensors
+
+OLDEST_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
+"""What the WebUI's first hypernetworks called their layers, and how they are called since."""
+DROPOUT_OF_FLAGS = 0.3
+"""The dropout of files that only say that there is some."""
+NO_HYPERNETWORK = "is no hypernetwork as the WebUI and SD Fine-Tune write them"
+
+Pair = tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
+"""The MLP for the keys and the one for the values, as `linear.0.weight`, `linear.0.bias` ..."""
+
+
+@dataclass(frozen=True)
+class HypernetworkShape:
+    """What every MLP of a hypernetwork is built of, one layer after another."""
+
+    layer_structure: tuple[float, ...] = (1, 2, 1)
+    """Widths as multiples of the context's, from and to 1."""
+    activation: str = "linear"
+    """By the WebUI's name; "linear" is none."""
+    layer_norm: bool = False
+    dropout_structure: tuple[float, ...] = (0, 0, 0)
+    """Share dropped out at each width of the layer structure; the first counts for nothing."""
+    activate_output: bool = False
+    """Whether the last layer is activated too."""
+    initialization: str = "Normal"
+
+
+@dataclass(frozen=True)
+class HypernetworkFile:
+    """What a hypernetwork's file holds."""
+
+    shape: HypernetworkShape
+    pairs: Mapping[int, Pair]
+    """By context width."""
+    name: str = ""
+    step: int = 0
+    checkpoint_hash: str = ""
+    """The first ten digits of the SHA-256 of the checkpoint it was trained on."""
+    checkpoint_name: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Ours; the WebUI passes it over."""
+
+
+def write_hypernetwork(path: Path, hypernetwork: HypernetworkFile, precision: str = "fp16") -> None:
+    """Write a hypernetwork whose weights are stored as `precision` ("fp16" | "bf16" | "fp32"; the WebUI uses fp32).
+
+    Raises:
+        UserError: there is no space left.
+    """
+    dtype = DTYPES[precision]
+    content: dict[int | str, Any] = {
+        width: tuple({n: t.detach().to("cpu", dtype).contiguous() for n, t in mlp.items()} for mlp in pair)
+        for width, pair in hypernetwork.pairs.items()
+    }
+    with replacing(path) as unfinished:
+        torch.save({**content, **_facts(hypernetwork)}, unfinished, _use_new_zipfile_serialization=False)
+
+
+def _facts(hypernetwork: HypernetworkFile) -> dict[str, Any]:
+    shape = hypernetwork.shape
+    return {
+        "step": hypernetwork.step,
+        "name": hypernetwork.name,
+        "layer_structure": list(shape.layer_structure),
+        "activation_func": shape.activation,
+        "is_layer_norm": shape.layer_norm,
+        "weight_initialization": shape.initialization,
+        "sd_checkpoint": hypernetwork.checkpoint_hash or None,
+        "sd_checkpoint_name": hypernetwork.checkpoint_name or None,
+        "activate_output": shape.activate_output,
+        "use_dropout": any(shape.dropout_structure),
+        "dropout_structure": list(shape.dropout_structure),
+        "last_layer_dropout": shape.dropout_structure[-2] != 0,
+        "optional_info": None,
+        METADATA_KEY: dict(hypernetwork.metadata),
+    }
+
+
+def read_hypernetwork(path: Path) -> HypernetworkFile:
+    """A hypernetwork of ours or of any version of the WebUI.
+
+    Raises:
+        UserError: the file is missing or damaged, holds more than tensors, is no hypernetwork, or one that cannot be.
+    """
+    file = read_tensors(path)
+    content = file.content
+    try:
+        shape, pairs = shape_and_pairs(content)
+    except ValueError as error:
+        raise UserError(f"{path} {error}: choose another file.") from error
+    step = content.get("step")
+    return HypernetworkFile(
+        shape=shape,
+        pairs=pairs,
+        name=str(content.get("name") or path.stem),
+        step=step if isinstance(step, int) else 0,
+        checkpoint_hash=str(content.get("sd_checkpoint") or ""),
+        checkpoint_name=str(content.get("sd_checkpoint_name") or ""),
+        metadata=file.metadata,
+    )
+
+
+def shape_and_pairs(content: Mapping[Any, Any]) -> tuple[HypernetworkShape, dict[int, Pair]]:
+    """What a file holds; what older ones leave unsaid is filled in as the WebUI does.
+
+    Raises:
+        ValueError: it is no hypernetwork, or one that cannot be; the message says what it "is" or "has".
+    """
+    pairs = {key: _pair(pair) for key, pair in content.items() if type(key) is int}
+    if not pairs:
+        raise ValueError(NO_HYPERNETWORK)
+    structure = _numbers(content.get("layer_structure", [1, 2, 1]))
+    if not is_layer_structure(structure):
+        told = content.get("layer_structure")
+        raise ValueError(f"has the layer structure {told!r}, which is no list of widths from 1 to 1")
+    dropout = _numbers(content.get("dropout_structure") or _dropout_of_flags(content, len(structure)))
+    dropout = (0.0, *dropout[1 : len(structure)])
+    if not is_dropout_structure(dropout, structure):
+        told = content.get("dropout_structure")
+        raise ValueError(f"has the dropout structure {told!r}, which does not fit its {len(structure)} widths")
+    shape = HypernetworkShape(
+        layer_structure=structure,
+        activation=str(content.get("activation_func") or "linear"),
+        layer_norm=bool(content.get("is_layer_norm", False)),
+        dropout_structure=dropout,
+        activate_output=bool(content.get("activate_output", True)),  # before it was told, every layer was activated
+        initialization=str(content.get("weight_initialization") or "Normal"),
+    )
+    return shape, pairs
+
+
+def _pair(pair: Any) -> Pair:
+    """The MLPs for keys and for values, their layers under the newer names."""
+    mlps = cast("Sequence[Any]", pair) if isinstance(pair, (tuple, list)) else ()
+    if len(mlps) != 2 or not all(_is_tensors(mlp) for mlp in mlps):
+        raise ValueError(NO_HYPERNETWORK)
+    for_keys, for_values = ({_newer_name(name): tensor for name, tensor in mlp.items()} for mlp in mlps)
+    return for_keys, for_values
+
+
+def _is_tensors(mlp: Any) -> bool:
+    return isinstance(mlp, dict) and all(isinstance(value, Tensor) for value in cast("dict[str, Any]", mlp).values())
+
+
+def _newer_name(name: str) -> str:
+    layer, _, rest = name.partition(".")
+    return f"{OLDEST_NAMES[layer]}.{rest}" if layer in OLDEST_NAMES else name
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    """The values, or none if they are not a list of numbers."""
+    listed = cast("Sequence[Any]", values) if isinstance(values, (list, tuple)) else ()
+    return tuple(listed) if all(type(value) in (int, float) for value in listed) else ()
+
+
+def _dropout_of_flags(content: Mapping[Any, Any], count: int) -> list[float]:
+    """The dropout of a file with flags only: none after the last layer, and after the one before it only if told."""
+    if not content.get("use_dropout", False):
+        return [0.0] * count
+    before_last = DROPOUT_OF_FLAGS if content.get("last_layer_dropout", False) else 0.0
+    return [0.0, *[DROPOUT_OF_FLAGS] * (count - 3), before_last, 0.0]

@@ -1,0 +1,88 @@
+"""Hypernetwork: MLPs before the keys and values of every attention, in the WebUI's own form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, write_hypernetwork
+from ..models.hypernetwork import context_widths, new_hypernetwork
+from ..models.parts import ModelParts
+from ..runs.messages import Artefact
+from ..settings.layers import numbers
+from ..settings.options import Settings
+from .base import ParameterGroup, copy_into
+
+
+class HypernetworkMethod:
+    """Trains one `Hypernetwork`, held in float32; the model itself is frozen."""
+
+    artefact: Artefact = "hypernetwork"
+    ending = ".pt"
+
+    def __init__(self, parts: ModelParts, settings: Settings) -> None:
+        self.settings = settings
+        widths = _asked_widths(settings.hypernetwork.sizes, context_widths(parts.unet))
+        generator = torch.Generator().manual_seed(settings.train.seed)
+        self.network = new_hypernetwork(parts.unet, shape_of(settings), widths, generator)
+        self.networks = {"unet": self.network}
+        self.network.to(parts.unet.device)
+        self.network.attach()
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return [ParameterGroup("unet", list(self.network.parameters()), self.settings.unet_learning_rate())]
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        return dict(self.network.named_parameters(prefix="unet"))
+
+    def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        copy_into(self.trained_tensors(), tensors)
+
+    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+        file = HypernetworkFile(
+            shape=self.network.shape,
+            pairs={width: (k.state_dict(), v.state_dict()) for width, k, v in self.network.modules_by_width()},
+            name=path.stem,
+            step=int(metadata.get("ss_steps", 0)),
+            checkpoint_hash=metadata.get("ss_new_sd_model_hash", "")[:10],
+            checkpoint_name=Path(metadata.get("ss_sd_model_name", "")).stem,
+            metadata=metadata,
+        )
+        write_hypernetwork(path, file, self.settings.output.precision)
+
+    def detach(self) -> None:
+        self.network.detach()
+
+    def untrained(self) -> AbstractContextManager[None]:
+        return self.network.detached()
+
+
+def shape_of(settings: Settings) -> HypernetworkShape:
+    """What the settings say of the MLPs."""
+    asked = settings.hypernetwork
+    structure = numbers(asked.layer_structure)
+    return HypernetworkShape(
+        layer_structure=structure,
+        activation=asked.activation,
+        layer_norm=asked.layer_norm,
+        dropout_structure=numbers(asked.dropout_structure) or (0.0,) * len(structure),
+        activate_output=asked.activate_output,
+        initialization=asked.initialization,
+    )
+
+
+def _asked_widths(asked: str, known: list[int]) -> list[int]:
+    """The widths of contexts that get layers: those asked for, or all."""
+    widths = [int(width) for width in numbers(asked)] or known
+    missing = [width for width in widths if width not in known]
+    if missing:
+        raise UserError(
+            f'hypernetwork.sizes = "{asked}" names the width {missing[0]} and the contexts of this checkpoint have '
+            f"{', '.join(map(str, known))}: choose of these, or leave it empty for all."
+        )
+    return list(dict.fromkeys(widths))
