@@ -148,11 +148,11 @@ function commandButtons(tell) {
     continue: make("continue", "Continue this run", "Go on from the run's latest snapshot"),
   };
   function show(view, paused) {
-    const working = view.active;
+    const working = view.active && !view.end;
     const training = working && Boolean(view.step);
     const visible = {
       stop: working && view.asked !== "stop", pause: training && !paused && view.asked !== "stop", resume: paused, save: training && !paused,
-      sample: training && !paused, end: working && (view.asked === "stop" || !training), continue: !working && view.resumable && view.state === "stopped",
+      sample: training && !paused, end: working && (view.asked === "stop" || !training), continue: !view.active && view.resumable && view.state === "stopped",
     };
     for (const [name, button] of Object.entries(all)) button.hidden = !visible[name];
   }
@@ -171,7 +171,7 @@ function headline(view, paused) {
 function showProgress(view, parts) {
   const step = view.step;
   const phase = view.phase;
-  const training = step && (!phase || phase.name === "training" || phase.time < step.time);
+  const training = step && (view.end || !phase || phase.name === "training" || phase.time < step.time);
   const [done, total] = training ? [step.step, step.total_steps] : [phase?.done ?? 0, phase?.total ?? 1];
   parts.bar.max = total || 1;
   if (training || done > 0 || view.end) parts.bar.value = view.end?.outcome === "finished" ? total : done;
