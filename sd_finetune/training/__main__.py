@@ -14,8 +14,9 @@ def main() -> int:
     parser.add_argument("run_dir", type=Path, help="folder of the run, with its settings.json")
     parser.add_argument("--resume", action="store_true", help="go on from the run's latest snapshot")
     parser.add_argument("--class-images", action="store_true", help="do not train, only draw missing class pictures")
+    parser.add_argument("--weights", type=Path, help="file to read the base's tensors from, in place of the base")
     options = parser.parse_args()
-    return work(options.run_dir, options.resume, options.class_images)
+    return work(options.run_dir, options.resume, options.class_images, options.weights)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..data.concepts import instance_examples
-from ..formats.checkpoint import read_checkpoint
 from ..models.parts import load_parts
 from ..runs.folder import describe_base
 from ..runs.messages import Event, Phase, Warning_
 from ..settings.options import Settings
+from .base import read_base
 from .setup import DTYPES, accelerator_for, complete_class_pictures
 
 
-def missing_class_pictures(settings: Settings, runs: Path, tell: Callable[[Event], None]) -> list[list[Path]]:
+def missing_class_pictures(
+    settings: Settings, runs: Path, tell: Callable[[Event], None], weights: Path | None = None
+) -> list[list[Path]]:
     """The class pictures of each concept, all of them there; `tell` hears of progress and of broken pictures.
 
     runs: where the run folders are, beside which drawn pictures are kept unless the settings name a folder.
+    weights: as in `read_base`.
 
     Raises:
         UserError: the settings ask for what cannot be.
@@ -28,7 +31,7 @@ def missing_class_pictures(settings: Settings, runs: Path, tell: Callable[[Event
     examples, warnings = instance_examples(settings.concepts)
     for message in warnings:
         tell(Warning_(message=message))
-    base = read_checkpoint(Path(settings.base.checkpoint), Path(settings.base.config) if settings.base.config else None)
+    base = read_base(settings, weights)
     parts = load_parts(base)
     parts.to(accelerator.device, DTYPES[settings.train.mixed_precision])
     return complete_class_pictures(runs, settings, base, parts, examples, accelerator, tell)

@@ -17,7 +17,7 @@ from torch import nn
 from ..data.concepts import Example, class_examples, instance_examples
 from ..data.latents import LatentSampler, MomentsCache, PictureEncoder
 from ..errors import UserError
-from ..formats.checkpoint import Checkpoint, read_checkpoint
+from ..formats.checkpoint import Checkpoint
 from ..formats.metadata import BaseFacts, base_facts
 from ..methods import attach_method
 from ..methods.base import Method
@@ -27,6 +27,7 @@ from ..runs.folder import RunFolder
 from ..runs.messages import CommandReader, Event, EventLog, Phase, Step, Warning_, read_events
 from ..settings.duration import Duration
 from ..settings.options import Settings
+from .base import read_base
 from .batches import Batches, ExampleSet
 from .class_images import (
     cache_folder_of,
@@ -109,8 +110,10 @@ class Training:
             table.writerow([event.step, event.epoch, *losses, *event.learning_rates.values()])
 
 
-def prepare(run: RunFolder, resume: bool) -> Training:
+def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Training:
     """Load, draw class pictures, encode and attach; with `resume`, take the latest snapshot's values over.
+
+    weights: as in `read_base`.
 
     Raises:
         UserError: the settings ask for what cannot be.
@@ -119,7 +122,7 @@ def prepare(run: RunFolder, resume: bool) -> Training:
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
     events.append(Phase(name="loading", done=0, total=1))
-    base = read_checkpoint(Path(settings.base.checkpoint), Path(settings.base.config) if settings.base.config else None)
+    base = read_base(settings, weights)
     parts = load_parts(base)
     parts.to(accelerator.device, DTYPES[settings.train.mixed_precision])
     examples, warnings = instance_examples(settings.concepts)

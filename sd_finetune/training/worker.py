@@ -16,8 +16,8 @@ from .loop import train
 from .setup import prepare
 
 
-def work(run_dir: Path, resume: bool, only_class_images: bool = False) -> int:
-    """Do the run, or only draw its missing class pictures.
+def work(run_dir: Path, resume: bool, only_class_images: bool = False, weights: Path | None = None) -> int:
+    """Do the run, or only draw its missing class pictures; `weights` as in `base.read_base`.
 
     The exit code is 0 if it finished or was stopped, 1 if it failed (the log has the traceback).
     """
@@ -27,7 +27,7 @@ def work(run_dir: Path, resume: bool, only_class_images: bool = False) -> int:
         return 2
     events = EventLog(run.events)
     try:
-        outcome: Done | Error = _draw(run) if only_class_images else train(prepare(run, resume))
+        outcome: Done | Error = _draw(run, weights) if only_class_images else train(prepare(run, resume, weights))
     except UserError as error:
         traceback.print_exc()
         outcome = Error(message=str(error))
@@ -48,6 +48,6 @@ def work(run_dir: Path, resume: bool, only_class_images: bool = False) -> int:
     return 0 if isinstance(outcome, Done) else 1
 
 
-def _draw(run: RunFolder) -> Done:
-    missing_class_pictures(run.read_settings(), run.path.parent, EventLog(run.events).append)
+def _draw(run: RunFolder, weights: Path | None) -> Done:
+    missing_class_pictures(run.read_settings(), run.path.parent, EventLog(run.events).append, weights)
     return Done(step=0, outcome="finished")

@@ -79,7 +79,8 @@ def class_images_job(host: Host, model: Model) -> Job:
 
 def launch(run: RunFolder, weights: Path, *arguments: str) -> Any:
     """Start the worker on the weights that the host lent."""
-    return start_worker(run, *arguments)
+    base = Path(run.read_settings().base.checkpoint)
+    return start_worker(run, *arguments, *([] if weights == base else ["--weights", str(weights)]))
 
 
 def complete(host: Host, settings: dict[str, Any]) -> dict[str, Any]:

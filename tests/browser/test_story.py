@@ -29,7 +29,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def set_up(page: Any, method: str) -> None:
-    story.create(page, "star")
+    story.create(page, "skstar")
     story.choose_method(page, method)
     story.describe_dog(page, SUBJECT_FOLDER)
     story.put(page, "concepts", "concepts.1.class_images", "2")
