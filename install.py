@@ -1,6 +1,6 @@
 """Set up SD Fine-Tune and start it.
 
-    python install.py demo [--method lora|dreambooth]    teach the toy checkpoint its subject and see what came of it
+    python install.py demo [--method METHOD]             teach the toy checkpoint its subject and see what came of it
     python install.py ui [--port 7861]                   open the tab by itself, on this machine only
     python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
+METHODS = ("lora", "dreambooth", "textual-inversion")
 # Name of a set of versions: its environment, the newest Python it runs on, and its file in requirements/.
 PINS = {
     "standalone": (".venv", (3, 12), "standalone.txt"),
@@ -61,7 +62,7 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python install.py", description="Set up SD Fine-Tune and start it.")
     commands = parser.add_subparsers(metavar="COMMAND")
     demo = commands.add_parser("demo", help="teach the toy checkpoint its subject and see what came of it")
-    demo.add_argument("--method", choices=("lora", "dreambooth"), default="lora", help="default: lora")
+    demo.add_argument("--method", choices=METHODS, default="lora", help="default: lora")
     demo.set_defaults(start=start_demo)
     ui = commands.add_parser("ui", help="open the tab by itself, on this machine only")
     ui.add_argument("--port", type=int, default=7861, help="default: 7861")

@@ -65,6 +65,14 @@ ROWS: dict[str, dict[str, Any]] = {
     "lora+text": {"method": "lora", "train.train_text_encoder": True},
     "dreambooth": {"method": "dreambooth"},
     "dreambooth+text": {"method": "dreambooth", "train.train_text_encoder": True},
+    "textual_inversion": {  # a new word that says just what its tokens said before
+        "method": "textual_inversion",
+        "textual_inversion.word": "sks star",
+        "textual_inversion.initial_text": "sks star",
+        "textual_inversion.vectors": 2,
+        "textual_inversion.learning_rate": 1e-2,
+        "textual_inversion.template": "instance_prompt",
+    },
     "hypernetwork": {"method": "hypernetwork", "hypernetwork.activation": "swish", "hypernetwork.layer_norm": True},
 }
 """The methods of the matrix, as changes to the plain settings."""

@@ -18,27 +18,32 @@ class Example:
     """One showing of one picture.
 
     concept: index into the run's concepts, from 0. role: "instance" teaches the new subject, "class" keeps what the
-    model knew of its class (prior preservation, arXiv 2208.12242).
+    model knew of its class (prior preservation, arXiv 2208.12242). variants: other prompts that it is shown under as
+    often as under `prompt`.
     """
 
     picture: Path
     prompt: str
     concept: int
     role: Literal["instance", "class"]
+    variants: tuple[str, ...] = ()
 
 
-def instance_examples(concepts: Sequence[Concept]) -> tuple[list[Example], list[str]]:
+def instance_examples(
+    concepts: Sequence[Concept], sentences: Sequence[Sequence[str]] | None = None
+) -> tuple[list[Example], list[str]]:
     """The instance examples of all concepts, each picture `repeats` times, and warnings for the person.
 
-    A broken picture is left out with a warning that names it. Raises one UserError, a line for each concept that has
-    no folder or no usable picture.
+    sentences: for each concept what its pictures are shown under, if that is not its `instance_prompt`. A broken
+    picture is left out with a warning that names it. Raises one UserError, a line for each concept that has no folder
+    or no usable picture.
     """
     examples: list[Example] = []
     warnings: list[str] = []
     faults: list[str] = []
     for index, concept in enumerate(concepts):
         try:
-            found, remarks = _examples_of(index, concept)
+            found, remarks = _examples_of(index, concept, sentences[index] if sentences else [concept.instance_prompt])
         except UserError as error:
             faults.append(str(error))
         else:
@@ -49,20 +54,30 @@ def instance_examples(concepts: Sequence[Concept]) -> tuple[list[Example], list[
     return examples, warnings
 
 
-def class_examples(concepts: Sequence[Concept], pictures: Sequence[Sequence[Path]]) -> list[Example]:
-    """The class examples of all concepts; pictures: for each concept its class pictures."""
+def class_examples(
+    concepts: Sequence[Concept], pictures: Sequence[Sequence[Path]], sentences: Sequence[Sequence[str]] | None = None
+) -> list[Example]:
+    """The class examples of all concepts; pictures: for each concept its class pictures.
+
+    sentences: for each concept what they are shown under, if that is not its `class_prompt`.
+    """
     return [
-        Example(picture, prompt_for(concept.class_prompt, picture), index, "class")
+        _example(picture, sentences[index] if sentences else [concept.class_prompt], index, "class")
         for index, (concept, own) in enumerate(zip(concepts, pictures, strict=True))
         for picture in own
     ]
 
 
-def _examples_of(index: int, concept: Concept) -> tuple[list[Example], list[str]]:
+def _example(picture: Path, sentences: Sequence[str], index: int, role: Literal["instance", "class"]) -> Example:
+    prompt, *variants = [prompt_for(sentence, picture) for sentence in sentences]
+    return Example(picture, prompt, index, role, tuple(variants))
+
+
+def _examples_of(index: int, concept: Concept, sentences: Sequence[str]) -> tuple[list[Example], list[str]]:
     name = f"Concept {index + 1}"
     pictures, warnings = _instance_pictures(name, concept)
-    shown = [Example(picture, prompt_for(concept.instance_prompt, picture), index, "instance") for picture in pictures]
-    warnings += _prompt_warnings(name, concept, shown)
+    shown = [_example(picture, sentences, index, "instance") for picture in pictures]
+    warnings += _prompt_warnings(name, sentences, shown)
     return [example for example in shown for _ in range(concept.repeats)], warnings
 
 
@@ -96,9 +111,9 @@ def _no_picture(name: str, folder: str, warnings: list[str]) -> str:
     return f"{name}: the folder {folder} holds no picture; put {', '.join(readable_formats())} files there."
 
 
-def _prompt_warnings(name: str, concept: Concept, examples: list[Example]) -> list[str]:
+def _prompt_warnings(name: str, sentences: Sequence[str], examples: list[Example]) -> list[str]:
     warnings = []
-    if FILEWORDS not in concept.instance_prompt:
+    if not any(FILEWORDS in sentence for sentence in sentences):
         captioned = [example.picture for example in examples if caption_file(example.picture).is_file()]
         if captioned:
             warnings.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..formats.checkpoint import read_checkpoint
 from ..formats.lora import read_lora
 from ..models.lora import attach_lora_file
 from ..models.parts import ModelParts, load_parts
+from ..models.textual_inversion import attach_embedding_files
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import Saved, read_events
@@ -69,11 +71,18 @@ def load_base() -> ModelParts:
 
 def load_result(method: str, path: Path) -> ModelParts:
     """What a method made of the toy, loaded from its file as any consumer would."""
-    if method == "dreambooth":
-        return _ready(path)
+    return LOADERS[method](path)
+
+
+def _with_lora(path: Path) -> ModelParts:
     parts = load_base()
-    modules, _ = read_lora(path)
-    attach_lora_file(parts, modules)
+    attach_lora_file(parts, read_lora(path)[0])
+    return parts
+
+
+def _with_embedding(path: Path) -> ModelParts:
+    parts = load_base()
+    attach_embedding_files(parts, [path])
     return parts
 
 
@@ -81,3 +90,11 @@ def _ready(checkpoint: Path) -> ModelParts:
     parts = load_parts(read_checkpoint(checkpoint))
     parts.to(torch.device("cpu"), torch.float32)
     return parts
+
+
+LOADERS: dict[str, Callable[[Path], ModelParts]] = {
+    "lora": _with_lora,
+    "dreambooth": _ready,
+    "textual-inversion": _with_embedding,
+}
+"""How a method's result is put to work, by the name that the demo gives the method."""

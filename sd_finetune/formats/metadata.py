@@ -132,9 +132,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     hyperparameters = f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.eps}"
     return {
         "resolution": (settings.data.resolution, settings.data.resolution),
-        "learning_rate": settings.unet_learning_rate(),
-        "unet_lr": settings.unet_learning_rate(),
-        "text_encoder_lr": settings.text_encoder_learning_rate() if train.train_text_encoder else None,
+        **_learning_rates(settings),
         "optimizer": f"{optimizer.name}({hyperparameters},weight_decay={settings.weight_decay()})",
         "lr_scheduler": settings.schedule.name,
         "seed": train.seed,
@@ -150,6 +148,17 @@ def _options(settings: Settings) -> dict[str, Any]:
         "loss_type": "l2",
         "cache_latents": settings.data.cache_latents,
         "flip_aug": settings.data.horizontal_flip,
+    }
+
+
+def _learning_rates(settings: Settings) -> dict[str, Any]:
+    if settings.method == "textual_inversion":
+        return {"learning_rate": settings.textual_inversion.learning_rate}
+    rate, text_rate = settings.unet_learning_rate(), settings.text_encoder_learning_rate
+    return {
+        "learning_rate": rate,
+        "unet_lr": rate,
+        "text_encoder_lr": text_rate() if settings.train.train_text_encoder else None,
     }
 
 
@@ -193,9 +202,15 @@ def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
         "date": made.isoformat(),
         "prediction_type": "v" if facts.base.prediction_type == "v_prediction" else "epsilon",
         "description": settings.output.notes,
-        "trigger_phrase": ", ".join(c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt),
+        "trigger_phrase": _trigger_phrase(settings),
     }
     return {f"modelspec.{name}": value for name, value in entries.items() if value}
+
+
+def _trigger_phrase(settings: Settings) -> str:
+    if settings.method == "textual_inversion":
+        return settings.new_word()
+    return ", ".join(c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt)
 
 
 def _shareable(settings: Settings) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from .base import Method
 from .dreambooth import DreamBoothMethod
 from .hypernetwork import HypernetworkMethod
 from .lora import LoraMethod
+from .textual_inversion import TextualInversionMethod
 
 METHODS = {
     "lora": lambda parts, settings, base: LoraMethod(parts, settings),
     "dreambooth": DreamBoothMethod,
+    "textual_inversion": lambda parts, settings, base: TextualInversionMethod(parts, settings),
     "hypernetwork": lambda parts, settings, base: HypernetworkMethod(parts, settings),
 }
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..formats.checkpoint import Checkpoint, write_checkpoint
-from ..models.parts import ModelParts
+from ..errors import UserError
+from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ..models.parts import ModelParts, assign_tensors
 from ..runs.messages import Artefact
 from ..settings.options import Settings
 from .base import ParameterGroup, copy_into
@@ -23,6 +24,9 @@ class DreamBoothMethod:
     ending = ".safetensors"
 
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+        if settings.base.continue_from:
+            base = _earlier_result(Path(settings.base.continue_from), base)
+            _take_over(parts, base)
         self.settings, self.base = settings, base
         self.networks: Mapping[str, nn.Module] = {}
         self.modules: dict[str, nn.Module] = {"unet": parts.unet}
@@ -60,3 +64,26 @@ class DreamBoothMethod:
     def untrained(self) -> AbstractContextManager[None]:
         """Cannot be had: it would be a second model. What it predicts is asked before construction."""
         raise RuntimeError("DreamBooth trains the model's own weights, so that there is no untrained one beside it")
+
+
+def _earlier_result(path: Path, base: Checkpoint) -> Checkpoint:
+    """The checkpoint to go on from, which must be of the base's sizes."""
+    earlier = read_checkpoint(path)
+    if (earlier.architecture.unet, earlier.architecture.text_encoder) != (
+        base.architecture.unet,
+        base.architecture.text_encoder,
+    ):
+        raise UserError(
+            f"base.continue_from = {path} is of other sizes than base.checkpoint = {base.path}: give a checkpoint that "
+            "was trained from it."
+        )
+    return earlier
+
+
+def _take_over(parts: ModelParts, earlier: Checkpoint) -> None:
+    """Give the UNet and the text encoder the weights of an earlier result; the VAE never learns."""
+    device, dtype = parts.unet.device, parts.unet.dtype
+    for part in ("unet", "text_encoder"):
+        module = parts.module(part)
+        assign_tensors(module, earlier.parts[part])
+        module.to(device, dtype).requires_grad_(False)

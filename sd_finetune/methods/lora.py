@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..formats.lora import LoraModule, write_lora
-from ..models.lora import LoraNetwork, text_encoder_targets, unet_targets
+from ..errors import UserError
+from ..formats.lora import LoraModule, kohya_name, read_lora, write_lora
+from ..models.lora import LoraNetwork, fitted, text_encoder_targets, unet_targets
 from ..models.parts import ModelParts
 from ..runs.messages import Artefact
 from ..settings.options import Settings
@@ -31,6 +32,8 @@ class LoraMethod:
         rank, alpha = settings.lora.rank, settings.lora.alpha or settings.lora.rank
         generator = torch.Generator().manual_seed(settings.train.seed)
         self.networks = {part: LoraNetwork(found, rank, alpha, generator) for part, found in targets.items()}
+        if settings.base.continue_from:
+            _take_over(self.networks, Path(settings.base.continue_from), rank, alpha)
         for part, network in self.networks.items():
             network.to(parts.module(part).device)
             network.attach()
@@ -67,3 +70,28 @@ class LoraMethod:
 
     def untrained(self) -> AbstractContextManager[None]:
         return all_detached(self.networks.values())
+
+
+def _take_over(networks: Mapping[str, LoraNetwork], path: Path, rank: int, alpha: float) -> None:
+    """Give the networks the layers of a LoRA's file; those that it lacks start anew.
+
+    Raises:
+        UserError: the file is no LoRA, or it has layers that these networks have not or of another rank or alpha.
+    """
+    modules, _ = read_lora(path)
+    layers = {kohya_name(part, name): layer for part, n in networks.items() for name, layer in n.named_layers()}
+    unknown = [name for name in modules if name not in layers]
+    if unknown:
+        way_out = "set train.train_text_encoder = true" if unknown[0].startswith("lora_te") else "use another LoRA"
+        raise UserError(
+            f"base.continue_from = {path} has {len(unknown)} layers that this run does not train, such as "
+            f"{unknown[0]}: {way_out}."
+        )
+    for name, module in modules.items():
+        if (module.rank, module.alpha) != (rank, alpha):
+            raise UserError(
+                f"base.continue_from = {path} has rank {module.rank} and alpha {module.alpha:g}, and the settings have "
+                f"{rank} and {alpha:g}: set lora.rank = {module.rank} and lora.alpha = {module.alpha:g}."
+            )
+        for own, values in ((layers[name].down.weight, module.down), (layers[name].up.weight, module.up)):
+            own.data.copy_(fitted(name, values, own.shape))

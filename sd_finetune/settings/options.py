@@ -8,6 +8,8 @@ from .duration import Duration
 from .option import option
 
 SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
+NAME = "[name]"
+"""In a sentence that textual inversion teaches, stands for the new word."""
 ACTIVATIONS = (
     "linear", "relu", "leakyrelu", "elu", "swish", "tanh", "sigmoid", "celu", "gelu", "hardshrink", "hardsigmoid",
     "hardtanh", "logsigmoid", "mish", "prelu", "relu6", "rrelu", "selu", "silu", "softplus", "softshrink", "softsign",
@@ -35,6 +37,12 @@ class Base:
 
     checkpoint: str = option("", "SD 1.x checkpoint to start from, .safetensors or .ckpt", is_path=True)
     config: str = option("", "model description (.yaml); empty = the one beside the checkpoint, if any", is_path=True)
+    continue_from: str = option(
+        "",
+        "result of an earlier run to go on from: a LoRA, embedding or hypernetwork, for dreambooth a checkpoint (class "
+        "pictures are still the base's); empty = start anew",
+        is_path=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -185,6 +193,28 @@ class Hypernetwork:
 
 
 @dataclass(frozen=True)
+class TextualInversion:
+    """The new word and the sentences it is taught in; used by method textual_inversion."""
+
+    word: str = option(
+        "", "the new word as it stands in prompts; empty = output.name, which is what the WebUI calls it in any case"
+    )
+    vectors: int = option(1, "vectors of the word; it fills as many of a prompt's 75 places", minimum=1, maximum=75)
+    initial_text: str = option("*", "text whose token embeddings the vectors start as; empty = zeros")
+    learning_rate: float = option(
+        5e-3, "learning rate of the vectors; those of [train] are not used", minimum=0, maximum=1
+    )
+    template: str = option(
+        "subject",
+        "what pictures are shown under: sentences of ours, your own, or each concept's instance_prompt; in all of them "
+        "[name] = the word and [filewords] = the picture's caption",
+        choices=("subject", "style", "subject_filewords", "style_filewords", "own", "instance_prompt"),
+    )
+    sentences: tuple[str, ...] = option((), 'the sentences of template "own", one by chance each time')
+    form: str = option("safetensors", "the file's form; pt = the WebUI's older one", choices=("safetensors", "pt"))
+
+
+@dataclass(frozen=True)
 class Samples:
     """Pictures drawn during training, to see it happen."""
 
@@ -225,7 +255,7 @@ class Concept:
 class Settings:
     """All that a run is asked to do. A plain value: `read.from_dict` is what checks it."""
 
-    method: str = option("lora", "what is trained", choices=("lora", "dreambooth", "hypernetwork"))
+    method: str = option("lora", "what is trained", choices=("lora", "dreambooth", "textual_inversion", "hypernetwork"))
     base: Base = field(default_factory=Base)
     output: Output = field(default_factory=Output)
     train: Train = field(default_factory=Train)
@@ -235,6 +265,7 @@ class Settings:
     class_images: ClassImages = field(default_factory=ClassImages)
     data: Data = field(default_factory=Data)
     lora: Lora = field(default_factory=Lora)
+    textual_inversion: TextualInversion = field(default_factory=TextualInversion)
     hypernetwork: Hypernetwork = field(default_factory=Hypernetwork)
     samples: Samples = field(default_factory=Samples)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -248,9 +279,17 @@ class Settings:
         """The rate to train the text encoder with: the one asked for, or the method's own."""
         return self.train.text_encoder_learning_rate or TEXT_ENCODER_LEARNING_RATES[self.method]
 
+    def new_word(self) -> str:
+        """The word that textual inversion teaches."""
+        return self.textual_inversion.word or self.output.name
+
     def has_prior_bank(self) -> bool:
         """Whether the untrained model's predictions are made before training, since the method changes its weights."""
         return self.prior.source == "model" and self.method == "dreambooth"
+
+    def prompts_learn(self) -> bool:
+        """Whether gradients run through the text encoder: because it is trained, or a word in its prompts is."""
+        return self.train.train_text_encoder or self.method == "textual_inversion"
 
     def weight_decay(self) -> float:
         """The decay of what is trained: the one asked for, or the method's own."""

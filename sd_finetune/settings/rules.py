@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .faults import Faults
 from .layers import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
-from .options import Settings
+from .options import NAME, Settings
 
 # The names a sentence is about, then the sentence. It is left out where one of these settings is at fault already.
 Broken = tuple[tuple[str, ...], str]
@@ -97,6 +97,39 @@ def _hypernetwork(settings: Settings) -> Iterator[Broken]:
         yield ("train.train_text_encoder",), f"{sentence}: set it to false, or choose another method."
 
 
+def _textual_inversion(settings: Settings) -> Iterator[Broken]:
+    if settings.method != "textual_inversion":
+        return
+    asked, word = settings.textual_inversion, settings.new_word()
+    name = "textual_inversion.word" if asked.word else "output.name"
+    if not all(letter.isalnum() or letter in " ._-" for letter in word) or not any(map(str.isalnum, word)):
+        sentence = f'{name} = "{word}" cannot be a new word: it takes letters, digits, spaces and ._- only'
+        yield (name,), f"{sentence}; name another in textual_inversion.word."
+    if settings.train.train_text_encoder:
+        sentence = "train.train_text_encoder = true is not for method textual_inversion, which trains a word only"
+        yield ("train.train_text_encoder",), f"{sentence}: set it to false, or choose another method."
+    if asked.template == "own":
+        yield from _own_sentences(asked.sentences, word)
+    elif asked.template == "instance_prompt":
+        for number, concept in enumerate(settings.concepts, start=1):
+            if not _names(concept.instance_prompt, word) and "[filewords]" not in concept.instance_prompt:
+                name = f"concepts.{number}.instance_prompt"
+                yield (name,), f'{name} = "{concept.instance_prompt}" lacks the new word: put {NAME} where it goes.'
+
+
+def _own_sentences(sentences: tuple[str, ...], word: str) -> Iterator[Broken]:
+    name = "textual_inversion.sentences"
+    if not sentences:
+        yield (name, "textual_inversion.template"), f'{name} is empty: write some, like "a photo of {NAME}".'
+    for sentence in sentences:
+        if not _names(sentence, word):
+            yield (name,), f'{name} has "{sentence}", which lacks the new word: put {NAME} where it goes.'
+
+
+def _names(sentence: str, word: str) -> bool:
+    return NAME in sentence or word.lower() in sentence.lower()
+
+
 def _numbers(text: str) -> tuple[float, ...] | None:
     """The numbers of a text, None if there is something else in it."""
     try:
@@ -113,5 +146,6 @@ RULES = (
     _sample_size,
     _concepts,
     _class_prompts,
+    _textual_inversion,
     _hypernetwork,
 )

@@ -129,4 +129,11 @@ class Batches:
             offsets = normal_noise(train.seed, f"{stream} noise offset", numbers, (latents.shape[1],))
             noise = with_offset(noise, offsets, train.noise_offset)
         timesteps = uniform_timesteps(train.seed, f"{stream} timesteps", numbers, len(self._parts.alphas_cumprod))
-        return latents, noise, timesteps, [source.examples[i].prompt for i in chosen]
+        prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
+        return latents, noise, timesteps, prompts
+
+    def _prompt(self, example: Example, stream: str, number: int) -> str:
+        """One of the prompts of an example that is the `number`-th shown, all equally likely."""
+        prompts = (example.prompt, *example.variants)
+        generator = generator_for(self._settings.train.seed, f"{stream} prompt", number)
+        return prompts[int(torch.randint(len(prompts), (), generator=generator))]

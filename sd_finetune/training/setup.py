@@ -16,6 +16,7 @@ from torch import nn
 
 from ..data.concepts import Example, class_examples, instance_examples
 from ..data.latents import LatentSampler, MomentsCache, PictureEncoder
+from ..data.templates import class_sentences, instance_sentences
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
 from ..formats.metadata import BaseFacts, base_facts
@@ -38,6 +39,7 @@ from .class_images import (
 )
 from .conditioning import Conditioning
 from .evaluation import FixedEvaluation
+from .new_word import word_warnings
 from .optimizers import build_optimizer
 from .prior_targets import BasePredictions, PriorTargets, prior_bank
 from .randomness import derived_seed
@@ -125,7 +127,9 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     base = read_base(settings, weights)
     parts = load_parts(base)
     parts.to(accelerator.device, DTYPES[settings.train.mixed_precision])
-    examples, warnings = instance_examples(settings.concepts)
+    examples, warnings = instance_examples(
+        settings.concepts, [instance_sentences(settings, c) for c in settings.concepts]
+    )
     for message in warnings:
         events.append(Warning_(message=message))
     class_rows = _class_examples(run, settings, base, parts, examples, accelerator, events)
@@ -134,8 +138,10 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     batches = Batches(parts, settings, instances, classes)
     bank = _prior_bank(run, settings, parts, batches, accelerator, events) if classes else None
     method = attach_method(parts, settings, base)
+    for message in word_warnings(parts, settings, examples):
+        events.append(Warning_(message=message))
     if settings.train.gradient_checkpointing:
-        _checkpoint_gradients(parts, settings.train.train_text_encoder)
+        _checkpoint_gradients(parts, settings.prompts_learn())
     _train_mode(parts, method)
     optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings))
     training = Training(
@@ -191,10 +197,10 @@ def evaluating(training: Training) -> Iterator[None]:
         _train_mode(training.parts, training.method)
 
 
-def _checkpoint_gradients(parts: ModelParts, text_encoder_is_trained: bool) -> None:
+def _checkpoint_gradients(parts: ModelParts, prompts_learn: bool) -> None:
     """Compute activations a second time instead of keeping them, in what gradients run through."""
     parts.unet.enable_gradient_checkpointing()
-    if text_encoder_is_trained:
+    if prompts_learn:
         parts.text_encoder.gradient_checkpointing_enable()
         # transformers checkpoints the reentrant way, through which no gradient comes unless the input asks for one;
         # with frozen embeddings a LoRA would learn nothing.
@@ -238,7 +244,7 @@ def _class_examples(
         found = _pictures_to_ask_about(settings, instances, events)
     else:
         found = complete_class_pictures(run.path.parent, settings, base, parts, instances, accelerator, events.append)
-    return class_examples(settings.concepts, found)
+    return class_examples(settings.concepts, found, [class_sentences(settings, c) for c in settings.concepts])
 
 
 def _pictures_to_ask_about(settings: Settings, instances: list[Example], events: EventLog) -> list[list[Path]]:

@@ -94,13 +94,14 @@ def test_min_snr_weighs_every_sample(toy: Toy, gamma: float) -> None:
 @ROW
 def test_each_part_moves_at_its_own_rate(toy: Toy, row: dict[str, Any]) -> None:
     """AdamW's first step: w (1 - lr decay) - lr g / (|g| + eps), arXiv 1711.05101, algorithm 2."""
-    rates = {"unet": 1e-2, "text_encoder": 3e-3}
+    rates = {"unet": 1e-2, "text_encoder": 3e-3, "embedding": 2e-2}
     training = started(
         toy,
         {
             **row,
             "train.unet_learning_rate": rates["unet"],
             "train.text_encoder_learning_rate": rates["text_encoder"],
+            "textual_inversion.learning_rate": rates["embedding"],
             "optimizer.eps": 1e-3,
             "optimizer.weight_decay": 0.5,
         },
@@ -154,12 +155,12 @@ def test_gradient_checkpointing_computes_twice_and_the_same(toy: Toy, row: dict[
         training.parts.text_encoder.text_model.encoder.layers[0].register_forward_pre_hook(count("text_encoder"))
         gradients.append(gradients_of_first_step(training))
         counts.append(calls)
-    learns_text = row.get("train.train_text_encoder", False)
+    learns_text = row.get("train.train_text_encoder", False) or row["method"] == "textual_inversion"
     assert counts[0] == {"unet": 1, "text_encoder": 1}
     assert counts[1] == {"unet": 2, "text_encoder": 2 if learns_text else 1}
     assert worst_error(gradients[1], gradients[0]) < 1e-5
     if learns_text:
-        text = [g for name, g in gradients[1].items() if name.startswith("text_encoder.")]
+        text = [g for name, g in gradients[1].items() if name.startswith(("text_encoder.", "embedding."))]
         assert float(torch.stack([g.norm() for g in text]).norm()) > 0
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from sd_finetune.errors import UserError
 from sd_finetune.formats.metadata import SETTINGS_KEY
@@ -120,6 +122,11 @@ def shown(training: Training) -> list[tuple[str, str]]:
     return [(str(e.picture), e.prompt) for e in training.instances.examples]
 
 
+def prompts(training: Training) -> list[str]:
+    """Of the first steps."""
+    return [prompt for k in range(8) for batch in training.batches.of_step(k) for prompt in batch.prompts]
+
+
 def latents(training: Training) -> str:
     return hash_of(*(batch.latents.numpy().tobytes() for k in range(8) for batch in training.batches.of_step(k)))
 
@@ -158,6 +165,8 @@ def base_weights(training: Training) -> str:
 
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
 SHORT = {"train.length": "1 step"}
+WORD = {"method": "textual_inversion", "textual_inversion.word": "zib-7"}
+OWN = {"textual_inversion.template": "own", "textual_inversion.sentences": ["a [name]", "one [name]"]}
 RELU = {"hypernetwork.activation": "relu"}
 HYPERNETWORK = {"method": "hypernetwork", "base.checkpoint": "{other}/wide-text.safetensors"}
 TEXT = {"train.train_text_encoder": True}
@@ -170,6 +179,7 @@ EFFECTS: dict[str, Effect] = {
     "method": Effect(artefact, "dreambooth"),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
     "base.config": Effect(answer_type, "{other}/v.yaml"),
+    "base.continue_from": Effect(weights, "{other}/zib.safetensors", within=WORD),
     "output.name": Effect(files, "renamed", within=SHORT),
     "output.folder": Effect(files, "{other}/here", within=SHORT),
     "output.precision": Effect(number_formats, "bf16", within=SHORT),
@@ -210,6 +220,13 @@ EFFECTS: dict[str, Effect] = {
     "data.cache_latents": Effect(cached, False),
     "lora.rank": Effect(tensors, 7),
     "lora.alpha": Effect(scale, 3.0),
+    "textual_inversion.word": Effect(prompts, "zib-9", within=WORD),
+    "textual_inversion.vectors": Effect(tensors, 3, within=WORD),
+    "textual_inversion.initial_text": Effect(weights, "star", within=WORD),
+    "textual_inversion.learning_rate": Effect(weights, 0.1, within=WORD),
+    "textual_inversion.template": Effect(prompts, "style", within=WORD),
+    "textual_inversion.sentences": Effect(prompts, ["the [name]"], within={**WORD, **OWN}),
+    "textual_inversion.form": Effect(files, "pt", within={**WORD, **SHORT}),
     "hypernetwork.sizes": Effect(tensors, "48", within=HYPERNETWORK),
     "hypernetwork.layer_structure": Effect(tensors, "1, 3, 1", within=HYPERNETWORK),
     "hypernetwork.activation": Effect(weights, "relu", within=HYPERNETWORK),
@@ -251,6 +268,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_checkpoint(home / "other.safetensors", seed=1)
     make_checkpoint(home / "v.safetensors", prediction_type="v_prediction")
     make_checkpoint(home / "wide-text.safetensors", **WIDE_TEXT)
+    save_file({"emb_params": torch.ones(1, 32)}, home / "zib.safetensors")
     make_pictures(home / "other", 2, seed=1)
     make_pictures(home / "class", 1, seed=2)
     return home

@@ -54,11 +54,14 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["output"]["name"] = "name"
     content["schedule"]["warmup"] = "0 steps"
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
+    content["textual_inversion"]["word"] = "zib"
+    content["textual_inversion"]["sentences"].append("[name]")
+    content["textual_inversion"]["sentences"] = [text + "zib" for text in content["textual_inversion"]["sentences"]]
     content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
     content["samples"]["width"], content["samples"]["height"] = 0, 640
     for concept in content["concepts"]:
         for name in ("folder", "instance_prompt", "class_prompt"):
-            concept[name] += "x"
+            concept[name] += "zib"
     return content
 
 
@@ -178,9 +181,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "weights"),
     [
-        ("auto", {"lora": 1.0, "dreambooth": 1.0}),
-        (0, {"lora": 0.0, "dreambooth": 0.0}),
-        (0.5, {"lora": 0.5, "dreambooth": 0.5}),
+        ("auto", {"lora": 1.0, "dreambooth": 1.0, "textual_inversion": 0.1}),
+        (0, {"lora": 0.0, "dreambooth": 0.0, "textual_inversion": 0.0}),
+        (0.5, {"lora": 0.5, "dreambooth": 0.5, "textual_inversion": 0.5}),
     ],
 )
 def test_what_is_left_to_the_method(content: dict[str, Any], asked: object, weights: dict[str, float]) -> None:
@@ -189,6 +192,6 @@ def test_what_is_left_to_the_method(content: dict[str, Any], asked: object, weig
     assert {method: settings.prior_weight() for method, settings in read.items()} == weights
     assert from_dict(to_dict(read["lora"])) == read["lora"]
     decays = {method: settings.weight_decay() for method, settings in read.items()}
-    assert decays == {"lora": 0.01, "dreambooth": 0.01}
+    assert decays == {"lora": 0.01, "dreambooth": 0.01, "textual_inversion": 0.0}
     content["optimizer"] = {"weight_decay": 0.2}
     assert {from_dict({**content, "method": method}).weight_decay() for method in weights} == {0.2}

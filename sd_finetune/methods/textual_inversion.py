@@ -1,0 +1,78 @@
+"""Textual inversion: the vectors of one new word, and nothing else (arXiv 2208.01618)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..formats.embedding import write_embedding
+from ..models.parts import ModelParts, word_tokens
+from ..models.textual_inversion import NewWords, embedding_vectors, initial_vectors
+from ..runs.messages import Artefact
+from ..settings.options import Settings
+from .base import ParameterGroup, copy_into
+
+
+class TextualInversionMethod:
+    """Trains one word of `NewWords`; the model itself is frozen."""
+
+    artefact: Artefact = "embedding"
+
+    def __init__(self, parts: ModelParts, settings: Settings) -> None:
+        self.settings = settings
+        self.ending = f".{settings.textual_inversion.form}"
+        word = settings.new_word()
+        _refuse_known(parts, word)
+        self.words = NewWords(parts, [(word, _first_vectors(parts, settings))])
+        self.networks: Mapping[str, nn.Module] = {"text_encoder": self.words}
+        self.words.to(parts.text_encoder.device)
+        self.words.attach()
+
+    @property
+    def _vectors(self) -> nn.Parameter:
+        return self.words.vectors[0]
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate)]
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        return {"embedding.vectors": self._vectors}
+
+    def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        copy_into(self.trained_tensors(), tensors)
+
+    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+        write_embedding(path, self._vectors, metadata, self.settings.output.precision)
+
+    def detach(self) -> None:
+        self.words.detach()
+
+    def untrained(self) -> AbstractContextManager[None]:
+        return self.words.detached()
+
+
+def _refuse_known(parts: ModelParts, word: str) -> None:
+    """Raise UserError for a word of the model's vocabulary, which prompts could not say any more."""
+    if len(word_tokens(parts, word)) == 1:
+        raise UserError(
+            f'"{word}" is a word that the model knows already: give textual_inversion.word (or output.name, where that '
+            f'is empty) a new one, like "{word}-new".'
+        )
+
+
+def _first_vectors(parts: ModelParts, settings: Settings) -> Tensor:
+    """(vectors, width): those of the file to go on from, or those of the initial text."""
+    asked, file = settings.textual_inversion, settings.base.continue_from
+    if not file:
+        return initial_vectors(parts, asked.initial_text, asked.vectors)
+    vectors = embedding_vectors(parts, Path(file))
+    if len(vectors) != asked.vectors:
+        raise UserError(
+            f"base.continue_from = {file} has {len(vectors)} vectors and textual_inversion.vectors is {asked.vectors}: "
+            f"set textual_inversion.vectors = {len(vectors)} to go on from it."
+        )
+    return vectors

@@ -1,0 +1,93 @@
+"""Going on from the result of an earlier run: LoRA and DreamBooth (textual inversion: test_textual_inversion)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sd_finetune.errors import UserError
+from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
+from sd_finetune.training.artefacts import save_artefact
+from tests.toy import ARCHITECTURE, Toy, make_checkpoint, trained
+
+TEXT = {"train.train_text_encoder": True}
+
+
+def perturbed_result(toy: Toy, changes: dict[str, Any]) -> tuple[str, dict[str, torch.Tensor]]:
+    """The file and the trained values of a run in which everything trained has moved."""
+    training = toy.prepare(changes)
+    generator = torch.Generator().manual_seed(4)
+    for value in training.method.trained_tensors().values():
+        value.data += 0.05 * torch.randn(value.shape, generator=generator)
+    return str(save_artefact(training, 1, final=True)), trained(training)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"method": "lora"}, {"method": "lora", **TEXT}, {"method": "dreambooth"}, {"method": "dreambooth", **TEXT}],
+    ids=["lora", "lora+text", "dreambooth", "dreambooth+text"],
+)
+def test_training_starts_where_the_file_ended(toy: Toy, row: dict[str, Any]) -> None:
+    path, values = perturbed_result(toy, row)
+    anew, on = trained(toy.prepare(row)), trained(toy.prepare({**row, "base.continue_from": path}))
+    assert on.keys() == values.keys()
+    assert [name for name in values if not torch.equal(on[name], values[name])] == []
+    assert [name for name in values if torch.equal(on[name], anew[name])] == []
+
+
+def test_dreambooth_keeps_what_only_the_earlier_run_trained(toy: Toy) -> None:
+    path, values = perturbed_result(toy, {"method": "dreambooth", **TEXT})
+    training = toy.prepare({"method": "dreambooth", "base.continue_from": path, "prior.weight": 1.0})
+    assert not any(p.requires_grad for p in training.parts.text_encoder.parameters())
+    written = read_checkpoint(save_artefact(training, 1, final=True)).parts["text_encoder"]
+    name = "text_model.encoder.layers.0.mlp.fc1.weight"
+    assert torch.equal(written[name], values[f"text_encoder.{name}"])
+    assert torch.equal(training.parts.text_encoder.state_dict()[name], written[name])
+
+
+def test_a_checkpoint_of_other_sizes_is_refused(toy: Toy, tmp_path: Path) -> None:
+    narrow = replace(ARCHITECTURE.text_encoder, intermediate_size=32)
+    other = make_checkpoint(tmp_path / "other.safetensors", text_encoder=narrow)
+    with pytest.raises(UserError, match=r"other\.safetensors is of other sizes than base\.checkpoint"):
+        toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
+
+
+def test_what_a_lora_lacks_starts_anew(toy: Toy) -> None:
+    path, values = perturbed_result(toy, {"method": "lora"})
+    on = trained(toy.prepare({"method": "lora", **TEXT, "base.continue_from": path}))
+    assert all(torch.equal(on[name], value) for name, value in values.items())
+    assert not any(bool(value.any()) for name, value in on.items() if name not in values and name.endswith(".up"))
+
+
+@pytest.fixture
+def kohya_s(tmp_path: Path) -> Path:
+    """As kohya's scripts write it: 1x1 convolutions, half precision, one layer of many."""
+    layer = LoraModule(torch.ones(4, 32, 1, 1), torch.ones(32, 4, 1, 1), 2.0)
+    write_lora(tmp_path / "kohya.safetensors", {("unet", "mid_block.attentions.0.proj_in"): layer}, {}, "fp16")
+    return tmp_path / "kohya.safetensors"
+
+
+def test_kohya_s_files_are_taken(toy: Toy, kohya_s: Path) -> None:
+    on = trained(toy.prepare({"base.continue_from": str(kohya_s)}))
+    assert torch.equal(on["unet.mid_block.attentions.0.proj_in.up"], torch.ones(32, 4, 1, 1))
+    assert not bool(on["unet.mid_block.attentions.0.proj_out.up"].any())
+
+
+def test_what_does_not_fit_is_said(toy: Toy, kohya_s: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"rank 4 and alpha 2, .* 8 and 2: set lora.rank = 4 and lora.alpha = 2\."):
+        toy.prepare({"base.continue_from": str(kohya_s), "lora.rank": 8})
+    with pytest.raises(UserError, match=r"rank 4 and alpha 2, .* 4 and 3: set lora.rank = 4 and lora.alpha = 2\."):
+        toy.prepare({"base.continue_from": str(kohya_s), "lora.alpha": 3})
+    (layer,) = read_lora(kohya_s)[0].values()
+    for part, place, way_out in (
+        ("text_encoder", "text_model.encoder.layers.0.mlp.fc1", "set train.train_text_encoder = true"),
+        ("unet", "mid_block.resnets.0.conv1", "use another LoRA"),
+    ):
+        write_lora(tmp_path / "other.safetensors", {(part, place): layer}, {})
+        with pytest.raises(UserError, match=f"has 1 layers that this run does not train, .*: {way_out}"):
+            toy.prepare({"base.continue_from": str(tmp_path / "other.safetensors")})

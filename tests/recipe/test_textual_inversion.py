@@ -1,0 +1,172 @@
+"""A new word from its sentences to its class term: what the matrix does not ask of every method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from sd_finetune.errors import UserError
+from sd_finetune.models.parts import encode_prompts
+from sd_finetune.models.sampling import Drawing, draw_pictures
+from sd_finetune.runs.messages import Sample, Saved, Step, Warning_
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import Training
+from tests.toy import Toy, events_of, gradients_of_first_step, make_pictures, trained, worst_error
+
+WORD: dict[str, Any] = {
+    "method": "textual_inversion",
+    "textual_inversion.word": "zib-7",
+    "textual_inversion.template": "instance_prompt",
+    "concepts.instance_prompt": "a photo of [name] star",
+}
+ONE_STEP = {"train.length": "1 step", "train.max_grad_norm": 0, "train.batch_size": 2}
+SCHEDULER = DDPMScheduler(1000, 0.00085, 0.012, "scaled_linear")
+
+
+def losses_by_hand(training: Training) -> Tensor:
+    """Of each example of the first step, the class's last."""
+    (batch,) = training.batches.of_step(0)
+    noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
+    context = encode_prompts(training.parts, ["a photo of zib-7 star"] * len(noisy))
+    predicted = training.parts.unet(noisy, batch.timesteps, context).sample
+    return ((predicted - batch.noise) ** 2).mean(dim=(1, 2, 3))
+
+
+@pytest.mark.parametrize(("asked", "weight"), [("auto", 0.1), (0, 0.0), (2.0, 2.0)])
+def test_class_pictures_are_shown_under_the_new_word(toy: Toy, asked: object, weight: float) -> None:
+    training = toy.prepare({**WORD, **ONE_STEP, "prior.weight": asked})
+    losses = losses_by_hand(training)
+    assert len(losses) == (4 if weight else 2)
+    instance, prior = losses[:2].mean(), losses[2:].mean() if weight else torch.zeros(())
+    (vectors,) = training.method.trained_tensors().values()
+    (whole,) = torch.autograd.grad(instance + weight * prior, [vectors], retain_graph=True)
+    (alone,) = torch.autograd.grad(instance, [vectors])
+    found = gradients_of_first_step(training)
+    assert worst_error(found, {"embedding.vectors": whole}) < 1e-3
+    assert (worst_error(found, {"embedding.vectors": alone}) > 1e-2) == bool(weight), "the term pulls at the word"
+    (event,) = events_of(training.run, Step)
+    assert event.loss == pytest.approx((instance + weight * prior).item(), rel=1e-5)
+
+
+def test_what_the_model_knows_of_the_class_stays_to_the_bit(toy: Toy) -> None:
+    rate = {"textual_inversion.learning_rate": 1.0, "train.length": "2 steps"}
+    training = toy.prepare({**WORD, **rate, "prior.weight": "auto", "optimizer.weight_decay": 0.5})
+    parts, prompts = training.parts, ["a photo of a star", "a photo of zib-7 star"]
+
+    def shown() -> tuple[Tensor, list[np.ndarray]]:
+        with torch.no_grad():
+            states = encode_prompts(parts, prompts)
+        return states, [np.asarray(picture) for picture in draw_pictures(parts, prompts, [0, 1], Drawing(72, 72, 2))]
+
+    table = parts.text_encoder.text_model.embeddings.token_embedding.weight
+    before, (states, pictures) = table.clone(), shown()
+    train(training)
+    states_after, pictures_after = shown()
+    assert torch.equal(states_after[0], states[0])
+    assert np.array_equal(pictures_after[0], pictures[0])
+    assert not torch.allclose(states_after[1], states[1], atol=1e-2)
+    assert not np.array_equal(pictures_after[1], pictures[1])
+    assert torch.equal(table, before), "neither gradients nor weight decay touch the vocabulary"
+
+
+def test_a_word_does_not_decay_unless_asked(toy: Toy) -> None:
+    groups = toy.prepare(WORD).optimizer.param_groups
+    assert [(group["name"], group["lr"], group["weight_decay"]) for group in groups] == [("embedding", 5e-3, 0.0)]
+
+
+def test_prompts_without_the_word_are_computed_once(toy: Toy) -> None:
+    training = toy.prepare(WORD)
+    calls: list[int] = []
+    training.parts.text_encoder.register_forward_hook(
+        lambda _, inputs, kwargs, out: calls.append(len(out[0])), with_kwargs=True
+    )
+    prompts = ["a star", "a photo of zib-7 star", "a star"]
+    first = training.conditioning(prompts)
+    (vectors,) = training.method.trained_tensors().values()
+    vectors.data *= -3  # a mere shift would not pass the text encoder's norms
+    second = training.conditioning(prompts)
+    assert calls == [1, 1, 1], "the known prompt, then the learning one twice"
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(second[0], second[2])
+    torch.testing.assert_close(second[1:2], encode_prompts(training.parts, prompts[1:2]))
+    assert not torch.allclose(first[1], second[1], atol=1e-2)
+
+
+def test_samples_show_the_word_as_it_is_by_then(toy: Toy) -> None:
+    changes = {
+        "samples.prompts": ["a zib-7", "a star"],
+        "samples.every": "2 steps",
+        "textual_inversion.learning_rate": 1.0,
+    }
+    training = toy.train({**WORD, **changes})
+    pictures = {(e.step, e.prompt): (training.run.path / e.file).read_bytes() for e in events_of(training.run, Sample)}
+    assert pictures[0, "a zib-7"] != pictures[2, "a zib-7"]
+    assert pictures[0, "a star"] == pictures[2, "a star"]
+
+
+@pytest.mark.parametrize(
+    ("template", "prompts"),
+    [
+        ("instance_prompt", {"a photo of zib-7 star"}),
+        ("own", {"the zib-7, red", "one zib-7, red", "the zib-7", "one zib-7"}),
+    ],
+)
+def test_each_picture_comes_under_all_sentences(toy: Toy, tmp_path: Path, template: str, prompts: set[str]) -> None:
+    folder = make_pictures(tmp_path, 2)
+    (folder / "0.txt").write_text("red")
+    sentences = ["the [name], [filewords]", "one [name], [filewords]"]
+    own = {"textual_inversion.template": template, "textual_inversion.sentences": sentences}
+    training = toy.prepare({**WORD, **own, "concepts.folder": str(folder), "prior.weight": 1.0})
+    batches = [batch for step in range(24) for batch in training.batches.of_step(step)]
+    assert {batch.prompts[0] for batch in batches} == prompts
+    # Class pictures are drawn, so they have no captions.
+    assert {batch.prompts[1] for batch in batches} == {prompt for prompt in prompts if not prompt.endswith("red")}
+
+
+@pytest.mark.parametrize("template", ["subject", "style", "subject_filewords", "style_filewords"])
+def test_our_sentences_have_the_word_and_the_caption(toy: Toy, template: str) -> None:
+    training = toy.prepare({**WORD, "textual_inversion.template": template})
+    (found,) = {(e.prompt, *e.variants) for e in training.instances.examples if e.picture.stem == "0"}
+    assert len(set(found)) >= 10
+    assert all("zib-7" in prompt and "[" not in prompt for prompt in found)
+    assert all(("style" in prompt) == template.startswith("style") for prompt in found)
+    told = [e.message for e in events_of(training.run, Warning_)]
+    assert any('instance_prompt = "a photo of [name] star" is not used' in message for message in told)
+
+
+def test_the_webui_s_form_on_the_way_and_at_the_end(toy: Toy) -> None:
+    training = toy.train({**WORD, "textual_inversion.form": "pt", "output.save_every": "1 step", "output.name": "zib"})
+    paths = [Path(e.path) for e in events_of(training.run, Saved) if e.artefact == "embedding"]
+    assert [path.name for path in paths] == ["zib-step000001.pt", "zib.pt"]
+    contents = [torch.load(path, weights_only=True) for path in paths]
+    assert [content["step"] for content in contents] == [1, 2]
+    (vectors,) = trained(training).values()
+    assert torch.equal(contents[1]["string_to_param"]["*"], vectors)
+    (warning,) = events_of(training.run, Warning_)
+    assert warning.message == 'The WebUI calls a word by its file\'s name: there it will be "zib" and not "zib-7".'
+
+
+def test_words_that_cannot_be_are_refused(toy: Toy) -> None:
+    with pytest.raises(UserError, match='"Star" is a word that the model knows already'):
+        toy.prepare({**WORD, "textual_inversion.word": "Star"})
+    with pytest.raises(UserError, match='No prompt has the new word "zib-7"'):
+        toy.prepare({**WORD, "concepts.instance_prompt": "a photo of [filewords]"})
+
+
+def test_on_goes_the_word_of_a_file(toy: Toy) -> None:
+    changes = {**WORD, "textual_inversion.vectors": 2, "prior.weight": 1.0}
+    first = toy.train(changes)
+    (saved,) = events_of(first.run, Saved)
+    second = toy.prepare({**changes, "base.continue_from": saved.path, "textual_inversion.initial_text": "star"})
+    (vectors,) = trained(second).values()
+    assert torch.equal(vectors, trained(first)["embedding.vectors"])
+    with pytest.raises(UserError, match=r"has 2 vectors and .* set textual_inversion.vectors = 2 to go on"):
+        toy.prepare({**changes, "base.continue_from": saved.path, "textual_inversion.vectors": 3})
+    with pytest.raises(UserError, match="does not hold the vectors of one word"):
+        toy.prepare({**changes, "base.continue_from": str(toy.checkpoint)})

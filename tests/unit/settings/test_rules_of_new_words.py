@@ -1,0 +1,77 @@
+"""What textual inversion asks of a word and its sentences, before anything is loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.settings.read import from_dict
+
+WAY_OUT = r"put \[name\] where it goes"
+
+
+@pytest.fixture
+def word(content: dict[str, Any]) -> dict[str, Any]:
+    return {**content, "method": "textual_inversion", "output": {"name": "zib-7"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"word": "<zib>"},
+            r'textual_inversion\.word = "<zib>" cannot be a new word: it takes letters, digits, spaces',
+        ),
+        ({"word": "._-"}, r'textual_inversion\.word = "\._-" cannot be a new word'),
+        ({"vectors": 76}, r"textual_inversion\.vectors = 76 cannot be used: it takes a whole number from 1 to 75"),
+        ({"template": "own"}, r'textual_inversion\.sentences is empty: write some, like "a photo of \[name\]"'),
+        (
+            {"template": "own", "sentences": ["a [name]", "a star"]},
+            rf'textual_inversion\.sentences has "a star", which lacks the new word: {WAY_OUT}',
+        ),
+        (
+            {"template": "instance_prompt"},
+            rf'concepts\.1\.instance_prompt = "a photo of sks dog" lacks the new word: {WAY_OUT}',
+        ),
+    ],
+)
+def test_what_cannot_be_is_said(word: dict[str, Any], changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as raised:
+        from_dict({**word, "textual_inversion": changes})
+    assert "\n" not in str(raised.value)
+    if "cannot be used" not in sentence:
+        from_dict({**word, "method": "lora", "textual_inversion": changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"template": "own", "sentences": ["a [name]", "one ZIB-7"]},
+        {"template": "instance_prompt", "word": "SKS dog"},
+        {"word": "Żółw 3._-"},
+    ],
+)
+def test_what_can_be_is_taken(word: dict[str, Any], changes: dict[str, Any]) -> None:
+    settings = from_dict({**word, "textual_inversion": changes})
+    assert settings.new_word() == changes.get("word", "zib-7")
+
+
+def test_captions_may_hold_the_word(word: dict[str, Any]) -> None:
+    word["concepts"][0]["instance_prompt"] = "[filewords]"
+    from_dict({**word, "textual_inversion": {"template": "instance_prompt"}})
+
+
+def test_the_file_s_name_is_the_word_unless_another_is_given(word: dict[str, Any]) -> None:
+    with pytest.raises(
+        UserError, match=r'output\.name = "zib\(7\)" cannot be a new word: .* in textual_inversion\.word'
+    ):
+        from_dict({**word, "output": {"name": "zib(7)"}})
+    from_dict({**word, "output": {"name": "zib(7)"}, "textual_inversion": {"word": "zib"}})
+
+
+def test_the_text_encoder_is_not_trained_beside(word: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"train\.train_text_encoder = true is not for method textual_inversion"):
+        from_dict({**word, "train": {"train_text_encoder": True}})
