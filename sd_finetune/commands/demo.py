@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-METHODS = ("lora", "dreambooth", "textual-inversion")
+METHODS = ("lora", "dreambooth", "textual-inversion", "hypernetwork")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .model_files import add_out_argument, lora_and_weight, new_model_file, read_sd1_lora
+from .model_files import add_out_argument, file_and_weight, new_model_file, read_sd1_lora
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from ..models.merge import merge_loras
 
     out = new_model_file(options.out)
-    chosen = [lora_and_weight(text) for text in options.lora]
+    chosen = [file_and_weight(text) for text in options.lora]
     base = read_checkpoint(options.checkpoint, options.config)
     loras = [(path, weight, *read_sd1_lora(path)) for path, weight in chosen]
     merged = merge_loras(base, [(modules, weight) for _, weight, modules, _ in loras])

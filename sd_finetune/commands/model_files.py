@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 
 if TYPE_CHECKING:
+    from ..formats.hypernetwork import HypernetworkFile
     from ..formats.lora import LoraModule
 
 PRECISIONS = ("fp16", "bf16", "fp32")
@@ -35,7 +36,7 @@ def new_model_file(path: Path) -> Path:
     return path
 
 
-def lora_and_weight(text: str) -> tuple[Path, float]:
+def file_and_weight(text: str) -> tuple[Path, float]:
     """The file and its weight, 1 if none is given; a colon may also be part of the path."""
     match = re.fullmatch(r"(.+):([-+]?[0-9]*\.?[0-9]+)", text)
     return (Path(match[1]), float(match[2])) if match and not Path(text).exists() else (Path(text), 1.0)
@@ -47,12 +48,30 @@ def read_sd1_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
     Raises:
         UserError: the file is something else, or cannot be read.
     """
-    from ..formats.identify import identify, in_words
     from ..formats.lora import read_lora
 
-    found = identify(path)
-    if found.kind != "lora" or found.base not in ("sd1", ""):
-        raise UserError(
-            f"{path} is {in_words(found.kind, found.base)}: only LoRAs for Stable Diffusion 1 can be used here."
-        )
+    _refuse_unless(path, "lora", "LoRAs")
     return read_lora(path)
+
+
+def read_sd1_hypernetwork(path: Path) -> HypernetworkFile:
+    """A hypernetwork for Stable Diffusion 1, as `read_hypernetwork`.
+
+    Raises:
+        UserError: the file is something else, or cannot be read.
+    """
+    from ..formats.hypernetwork import read_hypernetwork
+
+    _refuse_unless(path, "hypernetwork", "hypernetworks")
+    return read_hypernetwork(path)
+
+
+def _refuse_unless(path: Path, kind: str, kinds: str) -> None:
+    """Raise UserError, saying what the file is, unless it is of this kind and may be for Stable Diffusion 1."""
+    from ..formats.identify import identify, in_words
+
+    found = identify(path)
+    if found.kind != kind or found.base not in ("sd1", ""):
+        raise UserError(
+            f"{path} is {in_words(found.kind, found.base)}: only {kinds} for Stable Diffusion 1 can be used here."
+        )

@@ -1,4 +1,4 @@
-"""Draw pictures with a checkpoint, and with LoRAs on it."""
+"""Draw pictures with a checkpoint, and with LoRAs, hypernetworks and embeddings on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..settings.options import SAMPLERS
 from .arguments import whole_number
-from .model_files import lora_and_weight, read_sd1_lora
+from .model_files import file_and_weight, read_sd1_hypernetwork, read_sd1_lora
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--embedding", type=Path, action="append", default=[], metavar="FILE",
         help="embedding of a new word, which --prompt calls by the file's name; repeatable",
+    )  # fmt: skip
+    add(
+        "--hypernetwork", action="append", default=[], metavar="FILE[:MULTIPLIER]",
+        help="hypernetwork to add, each after the one before it, repeatable; multiplier 1",
     )  # fmt: skip
     add("--prompt", required=True, help="what to draw")
     add("--negative", default="", metavar="PROMPT", help="what not to draw")
@@ -56,11 +60,10 @@ def run(options: argparse.Namespace) -> int:
     from ..models.parts import load_parts
     from ..models.sampling import Drawing
 
-    loras = [lora_and_weight(text) for text in options.lora]
     checkpoint = read_checkpoint(options.checkpoint, options.config)
     parts = load_parts(checkpoint)
     _move(parts)
-    _attach(parts, loras, options.embedding)
+    _attach(parts, options)
     side = checkpoint.architecture.image_size * 8
     drawing = Drawing(
         width=options.width or side,
@@ -82,15 +85,18 @@ def _move(parts: ModelParts) -> None:
     parts.to(torch.device("cuda" if on_gpu else "cpu"), torch.float16 if on_gpu else torch.float32)
 
 
-def _attach(parts: ModelParts, loras: list[tuple[Path, float]], embeddings: list[Path]) -> None:
+def _attach(parts: ModelParts, options: argparse.Namespace) -> None:
+    from ..models.hypernetwork import attach_hypernetwork_file
     from ..models.lora import attach_lora_file, combine_loras
     from ..models.textual_inversion import attach_embedding_files
 
-    read = [(read_sd1_lora(path)[0], weight) for path, weight in loras]
-    if read:
-        attach_lora_file(parts, combine_loras(read))
-    if embeddings:
-        attach_embedding_files(parts, embeddings)
+    loras = [(read_sd1_lora(path)[0], weight) for path, weight in map(file_and_weight, options.lora)]
+    if loras:
+        attach_lora_file(parts, combine_loras(loras))
+    for path, multiplier in map(file_and_weight, options.hypernetwork):
+        attach_hypernetwork_file(parts, read_sd1_hypernetwork(path), multiplier)
+    if options.embedding:
+        attach_embedding_files(parts, options.embedding)
 
 
 def _draw_all(parts: ModelParts, options: argparse.Namespace, drawing: Drawing) -> None:

@@ -10,7 +10,9 @@ import torch
 
 from ..commands.watch import watch
 from ..formats.checkpoint import read_checkpoint
+from ..formats.hypernetwork import read_hypernetwork
 from ..formats.lora import read_lora
+from ..models.hypernetwork import attach_hypernetwork_file
 from ..models.lora import attach_lora_file
 from ..models.parts import ModelParts, load_parts
 from ..models.textual_inversion import attach_embedding_files
@@ -86,6 +88,12 @@ def _with_embedding(path: Path) -> ModelParts:
     return parts
 
 
+def _with_hypernetwork(path: Path) -> ModelParts:
+    parts = load_base()
+    attach_hypernetwork_file(parts, read_hypernetwork(path))
+    return parts
+
+
 def _ready(checkpoint: Path) -> ModelParts:
     parts = load_parts(read_checkpoint(checkpoint))
     parts.to(torch.device("cpu"), torch.float32)
@@ -96,5 +104,6 @@ LOADERS: dict[str, Callable[[Path], ModelParts]] = {
     "lora": _with_lora,
     "dreambooth": _ready,
     "textual-inversion": _with_embedding,
+    "hypernetwork": _with_hypernetwork,
 }
 """How a method's result is put to work, by the name that the demo gives the method."""

@@ -26,6 +26,8 @@ OLDEST_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
 """What the WebUI's first hypernetworks called their layers, and how they are called since."""
 DROPOUT_OF_FLAGS = 0.3
 """The dropout of files that only say that there is some."""
+ACTIVATION_ALIASES = {"hardswish": "swish"}
+"""The WebUI reads both and offers the second."""
 NO_HYPERNETWORK = "is no hypernetwork as the WebUI and SD Fine-Tune write them"
 
 Pair = tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
@@ -141,9 +143,10 @@ def shape_and_pairs(content: Mapping[Any, Any]) -> tuple[HypernetworkShape, dict
     if not is_dropout_structure(dropout, structure):
         told = content.get("dropout_structure")
         raise ValueError(f"has the dropout structure {told!r}, which does not fit its {len(structure)} widths")
+    activation = str(content.get("activation_func") or "linear")
     shape = HypernetworkShape(
         layer_structure=structure,
-        activation=str(content.get("activation_func") or "linear"),
+        activation=ACTIVATION_ALIASES.get(activation, activation),
         layer_norm=bool(content.get("is_layer_norm", False)),
         dropout_structure=dropout,
         activate_output=bool(content.get("activate_output", True)),  # before it was told, every layer was activated

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, write_hypernetwork
-from ..models.hypernetwork import context_widths, new_hypernetwork
+from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
+from ..models.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
 from ..models.parts import ModelParts
 from ..runs.messages import Artefact
 from ..settings.layers import numbers
@@ -27,9 +30,14 @@ class HypernetworkMethod:
 
     def __init__(self, parts: ModelParts, settings: Settings) -> None:
         self.settings = settings
+        self.steps_before = 0
         widths = _asked_widths(settings.hypernetwork.sizes, context_widths(parts.unet))
-        generator = torch.Generator().manual_seed(settings.train.seed)
-        self.network = new_hypernetwork(parts.unet, shape_of(settings), widths, generator)
+        if settings.base.continue_from:
+            file = read_hypernetwork(Path(settings.base.continue_from))
+            self.network, self.steps_before = _from_file(parts, file, settings, widths), file.step
+        else:
+            generator = torch.Generator().manual_seed(settings.train.seed)
+            self.network = new_hypernetwork(parts.unet, shape_of(settings), widths, generator)
         self.networks = {"unet": self.network}
         self.network.to(parts.unet.device)
         self.network.attach()
@@ -48,7 +56,7 @@ class HypernetworkMethod:
             shape=self.network.shape,
             pairs={width: (k.state_dict(), v.state_dict()) for width, k, v in self.network.modules_by_width()},
             name=path.stem,
-            step=int(metadata.get("ss_steps", 0)),
+            step=self.steps_before + int(metadata.get("ss_steps", 0)),
             checkpoint_hash=metadata.get("ss_new_sd_model_hash", "")[:10],
             checkpoint_name=Path(metadata.get("ss_sd_model_name", "")).stem,
             metadata=metadata,
@@ -86,3 +94,30 @@ def _asked_widths(asked: str, known: list[int]) -> list[int]:
             f"{', '.join(map(str, known))}: choose of these, or leave it empty for all."
         )
     return list(dict.fromkeys(widths))
+
+
+def _from_file(parts: ModelParts, file: HypernetworkFile, settings: Settings, widths: list[int]) -> Hypernetwork:
+    """The hypernetwork to go on from.
+
+    Raises:
+        UserError: it is not for this checkpoint, or of another shape or other widths than the settings have.
+    """
+    network = hypernetwork_from_file(parts.unet, file)
+    asked, found = shape_of(settings), replace(file.shape, initialization=settings.hypernetwork.initialization)
+    other = {name: value for name, value in asdict(found).items() if value != asdict(asked)[name]}
+    if set(network.widths) != set(widths):
+        other["sizes"] = tuple(network.widths)
+    if other:
+        way_out = " and ".join(f"hypernetwork.{name} = {_as_written(value)}" for name, value in other.items())
+        raise UserError(
+            f"base.continue_from = {settings.base.continue_from} is of another shape than the settings have: "
+            f"set {way_out}."
+        )
+    return network
+
+
+def _as_written(value: Any) -> str:
+    """A value in TOML, where lists of numbers are texts."""
+    if isinstance(value, tuple):
+        return f'"{", ".join(f"{number:g}" for number in cast("tuple[float, ...]", value))}"'
+    return json.dumps(value)

@@ -24,7 +24,7 @@ from .parts import ModelParts
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity, "relu": nn.ReLU, "leakyrelu": nn.LeakyReLU, "elu": nn.ELU, "swish": nn.Hardswish,
     "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "celu": nn.CELU, "gelu": nn.GELU, "hardshrink": nn.Hardshrink,
-    "hardsigmoid": nn.Hardsigmoid, "hardswish": nn.Hardswish, "hardtanh": nn.Hardtanh, "logsigmoid": nn.LogSigmoid,
+    "hardsigmoid": nn.Hardsigmoid, "hardtanh": nn.Hardtanh, "logsigmoid": nn.LogSigmoid,
     "mish": nn.Mish, "prelu": nn.PReLU, "relu6": nn.ReLU6, "rrelu": nn.RReLU, "selu": nn.SELU, "silu": nn.SiLU,
     "softplus": nn.Softplus, "softshrink": nn.Softshrink, "softsign": nn.Softsign, "tanhshrink": nn.Tanhshrink,
 }  # fmt: skip
@@ -94,6 +94,11 @@ class Hypernetwork(nn.Module):
         })  # fmt: skip
         self._targets = [target for target in _projections(unet) if target[1] in widths]
         self._handles: list[RemovableHandle] = []
+
+    @property
+    def widths(self) -> list[int]:
+        """The context widths that it has modules for."""
+        return [int(width) for width in self.pairs]
 
     def modules_by_width(self) -> Iterator[tuple[int, HypernetworkModule, HypernetworkModule]]:
         """Each context width with its modules for the keys and for the values."""

@@ -91,6 +91,41 @@ def test_a_lora_for_another_model(home: Path, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "o").exists()
 
 
+def hypernetwork(path: Path, width: int, seed: int) -> str:
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {"linear.0.weight": (2 * width, width), "linear.0.bias": (2 * width,),
+              "linear.1.weight": (width, 2 * width), "linear.1.bias": (width,)}  # fmt: skip
+    mlps = [{name: 0.3 * torch.randn(shape, generator=generator) for name, shape in shapes.items()} for _ in "kv"]
+    torch.save({width: tuple(mlps), "layer_structure": [1, 2, 1]}, path)
+    return str(path)
+
+
+def test_hypernetworks_work_in_the_order_they_are_named(home: Path, tmp_path: Path) -> None:
+    first, second = hypernetwork(tmp_path / "1.pt", 32, 1), hypernetwork(tmp_path / "2.pt", 32, 2)
+    without = draw(home, tmp_path / "a.png")
+    once = draw(home, tmp_path / "b.png", "--hypernetwork", first)
+    half = draw(home, tmp_path / "c.png", "--hypernetwork", f"{first}:0.5")
+    both = draw(home, tmp_path / "d.png", "--hypernetwork", first, "--hypernetwork", second)
+    other_way_round = draw(home, tmp_path / "e.png", "--hypernetwork", second, "--hypernetwork", first)
+    pictures = [without, once, half, both, other_way_round]
+    assert all(np.abs(a - b).mean() > 0.5 for k, a in enumerate(pictures) for b in pictures[:k])
+    assert (draw(home, tmp_path / "f.png", "--hypernetwork", f"{first}:0") == without).all()
+
+
+def test_a_hypernetwork_for_another_model(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "x", "--out", str(tmp_path / "o")]
+    for file, words in (
+        (hypernetwork(tmp_path / "sd2.pt", 1024, 1), "a hypernetwork for Stable Diffusion 2: only hypernetworks for"),
+        (hypernetwork(tmp_path / "sd1.pt", 768, 1), "is for contexts of width 768 and this checkpoint has 32"),
+        (str(home / "l.safetensors"), "a LoRA: only hypernetworks for Stable Diffusion 1 can be used here"),
+    ):
+        assert main([*asked, "--hypernetwork", file]) == 2
+        printed = capsys.readouterr()
+        assert words in printed.err
+        assert printed.err.count("\n") == 1
+    assert not (tmp_path / "o").exists()
+
+
 def test_loras_add_up() -> None:
     generator = torch.Generator().manual_seed(1)
 

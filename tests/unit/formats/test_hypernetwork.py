@@ -114,6 +114,7 @@ OLD_FILES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"layer_structure": (1, 2, 1), "activation": "linear", "layer_norm": False, "dropout_structure": (0, 0, 0),
           "activate_output": True, "initialization": "Normal"}),
     ({"activation_func": None, "activate_output": False}, {"activation": "linear", "activate_output": False}),
+    ({"activation_func": "hardswish"}, {"activation": "swish"}),
     ({"use_dropout": True}, {"dropout_structure": (0, 0, 0)}),
     ({"use_dropout": True, "last_layer_dropout": True}, {"dropout_structure": (0, 0.3, 0)}),
     ({"use_dropout": True, "layer_structure": [1, 2, 2, 1]}, {"dropout_structure": (0, 0.3, 0, 0)}),
