@@ -4,8 +4,9 @@
     python install.py ui [--port 7861]                   open the tab by itself, on this machine only
     python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
 
-Packages go into a virtual environment beside this file, once. Without arguments nothing is done: so the WebUI calls it
-at each start. Every Python from 3.6 on can read this file, so that the wrong one gets a sentence and no SyntaxError.
+Packages go into a virtual environment beside this file, once. Without arguments, as the WebUI calls it at each start,
+it adds to the WebUI's own Python what that does not bring along, and changes nothing that is there.
+Every Python from 3.6 on can read this file, so that the wrong one gets a sentence and no SyntaxError.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -36,7 +38,7 @@ class SetupError(Exception):
 def main(arguments: "list[str]") -> int:
     """The exit code: that of what was started, or 2 if it could not be started."""
     if not arguments:
-        return 0
+        return add_missing() if started_by_webui() else 0
     try:
         check_python((3, 12))
         options = read_arguments(arguments)
@@ -55,6 +57,37 @@ def check_python(newest: "tuple[int, int]") -> None:
             "This needs a Python from 3.{} to 3.{} and you started it with {}.{}.{}: install one of those and run "
             "python3.{} install.py instead.".format(OLDEST_PYTHON[1], newest[1], *sys.version_info[:3], newest[1])
         )
+
+
+def started_by_webui() -> bool:
+    """Whether the WebUI started this to have packages installed; it puts its own folder on the path."""
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    is_webui = any(place and Path(place, "modules", "launch_utils.py").is_file() for place in places)
+    return is_webui and "--skip-install" not in os.environ.get("COMMANDLINE_ARGS", "").split()
+
+
+def add_missing() -> int:
+    """Install what is missing; always 0: the WebUI starts without it too, and our tab says what is missing."""
+    from sd_finetune.hosts.packages import installed_versions, missing
+
+    wanted = missing(REQUIREMENTS / "webui.txt")
+    if not wanted:
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder, "installed.txt")
+        constraints.write_text("\n".join(installed_versions()), encoding="utf-8")
+        pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--prefer-binary"]
+        index = os.environ.get("INDEX_URL")  # where the WebUI gets its own packages, too
+        pip += ["-c", str(constraints), *(["--index-url", index] if index else []), *wanted]
+        done = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    said = [line for line in done.stdout.splitlines() if line.startswith("ERROR: ")]
+    if done.returncode == 0:
+        print("SD Fine-Tune installed {}".format(" ".join(wanted)))
+    else:
+        print(
+            "SD Fine-Tune could not install {}: {}".format(" ".join(wanted), said[-1] if said else done.stdout[-500:])
+        )
+    return 0
 
 
 def read_arguments(arguments: "list[str]") -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from ..errors import UserError
@@ -43,6 +44,12 @@ class Context:
         if name not in found.run_names():
             raise UserError(f'"{model}" has no run {name}: choose one of its runs.')
         return RunFolder(found.runs / name)
+
+
+@cache
+def context_of(host: Host) -> Context:
+    """The one of a host, however often its server is put together anew."""
+    return Context.of(host)
 
 
 def models_folder(host: Host) -> Path:

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
     "runs": {"errors", "settings"},
-    "hosts": FOUNDATION,
+    "hosts": FOUNDATION | {"formats"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data"},
     "data": FOUNDATION,
     "formats": FOUNDATION,

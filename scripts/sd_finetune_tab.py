@@ -1,0 +1,30 @@
+"""The only file that the WebUI executes: puts the tab into its page and our routes into its server."""
+
+from __future__ import annotations
+
+import gradio as gr
+from fastapi import FastAPI
+from modules import script_callbacks
+
+from sd_finetune.demo.places import DEMO_FOLDER
+from sd_finetune.hosts.a1111 import the_webui
+from sd_finetune.ui.app import make_router
+from sd_finetune.ui.context import context_of
+
+ID = "sd_finetune"
+
+
+def make_tab() -> list[tuple[gr.Blocks, str, str]]:
+    """An empty place, which javascript/sd_finetune.mjs fills."""
+    with gr.Blocks(analytics_enabled=False) as tab:
+        gr.HTML(f'<div id="{ID}_root"></div>')
+    return [(tab, "SD Fine-Tune", ID)]
+
+
+def add_routes(_page: gr.Blocks | None, app: FastAPI) -> None:
+    """Also after the WebUI has built its page anew: a run that is going on is found again there."""
+    app.include_router(make_router(context_of(the_webui(DEMO_FOLDER / "lora.toml"))))
+
+
+script_callbacks.on_ui_tabs(make_tab)
+script_callbacks.on_app_started(add_routes)
