@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from fastapi import APIRouter, Body, Depends
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
 from ..errors import UserError
 from ..runs.folder import RunFolder
@@ -43,13 +43,14 @@ def run_routes(context: Context) -> APIRouter:
         return {"run": run}
 
     @router.get("/models/{name}/runs/{run}/status")
-    def status(name: str, run: str, since: int = 0) -> dict[str, Any]:
+    def status(name: str, run: str, since: int = 0) -> JSONResponse:
         """What changed after the first `since` events; `more` means that asking again at once brings more."""
         found = context.run(name, run)
         job = context.runner.current()
         active = job is not None and job.run.path == found.path
         told = context.views.of(found).status(since)
-        return {**told, "active": active, "resumable": any(found.snapshots.glob("step-*/complete.json"))}
+        resumable = any(found.snapshots.glob("step-*/complete.json"))
+        return JSONResponse({**told, "active": active, "resumable": resumable})
 
     @router.post("/models/{name}/runs/{run}/command", dependencies=change)
     def command(name: str, run: str, content: dict[str, Any] = Body(...)) -> dict[str, Any]:
