@@ -122,13 +122,13 @@ def start_ui(options: argparse.Namespace) -> int:
 def start_test(options: argparse.Namespace) -> int:
     """Run the suite; lint and types do not depend on the versions and are checked with our own only."""
     python = set_up(options.pins, ["test.txt"])
-    checks = [["pytest"]]
+    checks = [["pytest", "-n", "auto"]]  # as many tests at a time as there are cores
     if options.pins == "standalone":
         lint = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--pythonpath", python]]
         checks = lint + checks
     failed = []
     for check in checks:
-        print("\n== {} ({})".format(" ".join(check[:2]), options.pins), flush=True)
+        print("\n== {} ({})".format(" ".join(check), options.pins), flush=True)
         if run([python, "-m", *check], folder=ROOT) != 0:
             failed.append(check[0])
     print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
