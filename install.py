@@ -122,25 +122,26 @@ def start_ui(options: argparse.Namespace) -> int:
 def start_test(options: argparse.Namespace) -> int:
     """Run the suite; lint and types do not depend on the versions and are checked with our own only."""
     python = set_up(options.pins, ["test.txt"])
-    checks = [["pytest", "-n", "auto"]]  # as many tests at a time as there are cores
+    checks = [["pytest", "-n", "auto"]]  # as many tests at a time as there are cores, each on one
     if options.pins == "standalone":
         lint = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--pythonpath", python]]
         checks = lint + checks
     failed = []
     for check in checks:
         print("\n== {} ({})".format(" ".join(check), options.pins), flush=True)
-        if run([python, "-m", *check], folder=ROOT) != 0:
+        if run([python, "-m", *check], folder=ROOT, OMP_NUM_THREADS="1") != 0:
             failed.append(check[0])
     print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
     return 1 if failed else 0
 
 
-def run(command: "list[str]", folder: "Path | None" = None) -> int:
+def run(command: "list[str]", folder: "Path | None" = None, **variables: str) -> int:
     """The exit code of a command that finds this package and no network of its own accord.
 
     Ctrl+C reaches the command by itself, and what it does about it, such as saving, is waited for.
     """
-    environment = {**clean_environment(), "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    environment = {**clean_environment(), "PYTHONPATH": str(ROOT), **offline, **variables}
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
         return subprocess.call(command, cwd=None if folder is None else str(folder), env=environment)
