@@ -43,7 +43,8 @@ def test_own_pictures_first_then_drawn_ones_and_these_only_once(
         assert len(drawn) == 3
         told = ["concept 1, 'a photo of a star': 4 class pictures", f"  1 in {tmp_path / 'own'}", f"  3 in {folder}"]
         assert first[-3:] == told
-        assert first[0].startswith("class images: 0 of 3")
+        assert first[0].startswith("loading: 0 of 1")
+        assert any(line.startswith("class images: 0 of 3") for line in first)
         assert main([*asked, "--set", "concepts.1.class_images=5"]) == 0
         again = capsys.readouterr().out.splitlines()
         assert again[0].startswith("class images: 0 of 1")
