@@ -47,7 +47,7 @@ def test_own_pictures_first_then_drawn_ones_and_these_only_once(
         assert any(line.startswith("class images: 0 of 3") for line in first)
         assert main([*asked, "--set", "concepts.1.class_images=5"]) == 0
         again = capsys.readouterr().out.splitlines()
-        assert again[0].startswith("class images: 0 of 1")
+        assert any(line.startswith("class images: 0 of 1") for line in again)
         assert again[-1] == f"  4 in {folder}"
         assert {file: file.stat().st_mtime_ns for file in drawn} == drawn
     finally:
