@@ -13,6 +13,7 @@ import os
 import shutil
 import statistics
 import struct
+import sys
 import tempfile
 import threading
 import time
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sd_finetune.demo.places import DEMO_FOLDER, TOY_CHECKPOINT
 from sd_finetune.hosts.standalone import Standalone
