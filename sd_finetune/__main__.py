@@ -6,7 +6,7 @@ import argparse
 import io
 import sys
 
-from .commands import class_images, demo, extract, info, merge, resize, sample, train, ui
+from .commands import class_images, demo, extract, info, merge, resize, sample, toy, train, ui
 from .errors import UserError
 
 COMMANDS = {
@@ -18,6 +18,7 @@ COMMANDS = {
     "resize": resize,
     "info": info,
     "demo": demo,
+    "toy": toy,
     "ui": ui,
 }
 
