@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-METHODS = ("lora", "dreambooth", "textual-inversion", "hypernetwork")
+from ..demo.places import DEMO_FOLDER
+
+METHODS = sorted(file.stem for file in DEMO_FOLDER.glob("*.toml"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
+from ..settings.methods import Artefact
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-Kind = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
+Kind = Artefact
 """What a run makes, as `runs.messages.Saved.artefact` calls it (a snapshot is no result)."""
 
 

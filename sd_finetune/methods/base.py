@@ -10,8 +10,6 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from ..runs.messages import Artefact
-
 
 @dataclass(frozen=True)
 class ParameterGroup:
@@ -29,8 +27,6 @@ class Method(Protocol):
     `requires_grad`.
     """
 
-    artefact: Artefact
-    """What `write` writes."""
     ending: str
     """Of the file that it writes, ".safetensors" or ".pt"."""
     networks: Mapping[str, nn.Module]

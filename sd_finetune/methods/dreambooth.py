@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..models.parts import ModelParts, assign_tensors
-from ..runs.messages import Artefact
 from ..settings.options import Settings
 from .base import ParameterGroup, copy_into
 
@@ -20,7 +19,6 @@ from .base import ParameterGroup, copy_into
 class DreamBoothMethod:
     """Trains the model's own weights, held in float32: a step of 2e-6 changes nothing in a bfloat16 weight."""
 
-    artefact: Artefact = "checkpoint"
     ending = ".safetensors"
 
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:

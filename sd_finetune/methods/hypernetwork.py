@@ -16,7 +16,6 @@ from ..errors import UserError
 from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from ..models.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
 from ..models.parts import ModelParts
-from ..runs.messages import Artefact
 from ..settings.layers import numbers
 from ..settings.options import Settings
 from .base import ParameterGroup, copy_into
@@ -25,7 +24,6 @@ from .base import ParameterGroup, copy_into
 class HypernetworkMethod:
     """Trains one `Hypernetwork`, held in float32; the model itself is frozen."""
 
-    artefact: Artefact = "hypernetwork"
     ending = ".pt"
 
     def __init__(self, parts: ModelParts, settings: Settings) -> None:

@@ -13,7 +13,6 @@ from ..errors import UserError
 from ..formats.lora import LoraModule, kohya_name, read_lora, write_lora
 from ..models.lora import LoraNetwork, fitted, text_encoder_targets, unet_targets
 from ..models.parts import ModelParts
-from ..runs.messages import Artefact
 from ..settings.options import Settings
 from .base import ParameterGroup, all_detached, copy_into
 
@@ -21,7 +20,6 @@ from .base import ParameterGroup, all_detached, copy_into
 class LoraMethod:
     """Trains a `LoraNetwork` for the UNet and, if asked, one for the text encoder; the model itself is frozen."""
 
-    artefact: Artefact = "lora"
     ending = ".safetensors"
 
     def __init__(self, parts: ModelParts, settings: Settings) -> None:

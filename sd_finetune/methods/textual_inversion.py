@@ -12,15 +12,12 @@ from ..errors import UserError
 from ..formats.embedding import write_embedding
 from ..models.parts import ModelParts, word_tokens
 from ..models.textual_inversion import NewWords, embedding_vectors, initial_vectors
-from ..runs.messages import Artefact
 from ..settings.options import Settings
 from .base import ParameterGroup, copy_into
 
 
 class TextualInversionMethod:
     """Trains one word of `NewWords`; the model itself is frozen."""
-
-    artefact: Artefact = "embedding"
 
     def __init__(self, parts: ModelParts, settings: Settings) -> None:
         self.settings = settings

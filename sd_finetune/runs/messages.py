@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
+from ..settings.methods import Artefact
 from .lines import append_line, read_lines
-
-Artefact = Literal["lora", "checkpoint", "embedding", "hypernetwork"]
-"""What a run makes."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .duration import Duration
+from .methods import METHODS, Artefact
 from .option import option
 
 SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
@@ -18,17 +19,12 @@ ACTIVATIONS = (
 INITIALIZATIONS = ("Normal", "KaimingUniform", "KaimingNormal", "XavierUniform", "XavierNormal")
 """Names of the WebUI's, as are those of the activations."""
 
-# What a learning rate of 0 stands for, by method.
-UNET_LEARNING_RATES = {"lora": 1e-4, "dreambooth": 2e-6, "hypernetwork": 1e-5}
-TEXT_ENCODER_LEARNING_RATES = {"lora": 5e-5, "dreambooth": 1e-6}
 
-# What "auto" stands for, by method. A word's vectors would decay towards nothing that has a meaning.
-WEIGHT_DECAYS = {"lora": 0.01, "dreambooth": 0.01, "textual_inversion": 0.0, "hypernetwork": 0.01}
-PRIOR_WEIGHTS = {"lora": 1.0, "dreambooth": 1.0, "textual_inversion": 0.1, "hypernetwork": 1.0}
-
-
-def _per_method(rates: dict[str, float], written: str = "0") -> str:
-    return f"{written} = the method's own: " + ", ".join(f"{method} {rate:g}" for method, rate in rates.items())
+def _per_method(fact: str, written: str) -> str:
+    """What `written` stands for, by method; `fact` is a field of MethodFacts."""
+    values = {method: getattr(facts, fact) for method, facts in METHODS.items()}
+    own = ", ".join(f"{method} {value:g}" for method, value in values.items() if value is not None)
+    return f"{written} = the method's own: {own}"
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,14 @@ class Train:
         1, "forward passes whose gradients are averaged into one step", "passes", minimum=1
     )
     unet_learning_rate: float = option(
-        0.0, f"learning rate of the UNet; {_per_method(UNET_LEARNING_RATES)}", minimum=0, maximum=1
+        0.0, f"learning rate of the UNet; {_per_method('unet_learning_rate', '0')}", minimum=0, maximum=1
     )
     train_text_encoder: bool = option(False, "train the text encoder too")
     text_encoder_learning_rate: float = option(
-        0.0, f"learning rate of the text encoder; {_per_method(TEXT_ENCODER_LEARNING_RATES)}", minimum=0, maximum=1
+        0.0,
+        f"learning rate of the text encoder; {_per_method('text_encoder_learning_rate', '0')}",
+        minimum=0,
+        maximum=1,
     )
     seed: int = option(0, "where all random numbers of the run start", minimum=0, maximum=2**32 - 1)
     mixed_precision: str = option(
@@ -95,7 +94,7 @@ class Optimizer:
     eps: float = option(1e-8, "smallest divisor of a step", minimum=1e-12, maximum=1)
     weight_decay: float | None = option(
         None,
-        f"share of learning rate times weight taken off at each step; {_per_method(WEIGHT_DECAYS, 'auto')}",
+        f"share of learning rate times weight taken off at each step; {_per_method('weight_decay', 'auto')}",
         minimum=0,
     )
 
@@ -115,7 +114,7 @@ class Prior:
     weight: float | None = option(
         None,
         "weight of the class pictures' loss; 0 = off, else every concept needs a class_prompt; "
-        + _per_method(PRIOR_WEIGHTS, "auto"),
+        + _per_method("prior_weight", "auto"),
         minimum=0,
     )
     source: str = option(
@@ -255,7 +254,7 @@ class Concept:
 class Settings:
     """All that a run is asked to do. A plain value: `read.from_dict` is what checks it."""
 
-    method: str = option("lora", "what is trained", choices=("lora", "dreambooth", "textual_inversion", "hypernetwork"))
+    method: str = option("lora", "what is trained", choices=tuple(METHODS))
     base: Base = field(default_factory=Base)
     output: Output = field(default_factory=Output)
     train: Train = field(default_factory=Train)
@@ -271,13 +270,17 @@ class Settings:
     evaluation: Evaluation = field(default_factory=Evaluation)
     concepts: tuple[Concept, ...] = ()
 
+    def artefact(self) -> Artefact:
+        """What the method makes."""
+        return METHODS[self.method].artefact
+
     def unet_learning_rate(self) -> float:
         """The rate to train the UNet with: the one asked for, or the method's own."""
-        return self.train.unet_learning_rate or UNET_LEARNING_RATES[self.method]
+        return self.train.unet_learning_rate or METHODS[self.method].unet_learning_rate or 0.0
 
     def text_encoder_learning_rate(self) -> float:
         """The rate to train the text encoder with: the one asked for, or the method's own."""
-        return self.train.text_encoder_learning_rate or TEXT_ENCODER_LEARNING_RATES[self.method]
+        return self.train.text_encoder_learning_rate or METHODS[self.method].text_encoder_learning_rate or 0.0
 
     def new_word(self) -> str:
         """The word that textual inversion teaches."""
@@ -294,9 +297,9 @@ class Settings:
     def weight_decay(self) -> float:
         """The decay of what is trained: the one asked for, or the method's own."""
         asked = self.optimizer.weight_decay
-        return WEIGHT_DECAYS[self.method] if asked is None else asked
+        return METHODS[self.method].weight_decay if asked is None else asked
 
     def prior_weight(self) -> float:
         """The weight of the class pictures' loss, 0 = off: the one asked for, or the method's own."""
         asked = self.prior.weight
-        return PRIOR_WEIGHTS[self.method] if asked is None else asked
+        return METHODS[self.method].prior_weight if asked is None else asked

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from .faults import Faults
 from .layers import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
+from .methods import METHODS
 from .options import NAME, Settings
 
 # The names a sentence is about, then the sentence. It is left out where one of these settings is at fault already.
@@ -45,6 +46,13 @@ def _mixed_precision(settings: Settings) -> Iterator[Broken]:
     if settings.train.device == "cpu" and settings.train.mixed_precision == "fp16":
         sentence = 'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".'
         yield ("train.mixed_precision", "train.device"), sentence
+
+
+def _text_encoder(settings: Settings) -> Iterator[Broken]:
+    name = "train.train_text_encoder"
+    if settings.train.train_text_encoder and METHODS[settings.method].text_encoder_learning_rate is None:
+        sentence = f"{name} = true is not for method {settings.method}, whose result has no text encoder"
+        yield (name, "method"), f"{sentence}: set it to false, or choose another method."
 
 
 def _sample_size(settings: Settings) -> Iterator[Broken]:
@@ -92,9 +100,6 @@ def _hypernetwork(settings: Settings) -> Iterator[Broken]:
     if sizes is None or any(size < 1 or size % 1 for size in sizes):
         sentence = f'{group}.sizes = "{asked.sizes}" cannot be used: it takes whole numbers, like "768, 320".'
         yield (f"{group}.sizes",), sentence
-    if settings.method == "hypernetwork" and settings.train.train_text_encoder:
-        sentence = "train.train_text_encoder = true is not for method hypernetwork, whose file has no text encoder"
-        yield ("train.train_text_encoder",), f"{sentence}: set it to false, or choose another method."
 
 
 def _textual_inversion(settings: Settings) -> Iterator[Broken]:
@@ -105,9 +110,6 @@ def _textual_inversion(settings: Settings) -> Iterator[Broken]:
     if not all(letter.isalnum() or letter in " ._-" for letter in word) or not any(map(str.isalnum, word)):
         sentence = f'{name} = "{word}" cannot be a new word: it takes letters, digits, spaces and ._- only'
         yield (name,), f"{sentence}; name another in textual_inversion.word."
-    if settings.train.train_text_encoder:
-        sentence = "train.train_text_encoder = true is not for method textual_inversion, which trains a word only"
-        yield ("train.train_text_encoder",), f"{sentence}: set it to false, or choose another method."
     if asked.template == "own":
         yield from _own_sentences(asked.sentences, word)
     elif asked.template == "instance_prompt":
@@ -143,6 +145,7 @@ RULES = (
     _output_name,
     _warmup,
     _mixed_precision,
+    _text_encoder,
     _sample_size,
     _concepts,
     _class_prompts,

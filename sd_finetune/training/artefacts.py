@@ -20,7 +20,7 @@ def save_artefact(training: Training, step: int, final: bool) -> Path:
     path = folder / f"{settings.output.name}{'' if final else f'-step{step:06d}'}{training.method.ending}"
     training.events.append(Phase(name="saving", done=0, total=1))
     training.method.write(path, training_metadata(settings, _facts(training, step)))
-    training.events.append(Saved(step=step, artefact=training.method.artefact, path=str(path)))
+    training.events.append(Saved(step=step, artefact=settings.artefact(), path=str(path)))
     return path
 
 

@@ -9,20 +9,13 @@ from typing import Any
 from ..data.concepts import instance_examples
 from ..data.pictures import find_pictures
 from ..errors import UserError
-from ..hosts.base import Host, Kind
+from ..hosts.base import Host
 from ..runs.folder import RunFolder
 from ..runs.launch import start_worker
+from ..settings.methods import METHODS
 from ..settings.read import find_faults, from_dict
 from .models import Model
 from .runner import Job
-
-ARTEFACTS: dict[str, Kind] = {
-    "lora": "lora",
-    "dreambooth": "checkpoint",
-    "textual_inversion": "embedding",
-    "hypernetwork": "hypernetwork",
-}
-"""What each method makes."""
 
 
 def check(settings: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +81,7 @@ def complete(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     whole = copy.deepcopy(settings)
     drawing, output = whole.setdefault("class_images", {}), whole.setdefault("output", {})
     drawing["cache_folder"] = drawing.get("cache_folder") or str(host.data_folder / "class-images")
-    folder = host.result_folder(ARTEFACTS[whole.get("method", "lora")])
+    folder = host.result_folder(METHODS[whole.get("method", "lora")].artefact)
     if folder is not None and not output.get("folder"):
         output["folder"] = str(folder)
         output["name"] = _free_name(folder, str(output.get("name", "")))

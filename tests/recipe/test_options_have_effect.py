@@ -140,7 +140,8 @@ def cached(training: Training) -> list[str]:
 
 
 def artefact(training: Training) -> str:
-    return training.method.artefact
+    train(training)
+    return events_of(training.run, Saved)[-1].artefact
 
 
 def is_checkpointing(training: Training) -> bool:
@@ -176,7 +177,7 @@ BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
 # {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/ and class/ in it.
 EFFECTS: dict[str, Effect] = {
-    "method": Effect(artefact, "dreambooth"),
+    "method": Effect(artefact, "dreambooth", within=SHORT),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
     "base.config": Effect(answer_type, "{other}/v.yaml"),
     "base.continue_from": Effect(weights, "{other}/zib.safetensors", within=WORD),

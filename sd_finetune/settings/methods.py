@@ -1,0 +1,29 @@
+"""The methods there are: what each makes, and what stands for settings that are left to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Artefact = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
+"""What a run makes."""
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """One method. A rate is None where it does not train that part at a rate of its own."""
+
+    artefact: Artefact
+    unet_learning_rate: float | None
+    text_encoder_learning_rate: float | None
+    weight_decay: float = 0.01
+    prior_weight: float = 1.0
+
+
+METHODS = {
+    "lora": MethodFacts("lora", 1e-4, 5e-5),
+    "dreambooth": MethodFacts("checkpoint", 2e-6, 1e-6),
+    # A word's vectors would decay towards nothing that has a meaning.
+    "textual_inversion": MethodFacts("embedding", None, None, weight_decay=0.0, prior_weight=0.1),
+    "hypernetwork": MethodFacts("hypernetwork", 1e-5, None),  # the rate of the WebUI's Train tab
+}
