@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 STANDARD_LIBRARY_ONLY = {"errors", "settings", "runs"}
 EXCEPT_FOR = {"settings/toml.py": {"tomli"}}  # Python 3.10 has no TOML reader of its own
 SCREEN_ONLY = {"gradio", "modules"}  # never in the worker
-METHODS = {"dreambooth", "lora", "textual_inversion", "hypernetwork"}
+METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "base"}
 
 
 def imported_names(source: str, file: Path, package: Path = PACKAGE) -> set[str]:
