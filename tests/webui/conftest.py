@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from sd_finetune.demo.place import place_toy
+from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
+from sd_finetune.models.parts import ModelParts, load_parts
+from tests.webui.webui import WebUI, free_port, make_data_folder
+
+
+@pytest.fixture(scope="session")
+def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
+    """WebUI v1.10.1 with the toy checkpoint loaded and our extension in it, started once."""
+    if "WEBUI_ROOT" not in os.environ:
+        pytest.skip("set WEBUI_ROOT to a checkout of the WebUI v1.10.1 with its own Python in venv/ to run these")
+    data = tmp_path_factory.mktemp("webui")
+    make_data_folder(data)
+    started = WebUI(Path(os.environ["WEBUI_ROOT"]), data, free_port())
+    try:
+        started.start(place_toy(started.checkpoints))
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="session")
+def base() -> Checkpoint:
+    return read_checkpoint(TOY_CHECKPOINT)
+
+
+@pytest.fixture
+def parts(base: Checkpoint) -> ModelParts:
+    """The toy's modules, ready to draw."""
+    return ready(base)
+
+
+def ready(checkpoint: Checkpoint) -> ModelParts:
+    parts = load_parts(checkpoint)
+    parts.to(torch.device("cpu"), torch.float32)
+    return parts

@@ -1,0 +1,79 @@
+"""What tests ask of the inside of the WebUI."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from fastapi import Body
+from modules import call_queue, script_callbacks, sd_hijack, sd_models, sd_vae, shared
+
+from sd_finetune.formats.tensor_file import read_tensors
+from sd_finetune.hosts.a1111 import the_webui
+from sd_finetune.runs.folder import RunFolder
+
+
+def add_routes(_demo, app):
+    @app.get("/test/ready")
+    def ready():
+        return {"ready": sd_models.model_data.sd_model is not None}
+
+    @app.get("/test/networks")
+    def networks():
+        """For each LoRA of the last picture, the layers of its file that found their place."""
+        loaded = sys.modules["networks"].loaded_networks
+        return {net.name: [layer.network_key.partition(".")[0] for layer in net.modules.values()] for net in loaded}
+
+    @app.post("/test/refresh")
+    def refresh(content: dict = Body(...)):
+        """Have the WebUI look for new files of a kind."""
+        {
+            "checkpoint": sd_models.list_models,
+            "lora": sys.modules["networks"].list_available_networks,
+            "embedding": lambda: sd_hijack.model_hijack.embedding_db.load_textual_inversion_embeddings(True),
+            "hypernetwork": shared.reload_hypernetworks,
+        }[content["kind"]]()
+        return {}
+
+    @app.post("/test/lend")
+    def lend(content: dict = Body(...)):
+        """Lend a checkpoint's weights as a run does; what the file holds, and what the block raised."""
+        host, seen = the_webui(Path()), {}
+        try:
+            with host.lend(Path(content["checkpoint"]), RunFolder(Path(content["run"]))) as file:
+                seen = {
+                    "file": str(file),
+                    "tensors": digest(read_tensors(file).tensors),
+                    "devices": where(sd_models.model_data.sd_model),
+                    "waits": call_queue.queue_lock._lock.locked(),
+                    "job": shared.state.job,
+                }
+                if content.get("raise"):
+                    raise RuntimeError("in the middle")
+        except RuntimeError as error:
+            seen["raised"] = str(error)
+        return {**seen, "gone": not Path(seen["file"]).exists(), "job afterwards": shared.state.job}
+
+    @app.post("/test/vae")
+    def other_vae(content: dict = Body(...)):
+        """Put another VAE in the place of the checkpoint's; None takes it off again."""
+        sd_vae.load_vae(sd_models.model_data.sd_model, content["file"])
+        return {}
+
+    @app.get("/test/weights")
+    def weights():
+        """Digest of all tensors of the loaded model, and where they are."""
+        return {"sha256": digest(shared.sd_model.state_dict()), "devices": where(shared.sd_model)}
+
+
+def digest(tensors):
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(f"{name} {tensors[name].dtype}".encode() + tensors[name].detach().float().cpu().numpy().tobytes())
+    return found.hexdigest()
+
+
+def where(model):
+    return sorted({str(tensor.device) for tensor in model.state_dict().values()})
+
+
+script_callbacks.on_app_started(add_routes)

@@ -1,0 +1,192 @@
+"""The WebUI before, while and after we have its turn: what it draws is the same to the bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.formats.checkpoint import Checkpoint
+from sd_finetune.formats.lora import LoraModule, write_lora
+from sd_finetune.formats.tensor_file import write_tensors
+from sd_finetune.models.lora import unet_targets
+from sd_finetune.models.parts import ModelParts
+from tests.toy import make_pictures
+from tests.webui.webui import WebUI
+
+PROMPT = "a photo of a small red circle on a navy background"
+WITH_LORA = f"{PROMPT} <lora:noise:1>"
+RUN_SECONDS = 400
+
+
+@pytest.fixture(scope="module")
+def loaded(webui: WebUI) -> Path:
+    return webui.checkpoints / TOY_CHECKPOINT.name
+
+
+@pytest.fixture(scope="module")
+def lora(webui: WebUI, base: Checkpoint) -> None:
+    """A LoRA called "noise" that changes pictures."""
+    from tests.webui.conftest import ready
+
+    generator = torch.Generator().manual_seed(3)
+    layers = {
+        ("unet", path): LoraModule(
+            0.1 * torch.randn(2, *layer.weight.shape[1:], generator=generator),
+            0.1 * torch.randn(layer.weight.shape[0], 2, *[1] * (layer.weight.dim() - 2), generator=generator),
+            alpha=2,
+        )
+        for path, layer in unet_targets(ready(base).unet).items()
+    }
+    write_lora(webui.loras / "noise.safetensors", layers, {})
+
+
+@pytest.fixture
+def pictures(webui: WebUI, lora: None) -> dict[str, np.ndarray]:
+    """Drawn before; the LoRA's last, so that the loaded weights are changed by it."""
+    drawn = {prompt: webui.draw(prompt) for prompt in (PROMPT, WITH_LORA)}
+    assert not np.array_equal(drawn[PROMPT], drawn[WITH_LORA])
+    return drawn
+
+
+def assert_as_before(webui: WebUI, pictures: Mapping[str, np.ndarray]) -> None:
+    for prompt, picture in [*pictures.items(), *reversed(pictures.items())]:
+        assert np.array_equal(webui.draw(prompt), picture), prompt
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        found.update(f"{name} {tensors[name].dtype}".encode() + tensors[name].float().numpy().tobytes())
+    return found.hexdigest()
+
+
+def lend(webui: WebUI, checkpoint: Path, **more: Any) -> Any:
+    return webui.post("/test/lend", {"checkpoint": str(checkpoint), "run": str(webui.data / "toy-001"), **more})
+
+
+def test_what_is_lent_is_the_checkpoint_to_the_bit(
+    webui: WebUI, loaded: Path, base: Checkpoint, pictures: dict[str, np.ndarray]
+) -> None:
+    told = lend(webui, loaded)
+    assert told["tensors"] == digest(base.tensors), "although a LoRA had changed the loaded weights"
+    assert Path(told["file"]).parts[:3] == ("/", "dev", "shm")
+    assert told["gone"]
+    assert told["waits"], "nobody else draws meanwhile"
+    assert (told["job"], told["job afterwards"]) == ("task(sd_finetune-toy-001)", "")
+    assert_as_before(webui, pictures)
+
+
+def test_an_exception_gives_everything_back(webui: WebUI, loaded: Path, pictures: dict[str, np.ndarray]) -> None:
+    told = lend(webui, loaded, **{"raise": True})
+    assert (told["raised"], told["gone"], told["job afterwards"]) == ("in the middle", True, "")
+    assert_as_before(webui, pictures)
+
+
+def test_another_vae_is_not_lent_for_the_checkpoints_own(
+    webui: WebUI, loaded: Path, base: Checkpoint, tmp_path: Path
+) -> None:
+    other = {name: tensor.float() * 1.05 for name, tensor in base.tensors.items() if name.startswith("first_stage_m")}
+    file = tmp_path / "other.safetensors"
+    write_tensors(file, {name.removeprefix("first_stage_model."): tensor for name, tensor in other.items()}, {})
+    before = webui.draw(PROMPT)
+    webui.post("/test/vae", {"file": str(file)})
+    try:
+        changed = webui.draw(PROMPT)
+        assert not np.array_equal(changed, before)
+        assert lend(webui, loaded)["tensors"] == digest(base.tensors)
+        assert np.array_equal(webui.draw(PROMPT), changed)
+    finally:
+        webui.post("/test/vae", {"file": None})
+    assert np.array_equal(webui.draw(PROMPT), before)
+
+
+def test_of_a_checkpoint_that_is_not_loaded_the_file_is_read(webui: WebUI, loaded: Path) -> None:
+    other = loaded.with_name("copy.safetensors")
+    shutil.copy(loaded, other)
+    try:
+        assert lend(webui, other)["file"] == str(other)
+    finally:
+        other.unlink()
+
+
+class Tab:
+    """A model in the tab, trained through the routes that the page uses."""
+
+    def __init__(self, webui: WebUI, name: str, folder: Path, **train: Any) -> None:
+        self.webui, self.name = webui, name
+        self.start = webui.get("/sd_finetune/start")
+        checkpoint = self.start["checkpoints"][0]
+        made = webui.post("/sd_finetune/models", {"name": name, "checkpoint": checkpoint["title"]})
+        settings = made["settings"]
+        settings["train"] = {**settings.get("train", {}), "device": "cpu", **train}
+        settings["data"] = {**settings.get("data", {}), "resolution": 64}
+        settings["prior"] = {"weight": 0}
+        settings["evaluation"] = {"every": "0"}
+        pictures = make_pictures(folder / "pictures", 2)
+        settings["concepts"] = [{"folder": str(pictures), "instance_prompt": "a photo of sks star"}]
+        kept = webui.post(f"/sd_finetune/models/{name}/settings", settings)
+        assert kept["faults"] == {}, kept
+        self.run = webui.post(f"/sd_finetune/models/{name}/train")["run"]
+
+    def status(self) -> Any:
+        return self.webui.get(f"/sd_finetune/models/{self.name}/runs/{self.run}/status")
+
+    def wait(self, what: str) -> Any:
+        """Until the status says so: "active" that it is over, anything else that it is there."""
+        end = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < end:
+            told = self.status()
+            if not told["active"] or (what != "active" and told.get(what)):
+                return told
+            time.sleep(0.5)
+        raise AssertionError(f"no end: {self.status()}")
+
+    @property
+    def folder(self) -> Path:
+        return self.webui.data / "sd_finetune" / "models" / self.name / "runs" / self.run
+
+
+def kinds(tab: Tab) -> list[str]:
+    return [json.loads(line)["kind"] for line in (tab.folder / "events.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_the_webui_as_it_was(
+    webui: WebUI, pictures: dict[str, np.ndarray], parts: ModelParts, tmp_path: Path
+) -> None:
+    tab = Tab(webui, "whole", tmp_path, length="2 steps", unet_learning_rate=0.05)
+    assert tab.start["host"] == "AUTOMATIC1111 WebUI"
+    assert tab.start["faults"] == []
+    assert tab.start["checkpoints"][0]["loaded"]
+    tab.wait("active")
+    assert kinds(tab)[-1] == "done", (tab.folder / "worker.log").read_text()[-3000:]
+    assert_as_before(webui, pictures)
+    assert (webui.loras / "whole.safetensors").is_file()
+    assert not np.array_equal(webui.draw(f"{PROMPT} <lora:whole:1>"), pictures[PROMPT]), "it is there without a restart"
+
+
+def test_a_killed_worker_leaves_the_webui_as_it_was(
+    webui: WebUI, pictures: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    tab = Tab(webui, "killed", tmp_path, length="100000 steps")
+    end = time.monotonic() + RUN_SECONDS
+    while "step" not in kinds(tab):
+        assert time.monotonic() < end, (tab.folder / "worker.log").read_text()[-3000:]
+        time.sleep(0.5)
+    os.kill(json.loads((tab.folder / "worker.json").read_text())["pid"], signal.SIGKILL)
+    tab.wait("active")
+    assert kinds(tab)[-1] == "error"
+    assert_as_before(webui, pictures)
+    assert not list(Path("/dev/shm").glob("sd-finetune-*")), "the lent weights are gone"

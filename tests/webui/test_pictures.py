@@ -1,0 +1,95 @@
+"""What a run writes, drawn by the WebUI and by our own preview: the same picture."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.formats.lora import read_lora
+from sd_finetune.models.parts import ModelParts
+from sd_finetune.models.sampling import SAMPLERS, Drawing, draw_pictures
+from sd_finetune.training.artefacts import save_artefact
+from sd_finetune.training.setup import Training
+from tests.toy import ROWS, Toy, forget_accelerator, make_pictures
+from tests.webui.webui import PICTURE, WebUI
+
+PROMPT = "a photo of sks star on a pink background"
+SAME = 2.0
+"""Mean difference, of 255, of pictures that count as the same: the WebUI cuts off what we round, half of 1."""
+THEIR_SAMPLERS = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
+SMALL = {"lora.rank": 4, "lora.alpha": 2, "data.resolution": 64, "output.precision": "fp16"}
+STRENGTH = {"lora": 0.2, "textual_inversion": 0.2, "hypernetwork": 0.2, "dreambooth": 0.03}
+"""Standard deviation of what is added to all that is trained; for DreamBooth as a share of the weight's own."""
+FOLDERS = {
+    "checkpoint": "models/Stable-diffusion",
+    "lora": "models/Lora",
+    "embedding": "embeddings",
+    "hypernetwork": "models/hypernetworks",
+}
+IN_PROMPT = {"lora": "<lora:{name}:1>", "hypernetwork": "<hypernet:{name}:1>"}
+
+
+def ours(parts: ModelParts, prompt: str, sampler: str = "euler", steps: int = PICTURE["steps"]) -> np.ndarray:
+    drawing = Drawing(64, 64, steps, PICTURE["cfg_scale"], sampler)
+    return np.asarray(draw_pictures(parts, [prompt], [PICTURE["seed"]], drawing)[0])
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(float) - other).mean())
+
+
+@pytest.mark.parametrize("steps", [8, 13])
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_preview_is_the_picture_of_the_webui(webui: WebUI, parts: ModelParts, sampler: str, steps: int) -> None:
+    theirs = webui.draw(PROMPT, sampler_name=THEIR_SAMPLERS[sampler], steps=steps)
+    assert theirs.std() > 20, "a picture of something"
+    assert difference(ours(parts, PROMPT, sampler, steps), theirs) < SAME
+
+
+def taught(row: dict[str, Any], name: str, home: Path) -> Training:
+    """A run that has not trained but moved all that it would train, as far as a picture shows and still is one."""
+    toy = Toy(home, TOY_CHECKPOINT, make_pictures(home / "pictures", 2))
+    training = toy.prepare({**SMALL, **row, "output.name": name})
+    generator = torch.Generator().manual_seed(9)
+    for value in training.method.trained_tensors().values():
+        size = STRENGTH[row["method"]]
+        if row["method"] == "dreambooth" and value.numel() > 1:
+            size *= float(value.detach().std())
+        value.data += size * torch.randn(value.shape, generator=generator)
+    return training
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_result_draws_the_same_here_and_there(webui: WebUI, parts: ModelParts, row: str, tmp_path: Path) -> None:
+    name = "sks star" if row == "textual_inversion" else f"test-{row.replace('+', '-')}"
+    training = taught(ROWS[row], name, tmp_path)
+    kind = training.settings.artefact()
+    put = webui.data / FOLDERS[kind]
+    base = webui.draw(PROMPT)
+    file = save_artefact(training, 1, final=True)
+    put.mkdir(exist_ok=True)
+    for made in file.parent.iterdir():
+        shutil.copy(made, put)
+    try:
+        webui.post("/test/refresh", {"kind": kind})
+        changes = {"override_settings": {"sd_model_checkpoint": file.stem}} if kind == "checkpoint" else {}
+        theirs = webui.draw(f"{PROMPT} {IN_PROMPT.get(kind, '').format(name=name)}".strip(), **changes)
+        if kind == "lora":
+            assert set(webui.get("/test/networks")[name]) == set(read_lora(file)[0])
+    finally:
+        for made in file.parent.iterdir():
+            (put / made.name).unlink()
+        webui.post("/test/refresh", {"kind": kind})
+        forget_accelerator()
+    training.parts.unet.eval()
+    training.parts.text_encoder.eval()
+    preview = ours(training.parts, PROMPT)
+    assert difference(preview, theirs) < SAME
+    assert difference(theirs, base) > 3, "the file changes the picture"
+    assert difference(webui.draw(PROMPT), base) == 0, "without the file all is as before"

@@ -1,0 +1,140 @@
+"""A real WebUI as a process of its own, talked to over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+REPO = Path(__file__).parents[2]
+PROBE = Path(__file__).parent / "probe"
+SHIPPED = ("scripts", "javascript", "sd_finetune", "requirements", "install.py", "metadata.ini", "style.css")
+FLAGS = (
+    "--skip-prepare-environment --skip-torch-cuda-test --use-cpu all --no-half --precision full --api "
+    "--do-not-download-clip --no-download-sd-model --no-hashing --skip-version-check --disable-console-progressbars"
+)
+START_SECONDS = 900
+OPTIONS = {
+    "randn_source": "CPU",
+    "live_previews_enable": False,
+    "samples_save": False,
+    "save_txt": False,
+    "show_progressbar": False,
+}
+PICTURE = {"width": 64, "height": 64, "steps": 8, "cfg_scale": 5.0, "sampler_name": "Euler", "seed": 7}
+
+
+@dataclass
+class WebUI:
+    """One that runs. `data` is its data directory; everything it and the tests write is in there."""
+
+    root: Path
+    data: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.data / "webui.log"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.data / "models" / "Stable-diffusion"
+
+    @property
+    def loras(self) -> Path:
+        return self.data / "models" / "Lora"
+
+    def start(self, checkpoint: Path, *flags: str) -> None:
+        """Start it and wait until it has loaded the checkpoint."""
+        places = ["--data-dir", str(self.data), "--ckpt", str(checkpoint), "--port", str(self.port)]
+        command = [str(self.root / "venv" / "bin" / "python"), "launch.py", *FLAGS.split(), *places, *flags]
+        environment = {
+            **os.environ,
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "GRADIO_ANALYTICS_ENABLED": "0",
+        }
+        for name in ("PYTHONPATH", "VIRTUAL_ENV", "COMMANDLINE_ARGS"):
+            environment.pop(name, None)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.root, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self._wait()
+        self.post("/sdapi/v1/options", OPTIONS)
+
+    def _wait(self) -> None:
+        # Asked over HTTP before it says so, it cannot add its own routes any more and ends.
+        self._wait_for(lambda: b"Startup time: " in self.log.read_bytes())
+        self._wait_for(lambda: self.get("/test/ready")["ready"])
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        assert self.process is not None
+        end = time.monotonic() + START_SECONDS
+        while not condition():
+            alive = self.process.poll() is None and time.monotonic() < end
+            assert alive, f"the WebUI did not start: {self.log.read_text(errors='replace')[-3000:]}"
+            time.sleep(0.3)
+
+    def stop(self) -> None:
+        """End it and all that it started."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def get(self, path: str) -> Any:
+        return self._answer(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}"))
+
+    def post(self, path: str, content: Any = None) -> Any:
+        body = json.dumps({} if content is None else content).encode()
+        headers = {"Content-Type": "application/json"}
+        return self._answer(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers))
+
+    def _answer(self, request: urllib.request.Request) -> Any:
+        try:
+            with urllib.request.urlopen(request, timeout=300) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{request.full_url}: {error.code} {error.read()[:2000]!r}") from error
+
+    def draw(self, prompt: str, **changes: Any) -> np.ndarray:
+        """The picture of txt2img, uint8, (height, width, 3)."""
+        answer = self.post("/sdapi/v1/txt2img", {**PICTURE, "prompt": prompt, **changes})
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))).convert("RGB"))
+
+
+def make_data_folder(folder: Path) -> None:
+    """A data directory with our extension as a person has it, and the probe that lets tests look inside."""
+    extension = folder / "extensions" / "sd-finetune"
+    extension.mkdir(parents=True)
+    for name in SHIPPED:
+        if (REPO / name).is_dir():
+            shutil.copytree(REPO / name, extension / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif (REPO / name).exists():
+            shutil.copy(REPO / name, extension / name)
+    # By its name loaded after ours, of which it imports.
+    shutil.copytree(PROBE, folder / "extensions" / "test-probe", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Stable-diffusion", "Lora", "hypernetworks"):
+        (folder / "models" / name).mkdir(parents=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
