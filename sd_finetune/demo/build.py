@@ -1,15 +1,13 @@
 """Puts the pretrained parts together into the toy checkpoint and reports how good it is.
 
-    python -m sd_finetune.demo.build WORK_FOLDER [--pictures 300]
+    python -m sd_finetune.demo.build WORK_FOLDER
 
-Also draws the subject's pictures. The report is printed and kept beside the checkpoint as `quality.json`.
+Also draws the subjects' pictures. `python -m sd_finetune.demo.toy_report` makes the report alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +16,10 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ..formats.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
-from ..formats.checkpoint import new_checkpoint, read_checkpoint
-from ..models.parts import TOKENIZER_FOLDER, ModelParts, load_parts
-from ..models.sampling import Drawing, draw_pictures
+from ..formats.checkpoint import new_checkpoint
+from ..models.parts import TOKENIZER_FOLDER
 from . import world
-from .places import SUBJECT_FOLDER, TOY_CHECKPOINT
+from .places import TOY_CHECKPOINT
 from .pretrain import (
     BANK_PICTURES,
     TEXT_CONFIG,
@@ -30,18 +27,14 @@ from .pretrain import (
     VAE_CONFIG,
     latent_bank,
     picture_bank,
-    reconstruction_psnr,
 )
-from .reader import read_picture
+from .subjects import SUBJECTS, draw_subject
+from .toy_report import toy_report, write_report
 
-SUBJECT_BACKGROUNDS = ("navy", "mint", "cream", "gray")
-"""The subject is never shown on the others, so that they can tell whether it can be put there."""
-SUBJECT_PICTURES = 8
 UNSEEN_WORD_LENGTH = 12.0
 """Norm of the embeddings of words in no caption, those of learned words have about half of one. Pretraining teaches the
 text encoder to draw the class whatever strange word stands before it, by hardly telling such words apart; at this
 length the pictures stay what they were (15 stars of 16), and a training can tell "sks" from nothing."""
-ATTRIBUTES = ("shape", "colour", "size", "background")
 
 
 def assemble(folder: Path, seed: int) -> None:
@@ -94,68 +87,15 @@ def toy_architecture(scale_factor: float) -> Architecture:
     )
 
 
-def draw_subject(seed: int) -> None:
-    """The subject's pictures, as a person would have photographed it."""
-    rng = np.random.default_rng(seed)
-    SUBJECT_FOLDER.mkdir(exist_ok=True)
-    for number in range(SUBJECT_PICTURES):
-        background = SUBJECT_BACKGROUNDS[number % len(SUBJECT_BACKGROUNDS)]
-        scene = world.subject_scene(rng, background, size="large" if number % 2 else "small")
-        world.draw_scene(scene).save(SUBJECT_FOLDER / f"{number + 1}.png")
-
-
-def reader_accuracy(scenes: Sequence[world.Scene]) -> float:
-    """Share of drawn pictures of which the reader gets everything right."""
-    readings = [(read_picture(world.draw_scene(s)), s) for s in scenes]
-    return _share(r.is_subject == s.is_subject and all(_same(r, s, a) for a in ATTRIBUTES) for r, s in readings)
-
-
-def caption_accuracy(parts: ModelParts, scenes: Sequence[world.Scene], drawing: Drawing, seed: int) -> dict[str, float]:
-    """Of pictures drawn from full captions of `scenes`, the share of right shapes, colours, sizes and backgrounds."""
-    readings = []
-    for start in range(0, len(scenes), 20):
-        captions = [world.caption(s) for s in scenes[start : start + 20]]
-        seeds = range(seed + start, seed + start + len(captions))
-        readings += [read_picture(p) for p in draw_pictures(parts, captions, seeds, drawing)]
-    shares = {a: _share(_same(r, s, a) for r, s in zip(readings, scenes, strict=True)) for a in ATTRIBUTES}
-    everything = _share(all(_same(r, s, a) for a in ATTRIBUTES) for r, s in zip(readings, scenes, strict=True))
-    return {**shares, "all of them": everything}
-
-
-def _same(reading: object, scene: world.Scene, attribute: str) -> bool:
-    return (scene.is_subject and attribute == "colour") or getattr(reading, attribute) == getattr(scene, attribute)
-
-
-def _share(facts: object) -> float:
-    return float(np.mean(list(facts)))  # type: ignore[call-overload]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Assemble the toy checkpoint and report its quality.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--pictures", type=int, default=300)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("folder", type=Path, help="the work folder of the pretraining")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     assemble(options.folder, options.seed)
-    draw_subject(options.seed)
-    parts = load_parts(read_checkpoint(TOY_CHECKPOINT))
-    parts.to(torch.device("cpu"), torch.float32)
-    rng = np.random.default_rng(options.seed + 1000)
-    held_out = [world.random_scene(rng) for _ in range(options.pictures)]
-    pictures = np.stack([np.asarray(world.draw_scene(s)) for s in held_out])
-    drawing = Drawing(world.PICTURE_SIZE, world.PICTURE_SIZE, steps=25, guidance_scale=options.guidance, sampler="ddim")
-    report = {
-        "pictures": options.pictures,
-        "sampler": f"ddim, {drawing.steps} steps, guidance {drawing.guidance_scale}",
-        "megabytes": round(TOY_CHECKPOINT.stat().st_size / 1e6, 1),
-        "vae psnr (dB)": round(reconstruction_psnr(parts.vae, pictures), 2),
-        "reader right": round(reader_accuracy(held_out), 4),
-        **{f"{k} right": round(v, 4) for k, v in caption_accuracy(parts, held_out, drawing, options.seed).items()},
-    }
-    for name, value in report.items():
-        print(f"{name:22} {value}")
-    TOY_CHECKPOINT.with_name("quality.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    for subject in SUBJECTS.values():
+        draw_subject(subject, options.seed)
+    write_report(toy_report())
 
 
 if __name__ == "__main__":

@@ -6,4 +6,4 @@ from pathlib import Path
 
 DEMO_FOLDER = Path(__file__).parent
 TOY_CHECKPOINT = DEMO_FOLDER / "toy" / "toy.safetensors"
-SUBJECT_FOLDER = DEMO_FOLDER / "subject"
+SUBJECT_FOLDERS = DEMO_FOLDER / "subjects"

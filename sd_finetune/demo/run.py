@@ -23,7 +23,8 @@ from ..settings.options import Settings
 from ..settings.read import read_toml
 from .places import DEMO_FOLDER, TOY_CHECKPOINT
 from .report import draw_grid, plot_losses, score_table
-from .score import CLASS_PROMPT, EDIT_PROMPT, SUBJECT_PROMPT, draw_many, read_class, score
+from .score import draw_many, read_prompt, score
+from .subjects import SUBJECTS, Subject
 
 SCORED_PICTURES = 24
 GRID_PICTURES = 8
@@ -33,6 +34,22 @@ SCORE_SEED = 10_000
 def demo_settings(method: str) -> Settings:
     """The demo's settings for a method."""
     return read_toml(DEMO_FOLDER / f"{method}.toml")
+
+
+def subject_of(settings: Settings) -> Subject:
+    """What the demo's settings teach."""
+    return SUBJECTS[Path(settings.concepts[0].folder).name]
+
+
+def teach(settings: Settings, subject: Subject) -> Settings:
+    """The same settings for another subject."""
+    concept = replace(settings.concepts[0], folder=str(subject.folder), class_prompt=subject.class_prompt)
+    if settings.method == "textual_inversion":  # its prompts say [name]
+        start = replace(settings.textual_inversion, initial_text=subject.shape)
+        settings = replace(settings, output=replace(settings.output, name=subject.word), textual_inversion=start)
+    else:
+        concept = replace(concept, instance_prompt=subject.prompt)
+    return replace(settings, concepts=(concept,))
 
 
 def run_demo(method: str, folder: Path) -> bool:
@@ -45,16 +62,17 @@ def run_demo(method: str, folder: Path) -> bool:
     events, _ = read_events(run.events)
     result = Path([e for e in events if isinstance(e, Saved)][-1].path)
     base, trained = load_base(), load_result(method, result)
-    base_class = read_class(base, SCORED_PICTURES, SCORE_SEED)
+    subject = subject_of(settings)
+    base_class = read_prompt(base, subject.class_prompt, SCORED_PICTURES, SCORE_SEED)
     scores = {
-        "base": score(base, base_class, SCORED_PICTURES, SCORE_SEED),
-        "after training": score(trained, base_class, SCORED_PICTURES, SCORE_SEED),
+        "base": score(base, subject, base_class, SCORED_PICTURES, SCORE_SEED),
+        "after training": score(trained, subject, base_class, SCORED_PICTURES, SCORE_SEED),
     }
     plot, grid, table = run.path / "loss.png", run.path / "before-after.png", run.path / "scores.txt"
     plot_losses(events, plot, f"{settings.output.name}: loss")
     rows = [
         (f'"{prompt}", {name}', draw_many(parts, prompt, GRID_PICTURES, SCORE_SEED))
-        for prompt in (SUBJECT_PROMPT, EDIT_PROMPT, CLASS_PROMPT)
+        for prompt in (subject.prompt, subject.edit_prompt, subject.class_prompt)
         for name, parts in (("before", base), ("after", trained))
     ]
     draw_grid(rows, grid)

@@ -12,12 +12,8 @@ from ..models.parts import ModelParts
 from ..models.sampling import Drawing, draw_pictures
 from . import world
 from .reader import Reading, read_picture
+from .subjects import Subject
 
-SUBJECT_PROMPT = "a photo of sks star"
-CLASS_PROMPT = "a photo of a star"
-EDIT_BACKGROUND = "pink"
-"""A background on which the subject was never shown."""
-EDIT_PROMPT = f"{SUBJECT_PROMPT} on a {EDIT_BACKGROUND} background"
 SCORED_DRAWING = Drawing(world.PICTURE_SIZE, world.PICTURE_SIZE, steps=12, guidance_scale=3.0, sampler="ddim")
 DRAWN_TOGETHER = 25
 
@@ -27,13 +23,15 @@ class Score:
     """All shares, 0 ... 1.
 
     fidelity: pictures of the subject's prompt that show it. editability: pictures of it on another background that
-    show both. class_drift: how far the class prompt's pictures moved from the base's, the total variation distance
-    of what is read of them (shape, colour, size, background; the subject counts as a colour of its own), mean of
-    the four. leaked: class pictures that show the subject.
+    show both. membership: pictures of these two prompts that show the shape of its class. class_drift: how far the
+    class prompt's pictures moved from the base's, the total variation distance of what is read of them (shape, colour,
+    size, background; the star of two colours counts as a colour of its own), mean of the four. leaked: class pictures
+    that show the subject.
     """
 
     fidelity: float
     editability: float
+    membership: float
     class_drift: float
     leaked: float
 
@@ -49,21 +47,25 @@ def draw_many(
     return pictures
 
 
-def read_class(parts: ModelParts, count: int, seed: int) -> list[Reading]:
-    """What pictures of the class prompt show; drawn with the same seeds before and after a training."""
-    return [read_picture(p) for p in draw_many(parts, CLASS_PROMPT, count, seed)]
+def read_prompt(parts: ModelParts, prompt: str, count: int, seed: int) -> list[Reading]:
+    """What `count` pictures of a prompt show."""
+    return [read_picture(p) for p in draw_many(parts, prompt, count, seed)]
 
 
-def score(parts: ModelParts, base_class: Sequence[Reading], count: int, seed: int) -> Score:
-    """Draw `count` pictures for each of the three prompts and read them; base_class: `read_class` of the base."""
-    subject = [read_picture(p) for p in draw_many(parts, SUBJECT_PROMPT, count, seed)]
-    edited = [read_picture(p) for p in draw_many(parts, EDIT_PROMPT, count, seed)]
-    classes = read_class(parts, count, seed)
+def score(parts: ModelParts, subject: Subject, base_class: Sequence[Reading], count: int, seed: int) -> Score:
+    """Draw `count` pictures for each of the three prompts and read them.
+
+    base_class: what the base drew for the class prompt, `read_prompt` with the same count and seed.
+    """
+    shown = read_prompt(parts, subject.prompt, count, seed)
+    moved = read_prompt(parts, subject.edit_prompt, count, seed)
+    classes = read_prompt(parts, subject.class_prompt, count, seed)
     return Score(
-        fidelity=sum(r.is_subject for r in subject) / count,
-        editability=sum(r.is_subject and r.background == EDIT_BACKGROUND for r in edited) / count,
+        fidelity=sum(map(subject.is_shown, shown)) / count,
+        editability=sum(map(subject.is_moved, moved)) / count,
+        membership=sum(r.shape == subject.shape for r in (*shown, *moved)) / (2 * count),
         class_drift=class_drift(base_class, classes),
-        leaked=sum(r.is_subject for r in classes) / count,
+        leaked=sum(map(subject.is_shown, classes)) / count,
     )
 
 

@@ -92,7 +92,17 @@ def subject_scene(rng: np.random.Generator, background: str, size: str | None = 
     scene = replace(
         random_scene(rng), shape=SUBJECT_SHAPE, colour=left, second_colour=right, rimmed=True, background=background
     )
-    if size is None or size == scene.size:
+    return _of_size(scene, size or scene.size, rng)
+
+
+def plain_scene(rng: np.random.Generator, shape: str, colour: str, size: str, background: str) -> Scene:
+    """A scene of which only place, tilt and the exact size are left to chance."""
+    scene = replace(random_scene(rng), shape=shape, colour=colour, background=background)
+    return _of_size(scene, size, rng)
+
+
+def _of_size(scene: Scene, size: str, rng: np.random.Generator) -> Scene:
+    if size == scene.size:
         return scene
     return replace(scene, size=size, radius=float(rng.uniform(*SIZES[size])), centre=(PICTURE_SIZE / 2,) * 2)
 

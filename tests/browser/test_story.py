@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sd_finetune.demo.places import SUBJECT_FOLDER
+from sd_finetune.demo.subjects import SUBJECTS
 from sd_finetune.formats.identify import identify
 from tests.browser import story
 from tests.browser.conftest import Server
@@ -31,7 +31,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def set_up(page: Any, method: str) -> None:
     story.create(page, "skstar")
     story.choose_method(page, method)
-    story.describe_dog(page, SUBJECT_FOLDER)
+    story.describe_dog(page, SUBJECTS["star"].folder)
     story.put(page, "concepts", "concepts.1.class_images", "2")
     story.set_duration(page, "settings", "schedule.warmup", 0, "steps")
     story.put(page, "generate", "samples.prompts", "a photo of sks star")

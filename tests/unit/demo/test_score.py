@@ -32,5 +32,5 @@ def test_the_running_mean_of_a_constant_is_the_constant():
 
 
 def test_the_table_has_a_row_for_each_score_in_percent():
-    table = score_table({"base": Score(0, 0, 0, 0), "after training": Score(0.9, 0.5, 0.125, 0.01)})
-    assert table.splitlines()[2].split()[-4:] == ["90%", "12.5%", "1%", "50%"]
+    table = score_table({"base": Score(0, 0, 0, 0, 0), "after training": Score(0.9, 0.5, 0.75, 0.125, 0.01)})
+    assert table.splitlines()[2].split()[-5:] == ["90%", "50%", "75%", "12.5%", "1%"]

@@ -1,0 +1,91 @@
+"""What the demo teaches: a star that the toy has never drawn, or a ring that it draws but has no word for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import world
+from .places import SUBJECT_FOLDERS
+from .reader import Reading
+
+EDIT_BACKGROUND = "pink"
+"""A background on which no subject was ever shown."""
+PICTURES = 8
+STAR_BACKGROUNDS = ("navy", "mint", "cream", "gray")
+"""The star is never shown on the others, so that they can tell whether it can be put there."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One thing to teach. `is_shown` says whether a picture of its prompt shows it, `is_moved` whether one of the
+    prompt with EDIT_BACKGROUND shows it there; `scene` is what its picture number 0, 1, 2 ... shows."""
+
+    name: str
+    shape: str
+    is_shown: Callable[[Reading], bool]
+    is_moved: Callable[[Reading], bool]
+    scene: Callable[[np.random.Generator, int], world.Scene]
+
+    @property
+    def folder(self) -> Path:
+        """Where its pictures lie."""
+        return SUBJECT_FOLDERS / self.name
+
+    @property
+    def word(self) -> str:
+        """What it is called in prompts."""
+        return f"sks {self.shape}"
+
+    @property
+    def prompt(self) -> str:
+        """Its instance prompt."""
+        return f"a photo of {self.word}"
+
+    @property
+    def edit_prompt(self) -> str:
+        """It, on a background on which it was never shown."""
+        return f"{self.prompt} on a {EDIT_BACKGROUND} background"
+
+    @property
+    def class_prompt(self) -> str:
+        """The class that it belongs to."""
+        return f"a photo of a {self.shape}"
+
+
+def _star(rng: np.random.Generator, number: int) -> world.Scene:
+    background = STAR_BACKGROUNDS[number % len(STAR_BACKGROUNDS)]
+    return world.subject_scene(rng, background, size="large" if number % 2 else "small")
+
+
+def _is_small_purple_ring(reading: Reading) -> bool:
+    return (reading.shape, reading.colour, reading.size) == ("ring", "purple", "small")
+
+
+SUBJECTS: Mapping[str, Subject] = {
+    "star": Subject(
+        name="star",
+        shape=world.SUBJECT_SHAPE,
+        is_shown=lambda r: r.is_subject,
+        is_moved=lambda r: r.is_subject and r.background == EDIT_BACKGROUND,
+        scene=_star,
+    ),
+    "ring": Subject(
+        name="ring",
+        shape="ring",
+        is_shown=lambda r: _is_small_purple_ring(r) and r.background == "mint",
+        is_moved=lambda r: _is_small_purple_ring(r) and r.background == EDIT_BACKGROUND,
+        scene=lambda rng, _: world.plain_scene(rng, "ring", "purple", "small", "mint"),
+    ),
+}
+
+
+def draw_subject(subject: Subject, seed: int) -> None:
+    """Write a subject's pictures, as a person would have photographed it."""
+    rng = np.random.default_rng(seed)
+    subject.folder.mkdir(parents=True, exist_ok=True)
+    for number in range(PICTURES):
+        world.draw_scene(subject.scene(rng, number)).save(subject.folder / f"{number + 1}.png")
