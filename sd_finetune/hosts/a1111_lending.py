@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from modules import call_queue, devices, progress, sd_models, sd_unet, sd_vae, shared
+from modules import call_queue, devices, processing, progress, sd_models, sd_unet, sd_vae, shared
 from torch import Tensor
 
 from .a1111_weights import in_ram
@@ -29,6 +29,7 @@ def turn(job: str) -> Generator[None, None, None]:
             try:
                 yield
             finally:
+                forget_what_names_meant()
                 shared.state.end()
                 # Else the button pressed to end this job would end the next one, too.
                 shared.state.interrupted = shared.state.skipped = shared.state.stopping_generation = False
@@ -47,6 +48,7 @@ def lent(checkpoint: Path) -> Generator[Path, None, None]:
     if model is None:
         yield checkpoint
         return
+    take_networks_off(model)
     with _weights_in_ram(model, checkpoint) as weights, _gpu_freed(model):
         yield weights or checkpoint
 
@@ -67,9 +69,19 @@ def _weights_in_ram(model: Any, checkpoint: Path) -> Generator[Path | None, None
     if not is_loaded(model, checkpoint):
         yield None
         return
-    take_networks_off(model)
     with in_ram(checkpoint, state_with_own_vae(model)) as file:
         yield file
+
+
+def forget_what_names_meant() -> None:
+    """Have prompts and hypernetworks read anew: the WebUI keeps them by name, and a result may have taken that name."""
+    for each, parts in (
+        (processing.StableDiffusionProcessing, ("cached_c", "cached_uc")),
+        (processing.StableDiffusionProcessingTxt2Img, ("cached_hr_c", "cached_hr_uc")),
+    ):
+        for part in parts:
+            setattr(each, part, [None, None])
+    shared.loaded_hypernetworks.clear()
 
 
 def take_networks_off(model: Any) -> None:

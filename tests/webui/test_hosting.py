@@ -23,12 +23,11 @@ from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
 from sd_finetune.models.lora import unet_targets
 from sd_finetune.models.parts import ModelParts
-from tests.toy import make_pictures
+from tests.webui.tab import RUN_SECONDS, Tab, kinds
 from tests.webui.webui import WebUI
 
 PROMPT = "a photo of a small red circle on a navy background"
 WITH_LORA = f"{PROMPT} <lora:noise:1>"
-RUN_SECONDS = 400
 
 
 @pytest.fixture(scope="module")
@@ -120,47 +119,6 @@ def test_of_a_checkpoint_that_is_not_loaded_the_file_is_read(webui: WebUI, loade
         assert lend(webui, other)["file"] == str(other)
     finally:
         other.unlink()
-
-
-class Tab:
-    """A model in the tab, trained through the routes that the page uses."""
-
-    def __init__(self, webui: WebUI, name: str, folder: Path, **train: Any) -> None:
-        self.webui, self.name = webui, name
-        self.start = webui.get("/sd_finetune/start")
-        checkpoint = self.start["checkpoints"][0]
-        made = webui.post("/sd_finetune/models", {"name": name, "checkpoint": checkpoint["title"]})
-        settings = made["settings"]
-        settings["train"] = {**settings.get("train", {}), "device": "cpu", **train}
-        settings["data"] = {**settings.get("data", {}), "resolution": 64}
-        settings["prior"] = {"weight": 0}
-        settings["evaluation"] = {"every": "0"}
-        pictures = make_pictures(folder / "pictures", 2)
-        settings["concepts"] = [{"folder": str(pictures), "instance_prompt": "a photo of sks star"}]
-        kept = webui.post(f"/sd_finetune/models/{name}/settings", settings)
-        assert kept["faults"] == {}, kept
-        self.run = webui.post(f"/sd_finetune/models/{name}/train")["run"]
-
-    def status(self) -> Any:
-        return self.webui.get(f"/sd_finetune/models/{self.name}/runs/{self.run}/status")
-
-    def wait(self, what: str) -> Any:
-        """Until the status says so: "active" that it is over, anything else that it is there."""
-        end = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < end:
-            told = self.status()
-            if not told["active"] or (what != "active" and told.get(what)):
-                return told
-            time.sleep(0.5)
-        raise AssertionError(f"no end: {self.status()}")
-
-    @property
-    def folder(self) -> Path:
-        return self.webui.data / "sd_finetune" / "models" / self.name / "runs" / self.run
-
-
-def kinds(tab: Tab) -> list[str]:
-    return [json.loads(line)["kind"] for line in (tab.folder / "events.jsonl").read_text().splitlines()]
 
 
 def test_a_run_leaves_the_webui_as_it_was(

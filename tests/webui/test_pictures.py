@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,15 @@ SAME = 2.0
 """Mean difference, of 255, of pictures that count as the same: the WebUI cuts off what we round, half of 1."""
 THEIR_SAMPLERS = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
 SMALL = {"lora.rank": 4, "lora.alpha": 2, "data.resolution": 64, "output.precision": "fp16"}
-STRENGTH = {"lora": 0.2, "textual_inversion": 0.2, "hypernetwork": 0.2, "dreambooth": 0.03}
-"""Standard deviation of what is added to all that is trained; for DreamBooth as a share of the weight's own."""
+STRENGTH = {
+    "lora": 0.2,
+    "lora+text": 0.2,
+    "dreambooth": 0.2,
+    "dreambooth+text": 0.03,
+    "textual_inversion": 0.2,
+    "hypernetwork": 0.3,
+}
+"""By row, the standard deviation of what is added to all that is trained; of a checkpoint's tensors, in their own."""
 FOLDERS = {
     "checkpoint": "models/Stable-diffusion",
     "lora": "models/Lora",
@@ -52,14 +58,14 @@ def test_a_preview_is_the_picture_of_the_webui(webui: WebUI, parts: ModelParts, 
     assert difference(ours(parts, PROMPT, sampler, steps), theirs) < SAME
 
 
-def taught(row: dict[str, Any], name: str, home: Path) -> Training:
+def taught(base: Path, row: str, name: str, home: Path) -> Training:
     """A run that has not trained but moved all that it would train, as far as a picture shows and still is one."""
-    toy = Toy(home, TOY_CHECKPOINT, make_pictures(home / "pictures", 2))
-    training = toy.prepare({**SMALL, **row, "output.name": name})
+    toy = Toy(home, base, make_pictures(home / "pictures", 2))
+    training = toy.prepare({**SMALL, **ROWS[row], "output.name": name})
     generator = torch.Generator().manual_seed(9)
     for value in training.method.trained_tensors().values():
-        size = STRENGTH[row["method"]]
-        if row["method"] == "dreambooth" and value.numel() > 1:
+        size = STRENGTH[row]
+        if row.startswith("dreambooth") and value.numel() > 1:
             size *= float(value.detach().std())
         value.data += size * torch.randn(value.shape, generator=generator)
     return training
@@ -68,24 +74,20 @@ def taught(row: dict[str, Any], name: str, home: Path) -> Training:
 @pytest.mark.parametrize("row", ROWS)
 def test_a_result_draws_the_same_here_and_there(webui: WebUI, parts: ModelParts, row: str, tmp_path: Path) -> None:
     name = "sks star" if row == "textual_inversion" else f"test-{row.replace('+', '-')}"
-    training = taught(ROWS[row], name, tmp_path)
+    training = taught(webui.checkpoints / TOY_CHECKPOINT.name, row, name, tmp_path)
     kind = training.settings.artefact()
     put = webui.data / FOLDERS[kind]
     base = webui.draw(PROMPT)
     file = save_artefact(training, 1, final=True)
-    put.mkdir(exist_ok=True)
-    for made in file.parent.iterdir():
-        shutil.copy(made, put)
+    written = {str(made): str(put / made.name) for made in file.parent.iterdir()}
     try:
-        webui.post("/test/refresh", {"kind": kind})
+        webui.post("/test/results", {"kind": kind, "written": written})
         changes = {"override_settings": {"sd_model_checkpoint": file.stem}} if kind == "checkpoint" else {}
         theirs = webui.draw(f"{PROMPT} {IN_PROMPT.get(kind, '').format(name=name)}".strip(), **changes)
         if kind == "lora":
             assert set(webui.get("/test/networks")[name]) == set(read_lora(file)[0])
     finally:
-        for made in file.parent.iterdir():
-            (put / made.name).unlink()
-        webui.post("/test/refresh", {"kind": kind})
+        webui.post("/test/results", {"kind": kind, "removed": list(written.values())})
         forget_accelerator()
     training.parts.unet.eval()
     training.parts.text_encoder.eval()

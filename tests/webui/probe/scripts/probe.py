@@ -1,14 +1,16 @@
 """What tests ask of the inside of the WebUI."""
 
 import hashlib
+import shutil
 import sys
 from pathlib import Path
 
 from fastapi import Body
-from modules import call_queue, script_callbacks, sd_hijack, sd_models, sd_vae, shared
+from modules import call_queue, script_callbacks, sd_models, sd_vae, shared
 
 from sd_finetune.formats.tensor_file import read_tensors
 from sd_finetune.hosts.a1111 import the_webui
+from sd_finetune.hosts.a1111_lending import turn
 from sd_finetune.runs.folder import RunFolder
 
 
@@ -23,15 +25,16 @@ def add_routes(_demo, app):
         loaded = sys.modules["networks"].loaded_networks
         return {net.name: [layer.network_key.partition(".")[0] for layer in net.modules.values()] for net in loaded}
 
-    @app.post("/test/refresh")
-    def refresh(content: dict = Body(...)):
-        """Have the WebUI look for new files of a kind."""
-        {
-            "checkpoint": sd_models.list_models,
-            "lora": sys.modules["networks"].list_available_networks,
-            "embedding": lambda: sd_hijack.model_hijack.embedding_db.load_textual_inversion_embeddings(True),
-            "hypernetwork": shared.reload_hypernetworks,
-        }[content["kind"]]()
+    @app.post("/test/results")
+    def results(content: dict = Body(...)):
+        """Put results into their folders and take others away, as a run does: in its turn, and then lists are made."""
+        with turn("task(test)"):
+            for source, target in content.get("written", {}).items():
+                Path(target).parent.mkdir(exist_ok=True)
+                shutil.copy(source, target)
+            for path in content.get("removed", []):
+                Path(path).unlink()
+        the_webui(Path()).refresh(content["kind"])
         return {}
 
     @app.post("/test/lend")

@@ -1,0 +1,58 @@
+"""The tab without its page: models and runs through the routes that the page uses."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tests.toy import make_pictures
+from tests.webui.webui import WebUI
+
+RUN_SECONDS = 400
+
+
+class Tab:
+    """A model in the tab, trained through the routes that the page uses."""
+
+    def __init__(self, webui: WebUI, name: str, folder: Path, changes: Mapping[str, Any] | None = None, **train: Any):
+        self.webui, self.name = webui, name
+        self.start = webui.get("/sd_finetune/start")
+        checkpoint = self.start["checkpoints"][0]
+        made = webui.post("/sd_finetune/models", {"name": name, "checkpoint": checkpoint["title"]})
+        settings = made["settings"]
+        settings["train"] = {**settings.get("train", {}), "device": "cpu", **train}
+        settings["data"] = {**settings.get("data", {}), "resolution": 64}
+        settings["prior"] = {"weight": 0}
+        settings["evaluation"] = {"every": "0"}
+        settings["schedule"] = {"warmup": "0 steps"}
+        pictures = make_pictures(folder / "pictures", 2)
+        settings["concepts"] = [{"folder": str(pictures), "instance_prompt": "a photo of sks star"}]
+        settings.update(changes or {})
+        kept = webui.post(f"/sd_finetune/models/{quote(name)}/settings", settings)
+        assert kept["faults"] == {}, kept
+        self.run = webui.post(f"/sd_finetune/models/{quote(name)}/train")["run"]
+
+    def status(self) -> Any:
+        return self.webui.get(f"/sd_finetune/models/{quote(self.name)}/runs/{quote(self.run)}/status")
+
+    def wait(self, what: str) -> Any:
+        """Until the status says so: "active" that it is over, anything else that it is there."""
+        end = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < end:
+            told = self.status()
+            if not told["active"] or (what != "active" and told.get(what)):
+                return told
+            time.sleep(0.5)
+        raise AssertionError(f"no end: {self.status()}")
+
+    @property
+    def folder(self) -> Path:
+        return self.webui.data / "sd_finetune" / "models" / self.name / "runs" / self.run
+
+
+def kinds(tab: Tab) -> list[str]:
+    return [json.loads(line)["kind"] for line in (tab.folder / "events.jsonl").read_text().splitlines()]
