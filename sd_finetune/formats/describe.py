@@ -59,6 +59,11 @@ def _told(content: Mapping[Any, Any], names: Iterable[str]) -> dict[str, str]:
     return {name: str(content[name]) for name in names if content.get(name) is not None}
 
 
+def _size(tensors: Iterable[Tensor]) -> str:
+    count = sum(tensor.numel() for tensor in tensors)
+    return f"{count:,}" if count < 1_000_000 else f"{count / 1e6:,.1f} million"
+
+
 def _precision(tensors: Iterable[Tensor]) -> str:
     """The number formats, the one of most elements first."""
     names = {dtype: name for name, dtype in DTYPES.items()}
@@ -71,7 +76,7 @@ def _precision(tensors: Iterable[Tensor]) -> str:
 
 def _checkpoint_details(file: TensorFile) -> dict[str, str]:
     missing = [part for part, prefixes in CHECKPOINT_PARTS.items() if not _any_starts(file.tensors, prefixes)]
-    details = {"parameters": f"{sum(tensor.numel() for tensor in file.tensors.values()) / 1e6:,.1f} million"}
+    details = {"parameters": _size(file.tensors.values())}
     if missing:
         details["without"] = " and ".join(missing)
     if sum(name.startswith("model_ema.") for name in file.tensors) > 2:  # two counters alone are kept by habit
@@ -128,7 +133,7 @@ def _hypernetwork_details(content: Mapping[Any, Any]) -> dict[str, str]:
     is_last_activated = shape.activate_output and shape.activation != "linear"
     details = {
         "sizes": ", ".join(map(str, pairs)),
-        "parameters": f"{sum(tensor.numel() for tensor in tensors) / 1e6:,.1f} million",
+        "parameters": _size(tensors),
         "layer structure": _listed(shape.layer_structure),
         "activation": shape.activation + (", also of the last layer" if is_last_activated else ""),
         "layer norm": "yes" if shape.layer_norm else "no",

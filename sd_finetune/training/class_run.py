@@ -11,7 +11,8 @@ from ..runs.folder import describe_base
 from ..runs.messages import Event, Phase, Warning_
 from ..settings.options import Settings
 from .base import read_base
-from .setup import DTYPES, accelerator_for, complete_class_pictures
+from .class_examples import complete_class_pictures
+from .setup import DTYPES, accelerator_for
 
 
 def missing_class_pictures(

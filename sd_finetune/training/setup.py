@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +14,9 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from ..data.concepts import Example, class_examples, instance_examples
+from ..data.concepts import Example, instance_examples
 from ..data.latents import LatentSampler, MomentsCache, PictureEncoder
-from ..data.templates import class_sentences, instance_sentences
+from ..data.templates import instance_sentences
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
 from ..formats.metadata import BaseFacts, base_facts
@@ -25,18 +25,12 @@ from ..methods.base import Method
 from ..models.parts import ModelParts, load_parts
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
-from ..runs.messages import CommandReader, Event, EventLog, Phase, Step, Warning_, read_events
+from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .base import read_base
 from .batches import Batches, ExampleSet
-from .class_images import (
-    cache_folder_of,
-    class_pictures,
-    draw_class_images,
-    pictures_to_ask_about,
-    wanted_class_images,
-)
+from .class_examples import class_examples_of
 from .conditioning import Conditioning
 from .evaluation import FixedEvaluation
 from .new_word import word_warnings
@@ -132,7 +126,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     )
     for message in warnings:
         events.append(Warning_(message=message))
-    class_rows = _class_examples(run, settings, base, parts, examples, accelerator, events)
+    class_rows = class_examples_of(run.path.parent, settings, base, parts, examples, accelerator, events.append)
     instances = _example_set(settings, parts, examples, "instance", events)
     classes = _class_set(settings, parts, class_rows, instances, events) if class_rows else None
     batches = Batches(parts, settings, instances, classes)
@@ -228,37 +222,6 @@ def accelerator_for(settings: Settings) -> Accelerator:
     return Accelerator(mixed_precision=precision, cpu=on_cpu)
 
 
-def _class_examples(
-    run: RunFolder,
-    settings: Settings,
-    base: Checkpoint,
-    parts: ModelParts,
-    instances: list[Example],
-    accelerator: Accelerator,
-    events: EventLog,
-) -> list[Example]:
-    """The class examples of all concepts; missing pictures are drawn, before anything is attached to the model."""
-    if settings.prior_weight() == 0:
-        return []
-    if settings.prior.source == "model":
-        found = _pictures_to_ask_about(settings, instances, events)
-    else:
-        found = complete_class_pictures(run.path.parent, settings, base, parts, instances, accelerator, events.append)
-    return class_examples(settings.concepts, found, [class_sentences(settings, c) for c in settings.concepts])
-
-
-def _pictures_to_ask_about(settings: Settings, instances: list[Example], events: EventLog) -> list[list[Path]]:
-    """For each concept the pictures for whose noisy latents the untrained model is asked."""
-    found: list[list[Path]] = []
-    for number, concept in enumerate(settings.concepts):
-        own = list(dict.fromkeys(e.picture for e in instances if e.concept == number))
-        pictures, warnings = pictures_to_ask_about(concept, wanted_class_images(concept, len(own)), own)
-        for message in warnings:
-            events.append(Warning_(message=message))
-        found.append(pictures)
-    return found
-
-
 def _prior_bank(
     run: RunFolder, settings: Settings, parts: ModelParts, batches: Batches, accelerator: Accelerator, events: EventLog
 ) -> PriorTargets | None:
@@ -274,38 +237,6 @@ def _live_prior(settings: Settings, parts: ModelParts, method: Method, accelerat
     if settings.prior.source == "images":
         return None
     return BasePredictions(parts, settings.concepts, method.untrained, accelerator.autocast)
-
-
-def complete_class_pictures(
-    runs: Path,
-    settings: Settings,
-    base: Checkpoint,
-    parts: ModelParts,
-    instances: list[Example],
-    accelerator: Accelerator,
-    tell: Callable[[Event], None],
-) -> list[list[Path]]:
-    """The class pictures of each concept; what is missing is drawn with `parts`, to which nothing is attached yet.
-
-    runs: where the run folders are, beside which the drawn pictures are kept unless the settings name a folder.
-    """
-    cache = Path(settings.class_images.cache_folder or runs / "class-images")
-    found: list[list[Path]] = []
-    for number, concept in enumerate(settings.concepts):
-        pictures = len({e.picture for e in instances if e.concept == number})
-        folder = cache_folder_of(cache, base, concept.class_prompt, settings)
-
-        def draw(numbers: list[int], paths: list[Path], concept=concept) -> None:  # type: ignore[no-untyped-def]
-            def report(done: int, total: int) -> None:
-                tell(Phase(name="class images", done=done, total=total))
-
-            draw_class_images(parts, concept, settings, numbers, paths, accelerator.autocast, report)
-
-        shown, warnings = class_pictures(concept, wanted_class_images(concept, pictures), folder, draw)
-        for message in warnings:
-            tell(Warning_(message=message))
-        found.append(shown)
-    return found
 
 
 def _class_set(
