@@ -202,7 +202,7 @@ def test_it_says_what_it_is_and_how_it_was_made(tmp_path: Path) -> None:
     found = identify(tmp_path / "mine.pt")
     assert (found.kind, found.training) == ("hypernetwork", {"steps": "42"})
     assert found.details == {
-        "sizes": "6, 4", "parameters": "0.0 million", "layer structure": "1, 2, 1", "activation": "relu",
+        "sizes": "6, 4", "parameters": "476", "layer structure": "1, 2, 1", "activation": "relu",
         "layer norm": "no", "dropout": "0, 0.3, 0", "name": "mine", "step": "42", "sd_checkpoint_name": "base",
         "precision": "fp16",
     }  # fmt: skip
