@@ -41,7 +41,7 @@ class Model:
         return self.folder / "pictures"
 
     def read(self) -> dict[str, Any]:
-        """`created` (unix seconds), `base` (the checkpoint's title), `settings` as the form has them.
+        """`created` (unix seconds), `base` (the checkpoint's title), `settings` as the form has them, maybe `origin`.
 
         Raises:
             UserError: there is no such model, or its file is damaged.
@@ -71,12 +71,18 @@ class Model:
             path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
-    def create(cls, parent: Path, name: str, base: str, settings: dict[str, Any]) -> Model:
-        """Make the folder. Raises UserError: the name cannot be one, or is taken."""
+    def create(
+        cls, parent: Path, name: str, base: str, settings: dict[str, Any], origin: dict[str, Any] | None = None
+    ) -> Model:
+        """Make the folder; `origin` is what ui.origin says of a snapshot that it goes on from.
+
+        Raises:
+            UserError: the name cannot be one, or is taken.
+        """
         model = named(parent, name)
         if model.file.exists():
             raise UserError(f'There is a model "{name}" already: choose another name, or select that one.')
-        model._write({"created": time.time(), "base": base, "settings": settings})
+        model._write({"created": time.time(), "base": base, "settings": settings, "origin": origin})
         return model
 
     def delete(self) -> None:

@@ -14,6 +14,7 @@ from .guard import Route, same_origin
 from .pictures import describe_pictures, keep_upload, thumbnail, write_caption
 
 MOST_UPLOAD_BYTES = 100 * 1024 * 1024
+CAPTION = {"picture": "1.png", "text": "a photo of sks dog in the snow"}
 
 
 def concept_routes(context: Context) -> APIRouter:
@@ -33,7 +34,7 @@ def concept_routes(context: Context) -> APIRouter:
         return _jpeg(thumbnail(_concept(context, name, number)["folder"], picture))
 
     @router.post("/models/{name}/concepts/{number}/caption", dependencies=change)
-    def caption(name: str, number: int, content: dict[str, Any] = Body(...)) -> dict[str, Any]:
+    def caption(name: str, number: int, content: dict[str, Any] = Body(..., example=CAPTION)) -> dict[str, Any]:
         """Write the caption `text` of `picture`; an empty text takes it away."""
         concept = _concept(context, name, number)
         write_caption(concept["folder"], str(content.get("picture")), str(content.get("text", "")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Body, Depends
@@ -12,6 +11,9 @@ from ..errors import UserError
 from .context import Context
 from .drawing import draw_job, drawn
 from .guard import Route, same_origin
+from .results import result_of
+
+DRAW = {"prompt": "sks dog on the moon", "seed": 0, "count": 4, "run": "my dog-001", "result": "my dog.safetensors"}
 
 
 def draw_routes(context: Context) -> APIRouter:
@@ -19,10 +21,20 @@ def draw_routes(context: Context) -> APIRouter:
     router = APIRouter(route_class=Route, tags=["drawing"])
 
     @router.post("/models/{name}/draw", dependencies=[Depends(same_origin)])
-    def draw(name: str, content: dict[str, Any] = Body(...)) -> dict[str, Any]:
+    def draw(name: str, content: dict[str, Any] = Body(..., example=DRAW)) -> dict[str, Any]:
         """Draw `count` pictures of `prompt` from `seed` on, with the file `result` of `run`, or without both."""
-        result = _result(context, name, content) if content.get("result") else None
+        chosen = content.get("result")
+        result = result_of(context, context.run(name, str(content.get("run"))), str(chosen)) if chosen else None
         context.runner.start(lambda: draw_job(context.model(name), content, result))
+        return {}
+
+    @router.post("/models/{name}/end", dependencies=[Depends(same_origin)])
+    def end(name: str) -> dict[str, Any]:
+        """End at once what is being drawn for a model; pictures that are finished stay."""
+        job = context.runner.current()
+        if job is None or job.model != name or job.kind == "train":
+            raise UserError(f'Nothing is being drawn for "{name}": there is nothing to end.')
+        context.runner.kill()
         return {}
 
     @router.get("/models/{name}/drawn")
@@ -39,11 +51,3 @@ def draw_routes(context: Context) -> APIRouter:
         raise UserError(f"There is no drawn picture {picture}: read the list again.")
 
     return router
-
-
-def _result(context: Context, name: str, content: dict[str, Any]) -> dict[str, Any]:
-    run = context.run(name, str(content.get("run")))
-    for entry in context.views.of(run).results():
-        if Path(entry["path"]).name == content["result"]:
-            return {**entry, "name": content["result"]}
-    raise UserError(f"{run.path.name} made no file {content['result']}: choose one of its results.")

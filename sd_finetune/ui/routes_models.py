@@ -8,13 +8,29 @@ from typing import Any
 from fastapi import APIRouter, Body, Depends
 
 from ..errors import UserError
-from ..settings.read import read_toml, to_dict
+from ..settings.options import SAMPLERS
+from ..settings.read import find_faults, read_toml, to_dict
 from .context import Context
+from .fit import fit
 from .form import defaults, form
+from .gpu import find_gpu
 from .guard import Route, same_origin
 from .models import Model, all_models
 from .old_concepts import import_concepts
+from .origin import SNAPSHOT, model_from, origins
+from .results import result_of
+from .runner import Job
 from .training import check
+
+# Examples for the documentation of the routes.
+NEW_MODEL = {"name": "my dog", "checkpoint": "v1-5-pruned-emaonly.safetensors", "sampler": "ddim"}
+SETTINGS = {
+    "method": "lora",
+    "base": {"checkpoint": "/models/v1-5-pruned-emaonly.safetensors"},
+    "train": {"length": "100 epochs"},
+    "concepts": [{"folder": "/pictures/dog", "instance_prompt": "a photo of sks dog", "class_prompt": "a dog"}],
+}
+OLD_CONCEPTS = [{"instance_data_dir": "/pictures/dog", "instance_prompt": "sks dog", "class_prompt": "dog"}]
 
 
 def model_routes(context: Context) -> APIRouter:
@@ -35,13 +51,26 @@ def model_routes(context: Context) -> APIRouter:
         return _lists(context)
 
     @router.post("/models", dependencies=change)
-    def create(content: dict[str, Any] = Body(...)) -> dict[str, Any]:
-        """Create a model: `name`, and `checkpoint` (a title from the list, or the path of a file)."""
+    def create(content: dict[str, Any] = Body(..., example=NEW_MODEL)) -> dict[str, Any]:
+        """Create a model: `name`, and `checkpoint` (a title from the list, or the path of a file).
+
+        `sampler` is the noise scheduler that class pictures and samples are drawn with. In place of a checkpoint,
+        `continue_from` with the `model`, `run` and `what` of one entry of /origins goes on from that.
+        """
+        name = str(content.get("name", "")).strip()
+        if content.get("continue_from"):
+            return _told(context, _continued(context, name, content["continue_from"]))
         title = str(content.get("checkpoint", ""))
         path = _checkpoint(context, title)
-        name = str(content.get("name", "")).strip()
         settings = _first_settings(context, path, name)
-        return _told(Model.create(context.models, name, path.name if title == str(path) else title, settings))
+        for group in ("samples", "class_images"):
+            settings[group] = {**settings.get(group, {}), **_sampler(content)}
+        return _told(context, Model.create(context.models, name, path.name if title == str(path) else title, settings))
+
+    @router.get("/origins")
+    def earlier() -> list[dict[str, Any]]:
+        """What a new model can go on from: snapshots and results of all runs."""
+        return origins(context.models, context.views)
 
     @router.post("/lesson", dependencies=change)
     def lesson() -> dict[str, Any]:
@@ -53,18 +82,34 @@ def model_routes(context: Context) -> APIRouter:
         while (name := f"first-lesson-{number}") in taken:
             number += 1
         settings = to_dict(read_toml(file, [f"output.name={name}"]))
-        return _told(Model.create(context.models, name, Path(settings["base"]["checkpoint"]).name, settings))
+        return _told(context, Model.create(context.models, name, Path(settings["base"]["checkpoint"]).name, settings))
 
     @router.get("/models/{name}")
     def model(name: str) -> dict[str, Any]:
         """A model: its base, its settings as they stand in the form, and its runs, the latest first."""
-        return _told(context.model(name))
+        return _told(context, context.model(name))
 
     @router.post("/models/{name}/settings", dependencies=change)
-    def keep(name: str, content: dict[str, Any] = Body(...)) -> dict[str, Any]:
+    def keep(name: str, content: dict[str, Any] = Body(..., example=SETTINGS)) -> dict[str, Any]:
         """Keep the settings as they stand, faulty or not, and say what is wrong with them and what they amount to."""
-        context.model(name).write_settings(content)
-        return check(content)
+        model = context.model(name)
+        model.write_settings(content)
+        return check(content, context.models, model.read().get("origin"))
+
+    @router.post("/models/{name}/fit", dependencies=change)
+    def fit_to_gpu(name: str) -> dict[str, Any]:
+        """Change the settings so that training fits into this machine's GPU; `changes`, and a `sentence` on them."""
+        model = context.model(name)
+        settings = model.settings()
+        faults = find_faults(settings)
+        if faults:
+            raise UserError("\n".join(["Mend this first, then fit again:", *faults.values()]))
+        found = fit(settings, find_gpu())
+        for option, value in found.changes.items():
+            group, _, own = option.partition(".")
+            settings.setdefault(group, {})[own] = value
+        model.write_settings(settings)
+        return {"changes": found.changes, "sentence": found.sentence}
 
     @router.post("/models/{name}/delete", dependencies=change)
     def delete(name: str) -> dict[str, Any]:
@@ -78,7 +123,7 @@ def model_routes(context: Context) -> APIRouter:
         return _lists(context)
 
     @router.post("/concepts/import", dependencies=change)
-    def concepts(content: Any = Body(...)) -> list[dict[str, Any]]:
+    def concepts(content: Any = Body(..., example=OLD_CONCEPTS)) -> list[dict[str, Any]]:
         """Our concepts from a concepts list of the older DreamBooth extension."""
         return [{**defaults("concepts"), **concept} for concept in import_concepts(content)]
 
@@ -91,13 +136,36 @@ def _lists(context: Context) -> dict[str, Any]:
     return {
         "models": [model.name for model in all_models(context.models)],
         "checkpoints": checkpoints,
-        "job": None if job is None else {"kind": job.kind, "model": job.model, "run": job.run.path.name},
+        "job": None if job is None else _told_job(context, job),
     }
 
 
-def _told(model: Model) -> dict[str, Any]:
+def _told_job(context: Context, job: Job) -> dict[str, Any]:
+    """`done` and `total` are those of its phase, for what is drawn."""
+    told = {"kind": job.kind, "model": job.model, "run": job.run.path.name}
+    phase = None if job.kind == "train" else context.views.of(job.run).phase()
+    return {**told, "phase": phase and {name: phase[name] for name in ("name", "done", "total")}}
+
+
+def _told(context: Context, model: Model) -> dict[str, Any]:
     content = model.read()
-    return {"name": model.name, **content, "runs": model.run_names(), "check": check(content["settings"])}
+    told = check(content["settings"], context.models, content.get("origin"))
+    return {"name": model.name, **content, "runs": model.run_names(), "check": told}
+
+
+def _continued(context: Context, name: str, origin: dict[str, Any]) -> Model:
+    source = context.model(str(origin.get("model")))
+    run = context.run(source.name, str(origin.get("run")))
+    result = None if origin.get("what") == SNAPSHOT else result_of(context, run, str(origin.get("what")))
+    return model_from(context.host, source, run, result, context.models, name)
+
+
+def _sampler(content: dict[str, Any]) -> dict[str, str]:
+    """Raises UserError: there is no such sampler."""
+    sampler = content.get("sampler")
+    if sampler and sampler not in SAMPLERS:
+        raise UserError(f"{sampler!r} is no noise scheduler: choose one of {', '.join(SAMPLERS)}.")
+    return {"sampler": sampler} if sampler else {}
 
 
 def _checkpoint(context: Context, title: str) -> Path:

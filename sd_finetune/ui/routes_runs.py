@@ -9,13 +9,15 @@ from fastapi import APIRouter, Body, Depends
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
 from ..errors import UserError
-from ..runs.folder import RunFolder
 from ..runs.messages import COMMANDS, Command, send_command
 from .context import Context
 from .guard import Route, same_origin
+from .origin import settings_of_run
+from .results import result_of
 from .training import class_images_job, resume_job, train_job
 
 LOG_BYTES = 6000
+STOP = {"command": "stop"}
 
 
 def run_routes(context: Context) -> APIRouter:
@@ -53,7 +55,7 @@ def run_routes(context: Context) -> APIRouter:
         return JSONResponse({**told, "active": active, "resumable": resumable})
 
     @router.post("/models/{name}/runs/{run}/command", dependencies=change)
-    def command(name: str, run: str, content: dict[str, Any] = Body(...)) -> dict[str, Any]:
+    def command(name: str, run: str, content: dict[str, Any] = Body(..., example=STOP)) -> dict[str, Any]:
         """Tell the worker one of stop, save, sample, pause, resume; or kill it with `end`, without saving."""
         found, asked = context.run(name, run), content.get("command")
         job = context.runner.current()
@@ -71,6 +73,12 @@ def run_routes(context: Context) -> APIRouter:
     def settings(name: str, run: str) -> FileResponse:
         """The settings that the run was made with."""
         return FileResponse(context.run(name, run).settings, media_type="application/json")
+
+    @router.post("/models/{name}/runs/{run}/settings/use", dependencies=change)
+    def use(name: str, run: str) -> dict[str, Any]:
+        """Make the settings of a run the model's own again."""
+        context.model(name).write_settings(settings_of_run(context.host, context.run(name, run)))
+        return {}
 
     @router.get("/models/{name}/runs/{run}/samples/{file}")
     def sample(name: str, run: str, file: str) -> FileResponse:
@@ -95,11 +103,7 @@ def run_routes(context: Context) -> APIRouter:
     @router.get("/models/{name}/runs/{run}/results/{file}")
     def result(name: str, run: str, file: str) -> FileResponse:
         """Download one of them."""
-        found: RunFolder = context.run(name, run)
-        for entry in context.views.of(found).results():
-            if Path(entry["path"]).name == file:
-                return FileResponse(_there(Path(entry["path"])), filename=file)
-        raise UserError(f"{run} made no file {file}: choose one of its results.")
+        return FileResponse(_there(Path(result_of(context, context.run(name, run), file)["path"])), filename=file)
 
     return router
 

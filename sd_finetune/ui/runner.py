@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from ..hosts.base import Host, Kind
 from ..runs.folder import RunFolder
 from ..runs.follow import Worker, follow, last_line
 from ..runs.launch import kill_worker
-from ..runs.messages import Done, Error, EventLog, Phase, Saved, send_command
+from ..runs.messages import Done, Error, EventLog, Phase, Saved, read_events, send_command
 from .processes import FoundWorker, note_of, note_worker, noted_worker
 
 JobKind = Literal["train", "class images", "draw"]
@@ -22,8 +24,12 @@ WORDS: dict[JobKind, str] = {
     "train": "being trained", "class images": "getting class pictures", "draw": "drawing"
 }  # fmt: skip
 
-KIND_OF_FOLDER: dict[str, JobKind] = {"runs": "train", "class-picture-runs": "class images"}
+KIND_OF_FOLDER: dict[str, JobKind] = {"runs": "train", "class-picture-runs": "class images", "drawn": "draw"}
 """Where in a model's folder workers are found again, and what they do there."""
+WAITING = "waiting for its turn"
+MOST_BYTES_OF_WAITING = 4096
+"""Of the events of a job that never began, so that long runs are not read again at each start."""
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Runner:
         for folder in KIND_OF_FOLDER:
             for note in sorted(models.glob(f"*/{folder}/*/worker.json")):
                 self._adopt(RunFolder(note.parent))
+            for events in sorted(models.glob(f"*/{folder}/*/events.jsonl")):
+                _end_what_never_began(RunFolder(events.parent))
 
     def current(self) -> Job | None:
         """What is being done."""
@@ -69,7 +77,7 @@ class Runner:
                 doing = f'"{self._job.model}" is {WORDS[self._job.kind]}'
                 raise UserError(f"One thing at a time, and {doing}: wait until it is done, or stop it.")
             job = make()
-            EventLog(job.run.events).append(Phase(name="waiting for its turn", done=0, total=1))
+            EventLog(job.run.events).append(Phase(name=WAITING, done=0, total=1))
             self._job, self._unwanted = job, False
         since = job.run.events.stat().st_size
         threading.Thread(target=self._do, args=(job, since), name="sd-finetune", daemon=True).start()
@@ -102,9 +110,10 @@ class Runner:
 
     def _see(self, job: Job, worker: subprocess.Popen[bytes], since: int) -> set[Kind]:
         """See the worker to its end; the kinds of files that were made."""
-        if job.kind == "draw":
-            return self._wait(job, worker)
         note_worker(job.run, worker.pid, since)
+        if job.kind == "draw":
+            worker.wait()
+            return _judge_drawing(job.run, worker.returncode == 0, f"exit code {worker.returncode}")
         return self._follow(job, worker, since)
 
     def _follow(self, job: Job, worker: Worker, since: int) -> set[Kind]:
@@ -119,13 +128,6 @@ class Runner:
                 send_command(job.run.commands, "stop")
                 stopped = True
         return made
-
-    def _wait(self, job: Job, worker: subprocess.Popen[bytes]) -> set[Kind]:
-        """A command that tells nothing of itself: its exit code and its last line say how it ended."""
-        code = worker.wait()
-        word = last_line(job.run.log) or f"Drawing ended with exit code {code}: {job.run.log} holds all that it said."
-        EventLog(job.run.events).append(Done(step=0, outcome="finished") if code == 0 else Error(word))
-        return set()
 
     def _end(self, job: Job, made: set[Kind]) -> None:
         note_of(job.run).unlink(missing_ok=True)
@@ -145,15 +147,40 @@ class Runner:
             self._job, self._worker = job, worker
             threading.Thread(target=self._finish, args=(job, worker), name="sd-finetune", daemon=True).start()
         elif worker.poll() is not None:
-            list(follow(run, worker, since=worker.since))
+            self._see_found(job, worker)
             note_of(run).unlink(missing_ok=True)
 
     def _finish(self, job: Job, worker: FoundWorker) -> None:
         made: set[Kind] = set()
         try:
-            made = self._follow(job, worker, worker.since)
+            made = self._see_found(job, worker)
         finally:
             self._end(job, made)
+
+    def _see_found(self, job: Job, worker: FoundWorker) -> set[Kind]:
+        """As `_see`, of a worker whose exit code nobody can tell: a drawing is judged by its pictures."""
+        if job.kind != "draw":
+            return self._follow(job, worker, worker.since)
+        while worker.poll() is None:
+            time.sleep(LOOK_SECONDS)
+        wanted = json.loads((job.run.path / "request.json").read_text(encoding="utf-8"))["count"]
+        return _judge_drawing(job.run, len(list(job.run.path.glob("*.png"))) >= wanted, "all its pictures missing")
+
+
+def _judge_drawing(run: RunFolder, well: bool, end: str) -> set[Kind]:
+    """The last word of a command that tells nothing of itself but the last line it printed."""
+    word = last_line(run.log) or f"Drawing ended with {end}: {run.log} holds all that it said."
+    EventLog(run.events).append(Done(step=0, outcome="finished") if well else Error(word))
+    return set()
+
+
+def _end_what_never_began(run: RunFolder) -> None:
+    """What still waited for its turn when its server ended has nobody any more who would begin it."""
+    if run.events.stat().st_size > MOST_BYTES_OF_WAITING:
+        return
+    events, _ = read_events(run.events)
+    if events and isinstance(events[-1], Phase) and events[-1].name == WAITING and not note_of(run).exists():
+        EventLog(run.events).append(Error("The server ended before this began: start it again."))
 
 
 def _not_again() -> subprocess.Popen[bytes]:

@@ -13,15 +13,20 @@ from ..hosts.base import Host
 from ..runs.folder import RunFolder
 from ..runs.launch import start_worker
 from ..settings.methods import METHODS
+from ..settings.options import Settings
 from ..settings.read import find_faults, from_dict
+from .cautions import cautions
+from .estimate import seconds_for
 from .models import Model
+from .origin import begin_from, origin_faults
 from .runner import Job
 
 
-def check(settings: dict[str, Any]) -> dict[str, Any]:
+def check(settings: dict[str, Any], models: Path | None = None, origin: dict[str, Any] | None = None) -> dict[str, Any]:
     """`faults` by the setting's name, `warnings`, and what the settings amount to; looks at file names only.
 
-    `pictures` and `steps_per_epoch` and `steps` are 0 while they cannot be told.
+    `pictures` and `steps_per_epoch` and `steps` are 0 while they cannot be told; `seconds` is None without an earlier
+    run of the kind among the models in the folder `models`. origin: see ui.origin.
     """
     faults = find_faults(settings)
     counts: list[int] = []
@@ -29,15 +34,16 @@ def check(settings: dict[str, Any]) -> dict[str, Any]:
         counts.append(_count(concept, f"concepts.{number}.", faults))
     if not Path(str(_table(settings.get("base")).get("checkpoint", ""))).is_file():
         faults.setdefault("base.checkpoint", "The checkpoint of this model is not there any more: create a new model.")
-    steps_per_epoch = 0 if faults else _steps_per_epoch(settings, counts)
-    steps = from_dict(settings).train.length.steps(steps_per_epoch) if not faults else 0
-    return {
-        "faults": faults,
-        "warnings": _warnings(settings),
-        "pictures": counts,
-        "steps_per_epoch": steps_per_epoch,
-        "steps": steps,
-    }
+    told = {"faults": faults, "warnings": [], "pictures": counts, "steps_per_epoch": 0, "steps": 0, "seconds": None}
+    if faults:
+        return told
+    whole = from_dict(settings)
+    steps_per_epoch = _steps_per_epoch(whole, counts)
+    steps = whole.train.length.steps(steps_per_epoch)
+    to_do = steps - (origin["step"] if origin else 0)
+    seconds = seconds_for(whole, to_do, models) if models else None
+    amounts = {"steps_per_epoch": steps_per_epoch, "steps": steps, "seconds": seconds}
+    return {**told, **amounts, "faults": origin_faults(whole, steps, origin), "warnings": cautions(whole)}
 
 
 def train_job(host: Host, model: Model) -> Job:
@@ -46,9 +52,13 @@ def train_job(host: Host, model: Model) -> Job:
     if problems:
         raise UserError("\n".join(problems))
     settings = from_dict(complete(host, model.settings()))
+    faults = check(model.settings(), origin=model.read().get("origin"))["faults"]
+    if faults:
+        raise UserError("\n".join(faults.values()))
     instance_examples(settings.concepts)  # opens every picture: what is broken is told before anything is loaded
     run = RunFolder.create(model.runs, model.name, settings)
-    return Job("train", model.name, run, Path(settings.base.checkpoint), lambda weights: launch(run, weights))
+    more = ["--resume"] if begin_from(model, run) else []
+    return Job("train", model.name, run, Path(settings.base.checkpoint), lambda weights: launch(run, weights, *more))
 
 
 def resume_job(host: Host, model: Model, run: RunFolder) -> Job:
@@ -112,16 +122,9 @@ def _count(concept: dict[str, Any], prefix: str, faults: dict[str, str]) -> int:
     return count
 
 
-def _steps_per_epoch(settings: dict[str, Any], counts: list[int]) -> int:
-    whole = from_dict(settings)
-    examples = sum(count * concept.repeats for count, concept in zip(counts, whole.concepts, strict=True))
-    return -(-examples // (whole.train.batch_size * whole.train.gradient_accumulation_steps))
-
-
-def _warnings(settings: dict[str, Any]) -> list[str]:
-    if not _table(settings.get("samples")).get("prompts"):
-        return ["Nothing will be drawn while training: add a prompt under Generate to see it learn."]
-    return []
+def _steps_per_epoch(settings: Settings, counts: list[int]) -> int:
+    examples = sum(count * concept.repeats for count, concept in zip(counts, settings.concepts, strict=True))
+    return -(-examples // (settings.train.batch_size * settings.train.gradient_accumulation_steps))
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -59,6 +59,12 @@ class RunView:
                 "asked": self._asked(),
             }
 
+    def phase(self) -> dict[str, Any] | None:
+        """The last phase that was told: `name`, `done`, `total`."""
+        with self._lock:
+            self._read()
+            return self._phase
+
     def results(self) -> list[dict[str, Any]]:
         """The files that were saved, without snapshots, the latest last; all events are read first."""
         with self._lock:

@@ -9,10 +9,13 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from sd_finetune.demo.places import TOY_CHECKPOINT
 from sd_finetune.ui.app import make_app
+from sd_finetune.ui.gpu import Gpu, find_gpu
 from tests.screen import Screen, wait_until
 
 BASE = "http://127.0.0.1:7861"
+TOY = str(TOY_CHECKPOINT)
 
 
 @pytest.fixture
@@ -168,3 +171,52 @@ def test_a_model_at_work_is_not_deleted(screen: Screen, client: TestClient) -> N
     screen.context.runner.kill()
     wait_until(lambda: screen.context.runner.current() is None)
     assert client.post("/sd_finetune/models/dog/delete").json()["models"] == []
+
+
+def test_settings_are_fitted_to_the_gpu(screen: Screen, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpu in (None, Gpu("RTX 3060", 12_600_000_000, bf16=True)):
+        monkeypatch.setattr("sd_finetune.ui.routes_models.find_gpu", lambda gpu=gpu: gpu)
+        told = client.post("/sd_finetune/models/dog/fit").json()
+        assert ("train.mixed_precision" in told["changes"]) == (gpu is not None)
+    assert "RTX 3060" in told["sentence"]
+    assert screen.context.model("dog").settings()["train"]["mixed_precision"] == "bf16"
+    client.post("/sd_finetune/models/dog/settings", json=screen.settings(train__batch_size="many"))
+    assert "train.batch_size" in client.post("/sd_finetune/models/dog/fit").json()["error"]
+
+
+def test_torch_is_asked_for_the_gpu() -> None:
+    torch = pytest.importorskip("torch")
+    found = find_gpu()
+    assert (found is not None) == torch.cuda.is_available()
+
+
+def test_the_noise_scheduler_of_a_new_model(client: TestClient) -> None:
+    made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": TOY, "sampler": "euler"}).json()
+    assert [made["settings"][group]["sampler"] for group in ("samples", "class_images")] == ["euler", "euler"]
+    refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": TOY, "sampler": "none"})
+    assert "is no noise scheduler" in refused.json()["error"]
+
+
+def test_what_is_drawn_can_be_ended_at_once(screen: Screen, client: TestClient) -> None:
+    assert "nothing to end" in client.post("/sd_finetune/models/dog/end").json()["error"]
+    client.post("/sd_finetune/models/dog/settings", json=screen.settings(prior__weight=1, output__notes="slow",
+        concepts=[{"folder": str(screen.pictures), "instance_prompt": "a", "class_prompt": "b"}]))  # fmt: skip
+    client.post("/sd_finetune/models/dog/class-images")
+    job = client.get("/sd_finetune/models").json()["job"]
+    assert job["kind"] == "class images"
+    assert set(job["phase"]) == {"name", "done", "total"}
+    assert client.post("/sd_finetune/models/dog/end").status_code == 200
+    wait_until(lambda: screen.context.runner.current() is None)
+
+
+def test_every_route_is_documented(screen: Screen) -> None:
+    """As a script's author reads it: what each does, what it takes."""
+    for path, methods in make_app(screen.context).openapi()["paths"].items():
+        for method, facts in methods.items():
+            assert facts["description"].endswith("."), path
+            assert facts["tags"], path
+            body = facts.get("requestBody")
+            if body is not None:
+                content = body["content"]["application/json"]
+                assert method == "post"
+                assert content.get("example", content["schema"].get("example")) is not None, path

@@ -15,8 +15,8 @@ import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.launch import start_worker
-from sd_finetune.runs.messages import Done, Error, Saved, read_events
+from sd_finetune.runs.launch import start_process, start_worker
+from sd_finetune.runs.messages import Done, Error, EventLog, Phase, Saved, read_events
 from sd_finetune.ui.context import Context
 from sd_finetune.ui.models import Model
 from sd_finetune.ui.processes import FoundWorker, note_worker, noted_worker
@@ -126,6 +126,45 @@ def test_a_run_that_died_while_no_server_was_there_gets_its_last_word(screen: Sc
     error = last_event(run)
     assert isinstance(error, Error)
     assert "ended before the run was done" in error.message
+
+
+DRAWS = "import pathlib, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1], '0.png').touch(); print('drawn')"
+
+
+def left_drawing(screen: Screen, count: int) -> RunFolder:
+    """A drawing of one picture that an earlier server began, and that wants `count`."""
+    run = RunFolder(screen.context.models / "dog" / "drawn" / "123")
+    run.path.mkdir(parents=True)
+    run.log.touch()
+    (run.path / "request.json").write_text(f'{{"prompt": "a dog", "seed": 0, "count": {count}, "with": ""}}')
+    worker = start_process([sys.executable, "-c", DRAWS, str(run.path)], run.log)
+    note_worker(run, worker.pid, since=0)
+    Thread(target=worker.wait).start()
+    return run
+
+
+@pytest.mark.parametrize(("count", "end"), [(1, Done), (2, Error)])
+def test_another_server_finds_a_drawing_again_and_sees_its_end(
+    screen: Screen, tmp_path: Path, count: int, end: type
+) -> None:
+    run = left_drawing(screen, count)
+    second = make_context(tmp_path)
+    job = second.runner.current()
+    assert job is not None
+    assert (job.kind, job.model) == ("draw", "dog")
+    wait_until(lambda: second.runner.current() is None)
+    assert isinstance(last_event(run), end)
+    assert noted_worker(run) is None
+
+
+def test_what_waited_for_its_turn_when_the_server_ended_gets_its_last_word(screen: Screen, tmp_path: Path) -> None:
+    run = RunFolder(screen.context.models / "dog" / "drawn" / "123")
+    run.path.mkdir(parents=True)
+    EventLog(run.events).append(Phase("waiting for its turn", 0, 1))
+    assert make_context(tmp_path).runner.current() is None
+    error = last_event(run)
+    assert isinstance(error, Error)
+    assert error.message == "The server ended before this began: start it again."
 
 
 def test_another_process_with_the_same_number_is_not_the_worker() -> None:
