@@ -27,7 +27,8 @@ def turn(job: str) -> Generator[None, None, None]:
             shared.state.begin(job=job)
             progress.start_task(job)
             try:
-                yield
+                with _reload_is_no_interrupt():
+                    yield
             finally:
                 forget_what_names_meant()
                 shared.state.end()
@@ -36,6 +37,22 @@ def turn(job: str) -> Generator[None, None, None]:
     finally:
         progress.pending_tasks.pop(job, None)
         progress.finish_task(job)
+
+
+@contextmanager
+def _reload_is_no_interrupt() -> Generator[None, None, None]:
+    """While the block runs, "Reload UI" interrupts nothing: a job of ours outlives the page."""
+    interrupt, restart = shared.state.interrupt, type(shared.state).request_restart.__name__
+
+    def interrupt_if_meant() -> None:
+        if sys._getframe(1).f_code.co_name != restart:
+            interrupt()
+
+    shared.state.interrupt = interrupt_if_meant
+    try:
+        yield
+    finally:
+        del shared.state.interrupt
 
 
 @contextmanager

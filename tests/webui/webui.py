@@ -49,6 +49,10 @@ class WebUI:
     process: subprocess.Popen[bytes] | None = None
 
     @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
     def log(self) -> Path:
         return self.data / "webui.log"
 

@@ -1,0 +1,125 @@
+"""The story of the tab inside the WebUI's own page, in a real browser: create, train, look, use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sd_finetune.demo.subjects import SUBJECTS
+from tests.browser import story
+from tests.webui.webui import WebUI
+
+METHODS = ("lora", "dreambooth", "textual_inversion", "hypernetwork")
+PATIENCE = 120_000
+PROMPT = "#txt2img_prompt textarea"
+
+
+@pytest.fixture
+def new_page(chromium: Any, webui: WebUI) -> Iterator[Callable[..., Any]]:
+    """Opens the WebUI's page at our tab; at the end our script must not have complained there."""
+    faults: list[str] = []
+    contexts: list[Any] = []
+
+    def open_page(theme: str = "light", width: int = 1280) -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: faults.append(f"{error}\n{error.stack}"))
+        page.goto(f"{webui.address}?__theme={theme}")
+        open_tab(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [fault for fault in faults if "sd_finetune" in fault] == []
+
+
+def open_tab(page: Any) -> None:
+    page.locator("#tabs > .tab-nav button", has_text="SD Fine-Tune").click()
+    page.wait_for_selector("#sd_finetune_create", state="attached")
+
+
+def picture(page: Any, name: str) -> None:
+    if "SCREENSHOTS" in os.environ:
+        page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"{name}.png")
+
+
+def set_up(page: Any, name: str, method: str, steps: int) -> None:
+    story.create(page, name)
+    story.choose_method(page, method)
+    story.describe_dog(page, SUBJECTS["star"].folder)
+    story.put(page, "concepts", "concepts.1.class_images", "2")
+    story.put(page, "generate", "samples.prompts", "a photo of sks star")
+    story.put(page, "generate", "samples.steps", "4")
+    story.put(page, "generate", "class_images.steps", "2")
+    story.set_duration(page, "settings", "schedule.warmup", 0, "steps")
+    story.set_duration(page, "settings", "train.length", steps, "steps")
+    page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_create_train_and_use(method: str, webui: WebUI, new_page: Callable[..., Any]) -> None:
+    page = new_page("dark" if method == "dreambooth" else "light")
+    name = f"story {method}".replace("_", " ")
+    set_up(page, name, method, 20)
+    picture(page, f"{method}-1-ready")
+    story.train(page)
+    page.wait_for_function("parseInt(document.querySelector('.sdft-numbers')?.innerText) > 0")
+    picture(page, f"{method}-2-training")
+    page.reload()
+    open_tab(page)
+    page.wait_for_selector('.sdft-output[data-state="finished"], .sdft-output[data-state="failed"]')
+    assert "Finished after 20 steps" in page.inner_text(".sdft-state"), story.message(page)
+    page.wait_for_selector(".sdft-result")
+    assert page.locator(".sdft-gallery img").count() >= 1
+    assert "smoothed loss" in page.locator(".sdft-canvas").get_attribute("aria-label")
+    picture(page, f"{method}-3-finished")
+    page.click(".sdft-result >> text=Use in txt2img")
+    page.locator("#txt2img_generate").wait_for(state="visible")
+    USED[method](page, name)
+    picture(page, f"{method}-4-used")
+    draw(page)
+    picture(page, f"{method}-5-drawn")
+
+
+def used_in_prompt(text: str, cards: str) -> Callable[[Any, str], None]:
+    """It is in the prompt, and there is a card of it."""
+
+    def check(page: Any, name: str) -> None:
+        assert text.format(name=name) in page.input_value(PROMPT)
+        page.locator("#txt2img_extra_tabs > .tab-nav button", has_text=cards).click()
+        page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"]').wait_for()
+
+    return check
+
+
+def used_as_checkpoint(page: Any, name: str) -> None:
+    page.wait_for_function(
+        "name => document.querySelector('#setting_sd_model_checkpoint input').value.startsWith(name)", arg=name
+    )
+    page.locator("#txt2img_extra_tabs > .tab-nav button", has_text="Checkpoints").click()
+    page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"]').wait_for()
+
+
+USED = {
+    "lora": used_in_prompt("<lora:{name}:1>", "Lora"),
+    "dreambooth": used_as_checkpoint,
+    "textual_inversion": used_in_prompt("{name}", "Textual Inversion"),
+    "hypernetwork": used_in_prompt("<hypernet:{name}:1>", "Hypernetworks"),
+}
+
+
+def draw(page: Any) -> None:
+    """Press Generate, and wait for the picture."""
+    page.locator("#txt2img_extra_tabs > .tab-nav button", has_text="Generation").click()
+    for field, value in {"width": "64", "height": "64", "steps": "4"}.items():
+        page.locator(f"#txt2img_{field} input[type=number]").fill(value)
+        page.keyboard.press("Tab")
+    page.click("#txt2img_generate")
+    page.locator("#txt2img_gallery img").first.wait_for()
