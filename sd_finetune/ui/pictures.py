@@ -16,19 +16,24 @@ from ..errors import UserError
 from ..runs.atomic import replacing
 
 THUMBNAIL_SIDE = 160
+ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+"""The EXIF tag, and its values for a picture that lies on its side."""
 SHOWN = 200
 """Pictures of a folder that are listed; the count tells of the rest."""
 
 
-def describe_pictures(folder: str, prompt: str) -> dict[str, Any]:
-    """Name, caption, prompt and size (pixels) of each picture in `folder`, and what shapes there are.
+def describe_pictures(folder: str, prompt: str, resolution: int) -> dict[str, Any]:
+    """Name, caption, prompt and size (pixels, upright) of each picture in `folder`; what is taught of each size.
 
+    `sizes`, the most frequent first: `size`, `count`, and what `data.pictures.fit_picture` does with such a picture at
+    that resolution: the share that is `cut` off beside the middle square, and the `scale` it is resized by.
     Opens no picture further than its header. Raises UserError when `folder` is not a folder.
     """
     paths = find_pictures(folder)
     shown = [_entry(path, Path(folder), prompt) for path in paths[:SHOWN]]
-    shapes = Counter(entry["shape"] for entry in shown)
-    return {"count": len(paths), "pictures": shown, "shapes": dict(shapes.most_common())}
+    sizes = Counter(entry["size"] for entry in shown if entry["size"])
+    fitted = [{"size": size, "count": count, **_fitted(size, resolution)} for size, count in sizes.most_common()]
+    return {"count": len(paths), "pictures": shown, "sizes": fitted}
 
 
 def thumbnail(folder: str, name: str) -> bytes:
@@ -88,20 +93,22 @@ def _entry(path: Path, folder: Path, prompt: str) -> dict[str, Any]:
         "caption": caption if caption_file(path).is_file() else "",
         "prompt": shown,
         "size": size,
-        "shape": _shape(*size) if size else "unreadable",
     }
 
 
 def _size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path, formats=readable_formats()) as image:
-            return image.size
+            width, height = image.size
+            turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in QUARTER_TURNS
+            return (height, width) if turned else (width, height)
     except Exception:  # decoders raise whatever their parser happened to meet
         return None
 
 
-def _shape(width: int, height: int) -> str:
-    return "square" if width == height else "wide" if width > height else "tall"
+def _fitted(size: tuple[int, int], resolution: int) -> dict[str, float]:
+    side = min(size)
+    return {"cut": 1 - side / max(size), "scale": resolution / side}
 
 
 def _refuse_unless_picture(name: str, content: bytes) -> None:

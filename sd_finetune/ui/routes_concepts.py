@@ -8,6 +8,8 @@ from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import Response
 
 from ..errors import UserError
+from ..settings.options import Data
+from ..settings.read import find_faults
 from .class_pictures import delete_class_picture, drawn_folders
 from .context import Context
 from .guard import Route, same_origin
@@ -24,9 +26,10 @@ def concept_routes(context: Context) -> APIRouter:
 
     @router.get("/models/{name}/concepts/{number}")
     def pictures(name: str, number: int) -> dict[str, Any]:
-        """The instance pictures of a concept, counted from 1: name, caption, prompt, size."""
+        """The instance pictures of a concept, counted from 1: name, caption, prompt, size; what is cut off of each."""
         concept = _concept(context, name, number)
-        return describe_pictures(concept["folder"], str(concept.get("instance_prompt", "")))
+        resolution = _resolution(context.model(name).settings())
+        return describe_pictures(concept["folder"], str(concept.get("instance_prompt", "")), resolution)
 
     @router.get("/models/{name}/concepts/{number}/thumbnail")
     def small(name: str, number: int, picture: str) -> Response:
@@ -72,6 +75,12 @@ def _concept(context: Context, name: str, number: int) -> dict[str, Any]:
     if not 1 <= number <= len(concepts) or not concepts[number - 1].get("folder"):
         raise UserError(f"Concept {number} has no folder yet: give one, or drop pictures.")
     return concepts[number - 1]
+
+
+def _resolution(settings: dict[str, Any]) -> int:
+    """The one that stands in the form, or the default while that cannot be used."""
+    usable = {} if "data.resolution" in find_faults(settings) else settings.get("data", {})
+    return usable.get("resolution", Data().resolution)
 
 
 def _class_folder(context: Context, name: str, key: str) -> str:

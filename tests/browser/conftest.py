@@ -19,7 +19,7 @@ from sd_finetune.ui.context import Context
 from tests.screen import make_context, make_pictures, pretend, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PATIENCE = 120_000
+PATIENCE = 60_000
 """Milliseconds: a machine that does other things besides may be slow."""
 
 

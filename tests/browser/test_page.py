@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from sd_finetune.ui.gpu import Gpu
 from sd_finetune.ui.processes import noted_worker
 from tests.browser import story
 from tests.browser.conftest import Server, start_server
@@ -58,8 +61,10 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
 
 def test_settings_survive_a_reload(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
+    page.select_option("#sd_finetune_sampler", "euler")
     ready_to_train(page, pictures)
     story.put(page, "settings", "train.unet_learning_rate", "3e-5")
+    assert page.input_value("#sd_finetune_samples_sampler") == "euler"
     wait_until(lambda: quick.context.model("my dog").settings()["train"]["unet_learning_rate"] == 3e-5)
     page.reload()
     page.click("#sd_finetune_tab_settings")
@@ -97,22 +102,43 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     story.press(page, "Pause")
     story.wait_for_state(page, "paused")
     before = story.shown_step(page)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(700)  # more than ten steps of the worker, and one look of the page
     assert story.shown_step(page) - before <= 2
     story.press(page, "Resume")
     story.wait_for_state(page, "running")
     story.press(page, "Save now")
     page.wait_for_selector(".sdft-result")
     assert "-step0" in page.inner_text(".sdft-result b")
-    pictures_before = page.locator(".sdft-gallery").count()
+    assert page.inner_text(".sdft-step") == "before training"
     story.press(page, "Sample now")
-    assert pictures_before == 1
+    page.wait_for_function("document.querySelector('.sdft-step').textContent !== 'before training'")
     story.press(page, "Stop and save")
     story.wait_for_state(page, "stopped")
     stopped = story.shown_step(page)
     story.press(page, "Continue this run")
     wait_until(lambda: story.shown_step(page) > stopped)
     assert quick.context.model("my dog").run_names() == ["my dog-001"]
+    story.press(page, "Stop and save")
+    story.wait_for_state(page, "stopped")
+    goes_on_in_another_model(page, story.shown_step(page))
+    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+
+
+def goes_on_in_another_model(page: Any, stopped: int) -> None:
+    page.click("#sd_finetune_tab_create")
+    page.fill("#sd_finetune_name", "my puppy")
+    page.locator("#sd_finetune_origin option:has-text('my dog-001: snapshot')").wait_for(state="attached")
+    page.select_option("#sd_finetune_origin", index=1)
+    assert page.locator("#sd_finetune_source").is_hidden()
+    page.click("#sd_finetune_create")
+    page.locator(f".sdft-facts:has-text('goes on from step {stopped} of my dog-001')").wait_for()
+    story.set_duration(page, "settings", "train.length", stopped, "steps")
+    page.locator("text=make it longer").first.wait_for()
+    story.set_duration(page, "settings", "train.length", 4000, "steps")
+    story.train(page)
+    wait_until(lambda: story.shown_step(page) > stopped)
+    first = page.get_by_label("Loss curve to step").evaluate("canvas => canvas.getAttribute('aria-label')")
+    assert int(first.split(":")[0].split()[-1]) > stopped
 
 
 def test_a_killed_worker_is_told_and_the_next_run_works(quick: Server, new_page: NewPage, pictures: Path) -> None:
@@ -164,9 +190,15 @@ def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, picture
     assert page.inner_text(".sdft-step") == "10"
     captions = page.locator(".sdft-gallery figcaption").all_inner_texts()
     assert captions == ["a photo of sks dog seed 0", "a dog seed 1"]
-    assert (
-        page.locator(".sdft-gallery img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
-    )
+    width = page.locator(".sdft-gallery img").first.evaluate("image => image.decode().then(() => image.naturalWidth)")
+    assert width == 64
+    page.select_option('[aria-label="Prompt of the samples"]', "a dog (seed 1)")
+    assert page.locator(".sdft-gallery figcaption").all_inner_texts() == ["a dog seed 1"]
+    source = page.locator(".sdft-gallery img").get_attribute("src")
+    slider.focus()
+    page.keyboard.press("End")
+    assert page.locator(".sdft-gallery figcaption").all_inner_texts() == ["a dog seed 1"]
+    assert "step-000040-01" in page.locator(".sdft-gallery img").get_attribute("src") != source
 
 
 def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPage, pictures: Path) -> None:
@@ -186,7 +218,80 @@ def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPa
     assert page.locator(".sdft-legend:has-text('earlier run')").is_hidden()
     page.select_option('[aria-label="Compare with an earlier run"]', "my dog-001")
     page.locator(".sdft-legend:has-text('earlier run')").wait_for()
-    page.locator(".sdft-legend:has-text('log axis') input").check()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
+    assert "earlier run" in page.inner_text(".sdft-tip")
+    page.mouse.move(0, 0)
+    linear = drawn_curve(page)
+    log = page.locator(".sdft-legend:has-text('log axis') input")
+    log.check()
+    logarithmic = drawn_curve(page)
+    assert logarithmic != linear
+    page.get_by_label("Smoothing").fill("0")
+    assert drawn_curve(page) != logarithmic
+    log.uncheck()
+    page.locator(".sdft-legend:has-text('raw') input").uncheck()
+    assert drawn_curve(page) != linear
+
+
+def drawn_curve(page: Any) -> str:
+    """What is on the canvas once it was drawn anew."""
+    return page.evaluate(
+        "new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => "
+        "resolve(document.querySelector('.sdft-canvas').toDataURL()))))"
+    )
+
+
+def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures)
+    page.locator(".sdft-warning:has-text('Concept 1 has 3 pictures')").wait_for()
+    assert "about" not in page.inner_text(".sdft-facts")
+    story.train(page)
+    story.wait_for_state(page, "finished")
+    page.locator(".sdft-facts:has-text('40 steps, 1 an epoch, about 16 s')").wait_for()
+    with page.expect_download() as download:
+        page.click("text=Loss table (CSV)")
+    assert Path(download.value.path()).read_text().splitlines()[:2] == ["step,loss", "1,0.75"]
+    with page.expect_download() as download:
+        page.click("text=Settings (JSON)")
+    assert json.loads(Path(download.value.path()).read_text())["output"]["name"] == "my dog"
+    story.put(page, "settings", "train.unet_learning_rate", "0.5")
+    wait_until(lambda: quick.context.model("my dog").settings()["train"].get("unet_learning_rate") == 0.5)
+    page.click("text=Use its settings again")
+    page.wait_for_function("document.querySelector('#sd_finetune_train_unet_learning_rate').value === '0.008'")
+
+
+def test_settings_are_fitted_to_the_gpu(
+    quick: Server, new_page: NewPage, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sd_finetune.ui.routes_models.find_gpu", lambda: None)
+    page = new_page(quick.address)
+    ready_to_train(page, pictures)
+    page.click("#sd_finetune_tab_settings")
+    page.click("#sd_finetune_fit")
+    page.wait_for_selector("text=torch sees no GPU here")
+    monkeypatch.setattr("sd_finetune.ui.routes_models.find_gpu", lambda: Gpu("GTX 1060", 6_400_000_000, bf16=False))
+    story.put(page, "settings", "train.batch_size", "8")
+    story.put(page, "settings", "data.resolution", "512")
+    page.click("#sd_finetune_fit")
+    page.wait_for_selector("text=of the 6.0 GiB of GTX 1060")
+    assert page.input_value("#sd_finetune_train_batch_size") == "2"
+    assert page.input_value("#sd_finetune_train_gradient_accumulation_steps") == "4"
+    assert page.locator("#sd_finetune_train_gradient_checkpointing").is_checked()
+    assert page.input_value("#sd_finetune_train_mixed_precision") == "fp16"
+
+
+def test_what_is_drawn_can_be_ended(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    ready_to_train(page, pictures, notes="slow")
+    page.click("#sd_finetune_tab_generate")
+    page.click("text=Make missing class pictures")
+    page.wait_for_selector("text=Class pictures: 1 of 2.")
+    page.click("text=End drawing")
+    wait_until(lambda: quick.context.runner.current() is None)
+    page.wait_for_selector("text=Done.")
+    assert page.locator("text=End drawing").is_hidden()
 
 
 def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
@@ -196,7 +301,7 @@ def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
     story.create(page, "my dog")
     page.click("#sd_finetune_tab_concepts")
     page.locator(".sdft-drop input").set_input_files([str(path) for path in sorted(pictures.iterdir())])
-    page.wait_for_selector("text=3 pictures (2 wide, 1 square")
+    page.wait_for_selector("text=2 of 64 × 48: 25 % cut off left and right, enlarged 1.3 times")
     assert page.locator(".sdft-thumbnails img").count() == 3
     folder = Path(page.input_value("#sd_finetune_concepts_1_folder"))
     assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png"]

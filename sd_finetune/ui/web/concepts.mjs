@@ -3,8 +3,10 @@ import { address, get, post, upload } from "./api.mjs";
 import { fill, h } from "./dom.mjs";
 import { field } from "./fields.mjs";
 
-/** The panel: `element`, `show(model)` after another model was selected, `checked(check)` after settings were kept. */
-export function makeConcepts(group, changed, save) {
+const SIZES = 6;
+
+/** The panel; `side` is the default resolution. Gives `element`, `show(model)` after another model was selected, `checked(check)` after settings were kept. */
+export function makeConcepts(group, side, changed, save) {
   const list = h("div", {});
   const said = h("div", { class: "sdft-message", role: "alert" });
   const add = h("button", { type: "button", class: "sdft-button", onclick: () => change((concepts) => concepts.push(plain(group))) }, "Add a concept");
@@ -17,7 +19,7 @@ export function makeConcepts(group, changed, save) {
   function show(shown) {
     model = shown;
     model.settings.concepts ??= [plain(group)];
-    cards = model.settings.concepts.map((_, index) => card(group, model, index + 1, changed, save, remove));
+    cards = model.settings.concepts.map((_, index) => card(group, side, model, index + 1, changed, save, remove));
     fill(list, cards.map((each) => each.element));
     for (const each of cards) each.read();
   }
@@ -50,7 +52,7 @@ export function makeConcepts(group, changed, save) {
 
 const plain = (group) => Object.fromEntries(group.fields.map((option) => [option.name.split(".").at(-1), option.default]));
 
-function card(group, model, number, changed, save, remove) {
+function card(group, side, model, number, changed, save, remove) {
   const pictures = h("div", { class: "sdft-thumbnails" });
   const count = h("div", { class: "sdft-count", role: "status" });
   const place = (option) => option.name.replace("concepts.", `concepts.${number}.`);
@@ -91,15 +93,17 @@ function card(group, model, number, changed, save, remove) {
     if (refused.length) fill(count, h("span", { class: "sdft-fault" }, refused.join(" ")));
   }
 
+  const resolution = () => model.settings.data?.resolution ?? side;
+
   async function read() {
     const concept = model.settings.concepts[number - 1];
-    const key = JSON.stringify([concept?.folder, concept?.instance_prompt]);
+    const key = JSON.stringify([concept?.folder, concept?.instance_prompt, resolution()]);
     if (!concept?.folder || key === known) return concept?.folder ? undefined : fill(pictures);
     known = key;
     try {
       const told = await get("models", model.name, "concepts", number);
-      const shapes = Object.entries(told.shapes).map(([shape, many]) => `${many} ${shape}`).join(", ");
-      count.textContent = `${told.count} pictures${shapes ? ` (${shapes}; the middle square of each is taught)` : ""}`;
+      fill(count, `${told.count} pictures, of each the middle square is taught at ${resolution()} × ${resolution()} pixels`,
+        h("ul", { class: "sdft-sizes" }, told.sizes.slice(0, SIZES).map(sizeRow), told.sizes.length > SIZES ? h("li", {}, `and ${told.sizes.length - SIZES} other sizes`) : null));
       fill(pictures, told.pictures.map((picture) => thumbnail(model, number, picture)));
     } catch {
       count.textContent = ""; // the folder's fault stands beside its field
@@ -111,6 +115,13 @@ function card(group, model, number, changed, save, remove) {
     rest.length ? h("details", { class: "sdft-fold" }, h("summary", {}, "More about this concept"), rest) : null,
     h("button", { type: "button", class: "sdft-button sdft-small", onclick: () => remove(number) }, `Remove concept ${number}`));
   return { element, read };
+}
+
+/** What training makes of the pictures of one size. */
+function sizeRow({ size, count, cut, scale }) {
+  const gone = cut < 0.005 ? "whole" : `${Math.round(100 * cut)} % cut off ${size[0] > size[1] ? "left and right" : "above and below"}`;
+  const scaled = scale > 1.005 ? `, enlarged ${scale.toPrecision(2)} times and so blurred` : "";
+  return h("li", {}, `${count} of ${size[0]} × ${size[1]}: ${gone}${scaled}`);
 }
 
 function thumbnail(model, number, picture) {

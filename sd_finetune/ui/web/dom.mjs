@@ -21,6 +21,16 @@ export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 }
 
+/** Offer [value, label] pairs in a select and keep what is chosen; an open list is left alone while nothing changed. */
+export function offer(select, choices) {
+  const key = JSON.stringify(choices);
+  if (select.dataset.offered === key) return;
+  select.dataset.offered = key;
+  const chosen = select.value;
+  fill(select, choices.map(([value, label]) => h("option", { value }, label)));
+  if (choices.some(([value]) => value === chosen)) select.value = chosen;
+}
+
 /** A function that runs `action` once nobody has called it for `milliseconds`; `.now()` runs a waiting one at once. */
 export function whenQuiet(milliseconds, action) {
   let timer = null;
@@ -44,6 +54,13 @@ export function duration(seconds) {
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const shown = parts[0] ? parts : parts.slice(1);
   return shown.map((part, index) => (index ? String(part).padStart(2, "0") : part)).join(":");
+}
+
+/** Seconds as a person would say them: "40 s", "7 min", "1 h 30 min". */
+export function roughly(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** Bytes as "3.2 MB". */

@@ -1,7 +1,7 @@
 // What is known of the run that is looked at, kept up to date by asking again and again.
 import { status } from "./api.mjs";
 
-const STEADY = 1000;
+const STEADY = 500;
 const SLOWEST = 5000;
 const KEPT = 2000;
 
@@ -42,7 +42,7 @@ export function followRun(model, run, shown, silent) {
       takeIn(view, news);
       wait = STEADY;
       if (news.more) pause = 0;
-      else if (!news.active && view.end) pause = 2 * STEADY;
+      else if (!news.active && view.end) pause = 4 * STEADY;
       shown(view);
     } catch (error) {
       if (!going) return;

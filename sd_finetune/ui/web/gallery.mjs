@@ -1,14 +1,17 @@
 // The pictures drawn during training: all prompts at one step, and a slider through time.
 import { address } from "./api.mjs";
-import { fill, h, number } from "./dom.mjs";
+import { fill, h, number, offer } from "./dom.mjs";
+
+const ALONE = "384px";
 
 /** The gallery: `element`, `begin(model, run)`, `show(samples)`. It stays at the newest step until the slider is moved. */
 export function makeGallery() {
   const pictures = h("div", { class: "sdft-pictures" });
   const label = h("output", { class: "sdft-step" });
   const slider = h("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Step of the samples", oninput: () => move() });
+  const prompts = h("select", { "aria-label": "Prompt of the samples", onchange: () => draw() });
   const row = h("label", { class: "sdft-row sdft-time" }, "Step", slider, label);
-  const element = h("div", { class: "sdft-gallery", hidden: true }, h("h4", {}, "Samples"), row, pictures);
+  const element = h("div", { class: "sdft-gallery", hidden: true }, h("h4", {}, "Samples"), h("div", { class: "sdft-row" }, prompts), row, pictures);
   let place = { model: "", run: "" };
   let samples = [];
   let steps = [];
@@ -22,12 +25,18 @@ export function makeGallery() {
 
   function draw() {
     const step = steps[Number(slider.value)];
-    const now = samples.filter((sample) => sample.step === step);
+    const now = samples.filter((sample) => sample.step === step && (prompts.value === "" || nameOf(sample) === prompts.value));
+    pictures.style.gridTemplateColumns = prompts.value === "" ? "" : `minmax(0, ${ALONE})`;
     const key = JSON.stringify([place, now.map((sample) => sample.serial)]);
     label.textContent = step === undefined ? "" : step === 0 ? "before training" : number(step);
     if (key === shown) return;
     shown = key;
     fill(pictures, now.map((sample) => picture(place, sample)));
+  }
+
+  /** All prompts side by side, or one of them large, to go through time. */
+  function offerPrompts() {
+    offer(prompts, [["", "all prompts"], ...[...new Set(samples.map(nameOf))].map((name) => [name, name])]);
   }
 
   return {
@@ -36,9 +45,11 @@ export function makeGallery() {
       place = { model, run };
       [samples, steps, newest, shown] = [[], [], true, ""];
       element.hidden = true;
+      offerPrompts();
     },
     show(all) {
       samples = all;
+      offerPrompts();
       const known = steps[Number(slider.value)];
       steps = [...new Set(all.map((sample) => sample.step))].sort((a, b) => a - b);
       slider.max = Math.max(0, steps.length - 1);
@@ -49,9 +60,10 @@ export function makeGallery() {
   };
 }
 
+const nameOf = (sample) => `${sample.prompt} (seed ${sample.seed})`;
+
 function picture({ model, run }, sample) {
   const source = `${address("models", model, "runs", run, "samples", sample.file.split("/").at(-1))}?at=${sample.serial}`;
-  const caption = `${sample.prompt} (seed ${sample.seed})`;
-  return h("figure", {}, h("a", { href: source, target: "_blank" }, h("img", { src: source, alt: caption, loading: "lazy" })),
+  return h("figure", {}, h("a", { href: source, target: "_blank" }, h("img", { src: source, alt: nameOf(sample), loading: "lazy" })),
     h("figcaption", {}, sample.prompt, h("small", {}, ` seed ${sample.seed}`)));
 }

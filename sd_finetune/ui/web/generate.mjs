@@ -13,8 +13,9 @@ export function makeGenerate(save) {
   const source = h("select", { id: "sd_finetune_draw_with" });
   const make = h("button", { type: "button", class: "sdft-button", onclick: () => ask(["class-images"], {}) }, "Make missing class pictures");
   const draw = h("button", { type: "button", class: "sdft-button", onclick: () => ask(["draw"], request()) }, "Draw");
+  const end = h("button", { type: "button", class: "sdft-button", hidden: true, title: "What is finished stays", onclick: () => ask(["end"], {}) }, "End drawing");
   const labelled = (text, input) => h("div", { class: "sdft-field" }, h("label", { for: input.id }, text), h("span", { class: "sdft-inputs" }, input));
-  const element = h("div", {}, said,
+  const element = h("div", {}, h("div", { class: "sdft-row" }, said, end),
     h("h4", {}, "Class pictures"), h("p", {}, "What the untrained model draws of the class; with them training keeps what the model knew."), h("div", { class: "sdft-row" }, make), classes,
     h("h4", {}, "Draw now"), labelled("Prompt", prompt), labelled("With", source), labelled("First seed", seed), labelled("Pictures", many), h("div", { class: "sdft-row" }, draw), drawn);
   let model = null;
@@ -25,8 +26,7 @@ export function makeGenerate(save) {
     try {
       await save();
       await post(["models", model.name, ...parts], content);
-      said.textContent = "Started.";
-      working({ kind: "soon", model: model.name });
+      if (parts[0] !== "end") working({ kind: "soon", model: model.name });
     } catch (error) {
       said.textContent = error.message;
     }
@@ -42,7 +42,8 @@ export function makeGenerate(save) {
     const name = model.name;
     const [folders, pictures] = await Promise.all([get("models", name, "class-pictures"), get("models", name, "drawn")]).catch(() => [[], []]);
     if (model.name !== name) return;
-    fill(classes, folders.map((folder) => classFolder(name, folder, read)));
+    const open = [...classes.querySelectorAll("details[open]")].map((each) => each.dataset.key);
+    fill(classes, folders.map((folder) => classFolder(name, folder, open.includes(folder.key), read)));
     fill(drawn, pictures.slice(0, 5).map((entry) => drawnRow(name, entry)));
   }
 
@@ -60,7 +61,8 @@ export function makeGenerate(save) {
   function working(now) {
     const mine = now && now.kind !== "train" && now.model === model?.name;
     make.disabled = draw.disabled = now !== null && now !== undefined;
-    if (mine) said.textContent = now.kind === "draw" ? "Drawing." : now.kind === "soon" ? "Started." : "Class pictures are being made.";
+    end.hidden = !mine || now.kind === "soon";
+    if (mine) said.textContent = progress(now);
     else if (job && job.kind !== "train") said.textContent = "Done.";
     if (mine || (job && !now)) read();
     job = now;
@@ -69,13 +71,20 @@ export function makeGenerate(save) {
   return { element, show, working };
 }
 
-function classFolder(model, folder, again) {
+function progress(job) {
+  if (job.kind === "soon") return "Started.";
+  if (job.kind === "draw") return "Drawing.";
+  const { name, done, total } = job.phase ?? {};
+  return name === "class images" ? `Class pictures: ${done} of ${total}.` : `Class pictures are being made: ${name ?? "starting"}.`;
+}
+
+function classFolder(model, folder, open, again) {
   const one = (name) => {
     const remove = async () => (await post(["models", model, "class-pictures", folder.key, name, "delete"]), again());
     return h("figure", {}, h("img", { src: address("models", model, "class-pictures", folder.key, name), alt: `${folder.prompt}, ${name}`, loading: "lazy" }),
       h("button", { type: "button", class: "sdft-button sdft-small", title: "Delete; drawn again when it is next needed", "aria-label": `Delete ${name}`, onclick: remove }, "×"));
   };
-  return h("details", { class: "sdft-fold" }, h("summary", {}, `${folder.pictures.length} pictures of "${folder.prompt}"`), h("div", { class: "sdft-thumbnails" }, folder.pictures.slice(0, 100).map(one)));
+  return h("details", { class: "sdft-fold", "data-key": folder.key, open }, h("summary", {}, `${folder.pictures.length} pictures of "${folder.prompt}"`), h("div", { class: "sdft-thumbnails" }, folder.pictures.slice(0, 100).map(one)));
 }
 
 function drawnRow(model, entry) {

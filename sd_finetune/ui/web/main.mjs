@@ -1,15 +1,17 @@
 // The tab: what is decided on the left, what happens on the right.
 import { get, post } from "./api.mjs";
 import { makeConcepts } from "./concepts.mjs";
-import { fill, h, number, whenQuiet } from "./dom.mjs";
+import { makeCreate } from "./create.mjs";
+import { fill, h, number, offer, roughly, whenQuiet } from "./dom.mjs";
 import { field, showFaults } from "./fields.mjs";
+import { makeFit } from "./fit.mjs";
 import { makeGenerate } from "./generate.mjs";
 import { makeOutput } from "./output.mjs";
 import { makePanels } from "./panels.mjs";
 import { refreshLists } from "./use.mjs";
 
 const LAST_MODEL = "sd_finetune_model";
-const LOOK_AGAIN = 1500;
+const LOOK_AGAIN = 1000;
 
 /** Put the tab into `root`, an element with the id sd_finetune_root. */
 export async function mount(root) {
@@ -35,16 +37,20 @@ class Tab {
     this.keep = whenQuiet(350, () => this.save());
     const changed = (name) => this.changed(name);
     const group = (name) => start.form.groups.find((each) => each.name === name);
-    this.concepts = makeConcepts(group("concepts"), changed, () => this.save());
+    const side = group("data").fields.find((option) => option.name === "data.resolution").default;
+    this.concepts = makeConcepts(group("concepts"), side, changed, () => this.save());
     this.generate = makeGenerate(() => this.save());
-    this.output = makeOutput(() => this.ended());
+    this.output = makeOutput(() => this.ended(), () => this.reread());
+    const samplers = group("samples").fields.find((option) => option.name === "samples.sampler").choices;
+    this.create = makeCreate(samplers, start.lesson, (model, train) => this.created(model, train));
+    this.fit = makeFit(() => this.model.name, () => this.saveNow(), () => this.reread());
     this.models = h("select", { id: "sd_finetune_model", onchange: () => this.select(this.models.value) });
     this.facts = h("span", { class: "sdft-facts" });
     this.train = h("button", { type: "button", id: "sd_finetune_generate", class: "sdft-button sdft-primary", onclick: () => this.begin() }, "Train");
     this.remove = h("button", { type: "button", class: "sdft-button", title: "Delete this model with its runs", onclick: () => this.delete() }, "Delete");
     this.mend = h("div", { class: "sdft-mend", role: "status", "aria-live": "polite" });
     this.panels = makePanels([
-      ["create", "Create Model", this.createPanel()],
+      ["create", "Create Model", this.create.element],
       ["settings", "Settings", (this.settingsPanel = h("div", {}))],
       ["concepts", "Concepts", this.concepts.element],
       ["saving", "Saving", (this.savingPanel = h("div", {}))],
@@ -62,45 +68,18 @@ class Tab {
     window.addEventListener("pagehide", () => this.keep.now());
   }
 
-  createPanel() {
-    const name = h("input", { type: "text", id: "sd_finetune_name" });
-    const source = h("select", { id: "sd_finetune_source" });
-    this.sources = source;
-    const path = h("input", { type: "text", id: "sd_finetune_source_path", placeholder: "or the path of any SD 1.x .safetensors file" });
-    const said = h("div", { class: "sdft-message", role: "alert" });
-    const create = async (request) => {
-      said.textContent = "";
-      try {
-        const model = await request();
-        await this.refresh();
-        await this.select(model.name);
-        this.output.tell(`Created ${model.name} from ${model.base}.`, "done");
-        name.value = "";
-        return model;
-      } catch (error) {
-        said.textContent = error.message;
-        return null;
-      }
-    };
-    const send = async (event) => {
-      event.preventDefault();
-      const made = await create(() => post(["models"], { name: name.value, checkpoint: path.value.trim() || source.value }));
-      if (made) this.panels.open("concepts");
-    };
-    const lesson = () => create(() => post(["lesson"])).then((model) => model && this.begin());
-    const row = (text, input) => h("div", { class: "sdft-field" }, h("label", { for: input.id }, text), h("span", { class: "sdft-inputs" }, input));
-    return h("div", {},
-      h("form", { onsubmit: send }, row("Name", name), row("Source checkpoint", source), row("Another file", path),
-        h("div", { class: "sdft-row" }, h("button", { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" }, "Create Model"))),
-      said,
-      this.start.lesson ? h("div", { class: "sdft-lesson" }, h("p", {}, "First time here? The toy checkpoint learns a star of two colours in about a minute, without a GPU."),
-        h("button", { type: "button", class: "sdft-button", id: "sd_finetune_lesson", onclick: lesson }, "Teach the toy its star")) : null);
+  async created(model, train) {
+    await this.refresh();
+    await this.select(model.name);
+    this.output.tell(`Created ${model.name} from ${model.base}.`, "done");
+    if (train) await this.begin();
+    else this.panels.open(model.runs.length || model.origin || model.settings.base.continue_from ? "settings" : "concepts");
   }
 
   showModels(names) {
-    fill(this.models, names.length ? [] : h("option", { value: "" }, "No model yet"), names.map((name) => h("option", { value: name }, name)));
+    offer(this.models, names.length ? names.map((name) => [name, name]) : [["", "No model yet"]]);
     if (this.model) this.models.value = this.model.name;
-    fill(this.sources, this.start.checkpoints.map((each) => h("option", { value: each.title }, each.loaded ? `${each.title} (loaded)` : each.title)));
+    this.create.show(this.start.checkpoints);
   }
 
   async refresh() {
@@ -118,8 +97,15 @@ class Tab {
     }
   }
 
+  /** The settings were replaced on the server; what is looked at stays. */
+  reread() {
+    return this.select(this.model.name, this.output.run());
+  }
+
   showModel(model, run) {
+    if (model?.name !== this.model?.name) this.fit.begin();
     this.model = model;
+    this.create.read();
     for (const each of ["settings", "concepts", "saving", "generate"]) this.panels.enable(each, model !== null);
     this.remove.hidden = model === null;
     this.train.disabled = model === null;
@@ -154,7 +140,8 @@ class Tab {
       return [top, foremost.map(make), folded.map(([each, fields]) => h("details", { class: "sdft-fold", "data-group": each.name },
         h("summary", { title: each.help }, each.label), h("p", { class: "sdft-about" }, each.help), fields.map(make)))];
     };
-    fill(this.settingsPanel, content("settings", form.fields.map((option) => (option.name === "method" ? this.methods(option, method) : make(option)))));
+    const top = form.fields.map((option) => (option.name === "method" ? this.methods(option, method) : make(option)));
+    fill(this.settingsPanel, content("settings", [top, this.fit.element]));
     fill(this.savingPanel, content("saving"));
     fill(this.generatePanel, content("generate"));
   }
@@ -187,6 +174,11 @@ class Tab {
     }
   }
 
+  async saveNow() {
+    await this.keep.now();
+    await this.save();
+  }
+
   checked(check) {
     this.model.check = check;
     showFaults(this.root, check.faults);
@@ -196,8 +188,7 @@ class Tab {
     const warnings = check.warnings.map((sentence) => h("div", { class: "sdft-warning" }, sentence));
     const heading = faults.length === 1 ? "1 thing to mend before training:" : `${faults.length} things to mend before training:`;
     fill(this.mend, faults.length ? [h("b", {}, heading), faults.map(line)] : warnings);
-    const length = check.steps ? ` · ${number(check.steps)} steps, ${number(check.steps_per_epoch)} an epoch` : "";
-    this.facts.textContent = `from ${this.model.base} · ${this.model.settings.method ?? "lora"}${length}`;
+    this.facts.textContent = facts(this.model, check);
     this.concepts.checked();
   }
 
@@ -213,8 +204,7 @@ class Tab {
     if (!this.model || this.train.disabled) return;
     this.train.disabled = true;
     try {
-      await this.keep.now();
-      await this.save();
+      await this.saveNow();
       const faults = Object.keys(this.model.check.faults);
       if (faults.length) return this.lead(faults[0]);
       const { run } = await post(["models", this.model.name, "train"]);
@@ -262,6 +252,17 @@ class Tab {
     if (told && this.model?.name === name) {
       this.model.runs = told.runs;
       this.generate.show(this.model);
+      this.create.read();
+      this.save(); // the time that it takes is known better now
     }
   }
+}
+
+/** What a model comes from and what training it amounts to. */
+function facts(model, check) {
+  const file = model.settings.base?.continue_from;
+  const before = model.origin ? ` · goes on from step ${number(model.origin.step)} of ${model.origin.of}` : file ? ` · goes on from ${file.split(/[\\/]/).at(-1)}` : "";
+  const length = check.steps ? ` · ${number(check.steps)} steps, ${number(check.steps_per_epoch)} an epoch` : "";
+  const time = check.seconds ? `, about ${roughly(check.seconds)}` : "";
+  return `from ${model.base} · ${model.settings.method ?? "lora"}${before}${length}${time}`;
 }

@@ -1,16 +1,18 @@
 // What happens: state, progress, buttons, loss curve, samples, results, log. Always on the screen.
-import { get, post, Refused } from "./api.mjs";
+import { address, get, post, Refused, status } from "./api.mjs";
 import { makeChart } from "./chart.mjs";
 import { bytes, duration, fill, h, number } from "./dom.mjs";
 import { emptyView, followRun, takeIn } from "./follow.mjs";
 import { makeGallery } from "./gallery.mjs";
 import { useResult } from "./use.mjs";
-import { status } from "./api.mjs";
 
 const STATES = { running: "Running", finished: "Finished", stopped: "Stopped", failed: "Failed", starting: "Starting", "": "" };
 
-/** The panel: `element`, `look(model, run, runs)`, `tell(sentence)`. `ended()` is called when a run comes to its end. */
-export function makeOutput(ended) {
+/**
+ * The panel: `element`, `look(model, run, runs)`, `tell(sentence)`. `ended()` is called when a run comes to its end,
+ * `changed()` when the model's settings were replaced.
+ */
+export function makeOutput(ended, changed) {
   const chart = makeChart();
   const gallery = makeGallery();
   const parts = {
@@ -20,6 +22,7 @@ export function makeOutput(ended) {
     numbers: h("div", { class: "sdft-numbers" }),
     warnings: h("div", { class: "sdft-warnings" }),
     results: h("div", { class: "sdft-results" }),
+    files: h("div", { class: "sdft-row sdft-files" }),
     log: h("pre", { class: "sdft-log", tabindex: 0 }),
   };
   const buttons = commandButtons((command) => tellRun(command));
@@ -28,7 +31,7 @@ export function makeOutput(ended) {
   const details = h("details", { class: "sdft-fold", ontoggle: () => readLog() }, h("summary", {}, "Log"), parts.log);
   const chosen = h("div", { class: "sdft-row sdft-runs", hidden: true }, h("label", {}, "Run ", runs), h("label", {}, "Compare with ", others));
   const empty = h("p", { class: "sdft-empty" }, "Nothing has been trained yet. Press Train, and it is seen here.");
-  const whole = h("div", { hidden: true }, parts.bar, parts.numbers, buttons.element, parts.warnings, chart.element, gallery.element, parts.results, details);
+  const whole = h("div", { hidden: true }, parts.bar, parts.numbers, buttons.element, parts.warnings, chart.element, gallery.element, parts.results, parts.files, details);
   const element = h("section", { class: "sdft-output", "aria-label": "Output" }, h("h3", {}, "Output"), parts.state, parts.message, chosen, empty, whole);
   let model = null;
   let run = null;
@@ -56,6 +59,7 @@ export function makeOutput(ended) {
     fill(parts.results);
     if (run === null) return;
     gallery.begin(model, run);
+    showFiles();
     following = followRun(model, run, show, silent);
   }
 
@@ -79,6 +83,7 @@ export function makeOutput(ended) {
     const end = view.end && !view.active ? view.end.serial : null;
     if (end !== null && shown.end === null && shown.running) ended(view);
     shown = { end, saved, running: view.active || shown.running };
+    parts.losses.hidden = !view.step;
     if (details.open && view.active) readLog();
   }
 
@@ -109,6 +114,21 @@ export function makeOutput(ended) {
     fill(parts.results, list.length ? h("h4", {}, "Results") : null, list.reverse().map((entry) => resultRow(model, run, entry)));
   }
 
+  /** What the run keeps, whatever it made. */
+  function showFiles() {
+    const link = (label, part, file) => h("a", { class: "sdft-button sdft-small", href: address("models", model, "runs", run, part), download: file }, label);
+    const use = async () => {
+      try {
+        await post(["models", model, "runs", run, "settings", "use"]);
+        changed();
+      } catch (error) {
+        say(error.message, "error");
+      }
+    };
+    fill(parts.files, parts.losses = link("Loss table (CSV)", "loss.csv", `${run}-loss.csv`), link("Settings (JSON)", "settings", `${run}-settings.json`),
+      h("button", { type: "button", class: "sdft-button sdft-small", title: "Make the settings of this run the model's own again", onclick: use }, "Use its settings again"));
+  }
+
   async function readLog() {
     if (!details.open || run === null) return;
     const atEnd = parts.log.scrollTop + parts.log.clientHeight >= parts.log.scrollHeight - 4;
@@ -126,7 +146,7 @@ export function makeOutput(ended) {
     chart.compare(view.points, view.stride);
   }
 
-  return { element, look, tell: (sentence, kind) => say(sentence, kind) };
+  return { element, look, run: () => run, tell: (sentence, kind) => say(sentence, kind) };
 }
 
 const SAID = {
@@ -179,14 +199,16 @@ function showProgress(view, parts) {
   const facts = [`${number(done)} / ${number(total)}`, `${Math.floor((100 * done) / (total || 1))} %`];
   if (training) {
     facts.push(`epoch ${number(step.epoch + 1)}`, `loss ${Number(step.loss).toPrecision(4)}`, `${Number(step.images_per_second).toFixed(1)} pictures/s`);
-    if (!view.end) facts.push(`${duration(step.seconds_left)} left`);
+    if (!view.end && step.seconds_left > 0) facts.push(pace((step.total_steps - step.step) / step.seconds_left), `${duration(step.seconds_left)} left`);
     facts.push(bytes(step.memory_bytes));
   }
   fill(parts.numbers, facts.map((fact) => h("span", {}, fact)));
 }
 
+/** Steps a second, or how long one takes, as people call it. */
+const pace = (speed) => (speed >= 1 ? `${speed.toFixed(1)} it/s` : `${(1 / speed).toFixed(1)} s/it`);
+
 function resultRow(model, run, entry) {
-  const file = new URL(["sd_finetune", "models", model, "runs", run, "results", entry.name].map(encodeURIComponent).join("/"), document.baseURI);
   const said = h("span", { class: "sdft-said", role: "status" });
   return h(
     "div",
@@ -194,6 +216,6 @@ function resultRow(model, run, entry) {
     h("div", { class: "sdft-row" }, h("b", {}, entry.name), h("span", {}, `${entry.kind}, step ${number(entry.step)}, ${bytes(entry.bytes)}`)),
     h("div", { class: "sdft-place", title: "Where the file is" }, entry.path),
     h("div", {}, entry.sentence),
-    h("div", { class: "sdft-row" }, h("a", { class: "sdft-button", href: file.href, download: entry.name }, "Download"), useResult(entry, said), said),
+    h("div", { class: "sdft-row" }, h("a", { class: "sdft-button", href: address("models", model, "runs", run, "results", entry.name), download: entry.name }, "Download"), useResult(entry, said), said),
   );
 }

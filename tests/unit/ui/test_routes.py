@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from sd_finetune.data.pictures import fit_picture, open_picture
 from sd_finetune.demo.places import TOY_CHECKPOINT
 from sd_finetune.ui.app import make_app
 from sd_finetune.ui.gpu import Gpu, find_gpu
@@ -137,15 +138,30 @@ def test_captions(screen: Screen, client: TestClient) -> None:
     client.post(f"{place}/caption", json={"picture": "1.png", "text": " a  dog\nin snow "})
     assert (screen.pictures / "1.txt").read_text() == "a dog in snow\n"
     told = client.get(place).json()
-    assert [(entry["name"], entry["caption"], entry["shape"]) for entry in told["pictures"]] == [
-        ("0.png", "", "wide"),
-        ("1.png", "a dog in snow", "square"),
-        ("2.png", "", "wide"),
+    assert [(entry["name"], entry["caption"], entry["size"]) for entry in told["pictures"]] == [
+        ("0.png", "", [64, 48]),
+        ("1.png", "a dog in snow", [64, 64]),
+        ("2.png", "", [64, 48]),
     ]
     client.post(f"{place}/caption", json={"picture": "1.png", "text": ""})
     assert not (screen.pictures / "1.txt").exists()
     small = Image.open(io.BytesIO(client.get(f"{place}/thumbnail?picture=0.png").content))
     assert (small.format, small.size) == ("JPEG", (64, 48))
+
+
+def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6  # as a phone notes it that was held upright
+    Image.new("RGB", (96, 32)).save(screen.pictures / "turned.jpg", exif=turned)
+    client.post("/sd_finetune/models/dog/settings", json=screen.settings(data__resolution=128))
+    told = client.get("/sd_finetune/models/dog/concepts/1").json()["sizes"]
+    assert told[0] == {"size": [64, 48], "count": 2, "cut": 0.25, "scale": pytest.approx(128 / 48)}
+    assert told[1:] == [
+        {"size": [64, 64], "count": 1, "cut": 0, "scale": 2},
+        {"size": [32, 96], "count": 1, "cut": pytest.approx(2 / 3), "scale": 4},
+    ]
+    square = fit_picture(open_picture(screen.pictures / "turned.jpg"), 128)
+    assert square.shape == (128, 128, 3)
 
 
 def test_a_list_of_the_older_extension(client: TestClient) -> None:
