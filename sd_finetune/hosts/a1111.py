@@ -95,7 +95,9 @@ class A1111:
     def refresh(self, kind: Kind) -> None:
         """Lists of checkpoints, LoRAs and hypernetworks; for embeddings the WebUI looks before each picture."""
         if kind == "checkpoint":
+            selected = shared.opts.sd_model_checkpoint
             sd_models.list_models()
+            shared.opts.data["sd_model_checkpoint"] = selected  # with --ckpt the list would select that one again
         elif kind == "hypernetwork":
             shared.reload_hypernetworks()
         elif kind == "lora" and "networks" in sys.modules:

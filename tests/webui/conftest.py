@@ -26,7 +26,8 @@ def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
     make_data_folder(data)
     started = WebUI(Path(os.environ["WEBUI_ROOT"]), data, free_port())
     try:
-        started.start(place_toy(started.checkpoints))
+        place_toy(started.checkpoints)
+        started.start()
         yield started
     finally:
         started.stop()

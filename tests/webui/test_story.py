@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sd_finetune.demo.places import TOY_CHECKPOINT
 from sd_finetune.demo.subjects import SUBJECTS
 from tests.browser import story
 from tests.webui.webui import WebUI
@@ -60,12 +61,15 @@ def set_up(page: Any, name: str, method: str, steps: int) -> None:
     story.put(page, "generate", "class_images.steps", "2")
     story.set_duration(page, "settings", "schedule.warmup", 0, "steps")
     story.set_duration(page, "settings", "train.length", steps, "steps")
+    if method == "dreambooth":
+        story.put(page, "settings", "train.unet_learning_rate", "1e-4")
     page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_create_train_and_use(method: str, webui: WebUI, new_page: Callable[..., Any]) -> None:
-    page = new_page("dark" if method == "dreambooth" else "light")
+    webui.post("/sdapi/v1/options", {"sd_model_checkpoint": TOY_CHECKPOINT.name})
+    page = new_page("dark" if method == "dreambooth" else "light", 800 if method == "hypernetwork" else 1280)
     name = f"story {method}".replace("_", " ")
     set_up(page, name, method, 20)
     picture(page, f"{method}-1-ready")

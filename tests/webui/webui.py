@@ -64,9 +64,9 @@ class WebUI:
     def loras(self) -> Path:
         return self.data / "models" / "Lora"
 
-    def start(self, checkpoint: Path, *flags: str) -> None:
-        """Start it and wait until it has loaded the checkpoint."""
-        places = ["--data-dir", str(self.data), "--ckpt", str(checkpoint), "--port", str(self.port)]
+    def start(self, *flags: str) -> None:
+        """Start it and wait until it has loaded the first of its checkpoints."""
+        places = ["--data-dir", str(self.data), "--port", str(self.port)]
         command = [str(self.root / "venv" / "bin" / "python"), "launch.py", *FLAGS.split(), *places, *flags]
         environment = {
             **os.environ,
