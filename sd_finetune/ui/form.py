@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from typing import Any
 
 from ..settings.catalogue import Member, members
 from ..settings.duration import Duration
+from ..settings.methods import METHODS
 from ..settings.option import AUTO
 from ..settings.options import Settings
 from ..settings.values import NUMBER_OR_AUTO, range_text
@@ -30,9 +32,14 @@ ABBREVIATIONS = {"unet": "UNet", "lora": "LoRA", "snr": "SNR", "eps": "epsilon",
 
 
 def form() -> dict[str, Any]:
-    """Panels, groups and fields as the page builds them. A new option appears by itself."""
+    """Panels, groups and fields as the page builds them. A new option appears by itself, under a label of its own."""
     top = [_field("", member) for member in members(Settings) if member.group is None]
     groups = [_group(member) for member in members(Settings) if member.group is not None]
+    fields = top + [field for group in groups for field in group["fields"]]
+    labels = Counter(field["label"] for field in fields)
+    for field in fields:
+        if labels[field["label"]] > 1:
+            field["label"] = _label_with_group(*field["name"].split("."))
     return {"fields": top, "groups": groups}
 
 
@@ -77,6 +84,7 @@ def _field(prefix: str, member: Member) -> dict[str, Any]:
         "multiple_of": facts.multiple_of,
         "choices": list(facts.choices),
         "foremost": prefix + member.name in FOREMOST,
+        "methods": _methods(prefix + member.name),
     }
 
 
@@ -84,7 +92,20 @@ def _label(prefix: str, name: str) -> str:
     """Seen outside of its group, an option's name needs the group's before it."""
     group = prefix.rstrip(".")
     alone = prefix + name in FOREMOST and group and group not in SPEAKING_FOR_THEMSELVES
-    return f"{label_of(group)}: {name.replace('_', ' ')}" if alone else label_of(name)
+    return _label_with_group(group, name) if alone else label_of(name)
+
+
+def _label_with_group(group: str, name: str) -> str:
+    return f"{label_of(group)}: {label_of(name)[0].lower() + label_of(name)[1:]}"
+
+
+def _methods(name: str) -> list[str]:
+    """The methods that an option is for, where it is not for all; a group of a method's own says so itself."""
+    if name == "train.unet_learning_rate":
+        return [method for method, facts in METHODS.items() if facts.unet_learning_rate is not None]
+    if name in ("train.train_text_encoder", "train.text_encoder_learning_rate"):
+        return [method for method, facts in METHODS.items() if facts.text_encoder_learning_rate is not None]
+    return ["dreambooth"] if name == "prior.bank_size" else list(METHODS)
 
 
 def _kind(member: Member) -> str:

@@ -356,6 +356,12 @@ def test_only_what_applies_to_the_method_is_shown(quick: Server, new_page: NewPa
     assert page.locator('[data-name="lora.rank"]').count() == 1
     story.choose_method(page, "dreambooth")
     assert page.locator('[data-name="lora.rank"]').count() == 0
+    assert page.locator('[data-name="train.unet_learning_rate"]').count() == 1
+    page.locator("#sd_finetune_train_train_text_encoder").check()
+    story.choose_method(page, "textual_inversion")
+    assert page.locator('[data-name="train.unet_learning_rate"]').count() == 0
+    page.locator('[data-name="train.train_text_encoder"] .sdft-fault:has-text("is not for method")').wait_for()
+    story.choose_method(page, "dreambooth")
     assert page.evaluate("document.activeElement.value") == "dreambooth"
 
 

@@ -82,7 +82,7 @@ function classFolder(model, folder, open, again) {
   const one = (name) => {
     const remove = async () => (await post(["models", model, "class-pictures", folder.key, name, "delete"]), again());
     return h("figure", {}, h("img", { src: address("models", model, "class-pictures", folder.key, name), alt: `${folder.prompt}, ${name}`, loading: "lazy" }),
-      h("button", { type: "button", class: "sdft-button sdft-small", title: "Delete; drawn again when it is next needed", "aria-label": `Delete ${name}`, onclick: remove }, "×"));
+      h("button", { type: "button", class: "sdft-button sdft-small", title: "Delete; drawn again when it is next needed, and another one if Class images: seed was changed", "aria-label": `Delete ${name}`, onclick: remove }, "×"));
   };
   return h("details", { class: "sdft-fold", "data-key": folder.key, open }, h("summary", {}, `${folder.pictures.length} pictures of "${folder.prompt}"`), h("div", { class: "sdft-thumbnails" }, folder.pictures.slice(0, 100).map(one)));
 }

@@ -3,7 +3,7 @@ import { get, post } from "./api.mjs";
 import { makeConcepts } from "./concepts.mjs";
 import { makeCreate } from "./create.mjs";
 import { fill, h, number, offer, roughly, whenQuiet } from "./dom.mjs";
-import { field, showFaults } from "./fields.mjs";
+import { field, showFaults, valueAt } from "./fields.mjs";
 import { makeFit } from "./fit.mjs";
 import { makeGenerate } from "./generate.mjs";
 import { makeOutput } from "./output.mjs";
@@ -133,8 +133,10 @@ class Tab {
     const method = settings.method ?? form.fields.find((each) => each.name === "method").default;
     const make = (option) => field(option, option.name, settings, (name) => this.changed(name));
     const groups = (panel) => form.groups.filter((each) => each.panel === panel && (!each.method || each.method === method));
+    // A switch that is on for a method that has none is a fault, and can be mended where it is seen.
+    const applies = (option) => option.methods.includes(method) || (option.kind === "flag" && valueAt(settings, option.name) === true);
     const content = (panel, top = []) => {
-      const own = groups(panel);
+      const own = groups(panel).map((each) => ({ ...each, fields: each.fields.filter(applies) }));
       const foremost = own.flatMap((each) => each.fields.filter((option) => option.foremost));
       const folded = own.map((each) => [each, each.fields.filter((option) => !option.foremost)]).filter(([, fields]) => fields.length);
       return [top, foremost.map(make), folded.map(([each, fields]) => h("details", { class: "sdft-fold", "data-group": each.name },

@@ -40,3 +40,17 @@ def test_a_group_of_one_method_is_shown_for_that_method_only() -> None:
     of_methods = {group["name"]: group["method"] for group in form()["groups"] if group["method"]}
     assert of_methods["lora"] == "lora"
     assert set(of_methods.values()) <= set(methods)
+
+
+def test_no_two_fields_have_the_same_label() -> None:
+    fields = form()["fields"] + [field for group in form()["groups"] for field in group["fields"]]
+    labels = [field["label"] for field in fields]
+    assert sorted(labels) == sorted(set(labels))
+    assert {"Optimizer: name", "Schedule: name", "Class images: seed", "SNR gamma"} <= set(labels)
+
+
+def test_what_a_method_does_not_train_has_no_rate_there() -> None:
+    fields = {field["name"]: field["methods"] for group in form()["groups"] for field in group["fields"]}
+    assert fields["train.unet_learning_rate"] == ["lora", "dreambooth", "hypernetwork"]
+    assert fields["train.train_text_encoder"] == ["lora", "dreambooth"]
+    assert fields["prior.weight"] == ["lora", "dreambooth", "textual_inversion", "hypernetwork"]
