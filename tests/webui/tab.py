@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,20 +39,23 @@ class Tab:
     def status(self) -> Any:
         return self.webui.get(f"/sd_finetune/models/{quote(self.name)}/runs/{quote(self.run)}/status")
 
-    def wait(self, what: str) -> Any:
-        """Until the status says so: "active" that it is over, anything else that it is there."""
+    def wait(self) -> None:
+        """Until the run is over."""
+        self._wait_for(lambda: not self.status()["active"])
+
+    def wait_for_step(self) -> None:
+        """Until it has trained a step."""
+        self._wait_for(lambda: any(event["kind"] == "step" for event in self.events()))
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < end:
-            told = self.status()
-            if not told["active"] or (what != "active" and told.get(what)):
-                return told
+        while not condition():
+            assert time.monotonic() < end, (self.folder / "worker.log").read_text()[-3000:]
             time.sleep(0.5)
-        raise AssertionError(f"no end: {self.status()}")
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "events.jsonl").read_text().splitlines()]
 
     @property
     def folder(self) -> Path:
         return self.webui.data / "sd_finetune" / "models" / self.name / "runs" / self.run
-
-
-def kinds(tab: Tab) -> list[str]:
-    return [json.loads(line)["kind"] for line in (tab.folder / "events.jsonl").read_text().splitlines()]

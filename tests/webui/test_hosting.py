@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
 from sd_finetune.models.lora import unet_targets
 from sd_finetune.models.parts import ModelParts
-from tests.webui.tab import RUN_SECONDS, Tab, kinds
+from tests.webui.tab import RUN_SECONDS, Tab
 from tests.webui.webui import WebUI
 
 PROMPT = "a photo of a small red circle on a navy background"
@@ -128,8 +129,8 @@ def test_a_run_leaves_the_webui_as_it_was(
     assert tab.start["host"] == "AUTOMATIC1111 WebUI"
     assert tab.start["faults"] == []
     assert tab.start["checkpoints"][0]["loaded"]
-    tab.wait("active")
-    assert kinds(tab)[-1] == "done", (tab.folder / "worker.log").read_text()[-3000:]
+    tab.wait()
+    assert tab.events()[-1]["kind"] == "done", (tab.folder / "worker.log").read_text()[-3000:]
     assert_as_before(webui, pictures)
     assert (webui.loras / "whole.safetensors").is_file()
     assert not np.array_equal(webui.draw(f"{PROMPT} <lora:whole:1>"), pictures[PROMPT]), "it is there without a restart"
@@ -139,12 +140,27 @@ def test_a_killed_worker_leaves_the_webui_as_it_was(
     webui: WebUI, pictures: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     tab = Tab(webui, "killed", tmp_path, length="100000 steps")
-    end = time.monotonic() + RUN_SECONDS
-    while "step" not in kinds(tab):
-        assert time.monotonic() < end, (tab.folder / "worker.log").read_text()[-3000:]
-        time.sleep(0.5)
+    tab.wait_for_step()
     os.kill(json.loads((tab.folder / "worker.json").read_text())["pid"], signal.SIGKILL)
-    tab.wait("active")
-    assert kinds(tab)[-1] == "error"
+    tab.wait()
+    assert tab.events()[-1]["kind"] == "error"
     assert_as_before(webui, pictures)
     assert not list(Path("/dev/shm").glob("sd-finetune-*")), "the lent weights are gone"
+
+
+def test_who_generates_meanwhile_waits_and_interrupt_ends_the_run(
+    webui: WebUI, pictures: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    tab = Tab(webui, "long", tmp_path, length="100000 steps")
+    tab.wait_for_step()
+    with ThreadPoolExecutor() as pool:
+        drawn = pool.submit(webui.draw, PROMPT)
+        step = tab.status()["step"]["step"]
+        time.sleep(3)
+        assert not drawn.done()
+        assert tab.status()["step"]["step"] > step, "training goes on meanwhile"
+        webui.post("/sdapi/v1/interrupt")
+        assert np.array_equal(drawn.result(RUN_SECONDS), pictures[PROMPT]), "the picture itself is not interrupted"
+    tab.wait()
+    assert tab.events()[-1]["outcome"] == "stopped"
+    assert (webui.loras / "long.safetensors").is_file()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.webui.tab import Tab, kinds
+from tests.webui.tab import Tab
 from tests.webui.webui import WebUI
 
 PROMPT = "a photo of sks star on a pink background"
@@ -44,8 +44,8 @@ def test_a_result_is_there_without_a_restart(webui: WebUI, method: str, tmp_path
     assert not LISTED[method](webui, name)
     rate = {"unet_learning_rate": RATES[method]} if method in RATES else {}
     tab = Tab(webui, name, tmp_path, {"method": method, **CHANGES[method]}, length="2 steps", **rate)
-    tab.wait("active")
-    assert kinds(tab)[-1] == "done", (tab.folder / "worker.log").read_text()[-3000:]
+    tab.wait()
+    assert tab.events()[-1]["kind"] == "done", (tab.folder / "worker.log").read_text()[-3000:]
     (result,) = webui.get(f"/sd_finetune/models/{tab.name}/runs/{tab.run}/results".replace(" ", "%20"))
     changes = {"override_settings": {"sd_model_checkpoint": result["checkpoint"]}} if result["checkpoint"] else {}
     prompt = PROMPT if result["prompt"] in PROMPT else f"{PROMPT} {result['prompt']}"

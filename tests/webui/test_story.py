@@ -12,6 +12,7 @@ import pytest
 from sd_finetune.demo.places import TOY_CHECKPOINT
 from sd_finetune.demo.subjects import SUBJECTS
 from tests.browser import story
+from tests.screen import wait_until
 from tests.webui.webui import WebUI
 
 METHODS = ("lora", "dreambooth", "textual_inversion", "hypernetwork")
@@ -121,9 +122,28 @@ USED = {
 
 def draw(page: Any) -> None:
     """Press Generate, and wait for the picture."""
+    page.locator("#tabs > .tab-nav button", has_text="txt2img").click()
     page.locator("#txt2img_extra_tabs > .tab-nav button", has_text="Generation").click()
     for field, value in {"width": "64", "height": "64", "steps": "4"}.items():
         page.locator(f"#txt2img_{field} input[type=number]").fill(value)
         page.keyboard.press("Tab")
     page.click("#txt2img_generate")
     page.locator("#txt2img_gallery img").first.wait_for()
+
+
+def test_a_training_outlives_reload_ui(webui: WebUI, new_page: Callable[..., Any]) -> None:
+    page = new_page()
+    set_up(page, "outlives", "lora", 100_000)
+    story.train(page)
+    page.wait_for_function("parseInt(document.querySelector('.sdft-numbers')?.innerText) > 0")
+    before = story.shown_step(page)
+    page.locator("#tabs > .tab-nav button", has_text="Settings").click()
+    with page.expect_navigation():
+        page.click("#settings_restart_gradio")
+    open_tab(page)
+    wait_until(lambda: story.shown_step(page) > before)
+    story.wait_for_state(page, "running")
+    picture(page, "after-reload-ui")
+    story.press(page, "Stop and save")
+    story.wait_for_state(page, "stopped")
+    draw(page)

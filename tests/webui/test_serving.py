@@ -1,0 +1,65 @@
+"""Other ways of starting the WebUI: without its page, and with a login."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.demo.place import place_toy
+from tests.webui.webui import WebUI, free_port, make_data_folder
+
+Started = Callable[..., AbstractContextManager[WebUI]]
+
+
+@pytest.fixture
+def started(webui: WebUI, tmp_path: Path) -> Started:
+    """Starts another WebUI with more flags."""
+
+    @contextmanager
+    def start(*flags: str) -> Iterator[WebUI]:
+        make_data_folder(tmp_path)
+        other = WebUI(webui.root, tmp_path, free_port())
+        place_toy(other.checkpoints)
+        try:
+            other.start(*flags)
+            yield other
+        finally:
+            other.stop()
+
+    return start
+
+
+def code_of(opener: urllib.request.OpenerDirector, address: str, body: bytes | None = None) -> int:
+    try:
+        return opener.open(address, body, timeout=60).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_without_a_page_our_routes_answer(started: Started) -> None:
+    with started("--nowebui") as webui:
+        told = webui.get("/sd_finetune/start")
+        assert told["faults"] == []
+        assert told["checkpoints"][0]["loaded"]
+        made = webui.post("/sd_finetune/models", {"name": "dog", "checkpoint": told["checkpoints"][0]["title"]})
+        assert made["name"] == "dog"
+
+
+def test_who_has_not_logged_in_gets_nothing(started: Started) -> None:
+    with started("--gradio-auth", "user:secret") as webui:
+        stranger = urllib.request.build_opener()
+        guest = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        for path in ("start", "web/main.mjs", "web/style.css", "models/dog"):
+            assert code_of(stranger, f"{webui.address}sd_finetune/{path}") == 401, path
+        for path in ("models", "models/dog/train", "models/dog/delete"):
+            assert code_of(stranger, f"{webui.address}sd_finetune/{path}", b"{}") == 401, path
+        form = urllib.parse.urlencode({"username": "user", "password": "secret"}).encode()
+        assert code_of(guest, f"{webui.address}login", form) == 200
+        for path in ("start", "web/main.mjs", "web/style.css"):
+            assert code_of(guest, f"{webui.address}sd_finetune/{path}") == 200, path
