@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..data.pictures import find_pictures
 from ..errors import UserError
 
 NAMES = {
@@ -17,7 +18,8 @@ NAMES = {
 def import_concepts(content: Any) -> list[dict[str, Any]]:
     """Our concepts from that extension's: a list, or its settings with a `concepts_list` in them.
 
-    It counts class pictures for each instance picture, and we count them in all, so that number is not taken over.
+    It counts class pictures for each instance picture, and we count them in all: so many are asked for, where the
+    instance pictures are found.
 
     Raises:
         UserError: it is neither.
@@ -39,4 +41,16 @@ def _concept(entry: dict[str, Any]) -> dict[str, Any]:
         token = entry.get("instance_token" if name == "instance_prompt" else "class_token")
         if name not in concept and token:
             concept[name] = str(token)
-    return concept
+    return concept | _class_images(entry, concept["folder"])
+
+
+def _class_images(entry: dict[str, Any], folder: str) -> dict[str, int]:
+    """How many class pictures in all; nothing where that cannot be told, or was none."""
+    whole, each = (entry.get(name) for name in ("num_class_images", "num_class_images_per"))
+    if type(whole) is int and whole > 0:
+        return {"class_images": whole}
+    try:
+        pictures = len(find_pictures(folder))
+    except UserError:
+        return {}
+    return {"class_images": each * pictures} if type(each) is int and each > 0 else {}

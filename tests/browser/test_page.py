@@ -292,6 +292,11 @@ def test_what_is_drawn_can_be_ended(quick: Server, new_page: NewPage, pictures: 
     wait_until(lambda: quick.context.runner.current() is None)
     page.wait_for_selector("text=Done.")
     assert page.locator("text=End drawing").is_hidden()
+    story.put(page, "saving", "output.notes", "")
+    page.click("#sd_finetune_tab_generate")
+    page.click("text=Make missing class pictures")
+    runs = quick.context.model("my dog").folder / "class-picture-runs"
+    wait_until(lambda: [1 for events in runs.glob("*/events.jsonl") if '"finished"' in events.read_text()])
 
 
 def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(

@@ -13,7 +13,6 @@ from sd_finetune.demo.subjects import SUBJECTS
 from sd_finetune.formats.identify import identify
 from tests.browser import story
 from tests.browser.conftest import Server
-from tests.screen import wait_until
 
 KINDS = {
     "lora": "lora",
@@ -55,24 +54,26 @@ def test_from_create_to_result(method: str, server: Server, new_page: Callable[.
     assert Path(download.value.path()).read_bytes() == file.read_bytes()
     assert identify(file).kind == KINDS[method]
     assert page.locator(".sdft-gallery img").count() == 1
+    if method == "lora":  # what follows is alike for all
+        looks_at_class_pictures(page)
+        draws_with_the_result(page)
     if "SCREENSHOTS" in os.environ:
         page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"{method}.png")
 
 
-def test_class_pictures_and_drawing_now(server: Server, new_page: Callable[..., Any]) -> None:
-    page = new_page(server.address)
-    set_up(page, "lora")
+def looks_at_class_pictures(page: Any) -> None:
     page.click("#sd_finetune_tab_generate")
-    page.click("text=Make missing class pictures")
     summary = page.locator('summary:has-text("2 pictures of")')
-    summary.wait_for()
-    wait_until(lambda: server.context.runner.current() is None)
-    page.wait_for_selector("text=Done.")
     summary.click()
     page.get_by_label("Delete 00000.png").click()
     page.wait_for_selector('summary:has-text("1 pictures of")')
+
+
+def draws_with_the_result(page: Any) -> None:
     page.fill("#sd_finetune_draw_prompt", "a photo of a star")
     page.fill("#sd_finetune_draw_count", "2")
+    page.select_option("#sd_finetune_draw_with", index=0)
+    assert "skstar.safetensors, step 3" in page.inner_text("#sd_finetune_draw_with option >> nth=0")
     page.click("text=Draw >> nth=-1")
     page.wait_for_selector(".sdft-drawn img >> nth=1")
     width = page.locator(".sdft-drawn img").last.evaluate("image => image.decode().then(() => image.naturalWidth)")

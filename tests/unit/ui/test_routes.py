@@ -164,7 +164,7 @@ def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None
     assert square.shape == (128, 128, 3)
 
 
-def test_a_list_of_the_older_extension(client: TestClient) -> None:
+def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> None:
     old = [
         {"instance_data_dir": "/dogs", "instance_prompt": "sks dog", "class_prompt": "dog", "num_class_images_per": 5},
         {"instance_data_dir": "/cats", "instance_prompt": "[filewords]", "class_data_dir": "/all cats"},
@@ -175,6 +175,10 @@ def test_a_list_of_the_older_extension(client: TestClient) -> None:
         ("/dogs", "sks dog", "dog", ""),
         ("/cats", "[filewords]", "", "/all cats"),
     ]
+    here = {"instance_data_dir": str(screen.pictures), "instance_prompt": "sks dog"}  # three pictures
+    counts = [{"num_class_images_per": 5}, {"num_class_images": 40}, {"num_class_images_per": "many"}, {}]
+    found = client.post("/sd_finetune/concepts/import", json=[{**here, **count} for count in counts]).json()
+    assert [concept["class_images"] for concept in found] == [15, 40, 0, 0]
     refused = client.post("/sd_finetune/concepts/import", json={"a": 1})
     assert "no concepts list" in refused.json()["error"]
 
