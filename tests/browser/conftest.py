@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,9 @@ def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("install Chromium (on Debian and Ubuntu the package chromium) to run the tests in a browser")
     playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
+    with playwright.sync_playwright() as started, pytest.MonkeyPatch.context() as patch:
+        # Playwright notes the stack at every call, and reading its source lines takes longer than the call itself.
+        patch.setattr(inspect, "stack", partial(inspect.stack, 0))
         flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         browser = started.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
