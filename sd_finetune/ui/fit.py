@@ -1,10 +1,10 @@
 """Chooses how to train within a GPU's memory: the fastest way that fits, with as many pictures in a step as before.
 
 What a step holds, for Stable Diffusion 1.5 (parameters counted on its checkpoint): frozen weights in the format of the
-forward pass; trained ones in fp32 with their gradients and AdamW's two moments, or moments of 8 bits; and for each
-picture what the forward pass keeps for the backward pass. That last figure is the difference between one picture and
-two in the table of ShivamShrirao's DreamBooth README (T4, 512 pixels, fp16, memory-efficient attention, 8-bit Adam):
-9.92 and 10.4 GB with gradient checkpointing, 11.17 and 13.67 GB without. Its five rows come out here within 9 %.
+forward pass; trained ones in fp32 with their gradients and AdamW's two moments; and for each picture what the forward
+pass keeps for the backward pass. That last figure is the difference between one picture and two in the table of
+ShivamShrirao's DreamBooth README (T4, 512 pixels, fp16, memory-efficient attention, 8-bit Adam): 9.92 and 10.4 GB with
+gradient checkpointing, 11.17 and 13.67 GB without. Its five rows, one of them with AdamW, come out here within 9 %.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..settings.catalogue import all_options
 from ..settings.options import Settings
 from ..settings.read import from_dict
 from .gpu import Gpu
@@ -28,15 +27,14 @@ LORA_PARAMETERS_PER_RANK = 1_170_000
 HYPERNETWORK_PARAMETERS = 22_000_000
 """Two layers of twice the width, for keys and values of the widths 320, 640, 768 and 1280."""
 BYTES_OF_FORMAT = {"no": 4, "fp16": 2, "bf16": 2}
-TRAINED_BYTES = {False: 16, True: 10}
-"""Of a trained parameter, by whether the optimizer's moments have 8 bits: weight, gradient, two moments."""
+TRAINED_BYTES = 16
+"""Of a trained parameter: weight, gradient, two moments."""
 PICTURE_GB = {False: 2.5, True: 0.48}
 """Kept for a picture of 512 pixels in a format of two bytes, by gradient checkpointing."""
 AROUND_GB = 0.6
 """CUDA's own context, and what lies between the blocks that are in use."""
 USABLE = 0.94
 """Of the GPU's memory: the rest is the screen's and other programs'."""
-EIGHT_BIT = "adamw8bit"
 SMALLER = (448, 384, 320, 256)
 
 
@@ -72,8 +70,7 @@ def needed_bytes(settings: Settings) -> float:
     frozen = UNET + TEXT_ENCODER + VAE - (learned if method == "dreambooth" else 0)
     pictures = train.batch_size * (2 if settings.prior_weight() > 0 else 1)
     kept = PICTURE_GB[train.gradient_checkpointing] * GB * width / 2 * (settings.data.resolution / 512) ** 2
-    moments = TRAINED_BYTES["8bit" in settings.optimizer.name]
-    return frozen * width + learned * moments + pictures * kept + AROUND_GB * GB
+    return frozen * width + learned * TRAINED_BYTES + pictures * kept + AROUND_GB * GB
 
 
 def _ways(asked: Settings, gpu: Gpu) -> Iterator[dict[str, Any]]:
@@ -81,25 +78,15 @@ def _ways(asked: Settings, gpu: Gpu) -> Iterator[dict[str, Any]]:
     in_a_step = asked.train.batch_size * asked.train.gradient_accumulation_steps
     batches = [size for size in range(in_a_step, 0, -1) if in_a_step % size == 0]
     encoders = [True, False] if asked.train.train_text_encoder else [False]
-    for encoder, batch, checkpointing, optimizer in itertools.product(
-        encoders, batches, (False, True), _optimizers(asked)
-    ):
+    for encoder, batch, checkpointing in itertools.product(encoders, batches, (False, True)):
         yield {
             "train.mixed_precision": "bf16" if gpu.bf16 else "fp16",
             "train.train_text_encoder": encoder,
             "train.batch_size": batch,
             "train.gradient_accumulation_steps": in_a_step // batch,
             "train.gradient_checkpointing": checkpointing,
-            "optimizer.name": optimizer,
             "data.cache_latents": True,
         }
-
-
-def _optimizers(asked: Settings) -> list[str]:
-    """The one asked for; for all the UNet's weights also AdamW with small moments, where there is one."""
-    facts = all_options()["optimizer.name"].option
-    small = [EIGHT_BIT] if facts is not None and EIGHT_BIT in facts.choices else []
-    return [asked.optimizer.name, *(small if asked.optimizer.name == "adamw" and asked.method == "dreambooth" else [])]
 
 
 def _with(settings: dict[str, Any], changes: dict[str, Any]) -> Settings:
