@@ -34,6 +34,7 @@ OPTIONS = {
     "live_previews_enable": False,
     "samples_save": False,
     "save_txt": False,
+    "save_training_settings_to_txt": False,  # into a folder that is only there where snapshots are saved
     "show_progressbar": False,
 }
 PICTURE = {"width": 64, "height": 64, "steps": 8, "cfg_scale": 5.0, "sampler_name": "Euler", "seed": 7}
