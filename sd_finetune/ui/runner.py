@@ -113,7 +113,8 @@ class Runner:
         note_worker(job.run, worker.pid, since)
         if job.kind == "draw":
             worker.wait()
-            return _judge_drawing(job.run, worker.returncode == 0, f"exit code {worker.returncode}")
+            end = f"Drawing ended with exit code {worker.returncode}: {job.run.log} holds all that it said."
+            return _judge_drawing(job.run, worker.returncode == 0, last_line(job.run.log) or end)
         return self._follow(job, worker, since)
 
     def _follow(self, job: Job, worker: Worker, since: int) -> set[Kind]:
@@ -164,13 +165,14 @@ class Runner:
         while worker.poll() is None:
             time.sleep(LOOK_SECONDS)
         wanted = json.loads((job.run.path / "request.json").read_text(encoding="utf-8"))["count"]
-        return _judge_drawing(job.run, len(list(job.run.path.glob("*.png"))) >= wanted, "all its pictures missing")
+        made = len(list(job.run.path.glob("*.png")))
+        end = f"Drawing ended after {made} of {wanted} pictures: draw again, or see {job.run.log} for what it said."
+        return _judge_drawing(job.run, made >= wanted, end)
 
 
-def _judge_drawing(run: RunFolder, well: bool, end: str) -> set[Kind]:
-    """The last word of a command that tells nothing of itself but the last line it printed."""
-    word = last_line(run.log) or f"Drawing ended with {end}: {run.log} holds all that it said."
-    EventLog(run.events).append(Done(step=0, outcome="finished") if well else Error(word))
+def _judge_drawing(run: RunFolder, well: bool, fault: str) -> set[Kind]:
+    """The last word of a command that has none of its own; it makes no results."""
+    EventLog(run.events).append(Done(step=0, outcome="finished") if well else Error(fault))
     return set()
 
 

@@ -192,6 +192,11 @@ def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, picture
     assert captions == ["a photo of sks dog seed 0", "a dog seed 1"]
     width = page.locator(".sdft-gallery img").first.evaluate("image => image.decode().then(() => image.naturalWidth)")
     assert width == 64
+    page.get_by_text("beside those before training").click()
+    assert page.locator(".sdft-gallery figcaption").all_inner_texts() == [
+        "a photo of sks dog seed 0, before", "a photo of sks dog seed 0", "a dog seed 1, before", "a dog seed 1",
+    ]  # fmt: skip
+    page.get_by_text("beside those before training").click()
     page.select_option('[aria-label="Prompt of the samples"]', "a dog (seed 1)")
     assert page.locator(".sdft-gallery figcaption").all_inner_texts() == ["a dog seed 1"]
     source = page.locator(".sdft-gallery img").get_attribute("src")

@@ -2,6 +2,7 @@
 import { status } from "./api.mjs";
 
 const STEADY = 500;
+const SOON = 100;
 const SLOWEST = 5000;
 const KEPT = 2000;
 
@@ -28,12 +29,17 @@ function joined(old, news, stride) {
   return [...old.filter((point) => bin(point) < bin(news[0])), ...news];
 }
 
-/** Ask for the run's status without end: `shown(view)` after each answer, `silent(seconds)` while there is none. */
+/**
+ * Ask for the run's status without end: `shown(view)` after each answer, `silent(seconds)` while there is none.
+ * `soon()` asks again shortly, for what somebody has just done.
+ */
 export function followRun(model, run, shown, silent) {
   const view = emptyView();
   let going = true;
   let wait = STEADY;
+  let timer = null;
   async function turn() {
+    timer = null;
     if (!going) return;
     let pause = STEADY;
     try {
@@ -49,8 +55,13 @@ export function followRun(model, run, shown, silent) {
       pause = wait = Math.min(SLOWEST, wait * 1.5);
       silent(error);
     }
-    setTimeout(turn, pause);
+    timer = setTimeout(turn, pause);
+  }
+  function soon() {
+    if (timer === null) return; // an answer is on its way
+    clearTimeout(timer);
+    timer = setTimeout(turn, SOON);
   }
   turn();
-  return { view, stop: () => (going = false) };
+  return { view, soon, stop: () => (going = false) };
 }

@@ -103,6 +103,7 @@ export function makeOutput(ended, changed) {
     try {
       if (command === "continue") await post(["models", model, "runs", run, "resume"]);
       else await post(["models", model, "runs", run, "command"], { command });
+      following?.soon();
       say(SAID[command] ?? "", "done");
     } catch (error) {
       say(error.message, "error");

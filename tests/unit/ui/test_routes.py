@@ -11,6 +11,7 @@ from PIL import Image
 
 from sd_finetune.data.pictures import fit_picture, open_picture
 from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.errors import UserError
 from sd_finetune.ui.app import make_app
 from sd_finetune.ui.gpu import Gpu, find_gpu
 from tests.screen import Screen, wait_until
@@ -208,6 +209,14 @@ def test_torch_is_asked_for_the_gpu() -> None:
     torch = pytest.importorskip("torch")
     found = find_gpu()
     assert (found is not None) == torch.cuda.is_available()
+
+
+def test_a_torch_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sd_finetune.ui.gpu.PROBE", "raise OSError('no libcudart')")
+    with pytest.raises(UserError, match="OSError: no libcudart"):
+        find_gpu()
+    monkeypatch.setattr("sd_finetune.ui.gpu.PROBE", "print('hello'); print('[\"T4\", 16, false]')")
+    assert find_gpu() == Gpu("T4", 16, bf16=False)
 
 
 def test_the_noise_scheduler_of_a_new_model(client: TestClient) -> None:
