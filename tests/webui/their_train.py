@@ -36,12 +36,13 @@ COMMON = {
 
 
 def train_embedding(webui: WebUI, name: str, pictures: Path, steps: int, rate: float, **options: Any) -> Path:
-    """The file of an embedding of one vector, begun as `text` says.
+    """The file of an embedding.
 
-    options: `text` to begin with ("star"), `template` of the WebUI ("subject.txt").
+    options: `text` to begin with ("star"), number of `vectors` (1), `template` of the WebUI ("subject.txt").
     """
     (webui.data / "embeddings").mkdir(exist_ok=True)  # the WebUI saves into it and does not make it
-    start = {"name": name, "num_vectors_per_token": 1, "overwrite_old": True, "init_text": options.get("text", "star")}
+    vectors, text = options.get("vectors", 1), options.get("text", "star")
+    start = {"name": name, "num_vectors_per_token": vectors, "overwrite_old": True, "init_text": text}
     _ask(webui, "create/embedding", start)
     own = {"embedding_name": name, "save_embedding_every": 0, "save_image_with_stored_embedding": False}
     _train(webui, "embedding", own, pictures, steps, rate, options.get("template", "subject.txt"))

@@ -29,6 +29,7 @@ FLAGS = (
     "--do-not-download-clip --no-download-sd-model --no-hashing --skip-version-check --disable-console-progressbars"
 )
 START_SECONDS = 900
+ANSWER_SECONDS = 900  # the WebUI answers after a whole training, too
 OPTIONS = {
     "randn_source": "CPU",
     "live_previews_enable": False,
@@ -113,7 +114,7 @@ class WebUI:
 
     def _answer(self, request: urllib.request.Request) -> Any:
         try:
-            with urllib.request.urlopen(request, timeout=300) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{request.full_url}: {error.code} {error.read()[:2000]!r}") from error
