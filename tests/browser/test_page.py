@@ -20,13 +20,25 @@ from tests.screen import wait_until
 NewPage = Callable[..., Any]
 
 
-def ready_to_train(page: Any, pictures: Path, length: int = 40, notes: str = "") -> None:
+def ready_to_train(server: Server, page: Any, pictures: Path, length: int = 40, notes: str = "") -> None:
+    """The model "my dog", whose settings were kept earlier; less to wait for than `typed_in`."""
+    story.create(page, "my dog")
+    model = server.context.model("my dog")
+    settings = model.settings()
+    concept = {"folder": str(pictures), "instance_prompt": "a photo of sks star", "class_prompt": "a photo of a star"}
+    settings["concepts"] = [concept]
+    settings["train"]["length"], settings["output"]["notes"] = f"{length} steps", notes
+    settings["samples"]["prompts"] = ["a photo of sks dog", "a dog"]
+    model.write_settings(settings)
+    page.reload()
+    page.wait_for_selector("#sd_finetune_train_length", state="attached")
+
+
+def typed_in(page: Any, pictures: Path) -> None:
     story.create(page, "my dog")
     story.describe_dog(page, pictures)
-    story.set_duration(page, "settings", "train.length", length, "steps")
+    story.set_duration(page, "settings", "train.length", 40, "steps")
     story.put(page, "generate", "samples.prompts", "a photo of sks dog\na dog")
-    if notes:
-        story.put(page, "saving", "output.notes", notes)
 
 
 def test_a_first_visitor_presses_one_button(quick: Server, new_page: NewPage) -> None:
@@ -42,7 +54,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
     quick: Server, new_page: NewPage, pictures: Path
 ) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures)
+    ready_to_train(quick, page, pictures)
     story.put(page, "settings", "train.batch_size", "many")
     fault = page.locator('[data-name="train.batch_size"] .sdft-fault')
     fault.filter(has_text='train.batch_size = "many" cannot be used: it takes a whole number, 1 or more.').wait_for()
@@ -62,7 +74,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
 def test_settings_survive_a_reload(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
     page.select_option("#sd_finetune_sampler", "euler")
-    ready_to_train(page, pictures)
+    typed_in(page, pictures)
     story.put(page, "settings", "train.unet_learning_rate", "3e-5")
     assert page.input_value("#sd_finetune_samples_sampler") == "euler"
     wait_until(lambda: quick.context.model("my dog").settings()["train"]["unet_learning_rate"] == 3e-5)
@@ -78,7 +90,7 @@ def test_a_reload_and_another_tab_find_the_run_and_one_of_many_presses_counts(
     quick: Server, new_page: NewPage, pictures: Path
 ) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures, length=4000, notes="slow")
+    ready_to_train(quick, page, pictures, length=4000, notes="slow")
     page.locator("#sd_finetune_generate").dblclick()
     story.wait_for_state(page, "running")
     wait_until(lambda: story.shown_step(page) > 0)
@@ -97,7 +109,7 @@ def test_a_reload_and_another_tab_find_the_run_and_one_of_many_presses_counts(
 
 def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures, length=4000, notes="slow")
+    ready_to_train(quick, page, pictures, length=4000, notes="slow")
     story.train(page)
     story.press(page, "Pause")
     story.wait_for_state(page, "paused")
@@ -143,7 +155,7 @@ def goes_on_in_another_model(page: Any, stopped: int) -> None:
 
 def test_a_killed_worker_is_told_and_the_next_run_works(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures, length=4000, notes="slow")
+    ready_to_train(quick, page, pictures, length=4000, notes="slow")
     story.train(page)
     wait_until(lambda: story.shown_step(page) > 0)
     worker = noted_worker(quick.context.run("my dog", "my dog-001"))
@@ -162,7 +174,7 @@ def test_a_server_that_comes_back_is_found_again(
     quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path
 ) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures, length=4000, notes="slow")
+    ready_to_train(quick, page, pictures, length=4000, notes="slow")
     story.train(page)
     wait_until(lambda: story.shown_step(page) > 0)
     quick.stop()
@@ -178,7 +190,7 @@ def test_a_server_that_comes_back_is_found_again(
 
 def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures)
+    ready_to_train(quick, page, pictures)
     story.train(page)
     story.wait_for_state(page, "finished")
     slider = page.locator(".sdft-time input")
@@ -208,7 +220,7 @@ def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, picture
 
 def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures)
+    ready_to_train(quick, page, pictures)
     for number in (1, 2):
         story.train(page)
         page.wait_for_function(f"document.querySelector('[aria-label=Run]').value === 'my dog-00{number}'")
@@ -249,7 +261,7 @@ def drawn_curve(page: Any) -> str:
 
 def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures)
+    ready_to_train(quick, page, pictures)
     page.locator(".sdft-warning:has-text('Concept 1 has 3 pictures')").wait_for()
     assert "about" not in page.inner_text(".sdft-facts")
     story.train(page)
@@ -272,7 +284,7 @@ def test_settings_are_fitted_to_the_gpu(
 ) -> None:
     monkeypatch.setattr("sd_finetune.ui.routes_models.find_gpu", lambda: None)
     page = new_page(quick.address)
-    ready_to_train(page, pictures)
+    ready_to_train(quick, page, pictures)
     page.click("#sd_finetune_tab_settings")
     page.click("#sd_finetune_fit")
     page.wait_for_selector("text=torch sees no GPU here")
@@ -289,7 +301,7 @@ def test_settings_are_fitted_to_the_gpu(
 
 def test_what_is_drawn_can_be_ended(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
-    ready_to_train(page, pictures, notes="slow")
+    ready_to_train(quick, page, pictures, notes="slow")
     page.click("#sd_finetune_tab_generate")
     page.click("text=Make missing class pictures")
     page.wait_for_selector("text=Class pictures: 1 of 2.")
@@ -377,7 +389,7 @@ def test_only_what_applies_to_the_method_is_shown(quick: Server, new_page: NewPa
 
 def test_dark_and_narrow_nothing_hangs_over(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(f"{quick.address}?__theme=dark", viewport={"width": 800, "height": 1000})
-    ready_to_train(page, pictures)
+    ready_to_train(quick, page, pictures)
     story.train(page)
     story.wait_for_state(page, "finished")
     for panel in ("create", "settings", "concepts", "saving", "generate"):

@@ -86,9 +86,9 @@ function card(group, side, model, number, changed, save, remove) {
     if (folder) {
       model.settings.concepts[number - 1].folder = folder;
       element.querySelector(`[data-name="concepts.${number}.folder"] input`).value = folder;
+      known = ""; // there are more pictures than were read, whether the folder is another one or not
       await save();
     }
-    known = "";
     await read();
     if (refused.length) fill(count, h("span", { class: "sdft-fault" }, refused.join(" ")));
   }
