@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.demo.place import place_toy
+from sd_finetune.demo.places import TOY_CHECKPOINT
 from tests.webui.webui import WebUI, free_port, make_data_folder
 
 Started = Callable[..., AbstractContextManager[WebUI]]
@@ -63,3 +65,16 @@ def test_who_has_not_logged_in_gets_nothing(started: Started) -> None:
         assert code_of(guest, f"{webui.address}login", form) == 200
         for path in ("start", "web/main.mjs", "web/style.css"):
             assert code_of(guest, f"{webui.address}sd_finetune/{path}") == 200, path
+
+
+def test_a_new_checkpoint_selects_no_other_one(started: Started, webui: WebUI) -> None:
+    toy = webui.checkpoints / TOY_CHECKPOINT.name
+    with started("--ckpt", str(toy)) as other:
+        copy, new = other.checkpoints / "copy.safetensors", other.checkpoints / "new.safetensors"
+        shutil.copy(toy.with_suffix(".yaml"), copy.with_suffix(".yaml"))
+        other.post("/test/results", {"kind": "checkpoint", "written": {str(toy): str(copy)}})
+        other.post("/sdapi/v1/options", {"sd_model_checkpoint": copy.name})
+        other.post("/test/results", {"kind": "checkpoint", "written": {str(toy): str(new)}})
+        titles = [entry["title"] for entry in other.get("/sdapi/v1/sd-models")]
+        assert new.name in titles
+        assert other.get("/sdapi/v1/options")["sd_model_checkpoint"] == copy.name
