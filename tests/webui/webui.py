@@ -21,6 +21,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.ui.processes import noted_worker
+
 REPO = Path(__file__).parents[2]
 PROBE = Path(__file__).parent / "probe"
 SHIPPED = ("scripts", "javascript", "sd_finetune", "requirements", "install.py", "metadata.ini", "style.css")
@@ -103,6 +106,10 @@ class WebUI:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        for note in self.data.glob("sd_finetune/models/*/*/*/worker.json"):  # workers outlive their server
+            worker = noted_worker(RunFolder(note.parent))
+            if worker:
+                worker.kill()
 
     def get(self, path: str) -> Any:
         return self._answer(urllib.request.Request(f"http://127.0.0.1:{self.port}{path}"))
