@@ -12,6 +12,7 @@ from ..settings.methods import METHODS
 from ..settings.option import AUTO
 from ..settings.options import Settings
 from ..settings.values import NUMBER_OR_AUTO, range_text
+from .suited import FOLLOWS_METHOD
 
 PANELS = {"base": "create", "output": "saving", "samples": "generate", "class_images": "generate"}
 """Where a group is shown; all others are in the panel "settings"."""
@@ -85,6 +86,7 @@ def _field(prefix: str, member: Member) -> dict[str, Any]:
         "choices": list(facts.choices),
         "foremost": prefix + member.name in FOREMOST,
         "methods": _methods(prefix + member.name),
+        "follows_method": prefix + member.name in FOLLOWS_METHOD,
     }
 
 

@@ -20,6 +20,7 @@ from .old_concepts import import_concepts
 from .origin import SNAPSHOT, model_from, origins
 from .results import result_of
 from .runner import Job
+from .suited import suited
 from .training import check
 
 # Examples for the documentation of the routes.
@@ -150,7 +151,8 @@ def _told_job(context: Context, job: Job) -> dict[str, Any]:
 def _told(context: Context, model: Model) -> dict[str, Any]:
     content = model.read()
     told = check(content["settings"], context.models, content.get("origin"))
-    return {"name": model.name, **content, "runs": model.run_names(), "check": told}
+    suits = suited(Path(str(content["settings"].get("base", {}).get("checkpoint", ""))), context.host.first_lesson())
+    return {"name": model.name, **content, "runs": model.run_names(), "check": told, "suited": suits}
 
 
 def _continued(context: Context, name: str, origin: dict[str, Any]) -> Model:

@@ -379,12 +379,29 @@ def test_only_what_applies_to_the_method_is_shown(quick: Server, new_page: NewPa
     story.choose_method(page, "dreambooth")
     assert page.locator('[data-name="lora.rank"]').count() == 0
     assert page.locator('[data-name="train.unet_learning_rate"]').count() == 1
-    page.locator("#sd_finetune_train_train_text_encoder").check()
     story.choose_method(page, "textual_inversion")
     assert page.locator('[data-name="train.unet_learning_rate"]').count() == 0
-    page.locator('[data-name="train.train_text_encoder"] .sdft-fault:has-text("is not for method")').wait_for()
     story.choose_method(page, "dreambooth")
     assert page.evaluate("document.activeElement.value") == "dreambooth"
+
+
+def test_a_rate_is_that_of_its_method(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.click("#sd_finetune_tab_settings")
+    rate = page.locator("#sd_finetune_train_unet_learning_rate")
+    assert float(rate.input_value()) == 8e-3, "the toy's for a LoRA"
+    story.choose_method(page, "dreambooth")
+    assert float(rate.input_value()) == 1e-3
+    rate.fill("2e-3")
+    page.locator("#sd_finetune_train_train_text_encoder").uncheck()
+    story.choose_method(page, "textual_inversion")
+    assert page.locator("[data-name^=train] .sdft-fault:not(:empty)").count() == 0
+    story.choose_method(page, "lora")
+    assert float(rate.input_value()) == 8e-3
+    story.choose_method(page, "dreambooth")
+    assert float(rate.input_value()) == 2e-3, "what was typed for it"
+    assert not page.locator("#sd_finetune_train_train_text_encoder").is_checked()
 
 
 def test_dark_and_narrow_nothing_hangs_over(quick: Server, new_page: NewPage, pictures: Path) -> None:

@@ -121,7 +121,7 @@ function axis(values, log) {
   let [low, high] = known.length ? [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))] : [0, 1];
   if (log) [low, high] = [Math.log10(low), Math.log10(high)];
   const room = (high - low || Math.abs(high) || 1) * 0.05;
-  [low, high] = [low - (low === 0 ? 0 : room), high + room];
+  [low, high] = [!log && low >= 0 ? Math.max(0, low - room) : low - room, high + room];
   const height = HEIGHT - MARGIN.top - MARGIN.bottom;
   const place = (value) => MARGIN.top + height * (1 - ((log ? Math.log10(Math.max(value, 1e-12)) : value) - low) / (high - low));
   const ticks = [0, 1, 2, 3, 4].map((part) => low + ((high - low) * part) / 4).map((value) => (log ? 10 ** value : value));

@@ -3,7 +3,7 @@ import { get, post } from "./api.mjs";
 import { makeConcepts } from "./concepts.mjs";
 import { makeCreate } from "./create.mjs";
 import { fill, h, number, offer, roughly, whenQuiet } from "./dom.mjs";
-import { field, showFaults, valueAt } from "./fields.mjs";
+import { field, putAt, showFaults, valueAt } from "./fields.mjs";
 import { makeFit } from "./fit.mjs";
 import { makeGenerate } from "./generate.mjs";
 import { makeOutput } from "./output.mjs";
@@ -150,6 +150,7 @@ class Tab {
 
   methods(option, method) {
     const choose = (value) => {
+      this.swap(method, value);
       this.model.settings.method = value;
       this.build();
       this.changed("method");
@@ -158,6 +159,17 @@ class Tab {
     const name = (value) => ({ lora: "LoRA", dreambooth: "DreamBooth" })[value] ?? value.split("_").map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
     return h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map((value) => h("label", {},
       h("input", { type: "radio", name: "sd_finetune_method", value, checked: value === method, onchange: () => choose(value) }), h("span", {}, name(value)))));
+  }
+
+  /** What follows the method becomes what it was when the new one was left, or else what suits it. */
+  swap(from, to) {
+    const { settings, suited } = this.model;
+    const fields = [...this.start.form.fields, ...this.start.form.groups.flatMap((each) => each.fields)];
+    const names = fields.filter((option) => option.follows_method).map((option) => option.name);
+    const left = (this.model.left ??= {});
+    left[from] = Object.fromEntries(names.map((name) => [name, valueAt(settings, name)]));
+    const values = left[to] ?? suited[to] ?? {};
+    for (const name of new Set([...names, ...Object.keys(values)])) putAt(settings, name, values[name]);
   }
 
   changed() {
