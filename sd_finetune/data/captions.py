@@ -36,8 +36,11 @@ def prompt_for(template: str, picture: Path) -> str:
     if FILEWORDS not in template:
         return template
     caption = caption_of(picture)
-    if caption:
-        return template.replace(FILEWORDS, caption)
+    return template.replace(FILEWORDS, caption) if caption else without_filewords(template)
+
+
+def without_filewords(template: str) -> str:
+    """`template` less each `[filewords]` and the comma before it."""
     without = re.sub(rf"\s*,?\s*{re.escape(FILEWORDS)}", "", template)
     return without.strip(" ,")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ..runs.messages import Phase, Saved
+from .card import write_card
 
 if TYPE_CHECKING:
     from .setup import Training
@@ -20,6 +21,8 @@ def save_artefact(training: Training, step: int, final: bool) -> Path:
     path = folder / f"{settings.output.name}{'' if final else f'-step{step:06d}'}{training.method.ending}"
     training.events.append(Phase(name="saving", done=0, total=1))
     training.method.write(path, training_metadata(settings, _facts(training, step)))
+    if final:
+        write_card(path, training.run, settings)
     training.events.append(Saved(step=step, artefact=settings.artefact(), path=str(path)))
     return path
 
