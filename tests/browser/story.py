@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Server
 
 OUTPUT = ".sdft-output"
 
@@ -60,3 +63,17 @@ def shown_step(page: Any) -> int:
     """The last step that the page knows of."""
     numbers = page.inner_text(".sdft-numbers")
     return int(numbers.split("/")[0].replace(",", "").strip() or 0) if "/" in numbers else 0
+
+
+def ready_to_train(server: Server, page: Any, pictures: Path, length: int = 40, notes: str = "") -> None:
+    """The model "my dog", whose settings were kept earlier; less to wait for than typing them in."""
+    create(page, "my dog")
+    model = server.context.model("my dog")
+    settings = model.settings()
+    concept = {"folder": str(pictures), "instance_prompt": "a photo of sks star", "class_prompt": "a photo of a star"}
+    settings["concepts"] = [concept]
+    settings["train"]["length"], settings["output"]["notes"] = f"{length} steps", notes
+    settings["samples"]["prompts"] = ["a photo of sks dog", "a dog"]
+    model.write_settings(settings)
+    page.reload()
+    page.wait_for_selector("#sd_finetune_train_length", state="attached")

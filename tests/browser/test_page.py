@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,26 +10,11 @@ from typing import Any
 import pytest
 
 from sd_finetune.ui.gpu import Gpu
-from sd_finetune.ui.processes import noted_worker
 from tests.browser import story
-from tests.browser.conftest import Server, start_server
+from tests.browser.conftest import Server
 from tests.screen import wait_until
 
 NewPage = Callable[..., Any]
-
-
-def ready_to_train(server: Server, page: Any, pictures: Path, length: int = 40, notes: str = "") -> None:
-    """The model "my dog", whose settings were kept earlier; less to wait for than `typed_in`."""
-    story.create(page, "my dog")
-    model = server.context.model("my dog")
-    settings = model.settings()
-    concept = {"folder": str(pictures), "instance_prompt": "a photo of sks star", "class_prompt": "a photo of a star"}
-    settings["concepts"] = [concept]
-    settings["train"]["length"], settings["output"]["notes"] = f"{length} steps", notes
-    settings["samples"]["prompts"] = ["a photo of sks dog", "a dog"]
-    model.write_settings(settings)
-    page.reload()
-    page.wait_for_selector("#sd_finetune_train_length", state="attached")
 
 
 def typed_in(page: Any, pictures: Path) -> None:
@@ -54,7 +37,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
     quick: Server, new_page: NewPage, pictures: Path
 ) -> None:
     page = new_page(quick.address)
-    ready_to_train(quick, page, pictures)
+    story.ready_to_train(quick, page, pictures)
     story.put(page, "settings", "train.batch_size", "many")
     fault = page.locator('[data-name="train.batch_size"] .sdft-fault')
     fault.filter(has_text='train.batch_size = "many" cannot be used: it takes a whole number, 1 or more.').wait_for()
@@ -86,182 +69,9 @@ def test_settings_survive_a_reload(quick: Server, new_page: NewPage, pictures: P
     assert page.input_value("#sd_finetune_samples_prompts") == "a photo of sks dog\na dog"
 
 
-def test_a_reload_and_another_tab_find_the_run_and_one_of_many_presses_counts(
-    quick: Server, new_page: NewPage, pictures: Path
-) -> None:
-    page = new_page(quick.address)
-    ready_to_train(quick, page, pictures, length=4000, notes="slow")
-    page.locator("#sd_finetune_generate").dblclick()
-    story.wait_for_state(page, "running")
-    wait_until(lambda: story.shown_step(page) > 0)
-    page.reload()
-    story.wait_for_state(page, "running")
-    second = new_page(quick.address)
-    wait_until(lambda: story.shown_step(second) > 5)
-    story.train(second)
-    second.wait_for_selector('text=One thing at a time, and "my dog" is being trained')
-    wait_until(lambda: abs(story.shown_step(page) - story.shown_step(second)) <= 60)
-    assert quick.context.model("my dog").run_names() == ["my dog-001"]
-    story.press(second, "Stop and save")
-    story.wait_for_state(page, "stopped")
-    story.wait_for_state(second, "stopped")
-
-
-def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: NewPage, pictures: Path) -> None:
-    page = new_page(quick.address)
-    ready_to_train(quick, page, pictures, length=4000, notes="slow")
-    story.train(page)
-    story.press(page, "Pause")
-    story.wait_for_state(page, "paused")
-    before = story.shown_step(page)
-    page.wait_for_timeout(700)  # more than ten steps of the worker, and one look of the page
-    assert story.shown_step(page) - before <= 2
-    story.press(page, "Resume")
-    story.wait_for_state(page, "running")
-    story.press(page, "Save now")
-    page.wait_for_selector(".sdft-result")
-    assert "-step0" in page.inner_text(".sdft-result b")
-    assert page.inner_text(".sdft-step") == "before training"
-    story.press(page, "Sample now")
-    page.wait_for_function("document.querySelector('.sdft-step').textContent !== 'before training'")
-    story.press(page, "Stop and save")
-    story.wait_for_state(page, "stopped")
-    stopped = story.shown_step(page)
-    story.press(page, "Continue this run")
-    wait_until(lambda: story.shown_step(page) > stopped)
-    assert quick.context.model("my dog").run_names() == ["my dog-001"]
-    story.press(page, "Stop and save")
-    story.wait_for_state(page, "stopped")
-    goes_on_in_another_model(page, story.shown_step(page))
-    assert quick.context.model("my dog").run_names() == ["my dog-001"]
-
-
-def goes_on_in_another_model(page: Any, stopped: int) -> None:
-    page.click("#sd_finetune_tab_create")
-    page.fill("#sd_finetune_name", "my puppy")
-    page.locator("#sd_finetune_origin option:has-text('my dog-001: snapshot')").wait_for(state="attached")
-    page.select_option("#sd_finetune_origin", index=1)
-    assert page.locator("#sd_finetune_source").is_hidden()
-    page.click("#sd_finetune_create")
-    page.locator(f".sdft-facts:has-text('goes on from step {stopped} of my dog-001')").wait_for()
-    story.set_duration(page, "settings", "train.length", stopped, "steps")
-    page.locator("text=make it longer").first.wait_for()
-    story.set_duration(page, "settings", "train.length", 4000, "steps")
-    story.train(page)
-    wait_until(lambda: story.shown_step(page) > stopped)
-    first = page.get_by_label("Loss curve to step").evaluate("canvas => canvas.getAttribute('aria-label')")
-    assert int(first.split(":")[0].split()[-1]) > stopped
-
-
-def test_a_killed_worker_is_told_and_the_next_run_works(quick: Server, new_page: NewPage, pictures: Path) -> None:
-    page = new_page(quick.address)
-    ready_to_train(quick, page, pictures, length=4000, notes="slow")
-    story.train(page)
-    wait_until(lambda: story.shown_step(page) > 0)
-    worker = noted_worker(quick.context.run("my dog", "my dog-001"))
-    assert worker is not None
-    os.kill(worker.pid, signal.SIGKILL)
-    story.wait_for_state(page, "failed")
-    assert "was ended by SIGKILL, as the system does when memory runs out" in story.message(page)
-    story.put(page, "saving", "output.notes", "")
-    story.set_duration(page, "settings", "train.length", 20, "steps")
-    story.train(page)
-    story.wait_for_state(page, "finished")
-    assert story.message(page) == ""
-
-
-def test_a_server_that_comes_back_is_found_again(
-    quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path
-) -> None:
-    page = new_page(quick.address)
-    ready_to_train(quick, page, pictures, length=4000, notes="slow")
-    story.train(page)
-    wait_until(lambda: story.shown_step(page) > 0)
-    quick.stop()
-    page.wait_for_selector("text=The server does not answer; trying again.")
-    before = story.shown_step(page)
-    again = start_server(tmp_path, quick.port)
-    wait_until(lambda: story.shown_step(page) > before)
-    assert "does not answer" not in story.message(page)
-    story.press(page, "Stop and save")
-    story.wait_for_state(page, "stopped")
-    again.stop()
-
-
-def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, pictures: Path) -> None:
-    page = new_page(quick.address)
-    ready_to_train(quick, page, pictures)
-    story.train(page)
-    story.wait_for_state(page, "finished")
-    slider = page.locator(".sdft-time input")
-    assert (slider.input_value(), page.inner_text(".sdft-step")) == ("4", "40")
-    slider.focus()
-    page.keyboard.press("Home")
-    assert page.inner_text(".sdft-step") == "before training"
-    page.keyboard.press("ArrowRight")
-    assert page.inner_text(".sdft-step") == "10"
-    captions = page.locator(".sdft-gallery figcaption").all_inner_texts()
-    assert captions == ["a photo of sks dog seed 0", "a dog seed 1"]
-    width = page.locator(".sdft-gallery img").first.evaluate("image => image.decode().then(() => image.naturalWidth)")
-    assert width == 64
-    page.get_by_text("beside those before training").click()
-    assert page.locator(".sdft-gallery figcaption").all_inner_texts() == [
-        "a photo of sks dog seed 0, before", "a photo of sks dog seed 0", "a dog seed 1, before", "a dog seed 1",
-    ]  # fmt: skip
-    page.get_by_text("beside those before training").click()
-    page.select_option('[aria-label="Prompt of the samples"]', "a dog (seed 1)")
-    assert page.locator(".sdft-gallery figcaption").all_inner_texts() == ["a dog seed 1"]
-    source = page.locator(".sdft-gallery img").get_attribute("src")
-    slider.focus()
-    page.keyboard.press("End")
-    assert page.locator(".sdft-gallery figcaption").all_inner_texts() == ["a dog seed 1"]
-    assert "step-000040-01" in page.locator(".sdft-gallery img").get_attribute("src") != source
-
-
-def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPage, pictures: Path) -> None:
-    page = new_page(quick.address)
-    ready_to_train(quick, page, pictures)
-    for number in (1, 2):
-        story.train(page)
-        page.wait_for_function(f"document.querySelector('[aria-label=Run]').value === 'my dog-00{number}'")
-        story.wait_for_state(page, "finished")
-    canvas = page.locator(".sdft-canvas")
-    assert "smoothed loss" in canvas.get_attribute("aria-label")
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
-    tip = page.inner_text(".sdft-tip")
-    assert "step 20" in tip
-    assert all(name in tip for name in ("raw", "prior 0.1500", "evaluation", "learning rate 1.00e-4"))
-    assert page.locator(".sdft-legend:has-text('earlier run')").is_hidden()
-    page.select_option('[aria-label="Compare with an earlier run"]', "my dog-001")
-    page.locator(".sdft-legend:has-text('earlier run')").wait_for()
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
-    assert "earlier run" in page.inner_text(".sdft-tip")
-    page.mouse.move(0, 0)
-    linear = drawn_curve(page)
-    log = page.locator(".sdft-legend:has-text('log axis') input")
-    log.check()
-    logarithmic = drawn_curve(page)
-    assert logarithmic != linear
-    page.get_by_label("Smoothing").fill("0")
-    assert drawn_curve(page) != logarithmic
-    log.uncheck()
-    page.locator(".sdft-legend:has-text('raw') input").uncheck()
-    assert drawn_curve(page) != linear
-
-
-def drawn_curve(page: Any) -> str:
-    """What is on the canvas once it was drawn anew."""
-    return page.evaluate(
-        "new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => "
-        "resolve(document.querySelector('.sdft-canvas').toDataURL()))))"
-    )
-
-
 def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
-    ready_to_train(quick, page, pictures)
+    story.ready_to_train(quick, page, pictures)
     page.locator(".sdft-warning:has-text('Concept 1 has 3 pictures')").wait_for()
     assert "about" not in page.inner_text(".sdft-facts")
     story.train(page)
@@ -284,7 +94,7 @@ def test_settings_are_fitted_to_the_gpu(
 ) -> None:
     monkeypatch.setattr("sd_finetune.ui.routes_models.find_gpu", lambda: None)
     page = new_page(quick.address)
-    ready_to_train(quick, page, pictures)
+    story.ready_to_train(quick, page, pictures)
     page.click("#sd_finetune_tab_settings")
     page.click("#sd_finetune_fit")
     page.wait_for_selector("text=torch sees no GPU here")
@@ -297,23 +107,6 @@ def test_settings_are_fitted_to_the_gpu(
     assert page.input_value("#sd_finetune_train_gradient_accumulation_steps") == "4"
     assert page.locator("#sd_finetune_train_gradient_checkpointing").is_checked()
     assert page.input_value("#sd_finetune_train_mixed_precision") == "fp16"
-
-
-def test_what_is_drawn_can_be_ended(quick: Server, new_page: NewPage, pictures: Path) -> None:
-    page = new_page(quick.address)
-    ready_to_train(quick, page, pictures, notes="slow")
-    page.click("#sd_finetune_tab_generate")
-    page.click("text=Make missing class pictures")
-    page.wait_for_selector("text=Class pictures: 1 of 2.")
-    page.click("text=End drawing")
-    wait_until(lambda: quick.context.runner.current() is None)
-    page.wait_for_selector("text=Done.")
-    assert page.locator("text=End drawing").is_hidden()
-    story.put(page, "saving", "output.notes", "")
-    page.click("#sd_finetune_tab_generate")
-    page.click("text=Make missing class pictures")
-    runs = quick.context.model("my dog").folder / "class-picture-runs"
-    wait_until(lambda: [1 for events in runs.glob("*/events.jsonl") if '"finished"' in events.read_text()])
 
 
 def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
@@ -406,7 +199,7 @@ def test_a_rate_is_that_of_its_method(quick: Server, new_page: NewPage) -> None:
 
 def test_dark_and_narrow_nothing_hangs_over(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(f"{quick.address}?__theme=dark", viewport={"width": 800, "height": 1000})
-    ready_to_train(quick, page, pictures)
+    story.ready_to_train(quick, page, pictures)
     story.train(page)
     story.wait_for_state(page, "finished")
     for panel in ("create", "settings", "concepts", "saving", "generate"):
