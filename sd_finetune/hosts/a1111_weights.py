@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from ..formats.keys import TEXT, UNET, VAE, usual_spelling
 from ..formats.tensor_file import read_tensors, write_tensors
 
 RAM_FOLDER = Path("/dev/shm")
+FOLDER_NAME = "sd-finetune-{process}-"
 EXACT_IN = {
     torch.float16: (torch.float16, torch.float32),
     torch.bfloat16: (torch.bfloat16, torch.float32),
@@ -36,15 +38,24 @@ def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | N
     Args:
         loaded: the loaded model's state dict, under the names that the WebUI's patches give it.
     """
+    remove_left_behind()
     if not has_room(checkpoint.stat().st_size):
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix="sd-finetune-", dir=RAM_FOLDER))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_NAME.format(process=os.getpid()), dir=RAM_FOLDER))
     try:
         file = folder / checkpoint.name
         yield file if _write(file, checkpoint, loaded) else None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_left_behind() -> None:
+    """Free the RAM of weights that a WebUI had lent when it was killed; who still trains on them has them open."""
+    for folder in RAM_FOLDER.glob(f"{FOLDER_NAME.format(process='*')}*"):
+        process = folder.name.split("-")[2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_room(size: int) -> bool:

@@ -18,7 +18,7 @@ FOLLOWS_METHOD = (
 )
 SHAPES = {
     "hypernetwork": ("layer_structure", "activation", "initialization"),
-    "textual_inversion": ("vectors", "learning_rate", "template"),
+    "textual_inversion": ("vectors", "learning_rate"),
 }
 """Options of a method's own that the toy needs otherwise than by default."""
 

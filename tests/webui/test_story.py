@@ -62,8 +62,6 @@ def set_up(page: Any, name: str, method: str, steps: int) -> None:
     story.put(page, "generate", "class_images.steps", "2")
     story.set_duration(page, "settings", "schedule.warmup", 0, "steps")
     story.set_duration(page, "settings", "train.length", steps, "steps")
-    if method == "dreambooth":
-        story.put(page, "settings", "train.unet_learning_rate", "1e-4")
     page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
 
 
@@ -94,12 +92,12 @@ def test_create_train_and_use(method: str, webui: WebUI, new_page: Callable[...,
 
 
 def used_in_prompt(text: str, cards: str) -> Callable[[Any, str], None]:
-    """It is in the prompt, and there is a card of it."""
+    """It is in the prompt, and there is a card of it, with a picture."""
 
     def check(page: Any, name: str) -> None:
         assert text.format(name=name) in page.input_value(PROMPT)
         page.locator("#txt2img_extra_tabs > .tab-nav button", has_text=cards).click()
-        page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"]').wait_for()
+        page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"] img.preview').wait_for()
 
     return check
 
@@ -109,7 +107,7 @@ def used_as_checkpoint(page: Any, name: str) -> None:
         "name => document.querySelector('#setting_sd_model_checkpoint input').value.startsWith(name)", arg=name
     )
     page.locator("#txt2img_extra_tabs > .tab-nav button", has_text="Checkpoints").click()
-    page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"]').wait_for()
+    page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"] img.preview').wait_for()
 
 
 USED = {

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,14 @@ def test_without_room_or_of_a_pickle_there_is_none(
     monkeypatch.setattr(a1111_weights.psutil, "virtual_memory", lambda: type("", (), {"available": 1000}))
     with in_ram(checkpoint, loaded) as file:
         assert file is None
+
+
+def test_what_a_killed_webui_left_in_ram_is_freed(checkpoint: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, lent = (a1111_weights.RAM_FOLDER / f"sd-finetune-{pid}-x" for pid in (ended.pid, os.getpid()))
+    for folder in (left, lent):
+        folder.mkdir()
+    with in_ram(checkpoint, {}):
+        assert not left.exists()
+    assert lent.exists(), "that is another one's turn"
