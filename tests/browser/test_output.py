@@ -41,6 +41,7 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     page = new_page(quick.address)
     story.ready_to_train(quick, page, pictures, length=4000, notes="slow")
     story.train(page)
+    wait_until(lambda: story.shown_step(page) > 1)  # when the first steps come, all that they tell moves in
     story.press(page, "Pause")
     story.wait_for_state(page, "paused")
     before = story.shown_step(page)
