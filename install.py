@@ -27,6 +27,7 @@ PINS = {
     "standalone": (".venv", (3, 12), "standalone.txt"),
     "webui": (".venv-webui", (3, 11), "webui.txt"),
 }
+TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"], "webui": ["test.txt"]}
 OLDEST_PYTHON = (3, 10)
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
 
@@ -121,7 +122,7 @@ def start_ui(options: argparse.Namespace) -> int:
 
 def start_test(options: argparse.Namespace) -> int:
     """Run the suite; lint and types do not depend on the versions and are checked with our own only."""
-    python = set_up(options.pins, ["test.txt"])
+    python = set_up(options.pins, TEST_FILES[options.pins])
     checks = [["pytest", "-n", "auto"]]  # as many tests at a time as there are cores, each on one
     if options.pins == "standalone":
         lint = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--pythonpath", python]]

@@ -37,20 +37,20 @@ VAE_CONFIG: dict[str, Any] = {
     "sample_size": world.PICTURE_SIZE,
 }
 TEXT_CONFIG: dict[str, Any] = {
-    "hidden_size": 64,
+    "hidden_size": 128,
     "intermediate_size": 256,
     "num_hidden_layers": 2,
-    "num_attention_heads": 4,
+    "num_attention_heads": 8,
     "max_position_embeddings": 77,
     "vocab_size": 49408,
     "bos_token_id": 49406,
     "eos_token_id": 49407,
-    "projection_dim": 64,
+    "projection_dim": 128,
 }
 UNET_CONFIG: dict[str, Any] = {
     "block_out_channels": (64, 64, 64, 64),
     "layers_per_block": 2,
-    "cross_attention_dim": 64,
+    "cross_attention_dim": 128,
     "attention_head_dim": 4,
     "sample_size": world.PICTURE_SIZE // 8,
 }

@@ -1,0 +1,109 @@
+"""What a run writes, drawn by a pipeline of diffusers and by our own preview: the same picture."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
+from diffusers.utils import USE_PEFT_BACKEND
+
+from sd_finetune.formats.lora import read_lora
+from sd_finetune.models.parts import ModelParts, load_parts
+from sd_finetune.models.sampling import Drawing, draw_pictures
+from sd_finetune.training.artefacts import save_artefact
+from sd_finetune.training.setup import Training
+from tests.toy import ROWS, Toy
+
+PROMPT, SEED = "a photo of sks star on a table", 3
+DRAWING = Drawing(72, 72, steps=6, guidance_scale=4.0, sampler="euler")
+SAME = 0.5
+"""Mean difference, of 255, of pictures that count as the same."""
+NEEDS_PEFT = pytest.mark.skipif(
+    not USE_PEFT_BACKEND, reason=f"diffusers {diffusers.__version__} loads a LoRA with peft only, which is not here"
+)
+
+
+def ours(parts: ModelParts) -> np.ndarray:
+    return np.asarray(draw_pictures(parts, [PROMPT], [SEED], DRAWING)[0], dtype=float)
+
+
+def pipeline_of(training: Training) -> StableDiffusionPipeline:
+    """diffusers' pipeline of the untrained checkpoint."""
+    parts = load_parts(training.base)
+    return StableDiffusionPipeline(
+        vae=parts.vae.float(),
+        text_encoder=parts.text_encoder.float(),
+        tokenizer=copy.deepcopy(parts.tokenizer),  # its own, as words are added to it
+        unet=parts.unet.float(),
+        scheduler=EulerDiscreteScheduler(
+            1000, 0.00085, 0.012, "scaled_linear", timestep_spacing="linspace", steps_offset=1
+        ),
+        safety_checker=None,
+        feature_extractor=None,  # type: ignore[arg-type]
+        requires_safety_checker=False,
+    )
+
+
+def theirs(pipeline: StableDiffusionPipeline) -> np.ndarray:
+    pipeline.set_progress_bar_config(disable=True)
+    noise = torch.randn(1, 4, 9, 9, generator=torch.Generator().manual_seed(SEED))
+    drawn: Any = pipeline(
+        PROMPT,
+        height=DRAWING.height,
+        width=DRAWING.width,
+        num_inference_steps=DRAWING.steps,
+        guidance_scale=DRAWING.guidance_scale,
+        latents=noise,
+        output_type="np",
+    )
+    return drawn.images[0] * 255.0
+
+
+def moved(training: Training) -> Training:
+    """As if it had learnt."""
+    generator = torch.Generator().manual_seed(2)
+    for value in training.method.trained_tensors().values():
+        value.data += 0.3 * torch.randn(value.shape, generator=generator)
+    training.parts.unet.eval()
+    training.parts.text_encoder.eval()
+    return training
+
+
+def test_the_untrained_model(toy: Toy) -> None:
+    training = toy.prepare({"output.name": "untrained"})
+    training.method.detach()
+    assert np.abs(theirs(pipeline_of(training)) - ours(training.parts)).mean() < SAME
+
+
+@NEEDS_PEFT
+@pytest.mark.parametrize("row", ["lora", "lora+text"])
+def test_a_lora(toy: Toy, row: str) -> None:
+    """Every layer of it arrives: none is missing in what diffusers adds to the model."""
+    training = moved(toy.prepare(ROWS[row]))
+    file = save_artefact(training, 1, final=True)
+    pipeline = pipeline_of(training)
+    before = theirs(pipeline)
+    pipeline.load_lora_weights(str(file))
+    added = [m for part in (pipeline.unet, pipeline.text_encoder) for m in part.modules() if hasattr(m, "lora_A")]
+    assert len(added) == len(read_lora(file)[0])
+    after = theirs(pipeline)
+    assert np.abs(after - ours(training.parts)).mean() < SAME
+    assert np.abs(after - before).mean() > 4 * SAME, "the file changes the picture"
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pt"])
+def test_an_embedding(toy: Toy, form: str) -> None:
+    row = {**ROWS["textual_inversion"], "textual_inversion.form": form}
+    training = moved(toy.prepare(row))
+    file = save_artefact(training, 1, final=True)
+    pipeline = pipeline_of(training)
+    before = theirs(pipeline)
+    pipeline.load_textual_inversion(str(file), token="sks star")
+    after = theirs(pipeline)
+    assert np.abs(after - ours(training.parts)).mean() < SAME
+    assert np.abs(after - before).mean() > 4 * SAME, "the file changes the picture"
