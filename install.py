@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
-METHODS = ("lora", "dreambooth", "textual-inversion", "hypernetwork")
+METHODS = sorted(file.stem for file in (ROOT / "sd_finetune" / "demo").glob("*.toml"))
 # Name of a set of versions: its environment, the newest Python it runs on, and its file in requirements/.
 PINS = {
     "standalone": (".venv", (3, 12), "standalone.txt"),

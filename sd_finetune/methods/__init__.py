@@ -1,24 +1,21 @@
-"""The methods, by the name that `settings.method` gives them."""
+"""The methods: one file each, named as in the table of `settings.methods`, which also names the class in it."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ..formats.checkpoint import Checkpoint
 from ..models.parts import ModelParts
+from ..settings.methods import METHODS
 from ..settings.options import Settings
 from .base import Method
-from .dreambooth import DreamBoothMethod
-from .hypernetwork import HypernetworkMethod
-from .lora import LoraMethod
-from .textual_inversion import TextualInversionMethod
-
-METHODS = {
-    "lora": lambda parts, settings, base: LoraMethod(parts, settings),
-    "dreambooth": DreamBoothMethod,
-    "textual_inversion": lambda parts, settings, base: TextualInversionMethod(parts, settings),
-    "hypernetwork": lambda parts, settings, base: HypernetworkMethod(parts, settings),
-}
 
 
 def attach_method(parts: ModelParts, settings: Settings, base: Checkpoint) -> Method:
-    """The method that the settings name, at work on `parts`."""
-    return METHODS[settings.method](parts, settings, base)
+    """The method that the settings name, at work on `parts`, the modules of `base`."""
+    return method_class(settings.method)(parts, settings, base)
+
+
+def method_class(name: str) -> type[Method]:
+    """The class of the method that `settings.method` calls `name`."""
+    return getattr(import_module(f".{name}", __name__), METHODS[name].implementation)

@@ -10,6 +10,10 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from ..formats.checkpoint import Checkpoint
+from ..models.parts import ModelParts
+from ..settings.options import Settings
+
 
 @dataclass(frozen=True)
 class ParameterGroup:
@@ -24,8 +28,10 @@ class Method(Protocol):
     """One way of teaching a model: what is trained and what is written. The loop does everything else.
 
     Construction attaches it: from then on the parts' forward pass includes what is trained, and only that has
-    `requires_grad`.
+    `requires_grad`. `parts` are the modules of the checkpoint `base`, on the device they train on.
     """
+
+    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None: ...
 
     ending: str
     """Of the file that it writes, ".safetensors" or ".pt"."""

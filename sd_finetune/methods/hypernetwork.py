@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..formats.checkpoint import Checkpoint
 from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from ..models.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
 from ..models.parts import ModelParts
@@ -26,7 +27,7 @@ class HypernetworkMethod:
 
     ending = ".pt"
 
-    def __init__(self, parts: ModelParts, settings: Settings) -> None:
+    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         self.steps_before = 0
         widths = _asked_widths(settings.hypernetwork.sizes, context_widths(parts.unet))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule, kohya_name, read_lora, write_lora
 from ..models.lora import LoraNetwork, fitted, text_encoder_targets, unet_targets
 from ..models.parts import ModelParts
@@ -22,7 +23,7 @@ class LoraMethod:
 
     ending = ".safetensors"
 
-    def __init__(self, parts: ModelParts, settings: Settings) -> None:
+    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         targets = {"unet": unet_targets(parts.unet)}
         if settings.train.train_text_encoder:

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import write_embedding
 from ..models.parts import ModelParts, word_tokens
 from ..models.textual_inversion import NewWords, embedding_vectors, initial_vectors
@@ -19,7 +20,7 @@ from .base import ParameterGroup, copy_into
 class TextualInversionMethod:
     """Trains one word of `NewWords`; the model itself is frozen."""
 
-    def __init__(self, parts: ModelParts, settings: Settings) -> None:
+    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         self.ending = f".{settings.textual_inversion.form}"
         word = settings.new_word()

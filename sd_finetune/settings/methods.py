@@ -11,8 +11,12 @@ Artefact = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
 
 @dataclass(frozen=True)
 class MethodFacts:
-    """One method. A rate is None where it does not train that part at a rate of its own."""
+    """One method. `implementation` is its class in `methods/NAME.py`, which only the worker imports.
 
+    A rate is None where it does not train that part at a rate of its own.
+    """
+
+    implementation: str
     artefact: Artefact
     unet_learning_rate: float | None
     text_encoder_learning_rate: float | None
@@ -21,9 +25,11 @@ class MethodFacts:
 
 
 METHODS = {
-    "lora": MethodFacts("lora", 1e-4, 5e-5),
-    "dreambooth": MethodFacts("checkpoint", 2e-6, 1e-6),
+    "lora": MethodFacts("LoraMethod", "lora", 1e-4, 5e-5),
+    "dreambooth": MethodFacts("DreamBoothMethod", "checkpoint", 2e-6, 1e-6),
     # A word's vectors would decay towards nothing that has a meaning.
-    "textual_inversion": MethodFacts("embedding", None, None, weight_decay=0.0, prior_weight=0.1),
-    "hypernetwork": MethodFacts("hypernetwork", 1e-5, None),  # the rate of the WebUI's Train tab
+    "textual_inversion": MethodFacts(
+        "TextualInversionMethod", "embedding", None, None, weight_decay=0.0, prior_weight=0.1
+    ),
+    "hypernetwork": MethodFacts("HypernetworkMethod", "hypernetwork", 1e-5, None),  # the rate of the WebUI's Train tab
 }

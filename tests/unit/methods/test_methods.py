@@ -5,18 +5,18 @@ import torch
 
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import read_lora
-from sd_finetune.methods import METHODS
+from sd_finetune.methods import method_class
 from sd_finetune.methods.base import copy_into
-from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.methods import METHODS
 from tests.toy import ROWS, Toy, trained
 
 ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 
 
-def test_there_is_one_for_each_choice() -> None:
-    option = all_options()["method"].option
-    assert option is not None
-    assert set(METHODS) == set(option.choices)
+@pytest.mark.parametrize("name", METHODS)
+def test_each_is_where_the_table_says(name: str) -> None:
+    assert method_class(name).__module__ == f"sd_finetune.methods.{name}"
+    assert {row["method"] for row in ROWS.values()} == set(METHODS), "and has a row in the matrix"
 
 
 def test_values_are_copied_by_name() -> None:
