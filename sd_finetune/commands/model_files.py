@@ -48,9 +48,10 @@ def read_sd1_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
     Raises:
         UserError: the file is something else, or cannot be read.
     """
+    from ..formats.identify import refuse_unless
     from ..formats.lora import read_lora
 
-    _refuse_unless(path, "lora", "LoRAs")
+    refuse_unless(path, "lora")
     return read_lora(path)
 
 
@@ -61,17 +62,7 @@ def read_sd1_hypernetwork(path: Path) -> HypernetworkFile:
         UserError: the file is something else, or cannot be read.
     """
     from ..formats.hypernetwork import read_hypernetwork
+    from ..formats.identify import refuse_unless
 
-    _refuse_unless(path, "hypernetwork", "hypernetworks")
+    refuse_unless(path, "hypernetwork")
     return read_hypernetwork(path)
-
-
-def _refuse_unless(path: Path, kind: str, kinds: str) -> None:
-    """Raise UserError, saying what the file is, unless it is of this kind and may be for Stable Diffusion 1."""
-    from ..formats.identify import identify, in_words
-
-    found = identify(path)
-    if found.kind != kind or found.base not in ("sd1", ""):
-        raise UserError(
-            f"{path} is {in_words(found.kind, found.base)}: only {kinds} for Stable Diffusion 1 can be used here."
-        )

@@ -2,6 +2,7 @@
 
 identify(path) -> Description(name, kind, base, details, training), .text for a person
 classify(file) -> (kind, base) of an opened TensorFile
+refuse_unless(path, kind): UserError for anything but a file of this kind for Stable Diffusion 1
 refuse_unless_sd1(path, file): UserError for anything but a Stable Diffusion 1 checkpoint
 """
 
@@ -94,6 +95,15 @@ def in_words(kind: str, base: str) -> str:
     else:
         words = f"{KINDS[kind]} for {BASES[base]}" if base else KINDS[kind]
     return f"{'an' if words.startswith('SDXL') else 'a'} {words}"
+
+
+def refuse_unless(path: Path, kind: str) -> None:
+    """Raise UserError, saying what the file is, unless it is of this kind and may be for Stable Diffusion 1."""
+    found, base = classify(read_tensors(path))
+    if found != kind or base not in ("sd1", ""):
+        raise UserError(
+            f"{path} is {in_words(found, base)}: only {KINDS[kind]}s for Stable Diffusion 1 can be used here."
+        )
 
 
 def refuse_unless_sd1(path: Path, file: TensorFile) -> None:

@@ -109,9 +109,11 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
     except pickle.UnpicklingError as error:
         if not mapped and "nsupported" not in str(error):
             raise _damaged(path) from error
+        is_checkpoint = path.suffix == ".ckpt"
+        merged = "convert it to .safetensors first, for example with the WebUI's checkpoint merger"
+        way_out = merged if is_checkpoint else "use one that holds only tensors, which is how the WebUI saves them"
         raise UserError(
-            f"{path} holds more than tensors, and reading that could run a program hidden in it: convert it to "
-            ".safetensors first, for example with the WebUI's checkpoint merger."
+            f"{path} holds more than tensors, and reading that could run a program hidden in it: {way_out}."
         ) from error
     except Exception as error:  # what is cut or damaged fails anywhere in the unpickler, with any exception
         raise _damaged(path) from error

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from ..formats.checkpoint import Checkpoint
+from ..formats.identify import refuse_unless
 from ..models.parts import ModelParts
 from ..settings.methods import METHODS
 from ..settings.options import Settings
 from .base import Method
+
+
+def check_method(parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+    """Raise UserError if a file that the settings go on from is of another kind, or something does not fit `parts`."""
+    if settings.base.continue_from:
+        refuse_unless(Path(settings.base.continue_from), settings.artefact())
+    method_class(settings.method).check(parts, settings, base)
 
 
 def attach_method(parts: ModelParts, settings: Settings, base: Checkpoint) -> Method:

@@ -33,6 +33,14 @@ class Method(Protocol):
 
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None: ...
 
+    @classmethod
+    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+        """Raise UserError if what the settings name, such as a file to go on from, does not fit the model.
+
+        Asked first of all, as the class pictures that are drawn before construction take long.
+        """
+        ...
+
     ending: str
     """Of the file that it writes, ".safetensors" or ".pt"."""
     networks: Mapping[str, nn.Module]

@@ -35,6 +35,11 @@ class DreamBoothMethod:
             for parameter in module.parameters():
                 parameter.data = parameter.data.clone()  # where nothing was cast or moved it still was the base's own
 
+    @classmethod
+    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+        if settings.base.continue_from:
+            _earlier_result(Path(settings.base.continue_from), base)
+
     def parameter_groups(self) -> list[ParameterGroup]:
         rates = {
             "unet": self.settings.unet_learning_rate(),

@@ -41,6 +41,10 @@ class HypernetworkMethod:
         self.network.to(parts.unet.device)
         self.network.attach()
 
+    @classmethod
+    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+        cls(parts, settings, base).detach()
+
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup("unet", list(self.network.parameters()), self.settings.unet_learning_rate())]
 

@@ -37,6 +37,10 @@ class LoraMethod:
             network.to(parts.module(part).device)
             network.attach()
 
+    @classmethod
+    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+        cls(parts, settings, base).detach()
+
     def parameter_groups(self) -> list[ParameterGroup]:
         rates = {
             "unet": self.settings.unet_learning_rate(),

@@ -34,6 +34,10 @@ class TextualInversionMethod:
     def _vectors(self) -> nn.Parameter:
         return self.words.vectors[0]
 
+    @classmethod
+    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+        cls(parts, settings, base).detach()
+
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate)]
 

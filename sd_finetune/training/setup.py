@@ -20,7 +20,7 @@ from ..data.templates import instance_sentences
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
 from ..formats.metadata import BaseFacts, base_facts
-from ..methods import attach_method
+from ..methods import attach_method, check_method
 from ..methods.base import Method
 from ..models.parts import ModelParts, load_parts
 from ..runs.atomic import replacing
@@ -121,6 +121,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     base = read_base(settings, weights)
     parts = load_parts(base)
     parts.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    check_method(parts, settings, base)
     examples, warnings = instance_examples(
         settings.concepts, [instance_sentences(settings, c) for c in settings.concepts]
     )

@@ -11,9 +11,10 @@ import torch
 
 from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.training.artefacts import save_artefact
-from tests.toy import ARCHITECTURE, Toy, make_checkpoint, trained
+from tests.toy import ARCHITECTURE, ROWS, Toy, make_checkpoint, trained
 
 TEXT = {"train.train_text_encoder": True}
 
@@ -55,6 +56,43 @@ def test_a_checkpoint_of_other_sizes_is_refused(toy: Toy, tmp_path: Path) -> Non
     other = make_checkpoint(tmp_path / "other.safetensors", text_encoder=narrow)
     with pytest.raises(UserError, match=r"other\.safetensors is of other sizes than base\.checkpoint"):
         toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
+
+
+@pytest.mark.parametrize(
+    ("method", "own", "words"),
+    [
+        ("lora", {"base.continue_from": "sdxl.safetensors"}, r"sdxl\.safetensors is a LoRA for SDXL: only LoRAs for"),
+        (
+            "lora",
+            {"base.continue_from": "word.safetensors"},
+            r"is a textual inversion embedding for .*: only LoRAs for",
+        ),
+        ("textual_inversion", {"base.continue_from": "sdxl.safetensors"}, "is a LoRA for SDXL: only textual inversion"),
+        (
+            "textual_inversion",
+            {"base.continue_from": "word.safetensors"},
+            "768 numbers where this checkpoint's have 32",
+        ),
+        ("textual_inversion", {"textual_inversion.word": "star"}, '"star" is a word that the model knows already'),
+        ("hypernetwork", {"base.continue_from": "word.safetensors"}, r"only hypernetworks for Stable Diffusion 1"),
+        ("hypernetwork", {"hypernetwork.sizes": "99"}, "names the width 99"),
+        ("dreambooth", {"base.continue_from": "sdxl.safetensors"}, "only checkpoints for Stable Diffusion 1"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_class_pictures_are_drawn(
+    toy: Toy, tmp_path: Path, method: str, own: dict[str, Any], words: str
+) -> None:
+    layer = LoraModule(torch.ones(4, 2048), torch.ones(640, 4), 4.0)
+    attention = "up_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
+    write_lora(tmp_path / "sdxl.safetensors", {("unet", attention): layer}, {"ss_base_model_version": "sdxl_base_v1-0"})
+    write_embedding(tmp_path / "word.safetensors", torch.ones(1, 768), {})
+    if "base.continue_from" in own:
+        own = {"base.continue_from": str(tmp_path / own["base.continue_from"])}
+    pictures = tmp_path / "class-images"
+    changes = {**ROWS[method], **own, "prior.weight": 1.0, "class_images.cache_folder": str(pictures)}
+    with pytest.raises(UserError, match=words):
+        toy.prepare(changes)
+    assert not pictures.exists()
 
 
 def test_what_a_lora_lacks_starts_anew(toy: Toy) -> None:

@@ -168,5 +168,5 @@ def test_on_goes_the_word_of_a_file(toy: Toy) -> None:
     assert torch.equal(vectors, trained(first)["embedding.vectors"])
     with pytest.raises(UserError, match=r"has 2 vectors and .* set textual_inversion.vectors = 2 to go on"):
         toy.prepare({**changes, "base.continue_from": saved.path, "textual_inversion.vectors": 3})
-    with pytest.raises(UserError, match="does not hold the vectors of one word"):
+    with pytest.raises(UserError, match="is a Stable Diffusion 1 checkpoint: only textual inversion embeddings"):
         toy.prepare({**changes, "base.continue_from": str(toy.checkpoint)})

@@ -91,13 +91,16 @@ class Intruder:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("name", "way_out"), [("x.ckpt", r"convert it to \.safetensors"), ("x.pt", "use one that holds only tensors")]
+)
 def test_a_pickle_with_a_program_in_it_is_refused_and_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool, name: str, way_out: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save({"a": torch.ones(2), "b": Intruder()}, "x.ckpt", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(UserError, match=r"x\.ckpt holds more than tensors.*convert it to \.safetensors"):
-        read_tensors(Path("x.ckpt"))
+    torch.save({"a": torch.ones(2), "b": Intruder()}, name, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match=f"{name} holds more than tensors.*{way_out}"):
+        read_tensors(Path(name))
     assert not Path("intruded").exists()
 
 
