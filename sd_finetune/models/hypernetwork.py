@@ -1,7 +1,8 @@
 """Hypernetworks: MLPs before the keys and values of every attention, as the WebUI has them.
 
 k = to_k(h_k(context)), v = to_v(h_v(context)), h(x) = x + multiplier * mlp(x), where context is the text in
-cross-attention and the picture's own tokens in self-attention. All contexts of one width share a pair of MLPs.
+cross-attention and the picture's own tokens in self-attention. All contexts of one width share a pair of MLPs, so what
+they make of the text is the same in every cross-attention and computed once a pass.
 """
 
 from __future__ import annotations
@@ -86,14 +87,20 @@ class Hypernetwork(nn.Module):
     attached to one UNet: each changes what the one before it made of the context.
     """
 
+    _text: Tensor | None
+    """The text of the UNet's latest pass, and in `_made` what became of it for keys ("k") and values ("v")."""
+    _made: dict[str, Tensor]
+
     def __init__(self, unet: nn.Module, shape: HypernetworkShape, widths: list[int]) -> None:
         super().__init__()
         self.shape = shape
         self.pairs = nn.ModuleDict({
             str(width): nn.ModuleDict({to: HypernetworkModule(width, shape) for to in ("k", "v")}) for width in widths
         })  # fmt: skip
+        self._unet = (unet,)  # not an attribute of its own, which would make it a part of this module
         self._targets = [target for target in _projections(unet) if target[1] in widths]
         self._handles: list[RemovableHandle] = []
+        self._forget_text()
 
     @property
     def widths(self) -> list[int]:
@@ -109,15 +116,44 @@ class Hypernetwork(nn.Module):
         """Send every context through its module from now on."""
         if self._handles:
             raise RuntimeError("this hypernetwork is attached already: detach it first")
+        (unet,) = self._unet
+        self._handles.append(unet.register_forward_pre_hook(self._take_text, with_kwargs=True))
         for projection, width, to in self._targets:
-            module = self.pairs[str(width)][to]  # type: ignore[index]
-            self._handles.append(projection.register_forward_pre_hook(_through(module)))
+            self._handles.append(projection.register_forward_pre_hook(self._before(str(width), to)))
 
     def detach(self) -> None:
         """The model as it was before `attach`."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._forget_text()
+
+    def _take_text(self, unet: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+        """Before a pass of the UNet: what becomes of its text, unless each layer is to drop out its own share of it.
+
+        Kept until the next pass, as gradient checkpointing asks for it once more.
+        """
+        self._forget_text()
+        text = given["encoder_hidden_states"] if "encoder_hidden_states" in given else args[2]
+        width = str(text.shape[-1])
+        if width in self.pairs and not (self.training and any(self.shape.dropout_structure)):
+            self._text, self._made = text, {to: self._through(width, to, text) for to in ("k", "v")}
+
+    def _forget_text(self) -> None:
+        self._text, self._made = None, {}
+
+    def _before(self, width: str, to: str) -> Any:
+        def before(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            context, *rest = args
+            made = self._made[to] if context is self._text else self._through(width, to, context)
+            return (made, *rest)
+
+        return before
+
+    def _through(self, width: str, to: str, context: Tensor) -> Tensor:
+        module = self.pairs[width][to]  # type: ignore[index]
+        own = next(module.parameters()).dtype  # it stays in float32 where the UNet is in half precision
+        return module(context.to(own)).to(context.dtype)
 
     @contextmanager
     def detached(self) -> Iterator[None]:
@@ -127,15 +163,6 @@ class Hypernetwork(nn.Module):
             yield
         finally:
             self.attach()
-
-
-def _through(module: HypernetworkModule) -> Any:
-    def before(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        context, *rest = args
-        own = next(module.parameters()).dtype  # it stays in float32 where the UNet is in half precision
-        return (module(context.to(own)).to(context.dtype), *rest)
-
-    return before
 
 
 def _projections(unet: nn.Module) -> list[tuple[nn.Module, int, str]]:

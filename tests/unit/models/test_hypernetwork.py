@@ -205,3 +205,57 @@ def test_a_file_on_a_model_in_half_precision(toy: Toy) -> None:
 def test_a_file_that_does_not_fit(toy: Toy, file: HypernetworkFile, words: str) -> None:
     with pytest.raises(UserError, match=words):
         attach_hypernetwork_file(load_parts(read_checkpoint(toy.checkpoint)), file)
+
+
+def calls(network: Hypernetwork, width: int) -> list[int]:
+    """A list with one entry for each time that the layers for the keys of this width are asked."""
+    found: list[int] = []
+    network.pairs[str(width)]["k"].register_forward_hook(lambda *_: found.append(width))  # type: ignore[index]
+    return found
+
+
+@pytest.mark.parametrize(("dropout", "training", "times"), [((0, 0, 0), True, 1), ((0, 0.3, 0), False, 1),
+                                                            ((0, 0.3, 0), True, 16)])  # fmt: skip
+def test_the_text_is_put_through_once_a_pass(
+    wide: ModelParts, dropout: tuple[float, ...], training: bool, times: int
+) -> None:
+    """Unless each of the 16 cross-attentions drops out its own share."""
+    shape = HypernetworkShape(dropout_structure=dropout)
+    network = new_hypernetwork(wide.unet, shape, [32, 48], generator()).double().train(training)
+    of_text, of_picture = calls(network, 48), calls(network, 32)
+    network.attach()
+    answer(wide)
+    network.detach()
+    assert (len(of_text), len(of_picture)) == (times, 16)
+
+
+def test_put_through_once_it_is_the_same_as_in_every_layer(wide: ModelParts) -> None:
+    network = strong(wide.unet, [32, 48])
+    network.attach()
+    once = answer(wide)
+    unet_hook, *_ = network._handles
+    unet_hook.remove()
+    network._forget_text()
+    assert torch.equal(answer(wide), once)
+    network.detach()
+
+
+def test_what_became_of_a_text_is_not_used_for_the_next_pass(wide: ModelParts) -> None:
+    """The same text after a step of the optimizer, and after the layers were taken off."""
+    network = strong(wide.unet, [48])
+    text, noisy = torch.randn(1, 77, 48, generator=generator()).double(), torch.zeros(1, 4, 9, 9).double()
+
+    def asked() -> torch.Tensor:
+        with torch.no_grad():
+            return wide.unet(noisy, 500, encoder_hidden_states=text).sample
+
+    before = asked()
+    network.attach()
+    first = asked()
+    for value in network.parameters():
+        value.data *= 1.5
+    second = asked()
+    network.detach()
+    assert not torch.allclose(first, before)
+    assert not torch.allclose(second, first)
+    assert torch.equal(asked(), before)
