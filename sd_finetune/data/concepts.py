@@ -118,7 +118,7 @@ def _prompt_warnings(name: str, sentences: Sequence[str], examples: list[Example
         if captioned:
             warnings.append(
                 f"{name}: {len(captioned)} caption files, such as {caption_file(captioned[0])}, are not used; "
-                f"put {FILEWORDS} into its instance_prompt to use them."
+                f"put {FILEWORDS} into instance_prompt, or for a new word into its sentences, to use them."
             )
     unnamed = [example.picture for example in examples if not example.prompt]
     if unnamed:

@@ -22,6 +22,8 @@ from .tensor_file import DTYPES, METADATA_KEY, TensorFile, read_tensors, write_t
 
 TENSOR_NAME = "emb_params"
 """As in kohya's files."""
+STEPS_KEY = "sd_finetune.steps"
+"""Of all runs together, as the WebUI's form counts them, where there was more than one."""
 PLACEHOLDER, PLACEHOLDER_TOKEN = "*", 265
 """What stands for the word inside the WebUI's form, whatever it is called."""
 
@@ -39,21 +41,27 @@ class Embedding:
     metadata: Mapping[str, str]
 
 
-def write_embedding(path: Path, vectors: Tensor, metadata: Mapping[str, str], precision: str = "fp16") -> None:
+def write_embedding(
+    path: Path, vectors: Tensor, metadata: Mapping[str, str], precision: str = "fp16", steps_before: int = 0
+) -> None:
     """Write the `vectors`, (vectors, width), stored as `precision` ("fp16" | "bf16" | "fp32").
+
+    steps_before: of earlier runs that this one went on from; the metadata tells its own.
 
     Raises:
         UserError: there is no space left.
     """
     stored = vectors.detach().to("cpu", DTYPES[precision]).contiguous()
+    steps = steps_before + int(metadata.get("ss_steps", 0))
     if path.suffix != ".pt":
-        write_tensors(path, {TENSOR_NAME: stored}, metadata)
+        together = {STEPS_KEY: str(steps)} if steps_before else {}
+        write_tensors(path, {TENSOR_NAME: stored}, {**metadata, **together})
         return
     content = {
         "string_to_token": {PLACEHOLDER: PLACEHOLDER_TOKEN},
         "string_to_param": {PLACEHOLDER: stored},
         "name": path.stem,
-        "step": int(metadata.get("ss_steps", 0)),
+        "step": steps,
         "sd_checkpoint": metadata.get("ss_new_sd_model_hash", "")[:10] or None,
         "sd_checkpoint_name": Path(metadata.get("ss_sd_model_name", "")).stem or None,
         METADATA_KEY: dict(metadata),
@@ -92,5 +100,5 @@ def vectors_of(file: TensorFile) -> dict[str, Tensor]:
 def told_of(file: TensorFile) -> tuple[str, int | None]:
     """The word's name and the steps of its training, "" and None where the file does not tell."""
     name = file.content.get("name") or file.metadata.get("ss_output_name") or ""
-    step = file.content.get("step", file.metadata.get("ss_steps"))
+    step = file.content.get("step", file.metadata.get(STEPS_KEY, file.metadata.get("ss_steps")))
     return str(name), int(step) if str(step).isdecimal() else None

@@ -97,12 +97,16 @@ def in_words(kind: str, base: str) -> str:
     return f"{'an' if words.startswith('SDXL') else 'a'} {words}"
 
 
-def refuse_unless(path: Path, kind: str) -> None:
-    """Raise UserError, saying what the file is, unless it is of this kind and may be for Stable Diffusion 1."""
+def refuse_unless(path: Path, kind: str, called: str = "") -> None:
+    """Raise UserError, saying what the file is, unless it is of this kind and may be for Stable Diffusion 1.
+
+    called: the setting that names it.
+    """
     found, base = classify(read_tensors(path))
     if found != kind or base not in ("sd1", ""):
+        name = f"{called} = {path}" if called else str(path)
         raise UserError(
-            f"{path} is {in_words(found, base)}: only {KINDS[kind]}s for Stable Diffusion 1 can be used here."
+            f"{name} is {in_words(found, base)}: only {KINDS[kind]}s for Stable Diffusion 1 can be used here."
         )
 
 

@@ -16,7 +16,7 @@ from .base import Method
 def check_method(parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
     """Raise UserError if a file that the settings go on from is of another kind, or something does not fit `parts`."""
     if settings.base.continue_from:
-        refuse_unless(Path(settings.base.continue_from), settings.artefact())
+        refuse_unless(Path(settings.base.continue_from), settings.artefact(), "base.continue_from")
     method_class(settings.method).check(parts, settings, base)
 
 

@@ -67,7 +67,10 @@ class Method(Protocol):
         ...
 
     def untrained(self) -> AbstractContextManager[None]:
-        """The parts as they were before construction, for as long as the block runs."""
+        """The parts as they were before construction, for as long as the block runs.
+
+        Only of methods that leave the parts' own weights alone (`MethodFacts.changes_weights`).
+        """
         ...
 
 

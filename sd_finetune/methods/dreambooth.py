@@ -80,6 +80,11 @@ def _earlier_result(path: Path, base: Checkpoint) -> Checkpoint:
             f"base.continue_from = {path} is of other sizes than base.checkpoint = {base.path}: give a checkpoint that "
             "was trained from it."
         )
+    if earlier.architecture.prediction_type != base.architecture.prediction_type:
+        raise UserError(
+            f"base.continue_from = {path} predicts {earlier.architecture.prediction_type} and base.checkpoint = "
+            f"{base.path} {base.architecture.prediction_type}: give a checkpoint that was trained from it."
+        )
     return earlier
 
 

@@ -122,5 +122,6 @@ def _from_file(parts: ModelParts, file: HypernetworkFile, settings: Settings, wi
 def _as_written(value: Any) -> str:
     """A value in TOML, where lists of numbers are texts."""
     if isinstance(value, tuple):
-        return f'"{", ".join(f"{number:g}" for number in cast("tuple[float, ...]", value))}"'
+        listed = cast("tuple[float, ...]", value)
+        return f'"{", ".join(str(int(number) if number == int(number) else number) for number in listed)}"'
     return json.dumps(value)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule, kohya_name, read_lora, write_lora
-from ..models.lora import LoraNetwork, fitted, text_encoder_targets, unet_targets
+from ..models.lora import LoraLayer, LoraNetwork, fitted, text_encoder_targets, unet_targets
 from ..models.parts import ModelParts
 from ..settings.options import Settings
 from .base import ParameterGroup, all_detached, copy_into
@@ -32,7 +32,7 @@ class LoraMethod:
         generator = torch.Generator().manual_seed(settings.train.seed)
         self.networks = {part: LoraNetwork(found, rank, alpha, generator) for part, found in targets.items()}
         if settings.base.continue_from:
-            _take_over(self.networks, Path(settings.base.continue_from), rank, alpha)
+            _take_over(self.networks, Path(settings.base.continue_from), rank)
         for part, network in self.networks.items():
             network.to(parts.module(part).device)
             network.attach()
@@ -75,11 +75,11 @@ class LoraMethod:
         return all_detached(self.networks.values())
 
 
-def _take_over(networks: Mapping[str, LoraNetwork], path: Path, rank: int, alpha: float) -> None:
+def _take_over(networks: Mapping[str, LoraNetwork], path: Path, rank: int) -> None:
     """Give the networks the layers of a LoRA's file; those that it lacks start anew.
 
     Raises:
-        UserError: the file is no LoRA, or it has layers that these networks have not or of another rank or alpha.
+        UserError: the file is no LoRA, or it has layers that these networks have not or of a higher rank.
     """
     modules, _ = read_lora(path)
     layers = {kohya_name(part, name): layer for part, n in networks.items() for name, layer in n.named_layers()}
@@ -90,11 +90,23 @@ def _take_over(networks: Mapping[str, LoraNetwork], path: Path, rank: int, alpha
             f"base.continue_from = {path} has {len(unknown)} layers that this run does not train, such as "
             f"{unknown[0]}: {way_out}."
         )
+    highest = max((module.rank for module in modules.values()), default=0)
+    if highest > rank:
+        raise UserError(
+            f"base.continue_from = {path} has layers of rank {highest} and lora.rank is {rank}: set lora.rank = "
+            f"{highest} or more, or make the file smaller with the command resize."
+        )
     for name, module in modules.items():
-        if (module.rank, module.alpha) != (rank, alpha):
-            raise UserError(
-                f"base.continue_from = {path} has rank {module.rank} and alpha {module.alpha:g}, and the settings have "
-                f"{rank} and {alpha:g}: set lora.rank = {module.rank} and lora.alpha = {module.alpha:g}."
-            )
-        for own, values in ((layers[name].down.weight, module.down), (layers[name].up.weight, module.up)):
-            own.data.copy_(fitted(name, values, own.shape))
+        _start_from(name, layers[name], module)
+
+
+@torch.no_grad()
+def _start_from(name: str, layer: LoraLayer, module: LoraModule) -> None:
+    """Make the layer change as much as a file's layer of the same or a lower rank, whatever the alpha of either.
+
+    Ranks that the file has not stay as they started: `down` drawn, `up` zero.
+    """
+    down, up = layer.down.weight[: module.rank], layer.up.weight[:, : module.rank]
+    share = (module.alpha / module.rank) / (layer.alpha / layer.down.weight.shape[0])
+    down.copy_(fitted(name, module.down, down.shape))
+    up.copy_(fitted(name, module.up, up.shape) * share)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
-from ..formats.embedding import write_embedding
+from ..formats.embedding import read_embedding, write_embedding
 from ..models.parts import ModelParts, word_tokens
 from ..models.textual_inversion import NewWords, embedding_vectors, initial_vectors
 from ..settings.options import Settings
@@ -25,7 +25,8 @@ class TextualInversionMethod:
         self.ending = f".{settings.textual_inversion.form}"
         word = settings.new_word()
         _refuse_known(parts, word)
-        self.words = NewWords(parts, [(word, _first_vectors(parts, settings))])
+        vectors, self.steps_before = _first_vectors(parts, settings)
+        self.words = NewWords(parts, [(word, vectors)])
         self.networks: Mapping[str, nn.Module] = {"text_encoder": self.words}
         self.words.to(parts.text_encoder.device)
         self.words.attach()
@@ -48,7 +49,7 @@ class TextualInversionMethod:
         copy_into(self.trained_tensors(), tensors)
 
     def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        write_embedding(path, self._vectors, metadata, self.settings.output.precision)
+        write_embedding(path, self._vectors, metadata, self.settings.output.precision, self.steps_before)
 
     def detach(self) -> None:
         self.words.detach()
@@ -66,15 +67,15 @@ def _refuse_known(parts: ModelParts, word: str) -> None:
         )
 
 
-def _first_vectors(parts: ModelParts, settings: Settings) -> Tensor:
-    """(vectors, width): those of the file to go on from, or those of the initial text."""
+def _first_vectors(parts: ModelParts, settings: Settings) -> tuple[Tensor, int]:
+    """(vectors, width) and their steps so far: those of the file to go on from, or those of the initial text."""
     asked, file = settings.textual_inversion, settings.base.continue_from
     if not file:
-        return initial_vectors(parts, asked.initial_text, asked.vectors)
+        return initial_vectors(parts, asked.initial_text, asked.vectors), 0
     vectors = embedding_vectors(parts, Path(file))
     if len(vectors) != asked.vectors:
         raise UserError(
             f"base.continue_from = {file} has {len(vectors)} vectors and textual_inversion.vectors is {asked.vectors}: "
             f"set textual_inversion.vectors = {len(vectors)} to go on from it."
         )
-    return vectors
+    return vectors, read_embedding(Path(file)).step or 0

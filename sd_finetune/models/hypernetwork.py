@@ -2,7 +2,7 @@
 
 k = to_k(h_k(context)), v = to_v(h_v(context)), h(x) = x + multiplier * mlp(x), where context is the text in
 cross-attention and the picture's own tokens in self-attention. All contexts of one width share a pair of MLPs, so what
-they make of the text is the same in every cross-attention and computed once a pass.
+they make of the text is the same in every cross-attention and computed once a pass (by the first of several).
 """
 
 from __future__ import annotations
@@ -80,6 +80,10 @@ def _layers(width: int, shape: HypernetworkShape) -> Iterator[nn.Module]:
             yield nn.Dropout(shape.dropout_structure[number])
 
 
+def _draws_while_training(shape: HypernetworkShape) -> bool:
+    return any(shape.dropout_structure) or shape.activation == "rrelu"
+
+
 class Hypernetwork(nn.Module):
     """All MLPs of a hypernetwork, by context width.
 
@@ -129,14 +133,14 @@ class Hypernetwork(nn.Module):
         self._forget_text()
 
     def _take_text(self, unet: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        """Before a pass of the UNet: what becomes of its text, unless each layer is to drop out its own share of it.
+        """Before a pass of the UNet: what becomes of its text, unless each layer is to draw random numbers of its own.
 
         Kept until the next pass, as gradient checkpointing asks for it once more.
         """
         self._forget_text()
         text = given["encoder_hidden_states"] if "encoder_hidden_states" in given else args[2]
         width = str(text.shape[-1])
-        if width in self.pairs and not (self.training and any(self.shape.dropout_structure)):
+        if width in self.pairs and not (self.training and _draws_while_training(self.shape)):
             self._text, self._made = text, {to: self._through(width, to, text) for to in ("k", "v")}
 
     def _forget_text(self) -> None:

@@ -22,14 +22,18 @@ class MethodFacts:
     text_encoder_learning_rate: float | None
     weight_decay: float = 0.01
     prior_weight: float = 1.0
+    changes_weights: bool = False
+    """It trains the model's own weights, so that there is no untrained model beside it."""
+    learns_word: bool = False
+    """What is trained stands in prompts."""
 
 
 METHODS = {
     "lora": MethodFacts("LoraMethod", "lora", 1e-4, 5e-5),
-    "dreambooth": MethodFacts("DreamBoothMethod", "checkpoint", 2e-6, 1e-6),
+    "dreambooth": MethodFacts("DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
     # A word's vectors would decay towards nothing that has a meaning.
     "textual_inversion": MethodFacts(
-        "TextualInversionMethod", "embedding", None, None, weight_decay=0.0, prior_weight=0.1
+        "TextualInversionMethod", "embedding", None, None, weight_decay=0.0, prior_weight=0.1, learns_word=True
     ),
     "hypernetwork": MethodFacts("HypernetworkMethod", "hypernetwork", 1e-5, None),  # the rate of the WebUI's Train tab
 }

@@ -286,13 +286,17 @@ class Settings:
         """The word that textual inversion teaches."""
         return self.textual_inversion.word or self.output.name
 
+    def has_sentences(self) -> bool:
+        """Whether pictures are shown under sentences about the new word, not under each concept's instance prompt."""
+        return METHODS[self.method].learns_word and self.textual_inversion.template != "instance_prompt"
+
     def has_prior_bank(self) -> bool:
         """Whether the untrained model's predictions are made before training, since the method changes its weights."""
-        return self.prior.source == "model" and self.method == "dreambooth"
+        return self.prior.source == "model" and METHODS[self.method].changes_weights
 
     def prompts_learn(self) -> bool:
         """Whether gradients run through the text encoder: because it is trained, or a word in its prompts is."""
-        return self.train.train_text_encoder or self.method == "textual_inversion"
+        return self.train.train_text_encoder or METHODS[self.method].learns_word
 
     def weight_decay(self) -> float:
         """The decay of what is trained: the one asked for, or the method's own."""

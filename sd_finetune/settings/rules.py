@@ -68,7 +68,7 @@ def _concepts(settings: Settings) -> Iterator[Broken]:
         folder, prompt = f"concepts.{number}.folder", f"concepts.{number}.instance_prompt"
         if not concept.folder:
             yield (folder,), f"{folder} is missing: give the folder of the instance pictures."
-        if not concept.instance_prompt.strip():
+        if not concept.instance_prompt.strip() and not settings.has_sentences():
             yield (prompt,), f'{prompt} is empty: write what the pictures show, like "a photo of sks dog".'
 
 

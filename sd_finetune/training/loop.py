@@ -39,7 +39,8 @@ def train(training: Training) -> Done | Error:
             with training.accelerator.autocast():
                 context = training.conditioning(batch.prompts)
                 part = loss_of(training.parts, batch, context, settings, prior_targets)
-            training.accelerator.backward(part.total)
+            if part.total.requires_grad:  # it does not where no prompt of the batch has the new word that is learning
+                training.accelerator.backward(part.total)
             losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part, strict=True)))
             images += len(batch.latents)
         if settings.train.max_grad_norm:

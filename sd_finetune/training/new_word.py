@@ -4,35 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
+
 from ..data.captions import FILEWORDS
 from ..data.concepts import Example
 from ..errors import UserError
-from ..models.parts import ModelParts, uses_new_word
+from ..models.parts import ModelParts, uses_new_word, word_tokens
+from ..models.textual_inversion import NewWords
 from ..settings.options import Settings
+
+PLACES = 75
+"""Tokens that a prompt has room for."""
 
 
 def word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Example]) -> list[str]:
-    """Warnings of a run whose new word is attached to `parts`; none where another method is at work.
+    """Warnings about the new word and the prompts of the instance pictures; none where another method is at work.
 
     Raises:
         UserError: no picture is shown under the new word.
     """
     if settings.method != "textual_inversion":
         return []
-    return [*_about_prompts(parts, settings, examples), *_about_names(settings)]
-
-
-def _about_prompts(parts: ModelParts, settings: Settings, examples: Sequence[Example]) -> Iterator[str]:
-    prompts = list(dict.fromkeys(prompt for e in examples for prompt in (e.prompt, *e.variants)))
-    lacking = [prompt for prompt in prompts if not uses_new_word(parts, prompt)]
-    word = settings.new_word()
+    prompts = _prompts_of(examples)
+    lacking = _lacking(parts, settings, prompts)
     if len(lacking) == len(prompts):
         raise UserError(
-            f'No prompt has the new word "{word}" among its first 75 tokens (the first is "{prompts[0]}"): write it '
-            "into the captions, or choose another textual_inversion.template."
+            f'No prompt has room for the new word "{settings.new_word()}" or names it (the first is "{prompts[0]}"): '
+            f"{_way_out(parts, settings, lacking)}."
         )
+    return [*_about_prompts(parts, settings, prompts, "prompts"), *_about_names(settings)]
+
+
+def class_word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Example]) -> list[str]:
+    """The same about the prompts of the class pictures, which keep the word in its class only where they name it."""
+    if settings.method != "textual_inversion":
+        return []
+    return list(_about_prompts(parts, settings, _prompts_of(examples), "prompts of class pictures"))
+
+
+def _prompts_of(examples: Sequence[Example]) -> list[str]:
+    return list(dict.fromkeys(prompt for e in examples for prompt in (e.prompt, *e.variants)))
+
+
+def _lacking(parts: ModelParts, settings: Settings, prompts: Sequence[str]) -> list[str]:
+    """The prompts without the word: they do not name it, or its vectors do not fit into them."""
+    vectors = torch.zeros(settings.textual_inversion.vectors, parts.text_encoder.config.hidden_size)
+    words = NewWords(parts, [(settings.new_word(), vectors)])
+    words.attach()
+    try:
+        return [prompt for prompt in prompts if not uses_new_word(parts, prompt)]
+    finally:
+        words.detach()
+
+
+def _about_prompts(parts: ModelParts, settings: Settings, prompts: Sequence[str], called: str) -> Iterator[str]:
+    lacking = _lacking(parts, settings, prompts)
     if lacking:
-        yield f'{len(lacking)} of {len(prompts)} prompts, such as "{lacking[0]}", lack the new word "{word}".'
+        yield (
+            f'{len(lacking)} of {len(prompts)} {called}, such as "{lacking[0]}", lack the new word '
+            f'"{settings.new_word()}" and teach it nothing: {_way_out(parts, settings, lacking)}.'
+        )
+
+
+def _way_out(parts: ModelParts, settings: Settings, lacking: Sequence[str]) -> str:
+    word = settings.new_word().lower()
+    before = [prompt.lower().partition(word)[0] for prompt in lacking if word in prompt.lower()]
+    room = PLACES - max((len(word_tokens(parts, text)) for text in before), default=0)
+    vectors = settings.textual_inversion.vectors
+    if before and 0 < room < vectors:
+        return f"its {vectors} vectors do not fit, set textual_inversion.vectors = {room} or less"
+    return "write it into the captions, or choose another textual_inversion.template"
 
 
 def _about_names(settings: Settings) -> Iterator[str]:

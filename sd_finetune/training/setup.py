@@ -33,7 +33,7 @@ from .batches import Batches, ExampleSet
 from .class_examples import class_examples_of
 from .conditioning import Conditioning
 from .evaluation import FixedEvaluation
-from .new_word import word_warnings
+from .new_word import class_word_warnings, word_warnings
 from .optimizers import build_optimizer
 from .prior_targets import BasePredictions, PriorTargets, prior_bank
 from .randomness import derived_seed
@@ -125,16 +125,16 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     examples, warnings = instance_examples(
         settings.concepts, [instance_sentences(settings, c) for c in settings.concepts]
     )
-    for message in warnings:
+    for message in [*warnings, *word_warnings(parts, settings, examples)]:
         events.append(Warning_(message=message))
     class_rows = class_examples_of(run.path.parent, settings, base, parts, examples, accelerator, events.append)
+    for message in class_word_warnings(parts, settings, class_rows):
+        events.append(Warning_(message=message))
     instances = _example_set(settings, parts, examples, "instance", events)
     classes = _class_set(settings, parts, class_rows, instances, events) if class_rows else None
     batches = Batches(parts, settings, instances, classes)
     bank = _prior_bank(run, settings, parts, batches, accelerator, events) if classes else None
     method = attach_method(parts, settings, base)
-    for message in word_warnings(parts, settings, examples):
-        events.append(Warning_(message=message))
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(parts, settings.prompts_learn())
     _train_mode(parts, method)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..data.captions import FILEWORDS, caption_file
 from ..data.pictures import find_pictures
+from ..data.templates import instance_sentences
 from ..errors import UserError
 from ..settings.options import Concept, Settings
 
@@ -39,7 +40,7 @@ def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str
     if 0 < len(pictures) < FEW_PICTURES:
         yield f"{name} has {_count(len(pictures))}: with {FEW_PICTURES} to 20 that differ it learns what they share."
     uncaptioned = [picture for picture in pictures if not caption_file(picture).is_file()]
-    if FILEWORDS in concept.instance_prompt and uncaptioned:
+    if uncaptioned and any(FILEWORDS in sentence for sentence in instance_sentences(settings, concept)):
         stand_in = "its file name stands in" if len(uncaptioned) == 1 else "their file names stand in"
         yield f"{name} has {_count(len(uncaptioned))} without a caption: {stand_in} for {FILEWORDS}."
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
@@ -58,8 +59,8 @@ def _of_rates(settings: Settings) -> Iterator[str]:
             USUAL_WORD_RATES,
         )
     else:
-        name, rate, usual = "train.unet_learning_rate", settings.unet_learning_rate(), USUAL_RATES[settings.method]
-    if not usual[0] <= rate <= usual[1]:
+        name, rate, usual = "train.unet_learning_rate", settings.unet_learning_rate(), USUAL_RATES.get(settings.method)
+    if usual and not usual[0] <= rate <= usual[1]:
         risk = "little is learned in time" if rate < usual[0] else "the model may break"
         yield f"{name} = {rate:g} is outside of the usual {usual[0]:g} to {usual[1]:g}: {risk}."
 

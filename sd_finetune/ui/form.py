@@ -107,7 +107,9 @@ def _methods(name: str) -> list[str]:
         return [method for method, facts in METHODS.items() if facts.unet_learning_rate is not None]
     if name in ("train.train_text_encoder", "train.text_encoder_learning_rate"):
         return [method for method, facts in METHODS.items() if facts.text_encoder_learning_rate is not None]
-    return ["dreambooth"] if name == "prior.bank_size" else list(METHODS)
+    if name == "prior.bank_size":
+        return [method for method, facts in METHODS.items() if facts.changes_weights]
+    return list(METHODS)
 
 
 def _kind(member: Member) -> str:

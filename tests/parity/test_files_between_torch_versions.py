@@ -24,7 +24,7 @@ def python_of(environment: str) -> Path:
 OTHERS = [
     python_of(environment)
     for environment in (".venv", ".venv-webui")
-    if python_of(environment).exists() and Path(sys.prefix).resolve() != (REPO / environment).resolve()
+    if (REPO / environment / "installed.json").exists() and Path(sys.prefix).resolve() != (REPO / environment).resolve()
 ]
 NEEDS_ANOTHER = pytest.mark.skipif(
     not OTHERS, reason="there is no environment with another torch: run install.py test with both --pins"

@@ -13,8 +13,19 @@ from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
+from sd_finetune.models.lora import attach_lora_file
 from sd_finetune.training.artefacts import save_artefact
-from tests.toy import ARCHITECTURE, ROWS, Toy, make_checkpoint, trained
+from tests.toy import (
+    ARCHITECTURE,
+    ROWS,
+    Toy,
+    answer,
+    in_double,
+    load_doubled,
+    make_checkpoint,
+    relative_error,
+    trained,
+)
 
 TEXT = {"train.train_text_encoder": True}
 
@@ -116,11 +127,35 @@ def test_kohya_s_files_are_taken(toy: Toy, kohya_s: Path) -> None:
     assert not bool(on["unet.mid_block.attentions.0.proj_out.up"].any())
 
 
+@pytest.mark.parametrize("asked", [{"lora.rank": 4, "lora.alpha": 0.1}, {"lora.rank": 9, "lora.alpha": 2}, {}])
+def test_another_rank_or_alpha_starts_with_the_same_change(toy: Toy, tmp_path: Path, asked: dict[str, Any]) -> None:
+    """The file's layers have several ranks, as those of an extracted or resized LoRA have, and an odd alpha."""
+    generator = torch.Generator().manual_seed(1)
+    modules = {
+        ("unet", f"mid_block.attentions.0.transformer_blocks.0.attn1.{place}"): LoraModule(
+            torch.randn(rank, 32, generator=generator), torch.randn(32, rank, generator=generator), 0.1
+        )
+        for place, rank in (("to_q", 2), ("to_v", 4))
+    }
+    file = tmp_path / "mixed.safetensors"
+    write_lora(file, modules, {}, "fp16")
+    expected = load_doubled(toy.checkpoint)
+    before = answer(expected)
+    attach_lora_file(expected, read_lora(file)[0])
+    on = toy.prepare({"base.continue_from": str(file), "lora.rank": 4, **asked})
+    assert relative_error(answer(in_double(on)), answer(expected)) < 1e-5
+    assert relative_error(answer(expected), before) > 1e-3
+
+
+def test_dreambooth_goes_on_only_from_what_predicts_the_same(toy: Toy, tmp_path: Path) -> None:
+    other = make_checkpoint(tmp_path / "v.safetensors", prediction_type="v_prediction")
+    with pytest.raises(UserError, match=r"v\.safetensors predicts v_prediction and base\.checkpoint = .* epsilon"):
+        toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
+
+
 def test_what_does_not_fit_is_said(toy: Toy, kohya_s: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"rank 4 and alpha 2, .* 8 and 2: set lora.rank = 4 and lora.alpha = 2\."):
-        toy.prepare({"base.continue_from": str(kohya_s), "lora.rank": 8})
-    with pytest.raises(UserError, match=r"rank 4 and alpha 2, .* 4 and 3: set lora.rank = 4 and lora.alpha = 2\."):
-        toy.prepare({"base.continue_from": str(kohya_s), "lora.alpha": 3})
+    with pytest.raises(UserError, match=r"has layers of rank 4 and lora.rank is 3: set lora.rank = 4 or more, or make"):
+        toy.prepare({"base.continue_from": str(kohya_s), "lora.rank": 3})
     (layer,) = read_lora(kohya_s)[0].values()
     for part, place, way_out in (
         ("text_encoder", "text_model.encoder.layers.0.mlp.fc1", "set train.train_text_encoder = true"),

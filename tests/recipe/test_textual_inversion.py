@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from sd_finetune.errors import UserError
+from sd_finetune.formats.embedding import read_embedding
 from sd_finetune.models.parts import encode_prompts
 from sd_finetune.models.sampling import Drawing, draw_pictures
 from sd_finetune.runs.messages import Sample, Saved, Step, Warning_
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
-from tests.toy import Toy, events_of, gradients_of_first_step, make_pictures, trained, worst_error
+from tests.toy import Toy, after_step, events_of, gradients_of_first_step, make_pictures, trained, worst_error
 
 WORD: dict[str, Any] = {
     "method": "textual_inversion",
@@ -155,7 +157,7 @@ def test_the_webui_s_form_on_the_way_and_at_the_end(toy: Toy) -> None:
 def test_words_that_cannot_be_are_refused(toy: Toy) -> None:
     with pytest.raises(UserError, match='"Star" is a word that the model knows already'):
         toy.prepare({**WORD, "textual_inversion.word": "Star"})
-    with pytest.raises(UserError, match='No prompt has the new word "zib-7"'):
+    with pytest.raises(UserError, match='No prompt has room for the new word "zib-7" or names it'):
         toy.prepare({**WORD, "concepts.instance_prompt": "a photo of [filewords]"})
 
 
@@ -170,3 +172,67 @@ def test_on_goes_the_word_of_a_file(toy: Toy) -> None:
         toy.prepare({**changes, "base.continue_from": saved.path, "textual_inversion.vectors": 3})
     with pytest.raises(UserError, match="is a Stable Diffusion 1 checkpoint: only textual inversion embeddings"):
         toy.prepare({**changes, "base.continue_from": str(toy.checkpoint)})
+
+
+CAPTIONS_ONLY = {**WORD, "concepts.instance_prompt": "[filewords]"}
+
+
+def captioned(folder: Path, *captions: str) -> str:
+    make_pictures(folder, len(captions))
+    for number, caption in enumerate(captions):
+        (folder / f"{number}.txt").write_text(caption)
+    return str(folder)
+
+
+def warnings_of(training: Training) -> list[str]:
+    return [event.message for event in events_of(training.run, Warning_)]
+
+
+def test_a_step_without_the_word_teaches_nothing_and_goes_on(toy: Toy, tmp_path: Path) -> None:
+    folder = captioned(tmp_path / "pictures", "a zib-7", "a red thing")
+    training = toy.prepare({**CAPTIONS_ONLY, "concepts.folder": folder, "train.length": "2 epochs"})
+    assert any('1 of 2 prompts, such as "a red thing", lack the new word' in said for said in warnings_of(training))
+    values = [trained(training)["embedding.vectors"]]
+    for step in (1, 2, 3, 4):
+        after_step(training, step, lambda: values.append(trained(training)["embedding.vectors"]))
+    train(training)
+    moved = [not torch.equal(one, other) for one, other in pairwise(values)]
+    assert moved == [next(training.batches.of_step(step)).prompts == ["a zib-7"] for step in range(4)]
+    assert sorted(moved) == [False, False, True, True]
+
+
+def test_class_pictures_without_the_word_are_told_of(toy: Toy, tmp_path: Path) -> None:
+    """They would keep nothing in its class: drawn for it, they have no caption that names it."""
+    folder = captioned(tmp_path / "pictures", "a zib-7", "a zib-7 too")
+    training = toy.prepare({**CAPTIONS_ONLY, "concepts.folder": folder, "prior.weight": 0.1})
+    assert any('prompts of class pictures, such as "", lack the new word "zib-7"' in s for s in warnings_of(training))
+
+
+def test_without_the_word_anywhere_no_class_picture_is_drawn(toy: Toy, tmp_path: Path) -> None:
+    folder, cache = captioned(tmp_path / "pictures", "a red thing"), tmp_path / "class-images"
+    changes = {"concepts.folder": folder, "prior.weight": 1, "class_images.cache_folder": str(cache)}
+    with pytest.raises(UserError, match=r"names it .*: write it into the captions"):
+        toy.prepare({**CAPTIONS_ONLY, **changes})
+    assert not cache.exists()
+
+
+def test_as_many_vectors_as_there_is_room_for(toy: Toy) -> None:
+    """75 alone fill a prompt; the word's sentences leave room for less."""
+    subject = {**WORD, "textual_inversion.template": "subject"}
+    with pytest.raises(UserError, match=r"its 75 vectors do not fit, set textual_inversion\.vectors = 70 or less\."):
+        toy.prepare({**subject, "textual_inversion.vectors": 75})
+    some = warnings_of(toy.prepare({**subject, "textual_inversion.vectors": 72}))
+    assert any("lack the new word" in said and "vectors = 70 or less" in said for said in some)
+    fitting = warnings_of(toy.prepare({**subject, "textual_inversion.vectors": 70}))
+    assert not any("lack the new word" in said for said in fitting)
+    own = {"textual_inversion.template": "own", "textual_inversion.sentences": ["[name]"]}
+    alone = toy.train({**WORD, **own, "textual_inversion.vectors": 75})
+    assert trained(alone)["embedding.vectors"].shape == (75, 32)
+
+
+@pytest.mark.parametrize("form", ["safetensors", "pt"])
+def test_steps_add_up_when_a_word_is_gone_on_with(toy: Toy, form: str) -> None:
+    changes = {**WORD, "textual_inversion.form": form, "train.length": "2 steps"}
+    (first,) = events_of(toy.train(changes).run, Saved)
+    (second,) = events_of(toy.train({**changes, "base.continue_from": first.path}).run, Saved)
+    assert (read_embedding(Path(first.path)).step, read_embedding(Path(second.path)).step) == (2, 4)

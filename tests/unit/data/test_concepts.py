@@ -59,7 +59,7 @@ def test_captions_that_are_not_used_and_empty_prompts_are_told(tmp_path, save):
     (tmp_path / "002.txt").write_text("on grass")
     _, warnings = instance_examples([Concept(folder=str(tmp_path), instance_prompt="sks dog")])
     assert len(warnings) == 1
-    assert "002.txt, are not used; put [filewords]" in warnings[0]
+    assert "002.txt, are not used; put [filewords] into instance_prompt" in warnings[0]
     _, warnings = instance_examples([Concept(folder=str(tmp_path), instance_prompt="[filewords]")])
     assert len(warnings) == 1
     assert "001.png, are taught under an empty prompt" in warnings[0]

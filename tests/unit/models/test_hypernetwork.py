@@ -19,7 +19,7 @@ from sd_finetune.models.hypernetwork import (
 from sd_finetune.models.lora import LoraNetwork, unet_targets
 from sd_finetune.models.parts import ModelParts, load_parts
 from sd_finetune.settings import options
-from tests.toy import WIDE_TEXT, Toy, answer, load_doubled, make_checkpoint
+from tests.toy import WIDE_TEXT, Toy, answer, load_doubled, make_checkpoint, relative_error
 
 SHAPE = HypernetworkShape(activation="tanh")
 
@@ -214,13 +214,20 @@ def calls(network: Hypernetwork, width: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("dropout", "training", "times"), [((0, 0, 0), True, 1), ((0, 0.3, 0), False, 1),
-                                                            ((0, 0.3, 0), True, 16)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "training", "times"),
+    [
+        (HypernetworkShape(), True, 1),
+        (HypernetworkShape(dropout_structure=(0, 0.3, 0)), False, 1),
+        (HypernetworkShape(dropout_structure=(0, 0.3, 0)), True, 16),
+        (HypernetworkShape(activation="rrelu"), False, 1),
+        (HypernetworkShape(activation="rrelu"), True, 16),
+    ],
+)
 def test_the_text_is_put_through_once_a_pass(
-    wide: ModelParts, dropout: tuple[float, ...], training: bool, times: int
+    wide: ModelParts, shape: HypernetworkShape, training: bool, times: int
 ) -> None:
-    """Unless each of the 16 cross-attentions drops out its own share."""
-    shape = HypernetworkShape(dropout_structure=dropout)
+    """Unless each of the 16 cross-attentions is to draw random numbers of its own."""
     network = new_hypernetwork(wide.unet, shape, [32, 48], generator()).double().train(training)
     of_text, of_picture = calls(network, 48), calls(network, 32)
     network.attach()
@@ -230,14 +237,24 @@ def test_the_text_is_put_through_once_a_pass(
 
 
 def test_put_through_once_it_is_the_same_as_in_every_layer(wide: ModelParts) -> None:
-    network = strong(wide.unet, [32, 48])
+    """The answer, and the gradients of all layers."""
+    network = strong(wide.unet, [32, 48]).train()
+    text, noisy = (torch.randn(shape, generator=generator()).double() for shape in ((2, 77, 48), (2, 4, 9, 9)))
+
+    def asked() -> tuple[torch.Tensor, torch.Tensor]:
+        found = wide.unet(noisy, 500, text).sample
+        gradients = torch.autograd.grad(found.square().sum(), list(network.parameters()))
+        return found.detach(), torch.cat([gradient.flatten() for gradient in gradients])
+
     network.attach()
-    once = answer(wide)
+    once = asked()
     unet_hook, *_ = network._handles
     unet_hook.remove()
     network._forget_text()
-    assert torch.equal(answer(wide), once)
+    each = asked()
     network.detach()
+    assert torch.equal(each[0], once[0])
+    assert relative_error(each[1], once[1]) < 1e-10
 
 
 def test_what_became_of_a_text_is_not_used_for_the_next_pass(wide: ModelParts) -> None:
