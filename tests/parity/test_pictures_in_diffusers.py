@@ -9,8 +9,11 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import EulerDiscreteScheduler, StableDiffusionPipeline
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import convert_ldm_clip_checkpoint
 from diffusers.utils import USE_PEFT_BACKEND
+from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.models.parts import ModelParts, load_parts
@@ -32,14 +35,13 @@ def ours(parts: ModelParts) -> np.ndarray:
     return np.asarray(draw_pictures(parts, [PROMPT], [SEED], DRAWING)[0], dtype=float)
 
 
-def pipeline_of(training: Training) -> StableDiffusionPipeline:
-    """diffusers' pipeline of the untrained checkpoint."""
+def pipeline_of(training: Training, **changed: Any) -> StableDiffusionPipeline:
+    """diffusers' pipeline of the untrained checkpoint, but for what is `changed`."""
     parts = load_parts(training.base)
+    modules = {"vae": parts.vae.float(), "text_encoder": parts.text_encoder.float(), "unet": parts.unet.float()}
     return StableDiffusionPipeline(
-        vae=parts.vae.float(),
-        text_encoder=parts.text_encoder.float(),
+        **{**modules, **changed},
         tokenizer=copy.deepcopy(parts.tokenizer),  # its own, as words are added to it
-        unet=parts.unet.float(),
         scheduler=EulerDiscreteScheduler(
             1000, 0.00085, 0.012, "scaled_linear", timestep_spacing="linspace", steps_offset=1
         ),
@@ -64,11 +66,11 @@ def theirs(pipeline: StableDiffusionPipeline) -> np.ndarray:
     return drawn.images[0] * 255.0
 
 
-def moved(training: Training) -> Training:
+def moved(training: Training, by: float = 0.3) -> Training:
     """As if it had learnt."""
     generator = torch.Generator().manual_seed(2)
     for value in training.method.trained_tensors().values():
-        value.data += 0.3 * torch.randn(value.shape, generator=generator)
+        value.data += by * torch.randn(value.shape, generator=generator)
     training.parts.unet.eval()
     training.parts.text_encoder.eval()
     return training
@@ -78,6 +80,22 @@ def test_the_untrained_model(toy: Toy) -> None:
     training = toy.prepare({"output.name": "untrained"})
     training.method.detach()
     assert np.abs(theirs(pipeline_of(training)) - ours(training.parts)).mean() < SAME
+
+
+def test_a_checkpoint(toy: Toy) -> None:
+    """Converted by diffusers from the file and its .yaml alone."""
+    training = moved(toy.prepare(ROWS["dreambooth+text"]), by=0.05)
+    file = save_artefact(training, 1, final=True)
+    unet, vae = (
+        part.from_single_file(str(file), original_config=str(file.with_suffix(".yaml")))
+        for part in (UNet2DConditionModel, AutoencoderKL)
+    )
+    text_encoder = CLIPTextModel(CLIPTextConfig(**training.base.architecture.text_config()))
+    found = text_encoder.load_state_dict(convert_ldm_clip_checkpoint(load_file(file)), strict=False)
+    assert not found.missing_keys
+    after = theirs(pipeline_of(training, unet=unet, vae=vae, text_encoder=text_encoder))
+    assert np.abs(after - ours(training.parts)).mean() < SAME
+    assert np.abs(after - theirs(pipeline_of(training))).mean() > 4 * SAME, "the file changes the picture"
 
 
 @NEEDS_PEFT

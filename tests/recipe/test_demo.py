@@ -1,0 +1,50 @@
+"""The demo of every method from its first event to its table, shortened to two steps."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sd_finetune.commands.demo import METHODS
+from sd_finetune.demo import run
+from sd_finetune.settings.duration import Duration
+from sd_finetune.settings.methods import METHODS as ALL_METHODS
+from sd_finetune.settings.options import Settings
+
+TOLD = r"^(result|loss plot|before/after|scores) +(\S.*)$"
+
+
+def test_every_method_has_one() -> None:
+    assert {method.replace("-", "_") for method in METHODS} == set(ALL_METHODS)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_teaches_and_shows(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = run.demo_settings(method)
+
+    def short(_: str) -> Settings:
+        concept = replace(asked.concepts[0], class_images=2)
+        drawing = replace(asked.class_images, steps=1, batch_size=2)
+        return replace(
+            asked,
+            train=replace(asked.train, length=Duration(2, "steps")),
+            schedule=replace(asked.schedule, warmup=Duration(0, "steps")),
+            class_images=drawing,
+            concepts=(concept,),
+        )
+
+    monkeypatch.setattr(run, "demo_settings", short)
+    monkeypatch.setattr(run, "SCORED_PICTURES", 2)
+    monkeypatch.setattr(run, "GRID_PICTURES", 1)
+    assert run.run_demo(method, tmp_path)
+    told = dict(re.findall(TOLD, capsys.readouterr().out, re.M))
+    assert asked.output.name in Path(told["result"]).name
+    assert all(Path(file).is_file() for file in told.values())
+    assert Image.open(told["before/after"]).width > 64
+    assert "after training" in Path(told["scores"]).read_text()
