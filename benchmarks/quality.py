@@ -4,7 +4,7 @@
         [--json FILE]
 
 Trains the demo's settings with each kind of prior, once for each seed, and prints one table of means over seeds.
-Goals: fidelity >= 85 % within 400 steps (a hypernetwork 75 %); with the prior at most 0.74 times the class drift
+Goals: fidelity >= 85 % (a hypernetwork 75 %); with the prior at most 0.74 times the class drift
 without it, at most 4 points of fidelity lost (the relation of DreamBooth's own ablation, arXiv 2208.12242, table 3).
 Textual inversion cannot make a class drift; its prior is to keep the word in its class ("membership").
 """
