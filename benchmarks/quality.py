@@ -39,14 +39,20 @@ DRIFT_GOAL, FIDELITY_LOSS_GOAL = 0.74, 0.04
 FIDELITY_GOALS = {"lora": 0.85, "dreambooth": 0.85, "textual-inversion": 0.85, "hypernetwork": 0.75}
 
 
+MODEL_PRIOR_WEIGHTS = {"dreambooth": 4.0}
+"""Where the demo's weight, found with class pictures, is too little for what the untrained model predicts."""
+
+
 def settings_for(method: str, subject: Subject | None, prior: str, seed: int) -> Settings:
     """The demo's settings with another subject, seed and prior ("off" or a source); nothing is drawn on the way."""
     settings = demo_settings(method) if subject is None else teach(demo_settings(method), subject)
+    weight = MODEL_PRIOR_WEIGHTS.get(method) if prior == "model" else None
+    own_prior = replace(settings.prior, source=prior, weight=weight or settings.prior.weight)
     off = replace(settings.evaluation, every=type(settings.evaluation.every)(0))
     return replace(
         settings,
         train=replace(settings.train, seed=seed),
-        prior=replace(settings.prior, weight=0.0) if prior == "off" else replace(settings.prior, source=prior),
+        prior=replace(settings.prior, weight=0.0) if prior == "off" else own_prior,
         samples=replace(settings.samples, prompts=()),
         evaluation=off,
     )
