@@ -39,7 +39,7 @@ DRIFT_GOAL, FIDELITY_LOSS_GOAL = 0.74, 0.04
 FIDELITY_GOALS = {"lora": 0.85, "dreambooth": 0.85, "textual-inversion": 0.85, "hypernetwork": 0.75}
 
 
-MODEL_PRIOR_WEIGHTS = {"dreambooth": 4.0}
+MODEL_PRIOR_WEIGHTS = {"dreambooth": 4.0, "hypernetwork": 1.2}
 """Where the demo's weight, found with class pictures, is too little for what the untrained model predicts."""
 
 
