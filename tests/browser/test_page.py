@@ -86,7 +86,7 @@ def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page:
     story.put(page, "settings", "train.unet_learning_rate", "0.5")
     wait_until(lambda: quick.context.model("my dog").settings()["train"].get("unet_learning_rate") == 0.5)
     page.click("text=Use its settings again")
-    page.wait_for_function("document.querySelector('#sd_finetune_train_unet_learning_rate').value === '0.008'")
+    page.wait_for_function("document.querySelector('#sd_finetune_train_unet_learning_rate').value === '0.006'")
 
 
 def test_settings_are_fitted_to_the_gpu(
@@ -183,7 +183,7 @@ def test_a_rate_is_that_of_its_method(quick: Server, new_page: NewPage) -> None:
     story.create(page, "my dog")
     page.click("#sd_finetune_tab_settings")
     rate = page.locator("#sd_finetune_train_unet_learning_rate")
-    assert float(rate.input_value()) == 8e-3, "the toy's for a LoRA"
+    assert float(rate.input_value()) == 6e-3, "the toy's for a LoRA"
     story.choose_method(page, "dreambooth")
     assert float(rate.input_value()) == 1e-3
     rate.fill("2e-3")
@@ -191,7 +191,7 @@ def test_a_rate_is_that_of_its_method(quick: Server, new_page: NewPage) -> None:
     story.choose_method(page, "textual_inversion")
     assert page.locator("[data-name^=train] .sdft-fault:not(:empty)").count() == 0
     story.choose_method(page, "lora")
-    assert float(rate.input_value()) == 8e-3
+    assert float(rate.input_value()) == 6e-3
     story.choose_method(page, "dreambooth")
     assert float(rate.input_value()) == 2e-3, "what was typed for it"
     assert not page.locator("#sd_finetune_train_train_text_encoder").is_checked()
