@@ -1,6 +1,6 @@
 """A Stable Diffusion 1 checkpoint file, in and out, equal to the bit where nothing was trained.
 
-    read_checkpoint(path, config=None) -> Checkpoint
+    read_checkpoint(path, config=None, fallback_config=None) -> Checkpoint
     write_checkpoint(path, base, trained, precision="fp16", metadata=None)
     new_checkpoint(path, architecture, parts, precision="fp16", metadata=None)
 
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -34,6 +35,9 @@ POSITION_IDS = "text_model.embeddings.position_ids"
 
 CONFIG_KEY = "sd_finetune.config"
 """Where a file's metadata keeps the LDM config, for when the `.yaml` is not copied along with it."""
+
+PREDICTION_TYPES: Mapping[str, Literal["epsilon", "v_prediction"]] = {"epsilon": "epsilon", "v": "v_prediction"}
+"""By their names in `modelspec.prediction_type`."""
 
 OUTDATED = {"modelspec.hash_sha256", "modelspec.thumbnail", "sshs_model_hash", "sshs_legacy_hash"}
 
@@ -72,12 +76,13 @@ def _as_module(part: str, name: str, tensor: Tensor) -> Tensor:
     return tensor.reshape(keys.module_shape(part, name, tuple(tensor.shape)))
 
 
-def read_checkpoint(path: Path, config: Path | None = None) -> Checkpoint:
+def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Path | None = None) -> Checkpoint:
     """Open a Stable Diffusion 1 checkpoint.
 
     Args:
         path: a `.safetensors` or a `.ckpt` of tensors only.
         config: its LDM config; by default the `.yaml` of the same name beside it, or else what its metadata holds.
+        fallback_config: one for where it has neither.
 
     Raises:
         UserError: the file is missing, damaged or not a Stable Diffusion 1 checkpoint, or contradicts its config.
@@ -85,12 +90,16 @@ def read_checkpoint(path: Path, config: Path | None = None) -> Checkpoint:
     file = read_tensors(path)
     refuse_unless_sd1(path, file)
     beside = config or path.with_suffix(".yaml")
+    has_own = config is not None or beside.is_file() or CONFIG_KEY in file.metadata
+    if not has_own and fallback_config:
+        beside = config = fallback_config
     yaml_text = _read_config(beside) if config or beside.is_file() else file.metadata.get(CONFIG_KEY)
     shapes = {name: tuple(tensor.shape) for name, tensor in file.tensors.items()}
     usual = {keys.usual_spelling(name): name for name in shapes}
     architecture = _measure(path, {ldm: shapes[name] for ldm, name in usual.items()}, yaml_text, beside.parent)
-    if yaml_text is None and file.metadata.get("modelspec.prediction_type") == "v":
-        architecture = replace(architecture, prediction_type="v_prediction")
+    told = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
+    if told and not has_own:
+        architecture = replace(architecture, prediction_type=told)
     return Checkpoint(
         path=path,
         architecture=architecture,

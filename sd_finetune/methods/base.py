@@ -41,8 +41,11 @@ class Method(Protocol):
         """
         ...
 
-    ending: str
-    """Of the file that it writes, ".safetensors" or ".pt"."""
+    @classmethod
+    def ending(cls, settings: Settings) -> str:
+        """Of the file that it writes, ".safetensors" or ".pt"."""
+        ...
+
     networks: Mapping[str, nn.Module]
     """What it put beside or before the modules of the parts, by part; empty where it trains the parts themselves."""
 
@@ -63,7 +66,10 @@ class Method(Protocol):
         ...
 
     def detach(self) -> None:
-        """Take everything off the parts again that construction put on them."""
+        """Take everything off the parts again that construction put on them.
+
+        A method that trains the parts themselves leaves what they have learnt, and stops their learning.
+        """
         ...
 
     def untrained(self) -> AbstractContextManager[None]:

@@ -19,26 +19,25 @@ from .base import ParameterGroup, copy_into
 class DreamBoothMethod:
     """Trains the model's own weights, held in float32: a step of 2e-6 changes nothing in a bfloat16 weight."""
 
-    ending = ".safetensors"
-
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
-        if settings.base.continue_from:
-            base = _earlier_result(Path(settings.base.continue_from), base)
-            _take_over(parts, base)
-        self.settings, self.base = settings, base
+        self.settings, self.base = settings, _start(settings, base)
         self.networks: Mapping[str, nn.Module] = {}
         self.modules: dict[str, nn.Module] = {"unet": parts.unet}
         if settings.train.train_text_encoder:
             self.modules["text_encoder"] = parts.text_encoder
-        for module in self.modules.values():
-            module.to(torch.float32).requires_grad_(True)
-            for parameter in module.parameters():
-                parameter.data = parameter.data.clone()  # where nothing was cast or moved it still was the base's own
+        elif self.base is not base:
+            _give(parts.text_encoder, self.base.parts["text_encoder"], parts.text_encoder.dtype)
+        for part, module in self.modules.items():
+            _give(module, self.base.parts[part], torch.float32)
+            module.requires_grad_(True)
 
     @classmethod
     def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
-        if settings.base.continue_from:
-            _earlier_result(Path(settings.base.continue_from), base)
+        _start(settings, base)
+
+    @classmethod
+    def ending(cls, settings: Settings) -> str:
+        return ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         rates = {
@@ -69,9 +68,12 @@ class DreamBoothMethod:
         raise RuntimeError("DreamBooth trains the model's own weights, so that there is no untrained one beside it")
 
 
-def _earlier_result(path: Path, base: Checkpoint) -> Checkpoint:
-    """The checkpoint to go on from, which must be of the base's sizes."""
-    earlier = read_checkpoint(path)
+def _start(settings: Settings, base: Checkpoint) -> Checkpoint:
+    """The checkpoint whose weights are trained on: the base, or one of its sizes to go on from."""
+    if not settings.base.continue_from:
+        return base
+    path, config = Path(settings.base.continue_from), Path(settings.base.config or base.path.with_suffix(".yaml"))
+    earlier = read_checkpoint(path, fallback_config=config if config.is_file() else None)
     if (earlier.architecture.unet, earlier.architecture.text_encoder) != (
         base.architecture.unet,
         base.architecture.text_encoder,
@@ -88,10 +90,7 @@ def _earlier_result(path: Path, base: Checkpoint) -> Checkpoint:
     return earlier
 
 
-def _take_over(parts: ModelParts, earlier: Checkpoint) -> None:
-    """Give the UNet and the text encoder the weights of an earlier result; the VAE never learns."""
-    device, dtype = parts.unet.device, parts.unet.dtype
-    for part in ("unet", "text_encoder"):
-        module = parts.module(part)
-        assign_tensors(module, earlier.parts[part])
-        module.to(device, dtype).requires_grad_(False)
+def _give(module: nn.Module, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    """Put copies of `tensors`, as exact as they are in their file, in place of the module's own, frozen ones."""
+    place = next(module.parameters()).device
+    assign_tensors(module, {name: tensor.to(place, dtype, copy=True) for name, tensor in tensors.items()})

@@ -25,8 +25,6 @@ from .base import ParameterGroup, copy_into
 class HypernetworkMethod:
     """Trains one `Hypernetwork`, held in float32; the model itself is frozen."""
 
-    ending = ".pt"
-
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         self.steps_before = 0
@@ -44,6 +42,10 @@ class HypernetworkMethod:
     @classmethod
     def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         cls(parts, settings, base).detach()
+
+    @classmethod
+    def ending(cls, settings: Settings) -> str:
+        return ".pt"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup("unet", list(self.network.parameters()), self.settings.unet_learning_rate())]

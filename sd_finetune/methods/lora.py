@@ -21,8 +21,6 @@ from .base import ParameterGroup, all_detached, copy_into
 class LoraMethod:
     """Trains a `LoraNetwork` for the UNet and, if asked, one for the text encoder; the model itself is frozen."""
 
-    ending = ".safetensors"
-
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         targets = {"unet": unet_targets(parts.unet)}
@@ -40,6 +38,10 @@ class LoraMethod:
     @classmethod
     def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         cls(parts, settings, base).detach()
+
+    @classmethod
+    def ending(cls, settings: Settings) -> str:
+        return ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         rates = {

@@ -22,7 +22,6 @@ class TextualInversionMethod:
 
     def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
-        self.ending = f".{settings.textual_inversion.form}"
         word = settings.new_word()
         _refuse_known(parts, word)
         vectors, self.steps_before = _first_vectors(parts, settings)
@@ -38,6 +37,10 @@ class TextualInversionMethod:
     @classmethod
     def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
         cls(parts, settings, base).detach()
+
+    @classmethod
+    def ending(cls, settings: Settings) -> str:
+        return f".{settings.textual_inversion.form}"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate)]

@@ -6,8 +6,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import UserError
 from ..formats.metadata import ConceptFacts, RunFacts, training_metadata
-from ..runs.messages import Phase, Saved
+from ..methods import method_class
+from ..runs.folder import RunFolder
+from ..runs.messages import Phase, Saved, read_events
+from ..settings.options import Settings
 from .card import write_card
 
 if TYPE_CHECKING:
@@ -17,14 +21,29 @@ if TYPE_CHECKING:
 def save_artefact(training: Training, step: int, final: bool) -> Path:
     """Write the result after `step` steps; one made on the way carries the step in its name."""
     settings = training.settings
-    folder = Path(settings.output.folder or training.run.output)
-    path = folder / f"{settings.output.name}{'' if final else f'-step{step:06d}'}{training.method.ending}"
+    path = artefact_path(training.run, settings, "" if final else f"-step{step:06d}")
     training.events.append(Phase(name="saving", done=0, total=1))
     training.method.write(path, training_metadata(settings, _facts(training, step)))
     if final:
         write_card(path, training.run, settings)
     training.events.append(Saved(step=step, artefact=settings.artefact(), path=str(path)))
     return path
+
+
+def artefact_path(run: RunFolder, settings: Settings, suffix: str = "") -> Path:
+    """Where a run's result goes, or with a suffix to its name one that is made on the way."""
+    folder = Path(settings.output.folder or run.output)
+    return folder / f"{settings.output.name}{suffix}{method_class(settings.method).ending(settings)}"
+
+
+def refuse_taken_name(run: RunFolder, settings: Settings) -> None:
+    """Raise UserError if the result would be written over a file that this run has not made, such as its own base."""
+    path = artefact_path(run, settings)
+    if not settings.output.folder or not path.exists():
+        return
+    made = [Path(event.path).resolve() for event in read_events(run.events)[0] if isinstance(event, Saved)]
+    if path.resolve() not in made:
+        raise UserError(f"{path} exists already: give output.name another name, or move that file away first.")
 
 
 def _facts(training: Training, step: int) -> RunFacts:

@@ -32,7 +32,7 @@ def train(training: Training) -> Done | Error:
         factor = learning_rate_factor(settings.schedule.name, step, total, training.warmup_steps)
         for group in training.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
-        losses, images = _zero_losses(training), 0
+        losses, images, learns = _zero_losses(training), 0, False
         torch.manual_seed(derived_seed(settings.train.seed, "dropout", step))  # which draws from torch's own stream
         for batch in training.batches.of_step(step):
             prior_targets = training.prior_targets(batch) if training.prior_targets else None
@@ -41,12 +41,14 @@ def train(training: Training) -> Done | Error:
                 part = loss_of(training.parts, batch, context, settings, prior_targets)
             if part.total.requires_grad:  # it does not where no prompt of the batch has the new word that is learning
                 training.accelerator.backward(part.total)
+                learns = True
             losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part, strict=True)))
             images += len(batch.latents)
-        if settings.train.max_grad_norm:
-            training.accelerator.clip_grad_norm_(training.trained_parameters, settings.train.max_grad_norm)
-        training.optimizer.step()
-        training.optimizer.zero_grad(set_to_none=True)
+        if learns:
+            if settings.train.max_grad_norm:
+                training.accelerator.clip_grad_norm_(training.trained_parameters, settings.train.max_grad_norm)
+            training.optimizer.step()
+            training.optimizer.zero_grad(set_to_none=True)
         event = _step_event(training, step, losses, images, pace)
         training.record(event)
         if not torch.isfinite(torch.tensor(event.loss)):

@@ -28,6 +28,7 @@ from ..runs.folder import RunFolder
 from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
 from ..settings.duration import Duration
 from ..settings.options import Settings
+from .artefacts import refuse_taken_name
 from .base import read_base
 from .batches import Batches, ExampleSet
 from .class_examples import class_examples_of
@@ -117,6 +118,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     settings, events = run.read_settings(), EventLog(run.events)
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
+    refuse_taken_name(run, settings)
     events.append(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
     parts = load_parts(base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
+from sd_finetune.formats.tensor_file import write_tensors
 from sd_finetune.models.lora import attach_lora_file
 from sd_finetune.training.artefacts import save_artefact
 from tests.toy import (
@@ -60,6 +62,32 @@ def test_dreambooth_keeps_what_only_the_earlier_run_trained(toy: Toy) -> None:
     name = "text_model.encoder.layers.0.mlp.fc1.weight"
     assert torch.equal(written[name], values[f"text_encoder.{name}"])
     assert torch.equal(training.parts.text_encoder.state_dict()[name], written[name])
+
+
+def bare(path: Path, metadata: dict[str, str] | None = None) -> Path:
+    """The checkpoint without its description, as other trainers save it."""
+    write_tensors(path, read_checkpoint(path).tensors, metadata or {})
+    path.with_suffix(".yaml").unlink()
+    return path
+
+
+def test_a_checkpoint_without_description_has_the_base_s(toy: Toy, tmp_path: Path) -> None:
+    path, values = perturbed_result(toy, {"method": "dreambooth"})
+    earlier, base = bare(Path(path)), bare(make_checkpoint(tmp_path / "base.safetensors"))
+    config = toy.checkpoint.with_suffix(".yaml")
+    asked = {"method": "dreambooth", "base.continue_from": str(earlier)}
+    for own in ({}, {"base.checkpoint": str(base), "base.config": str(config)}):
+        training = toy.prepare({**asked, **own})
+        assert [name for name, value in trained(training).items() if not torch.equal(value, values[name])] == []
+        assert save_artefact(training, 1, final=True).with_suffix(".yaml").read_text() == config.read_text()
+
+
+@pytest.mark.parametrize(("told", "fits"), [("epsilon", True), ("v", False)])
+def test_its_own_metadata_wins_over_the_base_s_description(toy: Toy, told: str, fits: bool) -> None:
+    path, _ = perturbed_result(toy, {"method": "dreambooth"})
+    bare(Path(path), {"modelspec.prediction_type": told})
+    with nullcontext() if fits else pytest.raises(UserError, match="predicts v_prediction and base.checkpoint"):
+        toy.prepare({"method": "dreambooth", "base.continue_from": path})
 
 
 def test_a_checkpoint_of_other_sizes_is_refused(toy: Toy, tmp_path: Path) -> None:

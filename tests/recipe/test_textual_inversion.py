@@ -195,7 +195,15 @@ def test_a_step_without_the_word_teaches_nothing_and_goes_on(toy: Toy, tmp_path:
     values = [trained(training)["embedding.vectors"]]
     for step in (1, 2, 3, 4):
         after_step(training, step, lambda: values.append(trained(training)["embedding.vectors"]))
+    optimizer_steps = 0
+
+    def count(*_: Any) -> None:
+        nonlocal optimizer_steps
+        optimizer_steps += 1
+
+    training.optimizer.optimizer.register_step_pre_hook(count)
     train(training)
+    assert optimizer_steps == 2, "fp16's scaler refuses a step without gradients"
     moved = [not torch.equal(one, other) for one, other in pairwise(values)]
     assert moved == [next(training.batches.of_step(step)).prompts == ["a zib-7"] for step in range(4)]
     assert sorted(moved) == [False, False, True, True]

@@ -242,6 +242,29 @@ def test_whatever_else_fails_becomes_an_event(toy: Toy, monkeypatch: pytest.Monk
     assert "RuntimeError: the cable was pulled" in events_of(run)[-1].message
 
 
+@pytest.mark.parametrize("other", ["base.checkpoint", "an earlier result"])
+def test_no_other_file_is_written_over(toy: Toy, tmp_path: Path, other: str) -> None:
+    """Least of all the base, whose name a DreamBooth can be given."""
+    there = tmp_path / "kept.safetensors"
+    shutil.copyfile(toy.checkpoint, there)
+    shutil.copyfile(toy.checkpoint.with_suffix(".yaml"), there.with_suffix(".yaml"))
+    asked = {"method": "dreambooth", "output.folder": str(tmp_path), "output.name": "kept"}
+    run = toy.run({**asked, **({other: str(there)} if other == "base.checkpoint" else {})})
+    assert work(run.path, resume=False) == 1
+    assert events_of(run)[-1].message == (
+        f"{there} exists already: give output.name another name, or move that file away first."
+    )
+    assert there.read_bytes() == toy.checkpoint.read_bytes()
+
+
+def test_a_resumed_run_replaces_its_own_result(toy: Toy, tmp_path: Path) -> None:
+    run = toy.run({"output.folder": str(tmp_path), "train.length": "3 steps"})
+    train_and_command(prepare(run, resume=False), 1, "stop")
+    early = (tmp_path / "toy.safetensors").read_bytes()
+    assert work(run.path, resume=True) == 0
+    assert (tmp_path / "toy.safetensors").read_bytes() != early
+
+
 def test_a_full_disk_leaves_nothing_half_written(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
