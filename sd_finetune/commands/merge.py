@@ -31,13 +31,14 @@ def run(options: argparse.Namespace) -> int:
     """Write the checkpoint and print its path; 0. What cannot be used raises UserError."""
     from ..formats.checkpoint import read_checkpoint, write_checkpoint
     from ..formats.derived import merged_metadata
+    from ..models.lora import WeightedLora
     from ..models.merge import merge_loras
 
     out = new_model_file(options.out)
     chosen = [file_and_weight(text) for text in options.lora]
     base = read_checkpoint(options.checkpoint, options.config)
     loras = [(path, weight, *read_sd1_lora(path)) for path, weight in chosen]
-    merged = merge_loras(base, [(modules, weight) for _, weight, modules, _ in loras])
+    merged = merge_loras(base, [WeightedLora(modules, weight, str(path)) for path, weight, modules, _ in loras])
     metadata = merged_metadata(out, base.path, [(path, weight, about) for path, weight, _, about in loras])
     write_checkpoint(out, base, merged, precision=None, metadata=metadata)
     print(f"saved checkpoint: {out}")

@@ -87,12 +87,12 @@ def _move(parts: ModelParts) -> None:
 
 def _attach(parts: ModelParts, options: argparse.Namespace) -> None:
     from ..models.hypernetwork import attach_hypernetwork_file
-    from ..models.lora import attach_lora_file, combine_loras
+    from ..models.lora import WeightedLora, attach_loras
     from ..models.textual_inversion import attach_embedding_files
 
-    loras = [(read_sd1_lora(path)[0], weight) for path, weight in map(file_and_weight, options.lora)]
+    loras = list(map(file_and_weight, options.lora))
     if loras:
-        attach_lora_file(parts, combine_loras(loras))
+        attach_loras(parts, [WeightedLora(read_sd1_lora(path)[0], weight, str(path)) for path, weight in loras])
     for path, multiplier in map(file_and_weight, options.hypernetwork):
         attach_hypernetwork_file(parts, read_sd1_hypernetwork(path), multiplier)
     if options.embedding:

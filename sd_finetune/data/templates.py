@@ -42,7 +42,7 @@ TEMPLATES = {
 
 def instance_sentences(settings: Settings, concept: Concept) -> tuple[str, ...]:
     """What the concept's pictures are shown under, each time one of these; `[filewords]` is still to be filled in."""
-    if settings.method != "textual_inversion":
+    if not settings.learns_word():
         return (concept.instance_prompt,)
     asked = settings.textual_inversion
     named = {**TEMPLATES, "own": asked.sentences, "instance_prompt": (concept.instance_prompt,)}
@@ -55,6 +55,6 @@ def class_sentences(settings: Settings, concept: Concept) -> tuple[str, ...]:
     Of textual inversion the instance's: without the new word in it a prompt teaches nothing, and with it the pictures
     keep the word inside its class.
     """
-    if settings.method == "textual_inversion":
+    if settings.learns_word():
         return instance_sentences(settings, concept)
     return (concept.class_prompt,)

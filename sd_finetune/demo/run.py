@@ -13,7 +13,7 @@ from ..formats.checkpoint import read_checkpoint
 from ..formats.hypernetwork import read_hypernetwork
 from ..formats.lora import read_lora
 from ..models.hypernetwork import attach_hypernetwork_file
-from ..models.lora import attach_lora_file
+from ..models.lora import WeightedLora, attach_loras
 from ..models.parts import ModelParts, load_parts
 from ..models.textual_inversion import attach_embedding_files
 from ..runs.atomic import replacing
@@ -44,7 +44,7 @@ def subject_of(settings: Settings) -> Subject:
 def teach(settings: Settings, subject: Subject) -> Settings:
     """The same settings for another subject."""
     concept = replace(settings.concepts[0], folder=str(subject.folder), class_prompt=subject.class_prompt)
-    if settings.method == "textual_inversion":  # its prompts say [name]
+    if settings.learns_word():  # its prompts say [name]
         start = replace(settings.textual_inversion, initial_text=subject.shape)
         settings = replace(settings, output=replace(settings.output, name=subject.word), textual_inversion=start)
     else:
@@ -96,7 +96,7 @@ def load_result(method: str, path: Path) -> ModelParts:
 
 def _with_lora(path: Path) -> ModelParts:
     parts = load_base()
-    attach_lora_file(parts, read_lora(path)[0])
+    attach_loras(parts, [WeightedLora(read_lora(path)[0])])
     return parts
 
 

@@ -1,7 +1,7 @@
 """Metadata of model files that were made from other model files.
 
-What the sources say of their training (`ss_*`) is kept; `MADE_FROM` says in JSON what was done, and with which files,
-by name only.
+What the sources say of their training (`ss_*`) is kept; `MADE_FROM_KEY` says in JSON what was done, and with
+which files, by name only.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint import CONFIG_KEY, lasting
-from .metadata import BaseFacts
-
-MADE_FROM = "sd_finetune.made_from"
+from .metadata import MADE_FROM_KEY, BaseFacts
 
 
 def merged_metadata(out: Path, base: Path, loras: Sequence[tuple[Path, float, Mapping[str, str]]]) -> dict[str, str]:
@@ -30,7 +28,7 @@ def merged_metadata(out: Path, base: Path, loras: Sequence[tuple[Path, float, Ma
         "modelspec.implementation": "https://github.com/Stability-AI/generative-models",
         "modelspec.title": out.stem,
         "modelspec.merged_from": names,
-        MADE_FROM: _text({"command": "merge", "base": base.name, "loras": added}),
+        MADE_FROM_KEY: _text({"command": "merge", "base": base.name, "loras": added}),
     }
 
 
@@ -56,7 +54,7 @@ def extracted_metadata(
         "modelspec.implementation": "diffusers",
         "modelspec.title": out.stem,
         "modelspec.prediction_type": "v" if is_v else "epsilon",
-        MADE_FROM: _text({
+        MADE_FROM_KEY: _text({
             "command": "extract", "base": base.name, "tuned": tuned.name, "rank": rank, "kept": round(kept, 6)
         }),
     }  # fmt: skip
@@ -72,7 +70,7 @@ def resized_metadata(
         "ss_network_dim": str(rank),
         "ss_network_alpha": str(alpha),
         "modelspec.title": out.stem,
-        MADE_FROM: _text({"command": "resize", "lora": lora.name, "rank": rank, "kept": round(kept, 6)}),
+        MADE_FROM_KEY: _text({"command": "resize", "lora": lora.name, "rank": rank, "kept": round(kept, 6)}),
     }
 
 

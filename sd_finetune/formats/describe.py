@@ -1,7 +1,8 @@
 """What a file's tensors and metadata say, for a person to read.
 
 details_of(kind, file) -> {what: text}, from the tensors
-training_of(metadata) -> {setting: text}, how the file was made
+training_of(metadata) -> {setting: text}, how the file was trained
+derivation_of(metadata) -> {what: text}, what it was made from where a command made it from other files
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ..settings.methods import METHODS
 from .embedding import told_of, vectors_of
 from .hypernetwork import shape_and_pairs
-from .metadata import SETTINGS_KEY
+from .metadata import MADE_FROM_KEY, SETTINGS_KEY
 from .tensor_file import DTYPES, TensorFile
 
 LORA_KINDS = {
@@ -148,7 +150,7 @@ def _listed(values: Iterable[float]) -> str:
 
 
 def training_of(metadata: Mapping[str, str]) -> dict[str, str]:
-    """How a file was made: all settings if SD Fine-Tune made it, else what its `ss_*` and `modelspec.*` tell."""
+    """How a file was trained: the settings if it was by SD Fine-Tune, else what its `ss_*` and `modelspec.*` tell."""
     told = {n.removeprefix("ss_"): v for n, v in metadata.items() if n.startswith("ss_") and n not in UNTOLD}
     told = {name: value for name, value in told.items() if value not in ("", "None")}
     settings = _own_settings(metadata)
@@ -157,11 +159,29 @@ def training_of(metadata: Mapping[str, str]) -> dict[str, str]:
     return {**{n: v for n, v in metadata.items() if n.startswith("modelspec.") and not v.startswith("data:")}, **told}
 
 
+def derivation_of(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The command that made a file from others, these by name, and what it was asked for."""
+    told = _json(metadata, MADE_FROM_KEY)
+    found: Any = told.get("loras")
+    merged = cast("list[Any]", found) if isinstance(found, list) else []
+    tables = [cast("dict[str, Any]", lora) for lora in merged if isinstance(lora, dict)]
+    loras = ", ".join(f"{table.get('file')}:{table.get('weight')}" for table in tables)
+    return dict(_flat({**told, "loras": loras}, ""))
+
+
 def _own_settings(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Those that count for the method."""
+    settings = _json(metadata, SETTINGS_KEY)
+    others = METHODS.keys() - {settings.get("method")}
+    return dict(_flat({name: value for name, value in settings.items() if name not in others}, ""))
+
+
+def _json(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
     try:
-        return dict(_flat(json.loads(metadata.get(SETTINGS_KEY, "{}")), ""))
+        told = json.loads(metadata.get(key, "{}"))
     except ValueError:  # somebody else's hand was in it
         return {}
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:

@@ -64,6 +64,13 @@ class HypernetworkFile:
     checkpoint_name: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     """Ours; the WebUI passes it over."""
+    path: Path | None = None
+    """Where it was read."""
+
+    @property
+    def called(self) -> str:
+        """What messages name it."""
+        return str(self.path or f"The hypernetwork {self.name}")
 
 
 def write_hypernetwork(path: Path, hypernetwork: HypernetworkFile, precision: str = "fp16") -> None:
@@ -122,6 +129,7 @@ def read_hypernetwork(path: Path) -> HypernetworkFile:
         checkpoint_hash=str(content.get("sd_checkpoint") or ""),
         checkpoint_name=str(content.get("sd_checkpoint_name") or ""),
         metadata=file.metadata,
+        path=path,
     )
 
 

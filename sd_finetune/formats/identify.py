@@ -1,6 +1,6 @@
 """Says what a model file is and for which base, by the names and shapes of its tensors.
 
-identify(path) -> Description(name, kind, base, details, training), .text for a person
+identify(path) -> Description(name, kind, base, details, derivation, training), .text for a person
 classify(file) -> (kind, base) of an opened TensorFile
 refuse_unless(path, kind): UserError for anything but a file of this kind for Stable Diffusion 1
 refuse_unless_sd1(path, file): UserError for anything but a Stable Diffusion 1 checkpoint
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from .describe import details_of, training_of
+from .describe import derivation_of, details_of, training_of
 from .embedding import vectors_of
 from .tensor_file import TensorFile, read_tensors
 
@@ -64,16 +64,19 @@ class Description:
     base: str
     details: dict[str, str]
     """What its tensors say: rank, precision, missing parts."""
+    derivation: dict[str, str]
+    """Where a command made it from other files: which one, and of what."""
     training: dict[str, str]
-    """What its metadata says of how it was made."""
+    """What its metadata says of how it, or what it was made from, was trained."""
 
     @property
     def text(self) -> str:
         """A few lines for a person."""
         lines = [f"{self.name}: {in_words(self.kind, self.base)}"]
         lines += [f"  {name}: {value}" for name, value in self.details.items()]
-        if self.training:
-            lines += ["Made with:"] + [f"  {name}: {value}" for name, value in self.training.items()]
+        heading = "Before that:" if self.derivation else "Made with:"
+        for title, facts in (("Made from other files:", self.derivation), (heading, self.training)):
+            lines += [title, *(f"  {name}: {value}" for name, value in facts.items())] if facts else []
         return "\n".join(lines)
 
 
@@ -85,7 +88,9 @@ def identify(path: Path) -> Description:
     """
     file = read_tensors(path)
     kind, base = classify(file)
-    return Description(path.name, kind, base, details_of(kind, file), training_of(file.metadata))
+    return Description(
+        path.name, kind, base, details_of(kind, file), derivation_of(file.metadata), training_of(file.metadata)
+    )
 
 
 def in_words(kind: str, base: str) -> str:

@@ -17,7 +17,6 @@ from .architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
 TEXT = "cond_stage_model.transformer."
-PARTS = ("unet", "vae", "text_encoder")
 
 Pair = tuple[str, str]
 """A diffusers name and an LDM name."""

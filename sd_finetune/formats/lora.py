@@ -100,7 +100,16 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
             f"{path} holds more than plain LoRA layers ({len(other)} tensors such as {other[0]}), and without these "
             "it would be another LoRA: choose one that has lora_down, lora_up and alpha only."
         )
-    return {name: _module(file.tensors, name) for name in names}, file.metadata
+    modules = {name: _module(file.tensors, name) for name in names}
+    for name, module in modules.items():
+        flat = min(module.down.ndim, module.up.ndim) < 2
+        if flat or not module.rank or module.up.flatten(1).shape[1] != module.rank:
+            sizes = f"{tuple(module.down.shape)} and {tuple(module.up.shape)}"
+            raise UserError(
+                f"{path} has a layer {name} whose lora_down and lora_up, of sizes {sizes}, share no rank: "
+                "copy or download the file again, or choose another."
+            )
+    return modules, file.metadata
 
 
 def _module(tensors: Mapping[str, Tensor], name: str) -> LoraModule:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from math import ceil
@@ -20,15 +20,22 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..settings.catalogue import all_options
+from ..settings.methods import Artefact
 from ..settings.options import Settings
 from ..settings.read import to_dict
 from .hashes import file_hashes
 
 SETTINGS_KEY = "sd_finetune.settings"
+MADE_FROM_KEY = "sd_finetune.made_from"
+"""Of a file that a command made from others (formats.derived): which command, and of what."""
 
-# By method, of what is no whole checkpoint. `implementation` names the program whose tensor names the file has.
-ARCHITECTURE_ENDINGS = {"lora": "/lora", "textual_inversion": "/textual-inversion", "hypernetwork": "/hypernetwork"}
-IMPLEMENTATIONS = {"lora": "diffusers", "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"}
+# Of what is no whole checkpoint. `implementation` names the program whose tensor names the file has.
+ARCHITECTURE_ENDINGS: Mapping[Artefact, str] = {
+    "lora": "/lora", "embedding": "/textual-inversion", "hypernetwork": "/hypernetwork"
+}  # fmt: skip
+IMPLEMENTATIONS: Mapping[Artefact, str] = {
+    "lora": "diffusers", "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
         **_options(settings),
         **_pictures(settings, facts),
     }
-    if settings.method == "lora":
+    if settings.artefact() == "lora":
         entries.update(_network(settings))
     texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
     own = {SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
@@ -152,7 +159,7 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def _learning_rates(settings: Settings) -> dict[str, Any]:
-    if settings.method == "textual_inversion":
+    if settings.learns_word():
         return {"learning_rate": settings.textual_inversion.learning_rate}
     rate, text_rate = settings.unet_learning_rate(), settings.text_encoder_learning_rate
     return {
@@ -195,8 +202,8 @@ def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
     made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
     entries = {
         "sai_model_spec": "1.0.1",
-        "architecture": f"stable-diffusion-v1{ARCHITECTURE_ENDINGS.get(settings.method, '')}",
-        "implementation": IMPLEMENTATIONS.get(settings.method, "https://github.com/Stability-AI/generative-models"),
+        "architecture": f"stable-diffusion-v1{ARCHITECTURE_ENDINGS.get(settings.artefact(), '')}",
+        "implementation": IMPLEMENTATIONS.get(settings.artefact(), "https://github.com/Stability-AI/generative-models"),
         "title": settings.output.name,
         "resolution": f"{side}x{side}",
         "date": made.isoformat(),
@@ -208,8 +215,8 @@ def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
 
 
 def _trigger_phrase(settings: Settings) -> str:
-    if settings.method == "textual_inversion":
-        return settings.new_word()
+    if settings.learns_word():
+        return settings.output.name  # programs call an embedding by its file's name
     return ", ".join(c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt)
 
 

@@ -99,16 +99,16 @@ def _take_over(networks: Mapping[str, LoraNetwork], path: Path, rank: int) -> No
             f"{highest} or more, or make the file smaller with the command resize."
         )
     for name, module in modules.items():
-        _start_from(name, layers[name], module)
+        _start_from(name, layers[name], module, f"base.continue_from = {path}")
 
 
 @torch.no_grad()
-def _start_from(name: str, layer: LoraLayer, module: LoraModule) -> None:
+def _start_from(name: str, layer: LoraLayer, module: LoraModule, called: str) -> None:
     """Make the layer change as much as a file's layer of the same or a lower rank, whatever the alpha of either.
 
     Ranks that the file has not stay as they started: `down` drawn, `up` zero.
     """
     down, up = layer.down.weight[: module.rank], layer.up.weight[:, : module.rank]
     share = (module.alpha / module.rank) / (layer.alpha / layer.down.weight.shape[0])
-    down.copy_(fitted(name, module.down, down.shape))
-    up.copy_(fitted(name, module.up, up.shape) * share)
+    down.copy_(fitted(name, module.down, down.shape, called))
+    up.copy_(fitted(name, module.up, up.shape, called) * share)

@@ -199,21 +199,21 @@ def hypernetwork_from_file(unet: nn.Module, file: HypernetworkFile) -> Hypernetw
     """
     if file.shape.activation not in ACTIVATIONS:
         raise UserError(
-            f"The hypernetwork {file.name} has the activation {file.shape.activation}, which cannot work on a context "
+            f"{file.called} has the activation {file.shape.activation}, which cannot work on a context "
             f"(it changes its width, mixes pictures or is none): use one with {', '.join(ACTIVATIONS)}."
         )
     known = context_widths(unet)
     widths = [width for width in file.pairs if width in known]
     if not widths:
         raise UserError(
-            f"The hypernetwork {file.name} is for contexts of width {_listed(file.pairs)} and this checkpoint has "
+            f"{file.called} is for contexts of width {_listed(file.pairs)} and this checkpoint has "
             f"{_listed(known)}: use one that was made for this kind of checkpoint."
         )
     with torch.device("meta"):
         network = Hypernetwork(unet, file.shape, widths)
     for width, *modules in network.modules_by_width():
         for module, tensors in zip(modules, file.pairs[width], strict=True):
-            _fill(module, tensors, f"The hypernetwork {file.name}'s layers for width {width}")
+            _fill(module, tensors, f"{file.called} has layers for width {width} that")
     return network
 
 

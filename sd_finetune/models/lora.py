@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -114,25 +115,33 @@ def _fits(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1))
 
 
-def combine_loras(weighted: Sequence[tuple[Mapping[str, LoraModule], float]]) -> dict[str, LoraModule]:
-    """One LoRA that changes a model as all of these do together, each `weight` times.
+class WeightedLora(NamedTuple):
+    """A LoRA's layers by their kohya names, and how many times they count. `called`: what messages name it."""
+
+    modules: Mapping[str, LoraModule]
+    weight: float = 1.0
+    called: str = "The LoRA"
+
+
+def combine_loras(loras: Sequence[WeightedLora]) -> dict[str, LoraModule]:
+    """One LoRA that changes a model as all of these do together; layers of one name are of one form.
 
     Low-rank changes add up when their `down` are stacked and their `up` are put side by side.
     """
-    names = dict.fromkeys(name for modules, _ in weighted for name in modules)
-    return {
-        name: _stacked([(modules[name], weight) for modules, weight in weighted if name in modules]) for name in names
-    }
+    names = dict.fromkeys(name for lora in loras for name in lora.modules)
+    return {name: _stacked([(o.modules[name], o.weight) for o in loras if name in o.modules]) for name in names}
 
 
 def _stacked(layers: Sequence[tuple[LoraModule, float]]) -> LoraModule:
+    if len(layers) == 1 and layers[0][1] == 1:
+        return layers[0][0]
     down = torch.cat([layer.down.float() for layer, _ in layers])
     up = torch.cat([layer.up.float() * (weight * layer.alpha / layer.rank) for layer, weight in layers], dim=1)
     return LoraModule(down, up, alpha=down.shape[0])
 
 
-def attach_lora_file(parts: ModelParts, modules: Mapping[str, LoraModule]) -> list[LoraNetwork]:
-    """Put the layers of a LoRA file, by their kohya names, to work on `parts`; the networks can be detached again.
+def attach_loras(parts: ModelParts, loras: Sequence[WeightedLora]) -> list[LoraNetwork]:
+    """Put the layers of LoRA files to work on `parts`, all together; the networks can be detached again.
 
     Raises:
         UserError: the model has no such layer, or one of another size.
@@ -143,47 +152,60 @@ def attach_lora_file(parts: ModelParts, modules: Mapping[str, LoraModule]) -> li
         for path, module in parts.module(part).named_modules()
         if isinstance(module, (nn.Linear, nn.Conv2d))
     }
-    refuse_unknown_layers(modules, found)
+    modules = combine_loras([_formed(lora, found) for lora in loras])
     networks = []
     for part in ("unet", "text_encoder"):
         chosen = {
             found[name][1]: (found[name][2], module) for name, module in modules.items() if found[name][0] == part
         }
         network = LoraNetwork({path: original for path, (original, _) in chosen.items()}, 1, 1, torch.Generator())
-        network.layers = nn.ModuleList([_filled(path, *pair) for path, pair in chosen.items()])
+        network.layers = nn.ModuleList([_filled(*pair) for pair in chosen.values()])
         network.to(parts.module(part).device, parts.module(part).dtype).requires_grad_(False)
         network.attach()
         networks.append(network)
     return networks
 
 
-def _filled(path: str, original: nn.Module, module: LoraModule) -> LoraLayer:
-    """The layer beside `original` with the file's values; a 1x1 convolution may be stored as a linear layer."""
+def _formed(lora: WeightedLora, known: Mapping[str, tuple[str, str, nn.Module]]) -> WeightedLora:
+    """The LoRA with its layers in the form that the model's own have: a 1x1 convolution may be stored as linear."""
+    refuse_unknown_layers(lora, known)
+    formed = {}
+    for name, module in lora.modules.items():
+        _, path, original = known[name]
+        out, *into = original.weight.shape
+        down = fitted(path, module.down, (module.rank, *into), lora.called)
+        up = fitted(path, module.up, (out, module.rank, *[1] * len(into[1:])), lora.called)
+        formed[name] = replace(module, down=down, up=up)
+    return lora._replace(modules=formed)
+
+
+def _filled(original: nn.Module, module: LoraModule) -> LoraLayer:
+    """The layer beside `original` with the file's values."""
     layer = LoraLayer(original, module.rank, module.alpha, torch.Generator())
-    for own, values in ((layer.down.weight, module.down), (layer.up.weight, module.up)):
-        own.data.copy_(fitted(path, values, own.shape))
+    layer.down.weight.data.copy_(module.down)
+    layer.up.weight.data.copy_(module.up)
     return layer
 
 
-def refuse_unknown_layers(modules: Iterable[str], known: Container[str]) -> None:
+def refuse_unknown_layers(lora: WeightedLora, known: Container[str]) -> None:
     """Raise UserError if some of a LoRA's layers are not among those that a checkpoint has."""
-    unknown = [name for name in modules if name not in known]
+    unknown = [name for name in lora.modules if name not in known]
     if unknown:
         raise UserError(
-            f"The LoRA has {len(unknown)} layers that this checkpoint has not ({', '.join(unknown[:3])}...): "
+            f"{lora.called} has {len(unknown)} layers that this checkpoint has not ({', '.join(unknown[:3])}...): "
             "use one that was made for this kind of checkpoint."
         )
 
 
-def fitted(path: str, values: Tensor, shape: torch.Size) -> Tensor:
+def fitted(path: str, values: Tensor, shape: Sequence[int], called: str) -> Tensor:
     """`values` in the shape that the layer at `path` needs: (out, in) and (out, in, 1, 1) are one and the same.
 
     Raises:
-        UserError: they are of another size.
+        UserError: they are of another size; `called` is what they are from.
     """
-    if values.numel() != shape.numel() or values.shape[:2] != shape[:2]:
+    if values.numel() != math.prod(shape) or tuple(values.shape[:2]) != tuple(shape[:2]):
         raise UserError(
-            f"The LoRA's layer for {path} is of size {tuple(values.shape)} where this checkpoint needs "
+            f"{called} has a layer for {path} of size {tuple(values.shape)} where this checkpoint needs "
             f"{tuple(shape)}: use one that was made for this kind of checkpoint."
         )
-    return values.reshape(shape)
+    return values.reshape(tuple(shape))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
-from ..formats.lora import LoraModule, kohya_name
-from .lora import fitted, refuse_unknown_layers, text_encoder_targets, unet_targets
+from ..formats.lora import kohya_name
+from .lora import WeightedLora, fitted, refuse_unknown_layers, text_encoder_targets, unet_targets
 from .low_rank import Truncation, change_of, factored
 from .parts import load_parts
 
@@ -20,12 +20,10 @@ TARGETS: dict[str, Callable[[nn.Module], dict[str, nn.Module]]] = {
 }
 
 
-def merge_loras(
-    checkpoint: Checkpoint, loras: Sequence[tuple[Mapping[str, LoraModule], float]]
-) -> dict[str, dict[str, Tensor]]:
+def merge_loras(checkpoint: Checkpoint, loras: Sequence[WeightedLora]) -> dict[str, dict[str, Tensor]]:
     """The weights that change, W + sum of weight * (alpha / rank) * up @ down, for `write_checkpoint`.
 
-    Computed in float32 and returned in the checkpoint's own types. loras: layers by kohya name, each with its weight.
+    Computed in float32 and returned in the checkpoint's own types.
 
     Raises:
         UserError: a LoRA does not fit the checkpoint, or the sum does not fit the checkpoint's number format.
@@ -37,12 +35,16 @@ def merge_loras(
         if name.endswith(".weight")
     }
     merged: dict[str, dict[str, Tensor]] = {part: {} for part in TARGETS}
-    for modules, _ in loras:
-        refuse_unknown_layers(modules, places)
-    for layer in dict.fromkeys(layer for modules, _ in loras for layer in modules):
+    for lora in loras:
+        refuse_unknown_layers(lora, places)
+    for layer in dict.fromkeys(layer for lora in loras for layer in lora.modules):
         part, name = places[layer]
         own = checkpoint.parts[part][name]
-        added = [weight * fitted(name, change_of(m[layer]), own.shape) for m, weight in loras if layer in m]
+        added = [
+            weight * fitted(name, change_of(modules[layer]), own.shape, called)
+            for modules, weight, called in loras
+            if layer in modules
+        ]
         merged[part][name] = _in_type_of(own, name, own.float() + torch.stack(added).sum(dim=0))
     return merged
 

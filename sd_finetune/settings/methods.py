@@ -25,15 +25,24 @@ class MethodFacts:
     changes_weights: bool = False
     """It trains the model's own weights, so that there is no untrained model beside it."""
     learns_word: bool = False
-    """What is trained stands in prompts."""
+    """What is trained stands in prompts, as the word that the group textual_inversion is about."""
+    fixed: tuple[str, ...] = ()
+    """Options without which a snapshot's tensors are not the same or do not mean the same."""
 
 
 METHODS = {
-    "lora": MethodFacts("LoraMethod", "lora", 1e-4, 5e-5),
+    "lora": MethodFacts("LoraMethod", "lora", 1e-4, 5e-5, fixed=("lora.rank", "lora.alpha")),
     "dreambooth": MethodFacts("DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
     # A word's vectors would decay towards nothing that has a meaning.
     "textual_inversion": MethodFacts(
-        "TextualInversionMethod", "embedding", None, None, weight_decay=0.0, prior_weight=0.1, learns_word=True
+        "TextualInversionMethod", "embedding", None, None, weight_decay=0.0, prior_weight=0.1, learns_word=True,
+        fixed=("textual_inversion.vectors",),
     ),
-    "hypernetwork": MethodFacts("HypernetworkMethod", "hypernetwork", 1e-5, None),  # the rate of the WebUI's Train tab
-}
+    "hypernetwork": MethodFacts(
+        "HypernetworkMethod", "hypernetwork", 1e-5, None,  # the rate of the WebUI's Train tab
+        fixed=(
+            "hypernetwork.sizes", "hypernetwork.layer_structure", "hypernetwork.activation",
+            "hypernetwork.activate_output", "hypernetwork.layer_norm", "hypernetwork.dropout_structure",
+        ),
+    ),
+}  # fmt: skip

@@ -286,9 +286,13 @@ class Settings:
         """The word that textual inversion teaches."""
         return self.textual_inversion.word or self.output.name
 
+    def learns_word(self) -> bool:
+        """Whether what is trained stands in prompts, as a word that the group textual_inversion is about."""
+        return METHODS[self.method].learns_word
+
     def has_sentences(self) -> bool:
         """Whether pictures are shown under sentences about the new word, not under each concept's instance prompt."""
-        return METHODS[self.method].learns_word and self.textual_inversion.template != "instance_prompt"
+        return self.learns_word() and self.textual_inversion.template != "instance_prompt"
 
     def has_prior_bank(self) -> bool:
         """Whether the untrained model's predictions are made before training, since the method changes its weights."""
@@ -296,7 +300,7 @@ class Settings:
 
     def prompts_learn(self) -> bool:
         """Whether gradients run through the text encoder: because it is trained, or a word in its prompts is."""
-        return self.train.train_text_encoder or METHODS[self.method].learns_word
+        return self.train.train_text_encoder or self.learns_word()
 
     def weight_decay(self) -> float:
         """The decay of what is trained: the one asked for, or the method's own."""

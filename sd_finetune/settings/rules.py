@@ -87,6 +87,8 @@ def _class_prompts(settings: Settings) -> Iterator[Broken]:
 
 
 def _hypernetwork(settings: Settings) -> Iterator[Broken]:
+    if settings.method != "hypernetwork":
+        return
     asked, group = settings.hypernetwork, "hypernetwork"
     structure, dropout, sizes = (_numbers(t) for t in (asked.layer_structure, asked.dropout_structure, asked.sizes))
     name = f"{group}.layer_structure"
@@ -103,7 +105,7 @@ def _hypernetwork(settings: Settings) -> Iterator[Broken]:
 
 
 def _textual_inversion(settings: Settings) -> Iterator[Broken]:
-    if settings.method != "textual_inversion":
+    if not settings.learns_word():
         return
     asked, word = settings.textual_inversion, settings.new_word()
     name = "textual_inversion.word" if asked.word else "output.name"

@@ -95,7 +95,8 @@ def _after_step(training: Training, step: int) -> str:
     elif "save" in commands or training.is_due(settings.output.save_every, step):
         save_artefact(training, step, final=False)
     if stop or (not last and training.is_due(settings.output.save_every, step)):
-        write_snapshot(training.run.snapshots, step, training.method.trained_tensors(), training.optimizer)
+        scaler = training.accelerator.scaler
+        write_snapshot(training.run.snapshots, step, training.method.trained_tensors(), training.optimizer, scaler)
     return "stop" if stop and not last else ""
 
 

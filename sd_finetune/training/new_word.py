@@ -23,7 +23,7 @@ def word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Exam
     Raises:
         UserError: no picture is shown under the new word.
     """
-    if settings.method != "textual_inversion":
+    if not settings.learns_word():
         return []
     prompts = _prompts_of(examples)
     lacking = _lacking(parts, settings, prompts)
@@ -37,7 +37,7 @@ def word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Exam
 
 def class_word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Example]) -> list[str]:
     """The same about the prompts of the class pictures, which keep the word in its class only where they name it."""
-    if settings.method != "textual_inversion":
+    if not settings.learns_word():
         return []
     return list(_about_prompts(parts, settings, _prompts_of(examples), "prompts of class pictures"))
 

@@ -1,7 +1,8 @@
 """Random numbers that depend on seed, stream and index only.
 
 Whatever is drawn for example 17 is drawn for it however the examples fall into batches and wherever a run was
-resumed; a stream (noise, timesteps, flips, previews...) never disturbs another.
+resumed; a stream (noise, timesteps, flips, previews...) never disturbs another. What torch draws inside of layers
+(dropout, rrelu) can be seeded for a whole step only.
 """
 
 from __future__ import annotations

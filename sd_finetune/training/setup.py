@@ -160,7 +160,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         started_at=time.time(),
     )
     if resume:
-        training.first_step, trained = read_snapshot(latest_snapshot(run.snapshots), optimizer)
+        training.first_step, trained = read_snapshot(latest_snapshot(run.snapshots), optimizer, accelerator.scaler)
         method.load_trained_tensors(trained)
     _cut_losses(run, training.first_step)
     return training

@@ -7,7 +7,7 @@ import pickle
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -20,8 +20,21 @@ from ..runs.atomic import replacing
 MARKER = "complete.json"
 
 
-def write_snapshot(snapshots: Path, step: int, trained: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> Path:
-    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones."""
+class HasState(Protocol):
+    """What of a `GradScaler` is kept: a few numbers."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
+
+
+def write_snapshot(
+    snapshots: Path,
+    step: int,
+    trained: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    scaler: HasState | None = None,
+) -> Path:
+    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones. scaler: fp16's, of the loss."""
     folder = snapshots / f"step-{step:06d}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -31,7 +44,7 @@ def write_snapshot(snapshots: Path, step: int, trained: Mapping[str, Tensor], op
     with replacing(folder / "optimizer.pt") as path:
         torch.save(optimizer.state_dict()["state"], path)
     with replacing(folder / MARKER) as path:
-        path.write_text(json.dumps({"step": step}), encoding="utf-8")
+        path.write_text(json.dumps({"step": step, "scaler": scaler.state_dict() if scaler else {}}), encoding="utf-8")
     for other in snapshots.glob("step-*"):
         if other != folder:
             shutil.rmtree(other)
@@ -53,8 +66,10 @@ def latest_snapshot(snapshots: Path) -> Path:
     return finished[-1]
 
 
-def read_snapshot(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[int, dict[str, Tensor]]:
-    """The step and the trained values; the optimizer takes its state over, its rates and decays stay as they are."""
+def read_snapshot(
+    folder: Path, optimizer: torch.optim.Optimizer, scaler: HasState | None = None
+) -> tuple[int, dict[str, Tensor]]:
+    """The step and the trained values; optimizer and scaler take their state over, rates and decays stay."""
     if not (folder / MARKER).exists():
         raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
     try:
@@ -63,5 +78,7 @@ def read_snapshot(folder: Path, optimizer: torch.optim.Optimizer) -> tuple[int, 
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise UserError(f"The snapshot {folder} is damaged or not one of ours: start the run anew.") from error
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    step = json.loads((folder / MARKER).read_text(encoding="utf-8"))["step"]
-    return int(step), trained
+    marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    if scaler and marker.get("scaler"):  # none where the run was in another precision before
+        scaler.load_state_dict(marker["scaler"])
+    return int(marker["step"]), trained

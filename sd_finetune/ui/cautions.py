@@ -52,7 +52,7 @@ def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str
 def _of_rates(settings: Settings) -> Iterator[str]:
     if not settings.optimizer.name.startswith("adam") or not _is_full_size(settings.base.checkpoint):
         return
-    if settings.method == "textual_inversion":
+    if settings.learns_word():
         name, rate, usual = (
             "textual_inversion.learning_rate",
             settings.textual_inversion.learning_rate,

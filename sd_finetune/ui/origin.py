@@ -65,7 +65,7 @@ def model_from(
     snapshot = _snapshot(run)
     if snapshot is None:
         raise UserError(f"{run.path.name} has no snapshot to go on from: choose one of its results.")
-    origin = {"step": _step(snapshot), "of": run.path.name, "shape": _shape(run.read_settings())}
+    origin = {"step": _step(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
     model = Model.create(models, name, base, settings, origin)
     _copy(snapshot, _kept(model) / snapshot.name)
     return model
@@ -75,11 +75,12 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
     """By the setting's name, what keeps training from going on from a model's snapshot."""
     if origin is None:
         return {}
+    shape = origin_shape(settings)
     faults = {
-        name: f"{name} = {_shape(settings).get(name)} does not fit the snapshot of {origin['of']} that this model goes "
-        f"on from: set it back to {value}, or create a new model."
+        name: f"{name} = {shape.get(name)} does not fit the snapshot of {origin['of']} that this model goes on from: "
+        f"set it back to {value}, or create a new model."
         for name, value in origin["shape"].items()
-        if _shape(settings).get(name) != value
+        if shape.get(name) != value
     }
     if steps and steps <= origin["step"]:
         faults["train.length"] = (
@@ -100,17 +101,12 @@ def _kept(model: Model) -> Path:
     return model.folder / "snapshot"
 
 
-def _shape(settings: Settings) -> dict[str, Any]:
-    """What decides which tensors there are, and of what size."""
-    method = settings.method
-    shape: dict[str, Any] = {"method": method, "train.train_text_encoder": settings.train.train_text_encoder}
-    own = {
-        "lora": {"lora": ("rank",)},
-        "textual_inversion": {"textual_inversion": ("vectors",)},
-        "hypernetwork": {"hypernetwork": ("sizes", "layer_structure", "layer_norm")},
-    }
-    for group, names in own.get(method, {}).items():
-        shape |= {f"{group}.{name}": getattr(getattr(settings, group), name) for name in names}
+def origin_shape(settings: Settings) -> dict[str, Any]:
+    """The settings without which a snapshot's tensors mean nothing."""
+    shape: dict[str, Any] = {"method": settings.method, "train.train_text_encoder": settings.train.train_text_encoder}
+    for name in METHODS[settings.method].fixed:
+        group, _, option = name.partition(".")
+        shape[name] = getattr(getattr(settings, group), option)
     return shape
 
 

@@ -91,10 +91,15 @@ def complete(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     whole = copy.deepcopy(settings)
     drawing, output = whole.setdefault("class_images", {}), whole.setdefault("output", {})
     drawing["cache_folder"] = drawing.get("cache_folder") or str(host.data_folder / "class-images")
-    folder = host.result_folder(METHODS[whole.get("method", "lora")].artefact)
+    facts = METHODS[whole.get("method", "lora")]
+    folder = host.result_folder(facts.artefact)
     if folder is not None and not output.get("folder"):
         output["folder"] = str(folder)
-        output["name"] = _free_name(folder, str(output.get("name", "")))
+        name = str(output.get("name", ""))
+        output["name"] = _free_name(folder, name)
+        if output["name"] != name and facts.learns_word:  # prompts say the word by the name that it was given
+            word = whole.setdefault("textual_inversion", {})
+            word["word"] = word.get("word") or name
     return whole
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from sd_finetune.__main__ import main
 from sd_finetune.formats.architecture import TextEncoderSizes
 from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.formats.lora import LoraModule, kohya_name, read_lora, write_lora
-from sd_finetune.models.lora import attach_lora_file, text_encoder_targets, unet_targets
+from sd_finetune.models.lora import WeightedLora, attach_loras, text_encoder_targets, unet_targets
 from sd_finetune.models.parts import load_parts
 from tests.toy import answer, load_doubled, make_checkpoint, read_tokenizer_once, relative_error
 
@@ -131,7 +132,7 @@ def test_merged_it_draws_as_with_the_lora_beside_it(home: Home, tmp_path: Path) 
     out = tmp_path / "merged.safetensors"
     assert main(["merge", "--checkpoint", str(home.base), "--lora", str(home.lora), "--out", str(out)]) == 0
     beside = load_doubled(home.base)
-    attach_lora_file(beside, read_lora(home.lora)[0])
+    attach_loras(beside, [WeightedLora(read_lora(home.lora)[0])])
     assert relative_error(answer(load_doubled(out)), answer(beside)) < 1e-5
     assert relative_error(answer(load_doubled(home.base)), answer(beside)) > 0.01
 
@@ -171,6 +172,22 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
     arguments = ["merge", "--checkpoint", str(home.base), "--lora", str(home.lora)]
     assert "exists already" in refused(arguments, home.base, capsys)
     assert "must end in .safetensors" in refused(arguments, tmp_path / "merged.ckpt", capsys)
+
+
+def test_a_convolution_may_be_stored_as_linear(home: Home, tmp_path: Path) -> None:
+    """The two forms of a 1x1 convolution add up, and each alone is the same LoRA."""
+    layer = {("unet", "mid_block.attentions.0.proj_in"): LoraModule(torch.ones(2, 32), torch.ones(32, 2), 1.0)}
+    ((place, linear),) = layer.items()
+    as_convolution = {place: replace(linear, down=linear.down[..., None, None], up=linear.up[..., None, None])}
+    write_lora(tmp_path / "a.safetensors", layer, {})
+    write_lora(tmp_path / "b.safetensors", as_convolution, {})
+    answers = []
+    for files in (["a", "a"], ["a", "b"], ["b", "a"], ["a"]):
+        parts = load_doubled(home.base)
+        attach_loras(parts, [WeightedLora(read_lora(tmp_path / f"{file}.safetensors")[0], 0.5) for file in files])
+        answers.append(answer(parts))
+    assert relative_error(answers[1], answers[0]) == relative_error(answers[2], answers[0]) == 0
+    assert relative_error(answers[3], answers[0]) > 1e-4
 
 
 # extract

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from sd_finetune.__main__ import main
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
-from sd_finetune.models.lora import combine_loras, unet_targets
+from sd_finetune.models.lora import WeightedLora, combine_loras, unet_targets
 from sd_finetune.models.parts import load_parts
 from tests.toy import make_checkpoint
 
@@ -84,9 +84,10 @@ def test_a_lora_for_another_model(home: Path, tmp_path: Path, capsys: pytest.Cap
         ("foreign.safetensors", "lora_unet_down_blocks_9_attentions_0_proj_in"),
         ("wide.safetensors", "(1, 320)"),
     ):
-        assert main([*asked, "--lora", str(tmp_path / file)]) == 2
+        assert main([*asked, "--lora", str(home / "l.safetensors"), "--lora", str(tmp_path / file)]) == 2
         printed = capsys.readouterr()
         assert words in printed.err
+        assert str(tmp_path / file) in printed.err
         assert printed.err.count("\n") == 1
     assert not (tmp_path / "o").exists()
 
@@ -122,6 +123,7 @@ def test_a_hypernetwork_for_another_model(home: Path, tmp_path: Path, capsys: py
         assert main([*asked, "--hypernetwork", file]) == 2
         printed = capsys.readouterr()
         assert words in printed.err
+        assert file in printed.err
         assert printed.err.count("\n") == 1
     assert not (tmp_path / "o").exists()
 
@@ -137,7 +139,7 @@ def test_loras_add_up() -> None:
         return module.alpha / module.rank * (module.up.double().flatten(1) @ module.down.double().flatten(1))
 
     first, second, alone = change(2), change(4), change(1)
-    combined = combine_loras([({"a": first, "b": alone}, 0.5), ({"a": second}, -2.0)])
+    combined = combine_loras([WeightedLora({"a": first, "b": alone}, 0.5), WeightedLora({"a": second}, -2.0)])
     assert list(combined) == ["a", "b"]
     assert torch.allclose(matrix(combined["a"]), 0.5 * matrix(first) - 2 * matrix(second), rtol=1e-5)
     assert torch.allclose(matrix(combined["b"]), 0.5 * matrix(alone), rtol=1e-5)

@@ -20,7 +20,7 @@ METADATA = {
     "ss_steps": "120",
     "ss_sd_model_name": "base.safetensors",
     "ss_new_sd_model_hash": "0123456789abcdef",
-    "sd_finetune.settings": '{"textual_inversion": {"vectors": 3}}',
+    "sd_finetune.settings": '{"method": "textual_inversion", "textual_inversion": {"vectors": 3}}',
 }
 
 

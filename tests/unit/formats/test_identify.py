@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.derived import merged_metadata, resized_metadata
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.metadata import training_metadata
@@ -22,6 +23,9 @@ UNET = "model.diffusion_model."
 CLIP = "cond_stage_model.transformer.text_model.final_layer_norm.weight"
 KEY = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 LORA_KEY = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+
+
+ONE_LAYER = {("unet", "mid_block.attentions.0.proj_out"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4)}
 
 
 def small(*names: str, **shapes: tuple[int, ...]) -> dict[str, Tensor]:
@@ -199,6 +203,40 @@ def test_a_lora_of_ours_says_how_it_was_made(tmp_path: Path) -> None:
     assert lines[0] == "star.safetensors: a LoRA for Stable Diffusion 1"
     assert "  rank: 2 to 8" in lines
     assert "  train.snr_gamma: 5.0" in lines
+
+
+def test_only_settings_of_the_method_are_told(tmp_path: Path) -> None:
+    write_lora(tmp_path / "star.safetensors", ONE_LAYER, training_metadata(SETTINGS, FACTS))
+    told = identify(tmp_path / "star.safetensors").training
+    assert "lora.alpha" in told
+    assert not [name for name in told if name.startswith(("hypernetwork.", "textual_inversion."))]
+
+
+def test_what_a_file_was_made_from_comes_first(tmp_path: Path) -> None:
+    source, out = tmp_path / "star.safetensors", tmp_path / "small.safetensors"
+    trained = training_metadata(SETTINGS, FACTS)
+    write_lora(out, ONE_LAYER, resized_metadata(out, source, trained, 2, 2.0, 0.5))
+    lines = identify(out).text.splitlines()
+    start = lines.index("Made from other files:")
+    told = ["  command: resize", "  lora: star.safetensors", "  rank: 2", "  kept: 0.5", "Before that:"]
+    assert lines[start + 1 : start + 6] == told
+    assert "  lora.rank: 8" in lines[start + 6 :]
+
+
+@pytest.mark.parametrize("hand", ["{broken", "[]", '{"loras": 3}', '{"loras": [4, {}]}'])
+def test_a_derivation_that_somebody_edited(tmp_path: Path, hand: str) -> None:
+    write_lora(tmp_path / "x.safetensors", ONE_LAYER, {"sd_finetune.made_from": hand})
+    assert set(identify(tmp_path / "x.safetensors").derivation) <= {"loras"}
+
+
+def test_merged_loras_are_told_with_their_weights(tmp_path: Path) -> None:
+    loras = [(Path("a.safetensors"), 0.5, {}), (Path("b.safetensors"), -1.0, {})]
+    metadata = merged_metadata(Path("m.safetensors"), Path("base.safetensors"), loras)
+    write_tensors(tmp_path / "m.safetensors", unet(), metadata)
+    found = identify(tmp_path / "m.safetensors").derivation
+    assert found == {
+        "command": "merge", "base": "base.safetensors", "loras": "a.safetensors:0.5, b.safetensors:-1.0"
+    }  # fmt: skip
 
 
 def test_a_lora_of_kohyas_says_what_its_metadata_says(tmp_path: Path) -> None:

@@ -135,6 +135,16 @@ def test_other_layouts_are_refused(tmp_path: Path, name: str) -> None:
         read_lora(tmp_path / "x.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("down", "up"), [((4, 8), (8, 3)), ((0, 8), (8, 0)), ((4, 8), (8,)), ((4, 8), (8, 2, 3, 3)), ((4,), (4,))]
+)
+def test_layers_without_a_rank_are_refused(tmp_path: Path, down: tuple[int, ...], up: tuple[int, ...]) -> None:
+    tensors = {"lora_unet_x.lora_down.weight": torch.ones(down), "lora_unet_x.lora_up.weight": torch.ones(up)}
+    safetensors.torch.save_file(tensors, tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match=r"x\.safetensors has a layer lora_unet_x .*, share no rank: copy or download"):
+        read_lora(tmp_path / "x.safetensors")
+
+
 def test_parameters_can_be_written_as_they_are(tmp_path: Path) -> None:
     module = LoraModule(nn.Linear(8, 4, bias=False).weight, nn.Linear(4, 8, bias=False).weight, 4)
     write_lora(tmp_path / "x.safetensors", {("unet", "x"): module}, {})

@@ -199,7 +199,7 @@ def test_a_file_on_a_model_in_half_precision(toy: Toy) -> None:
         (HypernetworkFile(HypernetworkShape(activation="softmax"), file_of([32]).pairs, "mine"), "activation softmax"),
         (HypernetworkFile(HypernetworkShape((1, 3, 1)), file_of([32]).pairs, "mine"), r"width 32 .*\(linear.0.bias di"),
         (HypernetworkFile(HypernetworkShape(layer_norm=True), file_of([32]).pairs, "mine"), r"linear.1.bias differs"),
-        (HypernetworkFile(SHAPE, {32: file_of([48]).pairs[48]}, "mine"), "width 32 are not those of its layer"),
+        (HypernetworkFile(SHAPE, {32: file_of([48]).pairs[48]}, "mine"), "width 32 that are not those of its layer"),
     ],
 )
 def test_a_file_that_does_not_fit(toy: Toy, file: HypernetworkFile, words: str) -> None:

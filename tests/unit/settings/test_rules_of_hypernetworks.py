@@ -15,7 +15,8 @@ DROPOUT = "3 numbers, as layer_structure has, from 0 to below 1 and the first be
 
 def settings(changes: dict[str, Any], **more: Any) -> Any:
     plain = {"method": "hypernetwork", "base": {"checkpoint": "x"}, "prior": {"weight": 0}}
-    return from_dict({**plain, "concepts": [{"folder": "x"}], "hypernetwork": changes, **more})
+    concept = {"folder": "x", "instance_prompt": "a photo of sks dog"}
+    return from_dict({**plain, "concepts": [concept], "hypernetwork": changes, **more})
 
 
 @pytest.mark.parametrize("structure", ["1,1", "1, 2, 1", "1, 0.5, 4, 1", " 1.0 ,2,1 "])
@@ -30,6 +31,11 @@ def test_structures_that_cannot(structure: str) -> None:
     with pytest.raises(UserError) as raised:
         settings({"layer_structure": structure})
     assert str(raised.value) == f'hypernetwork.layer_structure = "{structure}" cannot be used: it takes {STRUCTURE}'
+
+
+def test_of_another_method_they_do_not_matter() -> None:
+    """The form does not even show them."""
+    assert settings({"layer_structure": "2, 1", "sizes": "x"}, method="lora").method == "lora"
 
 
 @pytest.mark.parametrize("dropout", ["", "0, 0, 0", "0, 0.3, 0", "0, 0.05, 0.15"])

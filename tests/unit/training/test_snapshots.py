@@ -35,6 +35,28 @@ def test_it_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert other.param_groups[0]["lr"] == 0.7, "rates follow the settings, not the snapshot"
 
 
+class Scaler:
+    def __init__(self, scale: float) -> None:
+        self.state = {"scale": scale, "growth_tracker": 7}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.state = state_dict
+
+
+def test_the_scale_of_the_loss_comes_back(tmp_path: Path) -> None:
+    layer, optimizer = trained_a_little()
+    write_snapshot(tmp_path, 3, dict(layer.named_parameters()), optimizer, Scaler(1024.0))
+    other = Scaler(65536.0)
+    read_snapshot(latest_snapshot(tmp_path), optimizer, other)
+    assert other.state == {"scale": 1024.0, "growth_tracker": 7}
+    write_snapshot(tmp_path, 4, dict(layer.named_parameters()), optimizer)
+    read_snapshot(latest_snapshot(tmp_path), optimizer, other)
+    assert other.state["scale"] == 1024.0
+
+
 def test_only_the_newest_is_kept(tmp_path: Path) -> None:
     layer, optimizer = trained_a_little()
     for step in (5, 10):

@@ -13,7 +13,7 @@ from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, EventLog, Saved
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.app import make_app
-from sd_finetune.ui.origin import settings_of_run
+from sd_finetune.ui.origin import origin_faults, origin_shape, settings_of_run
 from tests.screen import Screen, wait_until
 
 
@@ -75,6 +75,7 @@ def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: Te
     [
         ("", "method", "dreambooth", "method", "does not fit the snapshot of dog-001"),
         ("lora", "rank", 8, "lora.rank", "set it back to 4"),
+        ("lora", "alpha", 1, "lora.alpha", "set it back to 0"),
         ("train", "train_text_encoder", True, "train.train_text_encoder", "set it back to False"),
         ("train", "length", "8 steps", "train.length", "goes on from step 8: make it longer"),
     ],
@@ -89,6 +90,24 @@ def test_what_does_not_fit_the_snapshot_is_told(
     refused = client.post("/sd_finetune/models/puppy/train")
     assert refused.status_code == 400
     assert words in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "old"),
+    [
+        ("activation", "relu", "linear"),
+        ("activate_output", True, "False"),
+        ("dropout_structure", "0, 0.3, 0", ""),
+        ("layer_structure", "1, 3, 1", "1, 2, 1"),
+    ],
+)
+def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: str, value: Any, old: str) -> None:
+    before = from_dict(screen.settings(method="hypernetwork"))
+    after = from_dict(screen.settings(method="hypernetwork", **{f"hypernetwork__{option}": value}))
+    origin = {"step": 8, "of": "dog-001", "shape": origin_shape(before)}
+    assert origin_faults(before, 20, origin) == {}
+    assert list(origin_faults(after, 20, origin)) == [f"hypernetwork.{option}"]
+    assert f"set it back to {old}" in origin_faults(after, 20, origin)[f"hypernetwork.{option}"]
 
 
 def test_a_run_without_a_snapshot(client: TestClient, stopped: RunFolder) -> None:

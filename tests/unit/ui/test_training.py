@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.training import check, complete, train_job
 from tests.screen import Screen
 
@@ -43,6 +44,21 @@ def test_a_result_is_never_written_over(screen: Screen, tmp_path: Path, monkeypa
     (tmp_path / "Lora" / "dog.safetensors").touch()
     (tmp_path / "Lora" / "dog-2.safetensors").touch()
     assert complete(host, screen.settings())["output"]["name"] == "dog-3"
+
+
+def test_a_new_word_keeps_the_name_that_prompts_say(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = screen.context.host
+    monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path / "embeddings")
+    (tmp_path / "embeddings").mkdir()
+    asked = screen.settings(method="textual_inversion", output={"name": "sks dog"})
+    assert from_dict(complete(host, asked)).textual_inversion.word == ""
+    (tmp_path / "embeddings" / "sks dog.safetensors").touch()
+    whole = from_dict(complete(host, asked))
+    assert (whole.output.name, whole.new_word()) == ("sks dog-2", "sks dog")
+    named = from_dict(complete(host, {**asked, "textual_inversion": {"word": "my dog"}}))
+    assert (named.output.name, named.new_word()) == ("sks dog-2", "my dog")
 
 
 def test_what_the_host_lacks_is_told_before_a_run_is_made(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
