@@ -16,6 +16,8 @@ FOLLOWS_METHOD = (
     "optimizer.weight_decay",
     "prior.weight",
 )
+LENGTH = "train.length"
+"""A hypernetwork of the toy needs more steps than the rest."""
 SHAPES = {
     "hypernetwork": ("layer_structure", "activation", "initialization"),
     "textual_inversion": ("vectors", "learning_rate"),
@@ -38,6 +40,6 @@ def suited(checkpoint: Path, lesson: Path | None) -> dict[str, dict[str, Any]]:
 
 
 def _values(method: str, settings: dict[str, Any]) -> dict[str, Any]:
-    names = [*FOLLOWS_METHOD, *(f"{method}.{option}" for option in SHAPES.get(method, ()))]
+    names = [*FOLLOWS_METHOD, LENGTH, *(f"{method}.{option}" for option in SHAPES.get(method, ()))]
     parts = {name: name.partition(".") for name in names}
     return {name: settings[group][option] for name, (group, _, option) in parts.items() if option in settings[group]}

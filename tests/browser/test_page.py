@@ -197,6 +197,21 @@ def test_a_rate_is_that_of_its_method(quick: Server, new_page: NewPage) -> None:
     assert not page.locator("#sd_finetune_train_train_text_encoder").is_checked()
 
 
+def test_the_toy_s_hypernetwork_is_trained_longer(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.click("#sd_finetune_tab_settings")
+    length = page.locator("#sd_finetune_train_length")
+    story.set_duration(page, "settings", "train.length", 40, "steps")
+    story.choose_method(page, "hypernetwork")
+    assert length.input_value() == "1600"
+    assert page.input_value("#sd_finetune_hypernetwork_layer_structure") == "1, 4, 1"
+    story.choose_method(page, "lora")
+    assert length.input_value() == "40", "what was typed for it"
+    story.choose_method(page, "hypernetwork")
+    assert page.input_value("#sd_finetune_hypernetwork_layer_structure") == "1, 4, 1"
+
+
 def test_dark_and_narrow_nothing_hangs_over(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(f"{quick.address}?__theme=dark", viewport={"width": 800, "height": 1000})
     story.ready_to_train(quick, page, pictures)

@@ -165,11 +165,12 @@ class Tab {
   swap(from, to) {
     const { settings, suited } = this.model;
     const fields = [...this.start.form.fields, ...this.start.form.groups.flatMap((each) => each.fields)];
-    const names = fields.filter((option) => option.follows_method).map((option) => option.name);
+    const follow = fields.filter((option) => option.follows_method).map((option) => option.name);
+    const names = [...new Set([...follow, ...Object.keys(suited[from] ?? {}), ...Object.keys(suited[to] ?? {})])];
     const left = (this.model.left ??= {});
     left[from] = Object.fromEntries(names.map((name) => [name, valueAt(settings, name)]));
-    const values = left[to] ?? suited[to] ?? {};
-    for (const name of new Set([...names, ...Object.keys(values)])) putAt(settings, name, values[name]);
+    const values = { ...suited[to], ...left[to] };
+    for (const name of names) putAt(settings, name, values[name]);
   }
 
   changed() {
