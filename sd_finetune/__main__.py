@@ -7,11 +7,12 @@ import io
 import os
 import sys
 
-from .commands import class_images, demo, extract, info, merge, resize, sample, toy, train, ui
+from .commands import class_images, demo, extract, info, merge, resize, resume, sample, toy, train, ui
 from .errors import UserError
 
 COMMANDS = {
     "train": train,
+    "resume": resume,
     "sample": sample,
     "class-images": class_images,
     "merge": merge,

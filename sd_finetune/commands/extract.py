@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Mapping
+from math import hypot
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .arguments import whole_number
 from .kept_shares import kept_text
 from .model_files import PRECISIONS, add_out_argument, new_model_file
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..models.low_rank import Truncation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from ..formats.lora import kohya_name, write_lora
     from ..formats.metadata import base_facts
     from ..models.low_rank import share_of_all
-    from ..models.merge import extract_lora
+    from ..models.merge import change_norms, extract_lora
     from ..runs.messages import Phase
 
     out = new_model_file(options.out)
@@ -59,5 +65,18 @@ def run(options: argparse.Namespace) -> int:
         options.precision,
     )
     print(kept_text({kohya_name(*place): truncation for place, truncation in found.items()}))
+    for sentence in _about_the_rest(found, change_norms(base, tuned)):
+        print(sentence)
     print(f"saved lora: {out}")
     return 0
+
+
+def _about_the_rest(found: Mapping[tuple[str, str], Truncation], whole: Mapping[str, float]) -> Iterator[str]:
+    """What of the difference is in no layer of the LoRA; whole: its norm by part."""
+    for part, name in (("unet", "UNet"), ("text_encoder", "text encoder")):
+        norms = [truncation.norm for (own, _), truncation in found.items() if own == part]
+        if norms and whole[part]:
+            share = min(1.0, hypot(*norms) / whole[part])
+            yield f"In the layers of the LoRA is {share:.2%} of the norm of the {name}'s whole change."
+        elif whole[part]:
+            yield f"The {name} changed too, and this LoRA has nothing of it: --text-encoder takes it along."

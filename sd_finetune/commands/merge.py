@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     from ..models.lora import WeightedLora
     from ..models.merge import merge_loras
 
-    out = new_model_file(options.out)
+    out = new_model_file(options.out, beside=(".yaml",))
     chosen = [file_and_weight(text) for text in options.lora]
     base = read_checkpoint(options.checkpoint, options.config)
     loras = [(path, weight, *read_sd1_lora(path)) for path, weight in chosen]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import re
+import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,23 +24,45 @@ def add_out_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def new_model_file(path: Path) -> Path:
-    """`path`, if it can be the name of a new model file.
+def new_model_file(path: Path, beside: tuple[str, ...] = ()) -> Path:
+    """`path`, if it can be the name of a new model file; `beside`: endings of files that come with it.
 
     Raises:
         UserError: it has another ending, or something is there already.
     """
     if path.suffix != ".safetensors":
         raise UserError(f"--out {path} must end in .safetensors: that is what is written.")
-    if path.exists():
-        raise UserError(f"{path} exists already: give --out another name, or move that file away first.")
+    for file in (path, *(path.with_suffix(ending) for ending in beside)):
+        if os.path.exists(file):  # noqa: PTH110 - which a name that is too long does not end
+            raise UserError(f"{file} exists already: give --out another name, or move that file away first.")
     return path
 
 
 def file_and_weight(text: str) -> tuple[Path, float]:
-    """The file and its weight, 1 if none is given; a colon may also be part of the path."""
-    match = re.fullmatch(r"(.+):([-+]?[0-9]*\.?[0-9]+)", text)
-    return (Path(match[1]), float(match[2])) if match and not Path(text).exists() else (Path(text), 1.0)
+    """The file and its weight, 1 if none is given; a colon may also be part of the path.
+
+    Raises:
+        UserError: what follows an existing file's name and a colon is no number.
+    """
+    file, colon, weight = text.rpartition(":")
+    if not colon or _is_file(text):
+        return Path(text), 1.0
+    try:
+        number = float(weight)
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number):
+        return Path(file), number
+    if _is_file(file):
+        raise UserError(f'"{weight}" in {text} cannot be a weight: it takes a number, as in {file}:0.8.')
+    return Path(text), 1.0
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long a name to be one
+        return False
 
 
 def read_sd1_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:

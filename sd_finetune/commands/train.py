@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..runs.folder import RunFolder
 from ..settings.describe import help_text
+from ..settings.files import refuse_missing_files
 from ..settings.read import read_toml
 from .watch import watch
 
@@ -39,6 +40,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0: finished or stopped; 1: the run failed. Settings that cannot be used raise UserError."""
     settings = read_toml(options.settings, options.overrides)
+    refuse_missing_files(settings)
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")
     return 0 if watch(folder) else 1

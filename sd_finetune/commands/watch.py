@@ -18,12 +18,16 @@ from .progress import Progress
 FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"
 
 
-def watch(folder: RunFolder) -> bool:
-    """Start the run's worker and show its events, an Error on stderr; whether the run ended well."""
+def watch(folder: RunFolder, *arguments: str) -> bool:
+    """Start the run's worker and show its events, an Error on stderr; whether the run ended well.
+
+    arguments: as of `start_worker`.
+    """
     failure = ""
-    process = start_worker(folder)
+    since = folder.events.stat().st_size if folder.events.exists() else 0
+    process = start_worker(folder, *arguments)
     with _stop_on_interrupt(folder, process), Progress(sys.stdout) as progress:
-        for event in follow(folder, process):
+        for event in follow(folder, process, since=since):
             progress.show(event)
             failure = event.message if isinstance(event, Error) else ""
         process.wait()

@@ -12,6 +12,7 @@ dict, is not in it and may be missing).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -115,12 +116,14 @@ def _read_config(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"The config {path} cannot be read: name a .yaml text file in base.config.") from error
+        raise UserError(f"The config {path} cannot be read: name a .yaml text file that can.") from error
 
 
 def _measure(path: Path, shapes: Shapes, yaml_text: str | None, folder: Path) -> Architecture:
     try:
         return measure(shapes, yaml_text, folder)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except KeyError as error:
         raise _incomplete(path, str(error.args[0])) from error
 
@@ -212,11 +215,17 @@ def _write(
     beside: bool,
 ) -> None:
     config = {CONFIG_KEY: yaml_text} if yaml_text is not None else {}
-    # The config first: without it the WebUI would take the finished file for a Stable Diffusion 1.5.
-    if beside and yaml_text is not None:
-        with replacing(path.with_suffix(".yaml")) as unfinished:
-            unfinished.write_text(yaml_text, encoding="utf-8")
-    write_tensors(path, tensors, {**metadata, **config}, dtypes)
+    with ExitStack() as undo:
+        # The config first: without it the WebUI would take the finished file for a Stable Diffusion 1.5.
+        if beside and yaml_text is not None:
+            yaml = path.with_suffix(".yaml")
+            is_new = not yaml.exists()
+            with replacing(yaml) as unfinished:
+                unfinished.write_text(yaml_text, encoding="utf-8")
+            if is_new:
+                undo.callback(yaml.unlink)
+        write_tensors(path, tensors, {**metadata, **config}, dtypes)
+        undo.pop_all()
 
 
 def schedule_buffers(architecture: Architecture) -> dict[str, Tensor]:

@@ -95,7 +95,7 @@ def _lora_details(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     layers = {layer for layer, word in map(_split, tensors) if word in LORA_KINDS}
     text = sum("lora_te" in layer or "text_encoder" in layer for layer in layers)
     ranks = {t.shape[0] for name, t in tensors.items() if name.endswith(("lora_down.weight", "lora_A.weight"))}
-    alphas = {float(tensor) for name, tensor in tensors.items() if name.endswith(".alpha")}
+    alphas = {float(tensor) for name, tensor in tensors.items() if name.endswith(".alpha") and tensor.numel() == 1}
     details = {"method": ", ".join(sorted(kinds)), "layers": f"{len(layers) - text} UNet, {text} text encoder"}
     if ranks:
         details["rank"] = _span(ranks)

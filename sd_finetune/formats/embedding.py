@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..runs.atomic import replacing
-from .tensor_file import DTYPES, METADATA_KEY, TensorFile, read_tensors, write_tensors
+from .tensor_file import (
+    DTYPES,
+    METADATA_KEY,
+    TensorFile,
+    read_tensors,
+    refuse_not_finite,
+    write_legacy_pickle,
+    write_tensors,
+)
 
 TENSOR_NAME = "emb_params"
 """As in kohya's files."""
@@ -66,8 +72,7 @@ def write_embedding(
         "sd_checkpoint_name": Path(metadata.get("ss_sd_model_name", "")).stem or None,
         METADATA_KEY: dict(metadata),
     }
-    with replacing(path) as unfinished:  # the WebUI refuses the zip that newer versions of torch write
-        torch.save(content, unfinished, _use_new_zipfile_serialization=False)
+    write_legacy_pickle(path, content)
 
 
 def read_embedding(path: Path) -> Embedding:
@@ -83,6 +88,7 @@ def read_embedding(path: Path) -> Embedding:
             f"{path} does not hold the vectors of one word for Stable Diffusion 1: choose an embedding of the WebUI, "
             "kohya's scripts, diffusers or SD Fine-Tune."
         )
+    refuse_not_finite(path, vectors)
     (own,) = vectors
     name, step = told_of(file)
     return Embedding(own[None] if own.ndim == 1 else own, name or path.stem, step, file.metadata)

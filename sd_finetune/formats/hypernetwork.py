@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..runs.atomic import replacing
 from ..settings.layers import is_dropout_structure, is_layer_structure
-from .tensor_file import DTYPES, METADATA_KEY, read_tensors
+from .tensor_file import DTYPES, METADATA_KEY, read_tensors, refuse_not_finite, write_legacy_pickle
 
 OLDEST_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
 """What the WebUI's first hypernetworks called their layers, and how they are called since."""
@@ -84,8 +82,7 @@ def write_hypernetwork(path: Path, hypernetwork: HypernetworkFile, precision: st
         width: tuple({n: t.detach().to("cpu", dtype).contiguous() for n, t in mlp.items()} for mlp in pair)
         for width, pair in hypernetwork.pairs.items()
     }
-    with replacing(path) as unfinished:
-        torch.save({**content, **_facts(hypernetwork)}, unfinished, _use_new_zipfile_serialization=False)
+    write_legacy_pickle(path, {**content, **_facts(hypernetwork)})
 
 
 def _facts(hypernetwork: HypernetworkFile) -> dict[str, Any]:
@@ -120,6 +117,7 @@ def read_hypernetwork(path: Path) -> HypernetworkFile:
         shape, pairs = shape_and_pairs(content)
     except ValueError as error:
         raise UserError(f"{path} {error}: choose another file.") from error
+    refuse_not_finite(path, (tensor for pair in pairs.values() for mlp in pair for tensor in mlp.values()))
     step = content.get("step")
     return HypernetworkFile(
         shape=shape,

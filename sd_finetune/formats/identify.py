@@ -120,8 +120,8 @@ def refuse_unless_sd1(path: Path, file: TensorFile) -> None:
     kind, base = classify(file)
     if kind != "checkpoint" or base not in ("sd1", ""):
         raise UserError(
-            f"{path} is {in_words(kind, base)}, and only Stable Diffusion 1 checkpoints can be trained: "
-            "choose one of these as base.checkpoint."
+            f"{path} is {in_words(kind, base)}, and only Stable Diffusion 1 checkpoints can be used "
+            "here: choose one of these."
         )
 
 

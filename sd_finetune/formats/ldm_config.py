@@ -53,7 +53,7 @@ def parse(yaml_text: str) -> LdmConfig:
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             "The .yaml config is not one of a Stable Diffusion 1 model (model.params.unet_config, first_stage_config "
-            "and cond_stage_config are needed): name the right one in base.config or take it away from the checkpoint."
+            "and cond_stage_config are needed): name the right one or take it away from the checkpoint."
         ) from error
 
 

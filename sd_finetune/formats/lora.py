@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from .hashes import kohya_hashes
-from .tensor_file import DTYPES, read_tensors, write_tensors
+from .tensor_file import DTYPES, read_tensors, refuse_not_finite, write_tensors
 
 PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te"}
 ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
@@ -100,6 +100,12 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
             f"{path} holds more than plain LoRA layers ({len(other)} tensors such as {other[0]}), and without these "
             "it would be another LoRA: choose one that has lora_down, lora_up and alpha only."
         )
+    alphas = {name: file.tensors[f"{name}.alpha"] for name in names if f"{name}.alpha" in file.tensors}
+    for name, alpha in alphas.items():
+        if alpha.numel() != 1:
+            raise UserError(
+                f"{path} has {alpha.numel()} numbers as {name}.alpha, which is one: copy or download it again."
+            )
     modules = {name: _module(file.tensors, name) for name in names}
     for name, module in modules.items():
         flat = min(module.down.ndim, module.up.ndim) < 2
@@ -109,6 +115,7 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
                 f"{path} has a layer {name} whose lora_down and lora_up, of sizes {sizes}, share no rank: "
                 "copy or download the file again, or choose another."
             )
+    refuse_not_finite(path, (half for module in modules.values() for half in (module.down, module.up)))
     return modules, file.metadata
 
 

@@ -49,6 +49,9 @@ def measure(shapes: Shapes, yaml_text: str | None = None, folder: Path | None = 
     text_model = config.text_model or DEFAULT_TEXT_MODEL
     claims = {**_text_model_config(text_model, folder), **config.text_encoder}
     text = _with_config(text, claims)
+    _refuse_wrong_heads("num_heads", unet.num_heads, list(unet.level_channels))
+    _refuse_wrong_heads("num_head_channels", unet.num_head_channels, list(unet.level_channels))
+    _refuse_wrong_heads("num_attention_heads", text.num_attention_heads, [text.hidden_size])
     # What the config leaves out has LDM's own default, as in the WebUI.
     parameters = config.model
     return Architecture(
@@ -132,9 +135,18 @@ def _count(shapes: Shapes, pattern: str) -> int:
 def _refuse_unknown_heads(unet: UNetSizes, text: TextEncoderSizes) -> None:
     if unet.model_channels != SD15.unet.model_channels or text.hidden_size != SD15.text_encoder.hidden_size:
         raise UserError(
-            f"The checkpoint is {unet.model_channels} channels wide, not {SD15.unet.model_channels} as Stable "
+            f"The UNet is {unet.model_channels} channels wide, not {SD15.unet.model_channels} as Stable "
             "Diffusion 1.5 is, and nothing tells its number of attention heads: put its .yaml config beside it or "
-            "name it in base.config."
+            "name that."
+        )
+
+
+def _refuse_wrong_heads(name: str, number: int, channels: list[int]) -> None:
+    rest = [width for width in channels if number and width % number]
+    if rest:
+        raise UserError(
+            f"The .yaml config says {name} {number}, which does not divide the {rest[0]} channels of the checkpoint's "
+            "tensors: name the right config."
         )
 
 
@@ -150,7 +162,7 @@ def _with_config(sizes: Sizes, claims: Mapping[str, Any]) -> Sizes:
         elif not _agree(getattr(sizes, field.name), claim):
             raise UserError(
                 f"The .yaml config says {field.name} {claim}, but the checkpoint's tensors say "
-                f"{getattr(sizes, field.name)}: name the right config in base.config."
+                f"{getattr(sizes, field.name)}: name the right config."
             )
     if told.get("num_head_channels") and "num_heads" not in told:
         told["num_heads"] = 0

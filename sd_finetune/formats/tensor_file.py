@@ -1,7 +1,9 @@
 """Tensors on disk: safetensors and safe pickles read memory-mapped, safetensors written without a copy.
 
     read_tensors(path) -> TensorFile(tensors, metadata, content), memory-mapped where the file allows it
+    refuse_not_finite(path, tensors): UserError
     write_tensors(path, tensors, metadata, dtypes=None), whole or not at all
+    write_legacy_pickle(path, content), likewise
     file_pieces(tensors, metadata, dtypes=None) -> the bytes of such a file, piece by piece
     DTYPES: precision "fp16" | "bf16" | "fp32" -> torch.dtype
 
@@ -11,11 +13,12 @@ cannot change their type one at a time.
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -138,6 +141,12 @@ def _metadata_of(content: dict[Any, Any]) -> dict[str, str]:
     return {name: text for name, text in entries.items() if isinstance(name, str) and isinstance(text, str)}
 
 
+def refuse_not_finite(path: Path, tensors: Iterable[Tensor]) -> None:
+    """Raise UserError if a number among a file's is infinite or none: nothing can be drawn or learned with it."""
+    if not all(bool(tensor.float().isfinite().all()) for tensor in tensors):
+        raise UserError(f"{path} holds numbers that are not finite (a training that broke): choose a sound file.")
+
+
 def write_tensors(
     path: Path,
     tensors: Mapping[str, Tensor],
@@ -152,6 +161,20 @@ def write_tensors(
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         for piece in file_pieces(tensors, metadata, dtypes):
             file.write(piece)
+
+
+def write_legacy_pickle(path: Path, content: Mapping[Any, Any]) -> None:
+    """Write a pickle in torch's form before 1.6: the WebUI's gate refuses the zip that newer versions write.
+
+    Through memory, as torch's own message of a full disk names neither file nor reason. For small files.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    whole = io.BytesIO()
+    torch.save(dict(content), whole, _use_new_zipfile_serialization=False)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(whole.getbuffer())
 
 
 def file_pieces(

@@ -91,6 +91,7 @@ def _start(settings: Settings, base: Checkpoint) -> Checkpoint:
 
 
 def _give(module: nn.Module, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
-    """Put copies of `tensors`, as exact as they are in their file, in place of the module's own, frozen ones."""
+    """Put copies of `tensors`, as exact as they are in their file, in place of the module's own; frozen."""
     place = next(module.parameters()).device
     assign_tensors(module, {name: tensor.to(place, dtype, copy=True) for name, tensor in tensors.items()})
+    module.requires_grad_(False)  # before torch 2.2 what is assigned learns

@@ -108,6 +108,13 @@ def _from_file(parts: ModelParts, file: HypernetworkFile, settings: Settings, wi
         UserError: it is not for this checkpoint, or of another shape or other widths than the settings have.
     """
     network = hypernetwork_from_file(parts.unet, file)
+    unused = [width for width in file.pairs if width not in network.widths]
+    if unused:
+        raise UserError(
+            f"base.continue_from = {settings.base.continue_from} has layers for width {unused[0]}, which the contexts "
+            f"of this checkpoint ({', '.join(map(str, context_widths(parts.unet)))}) have not and which would be lost: "
+            "go on from one that was made for this kind of checkpoint."
+        )
     asked, found = shape_of(settings), replace(file.shape, initialization=settings.hypernetwork.initialization)
     other = {name: value for name, value in asdict(found).items() if value != asdict(asked)[name]}
     if set(network.widths) != set(widths):

@@ -110,5 +110,5 @@ def _start_from(name: str, layer: LoraLayer, module: LoraModule, called: str) ->
     """
     down, up = layer.down.weight[: module.rank], layer.up.weight[:, : module.rank]
     share = (module.alpha / module.rank) / (layer.alpha / layer.down.weight.shape[0])
-    down.copy_(fitted(name, module.down, down.shape, called))
-    up.copy_(fitted(name, module.up, up.shape, called) * share)
+    down.copy_(fitted(name, module.down.float(), down.shape, called))
+    up.copy_(fitted(name, module.up.float(), up.shape, called) * share)

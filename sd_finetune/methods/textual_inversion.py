@@ -13,7 +13,7 @@ from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
 from ..models.parts import ModelParts, word_tokens
 from ..models.textual_inversion import NewWords, embedding_vectors, initial_vectors
-from ..settings.options import Settings
+from ..settings.options import PLACES, Settings
 from .base import ParameterGroup, copy_into
 
 
@@ -76,6 +76,11 @@ def _first_vectors(parts: ModelParts, settings: Settings) -> tuple[Tensor, int]:
     if not file:
         return initial_vectors(parts, asked.initial_text, asked.vectors), 0
     vectors = embedding_vectors(parts, Path(file))
+    if len(vectors) > PLACES:
+        raise UserError(
+            f"base.continue_from = {file} has {len(vectors)} vectors and a prompt has room for {PLACES}: go on from "
+            "another embedding."
+        )
     if len(vectors) != asked.vectors:
         raise UserError(
             f"base.continue_from = {file} has {len(vectors)} vectors and textual_inversion.vectors is {asked.vectors}: "

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import UserError
 from ..formats.lora import LoraModule
 
 OVERSAMPLING, POWER_ITERATIONS = 8, 6
@@ -68,16 +67,7 @@ def truncated(module: LoraModule, rank: int) -> Truncation:
 
 
 def resized(modules: Mapping[str, LoraModule], rank: int) -> dict[str, Truncation]:
-    """All layers of a LoRA at `rank`; those of that rank or a lower one stay as they are.
-
-    Raises:
-        UserError: a layer holds numbers that are not finite.
-    """
-    broken = [
-        name for name, m in modules.items() if not (m.up.float().isfinite().all() and m.down.float().isfinite().all())
-    ]
-    if broken:
-        raise UserError(f"{broken[0]} holds numbers that are not finite: use a sound LoRA.")
+    """All layers of a LoRA at `rank`; those of that rank or a lower one stay as they are."""
     smaller = {name: truncated(module, rank) for name, module in modules.items()}
     return {name: t if modules[name].rank > rank else t._replace(module=modules[name]) for name, t in smaller.items()}
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -93,10 +96,29 @@ def _refuse_other_architecture(base: Checkpoint, tuned: Checkpoint) -> None:
     one, other = base.architecture, tuned.architecture
     for what in ("unet", "text_encoder", "prediction_type"):
         if getattr(one, what) != getattr(other, what):
+            difference = _difference(getattr(one, what), getattr(other, what))
             raise UserError(
-                f"{base.path} and {tuned.path} differ in their {what} ({getattr(one, what)} and "
-                f"{getattr(other, what)}): a LoRA can only be extracted from two checkpoints of one architecture."
+                f"{base.path} and {tuned.path} differ in their {what} ({difference}): a LoRA can only be "
+                "extracted from two checkpoints of one architecture."
             )
+
+
+def _difference(one: Any, other: Any) -> str:
+    """The first size that differs, or the two values themselves."""
+    if not is_dataclass(one):
+        return f"{one} and {other}"
+    name = next(field.name for field in fields(one) if getattr(one, field.name) != getattr(other, field.name))
+    return f"{name} {getattr(one, name)} and {getattr(other, name)}"
+
+
+def change_norms(base: Checkpoint, tuned: Checkpoint) -> dict[str, float]:
+    """The Frobenius norm of the whole difference of the UNets and of the text encoders, all layers, by part."""
+
+    def norm(part: str) -> float:
+        one, other = base.parts[part], tuned.parts[part]
+        return math.hypot(*(float((other[name].float() - tensor.float()).norm()) for name, tensor in one.items()))
+
+    return {part: norm(part) for part in TARGETS}
 
 
 def _layer_pairs(

@@ -14,6 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ..diffusion.noising import PredictionType
 from ..diffusion.schedule import scaled_linear_alphas_cumprod
+from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
 from .words import NewWord, with_new_words
 
@@ -56,6 +57,7 @@ def load_parts(checkpoint: Checkpoint) -> ModelParts:
         vae = AutoencoderKL(**architecture.vae_config())
         text_encoder = CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
     for part, module in (("unet", unet), ("vae", vae), ("text_encoder", text_encoder)):
+        _refuse_other_shapes(checkpoint, part, module)
         assign_tensors(module, checkpoint.parts[part])
         module.eval().requires_grad_(False)
     return ModelParts(
@@ -69,6 +71,16 @@ def load_parts(checkpoint: Checkpoint) -> ModelParts:
         prediction_type=architecture.prediction_type,
         scale_factor=architecture.scale_factor,
     )
+
+
+def _refuse_other_shapes(checkpoint: Checkpoint, part: str, module: nn.Module) -> None:
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    for name, tensor in checkpoint.parts[part].items():
+        if name in wanted and tuple(tensor.shape) != wanted[name]:
+            raise UserError(
+                f"{checkpoint.path} has {checkpoint.file_names[part][name]} of size {tuple(tensor.shape)} where its "
+                f"other tensors ask for {wanted[name]}: choose a sound checkpoint, or its right .yaml config."
+            )
 
 
 def assign_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

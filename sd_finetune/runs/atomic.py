@@ -6,7 +6,7 @@ import errno
 import os
 import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import UserError
@@ -19,20 +19,23 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     After an exception nothing is left under either name (an older file under `path` stays as it was).
 
     Raises:
-        UserError: there is no space left for the file.
+        UserError: there is no space left for the file, or it cannot be written at this place.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise UserError(
-            f"No space is left on the disk for {path}: free some space or choose another folder."
-        ) from error
+        if error.errno == errno.ENOSPC:
+            sentence = f"No space is left on the disk for {path}: free some space or choose another folder."
+            raise UserError(sentence) from error
+        if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
+            raise  # of another file, that the block reads
+        sentence = f"{path} cannot be written ({error.strerror}): choose another place or mend this one."
+        raise UserError(sentence) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # where there is no such folder there is no such file
+            unfinished.unlink(missing_ok=True)

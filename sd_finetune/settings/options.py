@@ -9,6 +9,8 @@ from .methods import METHODS, Artefact
 from .option import option
 
 SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
+PLACES = 75
+"""Tokens that a prompt has room for."""
 NAME = "[name]"
 """In a sentence that textual inversion teaches, stands for the new word."""
 ACTIVATIONS = (
@@ -198,7 +200,9 @@ class TextualInversion:
     word: str = option(
         "", "the new word as it stands in prompts; empty = output.name, which is what the WebUI calls it in any case"
     )
-    vectors: int = option(1, "vectors of the word; it fills as many of a prompt's 75 places", minimum=1, maximum=75)
+    vectors: int = option(
+        1, f"vectors of the word; it fills as many of a prompt's {PLACES} places", minimum=1, maximum=PLACES
+    )
     initial_text: str = option("*", "text whose token embeddings the vectors start as; empty = zeros")
     learning_rate: float = option(
         5e-3, "learning rate of the vectors; those of [train] are not used", minimum=0, maximum=1

@@ -13,6 +13,9 @@ from .toml import parse_toml_value
 def apply_overrides(content: dict[str, Any], overrides: list[str], faults: Faults) -> None:
     """Put each override into the plain settings `content`; concepts are counted from 1."""
     for override in overrides:
+        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in override):  # what Python makes of bytes that are no text
+            faults.add(repr(override), f"--set {override!a} is no text in UTF-8: write it in that encoding.")
+            continue
         name, equals, text = override.partition("=")
         name = name.strip()
         if not equals or not all(name.split(".")):

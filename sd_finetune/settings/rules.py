@@ -70,6 +70,9 @@ def _concepts(settings: Settings) -> Iterator[Broken]:
             yield (folder,), f"{folder} is missing: give the folder of the instance pictures."
         if not concept.instance_prompt.strip() and not settings.has_sentences():
             yield (prompt,), f'{prompt} is empty: write what the pictures show, like "a photo of sks dog".'
+        if NAME in concept.instance_prompt and not settings.learns_word():
+            sentence = f'{prompt} = "{concept.instance_prompt}" has {NAME}, which only textual inversion fills in'
+            yield (prompt, "method"), f"{sentence}: write the subject's own word there."
 
 
 def _class_prompts(settings: Settings) -> Iterator[Broken]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ..methods import method_class
+from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import Phase, Saved, read_events
 from ..settings.options import Settings
@@ -36,14 +37,19 @@ def artefact_path(run: RunFolder, settings: Settings, suffix: str = "") -> Path:
     return folder / f"{settings.output.name}{suffix}{method_class(settings.method).ending(settings)}"
 
 
-def refuse_taken_name(run: RunFolder, settings: Settings) -> None:
-    """Raise UserError if the result would be written over a file that this run has not made, such as its own base."""
+def refuse_place(run: RunFolder, settings: Settings) -> None:
+    """Raise UserError if the result cannot be written, or only over a file of another run or this one's own base."""
     path = artefact_path(run, settings)
-    if not settings.output.folder or not path.exists():
-        return
+    with replacing(path.with_name(f"{path.name}.tried")) as tried:
+        tried.touch()
+    path.with_name(f"{path.name}.tried").unlink()
     made = [Path(event.path).resolve() for event in read_events(run.events)[0] if isinstance(event, Saved)]
-    if path.resolve() not in made:
-        raise UserError(f"{path} exists already: give output.name another name, or move that file away first.")
+    if not settings.output.folder or path.resolve() in made:
+        return
+    beside = [path.with_suffix(".yaml")] if settings.artefact() == "checkpoint" else []
+    for file in (path, *beside):
+        if file.exists():
+            raise UserError(f"{file} exists already: give output.name another name, or move that file away first.")
 
 
 def _facts(training: Training, step: int) -> RunFacts:

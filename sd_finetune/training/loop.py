@@ -7,6 +7,8 @@ import time
 import torch
 
 from ..diffusion.loss import LossParts
+from ..errors import UserError
+from ..formats.tensor_file import refuse_not_finite
 from ..runs.messages import Done, Error, Evaluation, Phase, Step
 from .artefacts import save_artefact
 from .learning_rate import learning_rate_factor
@@ -27,6 +29,8 @@ def train(training: Training) -> Done | Error:
     training.events.append(Phase(name="training", done=training.first_step, total=total))
     if training.first_step == 0:
         _show(training, 0, draw=settings.samples.at_start, evaluate=True)
+    if training.first_step == total:  # it was all learned, and then the result could not be saved
+        _save(training, total, final=True)
     for step in range(training.first_step, total):
         pace.start()
         factor = learning_rate_factor(settings.schedule.name, step, total, training.warmup_steps)
@@ -90,14 +94,26 @@ def _after_step(training: Training, step: int) -> str:
         draw="sample" in commands or training.is_due(settings.samples.every, step) or last,
         evaluate=training.is_due(settings.evaluation.every, step) or last,
     )
-    if last or stop:
-        save_artefact(training, step, final=True)
-    elif "save" in commands or training.is_due(settings.output.save_every, step):
-        save_artefact(training, step, final=False)
+    if last or stop or "save" in commands or training.is_due(settings.output.save_every, step):
+        _save(training, step, final=last or stop)
     if stop or (not last and training.is_due(settings.output.save_every, step)):
-        scaler = training.accelerator.scaler
-        write_snapshot(training.run.snapshots, step, training.method.trained_tensors(), training.optimizer, scaler)
+        _write_snapshot(training, step)
     return "stop" if stop and not last else ""
+
+
+def _save(training: Training, step: int, final: bool) -> None:
+    """Save the result; where that fails, what was learned is kept in a snapshot, from which the run can be resumed."""
+    try:
+        save_artefact(training, step, final)
+    except Exception as error:
+        _write_snapshot(training, step)
+        kept = f"What was learned is kept in {training.run.path}: mend this and resume that run."
+        raise UserError(f"{error} {kept}") if isinstance(error, UserError) else error from error
+
+
+def _write_snapshot(training: Training, step: int) -> None:
+    tensors, scaler = training.method.trained_tensors(), training.accelerator.scaler
+    write_snapshot(training.run.snapshots, step, tensors, training.optimizer, scaler)
 
 
 def _commands(training: Training) -> list[str]:
@@ -127,6 +143,11 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
 
 
 def _not_finite(training: Training, event: Step) -> str:
+    if event.step == training.first_step + 1:  # what was trained in earlier steps was not broken yet
+        try:
+            refuse_not_finite(training.base.path, training.base.tensors.values())
+        except UserError as error:
+            return str(error)
     rates = ", ".join(f"{name} {rate:g}" for name, rate in event.learning_rates.items())
     return (
         f"The loss of step {event.step} is {event.loss} at learning rates {rates} and mixed precision "

@@ -11,10 +11,7 @@ from ..data.concepts import Example
 from ..errors import UserError
 from ..models.parts import ModelParts, uses_new_word, word_tokens
 from ..models.textual_inversion import NewWords
-from ..settings.options import Settings
-
-PLACES = 75
-"""Tokens that a prompt has room for."""
+from ..settings.options import PLACES, Settings
 
 
 def word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Example]) -> list[str]:
@@ -32,7 +29,7 @@ def word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Exam
             f'No prompt has room for the new word "{settings.new_word()}" or names it (the first is "{prompts[0]}"): '
             f"{_way_out(parts, settings, lacking)}."
         )
-    return [*_about_prompts(parts, settings, prompts, "prompts"), *_about_names(settings)]
+    return [*_about_prompts(parts, settings, prompts, "prompts"), *_about_names(parts, settings)]
 
 
 def class_word_warnings(parts: ModelParts, settings: Settings, examples: Sequence[Example]) -> list[str]:
@@ -76,11 +73,23 @@ def _way_out(parts: ModelParts, settings: Settings, lacking: Sequence[str]) -> s
     return "write it into the captions, or choose another textual_inversion.template"
 
 
-def _about_names(settings: Settings) -> Iterator[str]:
+def _about_names(parts: ModelParts, settings: Settings) -> Iterator[str]:
+    asked = settings.textual_inversion
+    tokens = len(word_tokens(parts, asked.initial_text))
+    if tokens > asked.vectors and not settings.base.continue_from:
+        yield (
+            f'textual_inversion.initial_text = "{asked.initial_text}" is {tokens} tokens long and the word starts with '
+            f"the first {asked.vectors}: set textual_inversion.vectors = {tokens} to start with all."
+        )
+    if asked.sentences and asked.template != "own":
+        yield (
+            f'textual_inversion.sentences are not used, as textual_inversion.template is "{asked.template}": '
+            'choose "own" there to use them.'
+        )
     word, name = settings.new_word(), settings.output.name
     if word.lower() != name.lower():
         yield f'The WebUI calls a word by its file\'s name: there it will be "{name}" and not "{word}".'
-    template = settings.textual_inversion.template
+    template = asked.template
     unused = [c.instance_prompt for c in settings.concepts if c.instance_prompt != FILEWORDS]
     if template != "instance_prompt" and unused:
         yield (

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..hosts.base import Host
 from ..runs.folder import RunFolder
 from ..runs.launch import start_worker
+from ..settings.files import missing_files
 from ..settings.methods import METHODS
 from ..settings.options import Settings
 from ..settings.read import find_faults, from_dict
@@ -38,6 +39,9 @@ def check(settings: dict[str, Any], models: Path | None = None, origin: dict[str
     if faults:
         return told
     whole = from_dict(settings)
+    faults = missing_files(whole)
+    if faults:
+        return {**told, "faults": faults}
     steps_per_epoch = _steps_per_epoch(whole, counts)
     steps = whole.train.length.steps(steps_per_epoch)
     to_do = steps - (origin["step"] if origin else 0)

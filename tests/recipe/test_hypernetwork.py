@@ -115,3 +115,19 @@ def test_a_file_of_other_widths_is_not_gone_on_from(toy: Toy, wide: str) -> None
         toy.prepare({**base, "base.continue_from": path})
     with pytest.raises(UserError, match="contexts of width 48 and this checkpoint has 32"):
         toy.prepare({**METHOD, "base.continue_from": path})
+
+
+def test_layers_for_widths_that_the_checkpoint_lacks_are_not_dropped_in_silence(toy: Toy, wide: str) -> None:
+    path = str(save_artefact(toy.prepare({**METHOD, "base.checkpoint": wide}), 1, final=True))
+    with pytest.raises(
+        UserError, match=r"has layers for width 48, which the contexts of this checkpoint \(32\) have not"
+    ):
+        toy.prepare({**METHOD, "base.continue_from": path})
+
+
+def test_numbers_that_are_none_are_refused(toy: Toy) -> None:
+    training = toy.prepare(METHOD)
+    next(iter(training.method.trained_tensors().values())).data.fill_(float("inf"))
+    path = str(save_artefact(training, 1, final=True))
+    with pytest.raises(UserError, match=r"toy\.pt holds numbers that are not finite"):
+        toy.prepare({**METHOD, "base.continue_from": path})

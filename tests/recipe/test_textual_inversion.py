@@ -13,7 +13,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from sd_finetune.errors import UserError
-from sd_finetune.formats.embedding import read_embedding
+from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.models.parts import encode_prompts
 from sd_finetune.models.sampling import Drawing, draw_pictures
 from sd_finetune.runs.messages import Sample, Saved, Step, Warning_
@@ -244,3 +244,20 @@ def test_steps_add_up_when_a_word_is_gone_on_with(toy: Toy, form: str) -> None:
     (first,) = events_of(toy.train(changes).run, Saved)
     (second,) = events_of(toy.train({**changes, "base.continue_from": first.path}).run, Saved)
     assert (read_embedding(Path(first.path)).step, read_embedding(Path(second.path)).step) == (2, 4)
+
+
+def test_more_vectors_than_a_prompt_has_room_for_are_not_gone_on_from(toy: Toy, tmp_path: Path) -> None:
+    write_embedding(tmp_path / "long.safetensors", torch.ones(76, 32), {})
+    with pytest.raises(UserError, match="has 76 vectors and a prompt has room for 75: go on from another embedding"):
+        toy.prepare({**WORD, "base.continue_from": str(tmp_path / "long.safetensors")})
+
+
+def test_what_is_asked_for_and_not_used_is_told(toy: Toy) -> None:
+    asked = {"textual_inversion.initial_text": "sks red star", "textual_inversion.sentences": ["a [name]"]}
+    said = warnings_of(toy.prepare({**WORD, **asked, "textual_inversion.vectors": 2}))
+    assert any(
+        "3 tokens long and the word starts with the first 2: set textual_inversion.vectors = 3" in s for s in said
+    )
+    assert any('sentences are not used, as textual_inversion.template is "' in s for s in said)
+    own = {**WORD, **asked, "textual_inversion.vectors": 3, "textual_inversion.template": "own"}
+    assert not any("initial_text" in said or "sentences" in said for said in warnings_of(toy.prepare(own)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from sd_finetune.errors import UserError
+from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Evaluation, Event, Phase, Sample, Saved, Step, Warning_, send_command
 from sd_finetune.training.loop import train
@@ -221,9 +225,12 @@ def test_work_tells_how_it_ended(toy: Toy) -> None:
     run = toy.run()
     assert work(run.path, resume=False) == 0
     assert isinstance(events_of(run)[-1], Done)
-    assert work(run.path, resume=True) == 1, "there is no snapshot"
-    assert "no finished snapshot" in events_of(run)[-1].message
+    assert work(run.path, resume=True) == 1
+    assert f"{run.path.name} is finished, so there is nothing to resume" in events_of(run)[-1].message
     assert len(events_of(run, Step)) == 2
+    other = toy.run()
+    assert work(other.path, resume=True) == 1
+    assert "no finished snapshot" in events_of(other)[-1].message
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,3 +282,38 @@ def test_a_full_disk_leaves_nothing_half_written(toy: Toy, monkeypatch: pytest.M
     assert "No space is left on the disk" in events_of(run)[-1].message
     assert not list(run.output.iterdir())
     shutil.rmtree(run.path)
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_learned(toy: Toy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    run = toy.run({"output.folder": str(tmp_path / "file")})
+    assert work(run.path, resume=False) == 1
+    (error,) = events_of(run)
+    assert re.fullmatch(r".*file.toy\.safetensors.* cannot be written \(.*\): choose another place.*", error.message)
+
+
+@pytest.mark.parametrize("row", [{"method": "lora"}, {"method": "hypernetwork"}], ids=["lora", "hypernetwork"])
+def test_what_was_learned_outlives_a_place_that_went_away(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any]
+) -> None:
+    folder = tmp_path / "there"
+    run = toy.run({**row, "output.folder": str(folder)})
+    training = prepare(run, resume=False)
+    after_step(training, 2, lambda: (folder.rmdir(), folder.write_text("a file")))
+    with pytest.raises(UserError, match=r"cannot be written .* What was learned is kept in .*: mend this and resume"):
+        train(training)
+    folder.unlink()
+    assert work(run.path, resume=True) == 0
+    assert len(events_of(run, Step)) == 2, "none was done again"
+    (saved,) = events_of(run, Saved)
+    assert (saved.step, Path(saved.path).is_file()) == (2, True)
+
+
+def test_a_base_that_is_not_finite_is_to_blame_and_not_the_rate(toy: Toy, tmp_path: Path) -> None:
+    base = read_checkpoint(toy.checkpoint)
+    name = "conv_in.weight"
+    broken = {"unet": {name: torch.full_like(base.parts["unet"][name], float("nan"))}}
+    write_checkpoint(tmp_path / "broken.safetensors", base, broken, "fp32")
+    outcome = train(toy.prepare({"base.checkpoint": str(tmp_path / "broken.safetensors")}))
+    assert isinstance(outcome, Error)
+    assert "broken.safetensors holds numbers that are not finite" in outcome.message

@@ -26,6 +26,7 @@ def make_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "runs"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base.safetensors").write_bytes(b"weights")
+    (tmp_path / "pictures").mkdir()
 
     def make(act: str) -> Path:
         path = tmp_path / "settings.toml"

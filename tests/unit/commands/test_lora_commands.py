@@ -171,6 +171,14 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
     assert "only Stable Diffusion 1 checkpoints" in refused(arguments, out, capsys)
     arguments = ["merge", "--checkpoint", str(home.base), "--lora", str(home.lora)]
     assert "exists already" in refused(arguments, home.base, capsys)
+    (tmp_path / "note.yaml").write_text("somebody's")
+    assert "note.yaml exists already" in refused(arguments, tmp_path / "note.safetensors", capsys)
+    assert "cannot be written" in refused(arguments, tmp_path / f"{'n' * 300}.safetensors", capsys)
+    for weight in ("nan", "inf", "abc", "", "0,5"):
+        arguments = ["merge", "--checkpoint", str(home.base), "--lora", f"{home.lora}:{weight}"]
+        assert f'"{weight}" in {home.lora}:{weight} cannot be a weight: it takes a number, as in' in refused(
+            arguments, out, capsys
+        )
     assert "must end in .safetensors" in refused(arguments, tmp_path / "merged.ckpt", capsys)
 
 
@@ -199,9 +207,11 @@ def test_at_full_rank_the_lora_is_the_difference(
     out = tmp_path / "extracted.safetensors"
     asked = ["extract", "--base", str(home.base), "--tuned", str(home.tuned), "--text-encoder", "--precision", "fp32"]
     assert main([*asked, "--rank", "1024", "--out", str(out)]) == 0
-    assert "100.00% of the change's norm is kept" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "100.00% of the change's norm is kept" in printed
     found = changes(out)
     assert len(found) == 192 + 6
+    layers = set(found)
     base, tuned = read_checkpoint(home.base), read_checkpoint(home.tuned)
     for part in ("unet", "text_encoder"):
         for name, old in base.parts[part].items():
@@ -209,7 +219,29 @@ def test_at_full_rank_the_lora_is_the_difference(
             if name.endswith(".weight") and layer in found:
                 difference = (tuned.parts[part][name].double() - old.double()).flatten(1)
                 assert relative_error(found.pop(layer), difference) < 1e-5, layer
+        whole = sum(
+            float((tuned.parts[part][n].double() - v.double()).square().sum()) for n, v in base.parts[part].items()
+        )
+        inside = sum(
+            float((tuned.parts[part][n].double() - v.double()).square().sum())
+            for n, v in base.parts[part].items()
+            if n.endswith(".weight") and kohya_name(part, n.removesuffix(".weight")) in layers
+        )
+        name = {"unet": "UNet", "text_encoder": "text encoder"}[part]
+        share = (inside / whole) ** 0.5
+        assert 0.01 < share < 0.99
+        assert f"In the layers of the LoRA is {share:.2%} of the norm of the {name}'s whole change." in printed
     assert not found
+
+
+def test_a_text_encoder_that_is_left_out_is_told(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["extract", "--base", str(home.base), "--tuned", str(home.tuned), "--rank", "1"]
+    main([*asked, "--out", str(tmp_path / "x.safetensors")])
+    assert "The text encoder changed too, and this LoRA has nothing of it: --text-encoder" in capsys.readouterr().out
+    main([*asked, "--text-encoder", "--out", str(tmp_path / "y.safetensors")])
+    assert "changed too" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
@@ -251,7 +283,7 @@ def test_what_cannot_be_extracted(home: Home, tmp_path: Path, capsys: pytest.Cap
     for tuned, words in (
         (home.base, "are the same in all layers"),
         (v, "differ in their prediction_type"),
-        (deeper, "differ in their text_encoder"),
+        (deeper, "differ in their text_encoder (num_hidden_layers 1 and 2)"),
         (home.lora, "only Stable Diffusion 1 checkpoints"),
         (tmp_path / "none.safetensors", "There is no file"),
     ):

@@ -57,7 +57,11 @@ def test_a_worker_that_dies(make_file: MakeFile, capsys: pytest.CaptureFixture[s
         ),
         (
             ["--set", "base.checkpoint=/missing.ckpt"],
-            "base.checkpoint = '/missing.ckpt' is no file: give the path of an SD 1.x checkpoint.\n",
+            "base.checkpoint = /missing.ckpt is no file: check the path.\n",
+        ),
+        (
+            ["--set", "output.notes=\udcff"],
+            "--set 'output.notes=\\udcff' is no text in UTF-8: write it in that encoding.\n",
         ),
     ],
 )
@@ -67,6 +71,18 @@ def test_bad_settings_start_nothing(
     assert main(["train", str(make_file("finish")), *arguments]) == 2
     assert capsys.readouterr().err == message
     assert not Path("runs").exists()
+
+
+def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", str(make_file("finish"))])
+    capsys.readouterr()
+    folder = RunFolder(tmp_path / "runs" / "dog-001")
+    assert main(["resume", "runs/dog-001"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed.count("finished after 2 steps") == 1, "what the earlier worker said is not told again"
+    assert "--resume" in folder.log.read_text()
+    assert main(["resume", "elsewhere"]) == 2
+    assert "is no run folder" in capsys.readouterr().err
 
 
 def test_signal_handlers_are_put_back(make_file: MakeFile) -> None:

@@ -252,3 +252,17 @@ def test_prediction_type_from_the_metadata_where_there_is_no_config(
     write_tensors(tiny_file, tensors, {"modelspec.prediction_type": "v"})
     monkeypatch.setattr(module, "measure", lambda shapes, yaml_text, folder: TINY)  # its heads cannot be known here
     assert read_checkpoint(tiny_file).architecture == replace(TINY, prediction_type="v_prediction")
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_where_the_file_fails_no_config_stays(
+    tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise UserError("No space is left.")
+
+    monkeypatch.setattr("sd_finetune.formats.checkpoint.write_tensors", fail)
+    (tmp_path / "new.yaml").write_text("of an earlier file") if kept else None
+    with pytest.raises(UserError, match="No space"):
+        write_checkpoint(tmp_path / "new.safetensors", read_checkpoint(tiny_file), {})
+    assert (tmp_path / "new.yaml").exists() == kept

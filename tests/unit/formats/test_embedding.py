@@ -115,3 +115,9 @@ def test_what_is_not_one_word_is_refused(tmp_path: Path, content: dict[str, torc
 def test_the_base_of_an_odd_width_is_the_one_told(tmp_path: Path) -> None:
     write_embedding(tmp_path / "toy.safetensors", torch.ones(2, 32), {"ss_base_model_version": "sd_v1"}, "fp32")
     assert identify(tmp_path / "toy.safetensors").base == "sd1"
+
+
+def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    write_embedding(tmp_path / "zib.pt", torch.full((1, 768), float("nan")), METADATA)
+    with pytest.raises(UserError, match=r"zib\.pt holds numbers that are not finite"):
+        read_embedding(tmp_path / "zib.pt")

@@ -177,8 +177,7 @@ def test_what_is_no_sd1_checkpoint_is_refused_by_its_name(tmp_path: Path, name: 
     with pytest.raises(UserError) as raised:
         read_checkpoint(path)
     assert str(raised.value) == (
-        f"{path} {words}, and only Stable Diffusion 1 checkpoints can be trained: "
-        "choose one of these as base.checkpoint."
+        f"{path} {words}, and only Stable Diffusion 1 checkpoints can be used here: choose one of these."
     )
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from sd_finetune.errors import UserError
 from sd_finetune.formats.architecture import SD15
+from sd_finetune.formats.identify import identify
 from sd_finetune.formats.keys import name_table
 from sd_finetune.formats.lora import LoraModule, kohya_name, read_lora, write_lora
 
@@ -143,6 +144,20 @@ def test_layers_without_a_rank_are_refused(tmp_path: Path, down: tuple[int, ...]
     safetensors.torch.save_file(tensors, tmp_path / "x.safetensors")
     with pytest.raises(UserError, match=r"x\.safetensors has a layer lora_unet_x .*, share no rank: copy or download"):
         read_lora(tmp_path / "x.safetensors")
+
+
+def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    write_lora(tmp_path / "x.safetensors", {("unet", "x"): LoraModule(torch.ones(2, 4), torch.ones(4, 2) / 0, 1.0)}, {})
+    with pytest.raises(UserError, match=r"x\.safetensors holds numbers that are not finite"):
+        read_lora(tmp_path / "x.safetensors")
+
+
+def test_an_alpha_is_one_number(tmp_path: Path) -> None:
+    tensors = {"lora_down.weight": torch.ones(2, 4), "lora_up.weight": torch.ones(4, 2), "alpha": torch.ones(2)}
+    safetensors.torch.save_file({f"lora_unet_x.{n}": t for n, t in tensors.items()}, tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match=r"has 2 numbers as lora_unet_x\.alpha, which is one"):
+        read_lora(tmp_path / "x.safetensors")
+    assert "alpha" not in identify(tmp_path / "x.safetensors").details
 
 
 def test_parameters_can_be_written_as_they_are(tmp_path: Path) -> None:

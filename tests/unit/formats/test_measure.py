@@ -130,3 +130,9 @@ def test_a_missing_tensor_is_named() -> None:
     del shapes["first_stage_model.decoder.conv_out.weight"]
     with pytest.raises(KeyError, match=r"first_stage_model\.decoder\.conv_out\.weight"):
         measure(shapes, TINY.to_yaml())
+
+
+@pytest.mark.parametrize(("section", "claims"), [("unet", {"num_heads": 7}), ("unet", {"num_head_channels": 7})])
+def test_heads_that_cannot_be_are_refused(section: str, claims: dict[str, int]) -> None:
+    with pytest.raises(UserError, match=rf"says {next(iter(claims))} 7, which does not divide the 32 channels"):
+        measure(shapes_of(TINY), with_claim(section, **claims))

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.tensor_file import write_tensors
 from sd_finetune.models.parts import encode_prompts, load_parts, tokenize
 from tests.toy import Toy
 
@@ -62,3 +65,13 @@ def test_prompts_become_hidden_states(toy: Toy) -> None:
     assert states.shape == (2, 77, 32)
     torch.testing.assert_close(states.mean(-1), torch.zeros(2, 77), rtol=0, atol=1e-5)  # the last norm was applied
     assert not torch.allclose(states[0], states[1], atol=1e-2)
+
+
+def test_a_tensor_of_another_size_is_named(toy: Toy, tmp_path: Path) -> None:
+    tensors = dict(read_checkpoint(toy.checkpoint).tensors)
+    name = "model.diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k.weight"
+    tensors[name] = tensors[name][:16].contiguous()
+    write_tensors(tmp_path / "cut.safetensors", tensors, {})
+    checkpoint = read_checkpoint(tmp_path / "cut.safetensors", toy.checkpoint.with_suffix(".yaml"))
+    with pytest.raises(UserError, match=rf"cut\.safetensors has {name} of size \(16, 32\) where .* \(32, 32\): choose"):
+        load_parts(checkpoint)

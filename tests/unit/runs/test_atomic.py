@@ -54,3 +54,21 @@ def test_no_space_left_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError, match=r"^No space is left on the disk for .*model\.bin: free some space or choose"):
         write()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    places = (tmp_path / "file" / "model.bin", tmp_path / ("n" * 300), tmp_path / "folder")
+    for path in places:
+        with (
+            pytest.raises(UserError, match=r" cannot be written \(.*\): choose another place"),
+            replacing(path) as unfinished,
+        ):
+            unfinished.write_bytes(b"whole")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_the_block_cannot_read_is_another_matter(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="source"), replacing(tmp_path / "model.bin"):
+        (tmp_path / "source").read_bytes()

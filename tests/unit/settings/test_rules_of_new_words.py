@@ -75,3 +75,11 @@ def test_the_file_s_name_is_the_word_unless_another_is_given(word: dict[str, Any
 def test_the_text_encoder_is_not_trained_beside(word: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"train\.train_text_encoder = true is not for method textual_inversion"):
         from_dict({**word, "train": {"train_text_encoder": True}})
+
+
+def test_a_name_that_nothing_fills_in_is_refused(content: dict[str, Any]) -> None:
+    content["concepts"][0]["instance_prompt"] = "a photo of [name]"
+    with pytest.raises(
+        UserError, match=r"instance_prompt = .* has \[name\], which only textual inversion fills in: write"
+    ):
+        from_dict({**content, "method": "lora"})

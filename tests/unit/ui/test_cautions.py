@@ -64,7 +64,7 @@ def test_unusual_rates_of_models_of_full_size(
     screen: Screen, many: str, monkeypatch: pytest.MonkeyPatch, method: str, name: str, rate: float, words: str
 ) -> None:
     monkeypatch.setattr(looked_at, "FULL_SIZE", 10)
-    concept = {"folder": many, "instance_prompt": "a [name]"}
+    concept = {"folder": many, "instance_prompt": "a [name]" if method == "textual_inversion" else "a sks dog"}
     usual = {"method": method, "concepts": [concept]}
     assert told(screen, **usual) == []
     (sentence,) = told(screen, **usual, **{name: rate})

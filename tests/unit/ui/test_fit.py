@@ -18,7 +18,7 @@ def settings(method: str, weight: float = 0, **train: Any) -> dict[str, Any]:
         "base": {"checkpoint": "sd.safetensors"},
         "train": train,
         "prior": {"weight": weight},
-        "concepts": [{"folder": "dogs", "instance_prompt": "[filewords] [name]", "class_prompt": "a dog"}],
+        "concepts": [{"folder": "dogs", "instance_prompt": "[filewords]", "class_prompt": "a dog"}],
     }
 
 

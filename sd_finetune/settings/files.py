@@ -1,0 +1,36 @@
+"""Which files and folders the settings name that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import UserError
+from .options import Settings
+
+
+def missing_files(settings: Settings) -> dict[str, str]:
+    """A sentence for each, by the setting's name; only names are looked at."""
+    files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
+    faults = {name: f"{name} = {path} is no file: check the path." for name, path in files.items() if not _has(path)}
+    for name, path in _folders(settings):
+        if path and not Path(path).is_dir():
+            faults[name] = f"{name} = {path} is not a folder: check the path."
+    return faults
+
+
+def refuse_missing_files(settings: Settings) -> None:
+    """Raise UserError with one line for each, before anything is loaded or made."""
+    faults = missing_files(settings)
+    if faults:
+        raise UserError("\n".join(faults.values()))
+
+
+def _has(path: str) -> bool:
+    return not path or Path(path).is_file()
+
+
+def _folders(settings: Settings) -> Iterator[tuple[str, str]]:
+    for number, concept in enumerate(settings.concepts, start=1):
+        yield f"concepts.{number}.folder", concept.folder
+        yield f"concepts.{number}.class_folder", concept.class_folder
