@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..runs.atomic import is_taken
 
 if TYPE_CHECKING:
     from ..formats.hypernetwork import HypernetworkFile
@@ -33,7 +33,7 @@ def new_model_file(path: Path, beside: tuple[str, ...] = ()) -> Path:
     if path.suffix != ".safetensors":
         raise UserError(f"--out {path} must end in .safetensors: that is what is written.")
     for file in (path, *(path.with_suffix(ending) for ending in beside)):
-        if os.path.exists(file):  # noqa: PTH110 - which a name that is too long does not end
+        if is_taken(file):
             raise UserError(f"{file} exists already: give --out another name, or move that file away first.")
     return path
 

@@ -35,7 +35,6 @@ def place_toy(folder: Path, checkpoint: Path = TOY_CHECKPOINT) -> Path:
 
 def write_text_model(folder: Path, architecture: Architecture) -> None:
     """Write what CLIPTokenizer and CLIPTextConfig of transformers read from a folder; there are no weights in it."""
-    folder.mkdir(parents=True, exist_ok=True)
     config = {"model_type": "clip_text_model", **architecture.text_config()}
     with replacing(folder / "config.json") as unfinished:
         unfinished.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

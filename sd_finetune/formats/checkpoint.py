@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..runs.atomic import replacing
+from ..runs.atomic import is_taken, replacing
 from . import keys
 from .architecture import Architecture
 from .identify import refuse_unless_sd1
@@ -219,7 +219,7 @@ def _write(
         # The config first: without it the WebUI would take the finished file for a Stable Diffusion 1.5.
         if beside and yaml_text is not None:
             yaml = path.with_suffix(".yaml")
-            is_new = not yaml.exists()
+            is_new = not is_taken(yaml)
             with replacing(yaml) as unfinished:
                 unfinished.write_text(yaml_text, encoding="utf-8")
             if is_new:

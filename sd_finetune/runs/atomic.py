@@ -12,6 +12,11 @@ from pathlib import Path
 from ..errors import UserError
 
 
+def is_taken(path: Path) -> bool:
+    """Whether there is something of this name; one that is too long to be a name is not."""
+    return os.path.lexists(path)
+
+
 @contextmanager
 def replacing(path: Path) -> Generator[Path, None, None]:
     """Yield a temporary path beside `path`; when the block ends well the finished file takes the name `path`.
@@ -39,3 +44,14 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     finally:
         with suppress(OSError):  # where there is no such folder there is no such file
             unfinished.unlink(missing_ok=True)
+
+
+class _Tried(Exception):
+    """Ends an attempt before the file would take its name."""
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise UserError if no file can be written under the name `path`; nothing is left there."""
+    with suppress(_Tried), replacing(path) as unfinished:
+        unfinished.touch()
+        raise _Tried

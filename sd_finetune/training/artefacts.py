@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ..methods import method_class
-from ..runs.atomic import replacing
+from ..runs.atomic import is_taken, refuse_unwritable
 from ..runs.folder import RunFolder
 from ..runs.messages import Phase, Saved, read_events
 from ..settings.options import Settings
@@ -40,15 +40,13 @@ def artefact_path(run: RunFolder, settings: Settings, suffix: str = "") -> Path:
 def refuse_place(run: RunFolder, settings: Settings) -> None:
     """Raise UserError if the result cannot be written, or only over a file of another run or this one's own base."""
     path = artefact_path(run, settings)
-    with replacing(path.with_name(f"{path.name}.tried")) as tried:
-        tried.touch()
-    path.with_name(f"{path.name}.tried").unlink()
+    refuse_unwritable(path)
     made = [Path(event.path).resolve() for event in read_events(run.events)[0] if isinstance(event, Saved)]
     if not settings.output.folder or path.resolve() in made:
         return
     beside = [path.with_suffix(".yaml")] if settings.artefact() == "checkpoint" else []
     for file in (path, *beside):
-        if file.exists():
+        if is_taken(file):
             raise UserError(f"{file} exists already: give output.name another name, or move that file away first.")
 
 

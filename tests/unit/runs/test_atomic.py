@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.errors import UserError
-from sd_finetune.runs.atomic import replacing
+from sd_finetune.runs.atomic import refuse_unwritable, replacing
 
 
 def test_the_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -66,7 +66,12 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None
             replacing(path) as unfinished,
         ):
             unfinished.write_bytes(b"whole")
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
+    for path in places[:2]:
+        with pytest.raises(UserError, match=" cannot be written "):
+            refuse_unwritable(path)
+    refuse_unwritable(tmp_path / "new" / "model.bin")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder", "new"]
+    assert not list((tmp_path / "new").iterdir())
 
 
 def test_what_the_block_cannot_read_is_another_matter(tmp_path: Path) -> None:
