@@ -44,7 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a file name that the terminal cannot show must not end a run
     try:
         code = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is where there is no terminal at all
+            sys.stdout.flush()
         return code
     except UserError as error:
         print(error, file=sys.stderr)

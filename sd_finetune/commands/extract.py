@@ -65,13 +65,15 @@ def run(options: argparse.Namespace) -> int:
         options.precision,
     )
     print(kept_text({kohya_name(*place): truncation for place, truncation in found.items()}))
-    for sentence in _about_the_rest(found, change_norms(base, tuned)):
+    for sentence in _about_the_rest(found, change_norms(base, tuned), options.text_encoder):
         print(sentence)
     print(f"saved lora: {out}")
     return 0
 
 
-def _about_the_rest(found: Mapping[tuple[str, str], Truncation], whole: Mapping[str, float]) -> Iterator[str]:
+def _about_the_rest(
+    found: Mapping[tuple[str, str], Truncation], whole: Mapping[str, float], with_text_encoder: bool
+) -> Iterator[str]:
     """What of the difference is in no layer of the LoRA; whole: its norm by part."""
     for part, name in (("unet", "UNet"), ("text_encoder", "text encoder")):
         norms = [truncation.norm for (own, _), truncation in found.items() if own == part]
@@ -79,4 +81,6 @@ def _about_the_rest(found: Mapping[tuple[str, str], Truncation], whole: Mapping[
             share = min(1.0, hypot(*norms) / whole[part])
             yield f"In the layers of the LoRA is {share:.2%} of the norm of the {name}'s whole change."
         elif whole[part]:
-            yield f"The {name} changed too, and this LoRA has nothing of it: --text-encoder takes it along."
+            takes = part == "text_encoder" and not with_text_encoder
+            reason = "--text-encoder takes it along" if takes else "it changed in no layer that a LoRA has"
+            yield f"The {name} changed too, and this LoRA has nothing of it: {reason}."

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..errors import UserError
 from ..runs.folder import RunFolder
+from ..runs.resume import refuse_to_resume
+from ..ui.processes import noted_worker
 from .watch import watch
 
 
@@ -15,7 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: finished or stopped again; 1: the run failed. A folder that is no run raises UserError."""
+    """0: finished or stopped again; 1: the run failed. What cannot be resumed raises UserError."""
     folder = RunFolder(options.folder.absolute())
     folder.read_settings()
+    refuse_to_resume(folder)
+    worker = noted_worker(folder)
+    if worker is not None and worker.poll() is None:
+        raise UserError(f"{folder.path} is at work, as process {worker.pid}: wait until it is done, or stop it first.")
     return 0 if watch(folder, "--resume") else 1

@@ -13,6 +13,7 @@ from ..runs.folder import RunFolder
 from ..runs.follow import follow
 from ..runs.launch import kill_worker, start_worker
 from ..runs.messages import Error, send_command
+from ..ui.processes import note_worker
 from .progress import Progress
 
 FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"
@@ -26,6 +27,7 @@ def watch(folder: RunFolder, *arguments: str) -> bool:
     failure = ""
     since = folder.events.stat().st_size if folder.events.exists() else 0
     process = start_worker(folder, *arguments)
+    note_worker(folder, process.pid, since)
     with _stop_on_interrupt(folder, process), Progress(sys.stdout) as progress:
         for event in follow(folder, process, since=since):
             progress.show(event)

@@ -172,7 +172,7 @@ def derivation_of(metadata: Mapping[str, str]) -> dict[str, str]:
 def _own_settings(metadata: Mapping[str, str]) -> dict[str, str]:
     """Those that count for the method."""
     settings = _json(metadata, SETTINGS_KEY)
-    others = METHODS.keys() - {settings.get("method")}
+    others = [method for method in METHODS if method != settings.get("method")]
     return dict(_flat({name: value for name, value in settings.items() if name not in others}, ""))
 
 

@@ -106,17 +106,16 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
             raise UserError(
                 f"{path} has {alpha.numel()} numbers as {name}.alpha, which is one: copy or download it again."
             )
-    modules = {name: _module(file.tensors, name) for name in names}
-    for name, module in modules.items():
-        flat = min(module.down.ndim, module.up.ndim) < 2
-        if flat or not module.rank or module.up.flatten(1).shape[1] != module.rank:
-            sizes = f"{tuple(module.down.shape)} and {tuple(module.up.shape)}"
+    for name in names:
+        down, up = (file.tensors[f"{name}.{half}.weight"] for half in ("lora_down", "lora_up"))
+        if min(down.ndim, up.ndim) < 2 or not len(down) or up.flatten(1).shape[1] != len(down):
+            sizes = f"{tuple(down.shape)} and {tuple(up.shape)}"
             raise UserError(
                 f"{path} has a layer {name} whose lora_down and lora_up, of sizes {sizes}, share no rank: "
                 "copy or download the file again, or choose another."
             )
-    refuse_not_finite(path, (half for module in modules.values() for half in (module.down, module.up)))
-    return modules, file.metadata
+    refuse_not_finite(path, file.tensors.values())
+    return {name: _module(file.tensors, name) for name in names}, file.metadata
 
 
 def _module(tensors: Mapping[str, Tensor], name: str) -> LoraModule:

@@ -39,7 +39,7 @@ def replacing(path: Path) -> Generator[Path, None, None]:
             raise UserError(sentence) from error
         if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
             raise  # of another file, that the block reads
-        sentence = f"{path} cannot be written ({error.strerror}): choose another place or mend this one."
+        sentence = f"{path} cannot be written ({error.strerror or error}): choose another place or mend this one."
         raise UserError(sentence) from error
     finally:
         with suppress(OSError):  # where there is no such folder there is no such file

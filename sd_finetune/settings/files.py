@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
@@ -10,11 +10,15 @@ from .options import Settings
 
 
 def missing_files(settings: Settings) -> dict[str, str]:
-    """A sentence for each, by the setting's name; only names are looked at."""
+    """A sentence for each, by the setting's name; a path that is too long, or that one may not see, is missing too."""
     files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
-    faults = {name: f"{name} = {path} is no file: check the path." for name, path in files.items() if not _has(path)}
+    faults = {
+        name: f"{name} = {path} is no file: check the path."
+        for name, path in files.items()
+        if path and not _holds(Path(path).is_file)
+    }
     for name, path in _folders(settings):
-        if path and not Path(path).is_dir():
+        if path and not _holds(Path(path).is_dir):
             faults[name] = f"{name} = {path} is not a folder: check the path."
     return faults
 
@@ -26,11 +30,15 @@ def refuse_missing_files(settings: Settings) -> None:
         raise UserError("\n".join(faults.values()))
 
 
-def _has(path: str) -> bool:
-    return not path or Path(path).is_file()
+def _holds(is_there: Callable[[], bool]) -> bool:
+    try:
+        return is_there()
+    except OSError:  # too long a name, or a folder that one may not enter
+        return False
 
 
 def _folders(settings: Settings) -> Iterator[tuple[str, str]]:
     for number, concept in enumerate(settings.concepts, start=1):
         yield f"concepts.{number}.folder", concept.folder
-        yield f"concepts.{number}.class_folder", concept.class_folder
+        if settings.prior_weight() > 0:
+            yield f"concepts.{number}.class_folder", concept.class_folder

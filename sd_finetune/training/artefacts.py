@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +26,9 @@ def save_artefact(training: Training, step: int, final: bool) -> Path:
     path = artefact_path(training.run, settings, "" if final else f"-step{step:06d}")
     training.events.append(Phase(name="saving", done=0, total=1))
     training.method.write(path, training_metadata(settings, _facts(training, step)))
+    training.events.append(Saved(step=step, artefact=settings.artefact(), path=str(path)))
     if final:
         write_card(path, training.run, settings)
-    training.events.append(Saved(step=step, artefact=settings.artefact(), path=str(path)))
     return path
 
 
@@ -42,10 +43,11 @@ def refuse_place(run: RunFolder, settings: Settings) -> None:
     path = artefact_path(run, settings)
     refuse_unwritable(path)
     made = [Path(event.path).resolve() for event in read_events(run.events)[0] if isinstance(event, Saved)]
-    if not settings.output.folder or path.resolve() in made:
+    if not settings.output.folder or made:  # a run that has begun to save has its names
         return
     beside = [path.with_suffix(".yaml")] if settings.artefact() == "checkpoint" else []
-    for file in (path, *beside):
+    on_the_way = path.parent.glob(f"{glob.escape(path.stem)}-step[0-9]*{path.suffix}")
+    for file in (path, *beside, *on_the_way):
         if is_taken(file):
             raise UserError(f"{file} exists already: give output.name another name, or move that file away first.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import torch
 
@@ -18,7 +19,7 @@ from .previews import draw_samples
 from .progress import Pace
 from .randomness import derived_seed
 from .setup import Training, evaluating
-from .snapshots import write_snapshot
+from .snapshots import has_snapshot, write_snapshot
 
 PAUSE_SECONDS = 0.2
 
@@ -88,14 +89,12 @@ def _after_step(training: Training, step: int) -> str:
     """What is due after `step` steps, by the settings or by command; "stop" if the run was told to."""
     settings, commands = training.settings, _commands(training)
     stop, last = "stop" in commands, step == training.total_steps
-    _show(
-        training,
-        step,
-        draw="sample" in commands or training.is_due(settings.samples.every, step) or last,
-        evaluate=training.is_due(settings.evaluation.every, step) or last,
-    )
-    if last or stop or "save" in commands or training.is_due(settings.output.save_every, step):
-        _save(training, step, final=last or stop)
+    draw = "sample" in commands or training.is_due(settings.samples.every, step) or last
+    try:
+        _show(training, step, draw=draw, evaluate=training.is_due(settings.evaluation.every, step) or last)
+    finally:  # a picture that fails must not cost what was learned
+        if last or stop or "save" in commands or training.is_due(settings.output.save_every, step):
+            _save(training, step, final=last or stop)
     if stop or (not last and training.is_due(settings.output.save_every, step)):
         _write_snapshot(training, step)
     return "stop" if stop and not last else ""
@@ -106,12 +105,17 @@ def _save(training: Training, step: int, final: bool) -> None:
     try:
         save_artefact(training, step, final)
     except Exception as error:
-        _write_snapshot(training, step)
-        kept = f"What was learned is kept in {training.run.path}: mend this and resume that run."
-        raise UserError(f"{error} {kept}") if isinstance(error, UserError) else error from error
+        with suppress(UserError):  # where the run folder's disk is full too
+            _write_snapshot(training, step)
+        if isinstance(error, UserError) and has_snapshot(training.run.snapshots, step):
+            kept = f"What was learned is kept in {training.run.path}: mend this and resume that run."
+            raise UserError(f"{error} {kept}") from error
+        raise
 
 
 def _write_snapshot(training: Training, step: int) -> None:
+    if has_snapshot(training.run.snapshots, step):
+        return
     tensors, scaler = training.method.trained_tensors(), training.accelerator.scaler
     write_snapshot(training.run.snapshots, step, tensors, training.optimizer, scaler)
 

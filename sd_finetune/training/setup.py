@@ -25,7 +25,8 @@ from ..methods.base import Method
 from ..models.parts import ModelParts, load_parts
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
-from ..runs.messages import CommandReader, Done, EventLog, Phase, Step, Warning_, read_events
+from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
+from ..runs.resume import refuse_to_resume
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .artefacts import refuse_place
@@ -117,7 +118,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     """
     settings, events = run.read_settings(), EventLog(run.events)
     if resume:
-        _refuse_finished(run)
+        refuse_to_resume(run)
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
     refuse_place(run, settings)
@@ -166,15 +167,6 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         method.load_trained_tensors(trained)
     _cut_losses(run, training.first_step)
     return training
-
-
-def _refuse_finished(run: RunFolder) -> None:
-    earlier, _ = read_events(run.events)
-    if earlier and isinstance(earlier[-1], Done) and earlier[-1].outcome == "finished":
-        raise UserError(
-            f"{run.path.name} is finished, so there is nothing to resume: start a new run, which goes on from its "
-            "result if that is named in base.continue_from."
-        )
 
 
 def _last_event_time(run: RunFolder) -> float:

@@ -34,9 +34,40 @@ def write_snapshot(
     optimizer: torch.optim.Optimizer,
     scaler: HasState | None = None,
 ) -> Path:
-    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones. scaler: fp16's, of the loss."""
-    folder = snapshots / f"step-{step:06d}"
+    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones. scaler: fp16's, of the loss.
+
+    Raises:
+        UserError: it cannot be written; an earlier snapshot stays.
+    """
+    folder = _folder(snapshots, step)
     shutil.rmtree(folder, ignore_errors=True)
+    try:
+        _fill(folder, step, trained, optimizer, scaler)
+    except (SafetensorError, RuntimeError, OSError) as error:  # as safetensors and torch say that the disk is full
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UserError(f"The snapshot {folder} cannot be written ({error}): free some space, then resume.") from error
+    for other in snapshots.glob("step-*"):
+        if other != folder:
+            shutil.rmtree(other)
+    return folder
+
+
+def has_snapshot(snapshots: Path, step: int) -> bool:
+    """Whether there is a finished snapshot of this step."""
+    return (_folder(snapshots, step) / MARKER).exists()
+
+
+def _folder(snapshots: Path, step: int) -> Path:
+    return snapshots / f"step-{step:06d}"
+
+
+def _fill(
+    folder: Path,
+    step: int,
+    trained: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    scaler: HasState | None,
+) -> None:
     folder.mkdir(parents=True)
     values = {name: value.detach().cpu().contiguous() for name, value in trained.items()}
     with replacing(folder / "trained.safetensors") as path:
@@ -45,10 +76,6 @@ def write_snapshot(
         torch.save(optimizer.state_dict()["state"], path)
     with replacing(folder / MARKER) as path:
         path.write_text(json.dumps({"step": step, "scaler": scaler.state_dict() if scaler else {}}), encoding="utf-8")
-    for other in snapshots.glob("step-*"):
-        if other != folder:
-            shutil.rmtree(other)
-    return folder
 
 
 def latest_snapshot(snapshots: Path) -> Path:

@@ -77,8 +77,8 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
         return {}
     shape = origin_shape(settings)
     faults = {
-        name: f"{name} = {shape.get(name)} does not fit the snapshot of {origin['of']} that this model goes on from: "
-        f"set it back to {value}, or create a new model."
+        name: f"{name} = {json.dumps(shape.get(name))} does not fit the snapshot of {origin['of']} that this model "
+        f"goes on from: set it back to {json.dumps(value)}, or create a new model."
         for name, value in origin["shape"].items()
         if shape.get(name) != value
     }

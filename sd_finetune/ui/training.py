@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..errors import UserError
 from ..hosts.base import Host
 from ..runs.folder import RunFolder
 from ..runs.launch import start_worker
+from ..runs.resume import refuse_to_resume
 from ..settings.files import missing_files
 from ..settings.methods import METHODS
 from ..settings.options import Settings
@@ -66,10 +68,9 @@ def train_job(host: Host, model: Model) -> Job:
 
 
 def resume_job(host: Host, model: Model, run: RunFolder) -> Job:
-    """Go on with a run from its latest snapshot. Raises UserError if there is none."""
+    """Go on with a run from its latest snapshot. Raises UserError if it has none or is finished."""
     settings = run.read_settings()
-    if not any(run.snapshots.glob("step-*/complete.json")):
-        raise UserError(f"{run.path.name} has no snapshot to go on from: train anew, and stop it with Stop and save.")
+    refuse_to_resume(run)
     return Job("train", model.name, run, Path(settings.base.checkpoint), lambda w: launch(run, w, "--resume"))
 
 
@@ -109,9 +110,10 @@ def complete(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _free_name(folder: Path, name: str) -> str:
     """The name, with a number if the folder has such a file: an earlier result is never written over."""
-    taken = {path.stem for path in folder.rglob("*") if path.is_file()} if folder.is_dir() else set[str]()
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    taken = {re.sub(r"-step[0-9]+$", "", path.stem).casefold() for path in files}
     number = 1
-    while (name if number == 1 else f"{name}-{number}") in taken:
+    while (name if number == 1 else f"{name}-{number}").casefold() in taken:
         number += 1
     return name if number == 1 else f"{name}-{number}"
 

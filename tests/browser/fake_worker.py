@@ -17,6 +17,7 @@ from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import (
     CommandReader,
     Done,
+    Error,
     Evaluation,
     EventLog,
     Phase,
@@ -65,12 +66,20 @@ def main() -> None:
             save(step, f"-step{step:06d}")
         if "stop" in sent:
             save(step, "")
-            (run.snapshots / f"step-{step:06d}").mkdir()
-            (run.snapshots / f"step-{step:06d}" / "complete.json").write_text("{}")
+            snapshot(step)
             events.append(Done(step=step, outcome="stopped"))
             return
+    if "cannot save" in settings.output.notes and first == 0:
+        snapshot(total)
+        events.append(Error("No space is left on the disk. What was learned is kept."))
+        return
     save(total, "")
     events.append(Done(step=total, outcome="finished"))
+
+
+def snapshot(step: int) -> None:
+    (run.snapshots / f"step-{step:06d}").mkdir()
+    (run.snapshots / f"step-{step:06d}" / "complete.json").write_text("{}")
 
 
 def step_event(step: int) -> Step:

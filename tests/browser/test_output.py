@@ -67,6 +67,17 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     assert quick.context.model("my dog").run_names() == ["my dog-001"]
 
 
+def test_a_run_that_could_not_save_is_continued(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures, notes="cannot save")
+    story.train(page)
+    story.wait_for_state(page, "failed")
+    story.press(page, "Continue this run")
+    story.wait_for_state(page, "finished")
+    assert page.locator("text=Continue this run").is_hidden()
+    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+
+
 def goes_on_in_another_model(page: Any, stopped: int) -> None:
     page.click("#sd_finetune_tab_create")
     page.fill("#sd_finetune_name", "my puppy")

@@ -173,7 +173,7 @@ function commandButtons(tell) {
     const training = working && Boolean(view.step);
     const visible = {
       stop: working && view.asked !== "stop", pause: training && !paused && view.asked !== "stop", resume: paused, save: training && !paused,
-      sample: training && !paused, end: working && (view.asked === "stop" || !training), continue: !view.active && view.resumable && view.state === "stopped",
+      sample: training && !paused, end: working && (view.asked === "stop" || !training), continue: !view.active && view.resumable && ["stopped", "failed"].includes(view.state),
     };
     for (const [name, button] of Object.entries(all)) button.hidden = !visible[name];
   }

@@ -242,6 +242,15 @@ def test_a_text_encoder_that_is_left_out_is_told(
     assert "The text encoder changed too, and this LoRA has nothing of it: --text-encoder" in capsys.readouterr().out
     main([*asked, "--text-encoder", "--out", str(tmp_path / "y.safetensors")])
     assert "changed too" not in capsys.readouterr().out
+    base = read_checkpoint(home.base)
+    norm = "text_model.final_layer_norm.weight"
+    own = {"text_encoder": {norm: base.parts["text_encoder"][norm] + 1}, "unet": {}}
+    layer = "mid_block.attentions.0.proj_in.weight"
+    own["unet"] = {layer: base.parts["unet"][layer] + 1}
+    write_checkpoint(tmp_path / "norm.safetensors", base, own, "fp32")
+    asked = ["extract", "--base", str(home.base), "--tuned", str(tmp_path / "norm.safetensors"), "--text-encoder"]
+    main([*asked, "--out", str(tmp_path / "z.safetensors")])
+    assert "nothing of it: it changed in no layer that a LoRA has." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])

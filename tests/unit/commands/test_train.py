@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import signal
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.__main__ import main
+from sd_finetune.commands import resume
+from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Phase, read_events
+from sd_finetune.runs.messages import Done, Error, Phase, read_events, send_command
 
 MakeFile = Callable[[str], Path]
 
@@ -74,15 +77,39 @@ def test_bad_settings_start_nothing(
 
 
 def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["train", str(make_file("finish"))])
-    capsys.readouterr()
+    assert main(["train", str(make_file("user error"))]) == 1
     folder = RunFolder(tmp_path / "runs" / "dog-001")
+    capsys.readouterr()
+    assert main(["resume", "runs/dog-001"]) == 2
+    assert "dog-001 has no snapshot to go on from: start it anew" in capsys.readouterr().err
+    (folder.snapshots / "step-000001").mkdir()
+    (folder.snapshots / "step-000001" / "complete.json").touch()
+    folder.settings.write_text(folder.settings.read_text().replace("user error", "finish"))
     assert main(["resume", "runs/dog-001"]) == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert printed.count("finished after 2 steps") == 1, "what the earlier worker said is not told again"
+    printed = capsys.readouterr()
+    assert printed.err == "", "what the earlier worker said is not told again"
+    assert printed.out.splitlines()[-1] == "finished after 2 steps"
     assert "--resume" in folder.log.read_text()
+    events = folder.events.read_bytes()
+    for _ in range(2):
+        assert main(["resume", "runs/dog-001"]) == 2
+        assert "dog-001 is finished, so there is nothing to resume" in capsys.readouterr().err
+    assert folder.events.read_bytes() == events, "it stays a finished run"
     assert main(["resume", "elsewhere"]) == 2
     assert "is no run folder" in capsys.readouterr().err
+
+
+def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Popen[str]], tmp_path: Path) -> None:
+    process = start_train("until stop")
+    folder = RunFolder(tmp_path / "runs" / "dog-001")
+    (folder.snapshots / "step-000001").mkdir()
+    (folder.snapshots / "step-000001" / "complete.json").touch()
+    events = folder.events.read_bytes()
+    with pytest.raises(UserError, match=r"dog-001 is at work, as process [0-9]+: wait until it is done, or stop it"):
+        resume.run(argparse.Namespace(folder=folder.path))
+    assert folder.events.read_bytes() == events
+    send_command(folder.commands, "stop")
+    assert process.wait(30) == 0
 
 
 def test_signal_handlers_are_put_back(make_file: MakeFile) -> None:

@@ -222,6 +222,11 @@ def test_what_a_file_was_made_from_comes_first(tmp_path: Path) -> None:
     assert "  lora.rank: 8" in lines[start + 6 :]
 
 
+def test_settings_that_somebody_edited(tmp_path: Path) -> None:
+    write_lora(tmp_path / "x.safetensors", ONE_LAYER, {"sd_finetune.settings": '{"method": ["x"]}'})
+    assert identify(tmp_path / "x.safetensors").training == {"method": "['x']"}
+
+
 @pytest.mark.parametrize("hand", ["{broken", "[]", '{"loras": 3}', '{"loras": [4, {}]}'])
 def test_a_derivation_that_somebody_edited(tmp_path: Path, hand: str) -> None:
     write_lora(tmp_path / "x.safetensors", ONE_LAYER, {"sd_finetune.made_from": hand})

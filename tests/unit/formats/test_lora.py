@@ -137,7 +137,8 @@ def test_other_layouts_are_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("down", "up"), [((4, 8), (8, 3)), ((0, 8), (8, 0)), ((4, 8), (8,)), ((4, 8), (8, 2, 3, 3)), ((4,), (4,))]
+    ("down", "up"),
+    [((4, 8), (8, 3)), ((0, 8), (8, 0)), ((4, 8), (8,)), ((4, 8), (8, 2, 3, 3)), ((4,), (4,)), ((), (4, 1))],
 )
 def test_layers_without_a_rank_are_refused(tmp_path: Path, down: tuple[int, ...], up: tuple[int, ...]) -> None:
     tensors = {"lora_unet_x.lora_down.weight": torch.ones(down), "lora_unet_x.lora_up.weight": torch.ones(up)}
@@ -149,6 +150,13 @@ def test_layers_without_a_rank_are_refused(tmp_path: Path, down: tuple[int, ...]
 def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
     write_lora(tmp_path / "x.safetensors", {("unet", "x"): LoraModule(torch.ones(2, 4), torch.ones(4, 2) / 0, 1.0)}, {})
     with pytest.raises(UserError, match=r"x\.safetensors holds numbers that are not finite"):
+        read_lora(tmp_path / "x.safetensors")
+
+
+def test_an_alpha_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    layer = LoraModule(torch.ones(2, 4), torch.ones(4, 2), float("nan"))
+    write_lora(tmp_path / "x.safetensors", {("unet", "x"): layer}, {})
+    with pytest.raises(UserError, match="not finite"):
         read_lora(tmp_path / "x.safetensors")
 
 

@@ -74,6 +74,11 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None
     assert not list((tmp_path / "new").iterdir())
 
 
+def test_an_error_without_a_number_keeps_its_words(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot be written \(encoder error -2\)"), replacing(tmp_path / "x.png"):
+        raise OSError("encoder error -2")
+
+
 def test_what_the_block_cannot_read_is_another_matter(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="source"), replacing(tmp_path / "model.bin"):
         (tmp_path / "source").read_bytes()

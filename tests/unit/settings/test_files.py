@@ -26,4 +26,11 @@ def test_all_that_is_missing_is_told_together(content: dict[str, Any], tmp_path:
         "concepts.2.folder = /no/f is not a folder: check the path.",
         "concepts.2.class_folder = /no/k is not a folder: check the path.",
     ]
-    assert list(missing_files(settings))[-1] == "concepts.2.class_folder"
+    without_prior = from_dict({**content, "prior": {"weight": 0}})
+    assert "concepts.2.class_folder" not in missing_files(without_prior), "no picture of it is used"
+
+
+def test_paths_that_cannot_be_looked_at_are_missing(content: dict[str, Any], tmp_path: Path) -> None:
+    content["base"]["config"] = "n" * 300
+    content["concepts"][0]["folder"] = "n" * 5000
+    assert list(missing_files(from_dict(content))) == ["base.checkpoint", "base.config", "concepts.1.folder"]

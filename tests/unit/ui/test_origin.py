@@ -76,7 +76,7 @@ def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: Te
         ("", "method", "dreambooth", "method", "does not fit the snapshot of dog-001"),
         ("lora", "rank", 8, "lora.rank", "set it back to 4"),
         ("lora", "alpha", 1, "lora.alpha", "set it back to 0"),
-        ("train", "train_text_encoder", True, "train.train_text_encoder", "set it back to False"),
+        ("train", "train_text_encoder", True, "train.train_text_encoder", "set it back to false"),
         ("train", "length", "8 steps", "train.length", "goes on from step 8: make it longer"),
     ],
 )
@@ -95,10 +95,10 @@ def test_what_does_not_fit_the_snapshot_is_told(
 @pytest.mark.parametrize(
     ("option", "value", "old"),
     [
-        ("activation", "relu", "linear"),
-        ("activate_output", True, "False"),
-        ("dropout_structure", "0, 0.3, 0", ""),
-        ("layer_structure", "1, 3, 1", "1, 2, 1"),
+        ("activation", "relu", '"linear",'),
+        ("activate_output", True, "false,"),
+        ("dropout_structure", "0, 0.3, 0", '"",'),
+        ("layer_structure", "1, 3, 1", '"1, 2, 1",'),
     ],
 )
 def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: str, value: Any, old: str) -> None:

@@ -44,6 +44,8 @@ def test_a_result_is_never_written_over(screen: Screen, tmp_path: Path, monkeypa
     (tmp_path / "Lora" / "dog.safetensors").touch()
     (tmp_path / "Lora" / "dog-2.safetensors").touch()
     assert complete(host, screen.settings())["output"]["name"] == "dog-3"
+    (tmp_path / "Lora" / "Cat-step000100.safetensors").touch()
+    assert complete(host, screen.settings(output={"name": "cat"}))["output"]["name"] == "cat-2"
 
 
 def test_a_new_word_keeps_the_name_that_prompts_say(
