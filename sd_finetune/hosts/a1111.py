@@ -106,7 +106,7 @@ class A1111:
     def use(self, kind: Kind, path: Path) -> Use:
         """A checkpoint is selected, all else goes into the prompt."""
         if kind == "checkpoint":
-            infos = sd_models.checkpoints_list.values()
+            infos = list(sd_models.checkpoints_list.values())  # which another thread may read anew meanwhile
             title = next((info.title for info in infos if Path(info.filename).resolve() == path.resolve()), path.name)
             return Use(f"Select {path.name} as checkpoint.", checkpoint=title)
         prompt = IN_PROMPT[kind].format(name=path.stem)

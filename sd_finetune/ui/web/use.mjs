@@ -2,7 +2,10 @@
 import { h } from "./dom.mjs";
 
 const PROMPT = "#txt2img_prompt textarea";
-const REFRESHED = ["#refresh_sd_model_checkpoint", "#txt2img_lora_extra_refresh_internal", "#img2img_lora_extra_refresh_internal"];
+const CHECKPOINTS = "#refresh_sd_model_checkpoint";
+const CARDS = ["#txt2img_lora_extra_refresh_internal", "#img2img_lora_extra_refresh_internal"];
+const BUSY = "#setting_sd_model_checkpoint > .wrap.default:not(.hide)"; // how gradio shows that an answer is awaited
+const LOOK_AGAIN = 100;
 
 /** The button for a result, or nothing where there is nothing to do with it here. `said` shows what it did. */
 export function useResult(result, said) {
@@ -14,12 +17,16 @@ export function useResult(result, said) {
 
 /** Have the WebUI's own lists read again in this page; nothing where there is no WebUI. */
 export function refreshLists() {
-  for (const selector of REFRESHED) document.querySelector(selector)?.click();
+  press(CHECKPOINTS, ...CARDS);
+}
+
+function press(...selectors) {
+  for (const selector of selectors) document.querySelector(selector)?.click();
 }
 
 function useInWebui(result, said) {
-  refreshLists();
-  if (result.checkpoint) window.selectCheckpoint(result.checkpoint);
+  if (result.checkpoint) select(result.checkpoint);
+  else refreshLists();
   if (result.prompt) {
     const prompt = document.querySelector(PROMPT);
     if (!prompt.value.includes(result.prompt)) prompt.value = `${prompt.value.trim()} ${result.prompt}`.trim();
@@ -27,6 +34,19 @@ function useInWebui(result, said) {
   }
   said.textContent = result.prompt ? `${result.prompt} is in the prompt.` : `${result.checkpoint} is being loaded.`;
   window.switch_to_txt2img?.();
+}
+
+/** Select a checkpoint. Its list and the cards are not read meanwhile: the WebUI fails at one while it does the other. */
+async function select(title) {
+  await idle();
+  window.selectCheckpoint(title);
+  await idle();
+  press(...CARDS);
+}
+
+/** Until the WebUI has done what was pressed before and concerns its checkpoints. */
+async function idle() {
+  do await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN)); while (document.querySelector(BUSY));
 }
 
 async function copy(text, said) {
