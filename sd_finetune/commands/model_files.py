@@ -45,7 +45,7 @@ def file_and_weight(text: str) -> tuple[Path, float]:
         UserError: what follows an existing file's name and a colon is no number.
     """
     file, colon, weight = text.rpartition(":")
-    if not colon or _is_file(text):
+    if not colon or is_taken(Path(text)):
         return Path(text), 1.0
     try:
         number = float(weight)
@@ -53,16 +53,9 @@ def file_and_weight(text: str) -> tuple[Path, float]:
         number = math.nan
     if math.isfinite(number):
         return Path(file), number
-    if _is_file(file):
+    if is_taken(Path(file)):
         raise UserError(f'"{weight}" in {text} cannot be a weight: it takes a number, as in {file}:0.8.')
     return Path(text), 1.0
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # too long a name to be one
-        return False
 
 
 def read_sd1_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:

@@ -137,7 +137,7 @@ def _refuse_unknown_heads(unet: UNetSizes, text: TextEncoderSizes) -> None:
         raise UserError(
             f"The UNet is {unet.model_channels} channels wide, not {SD15.unet.model_channels} as Stable "
             "Diffusion 1.5 is, and nothing tells its number of attention heads: put its .yaml config beside it or "
-            "name that."
+            "name it (base.config, or --config of a command)."
         )
 
 
@@ -146,7 +146,7 @@ def _refuse_wrong_heads(name: str, number: int, channels: list[int]) -> None:
     if rest:
         raise UserError(
             f"The .yaml config says {name} {number}, which does not divide the {rest[0]} channels of the checkpoint's "
-            "tensors: name the right config."
+            "tensors: name the right config (base.config, or --config of a command)."
         )
 
 
@@ -162,7 +162,7 @@ def _with_config(sizes: Sizes, claims: Mapping[str, Any]) -> Sizes:
         elif not _agree(getattr(sizes, field.name), claim):
             raise UserError(
                 f"The .yaml config says {field.name} {claim}, but the checkpoint's tensors say "
-                f"{getattr(sizes, field.name)}: name the right config."
+                f"{getattr(sizes, field.name)}: name the right config (base.config, or --config of a command)."
             )
     if told.get("num_head_channels") and "num_heads" not in told:
         told["num_heads"] = 0

@@ -90,6 +90,7 @@ def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.Ca
     assert printed.err == "", "what the earlier worker said is not told again"
     assert printed.out.splitlines()[-1] == "finished after 2 steps"
     assert "--resume" in folder.log.read_text()
+    assert not (folder.path / "worker.json").exists()
     events = folder.events.read_bytes()
     for _ in range(2):
         assert main(["resume", "runs/dog-001"]) == 2
