@@ -42,8 +42,8 @@ def refuse_place(run: RunFolder, settings: Settings) -> None:
     """Raise UserError if the result cannot be written, or only over a file of another run or this one's own base."""
     path = artefact_path(run, settings)
     refuse_unwritable(path)
-    made = [Path(event.path).resolve() for event in read_events(run.events)[0] if isinstance(event, Saved)]
-    if not settings.output.folder or made:  # a run that has begun to save has its names
+    has_saved = any(isinstance(event, Saved) for event in read_events(run.events)[0])
+    if not settings.output.folder or has_saved:  # then the names are the run's own
         return
     beside = [path.with_suffix(".yaml")] if settings.artefact() == "checkpoint" else []
     on_the_way = path.parent.glob(f"{glob.escape(path.stem)}-step[0-9]*{path.suffix}")
