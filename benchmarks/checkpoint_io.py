@@ -29,7 +29,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sd_finetune.formats.architecture import SD15
+from sd_finetune.families.sd1.architecture import SD15
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
 
 PAGE = 4096
@@ -77,7 +77,7 @@ def read_parts(path: Path) -> Callable[[], object]:
 
 
 def read_modules(path: Path) -> Callable[[], object]:
-    from sd_finetune.models.parts import load_parts
+    from sd_finetune.families.parts import load_parts
 
     def load() -> object:
         parts = load_parts(read_checkpoint(path))

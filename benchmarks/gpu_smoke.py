@@ -31,14 +31,14 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sd_finetune.formats.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.formats.checkpoint import new_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Error, Step, read_events
 from sd_finetune.settings.read import from_dict
 from sd_finetune.training.loop import train
-from sd_finetune.training.loss_step import loss_of
 from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.step.loss import loss_of
 
 TOY = Architecture(
     unet=UNetSizes(model_channels=64, channel_mult=(1, 1, 1, 1), num_heads=4, context_dim=64),

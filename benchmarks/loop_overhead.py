@@ -32,7 +32,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sd_finetune.formats.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.formats.checkpoint import new_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.read import from_dict

@@ -27,7 +27,7 @@ from sd_finetune.demo.reader import Reading
 from sd_finetune.demo.run import demo_settings, load_base, load_result, subject_of, teach
 from sd_finetune.demo.score import Score, read_prompt, score
 from sd_finetune.demo.subjects import SUBJECTS, Subject
-from sd_finetune.models.parts import ModelParts
+from sd_finetune.families.parts import ModelParts
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Saved, read_events
 from sd_finetune.settings.options import Settings

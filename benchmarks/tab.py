@@ -26,12 +26,12 @@ from typing import Any
 
 sys.path.insert(0, str(HOME := Path(__file__).parents[1]))
 
-from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.demo.subjects import SUBJECTS
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Step, read_events
 from sd_finetune.settings.read import from_dict
-from sd_finetune.ui.models import Model
+from sd_finetune.ui.projects.project import Model
 
 STEPS = 100_000
 WATCHED = (2000, 10_000, 30_000, 60_000, STEPS)

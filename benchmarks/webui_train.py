@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from quality import SCORE_SEED, settings_for, train
 
-from sd_finetune.demo.place import place_toy
+from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.run import load_base, load_result, subject_of
 from sd_finetune.demo.score import Score, read_prompt, score
-from sd_finetune.models.hypernetwork import context_widths
+from sd_finetune.networks.hypernetwork import context_widths
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Settings
 from tests.webui.their_train import train_embedding, train_hypernetwork

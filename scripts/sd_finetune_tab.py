@@ -6,10 +6,10 @@ import gradio as gr
 from fastapi import FastAPI
 from modules import script_callbacks
 
-from sd_finetune.demo.places import DEMO_FOLDER
-from sd_finetune.hosts.a1111 import the_webui
-from sd_finetune.ui.app import make_router
-from sd_finetune.ui.context import context_of
+from sd_finetune.demo.paths import DEMO_FOLDER
+from sd_finetune.hosts.a1111.webui import the_webui
+from sd_finetune.ui.server.app import make_router
+from sd_finetune.ui.server.context import context_of
 
 ID = "sd_finetune"
 

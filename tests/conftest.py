@@ -1,12 +1,18 @@
-"""Real photographs."""
+"""The toy that whole runs are made with, and real photographs."""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    from tests.toy import Toy
 
 # Read as files, not through skimage.data: that would need scikit-image's own dependencies.
 PHOTOGRAPHS = {"cat": "chelsea.png", "cup": "coffee.png", "rocket": "rocket.jpg"}
@@ -20,3 +26,22 @@ def photographs() -> dict[str, Image.Image]:
     assert spec.origin is not None
     folder = Path(spec.origin).parent / "data"
     return {name: Image.open(folder / file).convert("RGB") for name, file in PHOTOGRAPHS.items()}
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
+    """Runs within a second, see `tests.toy`."""
+    from tests.toy import make_toy, read_tokenizer_once  # loads torch, which half of the tests can do without
+
+    with read_tokenizer_once():
+        yield make_toy(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerator() -> Iterator[None]:
+    """accelerate keeps one state per process, and refuses a second run of another precision in it."""
+    yield
+    if "accelerate" in sys.modules:
+        from tests.toy import forget_accelerator
+
+        forget_accelerator()

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sd_finetune.demo.places import DEMO_FOLDER, TOY_CHECKPOINT
+from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
 from sd_finetune.hosts.standalone import Standalone
-from sd_finetune.ui.context import Context
+from sd_finetune.ui.server.context import Context
 
 FAKE_WORKER_FOLDER = Path(__file__).parent / "browser"
 WAITED_SECONDS = 120

@@ -17,9 +17,9 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from sd_finetune.formats.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.parts import TOKENIZER_FOLDER, ModelParts, encode_prompts, load_parts
+from sd_finetune.families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
-from sd_finetune.models.parts import TOKENIZER_FOLDER, ModelParts, encode_prompts, load_parts
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Event, Step, read_events, send_command
 from sd_finetune.settings.options import Settings
@@ -149,7 +149,7 @@ def read_tokenizer_once() -> Iterator[None]:
     """The tokenizer never changes, and reading it is a fifth of the time in which a run of the toy is prepared."""
     tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sd_finetune.models.parts.CLIPTokenizer.from_pretrained", lambda _: tokenizer)
+        patch.setattr("sd_finetune.families.parts.CLIPTokenizer.from_pretrained", lambda _: tokenizer)
         yield
 
 

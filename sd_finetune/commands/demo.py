@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..demo.places import DEMO_FOLDER
+from ..demo.paths import DEMO_FOLDER
 
 METHODS = sorted(file.stem for file in DEMO_FOLDER.glob("*.toml"))
 

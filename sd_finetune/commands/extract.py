@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .arguments import whole_number
-from .kept_shares import kept_text
 from .model_files import PRECISIONS, add_out_argument, new_model_file
 from .progress import Progress
+from .truncation_report import kept_text
 
 if TYPE_CHECKING:
-    from ..models.low_rank import Truncation
+    from ..tools.svd import Truncation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
     from ..formats.checkpoint import read_checkpoint
-    from ..formats.derived import extracted_metadata
     from ..formats.lora import kohya_name, write_lora
     from ..formats.metadata import base_facts
-    from ..models.low_rank import share_of_all
-    from ..models.merge import change_norms, extract_lora
+    from ..formats.tool_metadata import extracted_metadata
     from ..runs.messages import Phase
+    from ..tools.merge import change_norms, extract_lora
+    from ..tools.svd import share_of_all
 
     out = new_model_file(options.out)
     base, tuned = (read_checkpoint(path, options.config) for path in (options.base, options.tuned))

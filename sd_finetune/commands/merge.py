@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the checkpoint and print its path; 0. What cannot be used raises UserError."""
     from ..formats.checkpoint import read_checkpoint, write_checkpoint
-    from ..formats.derived import merged_metadata
-    from ..models.lora import WeightedLora
-    from ..models.merge import merge_loras
+    from ..formats.tool_metadata import merged_metadata
+    from ..networks.lora import WeightedLora
+    from ..tools.merge import merge_loras
 
     out = new_model_file(options.out, beside=(".yaml",))
     chosen = [file_and_weight(text) for text in options.lora]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from .arguments import whole_number
-from .kept_shares import kept_text
 from .model_files import PRECISIONS, add_out_argument, new_model_file, read_sd1_lora
+from .truncation_report import kept_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
-    from ..formats.derived import resized_metadata
     from ..formats.lora import write_named_lora
-    from ..models.low_rank import resized, share_of_all
+    from ..formats.tool_metadata import resized_metadata
+    from ..tools.svd import resized, share_of_all
 
     out = new_model_file(options.out)
     modules, metadata = read_sd1_lora(options.lora)

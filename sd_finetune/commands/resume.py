@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..runs.folder import RunFolder
-from ..runs.resume import refuse_to_resume
-from ..ui.processes import noted_worker
+from ..runs.resumable import refuse_to_resume
+from ..runs.worker_process import noted_worker
 from .watch import watch
 
 

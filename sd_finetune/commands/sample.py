@@ -14,8 +14,8 @@ from .model_files import file_and_weight, read_sd1_hypernetwork, read_sd1_lora
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..models.parts import ModelParts
-    from ..models.sampling import Drawing
+    from ..families.parts import ModelParts
+    from ..sampling.draw import Drawing
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 DRAWN_TOGETHER = 4
@@ -56,9 +56,9 @@ def _guidance(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Draw and print the paths; 0. What cannot be used raises UserError."""
+    from ..families.parts import load_parts
     from ..formats.checkpoint import read_checkpoint
-    from ..models.parts import load_parts
-    from ..models.sampling import Drawing
+    from ..sampling.draw import Drawing
 
     checkpoint = read_checkpoint(options.checkpoint, options.config)
     parts = load_parts(checkpoint)
@@ -86,9 +86,9 @@ def _move(parts: ModelParts) -> None:
 
 
 def _attach(parts: ModelParts, options: argparse.Namespace) -> None:
-    from ..models.hypernetwork import attach_hypernetwork_file
-    from ..models.lora import WeightedLora, attach_loras
-    from ..models.textual_inversion import attach_embedding_files
+    from ..networks.hypernetwork import attach_hypernetwork_file
+    from ..networks.lora import WeightedLora, attach_loras
+    from ..networks.new_words import attach_embedding_files
 
     loras = list(map(file_and_weight, options.lora))
     if loras:
@@ -100,7 +100,7 @@ def _attach(parts: ModelParts, options: argparse.Namespace) -> None:
 
 
 def _draw_all(parts: ModelParts, options: argparse.Namespace, drawing: Drawing) -> None:
-    from ..models.sampling import draw_pictures
+    from ..sampling.draw import draw_pictures
 
     seeds = range(options.seed, options.seed + options.count)
     for start in range(0, options.count, DRAWN_TOGETHER):

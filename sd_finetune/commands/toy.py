@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Copy it and print where it is; 0."""
-    from ..demo.place import place_toy  # loads torch, which --help can do without
+    from ..demo.install_toy import place_toy  # loads torch, which --help can do without
 
     print(place_toy(options.folder))
     return 0

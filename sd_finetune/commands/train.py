@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from ..runs.folder import RunFolder
-from ..settings.describe import help_text
-from ..settings.files import refuse_missing_files
+from ..settings.missing_files import refuse_missing_files
 from ..settings.read import read_toml
+from ..settings.reference import help_text
 from .watch import watch
 
 

@@ -25,10 +25,10 @@ def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl+C; 0. A training that is going on goes on, and the next start finds it again."""
     import uvicorn
 
-    from ..demo.places import DEMO_FOLDER, TOY_CHECKPOINT
+    from ..demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
     from ..hosts.standalone import Standalone
-    from ..ui.app import make_app
-    from ..ui.context import Context
+    from ..ui.server.app import make_app
+    from ..ui.server.context import Context
 
     folders = [folder.absolute() for folder in options.checkpoints]
     host = Standalone(options.data.absolute(), TOY_CHECKPOINT, DEMO_FOLDER / "lora.toml", folders)

@@ -13,7 +13,7 @@ from ..runs.folder import RunFolder
 from ..runs.follow import follow
 from ..runs.launch import kill_worker, start_worker
 from ..runs.messages import Error, send_command
-from ..ui.processes import note_of, note_worker
+from ..runs.worker_process import note_of, note_worker
 from .progress import Progress
 
 FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"

@@ -10,7 +10,7 @@ from typing import Literal
 from ..errors import UserError
 from ..settings.options import Concept
 from .captions import FILEWORDS, caption_file, prompt_for
-from .pictures import readable_formats, usable_pictures
+from .images import readable_formats, usable_pictures
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import UserError
-from .pictures import fit_picture, open_picture
+from .images import fit_picture, open_picture
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

@@ -9,20 +9,20 @@ from pathlib import Path
 import torch
 
 from ..commands.watch import watch
+from ..families.parts import ModelParts, load_parts
 from ..formats.checkpoint import read_checkpoint
 from ..formats.hypernetwork import read_hypernetwork
 from ..formats.lora import read_lora
-from ..models.hypernetwork import attach_hypernetwork_file
-from ..models.lora import WeightedLora, attach_loras
-from ..models.parts import ModelParts, load_parts
-from ..models.textual_inversion import attach_embedding_files
+from ..networks.hypernetwork import attach_hypernetwork_file
+from ..networks.lora import WeightedLora, attach_loras
+from ..networks.new_words import attach_embedding_files
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import Saved, read_events
 from ..settings.options import Settings
 from ..settings.read import read_toml
-from .places import DEMO_FOLDER, TOY_CHECKPOINT
-from .report import draw_grid, plot_losses, score_table
+from .figures import draw_grid, plot_losses, score_table
+from .paths import DEMO_FOLDER, TOY_CHECKPOINT
 from .score import draw_many, read_prompt, score
 from .subjects import SUBJECTS, Subject
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ..models.parts import ModelParts
-from ..models.sampling import Drawing, draw_pictures
+from ..families.parts import ModelParts
+from ..sampling.draw import Drawing, draw_pictures
 from . import world
 from .reader import Reading, read_picture
 from .subjects import Subject

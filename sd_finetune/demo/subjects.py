@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from . import world
-from .places import SUBJECT_FOLDERS
+from .paths import SUBJECT_FOLDERS
 from .reader import Reading
 
 EDIT_BACKGROUND = "pink"

@@ -22,11 +22,11 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..families.sd1 import keys
+from ..families.sd1.architecture import Architecture
+from ..families.sd1.infer_sizes import Shapes, measure
 from ..runs.atomic import is_taken, replacing
-from . import keys
-from .architecture import Architecture
 from .identify import refuse_unless_sd1
-from .measure import Shapes, measure
 from .tensor_file import DTYPES, read_tensors, write_tensors
 
 Parts = Mapping[str, Mapping[str, Tensor]]

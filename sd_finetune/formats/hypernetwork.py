@@ -17,7 +17,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from ..errors import UserError
-from ..settings.layers import is_dropout_structure, is_layer_structure
+from ..settings.layer_structure import is_dropout_structure, is_layer_structure
 from .tensor_file import DTYPES, METADATA_KEY, read_tensors, refuse_not_finite, write_legacy_pickle
 
 OLDEST_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from .describe import derivation_of, details_of, training_of
 from .embedding import vectors_of
+from .summary import derivation_of, details_of, training_of
 from .tensor_file import TensorFile, read_tensors
 
 KINDS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
-from .base import BaseCheckpoint, Kind, Use
+from .host import BaseCheckpoint, Kind, Use
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from ..families.parts import ModelParts
 from ..formats.checkpoint import Checkpoint
 from ..formats.identify import refuse_unless
-from ..models.parts import ModelParts
 from ..settings.methods import METHODS
 from ..settings.options import Settings
-from .base import Method
+from .method import Method
 
 
 def check_method(parts: ModelParts, settings: Settings, base: Checkpoint) -> None:

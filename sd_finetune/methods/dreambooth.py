@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..families.parts import ModelParts, assign_tensors
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from ..models.parts import ModelParts, assign_tensors
 from ..settings.options import Settings
-from .base import ParameterGroup, copy_into
+from .method import ParameterGroup, copy_into
 
 
 class DreamBoothMethod:

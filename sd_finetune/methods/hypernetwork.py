@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..families.parts import ModelParts
 from ..formats.checkpoint import Checkpoint
 from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
-from ..models.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
-from ..models.parts import ModelParts
-from ..settings.layers import numbers
+from ..networks.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
+from ..settings.layer_structure import numbers
 from ..settings.options import Settings
-from .base import ParameterGroup, copy_into
+from .method import ParameterGroup, copy_into
 
 
 class HypernetworkMethod:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..families.parts import ModelParts
 from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule, kohya_name, read_lora, write_lora
-from ..models.lora import LoraLayer, LoraNetwork, fitted, text_encoder_targets, unet_targets
-from ..models.parts import ModelParts
+from ..networks.lora import LoraLayer, LoraNetwork, fitted, text_encoder_targets, unet_targets
 from ..settings.options import Settings
-from .base import ParameterGroup, all_detached, copy_into
+from .method import ParameterGroup, all_detached, copy_into
 
 
 class LoraMethod:

@@ -9,12 +9,12 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..families.parts import ModelParts, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
-from ..models.parts import ModelParts, word_tokens
-from ..models.textual_inversion import NewWords, embedding_vectors, initial_vectors
+from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
 from ..settings.options import PLACES, Settings
-from .base import ParameterGroup, copy_into
+from .method import ParameterGroup, copy_into
 
 
 class TextualInversionMethod:

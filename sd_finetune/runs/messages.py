@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from ..settings.methods import Artefact
-from .lines import append_line, read_lines
+from .json_lines import append_line, read_lines
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .faults import Faults
-from .layers import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
+from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
 from .methods import METHODS
 from .options import NAME, Settings
 

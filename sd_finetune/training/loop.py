@@ -10,16 +10,16 @@ import torch
 from ..diffusion.loss import LossParts
 from ..errors import UserError
 from ..formats.tensor_file import refuse_not_finite
+from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import Done, Error, Evaluation, Phase, Step
-from .artefacts import save_artefact
-from .learning_rate import learning_rate_factor
-from .loss_step import loss_of
-from .memory import memory_in_use
-from .previews import draw_samples
-from .progress import Pace
-from .randomness import derived_seed
+from .device import memory_in_use
+from .output.samples import draw_samples
+from .output.save import save_artefact
+from .output.snapshots import has_snapshot, write_snapshot
+from .pace import Pace
 from .setup import Training, evaluating
-from .snapshots import has_snapshot, write_snapshot
+from .step.loss import loss_of
+from .step.randomness import derived_seed
 
 PAUSE_SECONDS = 0.2
 

@@ -16,30 +16,30 @@ from torch import nn
 
 from ..data.concepts import Example, instance_examples
 from ..data.latents import LatentSampler, MomentsCache, PictureEncoder
-from ..data.templates import instance_sentences
+from ..data.prompt_templates import instance_sentences
 from ..errors import UserError
+from ..families.parts import ModelParts, load_parts
 from ..formats.checkpoint import Checkpoint
 from ..formats.metadata import BaseFacts, base_facts
 from ..methods import attach_method, check_method
-from ..methods.base import Method
-from ..models.parts import ModelParts, load_parts
+from ..methods.method import Method
+from ..methods.new_word_prompts import class_word_warnings, word_warnings
+from ..optimizers.build import build_optimizer
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
-from ..runs.resume import refuse_to_resume
+from ..runs.resumable import refuse_to_resume
 from ..settings.duration import Duration
 from ..settings.options import Settings
-from .artefacts import refuse_place
-from .base import read_base
-from .batches import Batches, ExampleSet
-from .class_examples import class_examples_of
-from .conditioning import Conditioning
-from .evaluation import FixedEvaluation
-from .new_word import class_word_warnings, word_warnings
-from .optimizers import build_optimizer
-from .prior_targets import BasePredictions, PriorTargets, prior_bank
-from .randomness import derived_seed
-from .snapshots import latest_snapshot, read_snapshot
+from .base_checkpoint import read_base
+from .output.save import refuse_place
+from .output.snapshots import latest_snapshot, read_snapshot
+from .prior.class_examples import class_examples_of
+from .prior.targets import BasePredictions, PriorTargets, prior_bank
+from .step.batches import Batches, ExampleSet
+from .step.conditioning import Conditioning
+from .step.evaluation import FixedEvaluation
+from .step.randomness import derived_seed
 
 DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

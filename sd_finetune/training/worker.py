@@ -11,8 +11,8 @@ import torch
 from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.messages import Done, Error, EventLog
-from .class_run import missing_class_pictures
 from .loop import train
+from .prior.class_run import missing_class_pictures
 from .setup import prepare
 
 

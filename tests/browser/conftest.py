@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from sd_finetune.ui.app import make_app
-from sd_finetune.ui.context import Context
+from sd_finetune.ui.server.app import make_app
+from sd_finetune.ui.server.context import Context
 from tests.screen import make_context, make_pictures, pretend, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sd_finetune.ui.processes import noted_worker
+from sd_finetune.runs.worker_process import noted_worker
 from tests.browser import story
 from tests.browser.conftest import Server, start_server
 from tests.screen import wait_until

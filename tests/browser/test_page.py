@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sd_finetune.ui.gpu import Gpu
+from sd_finetune.ui.advice.gpu import Gpu
 from tests.browser import story
 from tests.browser.conftest import Server
 from tests.screen import wait_until
@@ -92,13 +92,15 @@ def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page:
 def test_settings_are_fitted_to_the_gpu(
     quick: Server, new_page: NewPage, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sd_finetune.ui.routes_models.find_gpu", lambda: None)
+    monkeypatch.setattr("sd_finetune.ui.server.project_routes.find_gpu", lambda: None)
     page = new_page(quick.address)
     story.ready_to_train(quick, page, pictures)
     page.click("#sd_finetune_tab_settings")
     page.click("#sd_finetune_fit")
     page.wait_for_selector("text=torch sees no GPU here")
-    monkeypatch.setattr("sd_finetune.ui.routes_models.find_gpu", lambda: Gpu("GTX 1060", 6_400_000_000, bf16=False))
+    monkeypatch.setattr(
+        "sd_finetune.ui.server.project_routes.find_gpu", lambda: Gpu("GTX 1060", 6_400_000_000, bf16=False)
+    )
     story.put(page, "settings", "train.batch_size", "8")
     story.put(page, "settings", "data.resolution", "512")
     page.click("#sd_finetune_fit")

@@ -16,10 +16,10 @@ from diffusers.loaders import single_file_utils
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from sd_finetune.formats import keys
-from sd_finetune.formats.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1 import keys
+from sd_finetune.families.sd1.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.infer_sizes import measure
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
-from sd_finetune.formats.measure import measure
 
 TOY = Architecture(
     unet=UNetSizes(model_channels=64, channel_mult=(1, 1, 1, 1), num_heads=4, context_dim=64),

@@ -9,10 +9,10 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
+from sd_finetune.families.parts import encode_prompts, load_parts
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.embedding import write_embedding
-from sd_finetune.models.parts import encode_prompts, load_parts
-from sd_finetune.models.textual_inversion import attach_embedding_files
+from sd_finetune.networks.new_words import attach_embedding_files
 from tests.toy import make_checkpoint
 
 PROMPTS = ["a photo of zib-7 on a table", "zib-7, zib-7", "a photo of a star", "star " * 60 + "zib-7"]

@@ -11,13 +11,8 @@ import torch.nn.functional as F
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
-from sd_finetune.formats.hypernetwork import (
-    HypernetworkFile,
-    HypernetworkShape,
-    read_hypernetwork,
-    write_hypernetwork,
-)
-from sd_finetune.models.hypernetwork import HypernetworkModule, hypernetwork_from_file
+from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
+from sd_finetune.networks.hypernetwork import HypernetworkModule, hypernetwork_from_file
 
 ACTIVATIONS: dict[str, Any] = {"linear": None, "relu": F.relu, "swish": F.hardswish, "leakyrelu": F.leaky_relu}
 SHAPES = [

@@ -15,10 +15,10 @@ from diffusers.utils import USE_PEFT_BACKEND
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from sd_finetune.families.parts import ModelParts, load_parts
 from sd_finetune.formats.lora import read_lora
-from sd_finetune.models.parts import ModelParts, load_parts
-from sd_finetune.models.sampling import Drawing, draw_pictures
-from sd_finetune.training.artefacts import save_artefact
+from sd_finetune.sampling.draw import Drawing, draw_pictures
+from sd_finetune.training.output.save import save_artefact
 from sd_finetune.training.setup import Training
 from tests.toy import ROWS, Toy
 

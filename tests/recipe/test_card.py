@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sd_finetune.training.artefacts import save_artefact
 from sd_finetune.training.loop import train
+from sd_finetune.training.output.save import save_artefact
 from tests.toy import Toy
 
 LORA = {"output.name": "my dog", "samples.prompts": ["a star", "a ring"], "train.length": "2 steps"}

@@ -15,8 +15,8 @@ from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
-from sd_finetune.models.lora import WeightedLora, attach_loras
-from sd_finetune.training.artefacts import save_artefact
+from sd_finetune.networks.lora import WeightedLora, attach_loras
+from sd_finetune.training.output.save import save_artefact
 from tests.toy import (
     ARCHITECTURE,
     ROWS,

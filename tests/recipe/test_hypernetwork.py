@@ -11,8 +11,8 @@ import torch
 from sd_finetune.errors import UserError
 from sd_finetune.formats.hypernetwork import read_hypernetwork
 from sd_finetune.runs.messages import Done, Evaluation, Step
-from sd_finetune.training.artefacts import save_artefact
 from sd_finetune.training.loop import train
+from sd_finetune.training.output.save import save_artefact
 from sd_finetune.training.setup import Training, prepare
 from tests.toy import WIDE_TEXT, Toy, events_of, make_checkpoint, train_and_command, trained
 

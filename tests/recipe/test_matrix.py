@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from sd_finetune.families.parts import ModelParts
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import kohya_name, read_lora
-from sd_finetune.models.hypernetwork import HypernetworkModule
-from sd_finetune.models.parts import ModelParts
+from sd_finetune.networks.hypernetwork import HypernetworkModule
 from sd_finetune.runs.messages import Done, Saved, Step
-from sd_finetune.training.artefacts import save_artefact
 from sd_finetune.training.loop import train
+from sd_finetune.training.output.save import save_artefact
 from sd_finetune.training.setup import Training, prepare
 from tests.toy import (
     ROWS,

@@ -13,13 +13,13 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.parts import encode_prompts, load_parts
 from sd_finetune.formats.checkpoint import read_checkpoint
-from sd_finetune.models.parts import encode_prompts, load_parts
 from sd_finetune.runs.messages import Done, Phase, Step, Warning_
-from sd_finetune.training.batches import Batch
 from sd_finetune.training.loop import train
-from sd_finetune.training.loss_step import loss_of
 from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.step.batches import Batch
+from sd_finetune.training.step.loss import loss_of
 from sd_finetune.training.worker import work
 from tests.toy import (
     ROWS,

@@ -52,7 +52,7 @@ def test_what_was_saved_is_known_before_its_card(toy: Toy, tmp_path: Path, monke
 
     run = toy.run({"output.folder": str(tmp_path)})
     with monkeypatch.context() as patch:
-        patch.setattr("sd_finetune.training.artefacts.write_card", fail)
+        patch.setattr("sd_finetune.training.output.save.write_card", fail)
         assert work(run.path, resume=False) == 1
     assert "No card. What was learned is kept" in events_of(run)[-1].message
     assert work(run.path, resume=True) == 0
@@ -72,7 +72,7 @@ def test_a_full_disk_is_what_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(training.method, "write", full)
     if not kept:
-        monkeypatch.setattr("sd_finetune.training.snapshots.save_file", torn)
+        monkeypatch.setattr("sd_finetune.training.output.snapshots.save_file", torn)
     with pytest.raises(UserError) as raised:
         train(training)
     assert str(raised.value).startswith("No space is left on the disk.")

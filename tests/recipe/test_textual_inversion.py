@@ -13,10 +13,10 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.parts import encode_prompts
 from sd_finetune.formats.embedding import read_embedding, write_embedding
-from sd_finetune.models.parts import encode_prompts
-from sd_finetune.models.sampling import Drawing, draw_pictures
 from sd_finetune.runs.messages import Sample, Saved, Step, Warning_
+from sd_finetune.sampling.draw import Drawing, draw_pictures
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
 from tests.toy import Toy, after_step, events_of, gradients_of_first_step, make_pictures, trained, worst_error

@@ -14,33 +14,40 @@ PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 FOUNDATION = {"errors", "settings", "runs"}
-PARTS = {"data", "formats", "diffusion"}
-WORKER = FOUNDATION | PARTS | {"models", "methods", "training"}
+PARTS = {"data", "formats", "diffusion", "families"}
+MODEL = PARTS | {"networks", "sampling", "optimizers"}
+WORKER = FOUNDATION | MODEL | {"methods", "training", "tools"}
 SCREEN = {"hosts", "ui"}
-ALL = WORKER | SCREEN | {"demo", "commands"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
     "settings": {"errors"},
     "runs": {"errors", "settings"},
-    "hosts": FOUNDATION | {"formats"},  # for the weights that the WebUI lends
+    "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data"},
     "data": FOUNDATION,
-    "formats": FOUNDATION,
     "diffusion": FOUNDATION,
-    "models": FOUNDATION | PARTS,
-    "methods": FOUNDATION | PARTS | {"models"},
-    "training": FOUNDATION | PARTS | {"models", "methods"},
-    "demo": ALL,
-    "commands": ALL,
+    "families": FOUNDATION | {"diffusion", "formats"},
+    "formats": FOUNDATION | {"families"},
+    "networks": FOUNDATION | PARTS,
+    "sampling": FOUNDATION | PARTS,
+    "optimizers": FOUNDATION | {"methods"},
+    "methods": FOUNDATION | PARTS | {"networks"},
+    "training": FOUNDATION | MODEL | {"methods"},
+    "tools": FOUNDATION | PARTS | {"networks"},
+    "demo": WORKER | {"commands"},
+    "commands": WORKER | SCREEN | {"demo"},
     "__main__": {"commands", "errors"},
 }
 
 STANDARD_LIBRARY_ONLY = {"errors", "settings", "runs"}
-EXCEPT_FOR = {"settings/toml.py": {"tomli"}}  # Python 3.10 has no TOML reader of its own
+EXCEPT_FOR = {
+    "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
+    "runs/worker_process.py": {"psutil"},  # the standard library does not tell when another process began
+}
 SCREEN_ONLY = {"gradio", "modules"}  # never in the worker
-METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "base"}
+METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "method", "new_word_prompts"}
 
 
 def imported_names(source: str, file: Path, package: Path = PACKAGE) -> set[str]:
@@ -122,7 +129,7 @@ def test_methods_do_not_import_each_other() -> None:
 
 
 def test_the_screen_does_without_torch() -> None:
-    source = "import sys, sd_finetune.ui.app, sd_finetune.hosts.standalone; print('torch' in sys.modules)"
+    source = "import sys, sd_finetune.ui.server.app, sd_finetune.hosts.standalone; print('torch' in sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
     )

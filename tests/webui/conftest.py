@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from sd_finetune.demo.place import place_toy
-from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.demo.install_toy import place_toy
+from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.families.parts import ModelParts, load_parts
 from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
-from sd_finetune.models.parts import ModelParts, load_parts
 from tests.browser import conftest as browser
 from tests.webui.webui import WebUI, free_port, make_data_folder
 

@@ -18,12 +18,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.families.parts import ModelParts
 from sd_finetune.formats.checkpoint import Checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
-from sd_finetune.models.lora import unet_targets
-from sd_finetune.models.parts import ModelParts
+from sd_finetune.networks.lora import unet_targets
 from tests.webui.tab import RUN_SECONDS, Tab
 from tests.webui.webui import WebUI
 

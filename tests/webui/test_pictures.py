@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.families.parts import ModelParts
 from sd_finetune.formats.lora import read_lora
-from sd_finetune.models.parts import ModelParts
-from sd_finetune.models.sampling import SAMPLERS, Drawing, draw_pictures
-from sd_finetune.training.artefacts import save_artefact
+from sd_finetune.sampling.draw import SAMPLERS, Drawing, draw_pictures
+from sd_finetune.training.output.save import save_artefact
 from sd_finetune.training.setup import Training
 from tests.toy import ROWS, Toy, forget_accelerator, make_pictures
 from tests.webui.webui import PICTURE, WebUI

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sd_finetune.demo.place import place_toy
-from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.demo.install_toy import place_toy
+from sd_finetune.demo.paths import TOY_CHECKPOINT
 from tests.webui.webui import WebUI, free_port, make_data_folder
 
 Started = Callable[..., AbstractContextManager[WebUI]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.demo.subjects import SUBJECTS
 from tests.browser import story
 from tests.screen import wait_until

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from sd_finetune.demo.places import TOY_CHECKPOINT
+from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.families.parts import ModelParts
 from sd_finetune.formats.embedding import read_embedding
 from sd_finetune.formats.hypernetwork import read_hypernetwork
-from sd_finetune.models.hypernetwork import attach_hypernetwork_file, context_widths
-from sd_finetune.models.parts import ModelParts
-from sd_finetune.models.textual_inversion import attach_embedding_files
+from sd_finetune.networks.hypernetwork import attach_hypernetwork_file, context_widths
+from sd_finetune.networks.new_words import attach_embedding_files
 from tests.toy import Toy, forget_accelerator, make_pictures, trained
 from tests.webui.test_pictures import SAME, difference, ours
 from tests.webui.their_train import train_embedding, train_hypernetwork

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.ui.processes import noted_worker
+from sd_finetune.runs.worker_process import noted_worker
 
 REPO = Path(__file__).parents[2]
 PROBE = Path(__file__).parent / "probe"

@@ -14,11 +14,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sd_finetune.__main__ import main
-from sd_finetune.formats.architecture import TextEncoderSizes
+from sd_finetune.families.parts import load_parts
+from sd_finetune.families.sd1.architecture import TextEncoderSizes
 from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.formats.lora import LoraModule, kohya_name, read_lora, write_lora
-from sd_finetune.models.lora import WeightedLora, attach_loras, text_encoder_targets, unet_targets
-from sd_finetune.models.parts import load_parts
+from sd_finetune.networks.lora import WeightedLora, attach_loras, text_encoder_targets, unet_targets
 from tests.toy import answer, load_doubled, make_checkpoint, read_tokenizer_once, relative_error
 
 ABOUT_LORA = {"ss_learning_rate": "0.0001", "ss_network_dim": "6", "modelspec.hash_sha256": "0xold"}

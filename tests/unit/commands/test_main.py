@@ -12,7 +12,7 @@ import pytest
 from sd_finetune.__main__ import main
 from sd_finetune.commands import info
 from sd_finetune.errors import UserError
-from sd_finetune.settings.describe import option_table
+from sd_finetune.settings.reference import option_table
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,10 +11,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from sd_finetune.__main__ import main
+from sd_finetune.families.parts import load_parts
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
-from sd_finetune.models.lora import WeightedLora, combine_loras, unet_targets
-from sd_finetune.models.parts import load_parts
+from sd_finetune.networks.lora import WeightedLora, combine_loras, unet_targets
 from tests.toy import make_checkpoint
 
 

@@ -8,8 +8,8 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
+from sd_finetune.data.images import fit_picture, open_picture
 from sd_finetune.data.latents import LatentSampler, MomentsCache, PictureEncoder, to_pixels
-from sd_finetune.data.pictures import fit_picture, open_picture
 from sd_finetune.errors import UserError
 
 RESOLUTION = 32

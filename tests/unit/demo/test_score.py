@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sd_finetune.demo.figures import running_mean, score_table
 from sd_finetune.demo.reader import Reading
-from sd_finetune.demo.report import running_mean, score_table
 from sd_finetune.demo.score import Score, class_drift
 
 RED = Reading("star", "red", "small", "navy", False)

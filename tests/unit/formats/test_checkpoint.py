@@ -13,8 +13,7 @@ from torch import Tensor
 from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, schedule_buffers, write_checkpoint
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
-
-from .conftest import TINY, Parts
+from tests.tiny import TINY, Parts
 
 TEXT = "cond_stage_model.transformer.text_model."
 ATTENTION = "first_stage_model.encoder.mid.attn_1.q.weight"

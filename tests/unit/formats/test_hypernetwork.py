@@ -12,12 +12,7 @@ import torch
 from torch import Tensor
 
 from sd_finetune.errors import UserError
-from sd_finetune.formats.hypernetwork import (
-    HypernetworkFile,
-    HypernetworkShape,
-    read_hypernetwork,
-    write_hypernetwork,
-)
+from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from sd_finetune.formats.identify import identify
 
 # What the WebUI v1.10.1 lets a pickle name (modules/safe.py), of what torch writes for a table of tensors.

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import read_checkpoint
-from sd_finetune.formats.derived import merged_metadata, resized_metadata
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.metadata import training_metadata
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
+from sd_finetune.formats.tool_metadata import merged_metadata, resized_metadata
 
 from .test_metadata import FACTS, SETTINGS
 

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from sd_finetune.errors import UserError
-from sd_finetune.formats.architecture import SD15
+from sd_finetune.families.sd1.architecture import SD15
+from sd_finetune.families.sd1.keys import name_table
 from sd_finetune.formats.identify import identify
-from sd_finetune.formats.keys import name_table
 from sd_finetune.formats.lora import LoraModule, kohya_name, read_lora, write_lora
 
 ATTENTIONS = [

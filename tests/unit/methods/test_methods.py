@@ -6,7 +6,7 @@ import torch
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.methods import method_class
-from sd_finetune.methods.base import copy_into
+from sd_finetune.methods.method import copy_into
 from sd_finetune.settings.methods import METHODS
 from tests.toy import ROWS, Toy, trained
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sd_finetune.runs.lines import append_line, read_lines
+from sd_finetune.runs.json_lines import append_line, read_lines
 from sd_finetune.runs.messages import (
     COMMANDS,
     CommandReader,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sd_finetune.ui.models import Model
+from sd_finetune.ui.projects.project import Model
 from tests.screen import Screen, make_context, make_pictures, pretend
 
 

@@ -9,8 +9,8 @@ from fastapi import Body
 from modules import call_queue, script_callbacks, sd_models, sd_vae, shared
 
 from sd_finetune.formats.tensor_file import read_tensors
-from sd_finetune.hosts.a1111 import the_webui
-from sd_finetune.hosts.a1111_lending import turn
+from sd_finetune.hosts.a1111.lending import turn
+from sd_finetune.hosts.a1111.webui import the_webui
 from sd_finetune.runs.folder import RunFolder
 
 

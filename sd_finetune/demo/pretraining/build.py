@@ -1,0 +1,95 @@
+"""Puts the pretrained parts together into the toy checkpoint and reports how good it is.
+
+    python -m sd_finetune.demo.pretraining.build WORK_FOLDER
+
+Also draws the subjects' pictures. `python -m sd_finetune.demo.pretraining.toy_report` makes the report alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from ...families.parts import TOKENIZER_FOLDER
+from ...families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from ...formats.checkpoint import new_checkpoint
+from .. import world
+from ..paths import TOY_CHECKPOINT
+from ..subjects import SUBJECTS, draw_subject
+from .pretrain import BANK_PICTURES, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG, latent_bank, picture_bank
+from .toy_report import toy_report, write_report
+
+UNSEEN_WORD_LENGTH = 12.0
+"""Norm of the embeddings of words in no caption, those of learned words have about half of one. Pretraining teaches the
+text encoder to draw the class whatever strange word stands before it, by hardly telling such words apart; at this
+length the pictures stay what they were (15 stars of 16), and a training can tell "sks" from nothing."""
+
+
+def assemble(folder: Path, seed: int) -> None:
+    """Write the toy checkpoint from the parts in `folder`, the averaged ones of the UNet's training."""
+    vae_state = torch.load(folder / "vae.pt", map_location="cpu", weights_only=True)["vae"]
+    vae = AutoencoderKL(**VAE_CONFIG).eval()
+    vae.load_state_dict(vae_state)
+    pictures, _ = picture_bank(folder, BANK_PICTURES, seed)
+    _, scale = latent_bank(folder, vae, pictures)
+    both = torch.nn.ModuleList([UNet2DConditionModel(**UNET_CONFIG), CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))])
+    averaged = torch.load(folder / "unet.pt", map_location="cpu", weights_only=True)["average"]
+    both.load_state_dict({k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")})
+    unet, text_encoder = both
+    lengthen_unseen_words(text_encoder, CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER))
+    parts = {"unet": unet.state_dict(), "vae": vae_state, "text_encoder": text_encoder.state_dict()}
+    new_checkpoint(TOY_CHECKPOINT, toy_architecture(scale), parts)
+
+
+@torch.no_grad()
+def lengthen_unseen_words(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
+    """Give the embeddings of words in no caption the norm UNSEEN_WORD_LENGTH."""
+    rng = np.random.default_rng(0)
+    texts = ["", *(world.caption(world.random_scene(rng)) for _ in range(2000))]
+    seen = sorted({token for text in set(texts) for token in tokenizer(text).input_ids})
+    rows = text_encoder.text_model.embeddings.token_embedding.weight
+    kept = rows[seen]
+    rows *= UNSEEN_WORD_LENGTH / rows.norm(dim=1, keepdim=True)
+    rows[seen] = kept
+
+
+def toy_architecture(scale_factor: float) -> Architecture:
+    """The sizes of the toy, as its .yaml tells them."""
+    width, text_width = UNET_CONFIG["block_out_channels"][0], TEXT_CONFIG["hidden_size"]
+    return Architecture(
+        unet=UNetSizes(
+            model_channels=width,
+            channel_mult=(1, 1, 1, 1),
+            num_heads=UNET_CONFIG["attention_head_dim"],
+            context_dim=text_width,
+        ),
+        vae=VaeSizes(ch=VAE_CONFIG["block_out_channels"][0], ch_mult=(1, 1, 1, 1), num_res_blocks=0),
+        text_encoder=TextEncoderSizes(
+            hidden_size=text_width,
+            intermediate_size=TEXT_CONFIG["intermediate_size"],
+            num_hidden_layers=TEXT_CONFIG["num_hidden_layers"],
+            num_attention_heads=TEXT_CONFIG["num_attention_heads"],
+        ),
+        scale_factor=scale_factor,
+        image_size=world.PICTURE_SIZE // 8,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Assemble the toy checkpoint and report its quality.")
+    parser.add_argument("folder", type=Path, help="the work folder of the pretraining")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    assemble(options.folder, options.seed)
+    for subject in SUBJECTS.values():
+        draw_subject(subject, options.seed)
+    write_report(toy_report())
+
+
+if __name__ == "__main__":
+    main()

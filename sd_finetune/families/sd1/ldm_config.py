@@ -1,0 +1,144 @@
+"""The `.yaml` beside a checkpoint: the LDM config of CompVis's stable-diffusion, as WebUI v1.10.1 reads it.
+
+dump(architecture) -> str
+parse(yaml_text) -> LdmConfig
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+
+from ...errors import UserError
+
+if TYPE_CHECKING:
+    from .architecture import Architecture
+
+
+@dataclass(frozen=True)
+class LdmConfig:
+    """What a config says. A field is None when the config is silent about it."""
+
+    model: Mapping[str, Any]
+    """`model.params`: schedule, scale factor, parameterization, image size."""
+    unet: Mapping[str, Any]
+    vae: Mapping[str, Any]
+    text_model: str | None
+    text_encoder: Mapping[str, Any]
+    """Our own top-level section (the WebUI reads only `model`): what CLIP's tensors do not tell."""
+
+
+def parse(yaml_text: str) -> LdmConfig:
+    """Read the text of an LDM config.
+
+    Raises:
+        UserError: it is not an LDM config, or is one of another kind of model than Stable Diffusion 1.
+    """
+    try:
+        content = yaml.safe_load(yaml_text)
+        model = content["model"]["params"]
+        unet = model["unet_config"]["params"]
+        first_stage = model["first_stage_config"]["params"]
+        condition = _section(model["cond_stage_config"].get("params") or {})
+        return LdmConfig(
+            model=_section(model),
+            unet=_section(unet),
+            vae={**_section(first_stage["ddconfig"]), "embed_dim": first_stage.get("embed_dim")},
+            text_model=condition.get("version"),
+            text_encoder=_section(content.get("text_encoder") or {}),
+        )
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            "The .yaml config is not one of a Stable Diffusion 1 model (model.params.unet_config, first_stage_config "
+            "and cond_stage_config are needed): name the right one or take it away from the checkpoint."
+        ) from error
+
+
+def _section(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"expected a mapping, got {type(value).__name__}")
+    return cast("Mapping[str, Any]", value)
+
+
+def dump(architecture: Architecture) -> str:
+    """The config of a model, from which `parse` gets the same numbers back."""
+    model = {
+        "target": "ldm.models.diffusion.ddpm.LatentDiffusion",
+        "params": {
+            **_model_params(architecture),
+            "unet_config": {
+                "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
+                "params": _unet_params(architecture),
+            },
+            "first_stage_config": {
+                "target": "ldm.models.autoencoder.AutoencoderKL",
+                "params": _first_stage_params(architecture),
+            },
+            "cond_stage_config": {
+                "target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder",
+                "params": {"version": architecture.text_model},
+            },
+        },
+    }
+    text = {"num_attention_heads": architecture.text_encoder.num_attention_heads}
+    return yaml.safe_dump({"model": model, "text_encoder": text}, sort_keys=False)
+
+
+def _model_params(architecture: Architecture) -> dict[str, Any]:
+    # `parameterization` is only written for v: LDM's default is "eps".
+    v_prediction = {"parameterization": "v"} if architecture.prediction_type == "v_prediction" else {}
+    return {
+        **v_prediction,
+        "linear_start": architecture.linear_start,
+        "linear_end": architecture.linear_end,
+        "num_timesteps_cond": 1,
+        "timesteps": architecture.timesteps,
+        "first_stage_key": "jpg",
+        "cond_stage_key": "txt",
+        "image_size": architecture.image_size,
+        "channels": architecture.vae.z_channels,
+        "cond_stage_trainable": False,
+        "conditioning_key": "crossattn",
+        "scale_factor": architecture.scale_factor,
+        "use_ema": False,
+    }
+
+
+def _unet_params(architecture: Architecture) -> dict[str, Any]:
+    unet = architecture.unet
+    heads = {"num_heads": unet.num_heads} if unet.num_heads else {"num_head_channels": unet.num_head_channels}
+    return {
+        "image_size": architecture.image_size,
+        "in_channels": unet.in_channels,
+        "out_channels": unet.out_channels,
+        "model_channels": unet.model_channels,
+        "attention_resolutions": list(unet.attention_resolutions),
+        "num_res_blocks": unet.num_res_blocks,
+        "channel_mult": list(unet.channel_mult),
+        **heads,
+        "use_spatial_transformer": True,
+        "transformer_depth": unet.transformer_depth,
+        "context_dim": unet.context_dim,
+        "use_checkpoint": False,
+        "legacy": False,
+    }
+
+
+def _first_stage_params(architecture: Architecture) -> dict[str, Any]:
+    vae = architecture.vae
+    sizes = {
+        "double_z": True,
+        "z_channels": vae.z_channels,
+        "resolution": architecture.image_size * 2 ** (len(vae.ch_mult) - 1),
+        "in_channels": vae.in_channels,
+        "out_ch": vae.out_ch,
+        "ch": vae.ch,
+        "ch_mult": list(vae.ch_mult),
+        "num_res_blocks": vae.num_res_blocks,
+        "attn_resolutions": [],
+        "dropout": 0.0,
+    }
+    return {"embed_dim": vae.embed_dim, "ddconfig": sizes, "lossconfig": {"target": "torch.nn.Identity"}}

@@ -1,0 +1,150 @@
+"""Takes the WebUI's turn and GPU for a job of ours, and gives both back whatever happens."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from modules import call_queue, devices, processing, progress, sd_models, sd_unet, sd_vae, shared
+from torch import Tensor
+
+from .weights import in_ram
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def turn(job: str) -> Generator[None, None, None]:
+    """Wait in the WebUI's queue, then be its job: what it draws waits until the block ends."""
+    progress.add_task_to_queue(job)
+    try:
+        with call_queue.queue_lock:
+            shared.state.begin(job=job)
+            progress.start_task(job)
+            try:
+                with _reload_is_no_interrupt():
+                    yield
+            finally:
+                forget_what_names_meant()
+                shared.state.end()
+                # Else the button pressed to end this job would end the next one, too.
+                shared.state.interrupted = shared.state.skipped = shared.state.stopping_generation = False
+    finally:
+        progress.pending_tasks.pop(job, None)
+        progress.finish_task(job)
+
+
+@contextmanager
+def _reload_is_no_interrupt() -> Generator[None, None, None]:
+    """While the block runs, "Reload UI" interrupts nothing: a job of ours outlives the page."""
+    interrupt, restart = shared.state.interrupt, type(shared.state).request_restart.__name__
+
+    def interrupt_if_meant() -> None:
+        if sys._getframe(1).f_code.co_name != restart:
+            interrupt()
+
+    shared.state.interrupt = interrupt_if_meant
+    try:
+        yield
+    finally:
+        del shared.state.interrupt
+
+
+@contextmanager
+def lent(checkpoint: Path) -> Generator[Path, None, None]:
+    """Free the GPU, and yield a file with the weights of `checkpoint`: that one, or one in RAM if it is loaded.
+
+    To be called in one's turn.
+    """
+    model = loaded_model()
+    if model is None:
+        yield checkpoint
+        return
+    take_networks_off(model)
+    with _weights_in_ram(model, checkpoint) as weights, _gpu_freed(model):
+        yield weights or checkpoint
+
+
+def loaded_model() -> Any:
+    """The model that the WebUI has loaded, after a loading that is going on; None without one."""
+    with sd_models.model_data.lock:
+        return sd_models.model_data.sd_model
+
+
+def is_loaded(model: Any, checkpoint: Path) -> bool:
+    """Whether `model` was loaded from that file."""
+    return model is not None and Path(model.sd_checkpoint_info.filename).resolve() == checkpoint.resolve()
+
+
+@contextmanager
+def _weights_in_ram(model: Any, checkpoint: Path) -> Generator[Path | None, None, None]:
+    if not is_loaded(model, checkpoint):
+        yield None
+        return
+    with in_ram(checkpoint, state_with_own_vae(model)) as file:
+        yield file
+
+
+def forget_what_names_meant() -> None:
+    """Have prompts and hypernetworks read anew: the WebUI keeps them by name, and a result may have taken that name."""
+    for each, parts in (
+        (processing.StableDiffusionProcessing, ("cached_c", "cached_uc")),
+        (processing.StableDiffusionProcessingTxt2Img, ("cached_hr_c", "cached_hr_uc")),
+    ):
+        for part in parts:
+            setattr(each, part, [None, None])
+    shared.loaded_hypernetworks.clear()
+
+
+def take_networks_off(model: Any) -> None:
+    """Restore the weights that LoRAs changed in place; the next picture that asks for them gets them again."""
+    networks: Any = sys.modules.get("networks")  # of the WebUI's own Lora extension, which may be switched off
+    if networks is None or not hasattr(model, "network_layer_mapping"):
+        return
+    networks.loaded_networks.clear()
+    with torch.no_grad():
+        for layer in model.network_layer_mapping.values():
+            if getattr(layer, "network_current_names", ()):
+                networks.network_apply_weights(layer)
+
+
+def state_with_own_vae(model: Any) -> dict[str, Tensor]:
+    """The model's tensors by name, with the checkpoint's VAE where another one was put in its place."""
+    state: dict[str, Tensor] = model.state_dict()
+    own = sd_vae.get_base_vae(model) or {}
+    return {**state, **{f"first_stage_model.{name}": tensor for name, tensor in own.items()}}
+
+
+@contextmanager
+def _gpu_freed(model: Any) -> Generator[None, None, None]:
+    """Every loaded model off the GPU while the block runs; afterwards the one in use is back."""
+    unet_option = sd_unet.current_unet_option
+    try:
+        if sd_unet.current_unet is not None:
+            sd_unet.apply_unet("None")
+        for each in {id(m): m for m in (model, *sd_models.model_data.loaded_sd_models)}.values():
+            sd_models.send_model_to_cpu(each)
+        devices.torch_gc()
+        yield
+    finally:
+        _give_back(model, unet_option)
+
+
+def _give_back(model: Any, unet_option: Any) -> None:
+    current = loaded_model()
+    if current is not model:  # somebody had another one loaded meanwhile, which took care of itself
+        return
+    try:
+        sd_models.send_model_to_device(model)
+        if unet_option is not None:
+            sd_unet.apply_unet()
+    except Exception:
+        log.exception("The model could not be put back as it was, so it is loaded anew")
+        sd_models.model_data.loaded_sd_models.clear()
+        sd_models.model_data.sd_model = None
+        sd_models.load_model(model.sd_checkpoint_info)

@@ -1,0 +1,128 @@
+"""The tab in AUTOMATIC1111's WebUI (v1.10.1): its folders, lists, queue, progress bar and login."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modules import paths, sd_models, shared
+from PIL import Image
+
+from ...runs.folder import RunFolder
+from ...runs.messages import Event, Phase, Sample, Step
+from .. import packages
+from ..host import BaseCheckpoint, Kind, Use
+from .lending import is_loaded, lent, loaded_model, turn
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+IN_PROMPT = {"lora": "<lora:{name}:1>", "embedding": "{name}", "hypernetwork": "<hypernet:{name}:1>"}
+
+
+class A1111:
+    """The WebUI as host.
+
+    Args:
+        lesson: settings for a first visitor.
+    """
+
+    name = "AUTOMATIC1111 WebUI"
+
+    def __init__(self, lesson: Path) -> None:
+        self._lesson = lesson
+
+    @property
+    def data_folder(self) -> Path:
+        """In the WebUI's own data directory."""
+        return Path(paths.data_path).absolute() / "sd_finetune"
+
+    def checkpoints(self) -> list[BaseCheckpoint]:
+        """The WebUI's list, the loaded one first."""
+        model = loaded_model()
+        infos = list(sd_models.checkpoints_list.values())
+        found = [(info.title, Path(info.filename).absolute()) for info in infos]
+        bases = [BaseCheckpoint(title, path, is_loaded(model, path)) for title, path in found]
+        return sorted(bases, key=lambda base: not base.loaded)
+
+    def result_folder(self, kind: Kind) -> Path:
+        """Where the WebUI looks for such files, by its flags."""
+        flags = shared.cmd_opts
+        folders = {
+            "checkpoint": flags.ckpt_dir or sd_models.model_path,
+            "lora": getattr(flags, "lora_dir", None) or Path(paths.models_path) / "Lora",
+            "embedding": flags.embeddings_dir,
+            "hypernetwork": flags.hypernetwork_dir,
+        }
+        return Path(folders[kind]).absolute()
+
+    def faults(self) -> list[str]:
+        """Packages that are missing or of a version that does not work."""
+        return packages.faults()
+
+    def first_lesson(self) -> Path | None:
+        """The demo's, on the toy checkpoint that comes along."""
+        return self._lesson
+
+    @contextmanager
+    def lend(self, checkpoint: Path, run: RunFolder) -> Generator[Path, None, None]:
+        """Wait for the WebUI's queue, free its GPU and lend the weights; both are given back in any case."""
+        with turn(f"task(sd_finetune-{run.path.name})"), lent(checkpoint) as weights:
+            yield weights
+
+    def show(self, event: Event, run: RunFolder) -> None:
+        """In the WebUI's progress bar and live preview."""
+        state = shared.state
+        if isinstance(event, Step):
+            state.job_count, state.sampling_step, state.sampling_steps = 1, event.step, event.total_steps
+            state.textinfo = f"SD Fine-Tune: step {event.step} of {event.total_steps}"
+        elif isinstance(event, Phase):
+            state.textinfo = f"SD Fine-Tune: {event.name}"
+        elif isinstance(event, Sample):
+            try:
+                state.assign_current_image(Image.open(run.path / event.file).convert("RGB"))
+            except OSError:  # the preview is only a preview
+                return
+
+    def asked_to_stop(self) -> bool:
+        """Interrupt, which the WebUI notes in one of two places."""
+        return bool(shared.state.interrupted or shared.state.stopping_generation)
+
+    def refresh(self, kind: Kind) -> None:
+        """Lists of checkpoints, LoRAs and hypernetworks; for embeddings the WebUI looks before each picture."""
+        if kind == "checkpoint":
+            selected = shared.opts.sd_model_checkpoint
+            sd_models.list_models()
+            shared.opts.data["sd_model_checkpoint"] = selected  # with --ckpt the list would select that one again
+        elif kind == "hypernetwork":
+            shared.reload_hypernetworks()
+        elif kind == "lora" and "networks" in sys.modules:
+            sys.modules["networks"].list_available_networks()
+
+    def use(self, kind: Kind, path: Path) -> Use:
+        """A checkpoint is selected, all else goes into the prompt."""
+        if kind == "checkpoint":
+            infos = list(sd_models.checkpoints_list.values())  # which another thread may read anew meanwhile
+            title = next((info.title for info in infos if Path(info.filename).resolve() == path.resolve()), path.name)
+            return Use(f"Select {path.name} as checkpoint.", checkpoint=title)
+        prompt = IN_PROMPT[kind].format(name=path.stem)
+        return Use(f"Write {prompt} into the prompt.", prompt)
+
+    def is_allowed(self, request: Request) -> bool:
+        """Whoever may see the WebUI's page (--gradio-auth); without a page, nobody once there is a login."""
+        app = request.app
+        if not hasattr(app, "tokens"):
+            return not shared.cmd_opts.api_auth
+        cookies = request.cookies
+        token = cookies.get("access-token") or cookies.get("access-token-unsecure")
+        return app.auth is None or app.tokens.get(token) is not None
+
+
+@cache
+def the_webui(lesson: Path) -> A1111:
+    """The one host of this process, however often the WebUI builds its page anew."""
+    return A1111(lesson)

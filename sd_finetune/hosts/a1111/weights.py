@@ -1,0 +1,104 @@
+"""The weights that the WebUI has loaded, as a file in RAM that is equal to the checkpoint, tensor by tensor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import torch
+from torch import Tensor
+
+from ...families.sd1.keys import TEXT, UNET, VAE, usual_spelling
+from ...formats.checkpoint import CONFIG_KEY
+from ...formats.tensor_file import read_tensors, write_tensors
+
+RAM_FOLDER = Path("/dev/shm")
+FOLDER_NAME = "sd-finetune-{process}-"
+EXACT_IN = {
+    torch.float16: (torch.float16, torch.float32),
+    torch.bfloat16: (torch.bfloat16, torch.float32),
+    torch.float32: (torch.float32,),
+}
+"""By a file's type, the types in which a loaded weight still has the file's value."""
+
+
+@contextmanager
+def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | None, None, None]:
+    """A `.safetensors` in RAM with the tensors of `checkpoint`, taken from `loaded`; None where that cannot be.
+
+    It cannot be without a RAM disk or room on it, from a `.ckpt`, and from weights that are stored more coarsely than
+    the file's or that another program has changed the form of.
+
+    Args:
+        loaded: the loaded model's state dict, under the names that the WebUI's patches give it.
+    """
+    remove_left_behind()
+    if not has_room(checkpoint.stat().st_size):
+        yield None
+        return
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_NAME.format(process=os.getpid()), dir=RAM_FOLDER))
+    try:
+        file = folder / checkpoint.name
+        yield file if _write(file, checkpoint, loaded) else None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_left_behind() -> None:
+    """Free the RAM of weights that a WebUI had lent when it was killed; who still trains on them has them open."""
+    for folder in RAM_FOLDER.glob(f"{FOLDER_NAME.format(process='*')}*"):
+        process = folder.name.split("-")[2]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_room(size: int) -> bool:
+    """Whether a file of `size` bytes can be put into RAM, and as much memory is left for the training again."""
+    if sys.platform != "linux" or not RAM_FOLDER.is_dir():
+        return False
+    return size < shutil.disk_usage(RAM_FOLDER).free and 2 * size < psutil.virtual_memory().available
+
+
+def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
+    if checkpoint.suffix.lower() != ".safetensors":
+        return False
+    source = read_tensors(checkpoint)
+    weights = as_in_file(source.tensors, loaded)
+    if weights is None:
+        return False
+    metadata, config = dict(source.metadata), checkpoint.with_suffix(".yaml")
+    if config.is_file():
+        metadata[CONFIG_KEY] = config.read_text(encoding="utf-8")
+    write_tensors(file, weights, metadata, {name: tensor.dtype for name, tensor in source.tensors.items()})
+    return True
+
+
+def as_in_file(in_file: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """For each tensor of a file the loaded one of the same value, or None if there is one that cannot be had so.
+
+    What belongs to none of the three modules, such as the noise schedule, which the WebUI may rescale, is the file's.
+    """
+    plain = {unwrapped(name): tensor for name, tensor in loaded.items()}
+    found: dict[str, Tensor] = {}
+    for name, tensor in in_file.items():
+        if not usual_spelling(name).startswith((UNET, VAE, TEXT)) or not tensor.is_floating_point():
+            found[name] = tensor
+            continue
+        weight = plain.get(usual_spelling(name))
+        if weight is None or weight.is_meta or weight.numel() != tensor.numel():
+            return None
+        if weight.dtype not in EXACT_IN.get(tensor.dtype, ()):
+            return None
+        found[name] = weight.reshape(tensor.shape)
+    return found
+
+
+def unwrapped(name: str) -> str:
+    """A tensor's name without what the WebUI wraps around the text encoder and its table of words."""
+    return name.replace(".wrapped.", ".")

@@ -1,0 +1,244 @@
+"""Hypernetworks: MLPs before the keys and values of every attention, as the WebUI has them.
+
+k = to_k(h_k(context)), v = to_v(h_v(context)), h(x) = x + multiplier * mlp(x), where context is the text in
+cross-attention and the picture's own tokens in self-attention. All contexts of one width share a pair of MLPs, so what
+they make of the text is the same in every cross-attention and computed once a pass (by the first of several).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import torch
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..errors import UserError
+from ..families.parts import ModelParts
+from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "linear": nn.Identity, "relu": nn.ReLU, "leakyrelu": nn.LeakyReLU, "elu": nn.ELU, "swish": nn.Hardswish,
+    "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "celu": nn.CELU, "gelu": nn.GELU, "hardshrink": nn.Hardshrink,
+    "hardsigmoid": nn.Hardsigmoid, "hardtanh": nn.Hardtanh, "logsigmoid": nn.LogSigmoid,
+    "mish": nn.Mish, "prelu": nn.PReLU, "relu6": nn.ReLU6, "rrelu": nn.RReLU, "selu": nn.SELU, "silu": nn.SiLU,
+    "softplus": nn.Softplus, "softshrink": nn.Softshrink, "softsign": nn.Softsign, "tanhshrink": nn.Tanhshrink,
+}  # fmt: skip
+"""By the WebUI's names; "swish" is what it makes of it, "linear" puts no layer in."""
+
+# Glorot and Bengio 2010, equation 16; He et al., arXiv 1502.01852, equation 10. `fans`: what goes in, what comes out.
+INITIALIZATIONS: dict[str, Callable[[Tensor, tuple[int, int], torch.Generator], Tensor]] = {
+    "Normal": lambda w, fans, g: w.normal_(0, 0.01, generator=g),
+    "XavierUniform": lambda w, fans, g: _uniform(w, math.sqrt(6 / sum(fans)), g),
+    "XavierNormal": lambda w, fans, g: w.normal_(0, math.sqrt(2 / sum(fans)), generator=g),
+    "KaimingUniform": lambda w, fans, g: _uniform(w, math.sqrt(6 / fans[0]), g),
+    "KaimingNormal": lambda w, fans, g: w.normal_(0, math.sqrt(2 / fans[0]), generator=g),
+}
+
+
+def _uniform(weight: Tensor, bound: float, generator: torch.Generator) -> Tensor:
+    return weight.uniform_(-bound, bound, generator=generator)
+
+
+class HypernetworkModule(nn.Module):
+    """h(x) = x + multiplier * mlp(x) for x: (..., width); the multiplier is 1 while it trains."""
+
+    def __init__(self, width: int, shape: HypernetworkShape) -> None:
+        super().__init__()
+        self.multiplier = 1.0
+        self.linear = nn.Sequential(*_layers(width, shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.linear(x) * (1.0 if self.training else self.multiplier)
+
+    def initialize(self, initialization: str, generator: torch.Generator) -> None:
+        """Draw new weights; biases start at zero, and layer norms as the WebUI has them, near zero."""
+        for layer in self.linear:
+            if isinstance(layer, (nn.Linear, nn.LayerNorm)):
+                rule = "Normal" if isinstance(layer, nn.LayerNorm) else initialization
+                fans = (layer.weight.shape[-1], layer.weight.shape[0])
+                with torch.no_grad():  # not by nn.init, which takes no generator before torch 2.3
+                    INITIALIZATIONS[rule](layer.weight, fans, generator)
+                    layer.bias.zero_()
+
+
+def _layers(width: int, shape: HypernetworkShape) -> Iterator[nn.Module]:
+    """The MLP's layers in the WebUI's order, which their names count: linear, activation, norm, dropout."""
+    widths = [int(width * multiple) for multiple in shape.layer_structure]
+    for number, (inner, outer) in enumerate(pairwise(widths), start=1):
+        yield nn.Linear(inner, outer)
+        if shape.activation != "linear" and (number < len(widths) - 1 or shape.activate_output):
+            yield ACTIVATIONS[shape.activation]()
+        if shape.layer_norm:
+            yield nn.LayerNorm(outer)
+        if shape.dropout_structure[number]:
+            yield nn.Dropout(shape.dropout_structure[number])
+
+
+def _draws_while_training(shape: HypernetworkShape) -> bool:
+    return any(shape.dropout_structure) or shape.activation == "rrelu"
+
+
+class Hypernetwork(nn.Module):
+    """All MLPs of a hypernetwork, by context width.
+
+    `attach` puts them to work and `detach` takes them off again, both without touching a weight. Several can be
+    attached to one UNet: each changes what the one before it made of the context.
+    """
+
+    _text: Tensor | None
+    """The text of the UNet's latest pass, and in `_made` what became of it for keys ("k") and values ("v")."""
+    _made: dict[str, Tensor]
+
+    def __init__(self, unet: nn.Module, shape: HypernetworkShape, widths: list[int]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.pairs = nn.ModuleDict({
+            str(width): nn.ModuleDict({to: HypernetworkModule(width, shape) for to in ("k", "v")}) for width in widths
+        })  # fmt: skip
+        self._unet = (unet,)  # not an attribute of its own, which would make it a part of this module
+        self._targets = [target for target in _projections(unet) if target[1] in widths]
+        self._handles: list[RemovableHandle] = []
+        self._forget_text()
+
+    @property
+    def widths(self) -> list[int]:
+        """The context widths that it has modules for."""
+        return [int(width) for width in self.pairs]
+
+    def modules_by_width(self) -> Iterator[tuple[int, HypernetworkModule, HypernetworkModule]]:
+        """Each context width with its modules for the keys and for the values."""
+        for width, pair in self.pairs.items():
+            yield int(width), pair["k"], pair["v"]  # type: ignore[index, misc]
+
+    def attach(self) -> None:
+        """Send every context through its module from now on."""
+        if self._handles:
+            raise RuntimeError("this hypernetwork is attached already: detach it first")
+        (unet,) = self._unet
+        self._handles.append(unet.register_forward_pre_hook(self._take_text, with_kwargs=True))
+        for projection, width, to in self._targets:
+            self._handles.append(projection.register_forward_pre_hook(self._before(str(width), to)))
+
+    def detach(self) -> None:
+        """The model as it was before `attach`."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._forget_text()
+
+    def _take_text(self, unet: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
+        """Before a pass of the UNet: what becomes of its text, unless each layer is to draw random numbers of its own.
+
+        Kept until the next pass, as gradient checkpointing asks for it once more.
+        """
+        self._forget_text()
+        text = given["encoder_hidden_states"] if "encoder_hidden_states" in given else args[2]
+        width = str(text.shape[-1])
+        if width in self.pairs and not (self.training and _draws_while_training(self.shape)):
+            self._text, self._made = text, {to: self._through(width, to, text) for to in ("k", "v")}
+
+    def _forget_text(self) -> None:
+        self._text, self._made = None, {}
+
+    def _before(self, width: str, to: str) -> Any:
+        def before(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            context, *rest = args
+            made = self._made[to] if context is self._text else self._through(width, to, context)
+            return (made, *rest)
+
+        return before
+
+    def _through(self, width: str, to: str, context: Tensor) -> Tensor:
+        module = self.pairs[width][to]  # type: ignore[index]
+        own = next(module.parameters()).dtype  # it stays in float32 where the UNet is in half precision
+        return module(context.to(own)).to(context.dtype)
+
+    @contextmanager
+    def detached(self) -> Iterator[None]:
+        """The model without the layers, for as long as the block runs."""
+        self.detach()
+        try:
+            yield
+        finally:
+            self.attach()
+
+
+def _projections(unet: nn.Module) -> list[tuple[nn.Module, int, str]]:
+    """The layers that make keys and values of a context, each with the context's width and "k" or "v"."""
+    attentions = [module for module in unet.modules() if isinstance(module, Attention)]
+    return [(p, p.in_features, to) for a in attentions for p, to in ((a.to_k, "k"), (a.to_v, "v"))]
+
+
+def context_widths(unet: nn.Module) -> list[int]:
+    """The widths of all contexts, in rising order: 320, 640, 768 (the text) and 1280 in SD1.5."""
+    return sorted({width for _, width, _ in _projections(unet)})
+
+
+def new_hypernetwork(
+    unet: nn.Module, shape: HypernetworkShape, widths: list[int], generator: torch.Generator
+) -> Hypernetwork:
+    """One with newly drawn weights, float32; `widths` are some of `context_widths`."""
+    network = Hypernetwork(unet, shape, widths)
+    for _, for_keys, for_values in network.modules_by_width():
+        for_keys.initialize(shape.initialization, generator)
+        for_values.initialize(shape.initialization, generator)
+    return network
+
+
+def hypernetwork_from_file(unet: nn.Module, file: HypernetworkFile) -> Hypernetwork:
+    """The hypernetwork of a file, float32, with the modules for those widths that the model has, as in the WebUI.
+
+    Raises:
+        UserError: the model has none of its widths, or its layers are not what the file says of them.
+    """
+    if file.shape.activation not in ACTIVATIONS:
+        raise UserError(
+            f"{file.called} has the activation {file.shape.activation}, which cannot work on a context "
+            f"(it changes its width, mixes pictures or is none): use one with {', '.join(ACTIVATIONS)}."
+        )
+    known = context_widths(unet)
+    widths = [width for width in file.pairs if width in known]
+    if not widths:
+        raise UserError(
+            f"{file.called} is for contexts of width {_listed(file.pairs)} and this checkpoint has "
+            f"{_listed(known)}: use one that was made for this kind of checkpoint."
+        )
+    with torch.device("meta"):
+        network = Hypernetwork(unet, file.shape, widths)
+    for width, *modules in network.modules_by_width():
+        for module, tensors in zip(modules, file.pairs[width], strict=True):
+            _fill(module, tensors, f"{file.called} has layers for width {width} that")
+    return network
+
+
+def _fill(module: HypernetworkModule, tensors: Mapping[str, Tensor], what: str) -> None:
+    own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if own != found:
+        different = sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name))
+        raise UserError(f"{what} are not those of its layer structure ({different[0]} differs): use another file.")
+    module.load_state_dict({name: value.float().clone() for name, value in tensors.items()}, assign=True)
+
+
+def _listed(widths: Any) -> str:
+    return ", ".join(str(width) for width in widths)
+
+
+def attach_hypernetwork_file(parts: ModelParts, file: HypernetworkFile, multiplier: float = 1.0) -> Hypernetwork:
+    """Put a file's hypernetwork to work on `parts`, after those that are there already; it can be detached again.
+
+    Raises:
+        UserError: it does not fit the model.
+    """
+    network = hypernetwork_from_file(parts.unet, file)
+    for _, for_keys, for_values in network.modules_by_width():
+        for_keys.multiplier = for_values.multiplier = multiplier
+    network.to(parts.unet.device).eval().requires_grad_(False)
+    network.attach()
+    return network

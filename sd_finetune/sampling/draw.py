@@ -1,0 +1,106 @@
+"""Draws pictures with a model's parts: previews, class images, the `sample` command, the benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+)
+from PIL import Image
+from torch import Tensor
+
+from ..families.parts import ModelParts, encode_prompts
+
+DECODED_TOGETHER = 4
+"""Pictures in one pass of the decoder, whose memory for one of 512 px is more than the UNet's."""
+SAMPLERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "ddim": (DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
+    "euler": (EulerDiscreteScheduler, {"timestep_spacing": "linspace"}),
+    "euler_a": (EulerAncestralDiscreteScheduler, {"timestep_spacing": "linspace"}),
+    "dpmpp_2m": (DPMSolverMultistepScheduler, {"use_karras_sigmas": True, "final_sigmas_type": "zero"}),
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How pictures are drawn. width, height: pixels, multiples of 8; guidance_scale 1 = no guidance."""
+
+    width: int
+    height: int
+    steps: int = 25
+    guidance_scale: float = 7.0
+    sampler: str = "euler"
+    negative_prompt: str = ""
+
+
+@torch.no_grad()
+def draw_pictures(
+    parts: ModelParts,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    drawing: Drawing,
+    autocast: AbstractContextManager[Any] | None = None,
+) -> list[Image.Image]:
+    """One picture for each prompt and seed, in one batch; a picture depends on its own seed only, not on the batch."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    with autocast or nullcontext():
+        latents = _denoise(parts, prompts, generators, drawing)
+    pixels = decode_latents(parts, latents)  # not under autocast: SD1's VAE overflows in float16
+    return [Image.fromarray(p.numpy()) for p in pixels]
+
+
+def _denoise(parts: ModelParts, prompts: Sequence[str], generators: list[torch.Generator], drawing: Drawing) -> Tensor:
+    """Scaled latents, (prompts, 4, height/8, width/8), float32."""
+    device = parts.unet.device
+    scheduler = _scheduler(parts, drawing.sampler)
+    scheduler.set_timesteps(drawing.steps, device=device)
+    shape = (parts.unet.config.in_channels, drawing.height // 8, drawing.width // 8)
+    noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
+    latents = noise.to(device) * scheduler.init_noise_sigma
+    guided = drawing.guidance_scale != 1
+    context = encode_prompts(parts, prompts)
+    if guided:
+        unconditional = encode_prompts(parts, [drawing.negative_prompt]).expand_as(context)
+        context = torch.cat([unconditional, context])
+    extra = {"generator": generators} if drawing.sampler == "euler_a" else {}
+    for timestep in _timesteps(scheduler, drawing):
+        model_input = scheduler.scale_model_input(latents, timestep)
+        both = torch.cat([model_input] * 2) if guided else model_input
+        predicted = parts.unet(both.to(parts.unet.dtype), timestep, context).sample.float()
+        if guided:
+            without, with_prompt = predicted.chunk(2)
+            predicted = without + drawing.guidance_scale * (with_prompt - without)
+        latents = scheduler.step(predicted, timestep, latents, **extra).prev_sample
+    return latents
+
+
+def _timesteps(scheduler: Any, drawing: Drawing) -> Tensor:
+    """When the model is asked, from noise to picture: for DDIM as in the WebUI, which begins higher than diffusers."""
+    if drawing.sampler != "ddim":
+        return scheduler.timesteps
+    total = scheduler.config.num_train_timesteps
+    rising = torch.arange(0, total, max(1, total // drawing.steps)) + 1
+    # The WebUI leaves the lowest out, where nearly no noise is left; with one step it would draw nothing at all.
+    return (rising[1:] if len(rising) > 1 else rising).clamp(max=total - 1).flip(0)
+
+
+def decode_latents(parts: ModelParts, latents: Tensor) -> Tensor:
+    """Pictures, uint8 (batch, height, width, 3) on the CPU, of scaled latents (batch, 4, height/8, width/8)."""
+    pieces = (latents.to(parts.vae.dtype) / parts.scale_factor).split(DECODED_TOGETHER)
+    pixels = [parts.vae.decode(piece).sample for piece in pieces]
+    whole = (torch.cat(pixels).float() / 2 + 0.5).clamp(0, 1) * 255
+    return whole.round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+
+
+def _scheduler(parts: ModelParts, sampler: str) -> Any:
+    kind, options = SAMPLERS[sampler]
+    betas = 1 - parts.alphas_cumprod / torch.cat([parts.alphas_cumprod.new_ones(1), parts.alphas_cumprod[:-1]])
+    return kind(trained_betas=betas.cpu().numpy(), prediction_type=parts.prediction_type, **options)

@@ -1,0 +1,111 @@
+"""What is needed to go on with a run: trained values, optimizer, step. Everything random follows from the step."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ...errors import UserError
+from ...runs.atomic import replacing
+
+MARKER = "complete.json"
+
+
+class HasState(Protocol):
+    """What of a `GradScaler` is kept: a few numbers."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
+
+
+def write_snapshot(
+    snapshots: Path,
+    step: int,
+    trained: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    scaler: HasState | None = None,
+) -> Path:
+    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones. scaler: fp16's, of the loss.
+
+    Raises:
+        UserError: it cannot be written; an earlier snapshot stays.
+    """
+    folder = _folder(snapshots, step)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        _fill(folder, step, trained, optimizer, scaler)
+    except (SafetensorError, RuntimeError, OSError) as error:  # as safetensors and torch say that the disk is full
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UserError(f"The snapshot {folder} cannot be written ({error}): free some space, then resume.") from error
+    for other in snapshots.glob("step-*"):
+        if other != folder:
+            shutil.rmtree(other)
+    return folder
+
+
+def has_snapshot(snapshots: Path, step: int) -> bool:
+    """Whether there is a finished snapshot of this step."""
+    return (_folder(snapshots, step) / MARKER).exists()
+
+
+def _folder(snapshots: Path, step: int) -> Path:
+    return snapshots / f"step-{step:06d}"
+
+
+def _fill(
+    folder: Path,
+    step: int,
+    trained: Mapping[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    scaler: HasState | None,
+) -> None:
+    folder.mkdir(parents=True)
+    values = {name: value.detach().cpu().contiguous() for name, value in trained.items()}
+    with replacing(folder / "trained.safetensors") as path:
+        save_file(values, path)
+    with replacing(folder / "optimizer.pt") as path:
+        torch.save(optimizer.state_dict()["state"], path)
+    with replacing(folder / MARKER) as path:
+        path.write_text(json.dumps({"step": step, "scaler": scaler.state_dict() if scaler else {}}), encoding="utf-8")
+
+
+def latest_snapshot(snapshots: Path) -> Path:
+    """The newest finished snapshot.
+
+    Raises:
+        UserError: there is none.
+    """
+    finished = sorted(folder for folder in snapshots.glob("step-*") if (folder / MARKER).exists())
+    if not finished:
+        raise UserError(
+            f"{snapshots} holds no finished snapshot to go on from: start the run anew, and stop it with Stop "
+            "or set output.save_every to have one next time."
+        )
+    return finished[-1]
+
+
+def read_snapshot(
+    folder: Path, optimizer: torch.optim.Optimizer, scaler: HasState | None = None
+) -> tuple[int, dict[str, Tensor]]:
+    """The step and the trained values; optimizer and scaler take their state over, rates and decays stay."""
+    if not (folder / MARKER).exists():
+        raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
+    try:
+        state: dict[int, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+        trained = load_file(folder / "trained.safetensors")
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        raise UserError(f"The snapshot {folder} is damaged or not one of ours: start the run anew.") from error
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    if scaler and marker.get("scaler"):  # none where the run was in another precision before
+        scaler.load_state_dict(marker["scaler"])
+    return int(marker["step"]), trained

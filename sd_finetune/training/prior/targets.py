@@ -1,0 +1,112 @@
+"""What the untrained model predicts for class examples: the prior's target where `prior.source` is "model"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...data.captions import prompt_for
+from ...families.parts import ModelParts
+from ...runs.atomic import replacing
+from ...runs.messages import Event, Phase, Warning_
+from ...settings.options import Concept, Settings
+from ..step.batches import Batch, Batches
+from ..step.conditioning import Conditioning
+from ..step.loss import predictions_of
+
+FLOAT = np.dtype(np.float32)
+
+
+class PriorTargets(Protocol):
+    """Where the targets of class examples come from."""
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """The targets of the batch's class examples in their order, (class examples, 4, height/8, width/8)."""
+        ...
+
+
+class BasePredictions:
+    """Asks the untrained model itself: for the same noisy latents, under the class prompts, without gradients.
+
+    untrained: a context in which the parts are the untrained model; autocast: the precision of the run.
+    """
+
+    def __init__(
+        self,
+        parts: ModelParts,
+        concepts: Sequence[Concept],
+        untrained: Callable[[], AbstractContextManager[Any]],
+        autocast: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self._parts, self._concepts = parts, concepts
+        self._untrained, self._autocast = untrained, autocast
+        self._conditioning = Conditioning(parts, text_encoder_is_trained=False)
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch) -> Tensor:
+        """Targets as in `PriorTargets`, float32, on the parts' device."""
+        prompts = [prompt_for(self._concepts[e.concept].class_prompt, e.picture) for e in batch.class_examples]
+        rows = batch.latents[batch.is_class], batch.noise[batch.is_class], batch.timesteps[batch.is_class]
+        with self._untrained(), self._autocast():
+            return predictions_of(self._parts, *rows, self._conditioning(prompts)).float()
+
+
+class PredictionBank:
+    """Predictions of the class examples 0 ... size - 1 in a file, from which only those asked for are read.
+
+    For DreamBooth, which trains the very weights that would have to be asked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Targets as in `PriorTargets`, float32, on the batch's device."""
+        rows = np.load(self._path, mmap_mode="r")[list(batch.class_numbers)]
+        return torch.from_numpy(rows).to(batch.latents.device)
+
+
+def prior_bank(
+    path: Path, settings: Settings, batches: Batches, predictions: PriorTargets, tell: Callable[[Event], None]
+) -> PredictionBank:
+    """The bank of a run at `path`, made by the model as it is now unless a whole one is there already.
+
+    Raises:
+        UserError: there is no space left.
+    """
+    shown = batches.shown_before(settings.train.length.steps(batches.steps_per_epoch))
+    side = settings.data.resolution // 8
+    shape = (min(settings.prior.bank_size, shown), 4, side, side)
+    if not (path.exists() and np.load(path, mmap_mode="r").shape == shape):
+        tell(Warning_(message=_size_message(shape)))
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
+            header = {"descr": FLOAT.str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for rows in _bank_rows(shape[0], batches, predictions, tell):
+                file.write(rows.cpu().numpy().tobytes())
+    return PredictionBank(path)
+
+
+def _bank_rows(
+    size: int, batches: Batches, predictions: PriorTargets, tell: Callable[[Event], None]
+) -> Iterator[Tensor]:
+    """The predictions of the class examples 0 ... size - 1 in batches."""
+    for start in range(0, size, batches.batch_size):
+        tell(Phase(name="asking the untrained model", done=start, total=size))
+        yield predictions(batches.of_class(range(start, min(start + batches.batch_size, size))))
+    tell(Phase(name="asking the untrained model", done=size, total=size))
+
+
+def _size_message(shape: tuple[int, ...]) -> str:
+    megabytes = math.prod(shape) * FLOAT.itemsize / 1e6
+    return (
+        f"{shape[0]} predictions of the untrained model are made before training; they take {megabytes:.1f} MB in the "
+        "run folder until the run is finished."
+    )

@@ -1,0 +1,139 @@
+"""Which examples an optimizer step sees, and everything about them that does not depend on the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...data.concepts import Example
+from ...data.epoch_order import EpochOrder
+from ...data.latents import LatentSampler
+from ...diffusion.noising import with_offset
+from ...families.parts import ModelParts
+from ...settings.options import Settings
+from .randomness import generator_for, normal_noise, uniform_timesteps
+
+
+@dataclass(frozen=True)
+class ExampleSet:
+    """Examples of one role with their latents."""
+
+    examples: Sequence[Example]
+    latents: LatentSampler
+    order_seed: int
+
+    def draw(self, chosen: int, generator: torch.Generator) -> Tensor:
+        """Latents of one example, (4, height/8, width/8), on the CPU."""
+        return self.latents.draw([self.examples[chosen].picture], generator)[0]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One forward pass. latents, noise: (batch, 4, height/8, width/8); timesteps, is_class: (batch,).
+
+    The counts are those of the whole optimizer step that the batch belongs to.
+    """
+
+    latents: Tensor
+    noise: Tensor
+    timesteps: Tensor
+    prompts: list[str]
+    is_class: Tensor
+    class_examples: Sequence[Example]
+    """Those of the class rows, which come last."""
+    class_numbers: Sequence[int]
+    """Which class examples ever shown they are, or in a bank of them."""
+    instance_count: int
+    class_count: int
+
+
+class Batches:
+    """The batches of each optimizer step: as many class examples as instance examples in every forward pass.
+
+    An optimizer step takes `batch_size * gradient_accumulation_steps` examples of an epoch, the last one what is
+    left of it, so that each epoch shows each picture exactly once per repeat.
+    """
+
+    def __init__(
+        self, parts: ModelParts, settings: Settings, instances: ExampleSet, classes: ExampleSet | None
+    ) -> None:
+        self._parts, self._settings = parts, settings
+        self._instances, self._classes = instances, classes
+        self._class_cycle = settings.prior.bank_size if settings.has_prior_bank() else None
+        self.batch_size = settings.train.batch_size
+        examples_per_step = self.batch_size * settings.train.gradient_accumulation_steps
+        self._order = EpochOrder(len(instances.examples), instances.order_seed, examples_per_step)
+        self._class_order = EpochOrder(len(classes.examples), classes.order_seed) if classes else None
+        self.steps_per_epoch = self._order.steps_per_epoch
+
+    def of_step(self, step: int) -> Iterator[Batch]:
+        """The batches of optimizer step `step` (0 is the first), on the parts' device."""
+        chosen, first = self._order.batch(step), self._order.position(step)
+        for offset in range(0, len(chosen), self.batch_size):
+            numbers = range(first + offset, first + min(offset + self.batch_size, len(chosen)))
+            yield self._batch(chosen[offset : offset + self.batch_size], numbers, self._beside(numbers), len(chosen))
+
+    def of_class(self, numbers: Sequence[int]) -> Batch:
+        """The class examples that are the `numbers`-th ever shown, alone."""
+        return self._batch([], range(0), numbers, len(numbers))
+
+    def shown_before(self, step: int) -> int:
+        """How many class examples, as many as instance examples, are shown before optimizer step `step`."""
+        return self._order.position(step)
+
+    def _beside(self, numbers: Sequence[int]) -> list[int]:
+        """The numbers of the class examples that go with instance examples; from a bank they come in turn, again."""
+        if self._classes is None:
+            return []
+        return [number % self._class_cycle if self._class_cycle else number for number in numbers]
+
+    def _batch(
+        self, chosen: Sequence[int], numbers: Sequence[int], class_numbers: Sequence[int], step_count: int
+    ) -> Batch:
+        """The batch of instance examples `chosen`, the `numbers`-th ever shown, and of those class examples."""
+        rows = [self._rows(self._instances, chosen, numbers, "instance")] if chosen else []
+        class_chosen: list[int] = []
+        if self._classes is not None and self._class_order is not None:
+            class_chosen = [self._class_order.stream(number, 1)[0] for number in class_numbers]
+            rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
+        device = self._parts.unet.device
+        latents, noise, timesteps = (
+            torch.cat(tensors).to(device) for tensors in zip(*(row[:3] for row in rows), strict=True)
+        )
+        return Batch(
+            latents=latents,
+            noise=noise,
+            timesteps=timesteps,
+            prompts=[prompt for row in rows for prompt in row[3]],
+            is_class=torch.arange(len(latents), device=device) >= len(chosen),
+            class_examples=[self._classes.examples[i] for i in class_chosen] if self._classes else [],
+            class_numbers=class_numbers,
+            instance_count=step_count,
+            class_count=step_count if self._classes is not None else 0,
+        )
+
+    def _rows(
+        self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str
+    ) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+        train = self._settings.train
+        draws = [
+            source.draw(i, generator_for(train.seed, f"{stream} latents", n))
+            for i, n in zip(chosen, numbers, strict=True)
+        ]
+        latents = torch.stack(draws)
+        noise = normal_noise(train.seed, f"{stream} noise", numbers, tuple(latents.shape[1:]))
+        if train.noise_offset:
+            offsets = normal_noise(train.seed, f"{stream} noise offset", numbers, (latents.shape[1],))
+            noise = with_offset(noise, offsets, train.noise_offset)
+        timesteps = uniform_timesteps(train.seed, f"{stream} timesteps", numbers, len(self._parts.alphas_cumprod))
+        prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
+        return latents, noise, timesteps, prompts
+
+    def _prompt(self, example: Example, stream: str, number: int) -> str:
+        """One of the prompts of an example that is the `number`-th shown, all equally likely."""
+        prompts = (example.prompt, *example.variants)
+        generator = generator_for(self._settings.train.seed, f"{stream} prompt", number)
+        return prompts[int(torch.randint(len(prompts), (), generator=generator))]

@@ -1,0 +1,54 @@
+"""How long a training will take, from how fast an earlier one was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...errors import UserError
+from ...runs.folder import RunFolder
+from ...runs.messages import Step, read_events
+from ...settings.options import Settings
+
+LOOKED_AT = 12
+"""Runs, the latest first."""
+TAIL_BYTES = 32 * 1024
+
+
+def seconds_for(settings: Settings, steps: int, models: Path) -> float | None:
+    """Seconds of the steps alone, at the pace of the latest run of the same kind among all models; None without one.
+
+    Of the same kind is one of the same method, checkpoint, resolution, number format and gradient checkpointing.
+    """
+    ended = sorted(models.glob("*/runs/*/events.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for events in ended[:LOOKED_AT]:
+        run = RunFolder(events.parent)
+        step = _last_step(events)
+        if step is not None and step.images_per_second > 0 and _is_alike(run, settings):
+            return steps * pictures_in_step(settings) / step.images_per_second
+    return None
+
+
+def pictures_in_step(settings: Settings) -> int:
+    """Those of the class too, as many as instance pictures."""
+    train = settings.train
+    return train.batch_size * train.gradient_accumulation_steps * (2 if settings.prior_weight() > 0 else 1)
+
+
+def _is_alike(run: RunFolder, settings: Settings) -> bool:
+    try:
+        return _kind(run.read_settings()) == _kind(settings)
+    except UserError:  # of another version; then it tells nothing of this one
+        return False
+
+
+def _kind(settings: Settings) -> tuple[Any, ...]:
+    train = settings.train
+    how = (train.device, train.mixed_precision, train.gradient_checkpointing, train.train_text_encoder)
+    return (settings.method, settings.base.checkpoint, settings.data.resolution, *how)
+
+
+def _last_step(events: Path) -> Step | None:
+    start = max(0, events.stat().st_size - TAIL_BYTES)
+    steps = [event for event in read_events(events, start)[0] if isinstance(event, Step)]
+    return steps[-1] if steps else None

@@ -1,0 +1,120 @@
+"""The form, made from the options of the settings: what is asked for, where, and for which method."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from typing import Any
+
+from ...settings.catalogue import Member, members
+from ...settings.duration import Duration
+from ...settings.methods import METHODS
+from ...settings.option import AUTO
+from ...settings.options import Settings
+from ...settings.values import NUMBER_OR_AUTO, range_text
+from ..advice.method_defaults import FOLLOWS_METHOD
+
+PANELS = {"base": "create", "output": "saving", "samples": "generate", "class_images": "generate"}
+"""Where a group is shown; all others are in the panel "settings"."""
+
+FOREMOST = {
+    "method", "output.name", "output.precision", "output.save_every", "train.length", "train.batch_size",
+    "train.unet_learning_rate", "train.train_text_encoder", "train.text_encoder_learning_rate", "prior.weight",
+    "data.resolution", "samples.prompts", "samples.every", "class_images.steps", "class_images.guidance_scale",
+    "concepts.folder", "concepts.instance_prompt", "concepts.class_prompt", "concepts.class_folder",
+    "concepts.class_images",
+}  # fmt: skip
+"""What decides a run and is seen at once; the rest is folded under its group."""
+
+SPEAKING_FOR_THEMSELVES = ("train", "data", "concepts", "base")
+"""Groups whose options are understood without the group's name before them."""
+
+ABBREVIATIONS = {"unet": "UNet", "lora": "LoRA", "snr": "SNR", "eps": "epsilon", "vae": "VAE", "ema": "EMA"}
+
+
+def form() -> dict[str, Any]:
+    """Panels, groups and fields as the page builds them. A new option appears by itself, under a label of its own."""
+    top = [_field("", member) for member in members(Settings) if member.group is None]
+    groups = [_group(member) for member in members(Settings) if member.group is not None]
+    fields = top + [field for group in groups for field in group["fields"]]
+    labels = Counter(field["label"] for field in fields)
+    for field in fields:
+        if labels[field["label"]] > 1:
+            field["label"] = _label_with_group(*field["name"].split("."))
+    return {"fields": top, "groups": groups}
+
+
+def defaults(prefix: str) -> dict[str, Any]:
+    """The default values of one group, as "concepts"."""
+    return {field["name"].split(".")[-1]: field["default"] for group in form()["groups"] for field in group["fields"]
+            if group["name"] == prefix}  # fmt: skip
+
+
+def label_of(name: str) -> str:
+    """An option's name as a person reads it: "snr_gamma" is "SNR gamma"."""
+    words = [ABBREVIATIONS.get(word, word) for word in name.split("_")]
+    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
+
+
+def _group(member: Member) -> dict[str, Any]:
+    methods = next(entry.option.choices for entry in members(Settings) if entry.name == "method" and entry.option)
+    return {
+        "name": member.name,
+        "label": label_of(member.name),
+        "help": inspect.getdoc(member.group) or "",
+        "panel": "concepts" if member.is_list else PANELS.get(member.name, "settings"),
+        "method": member.name if member.name in methods else "",
+        "fields": [_field(f"{member.name}.", entry) for entry in members(member.group)],
+    }
+
+
+def _field(prefix: str, member: Member) -> dict[str, Any]:
+    facts = member.option
+    assert facts is not None
+    default = AUTO if facts.default is None else facts.default
+    return {
+        "name": prefix + member.name,
+        "label": _label(prefix, member.name),
+        "kind": _kind(member),
+        "default": str(default) if isinstance(default, Duration) else default,
+        "help": facts.help,
+        "takes": range_text(member),
+        "unit": facts.unit,
+        "minimum": facts.minimum,
+        "maximum": facts.maximum,
+        "multiple_of": facts.multiple_of,
+        "choices": list(facts.choices),
+        "foremost": prefix + member.name in FOREMOST,
+        "methods": _methods(prefix + member.name),
+        "follows_method": prefix + member.name in FOLLOWS_METHOD,
+    }
+
+
+def _label(prefix: str, name: str) -> str:
+    """Seen outside of its group, an option's name needs the group's before it."""
+    group = prefix.rstrip(".")
+    alone = prefix + name in FOREMOST and group and group not in SPEAKING_FOR_THEMSELVES
+    return _label_with_group(group, name) if alone else label_of(name)
+
+
+def _label_with_group(group: str, name: str) -> str:
+    return f"{label_of(group)}: {label_of(name)[0].lower() + label_of(name)[1:]}"
+
+
+def _methods(name: str) -> list[str]:
+    """The methods that an option is for, where it is not for all; a group of a method's own says so itself."""
+    if name == "train.unet_learning_rate":
+        return [method for method, facts in METHODS.items() if facts.unet_learning_rate is not None]
+    if name in ("train.train_text_encoder", "train.text_encoder_learning_rate"):
+        return [method for method, facts in METHODS.items() if facts.text_encoder_learning_rate is not None]
+    if name == "prior.bank_size":
+        return [method for method, facts in METHODS.items() if facts.changes_weights]
+    return list(METHODS)
+
+
+def _kind(member: Member) -> str:
+    """What the page shows: a choice, a checkbox, a number, a duration, a path, a text, or texts line by line."""
+    assert member.option is not None
+    kinds: dict[Any, str] = {bool: "flag", int: "number", float: "number", NUMBER_OR_AUTO: "auto number"}
+    kinds |= {Duration: "duration", str: "path" if member.option.is_path else "text"}
+    return "choice" if member.option.choices else kinds.get(member.kind, "texts")

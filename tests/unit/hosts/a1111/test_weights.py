@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.tensor_file import read_tensors
+from sd_finetune.hosts.a1111 import weights as a1111_weights
+from sd_finetune.hosts.a1111.weights import as_in_file, in_ram
+from tests.toy import make_checkpoint
+
+UNET = "model.diffusion_model.out.2.weight"
+
+
+@pytest.fixture(autouse=True)
+def _ram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ram").mkdir()
+    monkeypatch.setattr(a1111_weights, "RAM_FOLDER", tmp_path / "ram")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return make_checkpoint(tmp_path / "base.safetensors", precision="fp16")
+
+
+def as_loaded(tensors: dict[str, Tensor], dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
+    """As the WebUI has them: wrapped, in one type, with a schedule of its own and something of another extension."""
+    names = {name: name.replace("cond_stage_model.", "cond_stage_model.wrapped.") for name in tensors}
+    names = {name: wrapped.replace("token_embedding.", "token_embedding.wrapped.") for name, wrapped in names.items()}
+    loaded = {names[n]: t.to(dtype) if t.is_floating_point() else t for n, t in tensors.items()}
+    return {**loaded, "alphas_cumprod": torch.zeros(1000), "model.diffusion_model.motion.weight": torch.zeros(3)}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_the_file_in_ram_is_the_checkpoint(checkpoint: Path, dtype: torch.dtype) -> None:
+    base = read_checkpoint(checkpoint)
+    with in_ram(checkpoint, as_loaded(base.tensors, dtype)) as file:
+        assert file is not None
+        assert file.name == checkpoint.name
+        lent = read_checkpoint(file)  # without a .yaml beside it
+        assert lent.architecture == base.architecture
+        assert lent.tensors.keys() == base.tensors.keys()
+        for name, tensor in base.tensors.items():
+            assert torch.equal(lent.tensors[name], tensor), name
+            assert lent.tensors[name].dtype == tensor.dtype
+    assert not file.parent.exists()
+
+
+def test_it_is_the_loaded_weights_that_are_written(checkpoint: Path) -> None:
+    loaded = as_loaded(read_checkpoint(checkpoint).tensors)
+    loaded[UNET] = loaded[UNET] + 1
+    with in_ram(checkpoint, loaded) as file:
+        assert file is not None
+        assert torch.equal(read_tensors(file).tensors[UNET], loaded[UNET])
+
+
+def test_it_goes_after_an_exception_too(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), in_ram(checkpoint, as_loaded(read_checkpoint(checkpoint).tensors)):
+        raise RuntimeError
+    assert list((tmp_path / "ram").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("in_file", "loaded"),
+    [
+        (torch.float32, torch.float32, ),
+        (torch.bfloat16, torch.float32),
+        (torch.bfloat16, torch.bfloat16),
+    ],
+)  # fmt: skip
+def test_types_that_hold_the_files_values(in_file: torch.dtype, loaded: torch.dtype) -> None:
+    assert as_in_file({UNET: torch.ones(3, dtype=in_file)}, {UNET: torch.ones(3, dtype=loaded)}) is not None
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        None,
+        torch.ones(3, dtype=torch.float16),  # coarser than the file's
+        torch.ones(3, dtype=torch.bfloat16),
+        torch.ones(3).to(torch.float8_e4m3fn),
+        torch.ones(4),
+        torch.ones(3, device="meta"),  # another program has unloaded it
+    ],
+)
+def test_otherwise_the_file_is_read(weight: Tensor | None) -> None:
+    assert as_in_file({UNET: torch.ones(3)}, {} if weight is None else {UNET: weight}) is None
+
+
+def test_without_room_or_of_a_pickle_there_is_none(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = as_loaded(read_checkpoint(checkpoint).tensors)
+    pickle = tmp_path / "base.ckpt"
+    torch.save({"state_dict": read_tensors(checkpoint).tensors}, pickle)
+    with in_ram(pickle, loaded) as file:
+        assert file is None
+    monkeypatch.setattr(a1111_weights.psutil, "virtual_memory", lambda: type("", (), {"available": 1000}))
+    with in_ram(checkpoint, loaded) as file:
+        assert file is None
+
+
+def test_what_a_killed_webui_left_in_ram_is_freed(checkpoint: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, lent = (a1111_weights.RAM_FOLDER / f"sd-finetune-{pid}-x" for pid in (ended.pid, os.getpid()))
+    for folder in (left, lent):
+        folder.mkdir()
+    with in_ram(checkpoint, {}):
+        assert not left.exists()
+    assert lent.exists(), "that is another one's turn"

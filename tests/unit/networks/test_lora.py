@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sd_finetune.networks.lora import LoraLayer, LoraNetwork, text_encoder_targets, unet_targets
+
+LAYERS = [nn.Linear(6, 5), nn.Conv2d(6, 5, 1), nn.Conv2d(6, 5, 3, stride=2, padding=1)]
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def input_of(layer: nn.Module) -> torch.Tensor:
+    shape = (2, 6) if isinstance(layer, nn.Linear) else (2, 6, 8, 8)
+    return torch.randn(shape, generator=generator())
+
+
+def perturbed(network: LoraNetwork) -> LoraNetwork:
+    for _, layer in network.named_layers():
+        nn.init.normal_(layer.up.weight)
+    return network
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=["linear", "1x1", "3x3"])
+def test_it_adds_scaled_up_times_down(layer: nn.Module) -> None:
+    network = perturbed(LoraNetwork({"layer": layer}, 3, 1.5, generator()))
+    x, (_, lora) = input_of(layer), next(network.named_layers())
+    merged = 0.5 * torch.einsum("or,r...->o...", lora.up.weight.flatten(1), lora.down.weight)
+    before = layer(x)
+    network.attach()
+    attached = layer(x)
+    network.detach()
+    weight = layer.weight.data
+    layer.weight.data = weight + merged
+    torch.testing.assert_close(attached, layer(x), rtol=1e-4, atol=1e-5)
+    layer.weight.data = weight
+    assert torch.equal(layer(x), before)
+    assert not torch.allclose(attached, before, atol=1e-2)
+
+
+def test_it_starts_without_effect_and_by_its_seed() -> None:
+    layer = nn.Linear(6, 5)
+    first, again, other = (LoraLayer(layer, 3, 3, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first(input_of(layer)), torch.zeros(2, 5))
+    assert torch.equal(first.down.weight, again.down.weight)
+    assert not torch.equal(first.down.weight, other.down.weight)
+    assert 0.3 < first.down.weight.abs().max() <= 6**-0.5
+
+
+def test_two_at_once_are_refused() -> None:
+    layer = nn.Linear(6, 5)
+    LoraNetwork({"here": layer}, 3, 3, generator()).attach()
+    with pytest.raises(RuntimeError, match="here already carries another layer"):
+        LoraNetwork({"here": layer}, 3, 3, generator()).attach()
+
+
+def test_detached_for_a_while() -> None:
+    layer = nn.Linear(6, 5)
+    network = perturbed(LoraNetwork({"layer": layer}, 3, 3, generator()))
+    x = input_of(layer)
+    base = layer(x)
+    network.attach()
+    attached = layer(x)
+    with network.detached():
+        assert torch.equal(layer(x), base)
+    assert torch.equal(layer(x), attached)
+
+
+def test_no_lora_for_other_layers() -> None:
+    with pytest.raises(TypeError, match="LayerNorm"):
+        LoraLayer(nn.LayerNorm(3), 1, 1, generator())
+
+
+def test_targets_are_where_they_belong() -> None:
+    block = nn.ModuleDict({"proj_in": nn.Conv2d(2, 2, 1), "norm": nn.LayerNorm(2), "conv": nn.Conv2d(2, 2, 3)})
+    unet = nn.ModuleDict({"attentions": nn.ModuleList([block]), "time": nn.Linear(2, 2)})
+    assert list(unet_targets(unet)) == ["attentions.0.proj_in"]
+    text = nn.ModuleDict({"self_attn": nn.ModuleDict({"q": nn.Linear(2, 2)}), "mlp": nn.ModuleDict({})})
+    outer = nn.ModuleDict({"0": text, "head": nn.Linear(2, 2)})
+    assert list(text_encoder_targets(outer)) == ["0.self_attn.q"]

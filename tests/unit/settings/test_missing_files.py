@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.settings.missing_files import missing_files, refuse_missing_files
+from sd_finetune.settings.read import from_dict
+
+
+def test_all_that_is_missing_is_told_together(content: dict[str, Any], tmp_path: Path) -> None:
+    content["base"] = {"checkpoint": "/no/c", "config": "/no/y", "continue_from": "/no/l"}
+    content["concepts"] = [
+        {**content["concepts"][0], "folder": str(tmp_path)},
+        {**content["concepts"][0], "folder": "/no/f", "class_folder": "/no/k"},
+    ]
+    settings = from_dict(content)
+    with pytest.raises(UserError) as raised:
+        refuse_missing_files(settings)
+    assert str(raised.value).splitlines() == [
+        "base.checkpoint = /no/c is no file: check the path.",
+        "base.config = /no/y is no file: check the path.",
+        "base.continue_from = /no/l is no file: check the path.",
+        "concepts.2.folder = /no/f is not a folder: check the path.",
+        "concepts.2.class_folder = /no/k is not a folder: check the path.",
+    ]
+    without_prior = from_dict({**content, "prior": {"weight": 0}})
+    assert "concepts.2.class_folder" not in missing_files(without_prior), "no picture of it is used"
+
+
+def test_paths_that_cannot_be_looked_at_are_missing(content: dict[str, Any], tmp_path: Path) -> None:
+    content["base"]["config"] = "n" * 300
+    content["concepts"][0]["folder"] = "n" * 5000
+    assert list(missing_files(from_dict(content))) == ["base.checkpoint", "base.config", "concepts.1.folder"]

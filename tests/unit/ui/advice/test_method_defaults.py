@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
+from sd_finetune.demo.run import demo_settings
+from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.methods import METHODS
+from sd_finetune.ui.advice.method_defaults import suited
+
+LESSON = DEMO_FOLDER / "lora.toml"
+
+
+def test_the_toy_learns_each_method_at_the_rates_of_its_demo() -> None:
+    found = suited(TOY_CHECKPOINT, LESSON)
+    assert set(found) == set(METHODS)
+    for method in ("lora", "dreambooth", "hypernetwork"):
+        wanted = demo_settings(method)
+        assert found[method]["train.unet_learning_rate"] == wanted.train.unet_learning_rate
+        assert found[method]["prior.weight"] == wanted.prior.weight
+        assert found[method]["train.length"] == str(wanted.train.length)
+    assert found["textual_inversion"]["textual_inversion.vectors"] == 6
+    assert {name for values in found.values() for name in values} <= set(all_options())
+
+
+def test_of_other_checkpoints_nothing_is_known() -> None:
+    assert suited(Path("v1-5.safetensors"), LESSON) == {}
+    assert suited(TOY_CHECKPOINT, None) == {}

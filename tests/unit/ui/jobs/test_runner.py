@@ -1,0 +1,226 @@
+"""One job at a time, whose end is always noticed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.launch import start_process, start_worker
+from sd_finetune.runs.messages import Done, Error, EventLog, Phase, Saved, read_events
+from sd_finetune.runs.worker_process import FoundWorker, note_worker, noted_worker
+from sd_finetune.ui.jobs.runner import Job
+from sd_finetune.ui.jobs.training import resume_job, train_job
+from sd_finetune.ui.projects.project import Model
+from sd_finetune.ui.server.context import Context
+from tests.screen import Screen, make_context, wait_until
+
+
+def start(context: Context, name: str = "dog") -> Job:
+    return context.runner.start(lambda: train_job(context.host, context.model(name)))
+
+
+def last_event(run: RunFolder) -> object:
+    events = read_events(run.events)[0]
+    return events[-1] if events else None
+
+
+def slow(screen: Screen) -> None:
+    screen.context.model("dog").write_settings(screen.settings(output__notes="slow", train__length="2000 steps"))
+
+
+def test_a_run_from_start_to_end(screen: Screen) -> None:
+    job = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    done = last_event(job.run)
+    assert isinstance(done, Done)
+    assert (done.step, done.outcome) == (20, "finished")
+    assert noted_worker(job.run) is None
+
+
+def test_of_many_presses_at_once_one_starts_a_run(screen: Screen) -> None:
+    slow(screen)
+    refused: list[str] = []
+
+    def press() -> None:
+        try:
+            start(screen.context)
+        except UserError as error:
+            refused.append(str(error))
+
+    presses = [Thread(target=press) for _ in range(5)]
+    for each in presses:
+        each.start()
+    for each in presses:
+        each.join()
+    assert len(refused) == 4
+    assert 'One thing at a time, and "dog" is being trained' in refused[0]
+    assert screen.context.model("dog").run_names() == ["dog-001"]
+    wait_until(lambda: noted_worker(screen.context.run("dog", "dog-001")))
+    screen.context.runner.kill()
+    wait_until(lambda: screen.context.runner.current() is None)
+
+
+def test_what_is_ended_while_it_waits_for_its_turn_never_begins(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def lend(checkpoint: Path, run: RunFolder) -> Iterator[Path]:
+        screen.context.runner.kill()
+        yield checkpoint
+
+    monkeypatch.setattr(screen.context.host, "lend", lend)
+    job = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    error = last_event(job.run)
+    assert isinstance(error, Error)
+    assert error.message == "It was ended before it began."
+    assert not job.run.log.exists()
+
+
+def test_a_killed_worker_is_noticed_and_the_next_run_works(screen: Screen) -> None:
+    slow(screen)
+    job = start(screen.context)
+    worker = wait_until(lambda: noted_worker(job.run))
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_until(lambda: screen.context.runner.current() is None)
+    error = last_event(job.run)
+    assert isinstance(error, Error)
+    assert "was ended by SIGKILL" in error.message
+    screen.context.model("dog").write_settings(screen.settings())
+    second = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    assert isinstance(last_event(second.run), Done)
+
+
+def test_another_server_finds_a_run_again_and_sees_its_end(screen: Screen, tmp_path: Path) -> None:
+    run = RunFolder.create(screen.context.models / "dog" / "runs", "dog", train_job_settings(screen))
+    worker = start_worker(run)
+    note_worker(run, worker.pid, since=0)
+    second = make_context(tmp_path)
+    job = second.runner.current()
+    assert job is not None
+    assert (job.kind, job.model, job.run.path) == ("train", "dog", run.path)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    wait_until(lambda: second.runner.current() is None)
+    assert isinstance(last_event(run), Error)
+
+
+def test_a_run_that_died_while_no_server_was_there_gets_its_last_word(screen: Screen, tmp_path: Path) -> None:
+    run = RunFolder.create(screen.context.models / "dog" / "runs", "dog", train_job_settings(screen))
+    worker = start_worker(run)
+    note_worker(run, worker.pid, since=0)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert make_context(tmp_path).runner.current() is None
+    error = last_event(run)
+    assert isinstance(error, Error)
+    assert "ended before the run was done" in error.message
+
+
+DRAWS = "import pathlib, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1], '0.png').touch(); print('drawn')"
+
+
+def left_drawing(screen: Screen, count: int) -> RunFolder:
+    """A drawing of one picture that an earlier server began, and that wants `count`."""
+    run = RunFolder(screen.context.models / "dog" / "drawn" / "123")
+    run.path.mkdir(parents=True)
+    run.log.touch()
+    (run.path / "request.json").write_text(f'{{"prompt": "a dog", "seed": 0, "count": {count}, "with": ""}}')
+    worker = start_process([sys.executable, "-c", DRAWS, str(run.path)], run.log)
+    note_worker(run, worker.pid, since=0)
+    Thread(target=worker.wait).start()
+    return run
+
+
+@pytest.mark.parametrize(("count", "end"), [(1, "done"), (2, "Drawing ended after 1 of 2 pictures")])
+def test_another_server_finds_a_drawing_again_and_sees_its_end(
+    screen: Screen, tmp_path: Path, count: int, end: str
+) -> None:
+    run = left_drawing(screen, count)
+    second = make_context(tmp_path)
+    job = second.runner.current()
+    assert job is not None
+    assert (job.kind, job.model) == ("draw", "dog")
+    wait_until(lambda: second.runner.current() is None)
+    told = last_event(run)
+    assert (told.message if isinstance(told, Error) else "done").startswith(end)
+    assert noted_worker(run) is None
+
+
+def test_what_waited_for_its_turn_when_the_server_ended_gets_its_last_word(screen: Screen, tmp_path: Path) -> None:
+    run = RunFolder(screen.context.models / "dog" / "drawn" / "123")
+    run.path.mkdir(parents=True)
+    EventLog(run.events).append(Phase("waiting for its turn", 0, 1))
+    assert make_context(tmp_path).runner.current() is None
+    error = last_event(run)
+    assert isinstance(error, Error)
+    assert error.message == "The server ended before this began: start it again."
+
+
+def test_another_process_with_the_same_number_is_not_the_worker() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert FoundWorker(process.pid, started=1.0).poll() is not None
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_host_that_cannot_lend_ends_the_run_with_its_sentence(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UserError("The GPU is busy: wait.")
+
+    monkeypatch.setattr(screen.context.host, "lend", refuse)
+    job = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    error = last_event(job.run)
+    assert isinstance(error, Error)
+    assert error.message == "The GPU is busy: wait."
+
+
+def test_a_stopped_run_goes_on(screen: Screen) -> None:
+    slow(screen)
+    job = start(screen.context)
+    wait_until(lambda: job.run.events.read_text().count('"step"') > 3)
+    job.run.commands.write_text('{"command": "stop", "time": 9e9}\n')
+    wait_until(lambda: screen.context.runner.current() is None)
+    stopped = last_event(job.run)
+    assert isinstance(stopped, Done)
+    assert stopped.outcome == "stopped"
+    job.run.commands.write_text("")
+    fast = screen.settings(train__length=f"{stopped.step + 5} steps")
+    Model(job.run.path.parents[1]).write_settings(fast)
+    screen.context.runner.start(lambda: resume_job(screen.context.host, screen.context.model("dog"), job.run))
+    wait_until(lambda: job.run.events.read_text().count('"loading"') == 2)
+    screen.context.runner.kill()
+    wait_until(lambda: screen.context.runner.current() is None)
+
+
+def test_lists_are_refreshed_for_what_was_made(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    refreshed: list[str] = []
+    monkeypatch.setattr(screen.context.host, "refresh", refreshed.append)
+    job = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    assert refreshed == ["lora"]
+    assert [event.path for event in read_events(job.run.events)[0] if isinstance(event, Saved)] == [
+        str(job.run.output / "dog.safetensors")
+    ]
+
+
+def train_job_settings(screen: Screen):  # type: ignore[no-untyped-def]
+    from sd_finetune.settings.read import from_dict
+
+    return from_dict(screen.settings(output__notes="slow", train__length="2000 steps"))

@@ -1,0 +1,130 @@
+"""Models that go on from a snapshot or a result of an earlier run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.messages import Done, EventLog, Saved
+from sd_finetune.settings.read import from_dict
+from sd_finetune.ui.projects.continuing import origin_faults, origin_shape, settings_of_run
+from sd_finetune.ui.server.app import make_app
+from tests.screen import Screen, wait_until
+
+
+@pytest.fixture
+def client(screen: Screen) -> TestClient:
+    return TestClient(make_app(screen.context), base_url="http://127.0.0.1:7861")
+
+
+@pytest.fixture
+def stopped(screen: Screen) -> RunFolder:
+    """A run of "dog", stopped at step 8 of 20."""
+    settings = screen.settings(lora__rank=4, train__batch_size=2)
+    run = RunFolder.create(screen.context.models / "dog" / "runs", "dog", from_dict(settings))
+    (run.snapshots / "step-000008").mkdir()
+    for name in ("trained.safetensors", "optimizer.pt", "complete.json"):
+        (run.snapshots / "step-000008" / name).write_text(name)
+    (run.output / "dog.safetensors").write_text("learned")
+    EventLog(run.events).append(Saved(8, "lora", str(run.output / "dog.safetensors")))
+    EventLog(run.events).append(Done(8, "stopped"))
+    return run
+
+
+def ask(client: TestClient, what: str, name: str = "puppy") -> Any:
+    origin = {"model": "dog", "run": "dog-001", "what": what}
+    return client.post("/sd_finetune/models", json={"name": name, "continue_from": origin})
+
+
+def test_what_can_be_gone_on_from(client: TestClient, stopped: RunFolder) -> None:
+    (stopped.snapshots / "step-000012").mkdir()  # was never finished
+    told = client.get("/sd_finetune/origins").json()
+    facts = {"model": "dog", "run": "dog-001", "method": "lora", "step": 8}
+    assert told == [{**facts, "what": "snapshot"}, {**facts, "what": "dog.safetensors"}]
+    (stopped.output / "dog.safetensors").unlink()
+    assert [entry["what"] for entry in client.get("/sd_finetune/origins").json()] == ["snapshot"]
+
+
+def test_from_a_result(client: TestClient, stopped: RunFolder) -> None:
+    made = ask(client, "dog.safetensors").json()
+    assert made["settings"]["base"]["continue_from"] == str(stopped.output / "dog.safetensors")
+    assert (made["settings"]["lora"]["rank"], made["settings"]["output"]["name"]) == (4, "puppy")
+    assert made["base"] == "toy"
+    assert "made no file cat.safetensors" in ask(client, "cat.safetensors", "cat").json()["error"]
+
+
+def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: TestClient, stopped: RunFolder) -> None:
+    assert ask(client, "snapshot").json()["origin"]["step"] == 8
+    assert client.post("/sd_finetune/models/dog/delete").status_code == 200
+    run = client.post("/sd_finetune/models/puppy/train").json()["run"]
+    wait_until(lambda: screen.context.runner.current() is None)
+    told = client.get(f"/sd_finetune/models/puppy/runs/{run}/status").json()
+    assert [point[0] for point in told["points"]][:2] == [9, 10]
+    assert (told["state"], told["step"]["step"]) == ("finished", 20)
+    kept = screen.context.models / "puppy" / "runs" / run / "snapshots" / "step-000008"
+    assert (kept / "trained.safetensors").read_text() == "trained.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "value", "name", "words"),
+    [
+        ("", "method", "dreambooth", "method", "does not fit the snapshot of dog-001"),
+        ("lora", "rank", 8, "lora.rank", "set it back to 4"),
+        ("lora", "alpha", 1, "lora.alpha", "set it back to 0"),
+        ("train", "train_text_encoder", True, "train.train_text_encoder", "set it back to false"),
+        ("train", "length", "8 steps", "train.length", "goes on from step 8: make it longer"),
+    ],
+)
+def test_what_does_not_fit_the_snapshot_is_told(
+    client: TestClient, stopped: RunFolder, group: str, option: str, value: Any, name: str, words: str
+) -> None:
+    settings = ask(client, "snapshot").json()["settings"]
+    (settings[group] if group else settings)[option] = value
+    told = client.post("/sd_finetune/models/puppy/settings", json=settings).json()
+    assert words in told["faults"][name]
+    refused = client.post("/sd_finetune/models/puppy/train")
+    assert refused.status_code == 400
+    assert words in refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "old"),
+    [
+        ("activation", "relu", '"linear",'),
+        ("activate_output", True, "false,"),
+        ("dropout_structure", "0, 0.3, 0", '"",'),
+        ("layer_structure", "1, 3, 1", '"1, 2, 1",'),
+    ],
+)
+def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: str, value: Any, old: str) -> None:
+    before = from_dict(screen.settings(method="hypernetwork"))
+    after = from_dict(screen.settings(method="hypernetwork", **{f"hypernetwork__{option}": value}))
+    origin = {"step": 8, "of": "dog-001", "shape": origin_shape(before)}
+    assert origin_faults(before, 20, origin) == {}
+    assert list(origin_faults(after, 20, origin)) == [f"hypernetwork.{option}"]
+    assert f"set it back to {old}" in origin_faults(after, 20, origin)[f"hypernetwork.{option}"]
+
+
+def test_a_run_without_a_snapshot(client: TestClient, stopped: RunFolder) -> None:
+    (stopped.snapshots / "step-000008" / "complete.json").unlink()
+    assert "has no snapshot to go on from" in ask(client, "snapshot").json()["error"]
+    assert not (stopped.path.parents[2] / "puppy" / "model.json").exists()
+
+
+def test_settings_of_a_run_leave_open_what_the_host_had_decided(
+    screen: Screen, client: TestClient, stopped: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen.context.host, "result_folder", lambda kind: tmp_path / "Lora")
+    settings = json.loads(stopped.settings.read_text())
+    settings["output"]["folder"] = str(tmp_path / "Lora")
+    settings["class_images"]["cache_folder"] = str(screen.context.host.data_folder / "class-images")
+    stopped.settings.write_text(json.dumps(settings))
+    found = settings_of_run(screen.context.host, stopped)
+    assert (found["output"]["folder"], found["class_images"]["cache_folder"]) == ("", "")
+    client.post("/sd_finetune/models/dog/runs/dog-001/settings/use")
+    assert screen.context.model("dog").settings() == found

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.options import Settings
+from sd_finetune.settings.read import from_dict, to_dict
+from sd_finetune.ui.projects.form import FOREMOST, form
+
+
+def fields() -> list[dict]:
+    built = form()
+    return built["fields"] + [field for group in built["groups"] for field in group["fields"]]
+
+
+def test_every_option_is_there_once() -> None:
+    assert [field["name"] for field in fields()] == list(all_options())
+
+
+def test_what_is_foremost_exists() -> None:
+    assert set(all_options()) >= FOREMOST
+
+
+def test_labels_that_are_seen_together_are_not_alike() -> None:
+    seen = [field["label"] for field in fields() if field["foremost"]]
+    assert len(seen) == len(set(seen))
+
+
+def test_the_defaults_of_the_form_are_the_defaults_of_the_settings() -> None:
+    content: dict = {"base": {"checkpoint": "x"}, "concepts": [{"folder": "y"}], "prior": {"weight": 0}}
+    written = {**content, "concepts": [dict(content["concepts"][0])]}
+    for field in fields():
+        group, _, option = field["name"].rpartition(".")
+        place = written["concepts"][0] if group == "concepts" else written.setdefault(group, {}) if group else written
+        default = list(field["default"]) if isinstance(field["default"], tuple) else field["default"]
+        place.setdefault(option, default)
+    assert to_dict(from_dict(written)) == to_dict(from_dict(content))
+
+
+def test_a_group_of_one_method_is_shown_for_that_method_only() -> None:
+    methods = Settings.__dataclass_fields__["method"].metadata["option"].choices
+    of_methods = {group["name"]: group["method"] for group in form()["groups"] if group["method"]}
+    assert of_methods["lora"] == "lora"
+    assert set(of_methods.values()) <= set(methods)
+
+
+def test_no_two_fields_have_the_same_label() -> None:
+    fields = form()["fields"] + [field for group in form()["groups"] for field in group["fields"]]
+    labels = [field["label"] for field in fields]
+    assert sorted(labels) == sorted(set(labels))
+    assert {"Optimizer: name", "Schedule: name", "Class images: seed", "SNR gamma"} <= set(labels)
+
+
+def test_what_a_method_does_not_train_has_no_rate_there() -> None:
+    fields = {field["name"]: field["methods"] for group in form()["groups"] for field in group["fields"]}
+    assert fields["train.unet_learning_rate"] == ["lora", "dreambooth", "hypernetwork"]
+    assert fields["train.train_text_encoder"] == ["lora", "dreambooth"]
+    assert fields["prior.weight"] == ["lora", "dreambooth", "textual_inversion", "hypernetwork"]

@@ -1,0 +1,251 @@
+"""The routes as a script and as a stranger's page ask them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from sd_finetune.data.images import fit_picture, open_picture
+from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.errors import UserError
+from sd_finetune.ui.advice.gpu import Gpu, find_gpu
+from sd_finetune.ui.server.app import make_app
+from tests.screen import Screen, wait_until
+
+BASE = "http://127.0.0.1:7861"
+TOY = str(TOY_CHECKPOINT)
+
+
+@pytest.fixture
+def client(screen: Screen) -> TestClient:
+    return TestClient(make_app(screen.context), base_url=BASE)
+
+
+def png(side: int = 8) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), "red").save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def all_routes(screen: Screen) -> list[tuple[str, str]]:
+    documented = make_app(screen.context).openapi()["paths"]
+    return [(method, path) for path, methods in documented.items() for method in methods]
+
+
+def test_every_route_asks_for_the_login(screen: Screen, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen.context.host, "is_allowed", lambda request: False)
+    routes = all_routes(screen)
+    assert len(routes) > 20
+    for method, path in [*routes, ("get", "/sd_finetune/web/main.mjs")]:
+        assert client.request(method, path.replace("{number}", "1"), json={}).status_code == 401, path
+
+
+def test_every_change_is_a_post_from_our_own_page(screen: Screen, client: TestClient) -> None:
+    before = sorted(str(path) for path in screen.context.models.rglob("*"))
+    for method, path in all_routes(screen):
+        address = path.replace("{name}", "dog").replace("{number}", "1").replace("{run}", "x").replace("{file}", "x")
+        if method == "post":
+            for headers in ({"Origin": "http://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+                assert client.post(address, json={}, headers=headers).status_code == 403, path
+        else:
+            client.get(address)
+    assert sorted(str(path) for path in screen.context.models.rglob("*")) == before
+    assert client.post("/sd_finetune/models/dog/settings", json={}, headers={"Origin": BASE}).status_code == 200
+
+
+def test_a_name_that_was_led_to_this_machine_is_refused(client: TestClient) -> None:
+    assert client.get("/sd_finetune/models", headers={"Host": "evil.example:7861"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "models/..%2f..",
+        "models/dog/runs/..%2f..%2fdog/status",
+        "models/dog/runs/dog-001/samples/..%2fsettings.json",
+        "models/dog/runs/dog-001/samples/..",
+        "models/dog/runs/dog-001/results/settings.json",
+        "models/dog/concepts/1/thumbnail?picture=../outside.png",
+        "models/dog/concepts/1/thumbnail?picture=/etc/passwd",
+        "models/dog/class-pictures/..%2f../x.png",
+        "models/dog/drawn/..%2fruns/x.png",
+        "web/..%2fapp.py",
+        "web/.%2e/models.py",
+    ],
+)
+def test_no_path_leaves_its_folder(screen: Screen, client: TestClient, tmp_path: Path, path: str) -> None:
+    (tmp_path / "outside.png").write_bytes(png())
+    client.post("/sd_finetune/models/dog/train")
+    wait_until(lambda: screen.context.runner.current() is None)
+    answer = client.get(f"/sd_finetune/{path}")
+    assert answer.status_code in (400, 404), answer.text
+    assert answer.headers["content-type"].startswith("application/json")
+
+
+def test_a_model_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> None:
+    file = tmp_path / "own.safetensors"
+    file.write_bytes(b"x")
+    made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": str(file)}).json()
+    assert made["settings"]["base"]["checkpoint"] == str(file)
+    assert made["check"]["faults"].keys() == {"concepts.1.folder", "concepts.1.class_prompt"}
+    refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": "/etc/passwd"})
+    assert refused.status_code == 400
+    assert "is no checkpoint" in refused.json()["error"]
+
+
+def test_settings_are_kept_as_they_stand_and_what_is_wrong_is_told(screen: Screen, client: TestClient) -> None:
+    settings = screen.settings(train__batch_size="many")
+    told = client.post("/sd_finetune/models/dog/settings", json=settings).json()
+    assert list(told["faults"]) == ["train.batch_size"]
+    assert client.get("/sd_finetune/models/dog").json()["settings"] == settings
+    told = client.post("/sd_finetune/models/dog/settings", json=screen.settings(train__length="4 epochs")).json()
+    assert (told["faults"], told["pictures"], told["steps_per_epoch"], told["steps"]) == ({}, [3], 3, 12)
+
+
+def test_a_run_seen_through_the_routes(screen: Screen, client: TestClient) -> None:
+    run = client.post("/sd_finetune/models/dog/train").json()["run"]
+    place = f"/sd_finetune/models/dog/runs/{run}"
+    wait_until(lambda: not client.get(f"{place}/status").json()["active"])
+    told = client.get(f"{place}/status").json()
+    assert (told["state"], told["step"]["step"], len(told["points"])) == ("finished", 20, 20)
+    sample = client.get(f"{place}/samples/{Path(told['samples'][0]['file']).name}")
+    assert sample.headers["content-type"] == "image/png"
+    (result,) = client.get(f"{place}/results").json()
+    assert (result["name"], result["prompt"]) == ("dog.safetensors", "<lora:dog:1>")
+    assert client.get(f"{place}/results/dog.safetensors").content == b"pretended" * 100
+    assert client.get(f"{place}/log").text == "pretending\n"
+    late = client.post(f"{place}/command", json={"command": "stop"})
+    assert late.status_code == 400
+    assert "is not at work any more" in late.json()["error"]
+
+
+def test_pictures_that_are_dropped(client: TestClient) -> None:
+    place = "/sd_finetune/models/dog/concepts/1"
+    first = client.post(f"{place}/upload?file=../../my dog.png", content=png(16)).json()
+    second = client.post(f"{place}/upload?file=my dog.png", content=png(16)).json()
+    assert (first["name"], second["name"]) == ("my dog.png", "my dog-2.png")
+    assert Path(first["folder"]).parts[-3:] == ("dog", "pictures", "concept-1")
+    refused = client.post(f"{place}/upload?file=virus.exe", content=b"MZ")
+    assert "virus.exe is no picture" in refused.json()["error"]
+    assert sorted(path.name for path in Path(first["folder"]).iterdir()) == ["my dog-2.png", "my dog.png"]
+
+
+def test_captions(screen: Screen, client: TestClient) -> None:
+    place = "/sd_finetune/models/dog/concepts/1"
+    client.post(f"{place}/caption", json={"picture": "1.png", "text": " a  dog\nin snow "})
+    assert (screen.pictures / "1.txt").read_text() == "a dog in snow\n"
+    told = client.get(place).json()
+    assert [(entry["name"], entry["caption"], entry["size"]) for entry in told["pictures"]] == [
+        ("0.png", "", [64, 48]),
+        ("1.png", "a dog in snow", [64, 64]),
+        ("2.png", "", [64, 48]),
+    ]
+    client.post(f"{place}/caption", json={"picture": "1.png", "text": ""})
+    assert not (screen.pictures / "1.txt").exists()
+    small = Image.open(io.BytesIO(client.get(f"{place}/thumbnail?picture=0.png").content))
+    assert (small.format, small.size) == ("JPEG", (64, 48))
+
+
+def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6  # as a phone notes it that was held upright
+    Image.new("RGB", (96, 32)).save(screen.pictures / "turned.jpg", exif=turned)
+    client.post("/sd_finetune/models/dog/settings", json=screen.settings(data__resolution=128))
+    told = client.get("/sd_finetune/models/dog/concepts/1").json()["sizes"]
+    assert told[0] == {"size": [64, 48], "count": 2, "cut": 0.25, "scale": pytest.approx(128 / 48)}
+    assert told[1:] == [
+        {"size": [64, 64], "count": 1, "cut": 0, "scale": 2},
+        {"size": [32, 96], "count": 1, "cut": pytest.approx(2 / 3), "scale": 4},
+    ]
+    square = fit_picture(open_picture(screen.pictures / "turned.jpg"), 128)
+    assert square.shape == (128, 128, 3)
+
+
+def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> None:
+    old = [
+        {"instance_data_dir": "/dogs", "instance_prompt": "sks dog", "class_prompt": "dog", "num_class_images_per": 5},
+        {"instance_data_dir": "/cats", "instance_prompt": "[filewords]", "class_data_dir": "/all cats"},
+        {"instance_data_dir": ""},
+    ]
+    found = client.post("/sd_finetune/concepts/import", json={"concepts_list": old}).json()
+    assert [(c["folder"], c["instance_prompt"], c["class_prompt"], c["class_folder"]) for c in found] == [
+        ("/dogs", "sks dog", "dog", ""),
+        ("/cats", "[filewords]", "", "/all cats"),
+    ]
+    here = {"instance_data_dir": str(screen.pictures), "instance_prompt": "sks dog"}  # three pictures
+    counts = [{"num_class_images_per": 5}, {"num_class_images": 40}, {"num_class_images_per": "many"}, {}]
+    found = client.post("/sd_finetune/concepts/import", json=[{**here, **count} for count in counts]).json()
+    assert [concept["class_images"] for concept in found] == [15, 40, 0, 0]
+    refused = client.post("/sd_finetune/concepts/import", json={"a": 1})
+    assert "no concepts list" in refused.json()["error"]
+
+
+def test_a_model_at_work_is_not_deleted(screen: Screen, client: TestClient) -> None:
+    slow = screen.settings(output__notes="slow", train__length="2000 steps")
+    client.post("/sd_finetune/models/dog/settings", json=slow)
+    client.post("/sd_finetune/models/dog/train")
+    assert "stop it before" in client.post("/sd_finetune/models/dog/delete").json()["error"]
+    screen.context.runner.kill()
+    wait_until(lambda: screen.context.runner.current() is None)
+    assert client.post("/sd_finetune/models/dog/delete").json()["models"] == []
+
+
+def test_settings_are_fitted_to_the_gpu(screen: Screen, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpu in (None, Gpu("RTX 3060", 12_600_000_000, bf16=True)):
+        monkeypatch.setattr("sd_finetune.ui.server.project_routes.find_gpu", lambda gpu=gpu: gpu)
+        told = client.post("/sd_finetune/models/dog/fit").json()
+        assert ("train.mixed_precision" in told["changes"]) == (gpu is not None)
+    assert "RTX 3060" in told["sentence"]
+    assert screen.context.model("dog").settings()["train"]["mixed_precision"] == "bf16"
+    client.post("/sd_finetune/models/dog/settings", json=screen.settings(train__batch_size="many"))
+    assert "train.batch_size" in client.post("/sd_finetune/models/dog/fit").json()["error"]
+
+
+def test_torch_is_asked_for_the_gpu() -> None:
+    torch = pytest.importorskip("torch")
+    found = find_gpu()
+    assert (found is not None) == torch.cuda.is_available()
+
+
+def test_a_torch_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sd_finetune.ui.advice.gpu.PROBE", "raise OSError('no libcudart')")
+    with pytest.raises(UserError, match="OSError: no libcudart"):
+        find_gpu()
+    monkeypatch.setattr("sd_finetune.ui.advice.gpu.PROBE", "print('hello'); print('[\"T4\", 16, false]')")
+    assert find_gpu() == Gpu("T4", 16, bf16=False)
+
+
+def test_the_noise_scheduler_of_a_new_model(client: TestClient) -> None:
+    made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": TOY, "sampler": "euler"}).json()
+    assert [made["settings"][group]["sampler"] for group in ("samples", "class_images")] == ["euler", "euler"]
+    refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": TOY, "sampler": "none"})
+    assert "is no noise scheduler" in refused.json()["error"]
+
+
+def test_what_is_drawn_can_be_ended_at_once(screen: Screen, client: TestClient) -> None:
+    assert "nothing to end" in client.post("/sd_finetune/models/dog/end").json()["error"]
+    client.post("/sd_finetune/models/dog/settings", json=screen.settings(prior__weight=1, output__notes="slow",
+        concepts=[{"folder": str(screen.pictures), "instance_prompt": "a", "class_prompt": "b"}]))  # fmt: skip
+    client.post("/sd_finetune/models/dog/class-images")
+    job = client.get("/sd_finetune/models").json()["job"]
+    assert job["kind"] == "class images"
+    assert set(job["phase"]) == {"name", "done", "total"}
+    assert client.post("/sd_finetune/models/dog/end").status_code == 200
+    wait_until(lambda: screen.context.runner.current() is None)
+
+
+def test_every_route_is_documented(screen: Screen) -> None:
+    """As a script's author reads it: what each does, what it takes."""
+    for path, methods in make_app(screen.context).openapi()["paths"].items():
+        for method, facts in methods.items():
+            assert facts["description"].endswith("."), path
+            assert facts["tags"], path
+            body = facts.get("requestBody")
+            if body is not None:
+                content = body["content"]["application/json"]
+                assert method == "post"
+                assert content.get("example", content["schema"].get("example")) is not None, path
