@@ -30,6 +30,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sd_finetune.families.sd1.architecture import SD15
+from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
 
 PAGE = 4096
@@ -60,7 +61,7 @@ def make_file(path: Path) -> None:
         }
         for part, module in modules.items()
     }
-    new_checkpoint(path, SD15, parts)
+    new_checkpoint(path, FAMILY, SD15, parts)
 
 
 def touch(tensors: Iterable[Tensor]) -> int:
@@ -77,10 +78,10 @@ def read_parts(path: Path) -> Callable[[], object]:
 
 
 def read_modules(path: Path) -> Callable[[], object]:
-    from sd_finetune.families.parts import load_parts
+    from sd_finetune.families.load_model import load_model
 
     def load() -> object:
-        parts = load_parts(read_checkpoint(path))
+        parts = load_model(read_checkpoint(path))
         return parts, [touch(parts.module(part).parameters()) for part in ("unet", "vae", "text_encoder")]
 
     return load

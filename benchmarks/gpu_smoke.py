@@ -32,12 +32,14 @@ from transformers import CLIPTextConfig, CLIPTextModel
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sd_finetune.families.sd1.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Error, Step, read_events
 from sd_finetune.settings.read import from_dict
 from sd_finetune.training.loop import train
-from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 from sd_finetune.training.step.loss import loss_of
 
 TOY = Architecture(
@@ -59,7 +61,7 @@ def random_checkpoint(path: Path, architecture: Architecture) -> None:
         "vae": AutoencoderKL(**architecture.vae_config()),
         "text_encoder": CLIPTextModel(CLIPTextConfig(**architecture.text_config())),
     }
-    new_checkpoint(path, architecture, {name: module.state_dict() for name, module in modules.items()})
+    new_checkpoint(path, FAMILY, architecture, {name: module.state_dict() for name, module in modules.items()})
 
 
 def prepared(home: Path, options: argparse.Namespace, method: str, batch: int, resolution: int) -> Training:
@@ -92,7 +94,7 @@ def flops_of_step(training: Training) -> int:
     with counter:
         for batch in training.batches.of_step(0):
             with training.accelerator.autocast():
-                part = loss_of(training.parts, batch, training.conditioning(batch.prompts), training.settings)
+                part = loss_of(training.model, batch, training.conditioning(batch.prompts), training.settings)
             training.accelerator.backward(part.total)
     training.optimizer.zero_grad(set_to_none=True)
     return counter.get_total_flops()

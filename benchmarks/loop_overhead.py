@@ -33,11 +33,13 @@ from transformers import CLIPTextConfig, CLIPTextModel
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sd_finetune.families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.read import from_dict
 from sd_finetune.training.loop import train
-from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 
 WARM_UP = 3
 
@@ -58,7 +60,7 @@ def random_checkpoint(path: Path, width: int) -> None:
         "vae": AutoencoderKL(**architecture.vae_config()),
         "text_encoder": CLIPTextModel(CLIPTextConfig(**architecture.text_config())),
     }
-    new_checkpoint(path, architecture, {name: module.state_dict() for name, module in modules.items()}, "fp32")
+    new_checkpoint(path, FAMILY, architecture, {name: module.state_dict() for name, module in modules.items()}, "fp32")
 
 
 def prepared(home: Path, batch: int, steps: int) -> Training:
@@ -114,7 +116,7 @@ def barest(training: Training) -> Callable[[], None]:
     target = torch.randn_like(batch.latents)
 
     def step() -> None:
-        predicted = training.parts.unet(batch.latents, batch.timesteps, context).sample
+        predicted = training.model.unet(batch.latents, batch.timesteps, context).sample
         loss = mse_loss(predicted, target)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -27,7 +27,7 @@ from sd_finetune.demo.reader import Reading
 from sd_finetune.demo.run import demo_settings, load_base, load_result, subject_of, teach
 from sd_finetune.demo.score import Score, read_prompt, score
 from sd_finetune.demo.subjects import SUBJECTS, Subject
-from sd_finetune.families.parts import ModelParts
+from sd_finetune.families.family import DiffusionModel
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Saved, read_events
 from sd_finetune.settings.options import Settings
@@ -98,12 +98,12 @@ class Bench:
     def base(self, subject: Subject) -> None:
         """The row of the untrained model, once for each subject."""
         if subject.name not in self.classes:
-            parts = load_base()
-            self.classes[subject.name] = read_prompt(parts, subject.class_prompt, self.pictures, SCORE_SEED)
-            self.rows[f"base, {subject.name}"] = asdict(self.score(parts, subject))
+            model = load_base()
+            self.classes[subject.name] = read_prompt(model, subject.class_prompt, self.pictures, SCORE_SEED)
+            self.rows[f"base, {subject.name}"] = asdict(self.score(model, subject))
 
-    def score(self, parts: ModelParts, subject: Subject) -> Score:
-        return score(parts, subject, self.classes[subject.name], self.pictures, SCORE_SEED)
+    def score(self, model: DiffusionModel, subject: Subject) -> Score:
+        return score(model, subject, self.classes[subject.name], self.pictures, SCORE_SEED)
 
     def measure(self, method: str, chosen: Subject | None, prior: str, folder: Path) -> str:
         """Train and score one row; its name."""

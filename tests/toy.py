@@ -17,15 +17,19 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from sd_finetune.families.parts import TOKENIZER_FOLDER, ModelParts, encode_prompts, load_parts
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.load_model import load_model
+from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
 from sd_finetune.families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Event, Step, read_events, send_command
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict
 from sd_finetune.training.loop import train
-from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 
 ARCHITECTURE = Architecture(
     unet=UNetSizes(model_channels=32, channel_mult=(1, 1, 1, 1), num_heads=2, context_dim=32),
@@ -91,7 +95,7 @@ def make_checkpoint(path: Path, seed: int = 0, precision: str = "fp32", **differ
         vae.decoder.conv_out.weight *= 10
         text_encoder.text_model.embeddings.token_embedding.weight *= 10
     modules = {"unet": unet, "vae": vae, "text_encoder": text_encoder}
-    new_checkpoint(path, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
+    new_checkpoint(path, FAMILY, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
     return path
 
 
@@ -147,9 +151,9 @@ def make_toy(home: Path) -> Toy:
 @contextmanager
 def read_tokenizer_once() -> Iterator[None]:
     """The tokenizer never changes, and reading it is a fifth of the time in which a run of the toy is prepared."""
-    tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER)
+    tokenizer = CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sd_finetune.families.parts.CLIPTokenizer.from_pretrained", lambda _: tokenizer)
+        patch.setattr("sd_finetune.families.sd1.modules.CLIPTokenizer.from_pretrained", lambda _: tokenizer)
         yield
 
 
@@ -205,29 +209,29 @@ def gradients_of_first_step(training: Training) -> dict[str, Tensor]:
     return found
 
 
-def answer(parts: ModelParts, prompt: str = "a photo of sks star") -> Tensor:
+def answer(model: DiffusionModel, prompt: str = "a photo of sks star") -> Tensor:
     """What the model answers to a fixed noisy latent: (2, 4, 9, 9), in float64 from the text encoder on."""
     generator = torch.Generator().manual_seed(5)
     noisy = torch.randn(2, 4, 9, 9, generator=generator, dtype=torch.float64)
     with torch.no_grad():
-        context = encode_prompts(parts, [prompt] * 2).double()
-        return parts.unet(noisy, torch.tensor([30, 700]), context).sample
+        context = model.encode_prompts([prompt] * 2).hidden_states.double()
+        return model.unet(noisy, torch.tensor([30, 700]), context).sample
 
 
-def load_doubled(checkpoint: Path) -> ModelParts:
+def load_doubled(checkpoint: Path) -> DiffusionModel:
     """The model of a checkpoint, its UNet in float64; transformers' CLIP does not take that."""
-    parts = load_parts(read_checkpoint(checkpoint))
-    parts.text_encoder.float()
-    parts.unet.double()
-    return parts
+    model = load_model(read_checkpoint(checkpoint))
+    model.text_encoder.float()
+    model.unet.double()
+    return model
 
 
-def in_double(training: Training) -> ModelParts:
+def in_double(training: Training) -> DiffusionModel:
     """The model of a run, trained layers included, in the same types."""
-    training.parts.unet.double()
+    training.model.unet.double()
     if "unet" in training.method.networks:
         training.method.networks["unet"].double()
-    return training.parts
+    return training.model
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:

@@ -38,11 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
     from ..formats.checkpoint import read_checkpoint
-    from ..formats.lora import kohya_name, write_lora
+    from ..formats.lora import write_lora
     from ..formats.metadata import base_facts
     from ..formats.tool_metadata import extracted_metadata
     from ..runs.messages import Phase
-    from ..tools.merge import change_norms, extract_lora
+    from ..tools.extract import change_norms, extract_lora
     from ..tools.svd import share_of_all
 
     out = new_model_file(options.out)
@@ -55,16 +55,16 @@ def run(options: argparse.Namespace) -> int:
             options.text_encoder,
             lambda done, total: progress.show(Phase(name="extracting layers", done=done, total=total)),
         )
-    modules = {place: truncation.module for place, truncation in found.items()}
-    facts = base_facts(base.path, base.architecture.prediction_type)
+    named = {base.family.lora_name(base.architecture, *place): truncation for place, truncation in found.items()}
+    facts = base_facts(base)
     kept = share_of_all(found.values())
     write_lora(
         out,
-        modules,
+        {name: truncation.module for name, truncation in named.items()},
         extracted_metadata(out, facts, tuned.path, tuned.metadata, options.rank, kept),
         options.precision,
     )
-    print(kept_text({kohya_name(*place): truncation for place, truncation in found.items()}))
+    print(kept_text(named))
     for sentence in _about_the_rest(found, change_norms(base, tuned), options.text_encoder):
         print(sentence)
     print(f"saved lora: {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .model_files import add_out_argument, file_and_weight, new_model_file, read_sd1_lora
+from .model_files import add_out_argument, file_and_weight, new_model_file, read_lora_for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,15 +31,17 @@ def run(options: argparse.Namespace) -> int:
     """Write the checkpoint and print its path; 0. What cannot be used raises UserError."""
     from ..formats.checkpoint import read_checkpoint, write_checkpoint
     from ..formats.tool_metadata import merged_metadata
-    from ..networks.lora import WeightedLora
+    from ..networks.lora_files import WeightedLora
     from ..tools.merge import merge_loras
 
     out = new_model_file(options.out, beside=(".yaml",))
     chosen = [file_and_weight(text) for text in options.lora]
     base = read_checkpoint(options.checkpoint, options.config)
-    loras = [(path, weight, *read_sd1_lora(path)) for path, weight in chosen]
+    loras = [(path, weight, *read_lora_for(base.family.facts, path)) for path, weight in chosen]
     merged = merge_loras(base, [WeightedLora(modules, weight, str(path)) for path, weight, modules, _ in loras])
-    metadata = merged_metadata(out, base.path, [(path, weight, about) for path, weight, _, about in loras])
+    metadata = merged_metadata(
+        out, base.path, base.family.facts, [(path, weight, about) for path, weight, _, about in loras]
+    )
     write_checkpoint(out, base, merged, precision=None, metadata=metadata)
     print(f"saved checkpoint: {out}")
     return 0

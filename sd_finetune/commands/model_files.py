@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..runs.atomic import is_taken
 
 if TYPE_CHECKING:
+    from ..families.facts import FamilyFacts
     from ..formats.hypernetwork import HypernetworkFile
     from ..formats.lora import LoraModule
 
@@ -58,27 +59,27 @@ def file_and_weight(text: str) -> tuple[Path, float]:
     return Path(text), 1.0
 
 
-def read_sd1_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
-    """A LoRA for Stable Diffusion 1, as `read_lora`.
+def read_lora_for(family: FamilyFacts | None, path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
+    """A LoRA for a family, or for any that is supported, as `read_lora`.
 
     Raises:
         UserError: the file is something else, or cannot be read.
     """
-    from ..formats.identify import refuse_unless
+    from ..formats.classify import refuse_unless
     from ..formats.lora import read_lora
 
-    refuse_unless(path, "lora")
+    refuse_unless(path, "lora", family)
     return read_lora(path)
 
 
-def read_sd1_hypernetwork(path: Path) -> HypernetworkFile:
-    """A hypernetwork for Stable Diffusion 1, as `read_hypernetwork`.
+def read_hypernetwork_for(family: FamilyFacts, path: Path) -> HypernetworkFile:
+    """A hypernetwork for a family, as `read_hypernetwork`.
 
     Raises:
         UserError: the file is something else, or cannot be read.
     """
+    from ..formats.classify import refuse_unless
     from ..formats.hypernetwork import read_hypernetwork
-    from ..formats.identify import refuse_unless
 
-    refuse_unless(path, "hypernetwork")
+    refuse_unless(path, "hypernetwork", family)
     return read_hypernetwork(path)

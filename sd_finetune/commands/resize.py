@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from .arguments import whole_number
-from .model_files import PRECISIONS, add_out_argument, new_model_file, read_sd1_lora
+from .model_files import PRECISIONS, add_out_argument, new_model_file, read_lora_for
 from .truncation_report import kept_text
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
-    from ..formats.lora import write_named_lora
+    from ..formats.lora import write_lora
     from ..formats.tool_metadata import resized_metadata
     from ..tools.svd import resized, share_of_all
 
     out = new_model_file(options.out)
-    modules, metadata = read_sd1_lora(options.lora)
+    modules, metadata = read_lora_for(None, options.lora)
     old_rank = max(module.rank for module in modules.values())
     if old_rank <= options.rank:
         raise UserError(f"{options.lora} is of rank {old_rank} already: give a --rank below that.")
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     new = {name: truncation.module for name, truncation in found.items()}
     alpha = max(module.alpha for module in new.values())
     about = resized_metadata(out, options.lora, metadata, options.rank, alpha, share_of_all(found.values()))
-    write_named_lora(out, new, about, options.precision or _precision_of(modules))
+    write_lora(out, new, about, options.precision or _precision_of(modules))
     print(f"rank {old_rank} to {options.rank}: {kept_text(found)}")
     print(f"saved lora: {out}")
     return 0

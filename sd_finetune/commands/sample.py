@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..settings.options import SAMPLERS
 from .arguments import whole_number
-from .model_files import file_and_weight, read_sd1_hypernetwork, read_sd1_lora
+from .model_files import file_and_weight, read_hypernetwork_for, read_lora_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..families.parts import ModelParts
+    from ..families.family import DiffusionModel
     from ..sampling.draw import Drawing
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
@@ -56,14 +56,14 @@ def _guidance(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Draw and print the paths; 0. What cannot be used raises UserError."""
-    from ..families.parts import load_parts
+    from ..families.load_model import load_model
     from ..formats.checkpoint import read_checkpoint
     from ..sampling.draw import Drawing
 
     checkpoint = read_checkpoint(options.checkpoint, options.config)
-    parts = load_parts(checkpoint)
-    _move(parts)
-    _attach(parts, options)
+    model = load_model(checkpoint)
+    _move(model)
+    _attach(model, options)
     side = checkpoint.architecture.image_size * 8
     drawing = Drawing(
         width=options.width or side,
@@ -73,39 +73,42 @@ def run(options: argparse.Namespace) -> int:
         sampler=options.sampler,
         negative_prompt=options.negative,
     )
-    _draw_all(parts, options, drawing)
+    _draw_all(model, options, drawing)
     return 0
 
 
-def _move(parts: ModelParts) -> None:
+def _move(model: DiffusionModel) -> None:
     """To the GPU in half precision if there is one."""
     import torch
 
     on_gpu = torch.cuda.is_available()
-    parts.to(torch.device("cuda" if on_gpu else "cpu"), torch.float16 if on_gpu else torch.float32)
+    model.to(torch.device("cuda" if on_gpu else "cpu"), torch.float16 if on_gpu else torch.float32)
 
 
-def _attach(parts: ModelParts, options: argparse.Namespace) -> None:
+def _attach(model: DiffusionModel, options: argparse.Namespace) -> None:
     from ..networks.hypernetwork import attach_hypernetwork_file
-    from ..networks.lora import WeightedLora, attach_loras
+    from ..networks.lora_files import WeightedLora, attach_loras
     from ..networks.new_words import attach_embedding_files
 
     loras = list(map(file_and_weight, options.lora))
     if loras:
-        attach_loras(parts, [WeightedLora(read_sd1_lora(path)[0], weight, str(path)) for path, weight in loras])
+        attach_loras(
+            model,
+            [WeightedLora(read_lora_for(model.family.facts, path)[0], weight, str(path)) for path, weight in loras],
+        )
     for path, multiplier in map(file_and_weight, options.hypernetwork):
-        attach_hypernetwork_file(parts, read_sd1_hypernetwork(path), multiplier)
+        attach_hypernetwork_file(model, read_hypernetwork_for(model.family.facts, path), multiplier)
     if options.embedding:
-        attach_embedding_files(parts, options.embedding)
+        attach_embedding_files(model, options.embedding)
 
 
-def _draw_all(parts: ModelParts, options: argparse.Namespace, drawing: Drawing) -> None:
+def _draw_all(model: DiffusionModel, options: argparse.Namespace, drawing: Drawing) -> None:
     from ..sampling.draw import draw_pictures
 
     seeds = range(options.seed, options.seed + options.count)
     for start in range(0, options.count, DRAWN_TOGETHER):
         chosen = list(seeds[start : start + DRAWN_TOGETHER])
-        pictures = draw_pictures(parts, [options.prompt] * len(chosen), chosen, drawing)
+        pictures = draw_pictures(model, [options.prompt] * len(chosen), chosen, drawing)
         for seed, picture in zip(chosen, pictures, strict=True):
             path = _place(options, seed)
             _save(picture, path, _parameters(options, drawing, seed))

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from ..families.parts import TOKENIZER_FOLDER
+from ..families.prompts import CLIP_TOKENIZER_FOLDER
 from ..families.sd1.architecture import Architecture
 from ..formats.checkpoint import read_checkpoint
 from ..runs.atomic import replacing
@@ -25,9 +25,10 @@ def place_toy(folder: Path, checkpoint: Path = TOY_CHECKPOINT) -> Path:
     placed = folder / checkpoint.name
     text_model = (folder / f"{checkpoint.stem}-text-model").absolute()
     write_text_model(text_model, base.architecture)
+    config = base.family.to_yaml(replace(base.architecture, text_model=str(text_model)))
     # The .yaml before the checkpoint: without it the WebUI would take the file for a Stable Diffusion 1.5.
     with replacing(placed.with_suffix(".yaml")) as unfinished:
-        unfinished.write_text(replace(base.architecture, text_model=str(text_model)).to_yaml(), encoding="utf-8")
+        unfinished.write_text(config, encoding="utf-8")
     with replacing(placed) as unfinished:
         shutil.copyfile(checkpoint, unfinished)
     return placed
@@ -38,6 +39,6 @@ def write_text_model(folder: Path, architecture: Architecture) -> None:
     config = {"model_type": "clip_text_model", **architecture.text_config()}
     with replacing(folder / "config.json") as unfinished:
         unfinished.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    for file in TOKENIZER_FOLDER.iterdir():
+    for file in CLIP_TOKENIZER_FOLDER.iterdir():
         with replacing(folder / file.name) as unfinished:
             shutil.copyfile(file, unfinished)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from ..commands.watch import watch
-from ..families.parts import ModelParts, load_parts
+from ..families.family import DiffusionModel
+from ..families.load_model import load_model
 from ..formats.checkpoint import read_checkpoint
 from ..formats.hypernetwork import read_hypernetwork
 from ..formats.lora import read_lora
 from ..networks.hypernetwork import attach_hypernetwork_file
-from ..networks.lora import WeightedLora, attach_loras
+from ..networks.lora_files import WeightedLora, attach_loras
 from ..networks.new_words import attach_embedding_files
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
@@ -52,12 +52,15 @@ def teach(settings: Settings, subject: Subject) -> Settings:
     return replace(settings, concepts=(concept,))
 
 
-def run_demo(method: str, folder: Path) -> bool:
-    """Train, score base and result, write pictures and table into the run's folder; whether all went well."""
+def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool]) -> bool:
+    """Train, score base and result, write images and table into the run's folder; whether all went well.
+
+    train: does the run and shows it; whether it ended well.
+    """
     settings = demo_settings(method)
     settings = replace(settings, samples=replace(settings.samples, prompts=()))
     run = RunFolder.create(folder, settings.output.name, settings)
-    if not watch(run):
+    if not train(run):
         return False
     events, _ = read_events(run.events)
     result = Path([e for e in events if isinstance(e, Saved)][-1].path)
@@ -71,9 +74,9 @@ def run_demo(method: str, folder: Path) -> bool:
     plot, grid, table = run.path / "loss.png", run.path / "before-after.png", run.path / "scores.txt"
     plot_losses(events, plot, f"{settings.output.name}: loss")
     rows = [
-        (f'"{prompt}", {name}', draw_many(parts, prompt, GRID_PICTURES, SCORE_SEED))
+        (f'"{prompt}", {name}', draw_many(model, prompt, GRID_PICTURES, SCORE_SEED))
         for prompt in (subject.prompt, subject.edit_prompt, subject.class_prompt)
-        for name, parts in (("before", base), ("after", trained))
+        for name, model in (("before", base), ("after", trained))
     ]
     draw_grid(rows, grid)
     with replacing(table) as unfinished:
@@ -84,41 +87,41 @@ def run_demo(method: str, folder: Path) -> bool:
     return True
 
 
-def load_base() -> ModelParts:
+def load_base() -> DiffusionModel:
     """The toy checkpoint, ready to draw on the CPU."""
     return _ready(TOY_CHECKPOINT)
 
 
-def load_result(method: str, path: Path) -> ModelParts:
+def load_result(method: str, path: Path) -> DiffusionModel:
     """What a method made of the toy, loaded from its file as any consumer would."""
     return LOADERS[method](path)
 
 
-def _with_lora(path: Path) -> ModelParts:
-    parts = load_base()
-    attach_loras(parts, [WeightedLora(read_lora(path)[0])])
-    return parts
+def _with_lora(path: Path) -> DiffusionModel:
+    model = load_base()
+    attach_loras(model, [WeightedLora(read_lora(path)[0])])
+    return model
 
 
-def _with_embedding(path: Path) -> ModelParts:
-    parts = load_base()
-    attach_embedding_files(parts, [path])
-    return parts
+def _with_embedding(path: Path) -> DiffusionModel:
+    model = load_base()
+    attach_embedding_files(model, [path])
+    return model
 
 
-def _with_hypernetwork(path: Path) -> ModelParts:
-    parts = load_base()
-    attach_hypernetwork_file(parts, read_hypernetwork(path))
-    return parts
+def _with_hypernetwork(path: Path) -> DiffusionModel:
+    model = load_base()
+    attach_hypernetwork_file(model, read_hypernetwork(path))
+    return model
 
 
-def _ready(checkpoint: Path) -> ModelParts:
-    parts = load_parts(read_checkpoint(checkpoint))
-    parts.to(torch.device("cpu"), torch.float32)
-    return parts
+def _ready(checkpoint: Path) -> DiffusionModel:
+    model = load_model(read_checkpoint(checkpoint))
+    model.to(torch.device("cpu"), torch.float32)
+    return model
 
 
-LOADERS: dict[str, Callable[[Path], ModelParts]] = {
+LOADERS: dict[str, Callable[[Path], DiffusionModel]] = {
     "lora": _with_lora,
     "dreambooth": _ready,
     "textual-inversion": _with_embedding,

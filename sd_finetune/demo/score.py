@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ..families.parts import ModelParts
+from ..families.family import DiffusionModel
 from ..sampling.draw import Drawing, draw_pictures
 from . import world
 from .reader import Reading, read_picture
@@ -37,29 +37,29 @@ class Score:
 
 
 def draw_many(
-    parts: ModelParts, prompt: str, count: int, seed: int, drawing: Drawing = SCORED_DRAWING
+    model: DiffusionModel, prompt: str, count: int, seed: int, drawing: Drawing = SCORED_DRAWING
 ) -> list[Image.Image]:
     """`count` pictures of one prompt with seeds from `seed` on."""
     pictures: list[Image.Image] = []
     for start in range(0, count, DRAWN_TOGETHER):
         seeds = range(seed + start, seed + min(start + DRAWN_TOGETHER, count))
-        pictures += draw_pictures(parts, [prompt] * len(seeds), seeds, drawing)
+        pictures += draw_pictures(model, [prompt] * len(seeds), seeds, drawing)
     return pictures
 
 
-def read_prompt(parts: ModelParts, prompt: str, count: int, seed: int) -> list[Reading]:
+def read_prompt(model: DiffusionModel, prompt: str, count: int, seed: int) -> list[Reading]:
     """What `count` pictures of a prompt show."""
-    return [read_picture(p) for p in draw_many(parts, prompt, count, seed)]
+    return [read_picture(p) for p in draw_many(model, prompt, count, seed)]
 
 
-def score(parts: ModelParts, subject: Subject, base_class: Sequence[Reading], count: int, seed: int) -> Score:
+def score(model: DiffusionModel, subject: Subject, base_class: Sequence[Reading], count: int, seed: int) -> Score:
     """Draw `count` pictures for each of the three prompts and read them.
 
     base_class: what the base drew for the class prompt, `read_prompt` with the same count and seed.
     """
-    shown = read_prompt(parts, subject.prompt, count, seed)
-    moved = read_prompt(parts, subject.edit_prompt, count, seed)
-    classes = read_prompt(parts, subject.class_prompt, count, seed)
+    shown = read_prompt(model, subject.prompt, count, seed)
+    moved = read_prompt(model, subject.edit_prompt, count, seed)
+    classes = read_prompt(model, subject.class_prompt, count, seed)
     return Score(
         fidelity=sum(map(subject.is_shown, shown)) / count,
         editability=sum(map(subject.is_moved, moved)) / count,

@@ -1,10 +1,10 @@
-"""A Stable Diffusion 1 checkpoint file, in and out, equal to the bit where nothing was trained.
+"""A checkpoint file, in and out, equal to the bit where nothing was trained.
 
     read_checkpoint(path, config=None, fallback_config=None) -> Checkpoint
     write_checkpoint(path, base, trained, precision="fp16", metadata=None)
-    new_checkpoint(path, architecture, parts, precision="fp16", metadata=None)
+    new_checkpoint(path, family, architecture, parts, precision="fp16", metadata=None)
 
-`Checkpoint.parts` and `trained` are {"unet" | "vae" | "text_encoder": {diffusers tensor name: tensor}}; a part is what
+`Checkpoint.parts` and `trained` are {"unet" | "vae" | "text_encoder": {module's tensor name: tensor}}; a part is what
 `load_state_dict` of the module wants (CLIP's `position_ids` buffer, where a transformers version keeps it in the state
 dict, is not in it and may be missing).
 """
@@ -13,31 +13,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..diffusion.noising import PredictionType
 from ..errors import UserError
-from ..families.sd1 import keys
-from ..families.sd1.architecture import Architecture
-from ..families.sd1.infer_sizes import Shapes, measure
+from ..families.family import Architecture, Family, family_called
 from ..runs.atomic import is_taken, replacing
-from .identify import refuse_unless_sd1
-from .tensor_file import DTYPES, read_tensors, write_tensors
+from .classify import family_of_checkpoint
+from .metadata_keys import CONFIG_KEY
+from .tensor_file import DTYPES, TensorFile, read_tensors, write_tensors
 
 Parts = Mapping[str, Mapping[str, Tensor]]
-"""Part name to diffusers tensor name to tensor."""
+"""Part to the module's tensor name to tensor."""
 
-POSITION_IDS = "text_model.embeddings.position_ids"
+CONSTANT_ENDING = "position_ids"
+"""Of a tensor that some versions of transformers keep among CLIP's weights and that is never trained."""
 
-CONFIG_KEY = "sd_finetune.config"
-"""Where a file's metadata keeps the LDM config, for when the `.yaml` is not copied along with it."""
-
-PREDICTION_TYPES: Mapping[str, Literal["epsilon", "v_prediction"]] = {"epsilon": "epsilon", "v": "v_prediction"}
+PREDICTION_TYPES: Mapping[str, PredictionType] = {"epsilon": "epsilon", "v": "v_prediction"}
 """By their names in `modelspec.prediction_type`."""
 
 OUTDATED = {"modelspec.hash_sha256", "modelspec.thumbnail", "sshs_model_hash", "sshs_legacy_hash"}
@@ -48,11 +46,13 @@ class Checkpoint:
     """A checkpoint as it lies on disk. The tensors are memory-mapped: do not change them in place."""
 
     path: Path
-    architecture: Architecture
+    family: Family
+    architecture: Any
+    """The sizes, of the family's own kind (`families.family.Architecture`)."""
     tensors: dict[str, Tensor]
     """All of the file, under its own names, shapes and types."""
     file_names: dict[str, dict[str, str]]
-    """Part to diffusers name to the name in this file."""
+    """Part to the module's tensor name to the name in this file."""
     metadata: dict[str, str]
     yaml_text: str | None
     """The config that tells the sizes, if there is one: given, beside the file, or in its metadata."""
@@ -60,9 +60,9 @@ class Checkpoint:
 
     @cached_property
     def parts(self) -> dict[str, dict[str, Tensor]]:
-        """The tensors of each part as its diffusers module wants them: views, in the file's types."""
+        """The tensors of each part as its module wants them: views, in the file's types."""
         return {
-            part: {name: _as_module(part, name, self.tensors[file_name]) for name, file_name in names.items()}
+            part: {name: self._as_module(part, name, self.tensors[file_name]) for name, file_name in names.items()}
             for part, names in self.file_names.items()
         }
 
@@ -72,13 +72,12 @@ class Checkpoint:
         used = {file_name for names in self.file_names.values() for file_name in names.values()}
         return {name: tensor for name, tensor in self.tensors.items() if name not in used}
 
-
-def _as_module(part: str, name: str, tensor: Tensor) -> Tensor:
-    return tensor.reshape(keys.module_shape(part, name, tuple(tensor.shape)))
+    def _as_module(self, part: str, name: str, tensor: Tensor) -> Tensor:
+        return tensor.reshape(self.family.module_shape(part, name, tuple(tensor.shape)))
 
 
 def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Path | None = None) -> Checkpoint:
-    """Open a Stable Diffusion 1 checkpoint.
+    """Open a checkpoint of a supported family.
 
     Args:
         path: a `.safetensors` or a `.ckpt` of tensors only.
@@ -86,26 +85,26 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
         fallback_config: one for where it has neither.
 
     Raises:
-        UserError: the file is missing, damaged or not a Stable Diffusion 1 checkpoint, or contradicts its config.
+        UserError: the file is missing, damaged or not a checkpoint of a supported family, or contradicts its config.
     """
     file = read_tensors(path)
-    refuse_unless_sd1(path, file)
+    family = family_called(family_of_checkpoint(path, file))
     beside = config or path.with_suffix(".yaml")
     has_own = config is not None or beside.is_file() or CONFIG_KEY in file.metadata
     if not has_own and fallback_config:
         beside = config = fallback_config
     yaml_text = _read_config(beside) if config or beside.is_file() else file.metadata.get(CONFIG_KEY)
-    shapes = {name: tuple(tensor.shape) for name, tensor in file.tensors.items()}
-    usual = {keys.usual_spelling(name): name for name in shapes}
-    architecture = _measure(path, {ldm: shapes[name] for ldm, name in usual.items()}, yaml_text, beside.parent)
+    usual = {family.usual_name(name): name for name in file.tensors}
+    architecture = _infer_architecture(path, family, file, usual, yaml_text, beside.parent)
     told = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
     if told and not has_own:
-        architecture = replace(architecture, prediction_type=told)
+        architecture = family.with_prediction_type(architecture, told)
     return Checkpoint(
         path=path,
+        family=family,
         architecture=architecture,
         tensors=file.tensors,
-        file_names=_file_names(path, architecture, usual),
+        file_names=_file_names(path, family, architecture, usual),
         metadata=file.metadata,
         yaml_text=yaml_text,
         has_yaml_file=beside.is_file(),
@@ -119,27 +118,32 @@ def _read_config(path: Path) -> str:
         raise UserError(f"The config {path} cannot be read: name a .yaml text file that can.") from error
 
 
-def _measure(path: Path, shapes: Shapes, yaml_text: str | None, folder: Path) -> Architecture:
+def _infer_architecture(
+    path: Path, family: Family, file: TensorFile, usual: Mapping[str, str], yaml_text: str | None, folder: Path
+) -> Architecture:
     try:
-        return measure(shapes, yaml_text, folder)
+        shapes = {ldm: tuple(file.tensors[name].shape) for ldm, name in usual.items()}
+        return family.infer_architecture(shapes, yaml_text, folder)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except KeyError as error:
-        raise _incomplete(path, str(error.args[0])) from error
+        raise _incomplete(path, family, str(error.args[0])) from error
 
 
-def _incomplete(path: Path, missing: str) -> UserError:
+def _incomplete(path: Path, family: Family, missing: str) -> UserError:
     return UserError(
-        f"{path} is no whole Stable Diffusion 1 checkpoint ({missing} is missing): choose one that holds UNet, VAE and "
-        "text encoder."
+        f"{path} is no whole {family.facts.title} checkpoint ({missing} is missing): choose one that holds UNet, VAE "
+        "and text encoder."
     )
 
 
-def _file_names(path: Path, architecture: Architecture, usual: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    table = keys.name_table(architecture)
+def _file_names(
+    path: Path, family: Family, architecture: Architecture, usual: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    table = family.name_table(architecture)
     missing = [ldm for names in table.values() for ldm in names.values() if ldm not in usual]
     if missing:
-        raise _incomplete(path, missing[0])
+        raise _incomplete(path, family, missing[0])
     return {part: {name: usual[ldm] for name, ldm in names.items()} for part, names in table.items()}
 
 
@@ -163,7 +167,7 @@ def write_checkpoint(
     dtypes: dict[str, torch.dtype] = {}
     for part, changed in trained.items():
         for name, tensor in changed.items():
-            if name == POSITION_IDS:
+            if name.endswith(CONSTANT_ENDING):
                 continue
             if name not in base.file_names[part]:
                 raise ValueError(f"the checkpoint {base.path} has no {part} tensor {name}")
@@ -181,29 +185,27 @@ def lasting(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def new_checkpoint(
     path: Path,
-    architecture: Architecture,
+    family: Family,
+    architecture: Any,
     parts: Parts,
     precision: str = "fp16",
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a checkpoint from the state dicts of its three modules, with `<stem>.yaml` beside it.
+    """Write a checkpoint from the state dicts of its modules, with `<stem>.yaml` beside it.
 
-    The buffers that a Stable Diffusion 1 file carries (noise schedule, `position_ids`) are made here. Set
-    `architecture.text_model` for the folder in which the WebUI is to find the tokenizer.
+    What a file carries beside them (noise schedule, `position_ids`) is made by the family.
 
     Raises:
         KeyError: a tensor of the architecture is missing from `parts`.
     """
-    tensors = schedule_buffers(architecture)
+    tensors = family.constant_tensors(architecture)
     dtypes: dict[str, torch.dtype] = {}
-    positions = architecture.text_encoder.max_position_embeddings
-    tensors[keys.TEXT + POSITION_IDS] = torch.arange(positions).unsqueeze(0)
-    for part, names in keys.name_table(architecture).items():
+    for part, names in family.name_table(architecture).items():
         for name, ldm in names.items():
             tensor = parts[part][name].detach()
-            tensors[ldm] = tensor.reshape(keys.file_shape(ldm, tuple(tensor.shape)))
+            tensors[ldm] = tensor.reshape(family.file_shape(ldm, tuple(tensor.shape)))
             dtypes[ldm] = DTYPES[precision]
-    _write(path, tensors, dtypes, architecture.to_yaml(), dict(metadata or {}), True)
+    _write(path, tensors, dtypes, family.to_yaml(architecture), dict(metadata or {}), True)
 
 
 def _write(
@@ -226,28 +228,3 @@ def _write(
                 undo.callback(yaml.unlink)
         write_tensors(path, tensors, {**metadata, **config}, dtypes)
         undo.pop_all()
-
-
-def schedule_buffers(architecture: Architecture) -> dict[str, Tensor]:
-    """The noise schedule as SD1 files carry it (float32, (timesteps,) each; arXiv 2006.11239, eqs. 4, 6 and 7)."""
-    start, end = architecture.linear_start**0.5, architecture.linear_end**0.5
-    betas = torch.linspace(start, end, architecture.timesteps, dtype=torch.float64) ** 2
-    alphas = 1 - betas
-    products = torch.cumprod(alphas, dim=0)
-    before = torch.cat([torch.ones(1, dtype=torch.float64), products[:-1]])
-    variance = betas * (1 - before) / (1 - products)
-    buffers = {
-        "betas": betas,
-        "alphas_cumprod": products,
-        "alphas_cumprod_prev": before,
-        "sqrt_alphas_cumprod": products.sqrt(),
-        "sqrt_one_minus_alphas_cumprod": (1 - products).sqrt(),
-        "log_one_minus_alphas_cumprod": (1 - products).log(),
-        "sqrt_recip_alphas_cumprod": products.rsqrt(),
-        "sqrt_recipm1_alphas_cumprod": (1 / products - 1).sqrt(),
-        "posterior_variance": variance,
-        "posterior_log_variance_clipped": variance.clamp(min=1e-20).log(),
-        "posterior_mean_coef1": betas * before.sqrt() / (1 - products),
-        "posterior_mean_coef2": (1 - before) * alphas.sqrt() / (1 - products),
-    }
-    return {name: values.to(torch.float32) for name, values in buffers.items()}

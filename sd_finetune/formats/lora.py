@@ -1,10 +1,10 @@
 """LoRA files in kohya's layout, which the WebUI's Lora cards, kohya's scripts and diffusers read.
 
 LoraModule(down, up, alpha)
-kohya_name(part, path) -> "lora_unet_..." | "lora_te_..."
-write_lora(path, modules, metadata, precision="fp16"), modules {("unet" | "text_encoder", diffusers path): LoraModule}
-write_named_lora(path, modules, metadata, precision="fp16"), modules {kohya name: LoraModule}
-read_lora(path) -> ({kohya name: LoraModule}, metadata)
+write_lora(path, layers, metadata, precision="fp16"), layers {layer name: LoraModule or a layer in training}
+read_lora(path) -> ({layer name: LoraModule}, metadata)
+
+A layer's name ("lora_unet_...", "lora_te_...") is the family's: `Family.lora_name`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,7 +21,6 @@ from ..errors import UserError
 from .hashes import kohya_hashes
 from .tensor_file import DTYPES, read_tensors, refuse_not_finite, write_tensors
 
-PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te"}
 ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
 """Of a layer's tensors."""
 
@@ -39,36 +39,37 @@ class LoraModule:
     def rank(self) -> int:
         return self.down.shape[0]
 
+    def file_tensors(self) -> dict[str, Tensor]:
+        """The two by what follows the layer's name in a file."""
+        return {"lora_down.weight": self.down.detach(), "lora_up.weight": self.up.detach()}
 
-def kohya_name(part: str, path: str) -> str:
-    """The name of a layer in a LoRA file; `path` is the layer's path in the diffusers or transformers module."""
-    return f"{PREFIXES[part]}_{path.replace('.', '_')}"
+
+class StoredLayer(Protocol):
+    """A layer that can be written into a LoRA file: a `LoraModule`, or a layer that is being trained."""
+
+    @property
+    def alpha(self) -> float: ...
+
+    def file_tensors(self) -> dict[str, Tensor]:
+        """The tensors by what follows the layer's name, without alpha."""
+        ...
 
 
 def write_lora(
-    path: Path,
-    modules: Mapping[tuple[str, str], LoraModule],
-    metadata: Mapping[str, str],
-    precision: str = "fp16",
+    path: Path, layers: Mapping[str, StoredLayer], metadata: Mapping[str, str], precision: str = "fp16"
 ) -> None:
     """Write a LoRA whose weights are stored as `precision` ("fp16" | "bf16" | "fp32"); hashes join the metadata.
+
+    layers: by layer name, as `Family.lora_name` gives it.
 
     Raises:
         UserError: there is no space left.
     """
-    named = {kohya_name(part, layer): module for (part, layer), module in modules.items()}
-    write_named_lora(path, named, metadata, precision)
-
-
-def write_named_lora(
-    path: Path, modules: Mapping[str, LoraModule], metadata: Mapping[str, str], precision: str = "fp16"
-) -> None:
-    """As `write_lora`, for layers by their kohya names."""
     tensors: dict[str, Tensor] = {}
-    for name, module in modules.items():
-        tensors[f"{name}.lora_down.weight"] = module.down.detach().to("cpu", DTYPES[precision])
-        tensors[f"{name}.lora_up.weight"] = module.up.detach().to("cpu", DTYPES[precision])
-        tensors[f"{name}.alpha"] = _exact(module.alpha, DTYPES[precision])
+    for name, layer in layers.items():
+        for ending, tensor in layer.file_tensors().items():
+            tensors[f"{name}.{ending}"] = tensor.to("cpu", DTYPES[precision])
+        tensors[f"{name}.alpha"] = _exact(layer.alpha, DTYPES[precision])
     write_tensors(path, tensors, {**metadata, **kohya_hashes(tensors, metadata)})
 
 
@@ -79,7 +80,7 @@ def _exact(alpha: float, dtype: torch.dtype) -> Tensor:
 
 
 def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
-    """The layers of a LoRA by their kohya name, in the file's type, and the file's metadata.
+    """The layers of a LoRA by name, in the file's type, and the file's metadata.
 
     A layer without alpha counts once, so its alpha is its rank.
 

@@ -1,7 +1,7 @@
 """What a trained file says about itself: kohya's `ss_*`, Stability's `modelspec.*`, and our own settings.
 
     training_metadata(settings, facts) -> {name: text}, for whatever the settings train
-    base_facts(path, prediction_type) -> BaseFacts, reads the whole file for its hash
+    base_facts(checkpoint) -> BaseFacts, reads the whole file for its hash
     RunFacts(base, concepts, steps_per_epoch, total_steps, step, started_at, finished_at), ConceptFacts(...)
 
 The WebUI takes a LoRA's name in prompts from `ss_output_name`, its model version from `ss_base_model_version`, its hash
@@ -19,15 +19,14 @@ from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
+from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
 from ..settings.methods import Artefact
 from ..settings.options import Settings
 from ..settings.read import to_dict
+from .checkpoint import Checkpoint
 from .hashes import file_hashes
-
-SETTINGS_KEY = "sd_finetune.settings"
-MADE_FROM_KEY = "sd_finetune.made_from"
-"""Of a file that a command made from others (formats.derived): which command, and of what."""
+from .metadata_keys import SETTINGS_KEY
 
 # Of what is no whole checkpoint. `implementation` names the program whose tensor names the file has.
 ARCHITECTURE_ENDINGS: Mapping[Artefact, str] = {
@@ -47,6 +46,7 @@ class BaseFacts:
     """The WebUI's 8 digit hash."""
     sha256: str
     prediction_type: str
+    family: FamilyFacts
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,10 @@ class RunFacts:
     finished_at: float
 
 
-def base_facts(path: Path, prediction_type: str) -> BaseFacts:
-    """Name and hashes of the checkpoint at `path`."""
-    return BaseFacts(path.name, *file_hashes(path), prediction_type)
+def base_facts(checkpoint: Checkpoint) -> BaseFacts:
+    """Name and hashes of the checkpoint's file, and what it is."""
+    path, architecture = checkpoint.path, checkpoint.architecture
+    return BaseFacts(path.name, *file_hashes(path), architecture.prediction_type, checkpoint.family.facts)
 
 
 def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
@@ -97,12 +98,11 @@ def _text(value: Any) -> str:
 
 
 def _model(settings: Settings, facts: RunFacts) -> dict[str, Any]:
-    is_v = facts.base.prediction_type == "v_prediction"
     return {
         "output_name": settings.output.name,
         "training_comment": settings.output.notes,
         "v2": False,
-        "base_model_version": "sd_v1_v" if is_v else "sd_v1",
+        "base_model_version": facts.base.family.kohya_versions[facts.base.prediction_type],
         "sd_model_name": facts.base.name,
         "sd_model_hash": facts.base.old_hash,
         "new_sd_model_hash": facts.base.sha256,
@@ -202,7 +202,7 @@ def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
     made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
     entries = {
         "sai_model_spec": "1.0.1",
-        "architecture": f"stable-diffusion-v1{ARCHITECTURE_ENDINGS.get(settings.artefact(), '')}",
+        "architecture": facts.base.family.modelspec_architecture + ARCHITECTURE_ENDINGS.get(settings.artefact(), ""),
         "implementation": IMPLEMENTATIONS.get(settings.artefact(), "https://github.com/Stability-AI/generative-models"),
         "title": settings.output.name,
         "resolution": f"{side}x{side}",

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..settings.methods import METHODS
 from .embedding import told_of, vectors_of
 from .hypernetwork import shape_and_pairs
-from .metadata import MADE_FROM_KEY, SETTINGS_KEY
+from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY
 from .tensor_file import DTYPES, TensorFile
 
 LORA_KINDS = {
@@ -42,7 +42,7 @@ RUN_FACTS = ("steps", "epoch", "num_train_images", "num_reg_images", "new_sd_mod
 
 
 def details_of(kind: str, file: TensorFile) -> dict[str, str]:
-    """The facts that matter for a file of this kind (a key of identify.KINDS)."""
+    """The facts that matter for a file of this kind (a key of classify.KINDS)."""
     details: dict[str, str] = {}
     if kind == "lora":
         details = _lora_details(file.tensors)

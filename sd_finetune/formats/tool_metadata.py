@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import CONFIG_KEY, lasting
-from .metadata import MADE_FROM_KEY, BaseFacts
+from ..families.facts import FamilyFacts
+from .checkpoint import lasting
+from .metadata import BaseFacts
+from .metadata_keys import CONFIG_KEY, MADE_FROM_KEY
 
 
-def merged_metadata(out: Path, base: Path, loras: Sequence[tuple[Path, float, Mapping[str, str]]]) -> dict[str, str]:
+def merged_metadata(
+    out: Path, base: Path, family: FamilyFacts, loras: Sequence[tuple[Path, float, Mapping[str, str]]]
+) -> dict[str, str]:
     """For `base` with LoRAs (file, weight, its metadata) in it; added to the base's own."""
     added = [
         {"file": path.name, "weight": weight, "sshs_model_hash": metadata.get("sshs_model_hash", "")}
@@ -24,7 +28,7 @@ def merged_metadata(out: Path, base: Path, loras: Sequence[tuple[Path, float, Ma
     names = ", ".join([base.stem, *(path.stem for path, _, _ in loras)])
     return {
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": "stable-diffusion-v1",
+        "modelspec.architecture": family.modelspec_architecture,
         "modelspec.implementation": "https://github.com/Stability-AI/generative-models",
         "modelspec.title": out.stem,
         "modelspec.merged_from": names,
@@ -42,7 +46,7 @@ def extracted_metadata(
         **about_tuned,
         "ss_output_name": out.stem,
         "ss_v2": "False",
-        "ss_base_model_version": "sd_v1_v" if is_v else "sd_v1",
+        "ss_base_model_version": base.family.kohya_versions[base.prediction_type],
         "ss_sd_model_name": base.name,
         "ss_sd_model_hash": base.old_hash,
         "ss_new_sd_model_hash": base.sha256,
@@ -50,7 +54,7 @@ def extracted_metadata(
         "ss_network_dim": str(rank),
         "ss_network_alpha": str(float(rank)),
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.architecture": f"{base.family.modelspec_architecture}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": out.stem,
         "modelspec.prediction_type": "v" if is_v else "epsilon",

@@ -10,29 +10,29 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..families.parts import ModelParts, assign_tensors
+from ..families.family import DiffusionModel, first_difference
+from ..families.load_model import assign_tensors
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..settings.options import Settings
-from .method import ParameterGroup, copy_into
+from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts
 
 
-class DreamBoothMethod:
+class DreamBoothMethod(Method):
     """Trains the model's own weights, held in float32: a step of 2e-6 changes nothing in a bfloat16 weight."""
 
-    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+    def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings, self.base = settings, _start(settings, base)
         self.networks: Mapping[str, nn.Module] = {}
-        self.modules: dict[str, nn.Module] = {"unet": parts.unet}
-        if settings.train.train_text_encoder:
-            self.modules["text_encoder"] = parts.text_encoder
-        elif self.base is not base:
-            _give(parts.text_encoder, self.base.parts["text_encoder"], parts.text_encoder.dtype)
+        self.modules: dict[str, nn.Module] = {part: model.module(part) for part in trained_parts(model, settings)}
+        for part, encoder in model.text_encoders.items():
+            if part not in self.modules and self.base is not base:
+                _give(encoder, self.base.parts[part], encoder.dtype)
         for part, module in self.modules.items():
             _give(module, self.base.parts[part], torch.float32)
             module.requires_grad_(True)
 
     @classmethod
-    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+    def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         _start(settings, base)
 
     @classmethod
@@ -40,11 +40,10 @@ class DreamBoothMethod:
         return ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        rates = {
-            "unet": self.settings.unet_learning_rate(),
-            "text_encoder": self.settings.text_encoder_learning_rate(),
-        }
-        return [ParameterGroup(part, list(m.parameters()), rates[part]) for part, m in self.modules.items()]
+        return [
+            ParameterGroup(part, list(module.parameters()), learning_rate_of(part, self.settings))
+            for part, module in self.modules.items()
+        ]
 
     def trained_tensors(self) -> dict[str, Tensor]:
         return {f"{part}.{name}": value for part, m in self.modules.items() for name, value in m.named_parameters()}
@@ -74,18 +73,11 @@ def _start(settings: Settings, base: Checkpoint) -> Checkpoint:
         return base
     path, config = Path(settings.base.continue_from), Path(settings.base.config or base.path.with_suffix(".yaml"))
     earlier = read_checkpoint(path, fallback_config=config if config.is_file() else None)
-    if (earlier.architecture.unet, earlier.architecture.text_encoder) != (
-        base.architecture.unet,
-        base.architecture.text_encoder,
-    ):
+    difference = first_difference(earlier.architecture, base.architecture, base.family.facts.trainable_parts)
+    if difference:
         raise UserError(
-            f"base.continue_from = {path} is of other sizes than base.checkpoint = {base.path}: give a checkpoint that "
-            "was trained from it."
-        )
-    if earlier.architecture.prediction_type != base.architecture.prediction_type:
-        raise UserError(
-            f"base.continue_from = {path} predicts {earlier.architecture.prediction_type} and base.checkpoint = "
-            f"{base.path} {base.architecture.prediction_type}: give a checkpoint that was trained from it."
+            f"base.continue_from = {path} does not fit base.checkpoint = {base.path} ({difference}): choose a "
+            "checkpoint that was trained from it."
         )
     return earlier
 

@@ -13,35 +13,35 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..families.parts import ModelParts
+from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from ..networks.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
 from ..settings.layer_structure import numbers
 from ..settings.options import Settings
-from .method import ParameterGroup, copy_into
+from .method import Method, ParameterGroup, copy_into
 
 
-class HypernetworkMethod:
+class HypernetworkMethod(Method):
     """Trains one `Hypernetwork`, held in float32; the model itself is frozen."""
 
-    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+    def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         self.steps_before = 0
-        widths = _asked_widths(settings.hypernetwork.sizes, context_widths(parts.unet))
+        widths = _asked_widths(settings.hypernetwork.sizes, context_widths(model.unet))
         if settings.base.continue_from:
             file = read_hypernetwork(Path(settings.base.continue_from))
-            self.network, self.steps_before = _from_file(parts, file, settings, widths), file.step
+            self.network, self.steps_before = _from_file(model, file, settings, widths), file.step
         else:
             generator = torch.Generator().manual_seed(settings.train.seed)
-            self.network = new_hypernetwork(parts.unet, shape_of(settings), widths, generator)
+            self.network = new_hypernetwork(model.unet, shape_of(settings), widths, generator)
         self.networks = {"unet": self.network}
-        self.network.to(parts.unet.device)
+        self.network.to(model.unet.device)
         self.network.attach()
 
     @classmethod
-    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
-        cls(parts, settings, base).detach()
+    def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
+        cls(model, settings, base).detach()
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
@@ -101,18 +101,18 @@ def _asked_widths(asked: str, known: list[int]) -> list[int]:
     return list(dict.fromkeys(widths))
 
 
-def _from_file(parts: ModelParts, file: HypernetworkFile, settings: Settings, widths: list[int]) -> Hypernetwork:
+def _from_file(model: DiffusionModel, file: HypernetworkFile, settings: Settings, widths: list[int]) -> Hypernetwork:
     """The hypernetwork to go on from.
 
     Raises:
         UserError: it is not for this checkpoint, or of another shape or other widths than the settings have.
     """
-    network = hypernetwork_from_file(parts.unet, file)
+    network = hypernetwork_from_file(model.unet, file)
     unused = [width for width in file.pairs if width not in network.widths]
     if unused:
         raise UserError(
             f"base.continue_from = {settings.base.continue_from} has layers for width {unused[0]}, which the contexts "
-            f"of this checkpoint ({', '.join(map(str, context_widths(parts.unet)))}) have not and which would be lost: "
+            f"of this checkpoint ({', '.join(map(str, context_widths(model.unet)))}) have not and which would be lost: "
             "go on from one that was made for this kind of checkpoint."
         )
     asked, found = shape_of(settings), replace(file.shape, initialization=settings.hypernetwork.initialization)

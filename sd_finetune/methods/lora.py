@@ -5,69 +5,79 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..families.parts import ModelParts
+from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
-from ..formats.lora import LoraModule, kohya_name, read_lora, write_lora
-from ..networks.lora import LoraLayer, LoraNetwork, fitted, text_encoder_targets, unet_targets
+from ..formats.lora import LoraModule, read_lora, write_lora
+from ..networks.adapter import new_adapter_network
+from ..networks.algorithms import ALGORITHMS
+from ..networks.attachable import all_detached
+from ..networks.lora import LoraLayer
+from ..networks.lora_files import fitted
 from ..settings.options import Settings
-from .method import ParameterGroup, all_detached, copy_into
+from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts
 
 
-class LoraMethod:
-    """Trains a `LoraNetwork` for the UNet and, if asked, one for the text encoder; the model itself is frozen."""
+class LoraMethod(Method):
+    """Trains an `AdapterNetwork` for the UNet and, if asked, one for each text encoder; the model itself is frozen."""
 
-    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
-        self.settings = settings
-        targets = {"unet": unet_targets(parts.unet)}
-        if settings.train.train_text_encoder:
-            targets["text_encoder"] = text_encoder_targets(parts.text_encoder)
+    def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
+        self.settings, self.base = settings, base
         rank, alpha = settings.lora.rank, settings.lora.alpha or settings.lora.rank
         generator = torch.Generator().manual_seed(settings.train.seed)
-        self.networks = {part: LoraNetwork(found, rank, alpha, generator) for part, found in targets.items()}
+        self.networks = {
+            part: new_adapter_network(
+                model.family.lora_targets(part, model.module(part)), ALGORITHMS["lora"], rank, alpha, generator
+            )
+            for part in trained_parts(model, settings)
+        }
         if settings.base.continue_from:
-            _take_over(self.networks, Path(settings.base.continue_from), rank)
+            _take_over(self._named_layers(), Path(settings.base.continue_from), rank)
         for part, network in self.networks.items():
-            network.to(parts.module(part).device)
+            network.to(model.module(part).device)
             network.attach()
 
     @classmethod
-    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
-        cls(parts, settings, base).detach()
+    def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
+        cls(model, settings, base).detach()
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
         return ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        rates = {
-            "unet": self.settings.unet_learning_rate(),
-            "text_encoder": self.settings.text_encoder_learning_rate(),
-        }
-        return [ParameterGroup(part, list(n.parameters()), rates[part]) for part, n in self.networks.items()]
+        return [
+            ParameterGroup(part, list(network.parameters()), learning_rate_of(part, self.settings))
+            for part, network in self.networks.items()
+        ]
 
     def trained_tensors(self) -> dict[str, Tensor]:
         return {
             f"{part}.{path}.{name}": value
             for part, network in self.networks.items()
             for path, layer in network.named_layers()
-            for name, value in (("down", layer.down.weight), ("up", layer.up.weight))
+            for name, value in layer.trained().items()
         }
 
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
     def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        modules = {
-            (part, name): LoraModule(layer.down.weight.detach(), layer.up.weight.detach(), layer.alpha)
+        write_lora(path, self._named_layers(), metadata, self.settings.output.precision)
+
+    def _named_layers(self) -> dict[str, Any]:
+        """The layers by their names in the file."""
+        family, architecture = self.base.family, self.base.architecture
+        return {
+            family.lora_name(architecture, part, name): layer
             for part, network in self.networks.items()
             for name, layer in network.named_layers()
         }
-        write_lora(path, modules, metadata, self.settings.output.precision)
 
     def detach(self) -> None:
         for network in self.networks.values():
@@ -77,14 +87,13 @@ class LoraMethod:
         return all_detached(self.networks.values())
 
 
-def _take_over(networks: Mapping[str, LoraNetwork], path: Path, rank: int) -> None:
-    """Give the networks the layers of a LoRA's file; those that it lacks start anew.
+def _take_over(layers: Mapping[str, LoraLayer], path: Path, rank: int) -> None:
+    """Give the layers the values of a LoRA file's; those that it lacks start anew.
 
     Raises:
-        UserError: the file is no LoRA, or it has layers that these networks have not or of a higher rank.
+        UserError: the file is no LoRA, or it has layers that are not trained here or of a higher rank.
     """
     modules, _ = read_lora(path)
-    layers = {kohya_name(part, name): layer for part, n in networks.items() for name, layer in n.named_layers()}
     unknown = [name for name in modules if name not in layers]
     if unknown:
         way_out = "set train.train_text_encoder = true" if unknown[0].startswith("lora_te") else "use another LoRA"

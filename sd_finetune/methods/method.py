@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor, nn
 
-from ..families.parts import ModelParts
+from ..data.concepts import Example
+from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..settings.options import Settings
 
@@ -27,14 +28,14 @@ class ParameterGroup:
 class Method(Protocol):
     """One way of teaching a model: what is trained and what is written. The loop does everything else.
 
-    Construction attaches it: from then on the parts' forward pass includes what is trained, and only that has
-    `requires_grad`. `parts` are the modules of the checkpoint `base`, on the device they train on.
+    Construction attaches it: from then on the model's forward pass includes what is trained, and only that has
+    `requires_grad`. `model` holds the modules of the checkpoint `base`, on the device they train on.
     """
 
-    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None: ...
+    def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None: ...
 
     @classmethod
-    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+    def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         """Raise UserError if what the settings name, such as a file to go on from, does not fit the model.
 
         Asked first of all, as the class pictures that are drawn before construction take long.
@@ -42,12 +43,26 @@ class Method(Protocol):
         ...
 
     @classmethod
+    def instance_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
+        """What a person should know of the training images' prompts before anything is trained.
+
+        Raises:
+            UserError: nothing would be learned from them.
+        """
+        return []
+
+    @classmethod
+    def class_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
+        """The same about the class images' prompts."""
+        return []
+
+    @classmethod
     def ending(cls, settings: Settings) -> str:
         """Of the file that it writes, ".safetensors" or ".pt"."""
         ...
 
     networks: Mapping[str, nn.Module]
-    """What it put beside or before the modules of the parts, by part; empty where it trains the parts themselves."""
+    """What it put beside or before the modules of the model, by part; empty where it trains the model's own."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """What is trained, in a fixed order; every trained parameter exactly once."""
@@ -66,35 +81,18 @@ class Method(Protocol):
         ...
 
     def detach(self) -> None:
-        """Take everything off the parts again that construction put on them.
+        """Take everything off the model again that construction put on them.
 
-        A method that trains the parts themselves leaves what they have learnt, and stops their learning.
+        A method that trains the model themselves leaves what they have learnt, and stops their learning.
         """
         ...
 
     def untrained(self) -> AbstractContextManager[None]:
-        """The parts as they were before construction, for as long as the block runs.
+        """The model as they were before construction, for as long as the block runs.
 
         Only of methods that leave the parts' own weights alone (`MethodFacts.changes_weights`).
         """
         ...
-
-
-class Detachable(Protocol):
-    """A network beside or before a model's layers."""
-
-    def detached(self) -> AbstractContextManager[None]:
-        """The model without it, for as long as the block runs."""
-        ...
-
-
-@contextmanager
-def all_detached(networks: Iterable[Detachable]) -> Iterator[None]:
-    """The model without any of the networks, for as long as the block runs."""
-    with ExitStack() as stack:
-        for network in networks:
-            stack.enter_context(network.detached())
-        yield
 
 
 def copy_into(parameters: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
@@ -108,3 +106,14 @@ def copy_into(parameters: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -
         raise ValueError(f"the snapshot does not fit these settings: it differs in {', '.join(different[:5])}")
     for name, parameter in parameters.items():
         parameter.data.copy_(tensors[name])
+
+
+def trained_parts(model: DiffusionModel, settings: Settings) -> tuple[str, ...]:
+    """The UNet, and the text encoders where they are trained too."""
+    parts = model.family.facts.trainable_parts
+    return parts if settings.train.train_text_encoder else parts[:1]
+
+
+def learning_rate_of(part: str, settings: Settings) -> float:
+    """The rate that the settings give a part of the model."""
+    return settings.unet_learning_rate() if part == "unet" else settings.text_encoder_learning_rate()

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
+from ..data.captions import FILEWORDS
+from ..data.concepts import Example
 from ..errors import UserError
-from ..families.parts import ModelParts, word_tokens
+from ..families.family import DiffusionModel
+from ..families.prompts import uses_new_word, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
 from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
 from ..settings.options import PLACES, Settings
-from .method import ParameterGroup, copy_into
+from .method import Method, ParameterGroup, copy_into
 
 
-class TextualInversionMethod:
+class TextualInversionMethod(Method):
     """Trains one word of `NewWords`; the model itself is frozen."""
 
-    def __init__(self, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
+    def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         word = settings.new_word()
-        _refuse_known(parts, word)
-        vectors, self.steps_before = _first_vectors(parts, settings)
-        self.words = NewWords(parts, [(word, vectors)])
+        _refuse_known(model, word)
+        vectors, self.steps_before = _first_vectors(model, settings)
+        self.words = NewWords(model, [(word, vectors)])
         self.networks: Mapping[str, nn.Module] = {"text_encoder": self.words}
-        self.words.to(parts.text_encoder.device)
+        self.words.to(model.text_encoder.device)
         self.words.attach()
 
     @property
@@ -35,8 +39,29 @@ class TextualInversionMethod:
         return self.words.vectors[0]
 
     @classmethod
-    def check(cls, parts: ModelParts, settings: Settings, base: Checkpoint) -> None:
-        cls(parts, settings, base).detach()
+    def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
+        cls(model, settings, base).detach()
+
+    @classmethod
+    def instance_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
+        """About the new word and the prompts that should name it.
+
+        Raises:
+            UserError: no image is shown under the new word.
+        """
+        prompts = _prompts_of(examples)
+        lacking = _lacking(model, settings, prompts)
+        if len(lacking) == len(prompts):
+            raise UserError(
+                f'No prompt has room for the new word "{settings.new_word()}" or names it (the first is '
+                f'"{prompts[0]}"): {_way_out(model, settings, lacking)}.'
+            )
+        return [*_about_prompts(model, settings, prompts, "prompts"), *_about_names(model, settings)]
+
+    @classmethod
+    def class_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
+        """Class images keep the word in its class only where their prompts name it."""
+        return list(_about_prompts(model, settings, _prompts_of(examples), "prompts of class pictures"))
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
@@ -61,21 +86,21 @@ class TextualInversionMethod:
         return self.words.detached()
 
 
-def _refuse_known(parts: ModelParts, word: str) -> None:
+def _refuse_known(model: DiffusionModel, word: str) -> None:
     """Raise UserError for a word of the model's vocabulary, which prompts could not say any more."""
-    if len(word_tokens(parts, word)) == 1:
+    if len(word_tokens(model, word)) == 1:
         raise UserError(
             f'"{word}" is a word that the model knows already: give textual_inversion.word (or output.name, where that '
             f'is empty) a new one, like "{word}-new".'
         )
 
 
-def _first_vectors(parts: ModelParts, settings: Settings) -> tuple[Tensor, int]:
+def _first_vectors(model: DiffusionModel, settings: Settings) -> tuple[Tensor, int]:
     """(vectors, width) and their steps so far: those of the file to go on from, or those of the initial text."""
     asked, file = settings.textual_inversion, settings.base.continue_from
     if not file:
-        return initial_vectors(parts, asked.initial_text, asked.vectors), 0
-    vectors = embedding_vectors(parts, Path(file))
+        return initial_vectors(model, asked.initial_text, asked.vectors), 0
+    vectors = embedding_vectors(model, Path(file))
     if len(vectors) > PLACES:
         raise UserError(
             f"base.continue_from = {file} has {len(vectors)} vectors and a prompt has room for {PLACES}: go on from "
@@ -87,3 +112,62 @@ def _first_vectors(parts: ModelParts, settings: Settings) -> tuple[Tensor, int]:
             f"set textual_inversion.vectors = {len(vectors)} to go on from it."
         )
     return vectors, read_embedding(Path(file)).step or 0
+
+
+def _prompts_of(examples: Sequence[Example]) -> list[str]:
+    return list(dict.fromkeys(prompt for e in examples for prompt in (e.prompt, *e.variants)))
+
+
+def _lacking(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[str]:
+    """The prompts without the word: they do not name it, or its vectors do not fit into them."""
+    vectors = torch.zeros(settings.textual_inversion.vectors, model.text_encoder.config.hidden_size)
+    words = NewWords(model, [(settings.new_word(), vectors)])
+    words.attach()
+    try:
+        return [prompt for prompt in prompts if not uses_new_word(model, prompt)]
+    finally:
+        words.detach()
+
+
+def _about_prompts(model: DiffusionModel, settings: Settings, prompts: Sequence[str], called: str) -> Iterator[str]:
+    lacking = _lacking(model, settings, prompts)
+    if lacking:
+        yield (
+            f'{len(lacking)} of {len(prompts)} {called}, such as "{lacking[0]}", lack the new word '
+            f'"{settings.new_word()}" and teach it nothing: {_way_out(model, settings, lacking)}.'
+        )
+
+
+def _way_out(model: DiffusionModel, settings: Settings, lacking: Sequence[str]) -> str:
+    word = settings.new_word().lower()
+    before = [prompt.lower().partition(word)[0] for prompt in lacking if word in prompt.lower()]
+    room = PLACES - max((len(word_tokens(model, text)) for text in before), default=0)
+    vectors = settings.textual_inversion.vectors
+    if before and 0 < room < vectors:
+        return f"its {vectors} vectors do not fit, set textual_inversion.vectors = {room} or less"
+    return "write it into the captions, or choose another textual_inversion.template"
+
+
+def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
+    asked = settings.textual_inversion
+    tokens = len(word_tokens(model, asked.initial_text))
+    if tokens > asked.vectors and not settings.base.continue_from:
+        yield (
+            f'textual_inversion.initial_text = "{asked.initial_text}" is {tokens} tokens long and the word starts with '
+            f"the first {asked.vectors}: set textual_inversion.vectors = {tokens} to start with all."
+        )
+    if asked.sentences and asked.template != "own":
+        yield (
+            f'textual_inversion.sentences are not used, as textual_inversion.template is "{asked.template}": '
+            'choose "own" there to use them.'
+        )
+    word, name = settings.new_word(), settings.output.name
+    if word.lower() != name.lower():
+        yield f'The WebUI calls a word by its file\'s name: there it will be "{name}" and not "{word}".'
+    template = asked.template
+    unused = [c.instance_prompt for c in settings.concepts if c.instance_prompt != FILEWORDS]
+    if template != "instance_prompt" and unused:
+        yield (
+            f'instance_prompt = "{unused[0]}" is not used, as textual_inversion.template is "{template}": '
+            'choose "instance_prompt" there to use it.'
+        )

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
 
 import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from ..errors import UserError
-from ..families.parts import ModelParts
+from ..families.family import DiffusionModel
 from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape
+from .attachable import AttachableNetwork
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity, "relu": nn.ReLU, "leakyrelu": nn.LeakyReLU, "elu": nn.ELU, "swish": nn.Hardswish,
@@ -84,11 +84,10 @@ def _draws_while_training(shape: HypernetworkShape) -> bool:
     return any(shape.dropout_structure) or shape.activation == "rrelu"
 
 
-class Hypernetwork(nn.Module):
+class Hypernetwork(AttachableNetwork):
     """All MLPs of a hypernetwork, by context width.
 
-    `attach` puts them to work and `detach` takes them off again, both without touching a weight. Several can be
-    attached to one UNet: each changes what the one before it made of the context.
+    Several can be attached to one UNet: each changes what the one before it made of the context.
     """
 
     _text: Tensor | None
@@ -103,7 +102,6 @@ class Hypernetwork(nn.Module):
         })  # fmt: skip
         self._unet = (unet,)  # not an attribute of its own, which would make it a part of this module
         self._targets = [target for target in _projections(unet) if target[1] in widths]
-        self._handles: list[RemovableHandle] = []
         self._forget_text()
 
     @property
@@ -116,21 +114,13 @@ class Hypernetwork(nn.Module):
         for width, pair in self.pairs.items():
             yield int(width), pair["k"], pair["v"]  # type: ignore[index, misc]
 
-    def attach(self) -> None:
-        """Send every context through its module from now on."""
-        if self._handles:
-            raise RuntimeError("this hypernetwork is attached already: detach it first")
+    def _put_on(self, undo: ExitStack) -> None:
+        """Every context goes through its module."""
         (unet,) = self._unet
-        self._handles.append(unet.register_forward_pre_hook(self._take_text, with_kwargs=True))
+        undo.callback(self._forget_text)
+        undo.callback(unet.register_forward_pre_hook(self._take_text, with_kwargs=True).remove)
         for projection, width, to in self._targets:
-            self._handles.append(projection.register_forward_pre_hook(self._before(str(width), to)))
-
-    def detach(self) -> None:
-        """The model as it was before `attach`."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
-        self._forget_text()
+            undo.callback(projection.register_forward_pre_hook(self._before(str(width), to)).remove)
 
     def _take_text(self, unet: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
         """Before a pass of the UNet: what becomes of its text, unless each layer is to draw random numbers of its own.
@@ -158,15 +148,6 @@ class Hypernetwork(nn.Module):
         module = self.pairs[width][to]  # type: ignore[index]
         own = next(module.parameters()).dtype  # it stays in float32 where the UNet is in half precision
         return module(context.to(own)).to(context.dtype)
-
-    @contextmanager
-    def detached(self) -> Iterator[None]:
-        """The model without the layers, for as long as the block runs."""
-        self.detach()
-        try:
-            yield
-        finally:
-            self.attach()
 
 
 def _projections(unet: nn.Module) -> list[tuple[nn.Module, int, str]]:
@@ -230,15 +211,15 @@ def _listed(widths: Any) -> str:
     return ", ".join(str(width) for width in widths)
 
 
-def attach_hypernetwork_file(parts: ModelParts, file: HypernetworkFile, multiplier: float = 1.0) -> Hypernetwork:
-    """Put a file's hypernetwork to work on `parts`, after those that are there already; it can be detached again.
+def attach_hypernetwork_file(model: DiffusionModel, file: HypernetworkFile, multiplier: float = 1.0) -> Hypernetwork:
+    """Put a file's hypernetwork to work on `model`, after those that are there already; it can be detached again.
 
     Raises:
         UserError: it does not fit the model.
     """
-    network = hypernetwork_from_file(parts.unet, file)
+    network = hypernetwork_from_file(model.unet, file)
     for _, for_keys, for_values in network.modules_by_width():
         for_keys.multiplier = for_values.multiplier = multiplier
-    network.to(parts.unet.device).eval().requires_grad_(False)
+    network.to(model.unet.device).eval().requires_grad_(False)
     network.attach()
     return network

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..families.parts import ModelParts, word_tokens
+from ..families.family import DiffusionModel
 from ..families.placeholder_tokens import NewWord
+from ..families.prompts import word_tokens
 from ..formats.embedding import read_embedding
+from .attachable import AttachableNetwork, replace_forward
 
 
-class NewWords(nn.Module):
+class NewWords(AttachableNetwork):
     """Words with vectors of their own, (vectors, width) float32 each; the vocabulary's table stays as it is.
 
-    `attach` puts them to work: prompts with such a word get its vectors where its tokens would stand. `detach` takes
-    them off again. Both do without touching a weight.
+    While they are attached, prompts with such a word get its vectors where its tokens would stand.
     """
 
-    def __init__(self, parts: ModelParts, vectors: Sequence[tuple[str, Tensor]]) -> None:
+    def __init__(self, model: DiffusionModel, vectors: Sequence[tuple[str, Tensor]]) -> None:
         super().__init__()
-        self._parts = parts
+        self._model = model
         self.vectors = nn.ParameterList([nn.Parameter(own.detach().float().clone()) for _, own in vectors])
         self.words: list[NewWord] = []
-        first = _table(parts).num_embeddings
+        first = _table(model).num_embeddings
         for word, own in vectors:
-            tokens = word_tokens(parts, word)
+            tokens = word_tokens(model, word)
             if not tokens:
                 raise UserError(f'"{word}" cannot be found in a prompt, as it is no text: choose another name.')
             if any(known.tokens == tokens for known in self.words):
@@ -39,32 +39,21 @@ class NewWords(nn.Module):
             self.words.append(NewWord(tokens, tuple(range(first, first + len(own)))))
             first += len(own)
 
-    def attach(self) -> None:
-        """Use the words in prompts from now on."""
-        if self._parts.new_words:
+    def _put_on(self, undo: ExitStack) -> None:
+        """The words are known in prompts, and the table of token embeddings answers for them."""
+        if self._model.new_words:
             raise RuntimeError("the model already has new words: detach those first")
-        table = _table(self._parts)
-        table.forward = MethodType(_forward_with(self.vectors), table)
-        self._parts.new_words = tuple(self.words)
+        undo.callback(replace_forward(_table(self._model), _forward_with(self.vectors), "the table of words"))
+        self._model.new_words = tuple(self.words)
+        undo.callback(self._forget_words)
 
-    def detach(self) -> None:
-        """The model as it was before `attach`."""
-        vars(_table(self._parts)).pop("forward", None)
-        self._parts.new_words = ()
-
-    @contextmanager
-    def detached(self) -> Iterator[None]:
-        """The model without the words, for as long as the block runs."""
-        self.detach()
-        try:
-            yield
-        finally:
-            self.attach()
+    def _forget_words(self) -> None:
+        self._model.new_words = ()
 
 
-def _table(parts: ModelParts) -> Any:
+def _table(model: DiffusionModel) -> Any:
     """The embedding layer of the vocabulary's tokens."""
-    return parts.text_encoder.get_input_embeddings()
+    return model.text_encoder.get_input_embeddings()
 
 
 def _forward_with(vectors: nn.ParameterList) -> Any:
@@ -78,23 +67,23 @@ def _forward_with(vectors: nn.ParameterList) -> Any:
     return forward
 
 
-def initial_vectors(parts: ModelParts, text: str, count: int) -> Tensor:
+def initial_vectors(model: DiffusionModel, text: str, count: int) -> Tensor:
     """Token embeddings of `text`, (count, width) float32: spread over the vectors in order, zeros for an empty text."""
-    table = _table(parts)
-    tokens = word_tokens(parts, text)[:count]
+    table = _table(model)
+    tokens = word_tokens(model, text)[:count]
     if not tokens:
         return torch.zeros(count, table.embedding_dim)
     chosen = [tokens[k * len(tokens) // count] for k in range(count)]
     return table.weight.detach()[chosen].float().cpu()
 
 
-def embedding_vectors(parts: ModelParts, path: Path) -> Tensor:
+def embedding_vectors(model: DiffusionModel, path: Path) -> Tensor:
     """The vectors of an embedding's file, (vectors, width) float32, which must be as wide as the model's tokens.
 
     Raises:
         UserError: the file is no embedding, or one for another kind of model.
     """
-    vectors, width = read_embedding(path).vectors.float(), _table(parts).embedding_dim
+    vectors, width = read_embedding(path).vectors.float(), _table(model).embedding_dim
     if vectors.shape[1] != width:
         raise UserError(
             f"{path} has vectors of {vectors.shape[1]} numbers where this checkpoint's have {width}: "
@@ -103,13 +92,13 @@ def embedding_vectors(parts: ModelParts, path: Path) -> Tensor:
     return vectors
 
 
-def attach_embedding_files(parts: ModelParts, paths: Sequence[Path]) -> NewWords:
-    """Put embeddings to work on `parts`, each called by its file's name as in the WebUI; they can be detached again.
+def attach_embedding_files(model: DiffusionModel, paths: Sequence[Path]) -> NewWords:
+    """Put embeddings to work on `model`, each called by its file's name as in the WebUI; they can be detached again.
 
     Raises:
         UserError: a file is no embedding or one for another kind of model, or two have the same name.
     """
-    words = NewWords(parts, [(path.stem, embedding_vectors(parts, path)) for path in paths])
-    words.to(parts.text_encoder.device).requires_grad_(False)
+    words = NewWords(model, [(path.stem, embedding_vectors(model, path)) for path in paths])
+    words.to(model.text_encoder.device).requires_grad_(False)
     words.attach()
     return words

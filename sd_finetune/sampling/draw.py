@@ -1,4 +1,4 @@
-"""Draws pictures with a model's parts: previews, class images, the `sample` command, the benchmarks."""
+"""Draws pictures with a model's model: previews, class images, the `sample` command, the benchmarks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from diffusers import (
 from PIL import Image
 from torch import Tensor
 
-from ..families.parts import ModelParts, encode_prompts
+from ..families.conditioning import join_conditioning
+from ..families.family import DiffusionModel
 
 DECODED_TOGETHER = 4
 """Pictures in one pass of the decoder, whose memory for one of 512 px is more than the UNet's."""
@@ -43,7 +44,7 @@ class Drawing:
 
 @torch.no_grad()
 def draw_pictures(
-    parts: ModelParts,
+    model: DiffusionModel,
     prompts: Sequence[str],
     seeds: Sequence[int],
     drawing: Drawing,
@@ -52,29 +53,31 @@ def draw_pictures(
     """One picture for each prompt and seed, in one batch; a picture depends on its own seed only, not on the batch."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     with autocast or nullcontext():
-        latents = _denoise(parts, prompts, generators, drawing)
-    pixels = decode_latents(parts, latents)  # not under autocast: SD1's VAE overflows in float16
+        latents = _denoise(model, prompts, generators, drawing)
+    pixels = decode_latents(model, latents)  # not under autocast: SD1's VAE overflows in float16
     return [Image.fromarray(p.numpy()) for p in pixels]
 
 
-def _denoise(parts: ModelParts, prompts: Sequence[str], generators: list[torch.Generator], drawing: Drawing) -> Tensor:
+def _denoise(
+    model: DiffusionModel, prompts: Sequence[str], generators: list[torch.Generator], drawing: Drawing
+) -> Tensor:
     """Scaled latents, (prompts, 4, height/8, width/8), float32."""
-    device = parts.unet.device
-    scheduler = _scheduler(parts, drawing.sampler)
+    device = model.unet.device
+    scheduler = _scheduler(model, drawing.sampler)
     scheduler.set_timesteps(drawing.steps, device=device)
-    shape = (parts.unet.config.in_channels, drawing.height // 8, drawing.width // 8)
+    shape = (model.unet.config.in_channels, drawing.height // 8, drawing.width // 8)
     noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
     latents = noise.to(device) * scheduler.init_noise_sigma
     guided = drawing.guidance_scale != 1
-    context = encode_prompts(parts, prompts)
+    conditioning = model.encode_prompts(prompts)
     if guided:
-        unconditional = encode_prompts(parts, [drawing.negative_prompt]).expand_as(context)
-        context = torch.cat([unconditional, context])
+        unconditional = model.encode_prompts([drawing.negative_prompt]).repeated(len(prompts))
+        conditioning = join_conditioning([unconditional, conditioning])
     extra = {"generator": generators} if drawing.sampler == "euler_a" else {}
     for timestep in _timesteps(scheduler, drawing):
         model_input = scheduler.scale_model_input(latents, timestep)
         both = torch.cat([model_input] * 2) if guided else model_input
-        predicted = parts.unet(both.to(parts.unet.dtype), timestep, context).sample.float()
+        predicted = model.predict(both, timestep, conditioning).float()
         if guided:
             without, with_prompt = predicted.chunk(2)
             predicted = without + drawing.guidance_scale * (with_prompt - without)
@@ -92,15 +95,15 @@ def _timesteps(scheduler: Any, drawing: Drawing) -> Tensor:
     return (rising[1:] if len(rising) > 1 else rising).clamp(max=total - 1).flip(0)
 
 
-def decode_latents(parts: ModelParts, latents: Tensor) -> Tensor:
+def decode_latents(model: DiffusionModel, latents: Tensor) -> Tensor:
     """Pictures, uint8 (batch, height, width, 3) on the CPU, of scaled latents (batch, 4, height/8, width/8)."""
-    pieces = (latents.to(parts.vae.dtype) / parts.scale_factor).split(DECODED_TOGETHER)
-    pixels = [parts.vae.decode(piece).sample for piece in pieces]
+    pieces = (latents.to(model.vae.dtype) / model.scale_factor).split(DECODED_TOGETHER)
+    pixels = [model.vae.decode(piece).sample for piece in pieces]
     whole = (torch.cat(pixels).float() / 2 + 0.5).clamp(0, 1) * 255
     return whole.round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 
-def _scheduler(parts: ModelParts, sampler: str) -> Any:
+def _scheduler(model: DiffusionModel, sampler: str) -> Any:
     kind, options = SAMPLERS[sampler]
-    betas = 1 - parts.alphas_cumprod / torch.cat([parts.alphas_cumprod.new_ones(1), parts.alphas_cumprod[:-1]])
-    return kind(trained_betas=betas.cpu().numpy(), prediction_type=parts.prediction_type, **options)
+    betas = 1 - model.alphas_cumprod / torch.cat([model.alphas_cumprod.new_ones(1), model.alphas_cumprod[:-1]])
+    return kind(trained_betas=betas.cpu().numpy(), prediction_type=model.prediction_type, **options)

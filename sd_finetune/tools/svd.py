@@ -40,12 +40,6 @@ def share_of_all(truncations: Iterable[Truncation]) -> float:
     return kept / norm if norm else 1.0
 
 
-def change_of(module: LoraModule) -> Tensor:
-    """What the layer adds to a weight: (alpha / rank) * up @ down, (out, in[, height, width]), float32."""
-    product = module.up.float().flatten(1) @ module.down.float().flatten(1)
-    return (module.alpha / module.rank * product).reshape(len(module.up), *module.down.shape[1:])
-
-
 def truncated(module: LoraModule, rank: int) -> Truncation:
     """The layer at `rank`; its scale alpha / rank stays as it is.
 

@@ -1,9 +1,27 @@
-"""How much memory a run holds."""
+"""Where a run computes and in which number format."""
 
 from __future__ import annotations
 
 import psutil
 import torch
+from accelerate import Accelerator
+
+from ..errors import UserError
+from ..settings.options import Settings
+
+DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+"""Of frozen weights and of the forward pass, by `train.mixed_precision`."""
+
+
+def accelerator_for(settings: Settings) -> Accelerator:
+    """The device and the precision that the settings ask for. Raises UserError if the machine lacks them."""
+    wanted, precision = settings.train.device, settings.train.mixed_precision
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise UserError("train.device = 'cuda' needs a CUDA GPU and there is none: use train.device = 'auto'.")
+    on_cpu = wanted == "cpu" or not torch.cuda.is_available()
+    if on_cpu and precision == "fp16":
+        raise UserError("train.mixed_precision = 'fp16' needs a CUDA GPU: use 'bf16' or 'no' on the CPU.")
+    return Accelerator(mixed_precision=precision, cpu=on_cpu)
 
 
 def memory_in_use(device: torch.device) -> int:

@@ -17,7 +17,7 @@ from .output.samples import draw_samples
 from .output.save import save_artefact
 from .output.snapshots import has_snapshot, write_snapshot
 from .pace import Pace
-from .setup import Training, evaluating
+from .state import Training, evaluating
 from .step.loss import loss_of
 from .step.randomness import derived_seed
 
@@ -42,8 +42,8 @@ def train(training: Training) -> Done | Error:
         for batch in training.batches.of_step(step):
             prior_targets = training.prior_targets(batch) if training.prior_targets else None
             with training.accelerator.autocast():
-                context = training.conditioning(batch.prompts)
-                part = loss_of(training.parts, batch, context, settings, prior_targets)
+                conditioning = training.conditioning(batch.prompts)
+                part = loss_of(training.model, batch, conditioning, settings, prior_targets)
             if part.total.requires_grad:  # it does not where no prompt of the batch has the new word that is learning
                 training.accelerator.backward(part.total)
                 learns = True
@@ -64,7 +64,7 @@ def train(training: Training) -> Done | Error:
 
 
 def _zero_losses(training: Training) -> LossParts:
-    zero = torch.zeros((), device=training.parts.unet.device)
+    zero = torch.zeros((), device=training.model.unet.device)
     return LossParts(zero, zero, zero)
 
 
@@ -142,7 +142,7 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
                 loss = training.evaluation.loss(training.conditioning)
             training.events.append(Evaluation(step=step, loss=loss))
         if draw:
-            for sample in draw_samples(training.run, training.parts, training.settings, training.accelerator, step):
+            for sample in draw_samples(training.run, training.model, training.settings, training.accelerator, step):
                 training.events.append(sample)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
@@ -41,7 +42,9 @@ def write(folder: Path) -> None:
     }
     shape = HypernetworkShape((1, 2, 1), "linear", False, (0, 0, 0), False, "Normal")
     for precision in ("fp16", "bf16", "fp32"):
-        write_lora(folder / f"lora-{precision}.safetensors", {("unet", "mid_block.a"): layer}, METADATA, precision)
+        write_lora(
+            folder / f"lora-{precision}.safetensors", {lora_name("unet", "mid_block.a"): layer}, METADATA, precision
+        )
         for ending in (".safetensors", ".pt"):
             write_embedding(folder / f"embedding-{precision}{ending}", some(2, 4), METADATA, precision)
         network = HypernetworkFile(shape, {4: (mlp, mlp)}, "word", 3, metadata=METADATA)

@@ -18,7 +18,9 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from sd_finetune.families.sd1 import keys
 from sd_finetune.families.sd1.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
-from sd_finetune.families.sd1.infer_sizes import measure
+from sd_finetune.families.sd1.family import FAMILY
+from sd_finetune.families.sd1.infer_sizes import infer_architecture
+from sd_finetune.families.sd1.ldm_config import dump
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 
 TOY = Architecture(
@@ -67,7 +69,7 @@ def content(tensors: dict[str, Tensor]) -> dict[str, tuple[tuple[int, ...], floa
 @pytest.mark.parametrize("architecture", [SD15, TOY], ids=["sd15", "toy"])
 def test_the_table_agrees_with_diffusers_converter(architecture: Architecture) -> None:
     checkpoint = ldm_checkpoint(architecture)
-    theirs = converted_by_diffusers(checkpoint, yaml.safe_load(architecture.to_yaml()))
+    theirs = converted_by_diffusers(checkpoint, yaml.safe_load(dump(architecture)))
     for part, names in keys.name_table(architecture).items():
         ours = {
             name: checkpoint[ldm].reshape(keys.module_shape(part, name, tuple(checkpoint[ldm].shape)))
@@ -86,7 +88,7 @@ def test_stable_diffusion_1_5_has_its_1130_tensors() -> None:
 @pytest.mark.parametrize("architecture", [SD15, TOY], ids=["sd15", "toy"])
 def test_modules_are_configured_as_diffusers_would(architecture: Architecture) -> None:
     """Their config from our yaml, and ours, build modules with the same settings."""
-    checkpoint, config = ldm_checkpoint(architecture), yaml.safe_load(architecture.to_yaml())
+    checkpoint, config = ldm_checkpoint(architecture), yaml.safe_load(dump(architecture))
     unet = single_file_utils.create_unet_diffusers_config_from_ldm(config, checkpoint)
     vae = single_file_utils.create_vae_diffusers_config_from_ldm(config, checkpoint)
     for cls, theirs, ours in (
@@ -107,7 +109,7 @@ def settings_of(module: Any) -> dict[str, Any]:
 
 def test_sizes_measured_on_the_full_shapes() -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in ldm_checkpoint(SD15).items()}
-    assert measure(shapes) == measure(shapes, SD15.to_yaml()) == SD15
+    assert infer_architecture(shapes) == infer_architecture(shapes, dump(SD15)) == SD15
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,7 @@ def toy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for part, module in empty_modules(TOY).items()
     }
     path = tmp_path_factory.mktemp("toy") / "toy.safetensors"
-    new_checkpoint(path, TOY, parts, "fp32")
+    new_checkpoint(path, FAMILY, TOY, parts, "fp32")
     return path
 
 

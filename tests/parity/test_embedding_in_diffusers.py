@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-from sd_finetune.families.parts import encode_prompts, load_parts
+from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.networks.new_words import attach_embedding_files
@@ -22,13 +22,13 @@ PROMPTS = ["a photo of zib-7 on a table", "zib-7, zib-7", "a photo of a star", "
 @pytest.mark.parametrize("count", [1, 3])
 def test_hidden_states_are_the_same(tmp_path: Path, ending: str, count: int) -> None:
     checkpoint = read_checkpoint(make_checkpoint(tmp_path / "toy.safetensors"))
-    ours, theirs = load_parts(checkpoint), load_parts(checkpoint)
+    ours, theirs = load_model(checkpoint), load_model(checkpoint)
     path = tmp_path / f"zib-7{ending}"
     write_embedding(path, torch.randn(count, 32, generator=torch.Generator().manual_seed(0)), {}, "fp32")
     with torch.no_grad():
-        before = encode_prompts(ours, PROMPTS)
+        before = ours.encode_prompts(PROMPTS).hidden_states
         attach_embedding_files(ours, [path])
-        found = encode_prompts(ours, PROMPTS)
+        found = ours.encode_prompts(PROMPTS).hidden_states
     pipeline = StableDiffusionPipeline(
         vae=theirs.vae,
         text_encoder=theirs.text_encoder,

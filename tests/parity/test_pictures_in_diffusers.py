@@ -15,7 +15,8 @@ from diffusers.utils import USE_PEFT_BACKEND
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from sd_finetune.families.parts import ModelParts, load_parts
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.sampling.draw import Drawing, draw_pictures
 from sd_finetune.training.output.save import save_artefact
@@ -31,17 +32,17 @@ NEEDS_PEFT = pytest.mark.skipif(
 )
 
 
-def ours(parts: ModelParts) -> np.ndarray:
-    return np.asarray(draw_pictures(parts, [PROMPT], [SEED], DRAWING)[0], dtype=float)
+def ours(model: DiffusionModel) -> np.ndarray:
+    return np.asarray(draw_pictures(model, [PROMPT], [SEED], DRAWING)[0], dtype=float)
 
 
 def pipeline_of(training: Training, **changed: Any) -> StableDiffusionPipeline:
     """diffusers' pipeline of the untrained checkpoint, but for what is `changed`."""
-    parts = load_parts(training.base)
-    modules = {"vae": parts.vae.float(), "text_encoder": parts.text_encoder.float(), "unet": parts.unet.float()}
+    model = load_model(training.base)
+    modules = {"vae": model.vae.float(), "text_encoder": model.text_encoder.float(), "unet": model.unet.float()}
     return StableDiffusionPipeline(
         **{**modules, **changed},
-        tokenizer=copy.deepcopy(parts.tokenizer),  # its own, as words are added to it
+        tokenizer=copy.deepcopy(model.tokenizer),  # its own, as words are added to it
         scheduler=EulerDiscreteScheduler(
             1000, 0.00085, 0.012, "scaled_linear", timestep_spacing="linspace", steps_offset=1
         ),
@@ -71,15 +72,15 @@ def moved(training: Training, by: float = 0.3) -> Training:
     generator = torch.Generator().manual_seed(2)
     for value in training.method.trained_tensors().values():
         value.data += by * torch.randn(value.shape, generator=generator)
-    training.parts.unet.eval()
-    training.parts.text_encoder.eval()
+    training.model.unet.eval()
+    training.model.text_encoder.eval()
     return training
 
 
 def test_the_untrained_model(toy: Toy) -> None:
     training = toy.prepare({"output.name": "untrained"})
     training.method.detach()
-    assert np.abs(theirs(pipeline_of(training)) - ours(training.parts)).mean() < SAME
+    assert np.abs(theirs(pipeline_of(training)) - ours(training.model)).mean() < SAME
 
 
 def test_a_checkpoint(toy: Toy) -> None:
@@ -94,7 +95,7 @@ def test_a_checkpoint(toy: Toy) -> None:
     found = text_encoder.load_state_dict(convert_ldm_clip_checkpoint(load_file(file)), strict=False)
     assert not found.missing_keys
     after = theirs(pipeline_of(training, unet=unet, vae=vae, text_encoder=text_encoder))
-    assert np.abs(after - ours(training.parts)).mean() < SAME
+    assert np.abs(after - ours(training.model)).mean() < SAME
     assert np.abs(after - theirs(pipeline_of(training))).mean() > 4 * SAME, "the file changes the picture"
 
 
@@ -110,7 +111,7 @@ def test_a_lora(toy: Toy, row: str) -> None:
     added = [m for part in (pipeline.unet, pipeline.text_encoder) for m in part.modules() if hasattr(m, "lora_A")]
     assert len(added) == len(read_lora(file)[0])
     after = theirs(pipeline)
-    assert np.abs(after - ours(training.parts)).mean() < SAME
+    assert np.abs(after - ours(training.model)).mean() < SAME
     assert np.abs(after - before).mean() > 4 * SAME, "the file changes the picture"
 
 
@@ -123,5 +124,5 @@ def test_an_embedding(toy: Toy, form: str) -> None:
     before = theirs(pipeline)
     pipeline.load_textual_inversion(str(file), token="sks star")
     after = theirs(pipeline)
-    assert np.abs(after - ours(training.parts)).mean() < SAME
+    assert np.abs(after - ours(training.model)).mean() < SAME
     assert np.abs(after - before).mean() > 4 * SAME, "the file changes the picture"

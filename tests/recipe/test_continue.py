@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
-from sd_finetune.networks.lora import WeightedLora, attach_loras
+from sd_finetune.networks.lora_files import WeightedLora, attach_loras
 from sd_finetune.training.output.save import save_artefact
 from tests.toy import (
     ARCHITECTURE,
@@ -57,11 +58,11 @@ def test_training_starts_where_the_file_ended(toy: Toy, row: dict[str, Any]) -> 
 def test_dreambooth_keeps_what_only_the_earlier_run_trained(toy: Toy) -> None:
     path, values = perturbed_result(toy, {"method": "dreambooth", **TEXT})
     training = toy.prepare({"method": "dreambooth", "base.continue_from": path, "prior.weight": 1.0})
-    assert not any(p.requires_grad for p in training.parts.text_encoder.parameters())
+    assert not any(p.requires_grad for p in training.model.text_encoder.parameters())
     written = read_checkpoint(save_artefact(training, 1, final=True)).parts["text_encoder"]
     name = "text_model.encoder.layers.0.mlp.fc1.weight"
     assert torch.equal(written[name], values[f"text_encoder.{name}"])
-    assert torch.equal(training.parts.text_encoder.state_dict()[name], written[name])
+    assert torch.equal(training.model.text_encoder.state_dict()[name], written[name])
 
 
 def bare(path: Path, metadata: dict[str, str] | None = None) -> Path:
@@ -123,7 +124,11 @@ def test_what_does_not_fit_is_said_before_class_pictures_are_drawn(
 ) -> None:
     layer = LoraModule(torch.ones(4, 2048), torch.ones(640, 4), 4.0)
     attention = "up_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
-    write_lora(tmp_path / "sdxl.safetensors", {("unet", attention): layer}, {"ss_base_model_version": "sdxl_base_v1-0"})
+    write_lora(
+        tmp_path / "sdxl.safetensors",
+        {lora_name("unet", attention): layer},
+        {"ss_base_model_version": "sdxl_base_v1-0"},
+    )
     write_embedding(tmp_path / "word.safetensors", torch.ones(1, 768), {})
     if "base.continue_from" in own:
         own = {"base.continue_from": str(tmp_path / own["base.continue_from"])}
@@ -145,7 +150,7 @@ def test_what_a_lora_lacks_starts_anew(toy: Toy) -> None:
 def kohya_s(tmp_path: Path) -> Path:
     """As kohya's scripts write it: 1x1 convolutions, half precision, one layer of many."""
     layer = LoraModule(torch.ones(4, 32, 1, 1), torch.ones(32, 4, 1, 1), 2.0)
-    write_lora(tmp_path / "kohya.safetensors", {("unet", "mid_block.attentions.0.proj_in"): layer}, {}, "fp16")
+    write_lora(tmp_path / "kohya.safetensors", {lora_name("unet", "mid_block.attentions.0.proj_in"): layer}, {}, "fp16")
     return tmp_path / "kohya.safetensors"
 
 
@@ -160,7 +165,7 @@ def test_another_rank_or_alpha_starts_with_the_same_change(toy: Toy, tmp_path: P
     """The file's layers have several ranks, as those of an extracted or resized LoRA have, and an odd alpha."""
     generator = torch.Generator().manual_seed(1)
     modules = {
-        ("unet", f"mid_block.attentions.0.transformer_blocks.0.attn1.{place}"): LoraModule(
+        lora_name("unet", f"mid_block.attentions.0.transformer_blocks.0.attn1.{place}"): LoraModule(
             torch.randn(rank, 32, generator=generator), torch.randn(32, rank, generator=generator), 0.1
         )
         for place, rank in (("to_q", 2), ("to_v", 4))
@@ -189,6 +194,6 @@ def test_what_does_not_fit_is_said(toy: Toy, kohya_s: Path, tmp_path: Path) -> N
         ("text_encoder", "text_model.encoder.layers.0.mlp.fc1", "set train.train_text_encoder = true"),
         ("unet", "mid_block.resnets.0.conv1", "use another LoRA"),
     ):
-        write_lora(tmp_path / "other.safetensors", {(part, place): layer}, {})
+        write_lora(tmp_path / "other.safetensors", {lora_name(part, place): layer}, {})
         with pytest.raises(UserError, match=f"has 1 layers that this run does not train, .*: {way_out}"):
             toy.prepare({"base.continue_from": str(tmp_path / "other.safetensors")})

@@ -25,11 +25,11 @@ SCHEDULER = DDPMScheduler(1000, 0.00085, 0.012, "scaled_linear")
 def losses_by_hand(training: Training) -> tuple[Tensor, Tensor]:
     """The loss of each of the first step's examples, those of the class last, and the SNR of each."""
     (batch,) = training.batches.of_step(0)
-    parts = training.parts
-    ids = parts.tokenizer(batch.prompts, padding="max_length", max_length=77, return_tensors="pt").input_ids
-    context = parts.text_encoder(ids)[0]
+    model = training.model
+    ids = model.tokenizer(batch.prompts, padding="max_length", max_length=77, return_tensors="pt").input_ids
+    context = model.text_encoder(ids)[0]
     noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
-    predicted = parts.unet(noisy, batch.timesteps, context).sample
+    predicted = model.unet(noisy, batch.timesteps, context).sample
     errors = torch.stack([((predicted[k] - batch.noise[k]) ** 2).mean() for k in range(len(noisy))])
     kept = SCHEDULER.alphas_cumprod[batch.timesteps]
     return errors, kept / (1 - kept)
@@ -151,8 +151,8 @@ def test_gradient_checkpointing_computes_twice_and_the_same(toy: Toy, row: dict[
 
             return hook
 
-        training.parts.unet.up_blocks[1].resnets[0].register_forward_pre_hook(count("unet"))
-        training.parts.text_encoder.text_model.encoder.layers[0].register_forward_pre_hook(count("text_encoder"))
+        training.model.unet.up_blocks[1].resnets[0].register_forward_pre_hook(count("unet"))
+        training.model.text_encoder.text_model.encoder.layers[0].register_forward_pre_hook(count("text_encoder"))
         gradients.append(gradients_of_first_step(training))
         counts.append(calls)
     learns_text = row.get("train.train_text_encoder", False) or row["method"] == "textual_inversion"
@@ -213,7 +213,7 @@ def _latents_of(training: Training, picture: Any, mirrored: bool) -> Tensor:
     image = Image.open(picture).convert("RGB").resize((72, 72), Image.Resampling.LANCZOS)
     image = ImageOps.mirror(image) if mirrored else image
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
-    return training.parts.vae.encode(pixels[None]).latent_dist.mean[0] * 0.18215
+    return training.model.vae.encode(pixels[None]).latent_dist.mean[0] * 0.18215
 
 
 def test_without_mirroring_none_is(toy: Toy) -> None:

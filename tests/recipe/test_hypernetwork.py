@@ -13,7 +13,8 @@ from sd_finetune.formats.hypernetwork import read_hypernetwork
 from sd_finetune.runs.messages import Done, Evaluation, Step
 from sd_finetune.training.loop import train
 from sd_finetune.training.output.save import save_artefact
-from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 from tests.toy import WIDE_TEXT, Toy, events_of, make_checkpoint, train_and_command, trained
 
 METHOD: dict[str, Any] = {"method": "hypernetwork"}
@@ -76,7 +77,7 @@ def test_a_layer_stays_in_float32_where_the_model_is_in_half(toy: Toy) -> None:
     training = toy.prepare({**METHOD, "train.mixed_precision": "bf16", "train.unet_learning_rate": 1e-6})
     before = trained(training)
     train(training)
-    assert training.parts.unet.dtype == torch.bfloat16
+    assert training.model.unet.dtype == torch.bfloat16
     for name, value in trained(training).items():
         assert value.dtype == torch.float32
         assert not torch.equal(value, before[name])

@@ -11,14 +11,16 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from sd_finetune.families.parts import ModelParts
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
-from sd_finetune.formats.lora import kohya_name, read_lora
+from sd_finetune.formats.lora import read_lora
 from sd_finetune.networks.hypernetwork import HypernetworkModule
 from sd_finetune.runs.messages import Done, Saved, Step
 from sd_finetune.training.loop import train
 from sd_finetune.training.output.save import save_artefact
-from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 from tests.toy import (
     ROWS,
     Toy,
@@ -69,9 +71,9 @@ def expected_names(toy: Toy, row: dict[str, Any]) -> set[str]:
     """The trainable tensors, written down here or in the checkpoint and not taken from the method."""
     with_text = row.get("train.train_text_encoder", False)
     if row["method"] == "dreambooth":
-        parts = read_checkpoint(toy.checkpoint).parts
+        model = read_checkpoint(toy.checkpoint).parts
         chosen = ["unet", "text_encoder"] if with_text else ["unet"]
-        return {f"{part}.{name}" for part in chosen for name in parts[part] if "position_ids" not in name}
+        return {f"{part}.{name}" for part in chosen for name in model[part] if "position_ids" not in name}
     if row["method"] == "textual_inversion":
         return {"embedding.vectors"}
     if row["method"] == "hypernetwork":  # all contexts of the toy are 32 wide
@@ -84,11 +86,11 @@ def expected_names(toy: Toy, row: dict[str, Any]) -> set[str]:
     return {f"{layer}.{half}" for layer in layers for half in ("down", "up")}
 
 
-def own_tensors(parts: ModelParts) -> dict[str, Tensor]:
+def own_tensors(model: DiffusionModel) -> dict[str, Tensor]:
     return {
         f"{part}.{name}": value
         for part in ("unet", "vae", "text_encoder")
-        for name, value in parts.module(part).named_parameters()
+        for name, value in model.module(part).named_parameters()
     }
 
 
@@ -99,7 +101,7 @@ def test_exactly_these_are_trained(toy: Toy, row: dict[str, Any]) -> None:
     assert set(tensors) == expected_names(toy, row)
     in_groups = [id(p) for p in training.trained_parameters]
     assert sorted(in_groups) == sorted(id(value) for value in tensors.values()), "each is in exactly one group"
-    wanting_gradients = {name for name, p in own_tensors(training.parts).items() if p.requires_grad}
+    wanting_gradients = {name for name, p in own_tensors(training.model).items() if p.requires_grad}
     assert wanting_gradients == (set(tensors) if row["method"] == "dreambooth" else set())
     assert all(value.requires_grad and value.dtype == torch.float32 for value in tensors.values())
 
@@ -108,12 +110,12 @@ def test_exactly_these_are_trained(toy: Toy, row: dict[str, Any]) -> None:
 def test_only_what_is_trained_changes(toy: Toy, row: dict[str, Any]) -> None:
     training = toy.prepare({**row, **WITH_PRIOR, "train.length": "2 steps", "optimizer.weight_decay": 0.5})
     file_before = toy.checkpoint.read_bytes()
-    before = {name: value.clone() for name, value in own_tensors(training.parts).items()}
+    before = {name: value.clone() for name, value in own_tensors(training.model).items()}
     start = trained(training)
     train(training)
     end = trained(training)
     assert [name for name in start if torch.equal(start[name], end[name])] == []
-    after = own_tensors(training.parts)
+    after = own_tensors(training.model)
     assert [n for n in before if n not in start and not torch.equal(before[n], after[n])] == []
     assert toy.checkpoint.read_bytes() == file_before
     (saved,) = events_of(training.run, Saved)
@@ -124,7 +126,7 @@ def test_only_what_is_trained_changes(toy: Toy, row: dict[str, Any]) -> None:
     untouched = read_checkpoint(toy.checkpoint)
     for part, tensors in training.base.parts.items():
         for name, value in tensors.items():
-            assert torch.equal(value, untouched.parts[part][name]), f"training wrote into the base's {part}.{name}"
+            assert torch.equal(value, untouched.model[part][name]), f"training wrote into the base's {part}.{name}"
 
 
 @ROW
@@ -151,9 +153,9 @@ def test_before_the_first_step_it_is_the_base(toy: Toy, row: dict[str, Any]) -> 
     training = toy.prepare(row)
     in_double(training)
     if row["method"] == "hypernetwork":  # which starts near zero; with its multiplier at zero it is without effect
-        assert 0 < relative_error(answer(training.parts), answer(load_doubled(toy.checkpoint))) < 0.05
+        assert 0 < relative_error(answer(training.model), answer(load_doubled(toy.checkpoint))) < 0.05
         silence(training)
-    assert torch.equal(answer(training.parts), answer(load_doubled(toy.checkpoint)))
+    assert torch.equal(answer(training.model), answer(load_doubled(toy.checkpoint)))
 
 
 @pytest.mark.parametrize("text", [False, True])
@@ -166,7 +168,7 @@ def test_dreambooth_starts_from_exact_weights_in_any_precision(toy: Toy, text: b
         part, _, own = name.partition(".")
         assert value.dtype == torch.float32
         assert torch.equal(value, base[part][own].float()), name
-    frozen = training.parts.vae if text else training.parts.text_encoder
+    frozen = training.model.vae if text else training.model.text_encoder
     assert {value.dtype for value in frozen.parameters()} == {torch.bfloat16}
 
 
@@ -181,16 +183,16 @@ def test_detached_it_is_the_base_again(toy: Toy, row: dict[str, Any]) -> None:
     training, base = perturbed(toy, row), answer(load_doubled(toy.checkpoint))
     networks: Any = training.method.networks.values()
     in_double(training)
-    taught = answer(training.parts)
+    taught = answer(training.model)
     assert relative_error(taught, base) > 0.01
     for network in networks:
         network.detach()
-    assert torch.equal(answer(training.parts), base)
+    assert torch.equal(answer(training.model), base)
     for network in networks:
         network.attach()
-    assert torch.equal(answer(training.parts), taught)
+    assert torch.equal(answer(training.model), taught)
     training.method.detach()
-    assert torch.equal(answer(training.parts), base)
+    assert torch.equal(answer(training.model), base)
 
 
 def perturbed(toy: Toy, row: dict[str, Any]) -> Training:
@@ -202,24 +204,24 @@ def perturbed(toy: Toy, row: dict[str, Any]) -> Training:
     return training
 
 
-def load_with_lora(toy: Toy, path: Path) -> ModelParts:
+def load_with_lora(toy: Toy, path: Path) -> DiffusionModel:
     """The base with a LoRA file merged by hand: W += alpha / rank * up @ down."""
-    parts = load_doubled(toy.checkpoint)
+    model = load_doubled(toy.checkpoint)
     modules, _ = read_lora(path)
     for part in ("unet", "text_encoder"):
-        for name, module in parts.module(part).named_modules():
-            found = modules.pop(kohya_name(part, name), None)
+        for name, module in model.module(part).named_modules():
+            found = modules.pop(lora_name(part, name), None)
             if found is not None:
                 up, down = found.up.double().flatten(1), found.down.double().flatten(1)
                 change = found.alpha / found.rank * up @ down
                 module.weight.data = (module.weight.double() + change.reshape(module.weight.shape)).to(module.weight)
     assert not modules, "layers that the model does not have"
-    return parts
+    return model
 
 
-def load_with_hypernetwork(toy: Toy, path: Path) -> ModelParts:
+def load_with_hypernetwork(toy: Toy, path: Path) -> DiffusionModel:
     """The base whose keys and values are made of h(x), computed layer by layer from the file's tensors."""
-    parts, content = load_doubled(toy.checkpoint), torch.load(path, weights_only=True)
+    model, content = load_doubled(toy.checkpoint), torch.load(path, weights_only=True)
 
     def h(x: Tensor, weights: dict[str, Tensor]) -> Tensor:
         w = {name: value.double() for name, value in weights.items()}
@@ -228,21 +230,21 @@ def load_with_hypernetwork(toy: Toy, path: Path) -> ModelParts:
         y = y @ w["linear.3.weight"].T + w["linear.3.bias"]
         return x + F.layer_norm(y, y.shape[-1:], w["linear.4.weight"], w["linear.4.bias"])
 
-    for name, module in parts.unet.named_modules():
+    for name, module in model.unet.named_modules():
         if name.endswith((".to_k", ".to_v")):
             weights = content[module.weight.shape[1]][0 if name.endswith("k") else 1]
             module.forward = lambda x, m=module, w=weights: F.linear(h(x, w), m.weight, m.bias)
-    return parts
+    return model
 
 
-def load_with_embedding(toy: Toy, path: Path) -> ModelParts:
+def load_with_embedding(toy: Toy, path: Path) -> DiffusionModel:
     """The base in whose vocabulary the tokens "sks" and "star" have the word's vectors."""
-    parts = load_doubled(toy.checkpoint)
+    model = load_doubled(toy.checkpoint)
     (vectors,) = load_file(path).values()
-    table = parts.text_encoder.text_model.embeddings.token_embedding.weight
+    table = model.text_encoder.text_model.embeddings.token_embedding.weight
     table.data = table.data.clone()
     table.data[[48136, 1565]] = vectors
-    return parts
+    return model
 
 
 LOADERS = {
@@ -258,7 +260,7 @@ def test_saved_and_loaded_it_answers_the_same(toy: Toy, row: dict[str, Any]) -> 
     training = perturbed(toy, row)
     path = save_artefact(training, 1, final=True)
     in_double(training)
-    taught = answer(training.parts)
+    taught = answer(training.model)
     loaded = LOADERS[row["method"]](toy, path)
     assert relative_error(answer(loaded), taught) < 1e-5
     assert relative_error(taught, answer(load_doubled(toy.checkpoint))) > 0.01

@@ -145,7 +145,7 @@ def artefact(training: Training) -> str:
 
 
 def is_checkpointing(training: Training) -> bool:
-    return training.parts.unet.is_gradient_checkpointing
+    return training.model.unet.is_gradient_checkpointing
 
 
 def groups(training: Training) -> list[Any]:
@@ -153,15 +153,15 @@ def groups(training: Training) -> list[Any]:
 
 
 def dtype(training: Training) -> Any:
-    return training.parts.unet.conv_in.weight.dtype
+    return training.model.unet.conv_in.weight.dtype
 
 
 def answer_type(training: Training) -> str:
-    return training.parts.prediction_type
+    return training.model.prediction_type
 
 
 def base_weights(training: Training) -> str:
-    return hash_of(training.parts.unet.conv_in.weight.detach().numpy().tobytes())
+    return hash_of(training.model.unet.conv_in.weight.detach().numpy().tobytes())
 
 
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}

@@ -13,11 +13,12 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.parts import encode_prompts, load_parts
+from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.runs.messages import Done, Phase, Step, Warning_
 from sd_finetune.training.loop import train
-from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 from sd_finetune.training.step.batches import Batch
 from sd_finetune.training.step.loss import loss_of
 from sd_finetune.training.worker import work
@@ -53,13 +54,13 @@ def moved(training: Training) -> Training:
 
 def base_predictions(checkpoint: Path, batch: Batch, prompt: str) -> Tensor:
     """What a fresh copy of the checkpoint answers for the class rows, with diffusers' scheduler and prompts by hand."""
-    parts = load_parts(read_checkpoint(checkpoint))
+    model = load_model(read_checkpoint(checkpoint))
     of_class = batch.is_class
-    ids = parts.tokenizer([prompt], padding="max_length", max_length=77, return_tensors="pt").input_ids
-    context = parts.text_encoder(ids)[0].expand(int(of_class.sum()), -1, -1)
+    ids = model.tokenizer([prompt], padding="max_length", max_length=77, return_tensors="pt").input_ids
+    context = model.text_encoder(ids)[0].expand(int(of_class.sum()), -1, -1)
     noisy = SCHEDULER.add_noise(batch.latents[of_class], batch.noise[of_class], batch.timesteps[of_class])
     with torch.no_grad():
-        return parts.unet(noisy, batch.timesteps[of_class], context).sample
+        return model.unet(noisy, batch.timesteps[of_class], context).sample
 
 
 def targets(training: Training, batch: Batch) -> Tensor:
@@ -76,7 +77,7 @@ def test_the_target_is_the_base_s_prediction(toy: Toy, row: dict[str, Any]) -> N
     assert expected.shape == (2, 4, 9, 9)
     assert relative_error(targets(training, batch), expected) < 1e-5
     context = training.conditioning(batch.prompts).detach()
-    part = loss_of(training.parts, batch, context, training.settings, targets(training, batch))
+    part = loss_of(training.model, batch, context, training.settings, targets(training, batch))
     assert part.prior.item() > 1e-6, "what was learnt has drifted from it"
 
 
@@ -87,7 +88,7 @@ def test_without_effect_the_class_term_has_no_gradient(toy: Toy, row: dict[str, 
     alone = training.batches.of_class(both.class_numbers)
     assert torch.equal(alone.latents, both.latents[both.is_class]), "the same rows as beside the instances"
     context = training.conditioning(alone.prompts)
-    part = loss_of(training.parts, alone, context, training.settings, targets(training, alone))
+    part = loss_of(training.model, alone, context, training.settings, targets(training, alone))
     values = training.method.trained_tensors().values()
     gradients = torch.autograd.grad(part.prior, list(values), allow_unused=True)
     assert part.prior.item() == 0
@@ -100,9 +101,9 @@ def test_the_class_term_counts_with_its_weight(toy: Toy, row: dict[str, Any]) ->
     training = moved(toy.prepare({**row, **FROM_MODEL, **ONE_STEP}))
     (batch,) = training.batches.of_step(0)
     expected_targets = base_predictions(training.base.path, batch, "a photo of a star")
-    parts = training.parts
+    model = training.model
     noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
-    predicted = parts.unet(noisy, batch.timesteps, encode_prompts(parts, batch.prompts)).sample
+    predicted = model.unet(noisy, batch.timesteps, model.encode_prompts(batch.prompts).hidden_states).sample
     instance = (predicted[:2] - batch.noise[:2]).square().mean()
     prior = (predicted[2:] - expected_targets).square().mean()
     tensors = training.method.trained_tensors()
@@ -124,9 +125,9 @@ def test_it_is_in_the_model_s_own_terms_and_weighed_like_any(toy: Toy, tmp_path:
     answer = base_predictions(v, batch, "a photo of a star")
     assert relative_error(targets(training, batch), answer) < 1e-5
     context = training.conditioning(batch.prompts)
-    part = loss_of(training.parts, batch, context, training.settings, targets(training, batch))
+    part = loss_of(training.model, batch, context, training.settings, targets(training, batch))
     noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
-    predicted = training.parts.unet(noisy, batch.timesteps, context).sample
+    predicted = training.model.unet(noisy, batch.timesteps, context).sample
     kept = SCHEDULER.alphas_cumprod[batch.timesteps]
     snr = kept / (1 - kept)
     weights = snr.clamp(max=0.5) / (snr + 1)  # arXiv 2303.09556, section 3.4, for v
@@ -279,10 +280,10 @@ def test_untrained_for_a_while(toy: Toy, row: dict[str, Any]) -> None:
 
     def answer() -> Tensor:
         prompts = ["a photo of a star"] * len(batch.latents)
-        ids = training.parts.tokenizer(prompts, padding="max_length", max_length=77, return_tensors="pt").input_ids
+        ids = training.model.tokenizer(prompts, padding="max_length", max_length=77, return_tensors="pt").input_ids
         noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
         with torch.no_grad():
-            return training.parts.unet(noisy, batch.timesteps, training.parts.text_encoder(ids)[0]).sample
+            return training.model.unet(noisy, batch.timesteps, training.model.text_encoder(ids)[0]).sample
 
     taught = answer()
     with training.method.untrained():

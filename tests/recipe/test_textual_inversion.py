@@ -13,7 +13,6 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.parts import encode_prompts
 from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.runs.messages import Sample, Saved, Step, Warning_
 from sd_finetune.sampling.draw import Drawing, draw_pictures
@@ -35,8 +34,8 @@ def losses_by_hand(training: Training) -> Tensor:
     """Of each example of the first step, the class's last."""
     (batch,) = training.batches.of_step(0)
     noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
-    context = encode_prompts(training.parts, ["a photo of zib-7 star"] * len(noisy))
-    predicted = training.parts.unet(noisy, batch.timesteps, context).sample
+    context = training.model.encode_prompts(["a photo of zib-7 star"] * len(noisy)).hidden_states
+    predicted = training.model.unet(noisy, batch.timesteps, context).sample
     return ((predicted - batch.noise) ** 2).mean(dim=(1, 2, 3))
 
 
@@ -59,14 +58,14 @@ def test_class_pictures_are_shown_under_the_new_word(toy: Toy, asked: object, we
 def test_what_the_model_knows_of_the_class_stays_to_the_bit(toy: Toy) -> None:
     rate = {"textual_inversion.learning_rate": 1.0, "train.length": "2 steps"}
     training = toy.prepare({**WORD, **rate, "prior.weight": "auto", "optimizer.weight_decay": 0.5})
-    parts, prompts = training.parts, ["a photo of a star", "a photo of zib-7 star"]
+    model, prompts = training.model, ["a photo of a star", "a photo of zib-7 star"]
 
     def shown() -> tuple[Tensor, list[np.ndarray]]:
         with torch.no_grad():
-            states = encode_prompts(parts, prompts)
-        return states, [np.asarray(picture) for picture in draw_pictures(parts, prompts, [0, 1], Drawing(72, 72, 2))]
+            states = model.encode_prompts(prompts).hidden_states
+        return states, [np.asarray(picture) for picture in draw_pictures(model, prompts, [0, 1], Drawing(72, 72, 2))]
 
-    table = parts.text_encoder.text_model.embeddings.token_embedding.weight
+    table = model.text_encoder.text_model.embeddings.token_embedding.weight
     before, (states, pictures) = table.clone(), shown()
     train(training)
     states_after, pictures_after = shown()
@@ -85,7 +84,7 @@ def test_a_word_does_not_decay_unless_asked(toy: Toy) -> None:
 def test_prompts_without_the_word_are_computed_once(toy: Toy) -> None:
     training = toy.prepare(WORD)
     calls: list[int] = []
-    training.parts.text_encoder.register_forward_hook(
+    training.model.text_encoder.register_forward_hook(
         lambda _, inputs, kwargs, out: calls.append(len(out[0])), with_kwargs=True
     )
     prompts = ["a star", "a photo of zib-7 star", "a star"]
@@ -96,7 +95,7 @@ def test_prompts_without_the_word_are_computed_once(toy: Toy) -> None:
     assert calls == [1, 1, 1], "the known prompt, then the learning one twice"
     assert torch.equal(first[0], second[0])
     assert torch.equal(second[0], second[2])
-    torch.testing.assert_close(second[1:2], encode_prompts(training.parts, prompts[1:2]))
+    torch.testing.assert_close(second[1:2], training.model.encode_prompts(prompts[1:2]).hidden_states)
     assert not torch.allclose(first[1], second[1], atol=1e-2)
 
 

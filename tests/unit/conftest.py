@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.families.sd1.architecture import Architecture
+from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint
 from tests.tiny import TINY, Parts, build_parts
 
@@ -26,5 +27,5 @@ def tiny_parts() -> Parts:
 def tiny_file(tmp_path: Path, tiny_parts: Parts) -> Path:
     """A float16 checkpoint of the tiny model with its `.yaml`."""
     path = tmp_path / "tiny.safetensors"
-    new_checkpoint(path, TINY, tiny_parts)
+    new_checkpoint(path, FAMILY, TINY, tiny_parts)
     return path

@@ -28,15 +28,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui": FOUNDATION | {"hosts", "data"},
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
-    "families": FOUNDATION | {"diffusion", "formats"},
-    "formats": FOUNDATION | {"families"},
+    "families": {"errors", "diffusion"},
+    "formats": FOUNDATION | {"families", "diffusion"},
     "networks": FOUNDATION | PARTS,
     "sampling": FOUNDATION | PARTS,
     "optimizers": FOUNDATION | {"methods"},
     "methods": FOUNDATION | PARTS | {"networks"},
     "training": FOUNDATION | MODEL | {"methods"},
     "tools": FOUNDATION | PARTS | {"networks"},
-    "demo": WORKER | {"commands"},
+    "demo": WORKER,
     "commands": WORKER | SCREEN | {"demo"},
     "__main__": {"commands", "errors"},
 }
@@ -47,7 +47,7 @@ EXCEPT_FOR = {
     "runs/worker_process.py": {"psutil"},  # the standard library does not tell when another process began
 }
 SCREEN_ONLY = {"gradio", "modules"}  # never in the worker
-METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "method", "new_word_prompts"}
+METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "method"}
 
 
 def imported_names(source: str, file: Path, package: Path = PACKAGE) -> set[str]:

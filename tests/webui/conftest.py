@@ -9,7 +9,8 @@ import torch
 
 from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.paths import TOY_CHECKPOINT
-from sd_finetune.families.parts import ModelParts, load_parts
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
 from tests.browser import conftest as browser
 from tests.webui.webui import WebUI, free_port, make_data_folder
@@ -39,12 +40,12 @@ def base() -> Checkpoint:
 
 
 @pytest.fixture
-def parts(base: Checkpoint) -> ModelParts:
+def model(base: Checkpoint) -> DiffusionModel:
     """The toy's modules, ready to draw."""
     return ready(base)
 
 
-def ready(checkpoint: Checkpoint) -> ModelParts:
-    parts = load_parts(checkpoint)
-    parts.to(torch.device("cpu"), torch.float32)
-    return parts
+def ready(checkpoint: Checkpoint) -> DiffusionModel:
+    model = load_model(checkpoint)
+    model.to(torch.device("cpu"), torch.float32)
+    return model

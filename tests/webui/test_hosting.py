@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
-from sd_finetune.families.parts import ModelParts
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.sd1.targets import lora_name, lora_targets
 from sd_finetune.formats.checkpoint import Checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
-from sd_finetune.networks.lora import unet_targets
 from tests.webui.tab import RUN_SECONDS, Tab
 from tests.webui.webui import WebUI
 
@@ -43,12 +43,12 @@ def lora(webui: WebUI, base: Checkpoint) -> None:
 
     generator = torch.Generator().manual_seed(3)
     layers = {
-        ("unet", path): LoraModule(
+        lora_name("unet", path): LoraModule(
             0.1 * torch.randn(2, *layer.weight.shape[1:], generator=generator),
             0.1 * torch.randn(layer.weight.shape[0], 2, *[1] * (layer.weight.dim() - 2), generator=generator),
             alpha=2,
         )
-        for path, layer in unet_targets(ready(base).unet).items()
+        for path, layer in lora_targets("unet", ready(base).unet).items()
     }
     write_lora(webui.loras / "noise.safetensors", layers, {})
 
@@ -123,7 +123,7 @@ def test_of_a_checkpoint_that_is_not_loaded_the_file_is_read(webui: WebUI, loade
 
 
 def test_a_run_leaves_the_webui_as_it_was(
-    webui: WebUI, pictures: dict[str, np.ndarray], parts: ModelParts, tmp_path: Path
+    webui: WebUI, pictures: dict[str, np.ndarray], model: DiffusionModel, tmp_path: Path
 ) -> None:
     tab = Tab(webui, "whole", tmp_path, length="2 steps", unet_learning_rate=0.05)
     assert tab.start["host"] == "AUTOMATIC1111 WebUI"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
-from sd_finetune.families.parts import ModelParts
+from sd_finetune.families.family import DiffusionModel
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.sampling.draw import SAMPLERS, Drawing, draw_pictures
 from sd_finetune.training.output.save import save_artefact
@@ -35,9 +35,9 @@ FOLDERS = {
 IN_PROMPT = {"lora": "<lora:{name}:1>", "hypernetwork": "<hypernet:{name}:1>"}
 
 
-def ours(parts: ModelParts, prompt: str, sampler: str = "euler", steps: int = PICTURE["steps"]) -> np.ndarray:
+def ours(model: DiffusionModel, prompt: str, sampler: str = "euler", steps: int = PICTURE["steps"]) -> np.ndarray:
     drawing = Drawing(64, 64, steps, PICTURE["cfg_scale"], sampler)
-    return np.asarray(draw_pictures(parts, [prompt], [PICTURE["seed"]], drawing)[0])
+    return np.asarray(draw_pictures(model, [prompt], [PICTURE["seed"]], drawing)[0])
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
@@ -46,10 +46,10 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize("steps", [8, 13])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_preview_is_the_picture_of_the_webui(webui: WebUI, parts: ModelParts, sampler: str, steps: int) -> None:
+def test_a_preview_is_the_picture_of_the_webui(webui: WebUI, model: DiffusionModel, sampler: str, steps: int) -> None:
     theirs = webui.draw(PROMPT, sampler_name=THEIR_SAMPLERS[sampler], steps=steps)
     assert theirs.std() > 20, "a picture of something"
-    assert difference(ours(parts, PROMPT, sampler, steps), theirs) < SAME
+    assert difference(ours(model, PROMPT, sampler, steps), theirs) < SAME
 
 
 def taught(base: Path, row: str, name: str, home: Path) -> Training:
@@ -66,7 +66,7 @@ def taught(base: Path, row: str, name: str, home: Path) -> Training:
 
 
 @pytest.mark.parametrize("row", SHOWN)
-def test_a_result_draws_the_same_here_and_there(webui: WebUI, parts: ModelParts, row: str, tmp_path: Path) -> None:
+def test_a_result_draws_the_same_here_and_there(webui: WebUI, model: DiffusionModel, row: str, tmp_path: Path) -> None:
     name = "sks star" if row.startswith("textual_inversion") else f"test-{row.replace('+', '-')}"
     training = taught(webui.checkpoints / TOY_CHECKPOINT.name, row, name, tmp_path)
     kind = training.settings.artefact()
@@ -83,9 +83,9 @@ def test_a_result_draws_the_same_here_and_there(webui: WebUI, parts: ModelParts,
     finally:
         webui.post("/test/results", {"kind": kind, "removed": list(written.values())})
         forget_accelerator()
-    training.parts.unet.eval()
-    training.parts.text_encoder.eval()
-    preview = ours(training.parts, PROMPT)
+    training.model.unet.eval()
+    training.model.text_encoder.eval()
+    preview = ours(training.model, PROMPT)
     assert difference(preview, theirs) < SAME
     assert difference(theirs, base) > 3, "the file changes the picture"
     assert difference(webui.draw(PROMPT), base) == 0, "without the file all is as before"

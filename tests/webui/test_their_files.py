@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
-from sd_finetune.families.parts import ModelParts
+from sd_finetune.families.family import DiffusionModel
 from sd_finetune.formats.embedding import read_embedding
 from sd_finetune.formats.hypernetwork import read_hypernetwork
 from sd_finetune.networks.hypernetwork import attach_hypernetwork_file, context_widths
@@ -28,16 +28,16 @@ def toy(tmp_path: Path) -> Toy:
     return Toy(tmp_path, TOY_CHECKPOINT, make_pictures(tmp_path / "pictures", 4))
 
 
-def test_an_embedding(webui: WebUI, parts: ModelParts, toy: Toy) -> None:
+def test_an_embedding(webui: WebUI, model: DiffusionModel, toy: Toy) -> None:
     prompt = "a photo of their-word on a pink background"
     file = train_embedding(webui, "their-word", toy.pictures, STEPS, rate=0.05)
     vectors = read_embedding(file)
     assert vectors.step == STEPS
     theirs = webui.draw(prompt)
-    words = attach_embedding_files(parts, [file])
-    assert difference(ours(parts, prompt), theirs) < SAME
+    words = attach_embedding_files(model, [file])
+    assert difference(ours(model, prompt), theirs) < SAME
     words.detach()
-    assert difference(ours(parts, prompt), theirs) > SAME, "it is the embedding that makes the picture"
+    assert difference(ours(model, prompt), theirs) > SAME, "it is the embedding that makes the picture"
     own = {"textual_inversion.word": "their-word", "textual_inversion.vectors": 1}
     begins_with = lambda values: torch.equal(values["embedding.vectors"], vectors.vectors)  # noqa: E731
     go_on(toy, "textual_inversion", file, own, begins_with)
@@ -57,18 +57,18 @@ def test_an_embedding(webui: WebUI, parts: ModelParts, toy: Toy) -> None:
     ids=["plain", "other shape"],
 )  # fmt: skip
 def test_a_hypernetwork(
-    webui: WebUI, parts: ModelParts, toy: Toy, options: dict[str, Any], own: dict[str, Any]
+    webui: WebUI, model: DiffusionModel, toy: Toy, options: dict[str, Any], own: dict[str, Any]
 ) -> None:
     name, prompt = f"theirs{len(options)}", "a photo of sks star on a pink background"
     before = webui.draw(prompt)
-    widths = context_widths(parts.unet)
+    widths = context_widths(model.unet)
     path = train_hypernetwork(webui, name, widths, toy.pictures, STEPS, rate=3e-2, **options)
     file = read_hypernetwork(path)
     assert file.step == STEPS
     theirs = webui.draw(f"{prompt} <hypernet:{name}:1>")
     assert difference(theirs, before) > SAME, "it is the hypernetwork that makes the picture"
-    network = attach_hypernetwork_file(parts, file)
-    assert difference(ours(parts, prompt), theirs) < SAME
+    network = attach_hypernetwork_file(model, file)
+    assert difference(ours(model, prompt), theirs) < SAME
     network.detach()
 
     def begins_with(values: dict[str, torch.Tensor]) -> bool:

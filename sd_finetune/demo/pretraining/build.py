@@ -15,8 +15,9 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ...families.parts import TOKENIZER_FOLDER
+from ...families.prompts import CLIP_TOKENIZER_FOLDER
 from ...families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from ...families.sd1.family import FAMILY
 from ...formats.checkpoint import new_checkpoint
 from .. import world
 from ..paths import TOY_CHECKPOINT
@@ -41,9 +42,9 @@ def assemble(folder: Path, seed: int) -> None:
     averaged = torch.load(folder / "unet.pt", map_location="cpu", weights_only=True)["average"]
     both.load_state_dict({k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")})
     unet, text_encoder = both
-    lengthen_unseen_words(text_encoder, CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER))
+    lengthen_unseen_words(text_encoder, CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER))
     parts = {"unet": unet.state_dict(), "vae": vae_state, "text_encoder": text_encoder.state_dict()}
-    new_checkpoint(TOY_CHECKPOINT, toy_architecture(scale), parts)
+    new_checkpoint(TOY_CHECKPOINT, FAMILY, toy_architecture(scale), parts)
 
 
 @torch.no_grad()

@@ -23,7 +23,9 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ...families.parts import TOKENIZER_FOLDER, ModelParts, load_parts
+from ...families.family import DiffusionModel
+from ...families.load_model import load_model
+from ...families.prompts import CLIP_TOKENIZER_FOLDER
 from ...formats.checkpoint import read_checkpoint
 from ...optimizers.schedules import learning_rate_factor
 from .. import world
@@ -113,7 +115,7 @@ def vae_loss(vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator) -> 
     return difference.abs().mean() + 2 * difference.square().mean() + 0.5 * edges + 1e-6 * kl
 
 
-def train_vae(folder: Path, steps: int, seed: int, device: torch.device, start: ModelParts | None) -> AutoencoderKL:
+def train_vae(folder: Path, steps: int, seed: int, device: torch.device, start: DiffusionModel | None) -> AutoencoderKL:
     """The VAE after `steps` steps, the encoder after ENCODER_STEPS of them."""
     torch.manual_seed(seed)
     vae = AutoencoderKL(**VAE_CONFIG)
@@ -206,7 +208,7 @@ def train_unet(
     batch: int,
     seed: int,
     device: torch.device,
-    start: ModelParts | None,
+    start: DiffusionModel | None,
 ) -> None:
     """Train UNet and text encoder on `batch` pictures a step; `folder` keeps them and their running averages."""
     torch.manual_seed(seed + 1)
@@ -292,11 +294,11 @@ def main() -> None:
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    start = load_parts(read_checkpoint(options.start)) if options.start else None
+    start = load_model(read_checkpoint(options.start)) if options.start else None
     vae = train_vae(options.folder, options.vae_steps, options.seed, options.device, start)
     held_out, _ = picture_bank(options.folder, 512, options.seed + 100)
     print(f"vae psnr {reconstruction_psnr(vae, held_out):.2f} dB", flush=True)
-    tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER_FOLDER)
+    tokenizer = CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER)
     train_unet(
         options.folder, vae, tokenizer, options.unet_steps, options.unet_batch, options.seed, options.device, start
     )

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from ...families.parts import ModelParts, load_parts
+from ...families.family import DiffusionModel
+from ...families.load_model import load_model
 from ...formats.checkpoint import read_checkpoint
 from ...sampling.draw import Drawing, draw_pictures
 from .. import world
@@ -28,8 +29,8 @@ DRAWING = Drawing(world.PICTURE_SIZE, world.PICTURE_SIZE, steps=25, guidance_sca
 
 def toy_report(pictures: int = 300, seed: int = 1) -> dict[str, object]:
     """Shares of what the toy draws right from held-out captions, of what the reader reads right, and the VAE's PSNR."""
-    parts = load_parts(read_checkpoint(TOY_CHECKPOINT))
-    parts.to(torch.device("cpu"), torch.float32)
+    model = load_model(read_checkpoint(TOY_CHECKPOINT))
+    model.to(torch.device("cpu"), torch.float32)
     rng = np.random.default_rng(seed + 1000)
     held_out = [world.random_scene(rng) for _ in range(pictures)]
     drawn = np.stack([np.asarray(world.draw_scene(s)) for s in held_out])
@@ -37,9 +38,9 @@ def toy_report(pictures: int = 300, seed: int = 1) -> dict[str, object]:
         "pictures": pictures,
         "sampler": f"{DRAWING.sampler}, {DRAWING.steps} steps, guidance {DRAWING.guidance_scale}",
         "megabytes": round(TOY_CHECKPOINT.stat().st_size / 1e6, 1),
-        "vae psnr (dB)": round(reconstruction_psnr(parts.vae, drawn), 2),
+        "vae psnr (dB)": round(reconstruction_psnr(model.vae, drawn), 2),
         "reader right": round(reader_accuracy(held_out), 4),
-        **{f"{k} right": round(v, 4) for k, v in caption_accuracy(parts, held_out, seed).items()},
+        **{f"{k} right": round(v, 4) for k, v in caption_accuracy(model, held_out, seed).items()},
     }
 
 
@@ -56,13 +57,13 @@ def reader_accuracy(scenes: Sequence[world.Scene]) -> float:
     return _share(r.is_subject == s.is_subject and all(_same(r, s, a) for a in ATTRIBUTES) for r, s in readings)
 
 
-def caption_accuracy(parts: ModelParts, scenes: Sequence[world.Scene], seed: int) -> dict[str, float]:
+def caption_accuracy(model: DiffusionModel, scenes: Sequence[world.Scene], seed: int) -> dict[str, float]:
     """Of pictures drawn from full captions of `scenes`, the share of right shapes, colours, sizes and backgrounds."""
     readings = []
     for start in range(0, len(scenes), 20):
         captions = [world.caption(s) for s in scenes[start : start + 20]]
         seeds = range(seed + start, seed + start + len(captions))
-        readings += [read_picture(p) for p in draw_pictures(parts, captions, seeds, DRAWING)]
+        readings += [read_picture(p) for p in draw_pictures(model, captions, seeds, DRAWING)]
     shares = {a: _share(_same(r, s, a) for r, s in zip(readings, scenes, strict=True)) for a in ATTRIBUTES}
     everything = _share(all(_same(r, s, a) for a in ATTRIBUTES) for r, s in zip(readings, scenes, strict=True))
     return {**shares, "all of them": everything}

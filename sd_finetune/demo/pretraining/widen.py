@@ -64,7 +64,7 @@ def widen(narrow: Path, wide: Path) -> None:
         "unet": widened_unet(base.parts["unet"]),
         "text_encoder": widened_text_encoder(base.parts["text_encoder"]),
     }
-    new_checkpoint(wide, widened_architecture(base.architecture), parts)
+    new_checkpoint(wide, base.family, widened_architecture(base.architecture), parts)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,16 +3,14 @@
 Architecture(unet, vae, text_encoder, prediction_type, scale_factor, linear_start, linear_end, timesteps, ...)
 Architecture.unet_config() / .vae_config() / .text_config() -> dict, the keyword arguments of
     diffusers.UNet2DConditionModel / diffusers.AutoencoderKL / transformers.CLIPTextConfig
-Architecture.to_yaml() -> str, the LDM config that goes beside a checkpoint
 SD15: the Architecture of Stable Diffusion 1.5
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-
-from . import ldm_config
 
 DEFAULT_TEXT_MODEL = "openai/clip-vit-large-patch14"
 
@@ -89,6 +87,11 @@ class Architecture:
     text_model: str = DEFAULT_TEXT_MODEL
     """Where the WebUI finds tokenizer and text encoder config: a Hugging Face name or a folder."""
 
+    @property
+    def sizes(self) -> Mapping[str, UNetSizes | VaeSizes | TextEncoderSizes]:
+        """By part."""
+        return {"unet": self.unet, "vae": self.vae, "text_encoder": self.text_encoder}
+
     def unet_config(self) -> dict[str, Any]:
         """Arguments of diffusers.UNet2DConditionModel."""
         unet = self.unet
@@ -142,10 +145,6 @@ class Architecture:
             "bos_token_id": text.vocab_size - 2,
             "eos_token_id": text.vocab_size - 1,
         }
-
-    def to_yaml(self) -> str:
-        """The LDM config that WebUI v1.10.1 and this package read; put it beside the checkpoint as `<stem>.yaml`."""
-        return ldm_config.dump(self)
 
 
 SD15 = Architecture()

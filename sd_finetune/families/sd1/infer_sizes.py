@@ -1,6 +1,6 @@
 """A model's Architecture from the shapes of its tensors and, for what shapes do not tell, from its config.
 
-    measure(shapes, yaml_text=None, folder=None) -> Architecture
+    infer_architecture(shapes, yaml_text=None, folder=None) -> Architecture
 
 Shapes tell every width and depth. Attention heads, prediction type, scale factor and noise schedule come from the
 config; without one they are Stable Diffusion 1.5's.
@@ -16,23 +16,21 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ...errors import UserError
+from ..family import Shapes
 from . import ldm_config
 from .architecture import DEFAULT_TEXT_MODEL, SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from .keys import TEXT, UNET, VAE
-
-Shapes = Mapping[str, tuple[int, ...]]
-"""LDM tensor name to shape."""
 
 CLIP = TEXT + "text_model."
 HEADS = ("num_heads", "num_head_channels", "num_attention_heads")
 Sizes = TypeVar("Sizes", UNetSizes, VaeSizes, TextEncoderSizes)
 
 
-def measure(shapes: Shapes, yaml_text: str | None = None, folder: Path | None = None) -> Architecture:
+def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Path | None = None) -> Architecture:
     """The Architecture of a Stable Diffusion 1 checkpoint.
 
     Args:
-        shapes: of the checkpoint's tensors, under the names of `formats.keys`.
+        shapes: of the checkpoint's tensors, under the names of `families.sd1.keys`.
         yaml_text: the LDM config, if there is one.
         folder: where a relative `cond_stage_config.params.version` of the config is looked up.
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import yaml
 
 from ...errors import UserError
-
-if TYPE_CHECKING:
-    from .architecture import Architecture
+from .architecture import Architecture
 
 
 @dataclass(frozen=True)

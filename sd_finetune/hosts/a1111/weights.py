@@ -14,8 +14,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from ...families.sd1.keys import TEXT, UNET, VAE, usual_spelling
-from ...formats.checkpoint import CONFIG_KEY
+from ...families.family import Family, family_called
+from ...formats.classify import family_of_checkpoint
+from ...formats.metadata_keys import CONFIG_KEY
 from ...formats.tensor_file import read_tensors, write_tensors
 
 RAM_FOLDER = Path("/dev/shm")
@@ -69,7 +70,8 @@ def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
     if checkpoint.suffix.lower() != ".safetensors":
         return False
     source = read_tensors(checkpoint)
-    weights = as_in_file(source.tensors, loaded)
+    family = family_called(family_of_checkpoint(checkpoint, source))
+    weights = as_in_file(family, source.tensors, loaded)
     if weights is None:
         return False
     metadata, config = dict(source.metadata), checkpoint.with_suffix(".yaml")
@@ -79,18 +81,19 @@ def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
     return True
 
 
-def as_in_file(in_file: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+def as_in_file(family: Family, in_file: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     """For each tensor of a file the loaded one of the same value, or None if there is one that cannot be had so.
 
     What belongs to none of the three modules, such as the noise schedule, which the WebUI may rescale, is the file's.
     """
     plain = {unwrapped(name): tensor for name, tensor in loaded.items()}
+    of_modules = tuple(family.facts.part_prefixes.values())
     found: dict[str, Tensor] = {}
     for name, tensor in in_file.items():
-        if not usual_spelling(name).startswith((UNET, VAE, TEXT)) or not tensor.is_floating_point():
+        if not family.usual_name(name).startswith(of_modules) or not tensor.is_floating_point():
             found[name] = tensor
             continue
-        weight = plain.get(usual_spelling(name))
+        weight = plain.get(family.usual_name(name))
         if weight is None or weight.is_meta or weight.numel() != tensor.numel():
             return None
         if weight.dtype not in EXACT_IN.get(tensor.dtype, ()):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.captions import without_filewords
+from ...families.facts import FamilyFacts
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...settings.options import Settings
@@ -15,7 +16,7 @@ from ...settings.options import Settings
 PREVIEW, WORDS = ".preview.png", ".json"
 
 
-def write_card(result: Path, run: RunFolder, settings: Settings) -> None:
+def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyFacts) -> None:
     """Write what there is to show beside a finished result.
 
     The picture is the latest sample of the first prompt. A person's own words are kept: they are written once.
@@ -27,13 +28,13 @@ def write_card(result: Path, run: RunFolder, settings: Settings) -> None:
     words = result.with_name(result.stem + WORDS)
     if not words.exists():
         with replacing(words) as unfinished:
-            unfinished.write_text(json.dumps(_words(settings), indent=4) + "\n", encoding="utf-8")
+            unfinished.write_text(json.dumps(_words(settings, family), indent=4) + "\n", encoding="utf-8")
 
 
-def _words(settings: Settings) -> dict[str, Any]:
+def _words(settings: Settings, family: FamilyFacts) -> dict[str, Any]:
     """As the WebUI's "Edit metadata" keeps them; a click on a LoRA's card puts the activation text into the prompt."""
     prompt = without_filewords(settings.concepts[0].instance_prompt)
     about = {"description": f"{settings.method.replace('_', ' ')}, {settings.train.length}"}
     if settings.artefact() == "lora":
-        return {**about, "sd version": "SD1", "activation text": prompt}
+        return {**about, "sd version": family.version_on_cards, "activation text": prompt}
     return about

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accelerate import Accelerator
 
-from ...families.parts import ModelParts
+from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Sample
@@ -26,13 +26,13 @@ def sample_drawing(settings: Settings) -> Drawing:
 
 
 def draw_samples(
-    run: RunFolder, parts: ModelParts, settings: Settings, accelerator: Accelerator, step: int
+    run: RunFolder, model: DiffusionModel, settings: Settings, accelerator: Accelerator, step: int
 ) -> list[Sample]:
     """Draw one picture for each sample prompt, the k-th with seed `samples.seed` + k, and say where they are."""
     drawing, drawn = sample_drawing(settings), []
     for number, prompt in enumerate(settings.samples.prompts):
         seed = settings.samples.seed + number
-        (picture,) = draw_pictures(parts, [prompt], [seed], drawing, accelerator.autocast())
+        (picture,) = draw_pictures(model, [prompt], [seed], drawing, accelerator.autocast())
         path = run.samples / f"step-{step:06d}-{number:02d}.png"
         with replacing(path) as unfinished:
             picture.save(unfinished, format="PNG")

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ...errors import UserError
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
-from ...methods import method_class
-from ...runs.atomic import is_taken, refuse_unwritable
-from ...runs.folder import RunFolder
-from ...runs.messages import Phase, Saved, read_events
-from ...settings.options import Settings
+from ...runs.messages import Phase, Saved
+from ..state import Training
 from .card import write_card
-
-if TYPE_CHECKING:
-    from ..setup import Training
+from .place import artefact_path
 
 
 def save_artefact(training: Training, step: int, final: bool) -> Path:
@@ -28,28 +20,8 @@ def save_artefact(training: Training, step: int, final: bool) -> Path:
     training.method.write(path, training_metadata(settings, _facts(training, step)))
     training.events.append(Saved(step=step, artefact=settings.artefact(), path=str(path)))
     if final:
-        write_card(path, training.run, settings)
+        write_card(path, training.run, settings, training.base.family.facts)
     return path
-
-
-def artefact_path(run: RunFolder, settings: Settings, suffix: str = "") -> Path:
-    """Where a run's result goes, or with a suffix to its name one that is made on the way."""
-    folder = Path(settings.output.folder or run.output)
-    return folder / f"{settings.output.name}{suffix}{method_class(settings.method).ending(settings)}"
-
-
-def refuse_place(run: RunFolder, settings: Settings) -> None:
-    """Raise UserError if the result cannot be written, or only over a file of another run or this one's own base."""
-    path = artefact_path(run, settings)
-    refuse_unwritable(path)
-    has_saved = any(isinstance(event, Saved) for event in read_events(run.events)[0])
-    if not settings.output.folder or has_saved:  # then the names are the run's own
-        return
-    beside = [path.with_suffix(".yaml")] if settings.artefact() == "checkpoint" else []
-    on_the_way = path.parent.glob(f"{glob.escape(path.stem)}-step[0-9]*{path.suffix}")
-    for file in (path, *beside, *on_the_way):
-        if is_taken(file):
-            raise UserError(f"{file} exists already: give output.name another name, or move that file away first.")
 
 
 def _facts(training: Training, step: int) -> RunFacts:

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 
 from ...data.concepts import Example, class_examples
 from ...data.prompt_templates import class_sentences
-from ...families.parts import ModelParts
+from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
@@ -20,7 +20,7 @@ def class_examples_of(
     runs: Path,
     settings: Settings,
     base: Checkpoint,
-    parts: ModelParts,
+    model: DiffusionModel,
     instances: list[Example],
     accelerator: Accelerator,
     tell: Callable[[Event], None],
@@ -34,7 +34,7 @@ def class_examples_of(
     if settings.prior.source == "model":
         found = _pictures_to_ask_about(settings, instances, tell)
     else:
-        found = complete_class_pictures(runs, settings, base, parts, instances, accelerator, tell)
+        found = complete_class_pictures(runs, settings, base, model, instances, accelerator, tell)
     return class_examples(settings.concepts, found, [class_sentences(settings, c) for c in settings.concepts])
 
 
@@ -56,12 +56,12 @@ def complete_class_pictures(
     runs: Path,
     settings: Settings,
     base: Checkpoint,
-    parts: ModelParts,
+    model: DiffusionModel,
     instances: list[Example],
     accelerator: Accelerator,
     tell: Callable[[Event], None],
 ) -> list[list[Path]]:
-    """The class pictures of each concept; what is missing is drawn with `parts`, to which nothing is attached yet.
+    """The class pictures of each concept; what is missing is drawn with `model`, to which nothing is attached yet.
 
     runs: where the run folders are, beside which the drawn pictures are kept unless the settings name a folder.
     """
@@ -75,7 +75,7 @@ def complete_class_pictures(
             def report(done: int, total: int) -> None:
                 tell(Phase(name="class images", done=done, total=total))
 
-            draw_class_images(parts, concept, settings, numbers, paths, accelerator.autocast, report)
+            draw_class_images(model, concept, settings, numbers, paths, accelerator.autocast, report)
 
         shown, warnings = class_pictures(concept, wanted_class_images(concept, pictures), folder, draw)
         for message in warnings:

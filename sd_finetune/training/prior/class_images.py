@@ -12,7 +12,7 @@ from typing import Any
 from ...data.captions import FILEWORDS
 from ...data.images import usable_pictures
 from ...errors import UserError
-from ...families.parts import ModelParts
+from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
 from ...formats.fingerprint import fingerprint
 from ...runs.atomic import replacing
@@ -105,7 +105,7 @@ def pictures_to_ask_about(concept: Concept, wanted: int, instance_pictures: list
 
 
 def draw_class_images(
-    parts: ModelParts,
+    model: DiffusionModel,
     concept: Concept,
     settings: Settings,
     numbers: list[int],
@@ -120,7 +120,7 @@ def draw_class_images(
         chosen = numbers[start : start + size]
         seeds = [derived_seed(settings.class_images.seed, "class image", n) for n in chosen]
         pictures = draw_pictures(
-            parts, [concept.class_prompt] * len(chosen), seeds, class_drawing(settings), autocast()
+            model, [concept.class_prompt] * len(chosen), seeds, class_drawing(settings), autocast()
         )
         for picture, path in zip(pictures, paths[start : start + size], strict=True):
             with replacing(path) as unfinished:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...data.concepts import instance_examples
-from ...families.parts import load_parts
+from ...families.load_model import load_model
 from ...runs.folder import describe_base
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
 from ..base_checkpoint import read_base
-from ..setup import DTYPES, accelerator_for
+from ..device import DTYPES, accelerator_for
 from .class_examples import complete_class_pictures
 
 
@@ -33,6 +33,6 @@ def missing_class_pictures(
     for message in warnings:
         tell(Warning_(message=message))
     base = read_base(settings, weights)
-    parts = load_parts(base)
-    parts.to(accelerator.device, DTYPES[settings.train.mixed_precision])
-    return complete_class_pictures(runs, settings, base, parts, examples, accelerator, tell)
+    model = load_model(base)
+    model.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    return complete_class_pictures(runs, settings, base, model, examples, accelerator, tell)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from ...data.captions import prompt_for
-from ...families.parts import ModelParts
+from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
+from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Concept, Settings
 from ..step.batches import Batch, Batches
@@ -35,27 +37,27 @@ class PriorTargets(Protocol):
 class BasePredictions:
     """Asks the untrained model itself: for the same noisy latents, under the class prompts, without gradients.
 
-    untrained: a context in which the parts are the untrained model; autocast: the precision of the run.
+    untrained: a context in which the model is the untrained one; autocast: the precision of the run.
     """
 
     def __init__(
         self,
-        parts: ModelParts,
+        model: DiffusionModel,
         concepts: Sequence[Concept],
         untrained: Callable[[], AbstractContextManager[Any]],
         autocast: Callable[[], AbstractContextManager[Any]],
     ) -> None:
-        self._parts, self._concepts = parts, concepts
+        self._model, self._concepts = model, concepts
         self._untrained, self._autocast = untrained, autocast
-        self._conditioning = Conditioning(parts, text_encoder_is_trained=False)
+        self._conditioning = Conditioning(model, text_encoder_is_trained=False)
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> Tensor:
-        """Targets as in `PriorTargets`, float32, on the parts' device."""
+        """Targets as in `PriorTargets`, float32, on the model's device."""
         prompts = [prompt_for(self._concepts[e.concept].class_prompt, e.picture) for e in batch.class_examples]
         rows = batch.latents[batch.is_class], batch.noise[batch.is_class], batch.timesteps[batch.is_class]
         with self._untrained(), self._autocast():
-            return predictions_of(self._parts, *rows, self._conditioning(prompts)).float()
+            return predictions_of(self._model, *rows, self._conditioning(prompts)).float()
 
 
 class PredictionBank:
@@ -110,3 +112,30 @@ def _size_message(shape: tuple[int, ...]) -> str:
         f"{shape[0]} predictions of the untrained model are made before training; they take {megabytes:.1f} MB in the "
         "run folder until the run is finished."
     )
+
+
+def stored_prior(
+    run: RunFolder,
+    settings: Settings,
+    model: DiffusionModel,
+    batches: Batches,
+    accelerator: Accelerator,
+    tell: Callable[[Event], None],
+) -> PriorTargets | None:
+    """The untrained model's predictions, for methods whose training changes its own weights; else None."""
+    if not settings.has_prior_bank():
+        return None
+    predictions = BasePredictions(model, settings.concepts, nullcontext, accelerator.autocast)
+    return prior_bank(run.prior_bank, settings, batches, predictions, tell)
+
+
+def live_prior(
+    settings: Settings,
+    model: DiffusionModel,
+    untrained: Callable[[], AbstractContextManager[Any]],
+    accelerator: Accelerator,
+) -> PriorTargets | None:
+    """The untrained model itself, if the prior is to come from it. untrained: as in `BasePredictions`."""
+    if settings.prior.source == "images":
+        return None
+    return BasePredictions(model, settings.concepts, untrained, accelerator.autocast)

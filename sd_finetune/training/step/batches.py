@@ -10,24 +10,11 @@ from torch import Tensor
 
 from ...data.concepts import Example
 from ...data.epoch_order import EpochOrder
-from ...data.latents import LatentSampler
 from ...diffusion.noising import with_offset
-from ...families.parts import ModelParts
+from ...families.family import DiffusionModel
 from ...settings.options import Settings
+from .example_sets import ExampleSet
 from .randomness import generator_for, normal_noise, uniform_timesteps
-
-
-@dataclass(frozen=True)
-class ExampleSet:
-    """Examples of one role with their latents."""
-
-    examples: Sequence[Example]
-    latents: LatentSampler
-    order_seed: int
-
-    def draw(self, chosen: int, generator: torch.Generator) -> Tensor:
-        """Latents of one example, (4, height/8, width/8), on the CPU."""
-        return self.latents.draw([self.examples[chosen].picture], generator)[0]
 
 
 @dataclass(frozen=True)
@@ -58,9 +45,9 @@ class Batches:
     """
 
     def __init__(
-        self, parts: ModelParts, settings: Settings, instances: ExampleSet, classes: ExampleSet | None
+        self, model: DiffusionModel, settings: Settings, instances: ExampleSet, classes: ExampleSet | None
     ) -> None:
-        self._parts, self._settings = parts, settings
+        self._model, self._settings = model, settings
         self._instances, self._classes = instances, classes
         self._class_cycle = settings.prior.bank_size if settings.has_prior_bank() else None
         self.batch_size = settings.train.batch_size
@@ -70,7 +57,7 @@ class Batches:
         self.steps_per_epoch = self._order.steps_per_epoch
 
     def of_step(self, step: int) -> Iterator[Batch]:
-        """The batches of optimizer step `step` (0 is the first), on the parts' device."""
+        """The batches of optimizer step `step` (0 is the first), on the model's device."""
         chosen, first = self._order.batch(step), self._order.position(step)
         for offset in range(0, len(chosen), self.batch_size):
             numbers = range(first + offset, first + min(offset + self.batch_size, len(chosen)))
@@ -99,7 +86,7 @@ class Batches:
         if self._classes is not None and self._class_order is not None:
             class_chosen = [self._class_order.stream(number, 1)[0] for number in class_numbers]
             rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
-        device = self._parts.unet.device
+        device = self._model.unet.device
         latents, noise, timesteps = (
             torch.cat(tensors).to(device) for tensors in zip(*(row[:3] for row in rows), strict=True)
         )
@@ -128,7 +115,7 @@ class Batches:
         if train.noise_offset:
             offsets = normal_noise(train.seed, f"{stream} noise offset", numbers, (latents.shape[1],))
             noise = with_offset(noise, offsets, train.noise_offset)
-        timesteps = uniform_timesteps(train.seed, f"{stream} timesteps", numbers, len(self._parts.alphas_cumprod))
+        timesteps = uniform_timesteps(train.seed, f"{stream} timesteps", numbers, len(self._model.alphas_cumprod))
         prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
         return latents, noise, timesteps, prompts
 

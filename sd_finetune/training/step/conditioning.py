@@ -5,30 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
-from ...families.parts import ModelParts, encode_prompts, uses_new_word
+from ...families.conditioning import TextConditioning, join_conditioning
+from ...families.family import DiffusionModel
+from ...families.prompts import uses_new_word
 
 
 class Conditioning:
-    """Hidden states of prompts: kept for good, or computed anew where the text encoder or a new word in them learns."""
+    """Encoded prompts: kept for good, or computed anew where the text encoder or a new word in them learns."""
 
-    def __init__(self, parts: ModelParts, text_encoder_is_trained: bool) -> None:
-        self._parts = parts
+    def __init__(self, model: DiffusionModel, text_encoder_is_trained: bool) -> None:
+        self._model = model
         self._trained = text_encoder_is_trained
-        self._kept: dict[str, Tensor] = {}
+        self._kept: dict[str, TextConditioning] = {}
 
-    def __call__(self, prompts: Sequence[str]) -> Tensor:
-        """(prompts, 77, context width), with gradients where the text encoder learns, or a new word in the prompt."""
+    def __call__(self, prompts: Sequence[str]) -> TextConditioning:
+        """A row for each prompt, with gradients where the text encoder or a new word in the prompt is trained."""
         if self._trained:
-            return encode_prompts(self._parts, prompts)
+            return self._model.encode_prompts(prompts)
         unknown = [p for p in dict.fromkeys(prompts) if p not in self._kept]
-        learning = [p for p in unknown if uses_new_word(self._parts, p)]
+        learning = [p for p in unknown if uses_new_word(self._model, p)]
         fixed = [p for p in unknown if p not in learning]
         with torch.no_grad():
             self._kept.update(self._states(fixed))
         states = {**self._kept, **self._states(learning)}
-        return torch.stack([states[p] for p in prompts])
+        return join_conditioning([states[p] for p in prompts])
 
-    def _states(self, prompts: Sequence[str]) -> dict[str, Tensor]:
-        return dict(zip(prompts, encode_prompts(self._parts, prompts), strict=True)) if prompts else {}
+    def _states(self, prompts: Sequence[str]) -> dict[str, TextConditioning]:
+        if not prompts:
+            return {}
+        encoded = self._model.encode_prompts(prompts)
+        return {prompt: encoded.row(index) for index, prompt in enumerate(prompts)}

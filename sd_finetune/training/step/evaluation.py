@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import torch
 
-from ...families.parts import ModelParts
-from .batches import Batch, ExampleSet
+from ...families.family import DiffusionModel
+from ...settings.options import Settings
+from .batches import Batch
 from .conditioning import Conditioning
+from .example_sets import ExampleSet
 from .loss import losses_of
 from .randomness import generator_for, normal_noise
 
@@ -17,22 +19,22 @@ from .randomness import generator_for, normal_noise
 class FixedEvaluation:
     """Mean loss of the same pictures under the same noise at evenly spread timesteps, each time it is asked."""
 
-    def __init__(self, parts: ModelParts, instances: ExampleSet, pictures: int, draws: int, seed: int) -> None:
-        self._parts = parts
+    def __init__(self, model: DiffusionModel, instances: ExampleSet, pictures: int, draws: int, seed: int) -> None:
+        self._model = model
         first_showings = {e.picture: i for i, e in reversed(list(enumerate(instances.examples)))}
         chosen = _spread(sorted(first_showings.values()), pictures)
         latents = torch.stack([instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen])
-        total = len(parts.alphas_cumprod)
+        total = len(model.alphas_cumprod)
         timesteps = [int((k + 0.5) * total / draws) for k in range(draws)]
         self._batches = [
             Batch(
-                latents=latents.to(parts.unet.device),
+                latents=latents.to(model.unet.device),
                 noise=normal_noise(seed, f"evaluation noise {k}", chosen, tuple(latents.shape[1:])).to(
-                    parts.unet.device
+                    model.unet.device
                 ),
-                timesteps=torch.full((len(chosen),), timestep, device=parts.unet.device),
+                timesteps=torch.full((len(chosen),), timestep, device=model.unet.device),
                 prompts=[instances.examples[i].prompt for i in chosen],
-                is_class=torch.zeros(len(chosen), dtype=torch.bool, device=parts.unet.device),
+                is_class=torch.zeros(len(chosen), dtype=torch.bool, device=model.unet.device),
                 class_examples=[],
                 class_numbers=[],
                 instance_count=len(chosen),
@@ -44,7 +46,7 @@ class FixedEvaluation:
     @torch.no_grad()
     def loss(self, conditioning: Conditioning) -> float:
         """The unweighted mean over all pictures and timesteps."""
-        losses = [losses_of(self._parts, b, conditioning(b.prompts), snr_gamma=0).mean() for b in self._batches]
+        losses = [losses_of(self._model, b, conditioning(b.prompts), snr_gamma=0).mean() for b in self._batches]
         return float(torch.stack(losses).mean())
 
 
@@ -52,3 +54,11 @@ def _spread(indices: list[int], amount: int) -> list[int]:
     """`amount` of the indices, or all if there are fewer, evenly spread so that every concept has its share."""
     amount = min(amount, len(indices))
     return [indices[k * len(indices) // amount] for k in range(amount)]
+
+
+def fixed_evaluation(settings: Settings, model: DiffusionModel, instances: ExampleSet) -> FixedEvaluation | None:
+    """The evaluation that the settings ask for, if any."""
+    wanted = settings.evaluation
+    if wanted.every.amount == 0:
+        return None
+    return FixedEvaluation(model, instances, wanted.pictures, wanted.draws, settings.train.seed)

@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sd_finetune.__main__ import main
-from sd_finetune.families.parts import load_parts
+from sd_finetune.families.load_model import load_model
 from sd_finetune.families.sd1.architecture import TextEncoderSizes
+from sd_finetune.families.sd1.targets import lora_name, lora_targets
 from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
-from sd_finetune.formats.lora import LoraModule, kohya_name, read_lora, write_lora
-from sd_finetune.networks.lora import WeightedLora, attach_loras, text_encoder_targets, unet_targets
+from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
+from sd_finetune.networks.lora_files import WeightedLora, attach_loras
 from tests.toy import answer, load_doubled, make_checkpoint, read_tokenizer_once, relative_error
 
 ABOUT_LORA = {"ss_learning_rate": "0.0001", "ss_network_dim": "6", "modelspec.hash_sha256": "0xold"}
@@ -48,16 +49,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         yield home
 
 
-def some_layers(checkpoint: Path, seed: int) -> dict[tuple[str, str], LoraModule]:
-    parts = load_parts(read_checkpoint(checkpoint))
+def some_layers(checkpoint: Path, seed: int) -> dict[str, LoraModule]:
+    model = load_model(read_checkpoint(checkpoint))
     generator = torch.Generator().manual_seed(seed)
-    targets = [("unet", unet_targets(parts.unet)), ("text_encoder", text_encoder_targets(parts.text_encoder))]
+    targets = [
+        ("unet", lora_targets("unet", model.unet)),
+        ("text_encoder", lora_targets("text_encoder", model.text_encoder)),
+    ]
     layers = {}
     for part, found in targets:
         for path, module in found.items():
             down = torch.randn(6, *module.weight.shape[1:], generator=generator)
             up = torch.randn(module.weight.shape[0], 6, *module.weight.shape[2:], generator=generator)
-            layers[part, path] = LoraModule(down * 0.1, up * 0.1, 3.0)
+            layers[lora_name(part, path)] = LoraModule(down * 0.1, up * 0.1, 3.0)
     return layers
 
 
@@ -107,7 +111,7 @@ def test_merged_is_the_sum_and_the_rest_the_same(home: Home, tmp_path: Path, kin
     assert main([*asked, "--out", str(out)]) == 0
     before, after = load_file(checkpoint), load_file(out)
     names = {
-        file_name: kohya_name(part, name.removesuffix(".weight"))
+        file_name: lora_name(part, name.removesuffix(".weight"))
         for part in ("unet", "text_encoder")
         for name, file_name in read_checkpoint(checkpoint).file_names[part].items()
     }
@@ -151,9 +155,13 @@ def test_the_base_s_metadata_is_carried_and_the_recipe_added(home: Home, tmp_pat
 
 def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "merged.safetensors"
-    foreign = {("unet", "down_blocks.9.attentions.0.proj_in"): LoraModule(torch.ones(1, 32), torch.ones(32, 1), 1.0)}
+    foreign = {
+        lora_name("unet", "down_blocks.9.attentions.0.proj_in"): LoraModule(torch.ones(1, 32), torch.ones(32, 1), 1.0)
+    }
     write_lora(tmp_path / "foreign.safetensors", foreign, {})
-    wide = {("unet", "down_blocks.0.attentions.0.proj_in"): LoraModule(torch.ones(1, 320), torch.ones(320, 1), 1.0)}
+    wide = {
+        lora_name("unet", "down_blocks.0.attentions.0.proj_in"): LoraModule(torch.ones(1, 320), torch.ones(320, 1), 1.0)
+    }
     write_lora(tmp_path / "wide.safetensors", wide, {})
     strange = {**load_file(home.lora), "lora_unet_x.dora_scale": torch.ones(3)}
     save_file(strange, tmp_path / "strange.safetensors")
@@ -184,16 +192,16 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
 
 def test_a_convolution_may_be_stored_as_linear(home: Home, tmp_path: Path) -> None:
     """The two forms of a 1x1 convolution add up, and each alone is the same LoRA."""
-    layer = {("unet", "mid_block.attentions.0.proj_in"): LoraModule(torch.ones(2, 32), torch.ones(32, 2), 1.0)}
+    layer = {lora_name("unet", "mid_block.attentions.0.proj_in"): LoraModule(torch.ones(2, 32), torch.ones(32, 2), 1.0)}
     ((place, linear),) = layer.items()
     as_convolution = {place: replace(linear, down=linear.down[..., None, None], up=linear.up[..., None, None])}
     write_lora(tmp_path / "a.safetensors", layer, {})
     write_lora(tmp_path / "b.safetensors", as_convolution, {})
     answers = []
     for files in (["a", "a"], ["a", "b"], ["b", "a"], ["a"]):
-        parts = load_doubled(home.base)
-        attach_loras(parts, [WeightedLora(read_lora(tmp_path / f"{file}.safetensors")[0], 0.5) for file in files])
-        answers.append(answer(parts))
+        model = load_doubled(home.base)
+        attach_loras(model, [WeightedLora(read_lora(tmp_path / f"{file}.safetensors")[0], 0.5) for file in files])
+        answers.append(answer(model))
     assert relative_error(answers[1], answers[0]) == relative_error(answers[2], answers[0]) == 0
     assert relative_error(answers[3], answers[0]) > 1e-4
 
@@ -215,7 +223,7 @@ def test_at_full_rank_the_lora_is_the_difference(
     base, tuned = read_checkpoint(home.base), read_checkpoint(home.tuned)
     for part in ("unet", "text_encoder"):
         for name, old in base.parts[part].items():
-            layer = kohya_name(part, name.removesuffix(".weight"))
+            layer = lora_name(part, name.removesuffix(".weight"))
             if name.endswith(".weight") and layer in found:
                 difference = (tuned.parts[part][name].double() - old.double()).flatten(1)
                 assert relative_error(found.pop(layer), difference) < 1e-5, layer
@@ -225,7 +233,7 @@ def test_at_full_rank_the_lora_is_the_difference(
         inside = sum(
             float((tuned.parts[part][n].double() - v.double()).square().sum())
             for n, v in base.parts[part].items()
-            if n.endswith(".weight") and kohya_name(part, n.removesuffix(".weight")) in layers
+            if n.endswith(".weight") and lora_name(part, n.removesuffix(".weight")) in layers
         )
         name = {"unet": "UNet", "text_encoder": "text encoder"}[part]
         share = (inside / whole) ** 0.5
@@ -291,8 +299,8 @@ def test_what_cannot_be_extracted(home: Home, tmp_path: Path, capsys: pytest.Cap
     )
     for tuned, words in (
         (home.base, "are the same in all layers"),
-        (v, "differ in their prediction_type"),
-        (deeper, "differ in their text_encoder (num_hidden_layers 1 and 2)"),
+        (v, "(prediction_type: epsilon and v_prediction)"),
+        (deeper, "differ (text_encoder: num_hidden_layers 1 and 2)"),
         (home.lora, "only Stable Diffusion 1 checkpoints"),
         (tmp_path / "none.safetensors", "There is no file"),
     ):

@@ -11,10 +11,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from sd_finetune.__main__ import main
-from sd_finetune.families.parts import load_parts
+from sd_finetune.families.load_model import load_model
+from sd_finetune.families.sd1.targets import lora_name, lora_targets
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
-from sd_finetune.networks.lora import WeightedLora, combine_loras, unet_targets
+from sd_finetune.networks.lora_files import WeightedLora, combine_loras
 from tests.toy import make_checkpoint
 
 
@@ -23,13 +24,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With toy.safetensors, and a LoRA for it that does something."""
     folder = tmp_path_factory.mktemp("sample")
     make_checkpoint(folder / "toy.safetensors")
-    parts = load_parts(read_checkpoint(folder / "toy.safetensors"))
+    model = load_model(read_checkpoint(folder / "toy.safetensors"))
     generator = torch.Generator().manual_seed(3)
     modules = {}
-    for path, module in unet_targets(parts.unet).items():
+    for path, module in lora_targets("unet", model.unet).items():
         down = torch.randn(2, *module.weight.shape[1:], generator=generator)
         up = torch.randn(module.weight.shape[0], 2, *module.weight.shape[2:], generator=generator)
-        modules["unet", path] = LoraModule(down * 0.2, up * 0.2, 1.0)
+        modules[lora_name("unet", path)] = LoraModule(down * 0.2, up * 0.2, 1.0)
     write_lora(folder / "l.safetensors", modules, {}, "fp32")
     return folder
 
@@ -75,9 +76,13 @@ def test_a_lora_for_another_model(home: Path, tmp_path: Path, capsys: pytest.Cap
         for name, shape in (("lora_down.weight", (4, 2048)), ("lora_up.weight", (640, 4)))
     }
     save_file(sdxl, tmp_path / "xl.safetensors")
-    foreign = {("unet", "down_blocks.9.attentions.0.proj_in"): LoraModule(torch.ones(1, 32), torch.ones(32, 1), 1.0)}
+    foreign = {
+        lora_name("unet", "down_blocks.9.attentions.0.proj_in"): LoraModule(torch.ones(1, 32), torch.ones(32, 1), 1.0)
+    }
     write_lora(tmp_path / "foreign.safetensors", foreign, {})
-    wide = {("unet", "down_blocks.0.attentions.0.proj_in"): LoraModule(torch.ones(1, 320), torch.ones(320, 1), 1.0)}
+    wide = {
+        lora_name("unet", "down_blocks.0.attentions.0.proj_in"): LoraModule(torch.ones(1, 320), torch.ones(320, 1), 1.0)
+    }
     write_lora(tmp_path / "wide.safetensors", wide, {})
     for file, words in (
         ("xl.safetensors", "LoRA for SDXL"),

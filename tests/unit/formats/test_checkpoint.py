@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from sd_finetune.errors import UserError
-from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, schedule_buffers, write_checkpoint
+from sd_finetune.families.sd1.constant_tensors import schedule_buffers
+from sd_finetune.families.sd1.family import FAMILY
+from sd_finetune.families.sd1.ldm_config import dump
+from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
 from tests.tiny import TINY, Parts
 
@@ -184,7 +187,7 @@ def test_a_tensor_that_the_base_has_not_is_a_mistake_of_the_program(tiny_file: P
 
 def test_the_config_beside_the_file_wins_over_the_one_in_it(tiny_file: Path) -> None:
     beside = tiny_file.with_suffix(".yaml")
-    beside.write_text(replace(TINY, prediction_type="v_prediction").to_yaml())
+    beside.write_text(dump(replace(TINY, prediction_type="v_prediction")))
     assert read_checkpoint(tiny_file).architecture.prediction_type == "v_prediction"
     beside.unlink()
     assert read_checkpoint(tiny_file).architecture == TINY
@@ -192,7 +195,7 @@ def test_the_config_beside_the_file_wins_over_the_one_in_it(tiny_file: Path) -> 
 
 def test_a_named_config_wins_over_the_one_beside(tiny_file: Path, tmp_path: Path) -> None:
     named = tmp_path / "other.yaml"
-    named.write_text(replace(TINY, scale_factor=0.5).to_yaml())
+    named.write_text(dump(replace(TINY, scale_factor=0.5)))
     assert read_checkpoint(tiny_file, named).architecture.scale_factor == 0.5
 
 
@@ -217,7 +220,7 @@ def test_metadata_is_kept_but_for_what_describes_the_old_weights(
         "modelspec.hash_sha256": "0x1",
         "modelspec.thumbnail": "data:",
     }
-    new_checkpoint(tiny_file, TINY, tiny_parts, "fp16", old)
+    new_checkpoint(tiny_file, FAMILY, TINY, tiny_parts, "fp16", old)
     write_checkpoint(tmp_path / "x.safetensors", read_checkpoint(tiny_file), {}, "fp16", {"modelspec.title": "new"})
     metadata = read_checkpoint(tmp_path / "x.safetensors").metadata
     assert {name: value for name, value in metadata.items() if name.startswith("modelspec.")} == {
@@ -244,12 +247,13 @@ def test_a_checkpoint_that_lacks_a_tensor_is_refused(tiny_file: Path, missing: s
 def test_prediction_type_from_the_metadata_where_there_is_no_config(
     tiny_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sd_finetune.formats import checkpoint as module
 
     tiny_file.with_suffix(".yaml").unlink()
     tensors = read_tensors(tiny_file).tensors
     write_tensors(tiny_file, tensors, {"modelspec.prediction_type": "v"})
-    monkeypatch.setattr(module, "measure", lambda shapes, yaml_text, folder: TINY)  # its heads cannot be known here
+    monkeypatch.setattr(
+        FAMILY, "infer_architecture", lambda shapes, yaml_text, folder: TINY
+    )  # its heads cannot be known here
     assert read_checkpoint(tiny_file).architecture == replace(TINY, prediction_type="v_prediction")
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.sd1.facts import SD1
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.lora import LoraModule, write_lora
@@ -25,7 +27,7 @@ KEY = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 LORA_KEY = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 
 
-ONE_LAYER = {("unet", "mid_block.attentions.0.proj_out"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4)}
+ONE_LAYER = {lora_name("unet", "mid_block.attentions.0.proj_out"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4)}
 
 
 def small(*names: str, **shapes: tuple[int, ...]) -> dict[str, Tensor]:
@@ -183,9 +185,11 @@ def test_what_is_no_sd1_checkpoint_is_refused_by_its_name(tmp_path: Path, name: 
 
 def test_a_lora_of_ours_says_how_it_was_made(tmp_path: Path) -> None:
     modules = {
-        ("unet", "mid_block.attentions.0.proj_in"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4),
-        ("unet", "mid_block.attentions.0.proj_out"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4),
-        ("text_encoder", "text_model.encoder.layers.0.mlp.fc1"): LoraModule(torch.ones(2, 4), torch.ones(4, 2), 4),
+        lora_name("unet", "mid_block.attentions.0.proj_in"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4),
+        lora_name("unet", "mid_block.attentions.0.proj_out"): LoraModule(torch.ones(8, 4), torch.ones(4, 8), 4),
+        lora_name("text_encoder", "text_model.encoder.layers.0.mlp.fc1"): LoraModule(
+            torch.ones(2, 4), torch.ones(4, 2), 4
+        ),
     }
     write_lora(tmp_path / "star.safetensors", modules, training_metadata(SETTINGS, FACTS))
     found = identify(tmp_path / "star.safetensors")
@@ -235,7 +239,7 @@ def test_a_derivation_that_somebody_edited(tmp_path: Path, hand: str) -> None:
 
 def test_merged_loras_are_told_with_their_weights(tmp_path: Path) -> None:
     loras = [(Path("a.safetensors"), 0.5, {}), (Path("b.safetensors"), -1.0, {})]
-    metadata = merged_metadata(Path("m.safetensors"), Path("base.safetensors"), loras)
+    metadata = merged_metadata(Path("m.safetensors"), Path("base.safetensors"), SD1, loras)
     write_tensors(tmp_path / "m.safetensors", unet(), metadata)
     found = identify(tmp_path / "m.safetensors").derivation
     assert found == {

@@ -14,8 +14,9 @@ from torch import nn
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.architecture import SD15
 from sd_finetune.families.sd1.keys import name_table
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.identify import identify
-from sd_finetune.formats.lora import LoraModule, kohya_name, read_lora, write_lora
+from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 
 ATTENTIONS = [
     *(f"down_blocks_{block}_attentions_{place}" for block in (0, 1, 2) for place in (0, 1)),
@@ -40,12 +41,12 @@ def is_layer(name: str) -> bool:
 def test_names_of_all_layers_of_stable_diffusion_1_5() -> None:
     table = name_table(SD15)
     unet = {
-        kohya_name("unet", name.removesuffix(".weight"))
+        lora_name("unet", name.removesuffix(".weight"))
         for name in table["unet"]
         if is_layer(name) and ".attentions." in name
     }
     text = {
-        kohya_name("text_encoder", name.removesuffix(".weight"))
+        lora_name("text_encoder", name.removesuffix(".weight"))
         for name in table["text_encoder"]
         if is_layer(name) and ".layers." in name
     }
@@ -57,23 +58,25 @@ def test_names_of_all_layers_of_stable_diffusion_1_5() -> None:
 
 
 @pytest.fixture
-def modules() -> dict[tuple[str, str], LoraModule]:
+def modules() -> dict[str, LoraModule]:
     torch.manual_seed(0)
     return {
-        ("unet", "mid_block.attentions.0.proj_in"): LoraModule(torch.randn(4, 8, 1, 1), torch.randn(8, 4, 1, 1), 2.0),
-        ("unet", "mid_block.attentions.0.transformer_blocks.0.attn2.to_k"): LoraModule(
+        lora_name("unet", "mid_block.attentions.0.proj_in"): LoraModule(
+            torch.randn(4, 8, 1, 1), torch.randn(8, 4, 1, 1), 2.0
+        ),
+        lora_name("unet", "mid_block.attentions.0.transformer_blocks.0.attn2.to_k"): LoraModule(
             torch.randn(4, 768), torch.randn(640, 4), 2.0
         ),
-        ("text_encoder", "text_model.encoder.layers.0.mlp.fc1"): LoraModule(torch.randn(4, 8), torch.randn(16, 4), 0.1),
+        lora_name("text_encoder", "text_model.encoder.layers.0.mlp.fc1"): LoraModule(
+            torch.randn(4, 8), torch.randn(16, 4), 0.1
+        ),
     }
 
 
 @pytest.mark.parametrize(
     ("precision", "dtype"), [("fp16", torch.float16), ("bf16", torch.bfloat16), ("fp32", torch.float32)]
 )
-def test_round_trip(
-    tmp_path: Path, modules: dict[tuple[str, str], LoraModule], precision: str, dtype: torch.dtype
-) -> None:
+def test_round_trip(tmp_path: Path, modules: dict[str, LoraModule], precision: str, dtype: torch.dtype) -> None:
     path = tmp_path / "lora.safetensors"
     write_lora(path, modules, {"ss_output_name": "mine"}, precision)
     read, metadata = read_lora(path)
@@ -82,8 +85,8 @@ def test_round_trip(
         "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k",
         "lora_te_text_model_encoder_layers_0_mlp_fc1",
     }
-    for (part, name), module in modules.items():
-        found = read[kohya_name(part, name)]
+    for name, module in modules.items():
+        found = read[name]
         assert torch.equal(found.down, module.down.to(dtype))
         assert torch.equal(found.up, module.up.to(dtype))
         assert found.rank == 4
@@ -92,7 +95,7 @@ def test_round_trip(
     assert metadata["ss_output_name"] == "mine"
 
 
-def test_tensors_as_the_webui_wants_them(tmp_path: Path, modules: dict[tuple[str, str], LoraModule]) -> None:
+def test_tensors_as_the_webui_wants_them(tmp_path: Path, modules: dict[str, LoraModule]) -> None:
     path = tmp_path / "lora.safetensors"
     write_lora(path, modules, {"ss_output_name": "mine"})
     tensors = safetensors.torch.load_file(path)
@@ -109,7 +112,7 @@ def test_tensors_as_the_webui_wants_them(tmp_path: Path, modules: dict[tuple[str
 def test_the_hashes_are_kohyas(tmp_path: Path) -> None:
     """Those of the file that has only the training metadata, as sd-scripts writes it with safetensors itself."""
     torch.manual_seed(0)
-    many = {("unet", f"a.{k}"): LoraModule(torch.randn(8, 320), torch.randn(640, 8), 0.1) for k in range(80)}
+    many = {lora_name("unet", f"a.{k}"): LoraModule(torch.randn(8, 320), torch.randn(640, 8), 0.1) for k in range(80)}
     training = {"ss_output_name": "é", "ss_v2": "False"}
     write_lora(tmp_path / "l.safetensors", many, {**training, "modelspec.title": "may be edited later"}, "fp32")
     tensors = safetensors.torch.load_file(tmp_path / "l.safetensors")
@@ -148,14 +151,18 @@ def test_layers_without_a_rank_are_refused(tmp_path: Path, down: tuple[int, ...]
 
 
 def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
-    write_lora(tmp_path / "x.safetensors", {("unet", "x"): LoraModule(torch.ones(2, 4), torch.ones(4, 2) / 0, 1.0)}, {})
+    write_lora(
+        tmp_path / "x.safetensors",
+        {lora_name("unet", "x"): LoraModule(torch.ones(2, 4), torch.ones(4, 2) / 0, 1.0)},
+        {},
+    )
     with pytest.raises(UserError, match=r"x\.safetensors holds numbers that are not finite"):
         read_lora(tmp_path / "x.safetensors")
 
 
 def test_an_alpha_that_is_no_number_is_refused(tmp_path: Path) -> None:
     layer = LoraModule(torch.ones(2, 4), torch.ones(4, 2), float("nan"))
-    write_lora(tmp_path / "x.safetensors", {("unet", "x"): layer}, {})
+    write_lora(tmp_path / "x.safetensors", {lora_name("unet", "x"): layer}, {})
     with pytest.raises(UserError, match="not finite"):
         read_lora(tmp_path / "x.safetensors")
 
@@ -170,5 +177,5 @@ def test_an_alpha_is_one_number(tmp_path: Path) -> None:
 
 def test_parameters_can_be_written_as_they_are(tmp_path: Path) -> None:
     module = LoraModule(nn.Linear(8, 4, bias=False).weight, nn.Linear(4, 8, bias=False).weight, 4)
-    write_lora(tmp_path / "x.safetensors", {("unet", "x"): module}, {})
+    write_lora(tmp_path / "x.safetensors", {lora_name("unet", "x"): module}, {})
     assert torch.equal(read_lora(tmp_path / "x.safetensors")[0]["lora_unet_x"].up, module.up.detach().half())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Base, Concept, Lora, Output, Prior, Schedule, Settings, Train
@@ -26,7 +27,7 @@ SETTINGS = Settings(
     ),
 )
 FACTS = RunFacts(
-    base=BaseFacts("base.safetensors", "01234567", "89" * 32, "epsilon"),
+    base=BaseFacts("base.safetensors", "01234567", "89" * 32, "epsilon", SD1),
     concepts=[
         ConceptFacts(["a photo of sks star"] * 3, class_pictures=40),
         ConceptFacts(["red, round", "round, , small"]),

@@ -75,5 +75,5 @@ def test_lora_s_alpha_of_zero_is_the_rank(toy: Toy, tmp_path) -> None:
 def test_dreambooth_detached_learns_no_more(toy: Toy) -> None:
     training = toy.prepare(ROWS["dreambooth+text"])
     training.method.detach()
-    assert not any(p.requires_grad for p in training.parts.unet.parameters())
-    assert not any(p.requires_grad for p in training.parts.text_encoder.parameters())
+    assert not any(p.requires_grad for p in training.model.unet.parameters())
+    assert not any(p.requires_grad for p in training.model.text_encoder.parameters())

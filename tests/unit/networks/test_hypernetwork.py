@@ -5,9 +5,13 @@ import torch
 from torch import nn
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.parts import ModelParts, load_parts
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.load_model import load_model
+from sd_finetune.families.sd1.targets import lora_targets
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape
+from sd_finetune.networks.adapter import new_adapter_network
+from sd_finetune.networks.algorithms import ALGORITHMS
 from sd_finetune.networks.hypernetwork import (
     ACTIVATIONS,
     INITIALIZATIONS,
@@ -17,7 +21,6 @@ from sd_finetune.networks.hypernetwork import (
     context_widths,
     new_hypernetwork,
 )
-from sd_finetune.networks.lora import LoraNetwork, unet_targets
 from sd_finetune.settings import options
 from tests.toy import WIDE_TEXT, Toy, answer, load_doubled, make_checkpoint, relative_error
 
@@ -25,7 +28,7 @@ SHAPE = HypernetworkShape(activation="tanh")
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory) -> ModelParts:
+def wide(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
     """A model whose text is 48 wide and whose picture 32, in float64 but for the text encoder."""
     return load_doubled(make_checkpoint(tmp_path_factory.mktemp("wide") / "wide.safetensors", **WIDE_TEXT))
 
@@ -114,7 +117,7 @@ def test_dropout_works_in_training_only() -> None:
     assert not torch.equal(module.train()(x), module(x))
 
 
-def test_contexts_are_told_apart_by_their_width(wide: ModelParts) -> None:
+def test_contexts_are_told_apart_by_their_width(wide: DiffusionModel) -> None:
     assert context_widths(wide.unet) == [32, 48]
     for widths, attention in (([48], "attn2"), ([32], "attn1")):
         network = strong(wide.unet, widths)
@@ -137,9 +140,9 @@ def changed_projections(unet: nn.Module) -> dict[str, bool]:
     return found
 
 
-def test_several_work_one_after_the_other_and_with_a_lora(wide: ModelParts) -> None:
+def test_several_work_one_after_the_other_and_with_a_lora(wide: DiffusionModel) -> None:
     first, second = strong(wide.unet, [32, 48], 1), strong(wide.unet, [48], 2)
-    lora = LoraNetwork(unet_targets(wide.unet), 2, 2, generator()).double()
+    lora = new_adapter_network(lora_targets("unet", wide.unet), ALGORITHMS["lora"], 2, 2, generator()).double()
     for _, layer in lora.named_layers():
         layer.up.weight.data.normal_(0, 0.1, generator=generator())
     projection = wide.unet.mid_block.attentions[0].transformer_blocks[0].attn2.to_k
@@ -155,7 +158,7 @@ def test_several_work_one_after_the_other_and_with_a_lora(wide: ModelParts) -> N
     assert torch.equal(projection(x), base)
 
 
-def test_detached_for_a_while_and_never_twice(wide: ModelParts) -> None:
+def test_detached_for_a_while_and_never_twice(wide: DiffusionModel) -> None:
     base = answer(wide)
     network = strong(wide.unet, [32, 48])
     network.attach()
@@ -176,12 +179,12 @@ def file_of(widths: list[int], shape: HypernetworkShape = SHAPE) -> Hypernetwork
 
 
 def test_a_file_on_a_model_in_half_precision(toy: Toy) -> None:
-    parts = load_parts(read_checkpoint(toy.checkpoint))
-    parts.unet.to(torch.bfloat16)
-    projection = parts.unet.mid_block.attentions[0].transformer_blocks[0].attn1.to_k
+    model = load_model(read_checkpoint(toy.checkpoint))
+    model.unet.to(torch.bfloat16)
+    projection = model.unet.mid_block.attentions[0].transformer_blocks[0].attn1.to_k
     x = torch.randn(1, 4, 32, generator=generator()).bfloat16()
     before = projection(x)
-    network = attach_hypernetwork_file(parts, file_of([32, 768]), 0.5)
+    network = attach_hypernetwork_file(model, file_of([32, 768]), 0.5)
     assert list(network.pairs) == ["32"], "a width that the model lacks is passed over, as in the WebUI"
     assert not network.training
     assert {p.dtype for p in network.parameters()} == {torch.float32}
@@ -204,7 +207,7 @@ def test_a_file_on_a_model_in_half_precision(toy: Toy) -> None:
 )
 def test_a_file_that_does_not_fit(toy: Toy, file: HypernetworkFile, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        attach_hypernetwork_file(load_parts(read_checkpoint(toy.checkpoint)), file)
+        attach_hypernetwork_file(load_model(read_checkpoint(toy.checkpoint)), file)
 
 
 def calls(network: Hypernetwork, width: int) -> list[int]:
@@ -225,7 +228,7 @@ def calls(network: Hypernetwork, width: int) -> list[int]:
     ],
 )
 def test_the_text_is_put_through_once_a_pass(
-    wide: ModelParts, shape: HypernetworkShape, training: bool, times: int
+    wide: DiffusionModel, shape: HypernetworkShape, training: bool, times: int
 ) -> None:
     """Unless each of the 16 cross-attentions is to draw random numbers of its own."""
     network = new_hypernetwork(wide.unet, shape, [32, 48], generator()).double().train(training)
@@ -236,7 +239,7 @@ def test_the_text_is_put_through_once_a_pass(
     assert (len(of_text), len(of_picture)) == (times, 16)
 
 
-def test_put_through_once_it_is_the_same_as_in_every_layer(wide: ModelParts) -> None:
+def test_put_through_once_it_is_the_same_as_in_every_layer(wide: DiffusionModel) -> None:
     """The answer, and the gradients of all layers."""
     network = strong(wide.unet, [32, 48]).train()
     text, noisy = (torch.randn(shape, generator=generator()).double() for shape in ((2, 77, 48), (2, 4, 9, 9)))
@@ -248,8 +251,7 @@ def test_put_through_once_it_is_the_same_as_in_every_layer(wide: ModelParts) -> 
 
     network.attach()
     once = asked()
-    unet_hook, *_ = network._handles
-    unet_hook.remove()
+    wide.unet._forward_pre_hooks.clear()  # what puts the text through once for all layers
     network._forget_text()
     each = asked()
     network.detach()
@@ -257,7 +259,7 @@ def test_put_through_once_it_is_the_same_as_in_every_layer(wide: ModelParts) -> 
     assert relative_error(each[1], once[1]) < 1e-10
 
 
-def test_what_became_of_a_text_is_not_used_for_the_next_pass(wide: ModelParts) -> None:
+def test_what_became_of_a_text_is_not_used_for_the_next_pass(wide: DiffusionModel) -> None:
     """The same text after a step of the optimizer, and after the layers were taken off."""
     network = strong(wide.unet, [48])
     text, noisy = torch.randn(1, 77, 48, generator=generator()).double(), torch.zeros(1, 4, 9, 9).double()

@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from sd_finetune.networks.lora import LoraLayer, LoraNetwork, text_encoder_targets, unet_targets
+from sd_finetune.families.sd1.targets import lora_targets
+from sd_finetune.networks.adapter import AdapterNetwork, new_adapter_network
+from sd_finetune.networks.algorithms import ALGORITHMS
+from sd_finetune.networks.lora import LoraLayer
 
 LAYERS = [nn.Linear(6, 5), nn.Conv2d(6, 5, 1), nn.Conv2d(6, 5, 3, stride=2, padding=1)]
 
@@ -18,7 +21,11 @@ def input_of(layer: nn.Module) -> torch.Tensor:
     return torch.randn(shape, generator=generator())
 
 
-def perturbed(network: LoraNetwork) -> LoraNetwork:
+def new_lora(targets: dict[str, nn.Module], rank: int, alpha: float, generator: torch.Generator) -> AdapterNetwork:
+    return new_adapter_network(targets, ALGORITHMS["lora"], rank, alpha, generator)
+
+
+def perturbed(network: AdapterNetwork) -> AdapterNetwork:
     for _, layer in network.named_layers():
         nn.init.normal_(layer.up.weight)
     return network
@@ -26,7 +33,7 @@ def perturbed(network: LoraNetwork) -> LoraNetwork:
 
 @pytest.mark.parametrize("layer", LAYERS, ids=["linear", "1x1", "3x3"])
 def test_it_adds_scaled_up_times_down(layer: nn.Module) -> None:
-    network = perturbed(LoraNetwork({"layer": layer}, 3, 1.5, generator()))
+    network = perturbed(new_lora({"layer": layer}, 3, 1.5, generator()))
     x, (_, lora) = input_of(layer), next(network.named_layers())
     merged = 0.5 * torch.einsum("or,r...->o...", lora.up.weight.flatten(1), lora.down.weight)
     before = layer(x)
@@ -52,14 +59,14 @@ def test_it_starts_without_effect_and_by_its_seed() -> None:
 
 def test_two_at_once_are_refused() -> None:
     layer = nn.Linear(6, 5)
-    LoraNetwork({"here": layer}, 3, 3, generator()).attach()
+    new_lora({"here": layer}, 3, 3, generator()).attach()
     with pytest.raises(RuntimeError, match="here already carries another layer"):
-        LoraNetwork({"here": layer}, 3, 3, generator()).attach()
+        new_lora({"here": layer}, 3, 3, generator()).attach()
 
 
 def test_detached_for_a_while() -> None:
     layer = nn.Linear(6, 5)
-    network = perturbed(LoraNetwork({"layer": layer}, 3, 3, generator()))
+    network = perturbed(new_lora({"layer": layer}, 3, 3, generator()))
     x = input_of(layer)
     base = layer(x)
     network.attach()
@@ -77,7 +84,7 @@ def test_no_lora_for_other_layers() -> None:
 def test_targets_are_where_they_belong() -> None:
     block = nn.ModuleDict({"proj_in": nn.Conv2d(2, 2, 1), "norm": nn.LayerNorm(2), "conv": nn.Conv2d(2, 2, 3)})
     unet = nn.ModuleDict({"attentions": nn.ModuleList([block]), "time": nn.Linear(2, 2)})
-    assert list(unet_targets(unet)) == ["attentions.0.proj_in"]
+    assert list(lora_targets("unet", unet)) == ["attentions.0.proj_in"]
     text = nn.ModuleDict({"self_attn": nn.ModuleDict({"q": nn.Linear(2, 2)}), "mlp": nn.ModuleDict({})})
     outer = nn.ModuleDict({"0": text, "head": nn.Linear(2, 2)})
-    assert list(text_encoder_targets(outer)) == ["0.self_attn.q"]
+    assert list(lora_targets("text_encoder", outer)) == ["0.self_attn.q"]

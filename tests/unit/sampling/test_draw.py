@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from sd_finetune.families.parts import ModelParts, load_parts
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.sampling.draw import SAMPLERS, Drawing, decode_latents, draw_pictures
 from sd_finetune.settings.options import SAMPLERS as NAMES
@@ -18,14 +19,14 @@ PROMPTS, SEEDS = ["a star", "a moon", "a star"], [1, 2, 3]
 
 
 @pytest.fixture(scope="module")
-def parts(toy: Toy) -> ModelParts:
-    parts = load_parts(read_checkpoint(toy.checkpoint))
-    parts.to(torch.device("cpu"), torch.float32)
-    return parts
+def model(toy: Toy) -> DiffusionModel:
+    model = load_model(read_checkpoint(toy.checkpoint))
+    model.to(torch.device("cpu"), torch.float32)
+    return model
 
 
-def drawn(parts: ModelParts, prompts: list[str], seeds: list[int], drawing: Drawing = DRAWING) -> list[np.ndarray]:
-    return [np.asarray(picture).astype(int) for picture in draw_pictures(parts, prompts, seeds, drawing)]
+def drawn(model: DiffusionModel, prompts: list[str], seeds: list[int], drawing: Drawing = DRAWING) -> list[np.ndarray]:
+    return [np.asarray(picture).astype(int) for picture in draw_pictures(model, prompts, seeds, drawing)]
 
 
 def test_every_sampler_of_the_settings_draws() -> None:
@@ -33,27 +34,27 @@ def test_every_sampler_of_the_settings_draws() -> None:
 
 
 @pytest.mark.parametrize("sampler", NAMES)
-def test_a_picture_depends_on_its_own_prompt_and_seed_only(parts: ModelParts, sampler: str) -> None:
+def test_a_picture_depends_on_its_own_prompt_and_seed_only(model: DiffusionModel, sampler: str) -> None:
     drawing = replace(DRAWING, sampler=sampler)
-    together = drawn(parts, PROMPTS, SEEDS, drawing)
-    (alone,) = drawn(parts, PROMPTS[2:], SEEDS[2:], drawing)
+    together = drawn(model, PROMPTS, SEEDS, drawing)
+    (alone,) = drawn(model, PROMPTS[2:], SEEDS[2:], drawing)
     assert np.abs(together[2] - alone).max() <= 1
     assert np.abs(together[0] - together[2]).max() > 5, "another seed, another picture"
-    (other_prompt,) = drawn(parts, PROMPTS[1:2], SEEDS[2:], drawing)
+    (other_prompt,) = drawn(model, PROMPTS[1:2], SEEDS[2:], drawing)
     assert np.abs(other_prompt - alone).max() > 1
 
 
-def test_size_and_kind(parts: ModelParts) -> None:
-    (picture,) = draw_pictures(parts, ["a star"], [0], replace(DRAWING, width=96, height=72))
+def test_size_and_kind(model: DiffusionModel) -> None:
+    (picture,) = draw_pictures(model, ["a star"], [0], replace(DRAWING, width=96, height=72))
     assert (picture.size, picture.mode) == ((96, 72), "RGB")
 
 
-def test_without_guidance_the_negative_prompt_is_not_computed(parts: ModelParts) -> None:
+def test_without_guidance_the_negative_prompt_is_not_computed(model: DiffusionModel) -> None:
     sizes: list[int] = []
-    hook = parts.unet.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    hook = model.unet.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     guided, unguided = DRAWING, replace(DRAWING, guidance_scale=1.0)
-    drawn(parts, PROMPTS, SEEDS, guided)
-    drawn(parts, PROMPTS, SEEDS, unguided)
+    drawn(model, PROMPTS, SEEDS, guided)
+    drawn(model, PROMPTS, SEEDS, unguided)
     hook.remove()
     assert sizes == [6, 6, 3, 3]
 
@@ -63,15 +64,15 @@ def test_without_guidance_the_negative_prompt_is_not_computed(parts: ModelParts)
     # The WebUI's clip(range(0, 1000, 1000 // steps) + 1, 0, 999) without the lowest, by hand.
     [(4, [751, 501, 251]), (3, [999, 667, 334]), (6, [997, 831, 665, 499, 333, 167]), (1, [1])],
 )
-def test_ddim_asks_at_the_timesteps_of_the_webui(parts: ModelParts, steps: int, expected: list[int]) -> None:
+def test_ddim_asks_at_the_timesteps_of_the_webui(model: DiffusionModel, steps: int, expected: list[int]) -> None:
     seen: list[int] = []
-    hook = parts.unet.register_forward_pre_hook(lambda _, inputs: seen.append(int(inputs[1])))
-    drawn(parts, PROMPTS[:1], SEEDS[:1], replace(DRAWING, sampler="ddim", steps=steps))
+    hook = model.unet.register_forward_pre_hook(lambda _, inputs: seen.append(int(inputs[1])))
+    drawn(model, PROMPTS[:1], SEEDS[:1], replace(DRAWING, sampler="ddim", steps=steps))
     hook.remove()
     assert seen == expected
 
 
-def test_guidance_by_hand(parts: ModelParts) -> None:
+def test_guidance_by_hand(model: DiffusionModel) -> None:
     """One DDIM step with guidance g is the step with negative + g (positive - negative)."""
     ends = {}
     for name, scale, prompt, negative in (
@@ -81,29 +82,29 @@ def test_guidance_by_hand(parts: ModelParts) -> None:
     ):
         drawing = replace(DRAWING, sampler="ddim", steps=1, guidance_scale=scale, negative_prompt=negative)
         latents: list[torch.Tensor] = []
-        hook = parts.vae.post_quant_conv.register_forward_pre_hook(lambda _, x, kept=latents: kept.append(x[0]))
-        drawn(parts, [prompt], [0], drawing)
+        hook = model.vae.post_quant_conv.register_forward_pre_hook(lambda _, x, kept=latents: kept.append(x[0]))
+        drawn(model, [prompt], [0], drawing)
         hook.remove()
         ends[name] = latents[0]
     torch.testing.assert_close(ends["g"], ends["-"] + 3 * (ends["+"] - ends["-"]), rtol=1e-3, atol=1e-3)
     assert not torch.allclose(ends["+"], ends["-"], atol=1e-4)
 
 
-def test_the_decoder_stays_out_of_half_precision(parts: ModelParts) -> None:
+def test_the_decoder_stays_out_of_half_precision(model: DiffusionModel) -> None:
     seen: list[torch.dtype] = []
-    hook = parts.vae.decoder.conv_in.register_forward_hook(lambda *args: seen.append(args[2].dtype))
-    draw_pictures(parts, ["a star"], [0], DRAWING, torch.autocast("cpu", torch.bfloat16))
-    draw_pictures(parts, ["a star"], [0], DRAWING, nullcontext())
+    hook = model.vae.decoder.conv_in.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    draw_pictures(model, ["a star"], [0], DRAWING, torch.autocast("cpu", torch.bfloat16))
+    draw_pictures(model, ["a star"], [0], DRAWING, nullcontext())
     hook.remove()
     assert seen == [torch.float32, torch.float32]
 
 
-def test_decoding_many_is_decoding_each(parts: ModelParts) -> None:
+def test_decoding_many_is_decoding_each(model: DiffusionModel) -> None:
     latents = torch.randn(5, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    together = decode_latents(parts, latents)
-    apart = torch.cat([decode_latents(parts, row[None]) for row in latents])
+    together = decode_latents(model, latents)
+    apart = torch.cat([decode_latents(model, row[None]) for row in latents])
     assert together.shape == (5, 64, 64, 3)
     assert (together.int() - apart.int()).abs().max() <= 1
-    expected = parts.vae.decode(latents[:1] / 0.18215).sample.detach()
+    expected = model.vae.decode(latents[:1] / 0.18215).sample.detach()
     bytes_by_hand = ((expected[0].permute(1, 2, 0) + 1) * 127.5).clamp(0, 255)
     assert (together[0] - bytes_by_hand).abs().max() <= 1

@@ -7,7 +7,6 @@ import torch
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.demo.pretraining.build import toy_architecture
 from sd_finetune.demo.pretraining.widen import main
-from sd_finetune.families.parts import encode_prompts
 from sd_finetune.formats.checkpoint import read_checkpoint
 from tests.toy import answer, load_doubled, make_checkpoint, relative_error
 
@@ -19,7 +18,7 @@ def test_the_wide_checkpoint_answers_as_the_narrow_one(tmp_path: Path) -> None:
     before, after = load_doubled(narrow), load_doubled(wide)
     prompts = ["a photo of sks star", "a star on a pink background"]
     with torch.no_grad():
-        text, text_twice = encode_prompts(before, prompts), encode_prompts(after, prompts)
+        text, text_twice = before.encode_prompts(prompts).hidden_states, after.encode_prompts(prompts).hidden_states
     assert text_twice.shape == (2, 77, 64)
     assert relative_error(text_twice, torch.cat([text, text], dim=-1)) < 1e-6
     assert relative_error(answer(after), answer(before)) < 1e-6

@@ -13,7 +13,8 @@ import yaml
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1 import keys
 from sd_finetune.families.sd1.architecture import SD15, Architecture
-from sd_finetune.families.sd1.infer_sizes import Shapes, measure
+from sd_finetune.families.sd1.infer_sizes import Shapes, infer_architecture
+from sd_finetune.families.sd1.ldm_config import dump
 from tests.tiny import TINY
 
 
@@ -61,7 +62,7 @@ UNUSUAL = replace(
 
 
 def with_claim(section: str, **claims: object) -> str:
-    content = yaml.safe_load(TINY.to_yaml())
+    content = yaml.safe_load(dump(TINY))
     target = content["model"]["params"][f"{section}_config"]["params"]
     (target["ddconfig"] if section == "first_stage" else target).update(claims)
     return yaml.safe_dump(content)
@@ -71,21 +72,21 @@ def test_everything_comes_back_from_tensors_and_config() -> None:
     # Another latent width than the VAE's is no real model, but shows that nothing is taken from defaults.
     shapes = dict(shapes_of(replace(UNUSUAL, vae=replace(UNUSUAL.vae, embed_dim=8))))
     shapes["first_stage_model.post_quant_conv.weight"] = (8, 4, 1, 1)
-    assert measure(shapes, UNUSUAL.to_yaml()) == UNUSUAL
+    assert infer_architecture(shapes, dump(UNUSUAL)) == UNUSUAL
 
 
 def test_stable_diffusion_1_5_needs_no_config() -> None:
-    assert measure(shapes_of(SD15)) == SD15
+    assert infer_architecture(shapes_of(SD15)) == SD15
 
 
 def test_an_encoder_without_residual_blocks() -> None:
     shallow = replace(TINY, vae=replace(TINY.vae, ch_mult=(1, 1), num_res_blocks=0))
-    assert measure(shapes_of(shallow), shallow.to_yaml()) == shallow
+    assert infer_architecture(shapes_of(shallow), dump(shallow)) == shallow
 
 
 def test_without_a_config_another_size_is_refused_since_its_heads_are_unknown() -> None:
     with pytest.raises(UserError, match=r"32 channels wide.*attention heads: put its \.yaml config beside it"):
-        measure(shapes_of(TINY))
+        infer_architecture(shapes_of(TINY))
 
 
 @pytest.mark.parametrize(
@@ -102,25 +103,25 @@ def test_without_a_config_another_size_is_refused_since_its_heads_are_unknown() 
 )
 def test_a_config_that_contradicts_the_tensors_is_refused(section: str, name: str, claim: object) -> None:
     with pytest.raises(UserError, match=rf"says {name} .* but the checkpoint's tensors say"):
-        measure(shapes_of(TINY), with_claim(section, **{name: claim}))
+        infer_architecture(shapes_of(TINY), with_claim(section, **{name: claim}))
 
 
 def test_a_number_given_once_for_each_level_is_that_number() -> None:
-    assert measure(shapes_of(TINY), with_claim("unet", num_res_blocks=[1, 1])) == TINY
+    assert infer_architecture(shapes_of(TINY), with_claim("unet", num_res_blocks=[1, 1])) == TINY
 
 
 def test_minus_one_heads_means_that_the_width_of_a_head_is_given() -> None:
-    unet = measure(shapes_of(TINY), with_claim("unet", num_heads=-1, num_head_channels=16)).unet
+    unet = infer_architecture(shapes_of(TINY), with_claim("unet", num_heads=-1, num_head_channels=16)).unet
     assert (unet.num_heads, unet.num_head_channels) == (0, 16)
     assert replace(TINY, unet=unet).unet_config()["attention_head_dim"] == (2, 4)
 
 
 def test_text_encoder_heads_from_the_folder_that_the_config_names(tmp_path: Path) -> None:
-    content = yaml.safe_load(replace(TINY, text_model="clip").to_yaml())
+    content = yaml.safe_load(dump(replace(TINY, text_model="clip")))
     del content["text_encoder"]
     (tmp_path / "clip").mkdir()
     (tmp_path / "clip" / "config.json").write_text(json.dumps({"hidden_size": 32, "num_attention_heads": 8}))
-    measured = measure(shapes_of(TINY), yaml.safe_dump(content), tmp_path)
+    measured = infer_architecture(shapes_of(TINY), yaml.safe_dump(content), tmp_path)
     assert measured.text_encoder.num_attention_heads == 8
 
 
@@ -128,10 +129,10 @@ def test_a_missing_tensor_is_named() -> None:
     shapes = dict(shapes_of(TINY))
     del shapes["first_stage_model.decoder.conv_out.weight"]
     with pytest.raises(KeyError, match=r"first_stage_model\.decoder\.conv_out\.weight"):
-        measure(shapes, TINY.to_yaml())
+        infer_architecture(shapes, dump(TINY))
 
 
 @pytest.mark.parametrize(("section", "claims"), [("unet", {"num_heads": 7}), ("unet", {"num_head_channels": 7})])
 def test_heads_that_cannot_be_are_refused(section: str, claims: dict[str, int]) -> None:
     with pytest.raises(UserError, match=rf"says {next(iter(claims))} 7, which does not divide the 32 channels"):
-        measure(shapes_of(TINY), with_claim(section, **claims))
+        infer_architecture(shapes_of(TINY), with_claim(section, **claims))

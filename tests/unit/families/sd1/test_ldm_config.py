@@ -7,7 +7,7 @@ import yaml
 
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.architecture import SD15
-from sd_finetune.families.sd1.ldm_config import parse
+from sd_finetune.families.sd1.ldm_config import dump, parse
 from tests.tiny import TINY
 
 HAND_WRITTEN = """
@@ -38,7 +38,7 @@ def test_a_hand_written_config() -> None:
 
 
 def test_what_is_written_names_the_classes_that_the_webui_builds() -> None:
-    model = yaml.safe_load(SD15.to_yaml())["model"]
+    model = yaml.safe_load(dump(SD15))["model"]
     assert model["target"] == "ldm.models.diffusion.ddpm.LatentDiffusion"
     targets = {
         name: model["params"][name]["target"].rpartition(".")[2] for name in model["params"] if "_config" in name
@@ -51,7 +51,7 @@ def test_what_is_written_names_the_classes_that_the_webui_builds() -> None:
 
 
 def test_the_tokenizer_folder_reaches_the_webui() -> None:
-    condition = yaml.safe_load(TINY.to_yaml())["model"]["params"]["cond_stage_config"]
+    condition = yaml.safe_load(dump(TINY))["model"]["params"]["cond_stage_config"]
     assert condition["params"] == {"version": "nowhere"}
 
 

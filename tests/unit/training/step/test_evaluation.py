@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.nn.functional import mse_loss
 
-from sd_finetune.families.parts import encode_prompts
 from sd_finetune.training.step.randomness import normal_noise
 from tests.toy import Toy
 
@@ -24,7 +23,7 @@ def test_it_is_the_same_each_time_and_on_distinct_pictures(toy: Toy) -> None:
 
 def test_by_hand(toy: Toy) -> None:
     training = toy.prepare(WANTED)
-    parts = training.parts
+    model = training.model
     shown = {e.picture: k for k, e in enumerate(training.instances.examples)}
     pictures = sorted(shown)
     assert len(pictures) == 3
@@ -32,11 +31,11 @@ def test_by_hand(toy: Toy) -> None:
     losses = []
     for k, timestep in enumerate((250, 750)):
         noise = normal_noise(0, f"evaluation noise {k}", [0, 5], (4, 9, 9))
-        kept = parts.alphas_cumprod[timestep].float()
+        kept = model.alphas_cumprod[timestep].float()
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
         with torch.no_grad():
-            context = encode_prompts(parts, ["a photo of sks star"] * 2)
-            predicted = parts.unet(noisy, torch.tensor(timestep), context).sample
+            context = model.encode_prompts(["a photo of sks star"] * 2).hidden_states
+            predicted = model.unet(noisy, torch.tensor(timestep), context).sample
         losses.append(mse_loss(predicted, noise).item())
     assert training.evaluation is not None
     assert training.evaluation.loss(training.conditioning) == pytest.approx(sum(losses) / 2, rel=1e-4)

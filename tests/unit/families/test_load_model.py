@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.parts import encode_prompts, load_parts, tokenize
+from sd_finetune.families.load_model import load_model
+from sd_finetune.families.prompts import tokenize
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.tensor_file import write_tensors
 from tests.toy import Toy
@@ -16,15 +17,15 @@ from tests.toy import Toy
 
 def test_modules_hold_the_checkpoint_s_tensors(toy: Toy) -> None:
     checkpoint = read_checkpoint(toy.checkpoint)
-    parts = load_parts(checkpoint)
+    model = load_model(checkpoint)
     for part in ("unet", "vae", "text_encoder"):
-        module = parts.module(part)
+        module = model.module(part)
         own = {n: v for n, v in module.state_dict().items() if not n.endswith("position_ids")}
         assert own.keys() == {n for n in checkpoint.parts[part] if not n.endswith("position_ids")}
         assert all(torch.equal(value, checkpoint.parts[part][name]) for name, value in own.items())
         assert not module.training
         assert not any(p.requires_grad or p.is_meta for p in module.parameters())
-    assert parts.text_encoder.text_model.embeddings.position_ids.flatten().tolist() == list(range(77))
+    assert model.text_encoder.text_model.embeddings.position_ids.flatten().tolist() == list(range(77))
 
 
 def test_a_tensor_more_or_less_is_told(toy: Toy) -> None:
@@ -34,24 +35,24 @@ def test_a_tensor_more_or_less_is_told(toy: Toy) -> None:
     broken = replace(checkpoint)
     broken.__dict__["parts"] = less
     with pytest.raises(ValueError, match=r"disagree about conv_in\.bias"):
-        load_parts(broken)
+        load_model(broken)
 
 
 def test_half_precision_leaves_the_vae_whole(toy: Toy) -> None:
-    parts = load_parts(read_checkpoint(toy.checkpoint))
-    parts.to(torch.device("cpu"), torch.float16)
-    assert (parts.unet.dtype, parts.text_encoder.dtype, parts.vae.dtype) == (
+    model = load_model(read_checkpoint(toy.checkpoint))
+    model.to(torch.device("cpu"), torch.float16)
+    assert (model.unet.dtype, model.text_encoder.dtype, model.vae.dtype) == (
         torch.float16,
         torch.float16,
         torch.float32,
     )
-    parts.to(torch.device("cpu"), torch.bfloat16)
-    assert parts.vae.dtype == torch.bfloat16
+    model.to(torch.device("cpu"), torch.bfloat16)
+    assert model.vae.dtype == torch.bfloat16
 
 
 def test_words_are_clip_s_own(toy: Toy) -> None:
-    parts = load_parts(read_checkpoint(toy.checkpoint))
-    ids = tokenize(parts, ["a photo of sks dog", "", "dog " * 100])
+    model = load_model(read_checkpoint(toy.checkpoint))
+    ids = tokenize(model, ["a photo of sks dog", "", "dog " * 100])
     assert ids.shape == (3, 77)
     assert ids[0, :7].tolist() == [49406, 320, 1125, 539, 48136, 1929, 49407], "sks is one word"
     assert ids[1].tolist() == [49406, *[49407] * 76]
@@ -59,9 +60,9 @@ def test_words_are_clip_s_own(toy: Toy) -> None:
 
 
 def test_prompts_become_hidden_states(toy: Toy) -> None:
-    parts = load_parts(read_checkpoint(toy.checkpoint))
-    parts.text_encoder.float()
-    states = encode_prompts(parts, ["a star", "a moon"])
+    model = load_model(read_checkpoint(toy.checkpoint))
+    model.text_encoder.float()
+    states = model.encode_prompts(["a star", "a moon"]).hidden_states
     assert states.shape == (2, 77, 32)
     torch.testing.assert_close(states.mean(-1), torch.zeros(2, 77), rtol=0, atol=1e-5)  # the last norm was applied
     assert not torch.allclose(states[0], states[1], atol=1e-2)
@@ -74,4 +75,4 @@ def test_a_tensor_of_another_size_is_named(toy: Toy, tmp_path: Path) -> None:
     write_tensors(tmp_path / "cut.safetensors", tensors, {})
     checkpoint = read_checkpoint(tmp_path / "cut.safetensors", toy.checkpoint.with_suffix(".yaml"))
     with pytest.raises(UserError, match=rf"cut\.safetensors has {name} of size \(16, 32\) where .* \(32, 32\): choose"):
-        load_parts(checkpoint)
+        load_model(checkpoint)

@@ -1,0 +1,47 @@
+"""What is known of a model family before any file of it is opened: names, sizes, defaults. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MemoryFacts:
+    """Parameter counts at full size, for the VRAM estimate."""
+
+    unet: int
+    text_encoders: int
+    vae: int
+    lora_per_rank: int
+    """Parameters of a LoRA for each rank."""
+    hypernetwork: int
+    """Parameters of a hypernetwork with the layer structure 1, 2, 1 for all context widths."""
+
+
+@dataclass(frozen=True)
+class FamilyFacts:
+    """One row of `families.table`."""
+
+    name: str
+    """As in FAMILIES and `recognition.BASES`; the folder of the family has this name."""
+    title: str
+    """In sentences: "Stable Diffusion 1"."""
+    version_on_cards: str
+    """The WebUI's "sd version" of a LoRA's card."""
+    native_resolution: int
+    """Side of the images that the full-size model was trained on, in pixels."""
+    text_encoders: tuple[str, ...]
+    """The model's parts that read prompts, in the order in which they are encoded."""
+    part_prefixes: Mapping[str, str]
+    """Beginning of each part's tensor names in a checkpoint."""
+    kohya_versions: Mapping[str, str]
+    """`ss_base_model_version` by prediction type."""
+    modelspec_architecture: str
+    """`modelspec.architecture` of a whole checkpoint."""
+    memory: MemoryFacts
+
+    @property
+    def trainable_parts(self) -> tuple[str, ...]:
+        """The parts that a method can train: the UNet and the text encoders."""
+        return ("unet", *self.text_encoders)

@@ -1,0 +1,230 @@
+"""What a model family answers: every question whose answer differs between kinds of checkpoints.
+
+A family is a folder (`families/sd1`) with an object `FAMILY` in its `family.py` and a row of facts in `families.table`.
+Nothing outside of this room asks which family it is; it asks the family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..diffusion.noising import PredictionType
+from .conditioning import TextConditioning
+from .facts import FamilyFacts
+from .placeholder_tokens import NewWord
+from .table import FAMILIES
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Tensor name to shape."""
+
+
+class Architecture(Protocol):
+    """The sizes of a model and the numbers that training needs, as read from a checkpoint and its config."""
+
+    @property
+    def prediction_type(self) -> PredictionType: ...
+    @property
+    def scale_factor(self) -> float:
+        """Latents are this times what the VAE's encoder returns (arXiv 2112.10752, appendix G)."""
+        ...
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images that it was trained on, in latent pixels (8 pixels each)."""
+        ...
+
+    @property
+    def sizes(self) -> Mapping[str, Any]:
+        """Part to a dataclass of its widths and depths."""
+        ...
+
+
+class CheckpointTensors(Protocol):
+    """What a model is made of; `formats.checkpoint.Checkpoint` is one."""
+
+    @property
+    def family(self) -> Family: ...
+    @property
+    def architecture(self) -> Any: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def parts(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """Part to the module's tensor name to tensor."""
+        ...
+
+    @property
+    def file_names(self) -> Mapping[str, Mapping[str, str]]:
+        """Part to the module's tensor name to the file's."""
+        ...
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The modules of a model, without weights, and what reads its prompts."""
+
+    unet: Any
+    vae: Any
+    text_encoders: Mapping[str, Any]
+    tokenizers: Mapping[str, Any]
+
+    def by_part(self) -> dict[str, nn.Module]:
+        """Part name to module."""
+        return {"unet": self.unet, "vae": self.vae, **self.text_encoders}
+
+
+class Family(Protocol):
+    """One model family. `architecture` is always of the family's own kind."""
+
+    facts: FamilyFacts
+
+    # --- checkpoint files
+
+    def usual_name(self, file_name: str) -> str:
+        """The usual name of a tensor that some files spell differently."""
+        ...
+
+    def name_table(self, architecture: Any) -> dict[str, dict[str, str]]:
+        """Part to the module's tensor name to the usual name in a checkpoint, of all that modules hold."""
+        ...
+
+    def module_shape(self, part: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a tensor in its module, given its shape in a file."""
+        ...
+
+    def file_shape(self, usual_name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of a tensor in a file, given its shape in the module."""
+        ...
+
+    def infer_architecture(self, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> Architecture:
+        """The sizes of a checkpoint from its tensors (usual names) and, for what they do not tell, its config.
+
+        Raises:
+            UserError: config and tensors contradict each other, or neither tells the number of attention heads.
+            KeyError: a tensor is missing from which a size is read.
+        """
+        ...
+
+    def to_yaml(self, architecture: Any) -> str:
+        """The config that goes beside a checkpoint, as the WebUI reads it."""
+        ...
+
+    def constant_tensors(self, architecture: Any) -> dict[str, Tensor]:
+        """What a checkpoint holds beside the modules' tensors: noise schedule, position ids."""
+        ...
+
+    def with_prediction_type(self, architecture: Any, prediction_type: PredictionType) -> Architecture:
+        """The same sizes with another prediction type, as a file's metadata may tell."""
+        ...
+
+    # --- the model
+
+    def empty_modules(self, architecture: Any) -> Modules:
+        """The modules without weights, on the device "meta"; buffers that are no weights are real."""
+        ...
+
+    def alphas_cumprod(self, architecture: Any) -> Tensor:
+        """The noise schedule: (timesteps,), float64."""
+        ...
+
+    def encode_prompts(self, model: DiffusionModel, prompts: Sequence[str]) -> TextConditioning:
+        """What the UNet reads of the prompts, with gradients where the text encoder or a new word is trained."""
+        ...
+
+    def predict(
+        self, model: DiffusionModel, noisy_latents: Tensor, timesteps: Tensor, conditioning: TextConditioning
+    ) -> Tensor:
+        """The UNet's answer (noise or v), (batch, 4, height/8, width/8), in the UNet's type."""
+        ...
+
+    # --- networks beside the model
+
+    def lora_targets(self, part: str, module: nn.Module) -> dict[str, nn.Module]:
+        """The layers of a part that a LoRA trains, by path."""
+        ...
+
+    def lora_name(self, architecture: Any, part: str, path: str) -> str:
+        """The name in a LoRA file (kohya's layout) of the layer at `path` in the module of a part."""
+        ...
+
+
+@dataclass
+class DiffusionModel:
+    """The modules of one checkpoint, ready to be trained or to generate images."""
+
+    family: Family
+    architecture: Architecture
+    unet: Any
+    vae: Any
+    text_encoders: Mapping[str, Any]
+    """By part, in the family's order."""
+    tokenizers: Mapping[str, Any]
+    alphas_cumprod: Tensor
+    """(timesteps,), float64, on the CPU until `to` moves it."""
+    new_words: tuple[NewWord, ...] = ()
+    """Words with vectors of their own that are attached to the text encoder (`networks.new_words`)."""
+
+    @property
+    def prediction_type(self) -> PredictionType:
+        return self.architecture.prediction_type
+
+    @property
+    def scale_factor(self) -> float:
+        return self.architecture.scale_factor
+
+    @property
+    def text_encoder(self) -> Any:
+        """The first text encoder, whose token embeddings new words get."""
+        return self.text_encoders[self.family.facts.text_encoders[0]]
+
+    @property
+    def tokenizer(self) -> Any:
+        """The first text encoder's."""
+        return self.tokenizers[self.family.facts.text_encoders[0]]
+
+    def module(self, part: str) -> nn.Module:
+        """The module called "unet", "vae" or like a text encoder."""
+        return {"unet": self.unet, "vae": self.vae, **self.text_encoders}[part]
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Move and cast all modules. The VAE overflows in float16, so it stays in float32 then."""
+        for module in (self.unet, *self.text_encoders.values()):
+            module.to(device, dtype)
+        self.vae.to(device, torch.float32 if dtype == torch.float16 else dtype)
+        self.alphas_cumprod = self.alphas_cumprod.to(device)
+
+    def encode_prompts(self, prompts: Sequence[str]) -> TextConditioning:
+        """As `Family.encode_prompts`."""
+        return self.family.encode_prompts(self, prompts)
+
+    def predict(self, noisy_latents: Tensor, timesteps: Tensor, conditioning: TextConditioning) -> Tensor:
+        """As `Family.predict`."""
+        return self.family.predict(self, noisy_latents, timesteps, conditioning)
+
+
+def family_called(name: str) -> Family:
+    """The family of this name, a key of FAMILIES."""
+    assert name in FAMILIES
+    return import_module(f".{name}.family", __package__).FAMILY
+
+
+def first_difference(one: Any, other: Any, parts: Sequence[str]) -> str:
+    """What differs first between two architectures of a family in these parts, or in what they predict; "" if nothing.
+
+    As in "unet: model_channels 320 and 384".
+    """
+    for part in parts:
+        sizes, others = vars(one.sizes[part]), vars(other.sizes[part])
+        for name, value in sizes.items():
+            if others[name] != value:
+                return f"{part}: {name} {value} and {others[name]}"
+    if one.prediction_type != other.prediction_type:
+        return f"prediction_type: {one.prediction_type} and {other.prediction_type}"
+    return ""

@@ -1,0 +1,101 @@
+"""For which base a model file is, by the names and shapes of its tensors: families that can be trained, and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+BASES = {
+    "sd1": "Stable Diffusion 1",
+    "sd1-inpainting": "Stable Diffusion 1 inpainting",
+    "sd1-pix2pix": "Stable Diffusion 1 pix2pix",
+    "sd2": "Stable Diffusion 2",
+    "sdxl": "SDXL",
+    "sd3": "Stable Diffusion 3",
+    "flux": "Flux",
+}
+"""Values of `base` and how they are called; "" when it cannot be told."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Tensor name to shape."""
+
+CONTEXT_BASES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+"""Width of the text encoder's output, which the UNet's cross-attention reads."""
+EMBEDDING_BASES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
+METADATA_BASES = {
+    "sd_v1": "sd1", "sd_v2": "sd2", "sdxl": "sdxl", "sd3": "sd3", "flux": "flux",
+    "stable-diffusion-v1": "sd1", "stable-diffusion-v2": "sd2", "stable-diffusion-xl": "sdxl",
+    "stable-diffusion-3": "sd3",
+}  # fmt: skip
+"""Beginnings of `ss_base_model_version` and `modelspec.architecture`."""
+
+TRANSFORMER_BLOCKS = {"joint_blocks.0.": "sd3", "double_blocks.0.": "flux"}
+UNET = "model.diffusion_model."
+
+
+def base_of_hypernetwork(widths: Iterable[int]) -> str:
+    """By the context widths that it has layers for."""
+    # The other widths (320, 640, 1280) are those of self-attention in both.
+    return next((EMBEDDING_BASES[width] for width in (768, 1024) if width in set(widths)), "")
+
+
+def base_of_embedding(shapes: Iterable[tuple[int, ...]], metadata: Mapping[str, str]) -> str:
+    """By the width of its vectors, else what its metadata says."""
+    by_width = EMBEDDING_BASES.get(max((shape[-1] for shape in shapes), default=0), "")
+    return by_width or _told_base(metadata)
+
+
+def base_of_checkpoint(shapes: Shapes) -> str:
+    """Of a checkpoint in LDM's layout, by its text encoder, else the width of its cross-attention."""
+    if is_transformer(shapes):
+        return next(base for block, base in TRANSFORMER_BLOCKS.items() if _has_block(shapes, block))
+    if _has(shapes, "conditioner.embedders."):
+        return "sdxl"
+    if _has(shapes, "cond_stage_model.model."):
+        return "sd2"
+    base = "sd1" if _has(shapes, "cond_stage_model.transformer.") else CONTEXT_BASES.get(_context_width(shapes), "")
+    channels = shapes[f"{UNET}input_blocks.0.0.weight"][1]
+    return base + {9: "-inpainting", 8: "-pix2pix"}.get(channels, "") if base == "sd1" else base
+
+
+def is_transformer(shapes: Shapes) -> bool:
+    """Whether it is a checkpoint with a diffusion transformer in place of a UNet."""
+    return any(_has_block(shapes, block) for block in TRANSFORMER_BLOCKS)
+
+
+def _has_block(shapes: Shapes, block: str) -> bool:
+    return any(name.removeprefix(UNET).startswith(block) for name in shapes)
+
+
+def base_of_unet(shapes: Shapes) -> str:
+    """Of a UNet in diffusers' layout."""
+    return CONTEXT_BASES.get(_context_width(shapes), "")
+
+
+def base_of_lora(shapes: Shapes, metadata: Mapping[str, str]) -> str:
+    """By its layers' names and the width of its cross-attention, else what its metadata says."""
+    names = " ".join(shapes)
+    for part, base in (("double_blocks", "flux"), ("single_transformer", "flux"), ("joint_blocks", "sd3")):
+        if part in names:
+            return base
+    by_width = CONTEXT_BASES.get(_context_width(shapes), "")
+    if by_width or _has(shapes, "lora_te2_"):
+        return by_width or "sdxl"
+    return _told_base(metadata)
+
+
+def _told_base(metadata: Mapping[str, str]) -> str:
+    told = [metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
+    return next((base for start, base in METADATA_BASES.items() for text in told if text.startswith(start)), "")
+
+
+def _context_width(shapes: Shapes) -> int:
+    """Input width of the cross-attention's keys, of a model or of the LoRA layers beside them; 0 if there is none."""
+    for name, shape in shapes.items():
+        is_key = "attn2_to_k" in name or "attn2.to_k" in name
+        if is_key and len(shape) == 2 and not name.endswith(("up.weight", "lora_B.weight")):
+            return shape[1]
+    return 0
+
+
+def _has(shapes: Iterable[str], prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in shapes)

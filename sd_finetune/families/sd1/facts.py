@@ -1,0 +1,28 @@
+"""Facts of Stable Diffusion 1.x (1.4, 1.5 and what was fine-tuned from them)."""
+
+from __future__ import annotations
+
+from ..facts import FamilyFacts, MemoryFacts
+
+SD1 = FamilyFacts(
+    name="sd1",
+    title="Stable Diffusion 1",
+    version_on_cards="SD1",
+    native_resolution=512,
+    text_encoders=("text_encoder",),
+    part_prefixes={
+        "unet": "model.diffusion_model.",
+        "vae": "first_stage_model.",
+        "text_encoder": "cond_stage_model.transformer.",
+    },
+    kohya_versions={"epsilon": "sd_v1", "v_prediction": "sd_v1_v"},
+    modelspec_architecture="stable-diffusion-v1",
+    memory=MemoryFacts(
+        unet=859_520_964,
+        text_encoders=123_060_480,
+        vae=83_653_863,
+        # 37 million at rank 32 on all linear and convolution layers (LyCORIS, docs/Guidelines.md: 75 MB in fp16).
+        lora_per_rank=1_170_000,
+        hypernetwork=22_000_000,  # for the context widths 320, 640, 768 and 1280
+    ),
+)

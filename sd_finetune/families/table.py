@@ -1,0 +1,18 @@
+"""The model families that can be trained. A new one is a folder beside `sd1/` and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .facts import FamilyFacts
+from .sd1.facts import SD1
+
+FAMILIES: Mapping[str, FamilyFacts] = {facts.name: facts for facts in (SD1,)}
+
+DEFAULT_FAMILY = SD1.name
+"""What a checkpoint is read as if its tensors do not tell; then the sentence about what is missing names this one."""
+
+
+def supported_titles() -> str:
+    """The families in words, as in "Stable Diffusion 1"."""
+    return " or ".join(facts.title for facts in FAMILIES.values())

@@ -1,0 +1,89 @@
+"""Small layers beside a model's frozen ones, each by an algorithm of the table in `networks.algorithms`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor, nn
+
+from .attachable import AttachableNetwork, replace_forward
+
+
+class AdapterLayer(Protocol):
+    """The addition to one frozen Linear or convolution layer; an `nn.Module` that starts without effect."""
+
+    alpha: float
+
+    @property
+    def scale(self) -> float:
+        """How many times the layer's product counts, as alpha / rank."""
+        ...
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """What is added to the original layer's output for the same input."""
+        ...
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The parameters by their names in snapshots."""
+        ...
+
+    def file_tensors(self) -> dict[str, Tensor]:
+        """The tensors by what follows the layer's name in a LoRA file, without alpha."""
+        ...
+
+    def weight_change(self) -> Tensor:
+        """What it adds to the original's weight, in its shape, float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One row of the table: how a layer is made for an original one.
+
+    make: called with (original layer, rank, alpha, generator of the first values).
+    """
+
+    name: str
+    make: Callable[[nn.Module, int, float, torch.Generator], Any]
+
+
+class AdapterNetwork(AttachableNetwork):
+    """All adapter layers of one module, by the path of the layer that each stands beside."""
+
+    def __init__(self, targets: Mapping[str, nn.Module], layers: Mapping[str, Any]) -> None:
+        """targets, layers: the original layers and those beside them, by the same paths in the same order."""
+        super().__init__()
+        if list(targets) != list(layers):
+            raise ValueError("targets and layers must have the same paths in the same order")
+        self._targets = dict(targets)
+        self.paths = list(targets)
+        self.layers = nn.ModuleList(layers.values())
+
+    def named_layers(self) -> Iterator[tuple[str, AdapterLayer]]:
+        """Each layer with the path of its original, in a fixed order."""
+        for path, layer in zip(self.paths, self.layers, strict=True):
+            yield path, cast("AdapterLayer", layer)
+
+    def _put_on(self, undo: ExitStack) -> None:
+        """Each layer's output is added to its original's."""
+        for path, layer in self.named_layers():
+            undo.callback(replace_forward(self._targets[path], _forward_with(layer), path))
+
+
+def new_adapter_network(
+    targets: Mapping[str, nn.Module], algorithm: Algorithm, rank: int, alpha: float, generator: torch.Generator
+) -> AdapterNetwork:
+    """A layer for each target, with newly drawn first values."""
+    layers = {path: algorithm.make(module, rank, alpha, generator) for path, module in targets.items()}
+    return AdapterNetwork(targets, layers)
+
+
+def _forward_with(layer: AdapterLayer) -> Any:
+    def forward(original: nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return type(original).forward(original, x, *args, **kwargs) + layer(x)
+
+    return forward

@@ -1,0 +1,126 @@
+"""LoRA files put to work on a model: several together, each at its own weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..families.family import DiffusionModel
+from ..formats.lora import LoraModule
+from .adapter import AdapterNetwork
+from .lora import LoraLayer
+
+
+class WeightedLora(NamedTuple):
+    """A LoRA's layers by name, and how many times they count. `called`: what messages name it."""
+
+    modules: Mapping[str, LoraModule]
+    weight: float = 1.0
+    called: str = "The LoRA"
+
+
+def combine_loras(loras: Sequence[WeightedLora]) -> dict[str, LoraModule]:
+    """One LoRA that changes a model as all of these do together; layers of one name are of one form.
+
+    Low-rank changes add up when their `down` are stacked and their `up` are put side by side.
+    """
+    names = dict.fromkeys(name for lora in loras for name in lora.modules)
+    return {name: _stacked([(o.modules[name], o.weight) for o in loras if name in o.modules]) for name in names}
+
+
+def _stacked(layers: Sequence[tuple[LoraModule, float]]) -> LoraModule:
+    if len(layers) == 1 and layers[0][1] == 1:
+        return layers[0][0]
+    down = torch.cat([layer.down.float() for layer, _ in layers])
+    up = torch.cat([layer.up.float() * (weight * layer.alpha / layer.rank) for layer, weight in layers], dim=1)
+    return LoraModule(down, up, alpha=down.shape[0])
+
+
+def attach_loras(model: DiffusionModel, loras: Sequence[WeightedLora]) -> list[AdapterNetwork]:
+    """Put the layers of LoRA files to work on `model`, all together; the networks can be detached again.
+
+    Raises:
+        UserError: the model has no such layer, or one of another size.
+    """
+    known = _layers_of(model)
+    modules = combine_loras([_formed(lora, known) for lora in loras])
+    networks = []
+    for part in model.family.facts.trainable_parts:
+        chosen = {
+            known[name].path: (known[name].module, own) for name, own in modules.items() if known[name].part == part
+        }
+        targets = {path: original for path, (original, _) in chosen.items()}
+        network = AdapterNetwork(targets, {path: _filled(*pair) for path, pair in chosen.items()})
+        network.to(model.module(part).device, model.module(part).dtype).requires_grad_(False)
+        network.attach()
+        networks.append(network)
+    return networks
+
+
+class _KnownLayer(NamedTuple):
+    """A layer of the model that a LoRA can stand beside."""
+
+    part: str
+    path: str
+    module: nn.Module
+
+
+def _layers_of(model: DiffusionModel) -> dict[str, _KnownLayer]:
+    """Every Linear and convolution layer of the trainable parts, by its name in LoRA files."""
+    return {
+        model.family.lora_name(model.architecture, part, path): _KnownLayer(part, path, module)
+        for part in model.family.facts.trainable_parts
+        for path, module in model.module(part).named_modules()
+        if isinstance(module, (nn.Linear, nn.Conv2d))
+    }
+
+
+def _formed(lora: WeightedLora, known: Mapping[str, _KnownLayer]) -> WeightedLora:
+    """The LoRA with its layers in the form that the model's own have: a 1x1 convolution may be stored as linear."""
+    refuse_unknown_layers(lora, known)
+    formed = {}
+    for name, module in lora.modules.items():
+        _, path, original = known[name]
+        out, *into = original.weight.shape
+        down = fitted(path, module.down, (module.rank, *into), lora.called)
+        up = fitted(path, module.up, (out, module.rank, *[1] * len(into[1:])), lora.called)
+        formed[name] = replace(module, down=down, up=up)
+    return lora._replace(modules=formed)
+
+
+def _filled(original: nn.Module, module: LoraModule) -> LoraLayer:
+    """The layer beside `original` with the file's values."""
+    layer = LoraLayer(original, module.rank, module.alpha, torch.Generator())
+    layer.down.weight.data.copy_(module.down)
+    layer.up.weight.data.copy_(module.up)
+    return layer
+
+
+def refuse_unknown_layers(lora: WeightedLora, known: Container[str]) -> None:
+    """Raise UserError if some of a LoRA's layers are not among those that a checkpoint has."""
+    unknown = [name for name in lora.modules if name not in known]
+    if unknown:
+        raise UserError(
+            f"{lora.called} has {len(unknown)} layers that this checkpoint has not ({', '.join(unknown[:3])}...): "
+            "use one that was made for this kind of checkpoint."
+        )
+
+
+def fitted(path: str, values: Tensor, shape: Sequence[int], called: str) -> Tensor:
+    """`values` in the shape that the layer at `path` needs: (out, in) and (out, in, 1, 1) are one and the same.
+
+    Raises:
+        UserError: they are of another size; `called` is what they are from.
+    """
+    if values.numel() != math.prod(shape) or tuple(values.shape[:2]) != tuple(shape[:2]):
+        raise UserError(
+            f"{called} has a layer for {path} of size {tuple(values.shape)} where this checkpoint needs "
+            f"{tuple(shape)}: use one that was made for this kind of checkpoint."
+        )
+    return values.reshape(tuple(shape))

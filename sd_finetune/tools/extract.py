@@ -1,0 +1,78 @@
+"""Extracts a LoRA from the difference of two checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import UserError
+from ..families.family import first_difference
+from ..families.load_model import load_model
+from ..formats.checkpoint import Checkpoint
+from .svd import Truncation, factored
+
+
+def extract_lora(
+    base: Checkpoint,
+    tuned: Checkpoint,
+    rank: int,
+    with_text_encoder: bool,
+    report: Callable[[int, int], None],
+) -> dict[tuple[str, str], Truncation]:
+    """What turns `base` into nearly `tuned`, for the layers that our LoRA trains, by part and path.
+
+    Layers that are the same in both are left out. report: called with (layers done, layers in all).
+
+    Raises:
+        UserError: the two are not of one architecture, or are the same in these layers.
+    """
+    _refuse_other_architecture(base, tuned)
+    pairs = _layer_pairs(base, tuned, base.family.facts.trainable_parts if with_text_encoder else ("unet",))
+    found: dict[tuple[str, str], Truncation] = {}
+    for done, (place, (old, new)) in enumerate(pairs.items()):
+        report(done, len(pairs))
+        change = new.float() - old.float()
+        if not torch.isfinite(change).all():
+            raise UserError(f"{place[1]} holds numbers that are not finite in one of the two: use sound checkpoints.")
+        if change.any():
+            found[place] = factored(change, rank)
+    report(len(pairs), len(pairs))
+    if not found:
+        raise UserError(
+            f"{base.path} and {tuned.path} are the same in all layers that a LoRA changes: there is nothing to extract."
+        )
+    return found
+
+
+def _refuse_other_architecture(base: Checkpoint, tuned: Checkpoint) -> None:
+    difference = first_difference(base.architecture, tuned.architecture, base.family.facts.trainable_parts)
+    if difference:
+        raise UserError(
+            f"{base.path} and {tuned.path} differ ({difference}): a LoRA can only be extracted from two "
+            "checkpoints of one architecture."
+        )
+
+
+def change_norms(base: Checkpoint, tuned: Checkpoint) -> dict[str, float]:
+    """The Frobenius norm of the whole difference of the UNets and of the text encoders, all layers, by part."""
+
+    def norm(part: str) -> float:
+        one, other = base.parts[part], tuned.parts[part]
+        return math.hypot(*(float((other[name].float() - tensor.float()).norm()) for name, tensor in one.items()))
+
+    return {part: norm(part) for part in base.family.facts.trainable_parts}
+
+
+def _layer_pairs(
+    base: Checkpoint, tuned: Checkpoint, parts: Sequence[str]
+) -> dict[tuple[str, str], tuple[Tensor, Tensor]]:
+    """The weights of both checkpoints by part and path of the layer, memory-mapped."""
+    pairs: dict[tuple[str, str], tuple[Tensor, Tensor]] = {}
+    models = load_model(base), load_model(tuned)
+    for part in parts:
+        old, new = (base.family.lora_targets(part, model.module(part)) for model in models)
+        pairs |= {(part, path): (layer.weight, new[path].weight) for path, layer in old.items()}
+    return pairs

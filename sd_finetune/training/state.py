@@ -1,0 +1,108 @@
+"""A run that is ready to train: its parts by name, and what follows from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from ..families.family import DiffusionModel
+from ..formats.checkpoint import Checkpoint
+from ..formats.metadata import BaseFacts, base_facts
+from ..methods.method import Method
+from ..runs.folder import RunFolder
+from ..runs.loss_table import append_losses
+from ..runs.messages import CommandReader, EventLog, Step
+from ..settings.duration import Duration
+from ..settings.options import Settings
+from .prior.targets import PriorTargets
+from .step.batches import Batches
+from .step.conditioning import Conditioning
+from .step.evaluation import FixedEvaluation
+from .step.example_sets import ExampleSet
+
+
+@dataclass
+class Training:
+    """A run that is ready to train. `first_step` is 0, or the step at which a resumed run continues."""
+
+    run: RunFolder
+    settings: Settings
+    base: Checkpoint
+    accelerator: Accelerator
+    model: DiffusionModel
+    method: Method
+    optimizer: torch.optim.Optimizer
+    batches: Batches
+    prior_targets: PriorTargets | None
+    conditioning: Conditioning
+    evaluation: FixedEvaluation | None
+    events: EventLog
+    commands: CommandReader
+    instances: ExampleSet
+    classes: ExampleSet | None
+    started_at: float
+    """Unix seconds."""
+    first_step: int = 0
+
+    @cached_property
+    def base_facts(self) -> BaseFacts:
+        """What the results say of the base; its hashes take seconds, so once a run."""
+        return base_facts(self.base)
+
+    @property
+    def has_prior(self) -> bool:
+        return self.classes is not None
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_in(self.settings.train.length)
+
+    @property
+    def warmup_steps(self) -> int:
+        return self.steps_in(self.settings.schedule.warmup)
+
+    @property
+    def trained_parameters(self) -> list[nn.Parameter]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def steps_in(self, duration: Duration) -> int:
+        """A duration of the settings in optimizer steps."""
+        return duration.steps(self.batches.steps_per_epoch)
+
+    def is_due(self, every: Duration, step: int) -> bool:
+        """Whether something done every so often is due after `step` steps; a duration of 0 never is."""
+        interval = self.steps_in(every)
+        return interval > 0 and step % interval == 0
+
+    def record(self, event: Step) -> None:
+        """Append a step to the events and to the table of losses."""
+        self.events.append(event)
+        append_losses(self.run.loss_csv, event)
+
+
+@contextmanager
+def evaluating(training: Training) -> Iterator[None]:
+    """The model in evaluation mode and without gradients, as it is used and not as it is trained."""
+    for module in _modules_with_modes(training.model, training.method):
+        module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        train_mode(training.model, training.method)
+
+
+def train_mode(model: DiffusionModel, method: Method) -> None:
+    """Gradient checkpointing and a hypernetwork's dropout work in training mode only."""
+    for module in _modules_with_modes(model, method):
+        module.train()
+
+
+def _modules_with_modes(model: DiffusionModel, method: Method) -> list[nn.Module]:
+    return [model.unet, *model.text_encoders.values(), *method.networks.values()]
