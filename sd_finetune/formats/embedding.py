@@ -85,7 +85,7 @@ def read_embedding(path: Path) -> Embedding:
     vectors = list(vectors_of(file).values())
     if len(vectors) != 1 or vectors[0].ndim not in (1, 2) or not vectors[0].numel():
         raise UserError(
-            f"{path} does not hold the vectors of one word for Stable Diffusion 1: choose an embedding of the WebUI, "
+            f"{path} does not hold the vectors of one word: choose an embedding of the WebUI, "
             "kohya's scripts, diffusers or SD Fine-Tune."
         )
     refuse_not_finite(path, vectors)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sd_finetune.families.table import FAMILIES
+
 HOME = Path(__file__).parents[2]
 PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -40,6 +42,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": WORKER | SCREEN | {"demo"},
     "__main__": {"commands", "errors"},
 }
+
+MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them
+FAMILY_ROOMS = tuple(f"sd_finetune.families.{name}" for name in FAMILIES)
 
 STANDARD_LIBRARY_ONLY = {"errors", "settings", "runs"}
 EXCEPT_FOR = {
@@ -77,6 +82,11 @@ def part_of(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def module_name(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def names_in(file: Path) -> set[str]:
     return imported_names(file.read_text(encoding="utf-8"), file)
 
@@ -102,6 +112,30 @@ def test_imports_point_one_way(file: Path) -> None:
     part = part_of(file)
     assert part in MAY_IMPORT, f"{part} is new: say in MAY_IMPORT what it may import"
     assert own_parts(names_in(file)) <= MAY_IMPORT[part] | {part}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    modules = {module_name(file): file for file in FILES}
+    known = {name: {other for other in names_in(file) if other in modules} for name, file in modules.items()}
+    known |= {name: known[name] | {other.rpartition(".")[0] for other in names_in(modules[name])} for name in known}
+    for start in modules:
+        seen: set[str] = set()
+        to_visit = [start]
+        while to_visit:
+            found = known.get(to_visit.pop(), set()) & modules.keys()
+            assert start not in found, f"{start} imports itself by way of {sorted(seen)}"
+            to_visit += found - seen
+            seen |= found
+
+
+def test_nothing_outside_families_asks_which_family_it_is() -> None:
+    for file in FILES:
+        if part_of(file) not in MAY_NAME_FAMILIES:
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+            assert not words & FAMILIES.keys(), f"{file}: ask the family instead"
+            own = [name for name in names_in(file) if name.startswith(FAMILY_ROOMS)]
+            assert not own, f"{file}: ask families.family, not {own}"
 
 
 @pytest.mark.parametrize(
