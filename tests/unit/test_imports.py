@@ -12,6 +12,7 @@ import pytest
 HOME = Path(__file__).parents[2]
 PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
+ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
 FOUNDATION = {"errors", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
@@ -40,6 +41,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": WORKER | SCREEN | {"demo"},
     "__main__": {"commands", "errors"},
 }
+
+SCREEN_MAY_IMPORT: dict[str, set[str]] = {
+    "__init__": set(),
+    "plain_settings": set(),
+    "live": {"plain_settings"},
+    "advice": {"plain_settings"},
+    "projects": {"plain_settings", "live", "advice"},
+    "jobs": {"plain_settings", "live", "advice", "projects"},
+    "server": {"plain_settings", "live", "advice", "projects", "jobs"},
+}
+"""The rooms of the package ui."""
 
 STANDARD_LIBRARY_ONLY = {"errors", "settings", "runs"}
 EXCEPT_FOR = {
@@ -77,6 +89,10 @@ def part_of(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE / "ui").parts[0].removesuffix(".py")
+
+
 def names_in(file: Path) -> set[str]:
     return imported_names(file.read_text(encoding="utf-8"), file)
 
@@ -102,6 +118,14 @@ def test_imports_point_one_way(file: Path) -> None:
     part = part_of(file)
     assert part in MAY_IMPORT, f"{part} is new: say in MAY_IMPORT what it may import"
     assert own_parts(names_in(file)) <= MAY_IMPORT[part] | {part}
+
+
+@pytest.mark.parametrize("file", ROOMS_OF_THE_SCREEN, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_of_the_screen_point_one_way(file: Path) -> None:
+    room = room_of(file)
+    assert room in SCREEN_MAY_IMPORT, f"{room} is new: say in SCREEN_MAY_IMPORT what it may import"
+    inside = {name.split(".")[2] for name in names_in(file) if name.startswith("sd_finetune.ui.")}
+    assert inside <= SCREEN_MAY_IMPORT[room] | {room}
 
 
 @pytest.mark.parametrize(
