@@ -104,7 +104,7 @@ class Runner:
             self._end(job, made)
 
     def _follow(self, job: Job, worker: AnyWorker, since: int) -> set[ResultKind]:
-        """Follow to the end, which gets its event; what kinds of results were saved."""
+        """Follow the worker to its end; returns the kinds of results that were saved."""
         made: set[ResultKind] = set()
         if job.kind == "draw":
             wait_for_images(job.run, worker)

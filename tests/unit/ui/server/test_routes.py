@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.ui.advice.gpu import Gpu, find_gpu
 from sd_finetune.ui.server.app import make_app
-from tests.screen import Screen, wait_until
+from tests.screen import Screen, make_pictures, wait_until
 
 BASE = "http://127.0.0.1:7861"
 TOY = str(TOY_CHECKPOINT)
@@ -113,7 +114,7 @@ def test_no_path_leaves_its_folder(screen: Screen, client: TestClient, tmp_path:
     assert answer.headers["content-type"].startswith("application/json")
 
 
-def test_a_model_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> None:
+def test_a_project_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> None:
     file = tmp_path / "own.safetensors"
     file.write_bytes(b"x")
     made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": str(file)}).json()
@@ -150,7 +151,7 @@ def test_a_run_seen_through_the_routes(screen: Screen, client: TestClient) -> No
     assert "is no longer running" in late.json()["error"]
 
 
-def test_pictures_that_are_dropped(client: TestClient) -> None:
+def test_images_that_are_dropped(client: TestClient) -> None:
     place = "/sd_finetune/models/dog/concepts/1"
     first = client.post(f"{place}/upload?file=../../my dog.png", content=png(16)).json()
     second = client.post(f"{place}/upload?file=my dog.png", content=png(16)).json()
@@ -211,7 +212,7 @@ def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> No
     assert "not a concepts list" in refused.json()["error"]
 
 
-def test_a_model_at_work_is_not_deleted(screen: Screen, client: TestClient) -> None:
+def test_a_project_at_work_is_not_deleted(screen: Screen, client: TestClient) -> None:
     slow = screen.settings(output__notes="slow", train__length="2000 steps")
     client.post("/sd_finetune/models/dog/settings", json=slow)
     client.post("/sd_finetune/models/dog/train")
@@ -246,14 +247,36 @@ def test_a_torch_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert find_gpu() == Gpu("T4", 16, bf16=False)
 
 
-def test_the_noise_scheduler_of_a_new_model(client: TestClient) -> None:
+def test_an_example_to_train_as_it_is(client: TestClient) -> None:
+    for name in ("example-1", "example-2"):
+        made = client.post("/sd_finetune/lesson").json()
+        assert (made["name"], made["settings"]["output"]["name"], made["check"]["faults"]) == (name, name, {})
+
+
+def test_class_images_of_the_project_s_prompts(screen: Screen, client: TestClient, tmp_path: Path) -> None:
+    concept = {"folder": str(screen.pictures), "instance_prompt": "sks dog", "class_prompt": "a dog"}
+    for key, prompt in (("dogs", "a dog"), ("cats", "a cat")):
+        folder = make_pictures(tmp_path / "cache" / key, 2)
+        (folder / "class-images.json").write_text(json.dumps({"prompt": prompt}))
+    settings = screen.settings(concepts=[concept], class_images__cache_folder=str(tmp_path / "cache"))
+    client.post("/sd_finetune/models/dog/settings", json=settings)
+    place = "/sd_finetune/models/dog/class-pictures"
+    (told,) = client.get(place).json()
+    assert (told["key"], told["prompt"], told["pictures"]) == ("dogs", "a dog", ["0.png", "1.png"])
+    assert client.get(f"{place}/dogs/0.png").headers["content-type"] == "image/jpeg"
+    assert "Class images cats not found" in client.post(f"{place}/cats/0.png/delete").json()["error"]
+    client.post(f"{place}/dogs/0.png/delete")
+    assert client.get(place).json()[0]["pictures"] == ["1.png"]
+
+
+def test_the_sampling_method_of_a_new_project(client: TestClient) -> None:
     made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": TOY, "sampler": "euler"}).json()
     assert [made["settings"][group]["sampler"] for group in ("samples", "class_images")] == ["euler", "euler"]
     refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": TOY, "sampler": "none"})
     assert "is not a sampling method" in refused.json()["error"]
 
 
-def test_what_is_drawn_can_be_ended_at_once(screen: Screen, client: TestClient) -> None:
+def test_generating_can_be_ended_at_once(screen: Screen, client: TestClient) -> None:
     assert "nothing to end" in client.post("/sd_finetune/models/dog/end").json()["error"]
     client.post("/sd_finetune/models/dog/settings", json=screen.settings(prior__weight=1, output__notes="slow",
         concepts=[{"folder": str(screen.pictures), "instance_prompt": "a", "class_prompt": "b"}]))  # fmt: skip
