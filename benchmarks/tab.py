@@ -31,7 +31,7 @@ from sd_finetune.demo.subjects import SUBJECTS
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Step, read_events
 from sd_finetune.settings.read import from_dict
-from sd_finetune.ui.projects.project import Model
+from sd_finetune.ui.projects.project import Project
 
 STEPS = 100_000
 WATCHED = (2000, 10_000, 30_000, 60_000, STEPS)
@@ -194,8 +194,8 @@ def make_long_run(server: Server, name: str, steps: int) -> RunFolder:
         "prior": {"weight": 0},
         "concepts": [{"folder": str(SUBJECTS["star"].folder), "instance_prompt": "a"}],
     }
-    model = Model.create(server.models, name, "toy", content)
-    run = RunFolder.create(model.runs, name, from_dict(content))
+    project = Project.create(server.models, name, "toy", content)
+    run = RunFolder.create(project.runs, name, from_dict(content))
     append_steps(run, 1, steps)
     return run
 

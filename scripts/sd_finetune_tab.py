@@ -22,7 +22,7 @@ def make_tab() -> list[tuple[gr.Blocks, str, str]]:
 
 
 def add_routes(_page: gr.Blocks | None, app: FastAPI) -> None:
-    """Also after the WebUI has built its page anew: a run that is going on is found again there."""
+    """Also after "Reload UI", which builds a new page: a run that is going on is found again there."""
     app.include_router(make_router(context_of(the_webui(DEMO_FOLDER / "lora.toml"))))
 
 

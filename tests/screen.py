@@ -44,7 +44,7 @@ def make_pictures(folder: Path, count: int = 3) -> Path:
 
 @dataclass(frozen=True)
 class Screen:
-    """A context with one model, "dog", whose settings can be trained."""
+    """A context with one project, "dog", whose settings can be trained."""
 
     context: Context
     pictures: Path

@@ -13,7 +13,7 @@ from ..runs.folder import RunFolder
 from ..runs.follow import follow
 from ..runs.launch import kill_worker, start_worker
 from ..runs.messages import Error, send_command
-from ..runs.worker_process import note_of, note_worker
+from ..runs.worker_process import forget_worker, note_worker
 from .progress import Progress
 
 FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"
@@ -33,7 +33,7 @@ def watch(folder: RunFolder, *arguments: str) -> bool:
             progress.show(event)
             failure = event.message if isinstance(event, Error) else ""
         process.wait()
-    note_of(folder).unlink(missing_ok=True)
+    forget_worker(folder)
     if failure:
         print(failure, file=sys.stderr)
     return not failure

@@ -5,6 +5,14 @@ from __future__ import annotations
 import random
 
 
+def steps_per_epoch(examples: int, batch_size: int, accumulation: int = 1) -> int:
+    """Optimizer steps in which all `examples` are shown once.
+
+    A step shows `batch_size` times `accumulation` of them; the last one shows the rest.
+    """
+    return -(-examples // (batch_size * accumulation))
+
+
 class EpochOrder:
     """A new shuffle of `count` examples for each epoch, cut into batches.
 
@@ -25,7 +33,7 @@ class EpochOrder:
     @property
     def steps_per_epoch(self) -> int:
         """Batches an epoch."""
-        return -(-self.count // self.batch_size)
+        return steps_per_epoch(self.count, self.batch_size)
 
     def epoch(self, epoch: int) -> list[int]:
         """The whole epoch: a permutation of 0 … count-1."""

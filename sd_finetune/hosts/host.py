@@ -1,4 +1,4 @@
-"""Where the tab lives: all that it asks of the program around it. `standalone` and `a1111` are the two that answer."""
+"""The program around the tab: the protocol that `standalone` and `a1111` implement, and all that the tab asks of it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ from ..settings.methods import Artefact
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-Kind = Artefact
+ResultKind = Artefact
 """What a run makes, as `runs.messages.Saved.artefact` calls it (a snapshot is no result)."""
+PROMPT_TEXTS: dict[ResultKind, str] = {
+    "lora": "<lora:{name}:1>", "embedding": "{name}", "hypernetwork": "<hypernet:{name}:1>"
+}  # fmt: skip
+
+
+def prompt_text(kind: ResultKind, path: Path) -> str:
+    """What calls up the result `path` in a prompt of the WebUI, as "<lora:my dog:1>"; "" for a checkpoint."""
+    return PROMPT_TEXTS.get(kind, "").format(name=path.stem)
 
 
 @dataclass(frozen=True)
 class BaseCheckpoint:
-    """A checkpoint that can be taught. `title` is what the host's own list shows; at most one is `loaded`."""
+    """A checkpoint that training can start from. `title` is that of the host's own list; at most one is `loaded`."""
 
     title: str
     path: Path
@@ -31,7 +39,7 @@ class BaseCheckpoint:
 class Use:
     """How a result is used in the host; what does not apply is empty.
 
-    sentence: for a person. prompt: text that goes into a prompt, as "<lora:my dog:1>". checkpoint: title to select.
+    sentence: for a person. prompt: see prompt_text. checkpoint: title to select.
     """
 
     sentence: str
@@ -44,19 +52,19 @@ class Host(Protocol):
 
     @property
     def name(self) -> str:
-        """What the page says it runs in: "AUTOMATIC1111 WebUI", "SD Fine-Tune by itself"."""
+        """What the tab runs in: "AUTOMATIC1111 WebUI", "Standalone"."""
         ...
 
     @property
     def data_folder(self) -> Path:
-        """Where models, runs and uploads are kept; made when first needed."""
+        """Where projects, runs and uploads are kept; made when first needed."""
         ...
 
     def checkpoints(self) -> list[BaseCheckpoint]:
-        """What can be chosen as a base, the loaded one first."""
+        """What can be chosen as base checkpoint, the loaded one first."""
         ...
 
-    def result_folder(self, kind: Kind) -> Path | None:
+    def result_folder(self, kind: ResultKind) -> Path | None:
         """Where the host looks for such files; None leaves a result in its run's own output folder."""
         ...
 
@@ -64,12 +72,12 @@ class Host(Protocol):
         """What keeps training from working here, a sentence each with the way out; none when all is well."""
         ...
 
-    def first_lesson(self) -> Path | None:
-        """A settings file (TOML) that a first visitor can run as it is, to see something learned; None without one."""
+    def example_settings(self) -> Path | None:
+        """A settings file (TOML) that a first visitor can train with as it is; None without one."""
         ...
 
     def lend(self, checkpoint: Path, run: RunFolder) -> AbstractContextManager[Path]:
-        """Wait for the host's turn, free the GPU and lend the weights of `checkpoint` while the block runs.
+        """Wait for the host's turn, free its VRAM and lend the weights of `checkpoint` while the block runs.
 
         Called in the run's own thread, and may wait long. Yields the file that the worker reads: `checkpoint` itself,
         or one with the weights that the host has loaded from it. Afterwards, and after any exception, everything is
@@ -88,12 +96,12 @@ class Host(Protocol):
         """Whether somebody pressed the host's own button to interrupt since the run began."""
         ...
 
-    def refresh(self, kind: Kind) -> None:
-        """A file of this kind was made: the host's lists are read again."""
+    def refresh(self, kind: ResultKind) -> None:
+        """A result of this kind was saved: the host's lists are read again."""
         ...
 
-    def use(self, kind: Kind, path: Path) -> Use:
-        """How the finished file `path` is used."""
+    def use(self, kind: ResultKind, path: Path) -> Use:
+        """How the result `path` is used."""
         ...
 
     def is_allowed(self, request: Request) -> bool:

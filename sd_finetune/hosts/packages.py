@@ -1,4 +1,4 @@
-"""What training needs beside the WebUI's own packages, told without importing any of it."""
+"""Packages that training needs beside the WebUI's own, found without importing any of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-BROUGHT_ALONG = ("diffusers", "matplotlib", "psutil", "PyYAML", "tqdm", "tomli")
-"""Packages that may be added. All others are the WebUI's: where one of those is missing, the WebUI mends it."""
+ADDED = ("diffusers", "matplotlib", "psutil", "PyYAML", "tqdm", "tomli")
+"""Packages that may be added. All others are the WebUI's: where one of those is missing, the WebUI installs it."""
 OLDEST_DIFFUSERS = (0, 29, 2)
 NEW_TRANSFORMERS = (4, 46)
 # Measured: with the WebUI's transformers 4.30.2 diffusers 0.31 cannot be imported any more.
@@ -29,15 +29,15 @@ def faults() -> list[str]:
     sentences = []
     if absent:
         sentences.append(
-            f"Training needs {' and '.join(absent)}, which could not be installed: connect to the network, start the "
-            "WebUI without --skip-install, and look in its console if that does not help."
+            f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed, which training needs: "
+            "connect to the internet and start the WebUI without --skip-install; its console shows what pip said."
         )
     found, oldest, too_new = version("diffusers"), OLDEST_DIFFUSERS, _first_too_new()
     if found is not None and not oldest <= numbers(found) < too_new:
         sentences.append(
-            f"diffusers {found} is installed, perhaps by another extension, and training needs one from "
-            f"{'.'.join(map(str, oldest))} to before {'.'.join(map(str, too_new))}: remove it (pip uninstall "
-            "diffusers) and start the WebUI again."
+            f"diffusers {found} is installed, perhaps by another extension, and training needs "
+            f"{'.'.join(map(str, oldest))} or newer, but older than {'.'.join(map(str, too_new))}: uninstall it (pip "
+            "uninstall diffusers) and restart the WebUI."
         )
     return sentences
 
@@ -63,7 +63,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def _needed() -> list[str]:
-    return [name for name in BROUGHT_ALONG if name != "tomli" or sys.version_info < (3, 11)]
+    return [name for name in ADDED if name != "tomli" or sys.version_info < (3, 11)]
 
 
 def _first_too_new() -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The tab by itself: a server on this machine, the toy checkpoint at hand, nothing to share the GPU with."""
+"""The tab by itself: a server on this machine with the toy checkpoint, nothing to share the GPU with."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from typing import TYPE_CHECKING
 
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
-from .host import BaseCheckpoint, Kind, Use
+from .host import BaseCheckpoint, ResultKind, Use, prompt_text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
 OWN_NAMES = ("127.0.0.1", "localhost", "::1")
-HOW_TO_USE = {
-    "checkpoint": "Put it into the WebUI's folder models/Stable-diffusion and choose it as checkpoint.",
-    "lora": "Put it into the WebUI's folder models/Lora and write {prompt} into the prompt.",
-    "embedding": "Put it into the WebUI's folder embeddings and write {prompt} into the prompt.",
-    "hypernetwork": "Put it into the WebUI's folder models/hypernetworks and write {prompt} into the prompt.",
+HOW_TO_USE: dict[ResultKind, str] = {
+    "checkpoint": "Copy it to the WebUI's folder models/Stable-diffusion and select it as checkpoint.",
+    "lora": "Copy it to the WebUI's folder models/Lora and add {prompt} to the prompt.",
+    "embedding": "Copy it to the WebUI's folder embeddings and add {prompt} to the prompt.",
+    "hypernetwork": "Copy it to the WebUI's folder models/hypernetworks and add {prompt} to the prompt.",
 }
-IN_PROMPT = {"checkpoint": "", "lora": "<lora:{name}:1>", "embedding": "{name}", "hypernetwork": "<hypernet:{name}:1>"}
 
 
 class Standalone:
     """A host that owns nothing but folders.
 
     Args:
-        data_folder: where models, runs and uploads are kept.
+        data_folder: where projects, runs and uploads are kept.
         toy: the checkpoint that is there without one's own; first of the list.
-        lesson: settings for a first visitor.
+        example: settings for a first visitor.
         folders: where else checkpoints are looked for, sub-folders too.
     """
 
-    name = "SD Fine-Tune by itself"
+    name = "Standalone"
 
-    def __init__(self, data_folder: Path, toy: Path, lesson: Path, folders: Sequence[Path] = ()) -> None:
+    def __init__(self, data_folder: Path, toy: Path, example: Path, folders: Sequence[Path] = ()) -> None:
         self.data_folder = data_folder
         self._toy = toy
-        self._lesson = lesson
+        self._example = example
         self._folders = (data_folder / "checkpoints", *folders)
 
     def checkpoints(self) -> list[BaseCheckpoint]:
@@ -49,7 +48,7 @@ class Standalone:
         files = sorted(path for path in found if path.suffix.lower() in CHECKPOINT_ENDINGS)
         return [BaseCheckpoint("toy (comes with SD Fine-Tune)", self._toy), *(BaseCheckpoint(p.name, p) for p in files)]
 
-    def result_folder(self, kind: Kind) -> Path | None:
+    def result_folder(self, kind: ResultKind) -> Path | None:
         """Results stay with their run."""
         return None
 
@@ -57,9 +56,9 @@ class Standalone:
         """install.py saw to everything."""
         return []
 
-    def first_lesson(self) -> Path | None:
+    def example_settings(self) -> Path | None:
         """The demo's."""
-        return self._lesson
+        return self._example
 
     @contextmanager
     def lend(self, checkpoint: Path, run: RunFolder) -> Generator[Path, None, None]:
@@ -73,14 +72,14 @@ class Standalone:
         """There is no other button."""
         return False
 
-    def refresh(self, kind: Kind) -> None:
+    def refresh(self, kind: ResultKind) -> None:
         """There are no lists."""
 
-    def use(self, kind: Kind, path: Path) -> Use:
+    def use(self, kind: ResultKind, path: Path) -> Use:
         """Where the WebUI wants the file."""
-        prompt = IN_PROMPT[kind].format(name=path.stem)
+        prompt = prompt_text(kind, path)
         return Use(HOW_TO_USE[kind].format(prompt=prompt), prompt)
 
     def is_allowed(self, request: Request) -> bool:
-        """It listens on this machine only; a page of another address that had its name led here is refused."""
+        """It listens on this machine only; other names that resolve to this machine are refused (DNS rebinding)."""
         return request.url.hostname in OWN_NAMES

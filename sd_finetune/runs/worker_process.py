@@ -1,4 +1,4 @@
-"""Workers that outlive the server that started them: noted in their folder, found again by the next server."""
+"""Workers outlive the server that started them: each is noted in its run folder, where the next server finds it."""
 
 from __future__ import annotations
 
@@ -44,25 +44,29 @@ class FoundWorker:
         """It is nobody's child here, so there is nothing to wait for."""
 
 
-def note_of(run: RunFolder) -> Path:
-    """Where the worker of a run is noted while it runs."""
-    return run.path / "worker.json"
-
-
 def note_worker(run: RunFolder, pid: int, since: int) -> None:
     """Note the worker, whose events begin at byte `since`, so that another server finds it."""
     try:
         started = psutil.Process(pid).create_time()
     except psutil.Error:  # it ended at once; whoever follows it will see
         return
-    with replacing(note_of(run)) as path:
+    with replacing(_note(run)) as path:
         path.write_text(json.dumps({"pid": pid, "started": started, "since": since}), encoding="utf-8")
 
 
 def noted_worker(run: RunFolder) -> FoundWorker | None:
     """The noted worker of a run, whether it still runs or not; None without a note."""
     try:
-        note = json.loads(note_of(run).read_text(encoding="utf-8"))
+        note = json.loads(_note(run).read_text(encoding="utf-8"))
         return FoundWorker(int(note["pid"]), float(note["started"]), int(note["since"]))
     except (OSError, ValueError, KeyError):
         return None
+
+
+def forget_worker(run: RunFolder) -> None:
+    """Remove the note of a worker that has ended."""
+    _note(run).unlink(missing_ok=True)
+
+
+def _note(run: RunFolder) -> Path:
+    return run.path / "worker.json"

@@ -66,14 +66,14 @@ def shown_step(page: Any) -> int:
 
 
 def ready_to_train(server: Server, page: Any, pictures: Path, length: int = 40, notes: str = "") -> None:
-    """The model "my dog", whose settings were kept earlier; less to wait for than typing them in."""
+    """The project "my dog", whose settings were kept earlier; less to wait for than typing them in."""
     create(page, "my dog")
-    model = server.context.model("my dog")
-    settings = model.settings()
+    project = server.context.project("my dog")
+    settings = project.settings()
     concept = {"folder": str(pictures), "instance_prompt": "a photo of sks star", "class_prompt": "a photo of a star"}
     settings["concepts"] = [concept]
     settings["train"]["length"], settings["output"]["notes"] = f"{length} steps", notes
     settings["samples"]["prompts"] = ["a photo of sks dog", "a dog"]
-    model.write_settings(settings)
+    project.write_settings(settings)
     page.reload()
     page.wait_for_selector("#sd_finetune_train_length", state="attached")

@@ -29,9 +29,9 @@ def test_a_reload_and_another_tab_find_the_run_and_one_of_many_presses_counts(
     second = new_page(quick.address)
     wait_until(lambda: story.shown_step(second) > 5)
     story.train(second)
-    second.wait_for_selector('text=One thing at a time, and "my dog" is being trained')
+    second.wait_for_selector('text=Only one job runs at a time, and "my dog" is training')
     wait_until(lambda: abs(story.shown_step(page) - story.shown_step(second)) <= 60)
-    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+    assert quick.context.project("my dog").run_names() == ["my dog-001"]
     story.press(second, "Stop and save")
     story.wait_for_state(page, "stopped")
     story.wait_for_state(second, "stopped")
@@ -60,11 +60,11 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     stopped = story.shown_step(page)
     story.press(page, "Continue this run")
     wait_until(lambda: story.shown_step(page) > stopped)
-    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+    assert quick.context.project("my dog").run_names() == ["my dog-001"]
     story.press(page, "Stop and save")
     story.wait_for_state(page, "stopped")
     goes_on_in_another_model(page, story.shown_step(page))
-    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+    assert quick.context.project("my dog").run_names() == ["my dog-001"]
 
 
 def test_a_run_that_could_not_save_is_continued(quick: Server, new_page: NewPage, pictures: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_run_that_could_not_save_is_continued(quick: Server, new_page: NewPage
     story.press(page, "Continue this run")
     story.wait_for_state(page, "finished")
     assert page.locator("text=Continue this run").is_hidden()
-    assert quick.context.model("my dog").run_names() == ["my dog-001"]
+    assert quick.context.project("my dog").run_names() == ["my dog-001"]
 
 
 def goes_on_in_another_model(page: Any, stopped: int) -> None:
@@ -214,5 +214,5 @@ def test_what_is_drawn_can_be_ended(quick: Server, new_page: NewPage, pictures: 
     story.put(page, "saving", "output.notes", "")
     page.click("#sd_finetune_tab_generate")
     page.click("text=Make missing class pictures")
-    runs = quick.context.model("my dog").folder / "class-picture-runs"
+    runs = quick.context.project("my dog").folder / "class-picture-runs"
     wait_until(lambda: [1 for events in runs.glob("*/events.jsonl") if '"finished"' in events.read_text()])

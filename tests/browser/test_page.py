@@ -30,7 +30,7 @@ def test_a_first_visitor_presses_one_button(quick: Server, new_page: NewPage) ->
     page.click("#sd_finetune_lesson")
     story.wait_for_state(page, "finished")
     assert page.locator(".sdft-pictures img").count() == 3
-    assert page.locator(".sdft-result b").inner_text() == "first-lesson-1.safetensors"
+    assert page.locator(".sdft-result b").inner_text() == "example-1.safetensors"
 
 
 def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
@@ -46,7 +46,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
     assert "2 things to mend before training" in page.inner_text(".sdft-mend")
     story.train(page)
     page.wait_for_function("document.activeElement.id === 'sd_finetune_train_batch_size'")
-    assert not quick.context.model("my dog").run_names()
+    assert not quick.context.project("my dog").run_names()
     story.put(page, "settings", "train.batch_size", "2")
     story.put(page, "concepts", "concepts.1.folder", str(pictures))
     page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
@@ -60,7 +60,7 @@ def test_settings_survive_a_reload(quick: Server, new_page: NewPage, pictures: P
     typed_in(page, pictures)
     story.put(page, "settings", "train.unet_learning_rate", "3e-5")
     assert page.input_value("#sd_finetune_samples_sampler") == "euler"
-    wait_until(lambda: quick.context.model("my dog").settings()["train"]["unet_learning_rate"] == 3e-5)
+    wait_until(lambda: quick.context.project("my dog").settings()["train"]["unet_learning_rate"] == 3e-5)
     page.reload()
     page.click("#sd_finetune_tab_settings")
     assert page.input_value("#sd_finetune_train_unet_learning_rate") == "0.00003"
@@ -72,7 +72,7 @@ def test_settings_survive_a_reload(quick: Server, new_page: NewPage, pictures: P
 def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
     story.ready_to_train(quick, page, pictures)
-    page.locator(".sdft-warning:has-text('Concept 1 has 3 pictures')").wait_for()
+    page.locator(".sdft-warning:has-text('Concept 1 has 3 training images')").wait_for()
     assert "about" not in page.inner_text(".sdft-facts")
     story.train(page)
     story.wait_for_state(page, "finished")
@@ -84,7 +84,7 @@ def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page:
         page.click("text=Settings (JSON)")
     assert json.loads(Path(download.value.path()).read_text())["output"]["name"] == "my dog"
     story.put(page, "settings", "train.unet_learning_rate", "0.5")
-    wait_until(lambda: quick.context.model("my dog").settings()["train"].get("unet_learning_rate") == 0.5)
+    wait_until(lambda: quick.context.project("my dog").settings()["train"].get("unet_learning_rate") == 0.5)
     page.click("text=Use its settings again")
     page.wait_for_function("document.querySelector('#sd_finetune_train_unet_learning_rate').value === '0.006'")
 
@@ -97,14 +97,14 @@ def test_settings_are_fitted_to_the_gpu(
     story.ready_to_train(quick, page, pictures)
     page.click("#sd_finetune_tab_settings")
     page.click("#sd_finetune_fit")
-    page.wait_for_selector("text=torch sees no GPU here")
+    page.wait_for_selector("text=PyTorch finds no GPU")
     monkeypatch.setattr(
         "sd_finetune.ui.server.project_routes.find_gpu", lambda: Gpu("GTX 1060", 6_400_000_000, bf16=False)
     )
     story.put(page, "settings", "train.batch_size", "8")
     story.put(page, "settings", "data.resolution", "512")
     page.click("#sd_finetune_fit")
-    page.wait_for_selector("text=of the 6.0 GiB of GTX 1060")
+    page.wait_for_selector("text=GTX 1060 has 6.0 GB")
     assert page.input_value("#sd_finetune_train_batch_size") == "2"
     assert page.input_value("#sd_finetune_train_gradient_accumulation_steps") == "4"
     assert page.locator("#sd_finetune_train_gradient_checkpointing").is_checked()

@@ -42,15 +42,15 @@ def by_hand(page: Any) -> None:
 def as_kept(server: Server, page: Any, method: str) -> None:
     """The same settings for another method, as they were kept earlier; less to wait for."""
     story.create(page, "skstar")
-    model = server.context.model("skstar")
-    settings: dict[str, Any] = {**model.settings(), "method": method}
+    project = server.context.project("skstar")
+    settings: dict[str, Any] = {**project.settings(), "method": method}
     concept = {"folder": str(SUBJECTS["star"].folder), "instance_prompt": "a photo of sks star"}
     settings["concepts"] = [{**concept, "class_prompt": "a photo of a star", "class_images": 2}]
     settings["train"]["length"], settings["schedule"]["warmup"] = "3 steps", "0 steps"
     settings["samples"] |= {"prompts": ["a photo of sks star"], "steps": 2}
     settings["class_images"]["steps"] = 2
     settings["evaluation"]["every"] = "0 steps"
-    model.write_settings(settings)
+    project.write_settings(settings)
     page.reload()
     page.wait_for_selector(f'input[name=sd_finetune_method][value="{method}"]:checked', state="attached")
 

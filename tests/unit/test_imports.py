@@ -14,6 +14,7 @@ from sd_finetune.families.table import FAMILIES
 HOME = Path(__file__).parents[2]
 PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
+ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
 FOUNDATION = {"errors", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
@@ -27,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "runs": {"errors", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
-    "ui": FOUNDATION | {"hosts", "data"},
+    "ui": FOUNDATION | {"hosts", "data", "families"},  # of families the facts alone: no torch
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
     "families": {"errors", "diffusion"},
@@ -45,6 +46,18 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them
 FAMILY_ROOMS = tuple(f"sd_finetune.families.{name}" for name in FAMILIES)
+
+
+SCREEN_MAY_IMPORT: dict[str, set[str]] = {
+    "__init__": set(),
+    "plain_settings": set(),
+    "live": {"plain_settings"},
+    "advice": {"plain_settings"},
+    "projects": {"plain_settings", "live", "advice"},
+    "jobs": {"plain_settings", "live", "advice", "projects"},
+    "server": {"plain_settings", "live", "advice", "projects", "jobs"},
+}
+"""The rooms of the package ui."""
 
 STANDARD_LIBRARY_ONLY = {"errors", "settings", "runs"}
 EXCEPT_FOR = {
@@ -85,6 +98,10 @@ def part_of(file: Path) -> str:
 def module_name(file: Path) -> str:
     parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(PACKAGE / "ui").parts[0].removesuffix(".py")
 
 
 def names_in(file: Path) -> set[str]:
@@ -136,6 +153,14 @@ def test_nothing_outside_families_asks_which_family_it_is() -> None:
             assert not words & FAMILIES.keys(), f"{file}: ask the family instead"
             own = [name for name in names_in(file) if name.startswith(FAMILY_ROOMS)]
             assert not own, f"{file}: ask families.family, not {own}"
+
+
+@pytest.mark.parametrize("file", ROOMS_OF_THE_SCREEN, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_of_the_screen_point_one_way(file: Path) -> None:
+    room = room_of(file)
+    assert room in SCREEN_MAY_IMPORT, f"{room} is new: say in SCREEN_MAY_IMPORT what it may import"
+    inside = {name.split(".")[2] for name in names_in(file) if name.startswith("sd_finetune.ui.")}
+    assert inside <= SCREEN_MAY_IMPORT[room] | {room}
 
 
 @pytest.mark.parametrize(

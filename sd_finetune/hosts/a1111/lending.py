@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def turn(job: str) -> Generator[None, None, None]:
-    """Wait in the WebUI's queue, then be its job: what it draws waits until the block ends."""
+    """Wait in the WebUI's queue, then be its job: what it generates waits until the block ends."""
     progress.add_task_to_queue(job)
     try:
         with call_queue.queue_lock:
@@ -30,7 +30,7 @@ def turn(job: str) -> Generator[None, None, None]:
                 with _reload_is_no_interrupt():
                     yield
             finally:
-                forget_what_names_meant()
+                clear_caches_by_name()
                 shared.state.end()
                 # Else the button pressed to end this job would end the next one, too.
                 shared.state.interrupted = shared.state.skipped = shared.state.stopping_generation = False
@@ -57,7 +57,7 @@ def _reload_is_no_interrupt() -> Generator[None, None, None]:
 
 @contextmanager
 def lent(checkpoint: Path) -> Generator[Path, None, None]:
-    """Free the GPU, and yield a file with the weights of `checkpoint`: that one, or one in RAM if it is loaded.
+    """Free the VRAM, and yield a file with the weights of `checkpoint`: that one, or one in RAM if it is loaded.
 
     To be called in one's turn.
     """
@@ -65,8 +65,8 @@ def lent(checkpoint: Path) -> Generator[Path, None, None]:
     if model is None:
         yield checkpoint
         return
-    take_networks_off(model)
-    with _weights_in_ram(model, checkpoint) as weights, _gpu_freed(model):
+    restore_lora_weights(model)
+    with _weights_in_ram(model, checkpoint) as weights, _vram_freed(model):
         yield weights or checkpoint
 
 
@@ -90,7 +90,7 @@ def _weights_in_ram(model: Any, checkpoint: Path) -> Generator[Path | None, None
         yield file
 
 
-def forget_what_names_meant() -> None:
+def clear_caches_by_name() -> None:
     """Have prompts and hypernetworks read anew: the WebUI keeps them by name, and a result may have taken that name."""
     for each, parts in (
         (processing.StableDiffusionProcessing, ("cached_c", "cached_uc")),
@@ -101,8 +101,8 @@ def forget_what_names_meant() -> None:
     shared.loaded_hypernetworks.clear()
 
 
-def take_networks_off(model: Any) -> None:
-    """Restore the weights that LoRAs changed in place; the next picture that asks for them gets them again."""
+def restore_lora_weights(model: Any) -> None:
+    """Restore the weights that LoRAs changed in place; the next image that asks for them gets them again."""
     networks: Any = sys.modules.get("networks")  # of the WebUI's own Lora extension, which may be switched off
     if networks is None or not hasattr(model, "network_layer_mapping"):
         return
@@ -121,8 +121,8 @@ def state_with_own_vae(model: Any) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _gpu_freed(model: Any) -> Generator[None, None, None]:
-    """Every loaded model off the GPU while the block runs; afterwards the one in use is back."""
+def _vram_freed(model: Any) -> Generator[None, None, None]:
+    """Every loaded model is off the GPU while the block runs; afterwards the one in use is back."""
     unet_option = sd_unet.current_unet_option
     try:
         if sd_unet.current_unet is not None:
@@ -144,7 +144,7 @@ def _give_back(model: Any, unet_option: Any) -> None:
         if unet_option is not None:
             sd_unet.apply_unet()
     except Exception:
-        log.exception("The model could not be put back as it was, so it is loaded anew")
+        log.exception("Could not move the model back to the GPU, so the checkpoint is loaded again")
         sd_models.model_data.loaded_sd_models.clear()
         sd_models.model_data.sd_model = None
         sd_models.load_model(model.sd_checkpoint_info)

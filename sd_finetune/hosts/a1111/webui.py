@@ -15,26 +15,24 @@ from PIL import Image
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Sample, Step
 from .. import packages
-from ..host import BaseCheckpoint, Kind, Use
+from ..host import BaseCheckpoint, ResultKind, Use, prompt_text
 from .lending import is_loaded, lent, loaded_model, turn
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-IN_PROMPT = {"lora": "<lora:{name}:1>", "embedding": "{name}", "hypernetwork": "<hypernet:{name}:1>"}
 
 
 class A1111:
     """The WebUI as host.
 
     Args:
-        lesson: settings for a first visitor.
+        example: settings for a first visitor.
     """
 
     name = "AUTOMATIC1111 WebUI"
 
-    def __init__(self, lesson: Path) -> None:
-        self._lesson = lesson
+    def __init__(self, example: Path) -> None:
+        self._example = example
 
     @property
     def data_folder(self) -> Path:
@@ -49,7 +47,7 @@ class A1111:
         bases = [BaseCheckpoint(title, path, is_loaded(model, path)) for title, path in found]
         return sorted(bases, key=lambda base: not base.loaded)
 
-    def result_folder(self, kind: Kind) -> Path:
+    def result_folder(self, kind: ResultKind) -> Path:
         """Where the WebUI looks for such files, by its flags."""
         flags = shared.cmd_opts
         folders = {
@@ -64,13 +62,13 @@ class A1111:
         """Packages that are missing or of a version that does not work."""
         return packages.faults()
 
-    def first_lesson(self) -> Path | None:
+    def example_settings(self) -> Path | None:
         """The demo's, on the toy checkpoint that comes along."""
-        return self._lesson
+        return self._example
 
     @contextmanager
     def lend(self, checkpoint: Path, run: RunFolder) -> Generator[Path, None, None]:
-        """Wait for the WebUI's queue, free its GPU and lend the weights; both are given back in any case."""
+        """Wait for the WebUI's queue, free its VRAM and lend the weights; both are given back in any case."""
         with turn(f"task(sd_finetune-{run.path.name})"), lent(checkpoint) as weights:
             yield weights
 
@@ -92,8 +90,8 @@ class A1111:
         """Interrupt, which the WebUI notes in one of two places."""
         return bool(shared.state.interrupted or shared.state.stopping_generation)
 
-    def refresh(self, kind: Kind) -> None:
-        """Lists of checkpoints, LoRAs and hypernetworks; for embeddings the WebUI looks before each picture."""
+    def refresh(self, kind: ResultKind) -> None:
+        """Lists of checkpoints, LoRAs and hypernetworks; for embeddings the WebUI looks before each image."""
         if kind == "checkpoint":
             selected = shared.opts.sd_model_checkpoint
             sd_models.list_models()
@@ -103,14 +101,14 @@ class A1111:
         elif kind == "lora" and "networks" in sys.modules:
             sys.modules["networks"].list_available_networks()
 
-    def use(self, kind: Kind, path: Path) -> Use:
+    def use(self, kind: ResultKind, path: Path) -> Use:
         """A checkpoint is selected, all else goes into the prompt."""
         if kind == "checkpoint":
             infos = list(sd_models.checkpoints_list.values())  # which another thread may read anew meanwhile
             title = next((info.title for info in infos if Path(info.filename).resolve() == path.resolve()), path.name)
             return Use(f"Select {path.name} as checkpoint.", checkpoint=title)
-        prompt = IN_PROMPT[kind].format(name=path.stem)
-        return Use(f"Write {prompt} into the prompt.", prompt)
+        prompt = prompt_text(kind, path)
+        return Use(f"Add {prompt} to the prompt.", prompt)
 
     def is_allowed(self, request: Request) -> bool:
         """Whoever may see the WebUI's page (--gradio-auth); without a page, nobody once there is a login."""
@@ -123,6 +121,6 @@ class A1111:
 
 
 @cache
-def the_webui(lesson: Path) -> A1111:
+def the_webui(example: Path) -> A1111:
     """The one host of this process, however often the WebUI builds its page anew."""
-    return A1111(lesson)
+    return A1111(example)

@@ -26,21 +26,21 @@ EXACT_IN = {
     torch.bfloat16: (torch.bfloat16, torch.float32),
     torch.float32: (torch.float32,),
 }
-"""By a file's type, the types in which a loaded weight still has the file's value."""
+"""By the precision of a file, those in which a loaded weight still has the file's value."""
 
 
 @contextmanager
 def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | None, None, None]:
     """A `.safetensors` in RAM with the tensors of `checkpoint`, taken from `loaded`; None where that cannot be.
 
-    It cannot be without a RAM disk or room on it, from a `.ckpt`, and from weights that are stored more coarsely than
-    the file's or that another program has changed the form of.
+    It cannot be without a RAM disk with enough free space, from a `.ckpt`, and from weights whose precision is lower
+    than the file's or whose shape another program has changed.
 
     Args:
         loaded: the loaded model's state dict, under the names that the WebUI's patches give it.
     """
     remove_left_behind()
-    if not has_room(checkpoint.stat().st_size):
+    if not fits_in_ram(checkpoint.stat().st_size):
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_NAME.format(process=os.getpid()), dir=RAM_FOLDER))
@@ -59,8 +59,8 @@ def remove_left_behind() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def has_room(size: int) -> bool:
-    """Whether a file of `size` bytes can be put into RAM, and as much memory is left for the training again."""
+def fits_in_ram(size: int) -> bool:
+    """Whether a file of `size` bytes can be put into RAM, and as much memory is left for training again."""
     if sys.platform != "linux" or not RAM_FOLDER.is_dir():
         return False
     return size < shutil.disk_usage(RAM_FOLDER).free and 2 * size < psutil.virtual_memory().available
@@ -82,7 +82,7 @@ def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
 
 
 def as_in_file(family: Family, in_file: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
-    """For each tensor of a file the loaded one of the same value, or None if there is one that cannot be had so.
+    """For each tensor of a file the loaded one of the same value, or None if one is missing.
 
     What belongs to none of the three modules, such as the noise schedule, which the WebUI may rescale, is the file's.
     """
@@ -103,5 +103,5 @@ def as_in_file(family: Family, in_file: Mapping[str, Tensor], loaded: Mapping[st
 
 
 def unwrapped(name: str) -> str:
-    """A tensor's name without what the WebUI wraps around the text encoder and its table of words."""
+    """A tensor's name without what the WebUI wraps around the text encoder and its token embeddings."""
     return name.replace(".wrapped.", ".")

@@ -1,4 +1,4 @@
-"""How long a training will take, from how fast an earlier one was."""
+"""How long training will take, from the speed of an earlier run."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ LOOKED_AT = 12
 TAIL_BYTES = 32 * 1024
 
 
-def seconds_for(settings: Settings, steps: int, models: Path) -> float | None:
-    """Seconds of the steps alone, at the pace of the latest run of the same kind among all models; None without one.
+def seconds_for(settings: Settings, steps: int, projects: Path) -> float | None:
+    """Seconds of `steps` alone, at the speed of the latest run of the same kind in the folder `projects`, or None.
 
-    Of the same kind is one of the same method, checkpoint, resolution, number format and gradient checkpointing.
+    A run of the same kind has the same method, checkpoint, resolution, precision and gradient checkpointing.
     """
-    ended = sorted(models.glob("*/runs/*/events.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
+    ended = sorted(projects.glob("*/runs/*/events.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
     for events in ended[:LOOKED_AT]:
         run = RunFolder(events.parent)
         step = _last_step(events)
         if step is not None and step.images_per_second > 0 and _is_alike(run, settings):
-            return steps * pictures_in_step(settings) / step.images_per_second
+            return steps * images_per_step(settings) / step.images_per_second
     return None
 
 
-def pictures_in_step(settings: Settings) -> int:
-    """Those of the class too, as many as instance pictures."""
+def images_per_step(settings: Settings) -> int:
+    """Training images of a step, and as many class images with prior preservation."""
     train = settings.train
     return train.batch_size * train.gradient_accumulation_steps * (2 if settings.prior_weight() > 0 else 1)
 
@@ -38,7 +38,7 @@ def pictures_in_step(settings: Settings) -> int:
 def _is_alike(run: RunFolder, settings: Settings) -> bool:
     try:
         return _kind(run.read_settings()) == _kind(settings)
-    except UserError:  # of another version; then it tells nothing of this one
+    except UserError:  # of another version, which tells nothing of this one
         return False
 
 

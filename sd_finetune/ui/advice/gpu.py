@@ -1,4 +1,4 @@
-"""What GPU there is, asked of torch in a process of its own: the screen itself imports no torch and takes no memory."""
+"""The GPU, asked of PyTorch in a process of its own: the tab itself imports no torch and takes no VRAM."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print(json.dumps([facts.name, facts.total_memory, facts.major >= 8] if there els
 
 @dataclass(frozen=True)
 class Gpu:
-    """memory: bytes in all. bf16: whether it computes in bf16, as GPUs do from compute capability 8 on."""
+    """memory: VRAM in bytes. bf16: whether it computes in bf16, as GPUs do from compute capability 8.0 on."""
 
     name: str
     memory: int
@@ -28,19 +28,19 @@ class Gpu:
 
 
 def find_gpu() -> Gpu | None:
-    """The first GPU that torch sees, None without one; takes the seconds that torch takes to be imported.
+    """The first GPU that PyTorch finds, None without one; takes the seconds that importing torch takes.
 
     Raises:
-        UserError: torch cannot be asked.
+        UserError: PyTorch does not answer.
     """
     try:
         asked = subprocess.run(
             [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise UserError(f"torch did not tell of a GPU within {PATIENCE_SECONDS} s: try again.") from error
+        raise UserError(f"PyTorch did not answer within {PATIENCE_SECONDS} seconds: try again.") from error
     if asked.returncode != 0:
         said = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
-        raise UserError(f"torch cannot tell what GPU there is ({said}): see whether it was installed for this GPU.")
+        raise UserError(f"PyTorch cannot be asked for the GPU ({said}): check that it is installed for this GPU.")
     found = json.loads(asked.stdout.strip().splitlines()[-1])  # libraries print what they like before it
     return Gpu(*found) if found else None

@@ -1,4 +1,4 @@
-"""Values that follow the method: a rate that suits a LoRA ruins a checkpoint, and the toy needs rates of its own."""
+"""Values that follow the method: the learning rate of a LoRA ruins a checkpoint, and the toy needs its own."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ SHAPES = {
 """Options of a method's own that the toy needs otherwise than by default."""
 
 
-def suited(checkpoint: Path, lesson: Path | None) -> dict[str, dict[str, Any]]:
-    """For each method the values that suit a checkpoint, by the option's name; none are known but for the lesson's.
+def method_defaults(checkpoint: Path, example: Path | None) -> dict[str, dict[str, Any]]:
+    """For each method the values that suit a checkpoint, by the option's name; known of the example's own only.
 
-    lesson: settings of one method for the toy, beside which lie those of the others.
+    example: settings of one method for the toy, beside which lie those of the others.
     """
-    if lesson is None:
+    if example is None:
         return {}
-    files = {method: lesson.with_name(f"{method.replace('_', '-')}.toml") for method in METHODS}
-    lessons = {method: to_dict(read_toml(file)) for method, file in files.items() if file.is_file()}
-    if all(Path(settings["base"]["checkpoint"]).name != checkpoint.name for settings in lessons.values()):
+    files = {method: example.with_name(f"{method.replace('_', '-')}.toml") for method in METHODS}
+    examples = {method: to_dict(read_toml(file)) for method, file in files.items() if file.is_file()}
+    if all(Path(settings["base"]["checkpoint"]).name != checkpoint.name for settings in examples.values()):
         return {}
-    return {method: _values(method, settings) for method, settings in lessons.items()}
+    return {method: _values(method, settings) for method, settings in examples.items()}
 
 
 def _values(method: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is worth a second look before training: settings that can be trained with, but that often disappoint."""
+"""Settings that can be trained with, but that often disappoint: a warning for each, shown before training."""
 
 from __future__ import annotations
 
@@ -11,70 +11,69 @@ from ...data.prompt_templates import instance_sentences
 from ...errors import UserError
 from ...settings.options import Concept, Settings
 
-FEW_PICTURES = 5
+FEW_IMAGES = 5
 """The DreamBooth paper (arXiv 2208.12242) teaches a subject from 3 to 5; fewer show one pose and one background."""
 FULL_SIZE = 1_000_000_000
-"""Bytes from which a checkpoint is Stable Diffusion's own size; smaller models learn at other rates."""
-USUAL_RATES = {
+"""Bytes from which a checkpoint is Stable Diffusion's own size; smaller models learn at other learning rates."""
+USUAL_LEARNING_RATES = {
     "lora": (1e-5, 1e-3),
     "dreambooth": (2e-7, 2e-5),
     "hypernetwork": (5e-7, 1e-4),
 }
 """Of the UNet: ten times below and above what kohya's scripts, diffusers' guide and the WebUI's wiki train with."""
-USUAL_WORD_RATES = (1e-4, 5e-2)
+USUAL_EMBEDDING_LEARNING_RATES = (1e-4, 5e-2)
 
 
-def cautions(settings: Settings) -> list[str]:
-    """A sentence for each thing. Looks at file names only; a folder that is not there is a fault and told elsewhere."""
+def risks(settings: Settings) -> list[str]:
+    """A sentence for each risk. Looks at file names only; a folder that is missing is a fault and told elsewhere."""
     found: list[str] = []
     for number, concept in enumerate(settings.concepts, start=1):
         found += _of_concept(f"Concept {number}", concept, settings)
-    found += _of_rates(settings)
+    found += _of_learning_rate(settings)
     if not settings.samples.prompts:
-        found.append("Nothing will be drawn while training: add a prompt under Generate to see it learn.")
+        found.append("There are no sample prompts: add one under Generate to see the model learn.")
     return found
 
 
 def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str]:
-    pictures = _pictures(concept.folder)
-    if 0 < len(pictures) < FEW_PICTURES:
-        yield f"{name} has {_count(len(pictures))}: with {FEW_PICTURES} to 20 that differ it learns what they share."
-    uncaptioned = [picture for picture in pictures if not caption_file(picture).is_file()]
+    images = _images(concept.folder)
+    if 0 < len(images) < FEW_IMAGES:
+        few = _count(len(images), "training image")
+        yield f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."
+    uncaptioned = [image for image in images if not caption_file(image).is_file()]
     if uncaptioned and any(FILEWORDS in sentence for sentence in instance_sentences(settings, concept)):
-        stand_in = "its file name stands in" if len(uncaptioned) == 1 else "their file names stand in"
-        yield f"{name} has {_count(len(uncaptioned))} without a caption: {stand_in} for {FILEWORDS}."
+        stand_in = "its file name replaces" if len(uncaptioned) == 1 else "their file names replace"
+        yield f"{name} has {_count(len(uncaptioned), 'image')} without a caption: {stand_in} {FILEWORDS}."
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
-        own, wanted = len(_pictures(concept.class_folder)), concept.class_images or 10 * len(pictures)
+        own, wanted = len(_images(concept.class_folder)), concept.class_images or 10 * len(images)
         if concept.class_folder and own == 0 and wanted:
-            yield f"{name} has no picture in {concept.class_folder}: all {wanted} class pictures are drawn."
+            yield f"{name} has no images in {concept.class_folder}: all {wanted:,} class images will be generated."
 
 
-def _of_rates(settings: Settings) -> Iterator[str]:
+def _of_learning_rate(settings: Settings) -> Iterator[str]:
     if not settings.optimizer.name.startswith("adam") or not _is_full_size(settings.base.checkpoint):
         return
     if settings.learns_word():
-        name, rate, usual = (
-            "textual_inversion.learning_rate",
-            settings.textual_inversion.learning_rate,
-            USUAL_WORD_RATES,
-        )
+        name, rate = "textual_inversion.learning_rate", settings.textual_inversion.learning_rate
+        usual = USUAL_EMBEDDING_LEARNING_RATES
     else:
-        name, rate, usual = "train.unet_learning_rate", settings.unet_learning_rate(), USUAL_RATES.get(settings.method)
+        name, rate = "train.unet_learning_rate", settings.unet_learning_rate()
+        usual = USUAL_LEARNING_RATES.get(settings.method)
     if usual and not usual[0] <= rate <= usual[1]:
-        risk = "little is learned in time" if rate < usual[0] else "the model may break"
-        yield f"{name} = {rate:g} is outside of the usual {usual[0]:g} to {usual[1]:g}: {risk}."
+        risk = "the model may learn too little" if rate < usual[0] else "training may diverge"
+        yield f"{name} = {rate:g} is outside the usual range from {usual[0]:g} to {usual[1]:g}: {risk}."
 
 
 def _is_full_size(checkpoint: str) -> bool:
     return Path(checkpoint).is_file() and Path(checkpoint).stat().st_size >= FULL_SIZE
 
 
-def _pictures(folder: str) -> list[Path]:
+def _images(folder: str) -> list[Path]:
     try:
         return find_pictures(folder) if folder else []
     except UserError:
         return []
 
 
-def _count(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number} pictures"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,4 +1,4 @@
-"""A course of numbers over the steps that stays small however long the run is."""
+"""A curve of numbers over the steps that stays small however long the run is."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ PIECE_BYTES = 64 * 1024
 """Read at a time, far longer than any line."""
 READING_SECONDS = 0.008
 KEPT = 2000
-"""Of samples, warnings and files; the oldest go first."""
+"""Of samples, warnings and saved files; the oldest go first."""
 
 
 class RunView:
@@ -60,7 +60,7 @@ class RunView:
             }
 
     def phase(self) -> dict[str, Any] | None:
-        """The last phase that was told: `name`, `done`, `total`."""
+        """The latest phase: `name`, `done`, `total`."""
         with self._lock:
             self._read()
             return self._phase

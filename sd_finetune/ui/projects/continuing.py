@@ -1,4 +1,4 @@
-"""Models that go on from what an earlier run made: a snapshot with its step and optimizer, or a result's weights."""
+"""Projects that continue from an earlier run: from its snapshot, with step and optimizer, or from a result."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ from ...hosts.host import Host
 from ...runs.folder import RunFolder
 from ...settings.methods import METHODS
 from ...settings.options import Settings
+from ..live.results import latest_snapshot
 from ..live.run_view import Views
-from .project import Model, all_models
+from .host_folders import settings_of_run
+from .project import Project, all_projects
 
 SNAPSHOT = "snapshot"
 """Stands where else the name of a result does."""
 
 
-def origins(models: Path, views: Views) -> list[dict[str, Any]]:
-    """What can be gone on from, the latest run of each model first: `model`, `run`, `what`, `method`, `step`."""
+def continuation_sources(projects: Path, views: Views) -> list[dict[str, Any]]:
+    """Results and snapshots that a project can continue from, the latest run of each project first.
+
+    Each has `model` (the project's name), `run`, `what` (a result's name, or SNAPSHOT), `method` and `step`.
+    """
     found: list[dict[str, Any]] = []
-    for model in all_models(models):
-        for name in model.run_names():
-            run = RunFolder(model.runs / name)
-            facts = {"model": model.name, "run": name, "method": _method(run)}
-            snapshot = _snapshot(run)
+    for project in all_projects(projects):
+        for name in project.run_names():
+            run = RunFolder(project.runs / name)
+            facts = {"model": project.name, "run": name, "method": _method(run)}
+            snapshot = latest_snapshot(run)
             if snapshot is not None:
                 found.append({**facts, "what": SNAPSHOT, "step": _step(snapshot)})
             results = [entry for entry in views.of(run).results() if Path(entry["path"]).is_file()]
@@ -35,70 +40,48 @@ def origins(models: Path, views: Views) -> list[dict[str, Any]]:
     return found
 
 
-def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
-    """A run's settings as a form has them: places that the host had decided are open again."""
-    settings: dict[str, Any] = json.loads(run.settings.read_text(encoding="utf-8"))
-    folder = host.result_folder(METHODS[settings["method"]].artefact)
-    if folder is not None and settings["output"]["folder"] == str(folder):
-        settings["output"]["folder"] = ""
-    if settings["class_images"]["cache_folder"] == str(host.data_folder / "class-images"):
-        settings["class_images"]["cache_folder"] = ""
-    return settings
+def project_from_run(
+    host: Host, source: Project, run: RunFolder, result: dict[str, Any] | None, projects: Path, name: str
+) -> Project:
+    """A new project with a run's settings that continues from its `result`, or without one from its latest snapshot.
 
-
-def model_from(
-    host: Host, source: Model, run: RunFolder, result: dict[str, Any] | None, models: Path, name: str
-) -> Model:
-    """A new model with a run's settings that goes on from its `result`, or without one from its latest snapshot.
-
-    A snapshot is taken into the new model's folder, so that the earlier model can be trained on or deleted.
+    A snapshot is taken into the new project's folder, so that the earlier project can be trained on or deleted.
 
     Raises:
-        UserError: there is no snapshot, or no model can be called so.
+        UserError: there is no snapshot, or no project can be called so.
     """
     settings = settings_of_run(host, run)
     settings["output"]["name"] = name
     base = source.read()["base"]
     if result is not None:
         settings["base"]["continue_from"] = result["path"]
-        return Model.create(models, name, base, settings)
-    snapshot = _snapshot(run)
+        return Project.create(projects, name, base, settings)
+    snapshot = latest_snapshot(run)
     if snapshot is None:
-        raise UserError(f"{run.path.name} has no snapshot to go on from: choose one of its results.")
+        raise UserError(f"Run {run.path.name} has no snapshot to continue from: choose one of its results.")
     origin = {"step": _step(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
-    model = Model.create(models, name, base, settings, origin)
-    _copy(snapshot, _kept(model) / snapshot.name)
-    return model
+    project = Project.create(projects, name, base, settings, origin)
+    _copy(snapshot, project.snapshots / snapshot.name)
+    return project
 
 
 def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None) -> dict[str, str]:
-    """By the setting's name, what keeps training from going on from a model's snapshot."""
+    """By the setting's name, what keeps training from continuing from a project's snapshot. steps: of the whole run."""
     if origin is None:
         return {}
     shape = origin_shape(settings)
     faults = {
-        name: f"{name} = {json.dumps(shape.get(name))} does not fit the snapshot of {origin['of']} that this model "
-        f"goes on from: set it back to {json.dumps(value)}, or create a new model."
+        name: f"{name} = {json.dumps(shape.get(name))} does not match the snapshot of {origin['of']} that this project "
+        f"continues from: set it back to {json.dumps(value)}, or create a new project."
         for name, value in origin["shape"].items()
         if shape.get(name) != value
     }
     if steps and steps <= origin["step"]:
         faults["train.length"] = (
-            f"train.length ends at step {steps}, and this model goes on from step {origin['step']}: make it longer."
+            f'train.length = "{settings.train.length}" ends at step {steps}, but this project continues from step '
+            f"{origin['step']}: make it longer."
         )
     return faults
-
-
-def begin_from(model: Model, run: RunFolder) -> bool:
-    """Put the model's snapshot, if it has one, into a new run, which is then to be resumed; whether there is one."""
-    snapshots = sorted(_kept(model).glob("step-*"))
-    for snapshot in snapshots:
-        _copy(snapshot, run.snapshots / snapshot.name)
-    return bool(snapshots)
-
-
-def _kept(model: Model) -> Path:
-    return model.folder / "snapshot"
 
 
 def origin_shape(settings: Settings) -> dict[str, Any]:
@@ -110,16 +93,19 @@ def origin_shape(settings: Settings) -> dict[str, Any]:
     return shape
 
 
+def copy_snapshot(project: Project, run: RunFolder) -> bool:
+    """Put the project's snapshot, if it has one, into a new run, which is then to be resumed; whether there is one."""
+    snapshots = sorted(project.snapshots.glob("step-*"))
+    for snapshot in snapshots:
+        _copy(snapshot, run.snapshots / snapshot.name)
+    return bool(snapshots)
+
+
 def _method(run: RunFolder) -> str:
     try:
         return json.loads(run.settings.read_text(encoding="utf-8")).get("method", "lora")
     except (OSError, ValueError):
         return ""
-
-
-def _snapshot(run: RunFolder) -> Path | None:
-    finished = sorted(marker.parent for marker in run.snapshots.glob("step-*/complete.json"))
-    return finished[-1] if finished else None
 
 
 def _step(snapshot: Path) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ...data.images import find_pictures
 from ...errors import UserError
@@ -18,19 +18,24 @@ NAMES = {
 def import_concepts(content: Any) -> list[dict[str, Any]]:
     """Our concepts from that extension's: a list, or its settings with a `concepts_list` in them.
 
-    It counts class pictures for each instance picture, and we count them in all: so many are asked for, where the
-    instance pictures are found.
+    It counts class images for each training image, and we count them in all: so many are asked for, where the training
+    images are found.
 
     Raises:
         UserError: it is neither.
     """
-    entries = content.get("concepts_list") if isinstance(content, dict) else content
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError('This is no concepts list: give a JSON list of objects with "instance_data_dir" in them.')
+    listed = cast("dict[str, Any]", content).get("concepts_list") if isinstance(content, dict) else content
+    if not _is_list_of_tables(listed):
+        raise UserError('This is not a concepts list: use a JSON list of objects with "instance_data_dir" in them.')
+    entries = cast("list[dict[str, Any]]", listed)
     found = [_concept(entry) for entry in entries if entry.get("instance_data_dir")]
     if not found:
-        raise UserError("No concept in this list has an instance_data_dir: give one that has its pictures' folders.")
+        raise UserError("No concept in this list has an instance_data_dir: add the folders of its training images.")
     return found
+
+
+def _is_list_of_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in cast("list[Any]", value))
 
 
 def _concept(entry: dict[str, Any]) -> dict[str, Any]:
@@ -45,12 +50,12 @@ def _concept(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _class_images(entry: dict[str, Any], folder: str) -> dict[str, int]:
-    """How many class pictures in all; nothing where that cannot be told, or was none."""
+    """How many class images in all; nothing where that is unknown, or was none."""
     whole, each = (entry.get(name) for name in ("num_class_images", "num_class_images_per"))
     if type(whole) is int and whole > 0:
         return {"class_images": whole}
     try:
-        pictures = len(find_pictures(folder))
+        images = len(find_pictures(folder))
     except UserError:
         return {}
-    return {"class_images": each * pictures} if type(each) is int and each > 0 else {}
+    return {"class_images": each * images} if type(each) is int and each > 0 else {}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
 from typing import Any
 
-from ...settings.catalogue import Member, members
+from ...settings.catalogue import Member, all_options, members
 from ...settings.duration import Duration
 from ...settings.methods import METHODS
 from ...settings.option import AUTO
 from ...settings.options import Settings
 from ...settings.values import NUMBER_OR_AUTO, range_text
 from ..advice.method_defaults import FOLLOWS_METHOD
+from .labels import group_label, option_labels
 
 PANELS = {"base": "create", "output": "saving", "samples": "generate", "class_images": "generate"}
 """Where a group is shown; all others are in the panel "settings"."""
@@ -26,21 +26,12 @@ FOREMOST = {
 }  # fmt: skip
 """What decides a run and is seen at once; the rest is folded under its group."""
 
-SPEAKING_FOR_THEMSELVES = ("train", "data", "concepts", "base")
-"""Groups whose options are understood without the group's name before them."""
-
-ABBREVIATIONS = {"unet": "UNet", "lora": "LoRA", "snr": "SNR", "eps": "epsilon", "vae": "VAE", "ema": "EMA"}
-
 
 def form() -> dict[str, Any]:
     """Panels, groups and fields as the page builds them. A new option appears by itself, under a label of its own."""
-    top = [_field("", member) for member in members(Settings) if member.group is None]
-    groups = [_group(member) for member in members(Settings) if member.group is not None]
-    fields = top + [field for group in groups for field in group["fields"]]
-    labels = Counter(field["label"] for field in fields)
-    for field in fields:
-        if labels[field["label"]] > 1:
-            field["label"] = _label_with_group(*field["name"].split("."))
+    labels = option_labels(all_options())
+    top = [_field("", member, labels) for member in members(Settings) if member.group is None]
+    groups = [_group(member, labels) for member in members(Settings) if member.group is not None]
     return {"fields": top, "groups": groups}
 
 
@@ -50,31 +41,25 @@ def defaults(prefix: str) -> dict[str, Any]:
             if group["name"] == prefix}  # fmt: skip
 
 
-def label_of(name: str) -> str:
-    """An option's name as a person reads it: "snr_gamma" is "SNR gamma"."""
-    words = [ABBREVIATIONS.get(word, word) for word in name.split("_")]
-    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
-
-
-def _group(member: Member) -> dict[str, Any]:
+def _group(member: Member, labels: dict[str, str]) -> dict[str, Any]:
     methods = next(entry.option.choices for entry in members(Settings) if entry.name == "method" and entry.option)
     return {
         "name": member.name,
-        "label": label_of(member.name),
+        "label": group_label(member.name),
         "help": inspect.getdoc(member.group) or "",
         "panel": "concepts" if member.is_list else PANELS.get(member.name, "settings"),
         "method": member.name if member.name in methods else "",
-        "fields": [_field(f"{member.name}.", entry) for entry in members(member.group)],
+        "fields": [_field(f"{member.name}.", entry, labels) for entry in members(member.group)],
     }
 
 
-def _field(prefix: str, member: Member) -> dict[str, Any]:
+def _field(prefix: str, member: Member, labels: dict[str, str]) -> dict[str, Any]:
     facts = member.option
     assert facts is not None
     default = AUTO if facts.default is None else facts.default
     return {
         "name": prefix + member.name,
-        "label": _label(prefix, member.name),
+        "label": labels[prefix + member.name],
         "kind": _kind(member),
         "default": str(default) if isinstance(default, Duration) else default,
         "help": facts.help,
@@ -88,17 +73,6 @@ def _field(prefix: str, member: Member) -> dict[str, Any]:
         "methods": _methods(prefix + member.name),
         "follows_method": prefix + member.name in FOLLOWS_METHOD,
     }
-
-
-def _label(prefix: str, name: str) -> str:
-    """Seen outside of its group, an option's name needs the group's before it."""
-    group = prefix.rstrip(".")
-    alone = prefix + name in FOREMOST and group and group not in SPEAKING_FOR_THEMSELVES
-    return _label_with_group(group, name) if alone else label_of(name)
-
-
-def _label_with_group(group: str, name: str) -> str:
-    return f"{label_of(group)}: {label_of(name)[0].lower() + label_of(name)[1:]}"
 
 
 def _methods(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A concept's pictures as the page shows them: thumbnails, captions, sizes; and pictures that are dropped on it."""
+"""A concept's images as the page shows them: thumbnails, captions, sizes; and images that are dropped on it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ...runs.atomic import replacing
 
 THUMBNAIL_SIDE = 160
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
-"""The EXIF tag, and its values for a picture that lies on its side."""
+"""The EXIF tag, and its values for an image that lies on its side."""
 SHOWN = 200
-"""Pictures of a folder that are listed; the count tells of the rest."""
+"""Images of a folder that are listed; the count tells of the rest."""
 
 
-def describe_pictures(folder: str, prompt: str, resolution: int) -> dict[str, Any]:
-    """Name, caption, prompt and size (pixels, upright) of each picture in `folder`; what is taught of each size.
+def describe_images(folder: str, prompt: str, resolution: int) -> dict[str, Any]:
+    """The images in `folder`: `count`, `pictures` (name, caption, prompt, size in pixels, upright) and `sizes`.
 
-    `sizes`, the most frequent first: `size`, `count`, and what `data.pictures.fit_picture` does with such a picture at
+    `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_picture` does with such an image at
     that resolution: the share that is `cut` off beside the middle square, and the `scale` it is resized by.
-    Opens no picture further than its header. Raises UserError when `folder` is not a folder.
+    Opens no image further than its header. Raises UserError when `folder` is not a folder.
     """
     paths = find_pictures(folder)
     shown = [_entry(path, Path(folder), prompt) for path in paths[:SHOWN]]
@@ -37,25 +37,25 @@ def describe_pictures(folder: str, prompt: str, resolution: int) -> dict[str, An
 
 
 def thumbnail(folder: str, name: str) -> bytes:
-    """A small JPEG of the picture `name` in `folder`. Raises UserError if it is not one of the folder's pictures."""
-    image = open_picture(picture_in(folder, name))
+    """A small JPEG of the image `name` in `folder`. Raises UserError if it is not one of the folder's images."""
+    image = open_picture(image_in(folder, name))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=85)
     return buffer.getvalue()
 
 
-def picture_in(folder: str, name: str) -> Path:
-    """The picture, which must be one that `find_pictures` finds there, so that no name leads out of the folder."""
+def image_in(folder: str, name: str) -> Path:
+    """The image, which must be one that `find_pictures` finds there, so that no name leads out of the folder."""
     for path in find_pictures(folder):
         if path.relative_to(folder).as_posix() == name:
             return path
-    raise UserError(f"There is no picture {name} in {folder}: read the folder again.")
+    raise UserError(f"Image {name} not found in {folder}: reload the page.")
 
 
 def write_caption(folder: str, name: str, text: str) -> None:
-    """Keep the caption of a picture in the text file beside it; an empty one takes that file away."""
-    file = caption_file(picture_in(folder, name))
+    """Keep the caption of an image in the text file beside it; an empty one removes that file."""
+    file = caption_file(image_in(folder, name))
     if not text.strip():
         file.unlink(missing_ok=True)
         return
@@ -64,14 +64,14 @@ def write_caption(folder: str, name: str, text: str) -> None:
 
 
 def keep_upload(folder: Path, name: str, content: bytes) -> Path:
-    """Write a picture (or a caption) that was dropped on the page into `folder`; it is never written over another.
+    """Write an image (or a caption) that was dropped on the page into `folder`, without overwriting another.
 
     Raises:
-        UserError: it is neither a picture that can be read nor a text.
+        UserError: it is neither a readable image nor a text.
     """
-    plain = re.sub(r"[^\w .()-]+", "_", Path(name.replace("\\", "/")).name).strip(". ") or "picture"
+    plain = re.sub(r"[^\w .()-]+", "_", Path(name.replace("\\", "/")).name).strip(". ") or "image"
     if Path(plain).suffix.lower() != ".txt":
-        _refuse_unless_picture(name, content)
+        _refuse_unless_image(name, content)
     path = folder / plain
     number = 1
     while path.exists():
@@ -111,10 +111,10 @@ def _fitted(size: tuple[int, int], resolution: int) -> dict[str, float]:
     return {"cut": 1 - side / max(size), "scale": resolution / side}
 
 
-def _refuse_unless_picture(name: str, content: bytes) -> None:
+def _refuse_unless_image(name: str, content: bytes) -> None:
     try:
         with Image.open(io.BytesIO(content), formats=readable_formats()) as image:
             image.verify()
     except Exception as error:
         kinds = ", ".join(readable_formats())
-        raise UserError(f"{name} is no picture that can be read here: give {kinds}, or .txt captions.") from error
+        raise UserError(f"{name} is not a readable image: use {kinds}, or .txt files with captions.") from error

@@ -1,4 +1,4 @@
-"""The models of the tab: small folders, each with the settings as they stand in the form, and its runs."""
+"""Projects: small folders, each with the settings as they stand in the form, and its runs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ...hosts.host import Host
 from ...runs.atomic import replacing
 from ...settings.read import find_faults
 
+FILE = "model.json"
+"""What makes a folder a project; a name of earlier versions, so that their projects are found."""
+RUNS, CLASS_IMAGE_RUNS, GENERATED = "runs", "class-picture-runs", "drawn"
+"""Folders in a project: of its runs, of the jobs that generated class images, and of images generated on request."""
+RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at its ends"
+
 
 @dataclass(frozen=True)
-class Model:
+class Project:
     """One folder. Nothing is read or made by naming one."""
 
     folder: Path
@@ -27,38 +34,47 @@ class Model:
 
     @property
     def file(self) -> Path:
-        """What makes the folder a model; written last."""
-        return self.folder / "model.json"
+        """The project's file; written last."""
+        return self.folder / FILE
 
     @property
     def runs(self) -> Path:
         """Where its run folders are."""
-        return self.folder / "runs"
+        return self.folder / RUNS
 
     @property
     def uploads(self) -> Path:
-        """Where pictures go that were dropped on the page."""
+        """Where images go that were dropped on the page."""
         return self.folder / "pictures"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where the snapshot is kept that the project continues from, if it does."""
+        return self.folder / "snapshot"
 
     def read(self) -> dict[str, Any]:
         """`created` (unix seconds), `base` (the checkpoint's title), `settings` as the form has them, maybe `origin`.
 
         Raises:
-            UserError: there is no such model, or its file is damaged.
+            UserError: there is no such project, or its file is damaged.
         """
         try:
             return json.loads(self.file.read_text(encoding="utf-8"))
         except OSError as error:
-            raise UserError(f'There is no model "{self.name}": create it, or choose another one.') from error
+            raise UserError(f'Project "{self.name}" not found: create it, or choose another one.') from error
         except ValueError as error:
-            raise UserError(f"{self.file} is damaged ({error}): delete the model and create it again.") from error
+            raise UserError(f"{self.file} is damaged ({error}): delete the project and create it again.") from error
 
     def settings(self) -> dict[str, Any]:
         """The settings as they stand in the form, which may be faulty."""
         return self.read()["settings"]
 
+    def origin(self) -> dict[str, Any] | None:
+        """The snapshot that it continues from: `step`, `of` (a run's name), `shape` (see continuing.origin_shape)."""
+        return self.read().get("origin")
+
     def write_settings(self, settings: dict[str, Any]) -> None:
-        """Keep the settings as they stand in the form. Raises UserError if the model is gone."""
+        """Keep the settings as they stand in the form. Raises UserError if the project is gone."""
         self._write({**self.read(), "settings": settings})
 
     def run_names(self) -> list[str]:
@@ -73,32 +89,36 @@ class Model:
     @classmethod
     def create(
         cls, parent: Path, name: str, base: str, settings: dict[str, Any], origin: dict[str, Any] | None = None
-    ) -> Model:
-        """Make the folder; `origin` is what ui.origin says of a snapshot that it goes on from.
+    ) -> Project:
+        """Make the folder in `parent`; `base` is the checkpoint's title.
 
         Raises:
-            UserError: the name cannot be one, or is taken.
+            UserError: no project can be called so, or one is.
         """
-        model = named(parent, name)
-        if model.file.exists():
-            raise UserError(f'There is a model "{name}" already: choose another name, or select that one.')
-        model._write({"created": time.time(), "base": base, "settings": settings, "origin": origin})
-        return model
+        project = project_named(parent, name)
+        if project.file.exists():
+            raise UserError(f'Project "{name}" exists already: use another name, or select that project.')
+        project._write({"created": time.time(), "base": base, "settings": settings, "origin": origin})
+        return project
 
     def delete(self) -> None:
-        """Remove the model with its runs and uploads; results that lie elsewhere stay."""
+        """Remove the project with its runs and uploads; results that lie elsewhere stay."""
         self.file.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def named(parent: Path, name: str) -> Model:
-    """The model of that name. Raises UserError if no folder can be called so; so no name leads out of `parent`."""
-    fault = find_faults({"output": {"name": name}}).get("output.name")
-    if fault:
-        raise UserError(fault.replace("output.name = ", "").replace("; a folder goes into output.folder", ""))
-    return Model(parent / name)
+def projects_folder(host: Host) -> Path:
+    """Where a host's projects are; a name of earlier versions, too."""
+    return host.data_folder / "models"
 
 
-def all_models(parent: Path) -> list[Model]:
-    """Every model, by name."""
-    return [Model(file.parent) for file in sorted(parent.glob("*/model.json"))]
+def project_named(parent: Path, name: str) -> Project:
+    """The project of that name. Raises UserError if no folder can be called so; so no name leads out of `parent`."""
+    if "output.name" in find_faults({"output": {"name": name}}):
+        raise UserError(f'"{name}" cannot be the name of a project: {RULE}.')
+    return Project(parent / name)
+
+
+def all_projects(parent: Path) -> list[Project]:
+    """Every project, by name."""
+    return [Project(file.parent) for file in sorted(parent.glob(f"*/{FILE}"))]

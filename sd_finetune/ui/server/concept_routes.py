@@ -1,93 +1,95 @@
-"""Routes of a concept's pictures: what is there, thumbnails, captions, uploads; class pictures too."""
+"""Routes of a concept's images: what is there, thumbnails, captions, uploads; class images too."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import Response
 
 from ...errors import UserError
 from ...settings.options import Data
 from ...settings.read import find_faults
-from ..jobs.class_images import delete_class_picture, drawn_folders
-from ..projects.images import describe_pictures, keep_upload, thumbnail, write_caption
+from ..plain_settings import concepts, table
+from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
+from ..projects.images import describe_images, keep_upload, thumbnail, write_caption
+from ..projects.project import Project
 from .context import Context
-from .guard import Route, same_origin
+from .guard import CHANGE, Route
+from .parameters import CONTEXT, PROJECT
 
-MOST_UPLOAD_BYTES = 100 * 1024 * 1024
+MOST_UPLOAD_MB = 100
 CAPTION = {"picture": "1.png", "text": "a photo of sks dog in the snow"}
 
-
-def concept_routes(context: Context) -> APIRouter:
-    """The routes under /models/NAME/concepts. Folders are those that stand in the model's settings, no others."""
-    router = APIRouter(route_class=Route, tags=["concepts"])
-    change = [Depends(same_origin)]
-
-    @router.get("/models/{name}/concepts/{number}")
-    def pictures(name: str, number: int) -> dict[str, Any]:
-        """The instance pictures of a concept, counted from 1: name, caption, prompt, size; what is cut off of each."""
-        concept = _concept(context, name, number)
-        resolution = _resolution(context.model(name).settings())
-        return describe_pictures(concept["folder"], str(concept.get("instance_prompt", "")), resolution)
-
-    @router.get("/models/{name}/concepts/{number}/thumbnail")
-    def small(name: str, number: int, picture: str) -> Response:
-        """One of them, small."""
-        return _jpeg(thumbnail(_concept(context, name, number)["folder"], picture))
-
-    @router.post("/models/{name}/concepts/{number}/caption", dependencies=change)
-    def caption(name: str, number: int, content: dict[str, Any] = Body(..., example=CAPTION)) -> dict[str, Any]:
-        """Write the caption `text` of `picture`; an empty text takes it away."""
-        concept = _concept(context, name, number)
-        write_caption(concept["folder"], str(content.get("picture")), str(content.get("text", "")))
-        return {}
-
-    @router.post("/models/{name}/concepts/{number}/upload", dependencies=change)
-    async def upload(name: str, number: int, file: str, request: Request) -> dict[str, Any]:
-        """Keep a picture, the request's body, named `file`, in the model's own folder; answers with that folder."""
-        folder = context.model(name).uploads / f"concept-{number}"
-        if int(request.headers.get("content-length", 0)) > MOST_UPLOAD_BYTES:
-            raise UserError(f"{file} is too large: a picture may have {MOST_UPLOAD_BYTES // 2**20} MB.")
-        return {"folder": str(folder), "name": keep_upload(folder, file, await request.body()).name}
-
-    @router.get("/models/{name}/class-pictures")
-    def class_pictures(name: str) -> list[dict[str, Any]]:
-        """The drawn class pictures of each prompt: folder's key, prompt, names."""
-        return drawn_folders(context.host, context.model(name))
-
-    @router.get("/models/{name}/class-pictures/{key}/{picture}")
-    def class_picture(name: str, key: str, picture: str) -> Response:
-        """One of them, small."""
-        return _jpeg(thumbnail(_class_folder(context, name, key), picture))
-
-    @router.post("/models/{name}/class-pictures/{key}/{picture}/delete", dependencies=change)
-    def delete(name: str, key: str, picture: str) -> dict[str, Any]:
-        """Delete one; the next run or the button draws another in its place only with another seed."""
-        delete_class_picture(_class_folder(context, name, key), picture)
-        return {}
-
-    return router
+router = APIRouter(route_class=Route, tags=["concepts"])
 
 
-def _concept(context: Context, name: str, number: int) -> dict[str, Any]:
-    concepts = context.model(name).settings().get("concepts", [])
-    if not 1 <= number <= len(concepts) or not concepts[number - 1].get("folder"):
-        raise UserError(f"Concept {number} has no folder yet: give one, or drop pictures.")
-    return concepts[number - 1]
+@router.get("/models/{name}/concepts/{number}")
+def images(number: int, project: Project = PROJECT) -> dict[str, Any]:
+    """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off of each."""
+    settings = project.settings()
+    concept = _concept(settings, number)
+    return describe_images(concept["folder"], str(concept.get("instance_prompt", "")), _resolution(settings))
+
+
+@router.get("/models/{name}/concepts/{number}/thumbnail")
+def small_image(number: int, picture: str, project: Project = PROJECT) -> Response:
+    """One of them, small."""
+    return _jpeg(thumbnail(_concept(project.settings(), number)["folder"], picture))
+
+
+@router.post("/models/{name}/concepts/{number}/caption", dependencies=CHANGE)
+def caption(
+    number: int, content: dict[str, Any] = Body(..., example=CAPTION), project: Project = PROJECT
+) -> dict[str, Any]:
+    """Write the caption `text` of the image `picture`; an empty text deletes it."""
+    folder = _concept(project.settings(), number)["folder"]
+    write_caption(folder, str(content.get("picture")), str(content.get("text", "")))
+    return {}
+
+
+@router.post("/models/{name}/concepts/{number}/upload", dependencies=CHANGE)
+async def upload(number: int, file: str, request: Request, project: Project = PROJECT) -> dict[str, Any]:
+    """Keep an image, the request's body, named `file`, in the project's own folder; answers with that folder."""
+    size = int(request.headers.get("content-length", 0))
+    if size > MOST_UPLOAD_MB * 2**20:
+        limit = f"an upload may have {MOST_UPLOAD_MB} MB"
+        raise UserError(f"{file} has {size / 2**20:.0f} MB, and {limit}: copy it into the folder yourself.")
+    folder = project.uploads / f"concept-{number}"
+    return {"folder": str(folder), "name": keep_upload(folder, file, await request.body()).name}
+
+
+@router.get("/models/{name}/class-pictures")
+def class_images(project: Project = PROJECT, context: Context = CONTEXT) -> list[dict[str, Any]]:
+    """The generated class images of each prompt: folder's key, prompt, names."""
+    return class_image_folders(context.host, project)
+
+
+@router.get("/models/{name}/class-pictures/{key}/{picture}")
+def small_class_image(key: str, picture: str, project: Project = PROJECT, context: Context = CONTEXT) -> Response:
+    """One of them, small."""
+    return _jpeg(thumbnail(class_image_folder(context.host, project, key), picture))
+
+
+@router.post("/models/{name}/class-pictures/{key}/{picture}/delete", dependencies=CHANGE)
+def delete(key: str, picture: str, project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
+    """Delete one; the next run or the button generates it again, and another one only with another seed."""
+    delete_class_image(class_image_folder(context.host, project, key), picture)
+    return {}
+
+
+def _concept(settings: dict[str, Any], number: int) -> dict[str, Any]:
+    """Folders are those that stand in the project's settings, no others."""
+    found = concepts(settings)
+    if not 1 <= number <= len(found) or not found[number - 1].get("folder"):
+        raise UserError(f"Concept {number} has no folder yet: enter one, or drop images.")
+    return found[number - 1]
 
 
 def _resolution(settings: dict[str, Any]) -> int:
     """The one that stands in the form, or the default while that cannot be used."""
-    usable = {} if "data.resolution" in find_faults(settings) else settings.get("data", {})
-    return usable.get("resolution", Data().resolution)
-
-
-def _class_folder(context: Context, name: str, key: str) -> str:
-    for folder in drawn_folders(context.host, context.model(name)):
-        if folder["key"] == key:
-            return folder["folder"]
-    raise UserError(f"There are no class pictures {key}: read the list again.")
+    faulty = any(name in find_faults(settings) for name in ("data", "data.resolution"))
+    return Data().resolution if faulty else table(settings, "data").get("resolution", Data().resolution)
 
 
 def _jpeg(content: bytes) -> Response:

@@ -1,4 +1,4 @@
-"""What every route works on: the host, its models, the job that is going on, and the views of runs."""
+"""What every route works on: the host, its projects, the job that is going on, and the views of runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...hosts.host import Host
 from ...runs.folder import RunFolder
 from ..jobs.runner import Runner
 from ..live.run_view import Views
-from ..projects.project import Model, named
+from ..projects.project import Project, project_named, projects_folder
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class Context:
     @classmethod
     def of(cls, host: Host) -> Context:
         """A new one, which finds again what an earlier server has left running."""
-        return cls(host, Runner(host, models_folder(host)))
+        return cls(host, Runner(host, projects_folder(host)))
 
     @property
-    def models(self) -> Path:
-        """Where models are."""
-        return models_folder(self.host)
+    def projects(self) -> Path:
+        """Where projects are."""
+        return projects_folder(self.host)
 
-    def model(self, name: str) -> Model:
-        """A model that exists. Raises UserError."""
-        model = named(self.models, name)
-        model.read()
-        return model
+    def project(self, name: str) -> Project:
+        """A project that exists. Raises UserError."""
+        project = project_named(self.projects, name)
+        project.read()
+        return project
 
-    def run(self, model: str, name: str) -> RunFolder:
-        """A run of a model, which exists. Raises UserError."""
-        found = self.model(model)
+    def run(self, project: str, name: str) -> RunFolder:
+        """A run of a project, which exists. Raises UserError."""
+        found = self.project(project)
         if name not in found.run_names():
-            raise UserError(f'"{model}" has no run {name}: choose one of its runs.')
+            raise UserError(f'Run {name} of project "{project}" not found: choose one of its runs.')
         return RunFolder(found.runs / name)
 
 
@@ -50,8 +50,3 @@ class Context:
 def context_of(host: Host) -> Context:
     """The one of a host, however often its server is put together anew."""
     return Context.of(host)
-
-
-def models_folder(host: Host) -> Path:
-    """Where a host's models are."""
-    return host.data_folder / "models"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sd_finetune.data.epoch_order import EpochOrder
+from sd_finetune.data.epoch_order import EpochOrder, steps_per_epoch
 
 counts = st.integers(1, 60)
 batch_sizes = st.integers(1, 20)
@@ -23,6 +23,14 @@ def test_the_batches_of_an_epoch_show_each_example_once(count, batch_size, seed,
     assert Counter(index for batch in batches for index in batch) == Counter(range(count))
     assert {len(batch) for batch in batches[:-1]} <= {batch_size}
     assert 1 <= len(batches[-1]) <= batch_size
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch_size", "accumulation", "steps"), [(15, 2, 2, 4), (16, 2, 2, 4), (17, 2, 2, 5), (3, 4, 1, 1)]
+)
+def test_the_last_step_of_an_epoch_takes_what_is_left(examples, batch_size, accumulation, steps):
+    assert steps_per_epoch(examples, batch_size, accumulation) == steps
+    assert EpochOrder(examples, 0, batch_size * accumulation).steps_per_epoch == steps
 
 
 @settings(deadline=None)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from sd_finetune.ui.projects.project import Model
+from sd_finetune.ui.projects.project import Project
 from tests.screen import Screen, make_context, make_pictures, pretend
 
 
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Screen:
-    """A context with the model "dog", and a worker that only pretends."""
+    """A context with the project "dog", and a worker that only pretends."""
     pretend(monkeypatch)
     found = Screen(make_context(tmp_path), make_pictures(tmp_path / "pictures"))
-    Model.create(found.context.models, "dog", "toy", found.settings())
+    Project.create(found.context.projects, "dog", "toy", found.settings())
     return found

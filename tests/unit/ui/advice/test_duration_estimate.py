@@ -15,7 +15,7 @@ from tests.screen import Screen
 
 def earlier_run(screen: Screen, speed: float, **changes: Any) -> RunFolder:
     """A run of another model that showed `speed` pictures a second in the end."""
-    run = RunFolder.create(screen.context.models / "cat" / "runs", "cat", from_dict(screen.settings(**changes)))
+    run = RunFolder.create(screen.context.projects / "cat" / "runs", "cat", from_dict(screen.settings(**changes)))
     for number in (1, 2):
         EventLog(run.events).append(Step(number, 2, 0, 0.1, 0.1, None, {}, speed * number / 2, 0.0, 0))
     EventLog(run.events).append(Phase("saving", 0, 1))
@@ -23,12 +23,12 @@ def earlier_run(screen: Screen, speed: float, **changes: Any) -> RunFolder:
 
 
 def seconds(screen: Screen, steps: int = 100, **changes: Any) -> float | None:
-    return seconds_for(from_dict(screen.settings(**changes)), steps, screen.context.models)
+    return seconds_for(from_dict(screen.settings(**changes)), steps, screen.context.projects)
 
 
 def test_without_an_earlier_run_nothing_is_told(screen: Screen) -> None:
     assert seconds(screen) is None
-    RunFolder.create(screen.context.models / "cat" / "runs", "cat", from_dict(screen.settings()))
+    RunFolder.create(screen.context.projects / "cat" / "runs", "cat", from_dict(screen.settings()))
     assert seconds(screen) is None
 
 

@@ -82,22 +82,22 @@ def test_what_is_as_it_should_be_is_not_changed() -> None:
     asked = settings("lora", mixed_precision="bf16")
     found = fit(asked, Gpu("RTX 4090", int(24 * GB), bf16=True))
     assert found.changes == {}
-    assert found.sentence.startswith("About 5.2 GiB")
-    assert "of the 22.4 GiB of RTX 4090: batches of 1, bf16, gradient checkpointing off" in found.sentence
+    assert found.sentence.startswith("Needs about 5.2 GB of VRAM")
+    assert "and RTX 4090 has 22.4 GB: batch size 1, bf16, gradient checkpointing off" in found.sentence
 
 
 def test_what_cannot_fit_is_told_with_the_way_out() -> None:
     told = fit(settings("dreambooth"), Gpu("small", int(6 * GB), bf16=True))
     assert told.changes == {}
-    assert "and small has 5.6 GiB: train a LoRA." in told.sentence
+    assert "and small has 5.6 GB: train a LoRA instead." in told.sentence
     large = settings("lora", weight=1)
     large["data"] = {"resolution": 1024}
     assert (
-        "set data.resolution to 384 and fit again, or use a larger one"
+        "set data.resolution to 384 and fit again, or use a GPU with more VRAM"
         in fit(large, Gpu("tiny", int(4 * GB), bf16=True)).sentence
     )
 
 
 def test_without_a_gpu_a_sentence_says_so() -> None:
-    assert "torch sees no GPU here" in fit(settings("lora"), None).sentence
-    assert "leaves the GPU unused" in fit(settings("lora", device="cpu"), Gpu("any", 10, True)).sentence
+    assert "PyTorch finds no GPU" in fit(settings("lora"), None).sentence
+    assert "does not use the GPU" in fit(settings("lora", device="cpu"), Gpu("any", 10, True)).sentence

@@ -6,13 +6,13 @@ from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
 from sd_finetune.demo.run import demo_settings
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.methods import METHODS
-from sd_finetune.ui.advice.method_defaults import suited
+from sd_finetune.ui.advice.method_defaults import method_defaults
 
-LESSON = DEMO_FOLDER / "lora.toml"
+EXAMPLE = DEMO_FOLDER / "lora.toml"
 
 
 def test_the_toy_learns_each_method_at_the_rates_of_its_demo() -> None:
-    found = suited(TOY_CHECKPOINT, LESSON)
+    found = method_defaults(TOY_CHECKPOINT, EXAMPLE)
     assert set(found) == set(METHODS)
     for method in ("lora", "dreambooth", "hypernetwork"):
         wanted = demo_settings(method)
@@ -24,5 +24,5 @@ def test_the_toy_learns_each_method_at_the_rates_of_its_demo() -> None:
 
 
 def test_of_other_checkpoints_nothing_is_known() -> None:
-    assert suited(Path("v1-5.safetensors"), LESSON) == {}
-    assert suited(TOY_CHECKPOINT, None) == {}
+    assert method_defaults(Path("v1-5.safetensors"), EXAMPLE) == {}
+    assert method_defaults(TOY_CHECKPOINT, None) == {}

@@ -1,4 +1,4 @@
-"""What is worth a second look before training."""
+"""Warnings before training."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.advice import risks as looked_at
-from sd_finetune.ui.advice.risks import cautions
+from sd_finetune.ui.advice.risks import risks
 from tests.screen import Screen, make_pictures
 
 
 def told(screen: Screen, **changes: Any) -> list[str]:
-    return cautions(from_dict(screen.settings(**changes)))
+    return risks(from_dict(screen.settings(**changes)))
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def many(tmp_path: Path) -> str:
 
 
 def test_few_pictures(screen: Screen, many: str) -> None:
-    assert told(screen)[0].startswith("Concept 1 has 3 pictures: with 5 to 20")
+    assert told(screen)[0].startswith("Concept 1 has 3 training images: use 5 to 20")
     assert told(screen, concepts=[{"folder": many, "instance_prompt": "a dog"}]) == []
 
 
@@ -33,7 +33,7 @@ def test_missing_captions(screen: Screen, many: str) -> None:
     for number in range(4):
         (Path(many) / f"{number}.txt").write_text("a dog")
     assert told(screen, concepts=[concept]) == [
-        "Concept 1 has 1 picture without a caption: its file name stands in for [filewords]."
+        "Concept 1 has 1 image without a caption: its file name replaces [filewords]."
     ]
     (Path(many) / "4.txt").write_text("a dog")
     assert told(screen, concepts=[concept]) == []
@@ -44,7 +44,7 @@ def test_a_class_folder_without_pictures(screen: Screen, many: str, tmp_path: Pa
     concept = {"folder": many, "instance_prompt": "x", "class_prompt": "a dog", "class_folder": str(tmp_path / "class")}
     asked = {"concepts": [concept], "prior__weight": 1.0}
     assert told(screen, **asked) == [
-        f"Concept 1 has no picture in {tmp_path / 'class'}: all 50 class pictures are drawn."
+        f"Concept 1 has no images in {tmp_path / 'class'}: all 50 class images will be generated."
     ]
     assert told(screen, **asked, prior__source="model") == []
     make_pictures(tmp_path / "class", 1)
@@ -54,10 +54,10 @@ def test_a_class_folder_without_pictures(screen: Screen, many: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("method", "name", "rate", "words"),
     [
-        ("lora", "train__unet_learning_rate", 0.008, "the model may break"),
-        ("dreambooth", "train__unet_learning_rate", 1e-4, "the model may break"),
-        ("hypernetwork", "train__unet_learning_rate", 1e-8, "little is learned in time"),
-        ("textual_inversion", "textual_inversion__learning_rate", 0.5, "the model may break"),
+        ("lora", "train__unet_learning_rate", 0.008, "training may diverge"),
+        ("dreambooth", "train__unet_learning_rate", 1e-4, "training may diverge"),
+        ("hypernetwork", "train__unet_learning_rate", 1e-8, "the model may learn too little"),
+        ("textual_inversion", "textual_inversion__learning_rate", 0.5, "training may diverge"),
     ],
 )
 def test_unusual_rates_of_models_of_full_size(
@@ -68,7 +68,7 @@ def test_unusual_rates_of_models_of_full_size(
     usual = {"method": method, "concepts": [concept]}
     assert told(screen, **usual) == []
     (sentence,) = told(screen, **usual, **{name: rate})
-    assert sentence.startswith(f"{name.replace('__', '.')} = {rate:g} is outside of the usual")
+    assert sentence.startswith(f"{name.replace('__', '.')} = {rate:g} is outside the usual range")
     assert words in sentence
     monkeypatch.setattr(looked_at, "FULL_SIZE", 10**9)
     assert told(screen, **usual, **{name: rate}) == []
@@ -76,4 +76,4 @@ def test_unusual_rates_of_models_of_full_size(
 
 def test_nothing_to_draw(screen: Screen, many: str) -> None:
     concept = {"folder": many, "instance_prompt": "a dog"}
-    assert "Nothing will be drawn" in told(screen, concepts=[concept], samples__prompts=[])[0]
+    assert "There are no sample prompts" in told(screen, concepts=[concept], samples__prompts=[])[0]

@@ -20,13 +20,13 @@ from sd_finetune.runs.messages import Done, Error, EventLog, Phase, Saved, read_
 from sd_finetune.runs.worker_process import FoundWorker, note_worker, noted_worker
 from sd_finetune.ui.jobs.runner import Job
 from sd_finetune.ui.jobs.training import resume_job, train_job
-from sd_finetune.ui.projects.project import Model
+from sd_finetune.ui.projects.project import Project
 from sd_finetune.ui.server.context import Context
 from tests.screen import Screen, make_context, wait_until
 
 
 def start(context: Context, name: str = "dog") -> Job:
-    return context.runner.start(lambda: train_job(context.host, context.model(name)))
+    return context.runner.start(lambda: train_job(context.host, context.project(name)))
 
 
 def last_event(run: RunFolder) -> object:
@@ -35,7 +35,7 @@ def last_event(run: RunFolder) -> object:
 
 
 def slow(screen: Screen) -> None:
-    screen.context.model("dog").write_settings(screen.settings(output__notes="slow", train__length="2000 steps"))
+    screen.context.project("dog").write_settings(screen.settings(output__notes="slow", train__length="2000 steps"))
 
 
 def test_a_run_from_start_to_end(screen: Screen) -> None:
@@ -63,8 +63,8 @@ def test_of_many_presses_at_once_one_starts_a_run(screen: Screen) -> None:
     for each in presses:
         each.join()
     assert len(refused) == 4
-    assert 'One thing at a time, and "dog" is being trained' in refused[0]
-    assert screen.context.model("dog").run_names() == ["dog-001"]
+    assert 'Only one job runs at a time, and "dog" is training: wait' in refused[0]
+    assert screen.context.project("dog").run_names() == ["dog-001"]
     wait_until(lambda: noted_worker(screen.context.run("dog", "dog-001")))
     screen.context.runner.kill()
     wait_until(lambda: screen.context.runner.current() is None)
@@ -83,7 +83,7 @@ def test_what_is_ended_while_it_waits_for_its_turn_never_begins(
     wait_until(lambda: screen.context.runner.current() is None)
     error = last_event(job.run)
     assert isinstance(error, Error)
-    assert error.message == "It was ended before it began."
+    assert error.message == "Canceled before it started."
     assert not job.run.log.exists()
 
 
@@ -96,20 +96,20 @@ def test_a_killed_worker_is_noticed_and_the_next_run_works(screen: Screen) -> No
     error = last_event(job.run)
     assert isinstance(error, Error)
     assert "was ended by SIGKILL" in error.message
-    screen.context.model("dog").write_settings(screen.settings())
+    screen.context.project("dog").write_settings(screen.settings())
     second = start(screen.context)
     wait_until(lambda: screen.context.runner.current() is None)
     assert isinstance(last_event(second.run), Done)
 
 
 def test_another_server_finds_a_run_again_and_sees_its_end(screen: Screen, tmp_path: Path) -> None:
-    run = RunFolder.create(screen.context.models / "dog" / "runs", "dog", train_job_settings(screen))
+    run = RunFolder.create(screen.context.projects / "dog" / "runs", "dog", train_job_settings(screen))
     worker = start_worker(run)
     note_worker(run, worker.pid, since=0)
     second = make_context(tmp_path)
     job = second.runner.current()
     assert job is not None
-    assert (job.kind, job.model, job.run.path) == ("train", "dog", run.path)
+    assert (job.kind, job.project, job.run.path) == ("train", "dog", run.path)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     wait_until(lambda: second.runner.current() is None)
@@ -117,7 +117,7 @@ def test_another_server_finds_a_run_again_and_sees_its_end(screen: Screen, tmp_p
 
 
 def test_a_run_that_died_while_no_server_was_there_gets_its_last_word(screen: Screen, tmp_path: Path) -> None:
-    run = RunFolder.create(screen.context.models / "dog" / "runs", "dog", train_job_settings(screen))
+    run = RunFolder.create(screen.context.projects / "dog" / "runs", "dog", train_job_settings(screen))
     worker = start_worker(run)
     note_worker(run, worker.pid, since=0)
     os.kill(worker.pid, signal.SIGKILL)
@@ -128,30 +128,30 @@ def test_a_run_that_died_while_no_server_was_there_gets_its_last_word(screen: Sc
     assert "ended before the run was done" in error.message
 
 
-DRAWS = "import pathlib, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1], '0.png').touch(); print('drawn')"
+GENERATES = "import pathlib, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1], '0.png').touch(); print('made')"
 
 
-def left_drawing(screen: Screen, count: int) -> RunFolder:
-    """A drawing of one picture that an earlier server began, and that wants `count`."""
-    run = RunFolder(screen.context.models / "dog" / "drawn" / "123")
+def left_generating(screen: Screen, count: int) -> RunFolder:
+    """A job that an earlier server began: it makes one image, and `count` were asked for."""
+    run = RunFolder(screen.context.projects / "dog" / "drawn" / "123")
     run.path.mkdir(parents=True)
     run.log.touch()
     (run.path / "request.json").write_text(f'{{"prompt": "a dog", "seed": 0, "count": {count}, "with": ""}}')
-    worker = start_process([sys.executable, "-c", DRAWS, str(run.path)], run.log)
+    worker = start_process([sys.executable, "-c", GENERATES, str(run.path)], run.log)
     note_worker(run, worker.pid, since=0)
     Thread(target=worker.wait).start()
     return run
 
 
-@pytest.mark.parametrize(("count", "end"), [(1, "done"), (2, "Drawing ended after 1 of 2 pictures")])
-def test_another_server_finds_a_drawing_again_and_sees_its_end(
+@pytest.mark.parametrize(("count", "end"), [(1, "done"), (2, "Only 1 of 2 images were generated")])
+def test_another_server_finds_generating_again_and_sees_its_end(
     screen: Screen, tmp_path: Path, count: int, end: str
 ) -> None:
-    run = left_drawing(screen, count)
+    run = left_generating(screen, count)
     second = make_context(tmp_path)
     job = second.runner.current()
     assert job is not None
-    assert (job.kind, job.model) == ("draw", "dog")
+    assert (job.kind, job.project) == ("draw", "dog")
     wait_until(lambda: second.runner.current() is None)
     told = last_event(run)
     assert (told.message if isinstance(told, Error) else "done").startswith(end)
@@ -159,13 +159,13 @@ def test_another_server_finds_a_drawing_again_and_sees_its_end(
 
 
 def test_what_waited_for_its_turn_when_the_server_ended_gets_its_last_word(screen: Screen, tmp_path: Path) -> None:
-    run = RunFolder(screen.context.models / "dog" / "drawn" / "123")
+    run = RunFolder(screen.context.projects / "dog" / "drawn" / "123")
     run.path.mkdir(parents=True)
     EventLog(run.events).append(Phase("waiting for its turn", 0, 1))
     assert make_context(tmp_path).runner.current() is None
     error = last_event(run)
     assert isinstance(error, Error)
-    assert error.message == "The server ended before this began: start it again."
+    assert error.message == "The server stopped before this job started: start it again."
 
 
 def test_another_process_with_the_same_number_is_not_the_worker() -> None:
@@ -202,8 +202,8 @@ def test_a_stopped_run_goes_on(screen: Screen) -> None:
     assert stopped.outcome == "stopped"
     job.run.commands.write_text("")
     fast = screen.settings(train__length=f"{stopped.step + 5} steps")
-    Model(job.run.path.parents[1]).write_settings(fast)
-    screen.context.runner.start(lambda: resume_job(screen.context.host, screen.context.model("dog"), job.run))
+    Project(job.run.path.parents[1]).write_settings(fast)
+    screen.context.runner.start(lambda: resume_job(screen.context.project("dog"), job.run))
     wait_until(lambda: job.run.events.read_text().count('"loading"') == 2)
     screen.context.runner.kill()
     wait_until(lambda: screen.context.runner.current() is None)
@@ -218,6 +218,21 @@ def test_lists_are_refreshed_for_what_was_made(screen: Screen, monkeypatch: pyte
     assert [event.path for event in read_events(job.run.events)[0] if isinstance(event, Saved)] == [
         str(job.run.output / "dog.safetensors")
     ]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_host_that_cannot_read_its_lists_does_not_block_the_next_job(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(kind: str) -> None:
+        raise OSError("the folder went away")
+
+    monkeypatch.setattr(screen.context.host, "refresh", refuse)
+    first = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    assert noted_worker(first.run) is None
+    start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
 
 
 def train_job_settings(screen: Screen):  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""Models that go on from a snapshot or a result of an earlier run."""
+"""Projects that continue from a snapshot or a result of an earlier run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, EventLog, Saved
 from sd_finetune.settings.read import from_dict
-from sd_finetune.ui.projects.continuing import origin_faults, origin_shape, settings_of_run
+from sd_finetune.ui.projects.continuing import origin_faults, origin_shape
+from sd_finetune.ui.projects.host_folders import settings_of_run
 from sd_finetune.ui.server.app import make_app
 from tests.screen import Screen, wait_until
 
@@ -26,7 +27,7 @@ def client(screen: Screen) -> TestClient:
 def stopped(screen: Screen) -> RunFolder:
     """A run of "dog", stopped at step 8 of 20."""
     settings = screen.settings(lora__rank=4, train__batch_size=2)
-    run = RunFolder.create(screen.context.models / "dog" / "runs", "dog", from_dict(settings))
+    run = RunFolder.create(screen.context.projects / "dog" / "runs", "dog", from_dict(settings))
     (run.snapshots / "step-000008").mkdir()
     for name in ("trained.safetensors", "optimizer.pt", "complete.json"):
         (run.snapshots / "step-000008" / name).write_text(name)
@@ -55,7 +56,7 @@ def test_from_a_result(client: TestClient, stopped: RunFolder) -> None:
     assert made["settings"]["base"]["continue_from"] == str(stopped.output / "dog.safetensors")
     assert (made["settings"]["lora"]["rank"], made["settings"]["output"]["name"]) == (4, "puppy")
     assert made["base"] == "toy"
-    assert "made no file cat.safetensors" in ask(client, "cat.safetensors", "cat").json()["error"]
+    assert "has no result cat.safetensors" in ask(client, "cat.safetensors", "cat").json()["error"]
 
 
 def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: TestClient, stopped: RunFolder) -> None:
@@ -66,18 +67,18 @@ def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: Te
     told = client.get(f"/sd_finetune/models/puppy/runs/{run}/status").json()
     assert [point[0] for point in told["points"]][:2] == [9, 10]
     assert (told["state"], told["step"]["step"]) == ("finished", 20)
-    kept = screen.context.models / "puppy" / "runs" / run / "snapshots" / "step-000008"
+    kept = screen.context.projects / "puppy" / "runs" / run / "snapshots" / "step-000008"
     assert (kept / "trained.safetensors").read_text() == "trained.safetensors"
 
 
 @pytest.mark.parametrize(
     ("group", "option", "value", "name", "words"),
     [
-        ("", "method", "dreambooth", "method", "does not fit the snapshot of dog-001"),
+        ("", "method", "dreambooth", "method", "does not match the snapshot of dog-001"),
         ("lora", "rank", 8, "lora.rank", "set it back to 4"),
         ("lora", "alpha", 1, "lora.alpha", "set it back to 0"),
         ("train", "train_text_encoder", True, "train.train_text_encoder", "set it back to false"),
-        ("train", "length", "8 steps", "train.length", "goes on from step 8: make it longer"),
+        ("train", "length", "8 steps", "train.length", "continues from step 8: make it longer"),
     ],
 )
 def test_what_does_not_fit_the_snapshot_is_told(
@@ -112,7 +113,7 @@ def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: st
 
 def test_a_run_without_a_snapshot(client: TestClient, stopped: RunFolder) -> None:
     (stopped.snapshots / "step-000008" / "complete.json").unlink()
-    assert "has no snapshot to go on from" in ask(client, "snapshot").json()["error"]
+    assert "has no snapshot to continue from" in ask(client, "snapshot").json()["error"]
     assert not (stopped.path.parents[2] / "puppy" / "model.json").exists()
 
 
@@ -127,4 +128,4 @@ def test_settings_of_a_run_leave_open_what_the_host_had_decided(
     found = settings_of_run(screen.context.host, stopped)
     assert (found["output"]["folder"], found["class_images"]["cache_folder"]) == ("", "")
     client.post("/sd_finetune/models/dog/runs/dog-001/settings/use")
-    assert screen.context.model("dog").settings() == found
+    assert screen.context.project("dog").settings() == found

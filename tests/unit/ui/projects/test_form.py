@@ -4,6 +4,7 @@ from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict, to_dict
 from sd_finetune.ui.projects.form import FOREMOST, form
+from sd_finetune.ui.projects.labels import GROUPS, LABELS, SHARED, option_labels
 
 
 def fields() -> list[dict]:
@@ -43,10 +44,28 @@ def test_a_group_of_one_method_is_shown_for_that_method_only() -> None:
 
 
 def test_no_two_fields_have_the_same_label() -> None:
-    fields = form()["fields"] + [field for group in form()["groups"] for field in group["fields"]]
-    labels = [field["label"] for field in fields]
+    labels = [field["label"] for field in fields()]
     assert sorted(labels) == sorted(set(labels))
-    assert {"Optimizer: name", "Schedule: name", "Class images: seed", "SNR gamma"} <= set(labels)
+    assert {"Optimizer", "Learning-rate schedule", "CFG scale (samples)", "Text encoder learning rate"} <= set(labels)
+
+
+def test_labels_are_nouns_without_a_colon() -> None:
+    labels = [field["label"] for field in fields()] + [group["label"] for group in form()["groups"]]
+    assert [label for label in labels if ":" in label or not label[0].isupper()] == []
+
+
+def test_the_exceptions_among_labels_are_of_options_and_groups_that_exist() -> None:
+    assert set(all_options()) >= set(LABELS)
+    assert {name.rpartition(".")[2] for name in all_options()} >= set(SHARED)
+    assert {group["name"] for group in form()["groups"]} >= set(GROUPS)
+
+
+def test_options_of_the_same_name_are_told_apart_by_their_group() -> None:
+    assert option_labels(["optimizer.slow_steps", "lora.slow_steps", "train.new_unet_option"]) == {
+        "optimizer.slow_steps": "Slow steps (optimizer)",
+        "lora.slow_steps": "Slow steps (LoRA)",
+        "train.new_unet_option": "New UNet option",
+    }
 
 
 def test_what_a_method_does_not_train_has_no_rate_there() -> None:

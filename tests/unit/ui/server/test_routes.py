@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,10 +16,11 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.ui.advice.gpu import Gpu, find_gpu
 from sd_finetune.ui.server.app import make_app
-from tests.screen import Screen, wait_until
+from tests.screen import Screen, make_pictures, wait_until
 
 BASE = "http://127.0.0.1:7861"
 TOY = str(TOY_CHECKPOINT)
+OPEN_TO_ALL = ("/", "/favicon.ico", "/openapi.json")
 
 
 @pytest.fixture
@@ -32,29 +35,54 @@ def png(side: int = 8) -> bytes:
 
 
 def all_routes(screen: Screen) -> list[tuple[str, str]]:
-    documented = make_app(screen.context).openapi()["paths"]
-    return [(method, path) for path, methods in documented.items() for method in methods]
+    """The methods and paths of the whole server, but for its page itself, which tells nothing of a person's."""
+    routes: list[Any] = list(make_app(screen.context).routes)
+    found = [(method, route.path) for route in routes for method in route.methods if route.path not in OPEN_TO_ALL]
+    assert len(found) > 20
+    return found
+
+
+def address_of(path: str) -> str:
+    """The address of something that is there, in the project "dog" with its run "dog-001"."""
+    there = {"name": "dog", "number": "1", "run": "dog-001", "file": "dog.safetensors", "key": "x", "picture": "0.png"}
+    return path.format(**there)
 
 
 def test_every_route_asks_for_the_login(screen: Screen, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen.context.host, "is_allowed", lambda request: False)
-    routes = all_routes(screen)
-    assert len(routes) > 20
-    for method, path in [*routes, ("get", "/sd_finetune/web/main.mjs")]:
-        assert client.request(method, path.replace("{number}", "1"), json={}).status_code == 401, path
-
-
-def test_every_change_is_a_post_from_our_own_page(screen: Screen, client: TestClient) -> None:
-    before = sorted(str(path) for path in screen.context.models.rglob("*"))
     for method, path in all_routes(screen):
-        address = path.replace("{name}", "dog").replace("{number}", "1").replace("{run}", "x").replace("{file}", "x")
-        if method == "post":
-            for headers in ({"Origin": "http://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
-                assert client.post(address, json={}, headers=headers).status_code == 403, path
-        else:
-            client.get(address)
-    assert sorted(str(path) for path in screen.context.models.rglob("*")) == before
+        assert client.request(method, address_of(path), json={}).status_code == 401, path
+
+
+def test_every_change_is_asked_for_by_our_own_page(screen: Screen, client: TestClient) -> None:
+    client.post("/sd_finetune/models/dog/train")
+    wait_until(lambda: screen.context.runner.current() is None)
+    before = contents(screen.context.projects)
+    for method, path in all_routes(screen):
+        if method in ("GET", "HEAD"):
+            client.request(method, address_of(path))
+            continue
+        for headers in ({"Origin": "http://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            assert client.request(method, address_of(path), json={}, headers=headers).status_code == 403, path
+    assert contents(screen.context.projects) == before, "asking changes nothing"
     assert client.post("/sd_finetune/models/dog/settings", json={}, headers={"Origin": BASE}).status_code == 200
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"base": 3}, {"method": []}, {"concepts": "x"}, {"concepts": [1]}, {"data": 3, "samples": []}]
+)
+def test_whatever_was_kept_is_answered_with_a_sentence(screen: Screen, client: TestClient, wrong: dict) -> None:
+    place = "/sd_finetune/models/dog"
+    assert client.post(f"{place}/settings", json={**screen.settings(), **wrong} if wrong else {}).json()["faults"]
+    for path in ("", "/concepts/1", "/class-pictures", "/drawn"):
+        assert client.get(f"{place}{path}").status_code in (200, 400), path
+    for path in ("/train", "/class-images", "/fit"):
+        assert client.post(f"{place}{path}", json={}).json()["error"], path
+    assert screen.context.runner.current() is None
 
 
 def test_a_name_that_was_led_to_this_machine_is_refused(client: TestClient) -> None:
@@ -86,7 +114,7 @@ def test_no_path_leaves_its_folder(screen: Screen, client: TestClient, tmp_path:
     assert answer.headers["content-type"].startswith("application/json")
 
 
-def test_a_model_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> None:
+def test_a_project_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> None:
     file = tmp_path / "own.safetensors"
     file.write_bytes(b"x")
     made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": str(file)}).json()
@@ -94,7 +122,7 @@ def test_a_model_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> 
     assert made["check"]["faults"].keys() == {"concepts.1.folder", "concepts.1.class_prompt"}
     refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": "/etc/passwd"})
     assert refused.status_code == 400
-    assert "is no checkpoint" in refused.json()["error"]
+    assert "is not a checkpoint" in refused.json()["error"]
 
 
 def test_settings_are_kept_as_they_stand_and_what_is_wrong_is_told(screen: Screen, client: TestClient) -> None:
@@ -120,17 +148,17 @@ def test_a_run_seen_through_the_routes(screen: Screen, client: TestClient) -> No
     assert client.get(f"{place}/log").text == "pretending\n"
     late = client.post(f"{place}/command", json={"command": "stop"})
     assert late.status_code == 400
-    assert "is not at work any more" in late.json()["error"]
+    assert "is no longer running" in late.json()["error"]
 
 
-def test_pictures_that_are_dropped(client: TestClient) -> None:
+def test_images_that_are_dropped(client: TestClient) -> None:
     place = "/sd_finetune/models/dog/concepts/1"
     first = client.post(f"{place}/upload?file=../../my dog.png", content=png(16)).json()
     second = client.post(f"{place}/upload?file=my dog.png", content=png(16)).json()
     assert (first["name"], second["name"]) == ("my dog.png", "my dog-2.png")
     assert Path(first["folder"]).parts[-3:] == ("dog", "pictures", "concept-1")
     refused = client.post(f"{place}/upload?file=virus.exe", content=b"MZ")
-    assert "virus.exe is no picture" in refused.json()["error"]
+    assert "virus.exe is not a readable image" in refused.json()["error"]
     assert sorted(path.name for path in Path(first["folder"]).iterdir()) == ["my dog-2.png", "my dog.png"]
 
 
@@ -181,10 +209,10 @@ def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> No
     found = client.post("/sd_finetune/concepts/import", json=[{**here, **count} for count in counts]).json()
     assert [concept["class_images"] for concept in found] == [15, 40, 0, 0]
     refused = client.post("/sd_finetune/concepts/import", json={"a": 1})
-    assert "no concepts list" in refused.json()["error"]
+    assert "not a concepts list" in refused.json()["error"]
 
 
-def test_a_model_at_work_is_not_deleted(screen: Screen, client: TestClient) -> None:
+def test_a_project_at_work_is_not_deleted(screen: Screen, client: TestClient) -> None:
     slow = screen.settings(output__notes="slow", train__length="2000 steps")
     client.post("/sd_finetune/models/dog/settings", json=slow)
     client.post("/sd_finetune/models/dog/train")
@@ -200,7 +228,7 @@ def test_settings_are_fitted_to_the_gpu(screen: Screen, client: TestClient, monk
         told = client.post("/sd_finetune/models/dog/fit").json()
         assert ("train.mixed_precision" in told["changes"]) == (gpu is not None)
     assert "RTX 3060" in told["sentence"]
-    assert screen.context.model("dog").settings()["train"]["mixed_precision"] == "bf16"
+    assert screen.context.project("dog").settings()["train"]["mixed_precision"] == "bf16"
     client.post("/sd_finetune/models/dog/settings", json=screen.settings(train__batch_size="many"))
     assert "train.batch_size" in client.post("/sd_finetune/models/dog/fit").json()["error"]
 
@@ -219,14 +247,36 @@ def test_a_torch_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch) -
     assert find_gpu() == Gpu("T4", 16, bf16=False)
 
 
-def test_the_noise_scheduler_of_a_new_model(client: TestClient) -> None:
+def test_an_example_to_train_as_it_is(client: TestClient) -> None:
+    for name in ("example-1", "example-2"):
+        made = client.post("/sd_finetune/lesson").json()
+        assert (made["name"], made["settings"]["output"]["name"], made["check"]["faults"]) == (name, name, {})
+
+
+def test_class_images_of_the_project_s_prompts(screen: Screen, client: TestClient, tmp_path: Path) -> None:
+    concept = {"folder": str(screen.pictures), "instance_prompt": "sks dog", "class_prompt": "a dog"}
+    for key, prompt in (("dogs", "a dog"), ("cats", "a cat")):
+        folder = make_pictures(tmp_path / "cache" / key, 2)
+        (folder / "class-images.json").write_text(json.dumps({"prompt": prompt}))
+    settings = screen.settings(concepts=[concept], class_images__cache_folder=str(tmp_path / "cache"))
+    client.post("/sd_finetune/models/dog/settings", json=settings)
+    place = "/sd_finetune/models/dog/class-pictures"
+    (told,) = client.get(place).json()
+    assert (told["key"], told["prompt"], told["pictures"]) == ("dogs", "a dog", ["0.png", "1.png"])
+    assert client.get(f"{place}/dogs/0.png").headers["content-type"] == "image/jpeg"
+    assert "Class images cats not found" in client.post(f"{place}/cats/0.png/delete").json()["error"]
+    client.post(f"{place}/dogs/0.png/delete")
+    assert client.get(place).json()[0]["pictures"] == ["1.png"]
+
+
+def test_the_sampling_method_of_a_new_project(client: TestClient) -> None:
     made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": TOY, "sampler": "euler"}).json()
     assert [made["settings"][group]["sampler"] for group in ("samples", "class_images")] == ["euler", "euler"]
     refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": TOY, "sampler": "none"})
-    assert "is no noise scheduler" in refused.json()["error"]
+    assert "is not a sampling method" in refused.json()["error"]
 
 
-def test_what_is_drawn_can_be_ended_at_once(screen: Screen, client: TestClient) -> None:
+def test_generating_can_be_ended_at_once(screen: Screen, client: TestClient) -> None:
     assert "nothing to end" in client.post("/sd_finetune/models/dog/end").json()["error"]
     client.post("/sd_finetune/models/dog/settings", json=screen.settings(prior__weight=1, output__notes="slow",
         concepts=[{"folder": str(screen.pictures), "instance_prompt": "a", "class_prompt": "b"}]))  # fmt: skip

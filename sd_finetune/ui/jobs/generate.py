@@ -1,0 +1,125 @@
+"""Images generated on request with a run's result, or with the base checkpoint."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ...errors import UserError
+from ...runs.atomic import replacing
+from ...runs.folder import RunFolder
+from ...runs.follow import GONE, Worker, last_line
+from ...runs.launch import start_process
+from ...runs.messages import Done, Error, EventLog, read_events
+from ..plain_settings import table
+from ..projects.check import base_checkpoint
+from ..projects.project import GENERATED, Project
+from .job import NewJob
+
+RESULT_FLAGS = {"lora": "--lora", "embedding": "--embedding", "hypernetwork": "--hypernetwork"}
+"""How `python -m sd_finetune sample` is given each kind of result; a checkpoint takes the base's place."""
+SAMPLE_FLAGS = {"steps": "--steps", "guidance_scale": "--cfg", "sampler": "--sampler", "negative_prompt": "--negative"}
+"""By the option of the group samples."""
+MOST_IMAGES = 16
+MOST_SEED = 2**32 - 1
+LOOK_SECONDS = 0.2
+REQUEST = "request.json"
+
+
+def generate_job(project: Project, request: dict[str, Any], result: dict[str, Any] | None) -> NewJob:
+    """Generate `count` images of `prompt` from `seed` on, as `request` has them, with the file `result` or without.
+
+    Raises:
+        UserError: the request cannot be met.
+    """
+    prompt, seed, count = _checked(request)
+    settings = project.settings()
+    base = base_checkpoint(settings)
+    folder = RunFolder(project.folder / GENERATED / str(time.time_ns() // 1_000_000))
+    note = {"prompt": prompt, "seed": seed, "count": count, "with": result["name"] if result else ""}
+    with replacing(folder.path / REQUEST) as path:
+        path.write_text(json.dumps(note), encoding="utf-8")
+    words = ["--prompt", prompt, "--seed", str(seed), "--count", str(count), *_sample_arguments(settings)]
+
+    def launch(weights: Path) -> subprocess.Popen[bytes]:
+        arguments = [*_model_arguments(weights, result), *words, "--out", str(folder.path)]
+        return start_process([sys.executable, "-u", "-m", "sd_finetune", "sample", *arguments], folder.log)
+
+    return NewJob("draw", project.name, folder, base, launch)
+
+
+def generated(project: Project) -> list[dict[str, Any]]:
+    """What was generated, the latest first: `key`, `prompt`, `seed`, `with` (a result's name), `pictures`, `error`."""
+    found: list[dict[str, Any]] = []
+    for file in sorted(project.folder.glob(f"{GENERATED}/*/{REQUEST}"), reverse=True):
+        run = RunFolder(file.parent)
+        images = sorted((path.name for path in run.path.glob("*.png")), key=_number)
+        request = json.loads(file.read_text(encoding="utf-8"))
+        error = next((event.message for event in read_events(run.events)[0] if isinstance(event, Error)), "")
+        found.append({"key": run.path.name, **request, "pictures": images, "error": error})
+    return found
+
+
+def generated_image(project: Project, key: str, name: str) -> Path:
+    """The file of a generated image. Raises UserError if there is none."""
+    for entry in generated(project):
+        if entry["key"] == key and name in entry["pictures"]:
+            return project.folder / GENERATED / key / name
+    raise UserError(f"Image {name} not found: reload the page.")
+
+
+def wait_for_images(run: RunFolder, worker: Worker) -> None:
+    """Wait until the command has ended, and write the last event, which it does not do itself.
+
+    The exit code of a worker that an earlier server started is unknown: then the images are counted.
+    """
+    while (code := worker.poll()) is None:
+        time.sleep(LOOK_SECONDS)
+    if code == GONE:
+        wanted = json.loads((run.path / REQUEST).read_text(encoding="utf-8"))["count"]
+        made = len(list(run.path.glob("*.png")))
+        complete, problem = (
+            made >= wanted,
+            f"Only {made} of {wanted} images were generated: try again, or see {run.log}.",
+        )
+    else:
+        ended = f"Generating images failed with exit code {code}: see {run.log}."
+        complete, problem = code == 0, last_line(run.log) or ended
+    EventLog(run.events).append(Done(step=0, outcome="finished") if complete else Error(problem))
+
+
+def _checked(request: dict[str, Any]) -> tuple[str, int, int]:
+    """Prompt, seed and number of images. Raises UserError."""
+    prompt, seed, count = str(request.get("prompt", "")).strip(), request.get("seed", 0), request.get("count", 1)
+    if not prompt:
+        raise UserError("The prompt is empty: describe the image to generate.")
+    if type(count) is not int or not 1 <= count <= MOST_IMAGES:
+        raise UserError(f"count = {json.dumps(count)} is out of range: use a whole number from 1 to {MOST_IMAGES}.")
+    if type(seed) is not int or not 0 <= seed <= MOST_SEED:
+        raise UserError(f"seed = {json.dumps(seed)} is out of range: use a whole number from 0 to {MOST_SEED}.")
+    return prompt, seed, count
+
+
+def _model_arguments(weights: Path, result: dict[str, Any] | None) -> list[str]:
+    if result is None:
+        return ["--checkpoint", str(weights)]
+    if result["artefact"] == "checkpoint":
+        return ["--checkpoint", result["path"]]
+    return ["--checkpoint", str(weights), RESULT_FLAGS[result["artefact"]], result["path"]]
+
+
+def _sample_arguments(settings: dict[str, Any]) -> list[str]:
+    """As the run's samples are generated."""
+    samples, side = table(settings, "samples"), table(settings, "data").get("resolution")
+    values = {flag: samples.get(option) for option, flag in SAMPLE_FLAGS.items()}
+    values |= {"--width": samples.get("width") or side, "--height": samples.get("height") or side}
+    return [word for flag, value in values.items() if value for word in (flag, str(value))]
+
+
+def _number(name: str) -> int:
+    digits = Path(name).stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0

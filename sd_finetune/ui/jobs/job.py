@@ -1,0 +1,36 @@
+"""A job: what a worker does for a project, in a folder of its own with events."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ...runs.folder import RunFolder
+
+JobKind = Literal["train", "class images", "draw"]
+DOING: dict[JobKind, str] = {
+    "train": "training", "class images": "generating class images", "draw": "generating images"
+}  # fmt: skip
+"""What a project with such a job is doing."""
+WAITING = "waiting for its turn"
+"""The phase of a job that has no worker yet."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done for a project. `run` holds its events, of whatever kind it is."""
+
+    kind: JobKind
+    project: str
+    run: RunFolder
+
+
+@dataclass(frozen=True)
+class NewJob(Job):
+    """A job to start: `launch` starts its worker on a file with the weights of `checkpoint`, which the host lends."""
+
+    checkpoint: Path
+    launch: Callable[[Path], subprocess.Popen[bytes]]

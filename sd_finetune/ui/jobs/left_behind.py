@@ -1,0 +1,46 @@
+"""What an earlier server left behind: jobs whose workers are noted, and jobs that never got one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...runs.folder import RunFolder
+from ...runs.messages import Error, EventLog, Phase, read_events
+from ...runs.worker_process import FoundWorker, noted_worker
+from ..projects.project import CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects
+from .job import WAITING, Job, JobKind
+
+KIND_OF_FOLDER: dict[str, JobKind] = {RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "draw"}
+"""In a project's folder."""
+MOST_BYTES_OF_WAITING = 4096
+"""Of the events of a job that never started, so that those of long runs are not read again at each start."""
+
+
+def noted_jobs(projects: Path) -> Iterator[tuple[Job, FoundWorker]]:
+    """The jobs of all projects whose workers are noted, whether they still run or not."""
+    for job in _all_jobs(projects):
+        worker = noted_worker(job.run)
+        if worker is not None:
+            yield job, worker
+
+
+def end_waiting_jobs(projects: Path) -> None:
+    """A job that still waited for its turn when its server stopped has nobody who would start it: say so in it."""
+    for job in _all_jobs(projects):
+        if _waits(job.run) and noted_worker(job.run) is None:
+            EventLog(job.run.events).append(Error("The server stopped before this job started: start it again."))
+
+
+def _all_jobs(projects: Path) -> Iterator[Job]:
+    for project in all_projects(projects):
+        for folder, kind in KIND_OF_FOLDER.items():
+            for path in sorted((project.folder / folder).glob("[!.]*")):
+                yield Job(kind, project.name, RunFolder(path))
+
+
+def _waits(run: RunFolder) -> bool:
+    if not run.events.is_file() or run.events.stat().st_size > MOST_BYTES_OF_WAITING:
+        return False
+    events, _ = read_events(run.events)
+    return bool(events) and isinstance(events[-1], Phase) and events[-1].name == WAITING

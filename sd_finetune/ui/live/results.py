@@ -1,0 +1,41 @@
+"""What a run has saved: its results by name, how the host uses them, and its latest snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...errors import UserError
+from ...hosts.host import Host
+from ...runs.folder import RunFolder
+from .run_view import Views
+
+
+def result_of(views: Views, run: RunFolder, name: str) -> dict[str, Any]:
+    """The result of a run that is called `name`: its `path`, `step`, `artefact`. Raises UserError if there is none."""
+    for entry in reversed(views.of(run).results()):
+        if Path(entry["path"]).name == name:
+            return {**entry, "name": name}
+    raise UserError(f"Run {run.path.name} has no result {name}: choose one of its results.")
+
+
+def describe_result(host: Host, entry: dict[str, Any]) -> dict[str, Any]:
+    """A result as the page lists it: name, step, kind, path, size in bytes, and how it is used in the host."""
+    path = Path(entry["path"])
+    use = host.use(entry["artefact"], path)
+    return {
+        "name": path.name,
+        "step": entry["step"],
+        "kind": entry["artefact"],
+        "path": str(path),
+        "bytes": path.stat().st_size if path.is_file() else 0,
+        "sentence": use.sentence,
+        "prompt": use.prompt,
+        "checkpoint": use.checkpoint,
+    }
+
+
+def latest_snapshot(run: RunFolder) -> Path | None:
+    """The folder of the latest complete snapshot of a run, None without one."""
+    complete = sorted(marker.parent for marker in run.snapshots.glob("step-*/complete.json"))
+    return complete[-1] if complete else None

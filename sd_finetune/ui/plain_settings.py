@@ -1,0 +1,40 @@
+"""Settings as they stand in a form: plain tables, any part of which may be missing or of the wrong type."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, cast
+
+
+def table(settings: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """The table of a group, empty where it is missing or something else."""
+    return _as_table(settings.get(group))
+
+
+def concepts(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The table of each concept, empty where it is something else."""
+    found = settings.get("concepts")
+    return [_as_table(entry) for entry in cast("list[Any]", found)] if isinstance(found, list) else []
+
+
+def text(settings: Mapping[str, Any], name: str) -> str:
+    """The value of "group.option" where it is text, else ""."""
+    group, _, option = name.partition(".")
+    value = table(settings, group).get(option)
+    return value if isinstance(value, str) else ""
+
+
+def with_values(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with `values` put in by name ("group.option"); a group that is no table stays as it is."""
+    changed = copy.deepcopy(dict(settings))
+    for name, value in values.items():
+        group, _, option = name.partition(".")
+        place = changed.setdefault(group, {})
+        if isinstance(place, dict):
+            place[option] = value
+    return changed
+
+
+def _as_table(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

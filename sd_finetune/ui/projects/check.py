@@ -1,0 +1,107 @@
+"""What settings would be refused for, and what they amount to, before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...data.epoch_order import steps_per_epoch
+from ...data.images import find_pictures
+from ...errors import UserError
+from ...settings.missing_files import missing_files
+from ...settings.options import Settings
+from ...settings.read import find_faults, from_dict
+from ..advice.duration_estimate import seconds_for
+from ..advice.risks import risks
+from ..plain_settings import concepts, text
+from .continuing import origin_faults
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The faults by the setting's name, and what the settings amount to.
+
+    images: of each concept. settings: None where they cannot be read; then `steps_per_epoch` and `steps` are 0.
+    """
+
+    faults: dict[str, str]
+    images: list[int]
+    settings: Settings | None = None
+    steps_per_epoch: int = 0
+    steps: int = 0
+
+
+def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Checked:
+    """Check settings as they stand in the form; looks at file names only. origin: see Project.origin."""
+    faults = find_faults(settings)
+    images = [_count_images(concept, number, faults) for number, concept in enumerate(concepts(settings), start=1)]
+    try:
+        base_checkpoint(settings)
+    except UserError as error:
+        faults.setdefault("base.checkpoint", str(error))
+    if faults:
+        return Checked(faults, images)
+    whole = from_dict(settings)
+    faults = missing_files(whole)
+    if faults:
+        return Checked(faults, images)
+    examples = sum(count * concept.repeats for count, concept in zip(images, whole.concepts, strict=True))
+    an_epoch = steps_per_epoch(examples, whole.train.batch_size, whole.train.gradient_accumulation_steps)
+    steps = whole.train.length.steps(an_epoch)
+    return Checked(origin_faults(whole, steps, origin), images, whole, an_epoch, steps)
+
+
+def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Settings:
+    """Settings that a run can be made of. Raises UserError, a line for each fault."""
+    found = check(settings, origin)
+    if found.settings is None or found.faults:
+        raise UserError("\n".join(found.faults.values()))
+    return found.settings
+
+
+def base_checkpoint(settings: dict[str, Any]) -> Path:
+    """The file of the base checkpoint. Raises UserError if there is none."""
+    path = Path(text(settings, "base.checkpoint"))
+    try:
+        there = path.is_file()
+    except OSError:  # too long a name, or a folder that one may not enter
+        there = False
+    if not there:
+        raise UserError(f"base.checkpoint = {path} not found: create a new project from another checkpoint.")
+    return path
+
+
+def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the page shows of settings: `faults`, `warnings`, `pictures` (images of each concept), and amounts.
+
+    `seconds` is how long training takes, None without an earlier run of the kind in the folder `projects`.
+    """
+    found = check(settings, origin)
+    whole = found.settings
+    to_do = found.steps - (origin["step"] if origin else 0)
+    return {
+        "faults": found.faults,
+        "warnings": risks(whole) if whole else [],
+        "pictures": found.images,
+        "steps_per_epoch": found.steps_per_epoch,
+        "steps": found.steps,
+        "seconds": seconds_for(whole, to_do, projects) if whole else None,
+    }
+
+
+def _count_images(concept: dict[str, Any], number: int, faults: dict[str, str]) -> int:
+    """How many images a concept has; a folder without any is a fault."""
+    folder = concept.get("folder")
+    if not isinstance(folder, str) or not folder:
+        return 0
+    try:
+        count = len(find_pictures(folder))
+    except UserError as error:
+        faults.setdefault(f"concepts.{number}.folder", str(error))
+        return 0
+    except OSError:  # too long a name, or a folder that one may not enter: missing_files tells
+        return 0
+    if count == 0:
+        faults.setdefault(f"concepts.{number}.folder", f"{folder} contains no images: add some, or drop them below.")
+    return count

@@ -1,0 +1,40 @@
+"""The class images that were generated for a project's prompts, as they lie in the cache folder."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ...errors import UserError
+from ...hosts.host import Host
+from ..plain_settings import concepts
+from .host_folders import class_image_cache
+from .images import image_in
+from .project import Project
+
+
+def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
+    """A folder for each class prompt and way of sampling: `key`, `prompt`, `folder`, `pictures` (names of images)."""
+    settings = project.settings()
+    prompts = [concept["class_prompt"] for concept in concepts(settings) if concept.get("class_prompt")]
+    found: list[dict[str, Any]] = []
+    for note in sorted(class_image_cache(host, settings).glob("*/class-images.json")):
+        prompt = json.loads(note.read_text(encoding="utf-8")).get("prompt")
+        images = sorted(path.name for path in note.parent.glob("*.png"))
+        if prompt in prompts and images:
+            entry = {"key": note.parent.name, "prompt": prompt, "folder": str(note.parent), "pictures": images}
+            found.append(entry)
+    return found
+
+
+def class_image_folder(host: Host, project: Project, key: str) -> str:
+    """The folder of that key. Raises UserError if the project has none."""
+    for folder in class_image_folders(host, project):
+        if folder["key"] == key:
+            return folder["folder"]
+    raise UserError(f"Class images {key} not found: reload the page.")
+
+
+def delete_class_image(folder: str, name: str) -> None:
+    """Delete a class image; it is generated again when it is next needed. UserError: there is none of that name."""
+    image_in(folder, name).unlink()

@@ -1,0 +1,73 @@
+"""New projects from a checkpoint, and the example that a first visitor can train as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...errors import UserError
+from ...hosts.host import Host
+from ...settings.options import SAMPLERS
+from ...settings.read import read_toml, to_dict
+from .form import defaults
+from .project import Project, all_projects, projects_folder
+
+ENDINGS = (".safetensors", ".ckpt")
+
+
+def project_from_checkpoint(host: Host, name: str, checkpoint: str, sampler: str = "") -> Project:
+    """A new project.
+
+    Args:
+        checkpoint: a title from the host's list, or the path of a file.
+        sampler: samples class images and samples; empty = the default.
+
+    Raises:
+        UserError: there is no such checkpoint or sampler, or no project can be called so.
+    """
+    path = _checkpoint_file(host, checkpoint)
+    settings = _first_settings(host, path, name)
+    if sampler and sampler not in SAMPLERS:
+        raise UserError(f'"{sampler}" is not a sampling method: choose one of {", ".join(SAMPLERS)}.')
+    chosen = {"sampler": sampler} if sampler else {}
+    for group in ("samples", "class_images"):
+        settings[group] = {**settings.get(group, {}), **chosen}
+    title = path.name if checkpoint == str(path) else checkpoint
+    return Project.create(projects_folder(host), name, title, settings)
+
+
+def example_project(host: Host) -> Project:
+    """A new project with the host's example settings. Raises UserError if it has none."""
+    file = host.example_settings()
+    if file is None:
+        raise UserError("There is no example project here: create a project from a checkpoint.")
+    number, taken = 1, {project.name for project in all_projects(projects_folder(host))}
+    while (name := f"example-{number}") in taken:
+        number += 1
+    settings = to_dict(read_toml(file, [f"output.name={name}"]))
+    return Project.create(projects_folder(host), name, Path(settings["base"]["checkpoint"]).name, settings)
+
+
+def _checkpoint_file(host: Host, title: str) -> Path:
+    """The file of a title, or of a path that the person typed. Raises UserError if there is none."""
+    for checkpoint in host.checkpoints():
+        if title in (checkpoint.title, str(checkpoint.path)):
+            return checkpoint.path
+    path = Path(title).expanduser()
+    if not title or not path.is_file() or path.suffix.lower() not in ENDINGS:
+        way_out = f"choose one from the list, or enter the path of a {' or '.join(ENDINGS)} file"
+        raise UserError(f'"{title}" is not a checkpoint: {way_out}.')
+    return path.resolve()
+
+
+def _first_settings(host: Host, checkpoint: Path, name: str) -> dict[str, Any]:
+    """What the form shows of a new project; for the example's checkpoint what suits it, without its concepts."""
+    file = host.example_settings()
+    if file is not None:
+        settings = to_dict(read_toml(file, [f"output.name={name}"]))
+        if Path(settings["base"]["checkpoint"]).name == checkpoint.name:
+            settings["base"]["checkpoint"] = str(checkpoint)
+            settings["samples"]["prompts"] = []
+            return {**settings, "concepts": [defaults("concepts")]}
+    own = {"base": {"checkpoint": str(checkpoint)}, "output": {"name": name}}
+    return {**own, "concepts": [defaults("concepts")]}

@@ -1,0 +1,63 @@
+"""Folders and names that the host decides where the form leaves them open: put in for a run, taken out again after."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from ...hosts.host import Host
+from ...runs.folder import RunFolder
+from ...settings.methods import METHODS
+from ...settings.options import Output
+from ..plain_settings import table, text, with_values
+
+
+def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
+    """The form's settings for a run: with the folders of the host, and a file name that is not taken there."""
+    whole = settings
+    if table(settings, "class_images").get("cache_folder", "") == "":
+        whole = with_values(whole, {"class_images.cache_folder": str(class_image_cache(host, settings))})
+    facts = METHODS.get(str(settings.get("method", "lora")))
+    folder = host.result_folder(facts.artefact) if facts else None
+    output = table(settings, "output")
+    name = output.get("name", Output().name)
+    if facts is None or folder is None or output.get("folder", "") != "" or not isinstance(name, str):
+        return whole
+    values = {"output.folder": str(folder), "output.name": _free_name(folder, name)}
+    renamed = values["output.name"] != name
+    if renamed and facts.learns_word and not table(settings, "textual_inversion").get("word"):
+        values["textual_inversion.word"] = name  # prompts say the word by the name that it was given
+    return with_values(whole, values)
+
+
+def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
+    """A run's settings as a form has them: folders that the host decides are open again."""
+    settings: dict[str, Any] = json.loads(run.settings.read_text(encoding="utf-8"))
+    folder = host.result_folder(METHODS[settings["method"]].artefact)
+    if folder is not None and settings["output"]["folder"] == str(folder):
+        settings["output"]["folder"] = ""
+    if settings["class_images"]["cache_folder"] == str(_own_cache(host)):
+        settings["class_images"]["cache_folder"] = ""
+    return settings
+
+
+def class_image_cache(host: Host, settings: dict[str, Any]) -> Path:
+    """Where class images are kept: the folder that the form names, or the host's."""
+    named = text(settings, "class_images.cache_folder")
+    return Path(named) if named else _own_cache(host)
+
+
+def _own_cache(host: Host) -> Path:
+    return host.data_folder / "class-images"
+
+
+def _free_name(folder: Path, name: str) -> str:
+    """The name, with a number if the folder has such a file: an earlier result is never overwritten."""
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    taken = {re.sub(r"-step[0-9]+$", "", path.stem).casefold() for path in files}
+    number = 1
+    while (name if number == 1 else f"{name}-{number}").casefold() in taken:
+        number += 1
+    return name if number == 1 else f"{name}-{number}"

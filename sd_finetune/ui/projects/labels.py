@@ -1,0 +1,89 @@
+"""Labels of options and groups: made from their names, but for those that other programs call otherwise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+LABELS = {
+    "base.checkpoint": "Base checkpoint",
+    "base.config": "Model config (.yaml)",
+    "output.name": "File name",
+    "output.folder": "Output folder",
+    "output.precision": "Save precision",
+    "train.length": "Training length",
+    "train.max_grad_norm": "Maximum gradient norm",
+    "train.snr_gamma": "Min-SNR gamma",
+    "optimizer.name": "Optimizer",
+    "schedule.name": "Learning-rate schedule",
+    "prior.weight": "Prior loss weight",
+    "prior.source": "Source of class examples",
+    "prior.bank_size": "Precomputed prior predictions",
+    "class_images.batch_size": "Batch size (class images)",
+    "class_images.cache_folder": "Class image cache",
+    "class_images.seed": "Seed (class images)",
+    "lora.rank": "Network rank",
+    "lora.alpha": "Network alpha",
+    "textual_inversion.word": "New word",
+    "textual_inversion.vectors": "Number of vectors per token",
+    "textual_inversion.initial_text": "Initialization text",
+    "textual_inversion.learning_rate": "Embedding learning rate",
+    "textual_inversion.template": "Prompt template",
+    "textual_inversion.sentences": "Custom prompts",
+    "textual_inversion.form": "File format",
+    "hypernetwork.sizes": "Modules",
+    "hypernetwork.activation": "Activation function",
+    "hypernetwork.activate_output": "Activation of the last layer",
+    "hypernetwork.initialization": "Weight initialization",
+    "hypernetwork.layer_norm": "Layer normalization",
+    "samples.prompts": "Sample prompts",
+    "samples.every": "Sample every",
+    "samples.at_start": "Sample before training",
+    "samples.seed": "Seed (samples)",
+    "evaluation.every": "Evaluate every",
+    "evaluation.pictures": "Evaluation images",
+    "evaluation.draws": "Timesteps per evaluation image",
+    "concepts.folder": "Training images folder",
+    "concepts.class_folder": "Class images folder",
+    "concepts.class_images": "Number of class images",
+}
+"""By the option's full name."""
+SHARED = {"steps": "Sampling steps", "guidance_scale": "CFG scale", "sampler": "Sampling method"}
+"""By the option's own name, in whatever group."""
+GROUPS = {
+    "train": "Training",
+    "schedule": "Learning-rate schedule",
+    "prior": "Prior preservation",
+    "data": "Images",
+    "textual_inversion": "Textual Inversion",
+}
+ABBREVIATIONS = {"unet": "UNet", "lora": "LoRA", "snr": "SNR", "eps": "epsilon", "vae": "VAE", "ema": "EMA"}
+
+
+def group_label(group: str) -> str:
+    """A noun for the heading of a group: "Learning-rate schedule" for "schedule"."""
+    return GROUPS.get(group) or _capitalized(_words(group))
+
+
+def option_labels(names: Iterable[str]) -> dict[str, str]:
+    """A label for each option by its full name, no two alike: "CFG scale (samples)" for "samples.guidance_scale"."""
+    labels = {name: _label(name) for name in names}
+    times = Counter(labels.values())
+    return {name: label if times[label] == 1 else f"{label} ({_group_words(name)})" for name, label in labels.items()}
+
+
+def _label(name: str) -> str:
+    own = name.rpartition(".")[2]
+    return LABELS.get(name) or SHARED.get(own) or _capitalized(_words(own))
+
+
+def _group_words(name: str) -> str:
+    return _words(name.partition(".")[0])
+
+
+def _words(name: str) -> str:
+    return " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def _capitalized(words: str) -> str:
+    return words[0].upper() + words[1:]

@@ -1,0 +1,54 @@
+"""Routes of generating with what a run has made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Body
+from fastapi.responses import FileResponse
+
+from ...errors import UserError
+from ..jobs.generate import generate_job, generated, generated_image
+from ..live.results import result_of
+from ..projects.project import Project
+from .context import Context
+from .guard import CHANGE, Route
+from .parameters import CONTEXT, PROJECT
+
+REQUEST = {"prompt": "sks dog on the moon", "seed": 0, "count": 4, "run": "my dog-001", "result": "my dog.safetensors"}
+
+router = APIRouter(route_class=Route, tags=["images"])
+
+
+@router.post("/models/{name}/draw", dependencies=CHANGE)
+def generate(
+    content: dict[str, Any] = Body(..., example=REQUEST), project: Project = PROJECT, context: Context = CONTEXT
+) -> dict[str, Any]:
+    """Generate `count` images of `prompt` from `seed` on, with the file `result` of `run`, or without both."""
+    name, result = content.get("result"), None
+    if name:
+        result = result_of(context.views, context.run(project.name, str(content.get("run"))), str(name))
+    context.runner.start(lambda: generate_job(project, content, result))
+    return {}
+
+
+@router.post("/models/{name}/end", dependencies=CHANGE)
+def end(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
+    """End at once the generating for a project; images that are finished stay."""
+    job = context.runner.current()
+    if job is None or job.project != project.name or job.kind == "train":
+        raise UserError(f'No images are being generated for "{project.name}", so there is nothing to end.')
+    context.runner.kill()
+    return {}
+
+
+@router.get("/models/{name}/drawn")
+def images(project: Project = PROJECT) -> list[dict[str, Any]]:
+    """What was generated, the latest first."""
+    return generated(project)
+
+
+@router.get("/models/{name}/drawn/{key}/{picture}")
+def image(key: str, picture: str, project: Project = PROJECT) -> FileResponse:
+    """One of the images."""
+    return FileResponse(generated_image(project, key, picture))

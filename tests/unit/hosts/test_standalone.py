@@ -1,0 +1,26 @@
+"""How a result is used, told where there is no WebUI around the tab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.hosts.host import ResultKind
+from tests.screen import make_host
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "prompt"),
+    [
+        ("checkpoint", "models/Stable-diffusion", ""),
+        ("lora", "models/Lora", "<lora:my dog:1>"),
+        ("embedding", "embeddings", "my dog"),
+        ("hypernetwork", "models/hypernetworks", "<hypernet:my dog:1>"),
+    ],
+)
+def test_how_a_result_is_used(tmp_path: Path, kind: ResultKind, folder: str, prompt: str) -> None:
+    use = make_host(tmp_path).use(kind, Path("/results/my dog.safetensors"))
+    assert f"WebUI's folder {folder} and" in use.sentence
+    assert prompt in use.sentence
+    assert use.prompt == prompt

@@ -1,0 +1,41 @@
+"""What is told of settings before a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.ui.projects.check import check, checked_settings, report
+from tests.screen import Screen
+
+
+def test_a_folder_without_images_is_told_beside_its_field(screen: Screen, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder, words in (("empty", "contains no images"), ("nowhere", "is not a folder"), ("x" * 300, "is not a")):
+        settings = screen.settings(concepts=[{"folder": str(tmp_path / folder)}])
+        assert words in check(settings).faults["concepts.1.folder"]
+        with pytest.raises(UserError, match=words):
+            checked_settings(settings)
+
+
+@pytest.mark.parametrize("path", ["/nowhere.safetensors", "/" + "x" * 300, ""])
+def test_a_checkpoint_that_went_away_is_told(screen: Screen, path: str) -> None:
+    assert list(check(screen.settings(base={"checkpoint": path})).faults) == ["base.checkpoint"]
+
+
+def test_steps_count_repeats_batches_and_accumulation(screen: Screen) -> None:
+    concept = {"folder": str(screen.pictures), "repeats": 5}  # 15 showings, 4 of them a step
+    train = {"length": "2 epochs", "batch_size": 2, "gradient_accumulation_steps": 2}
+    found = check(screen.settings(concepts=[concept], train=train))
+    assert (found.images, found.steps_per_epoch, found.steps) == ([3], 4, 8)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"concepts": "x"}, {"concepts": [1]}, {"base": 3}, {"method": []}, {"concepts": [{"folder": 5}]}]
+)
+def test_whatever_was_sent_is_judged_and_not_choked_on(screen: Screen, settings: dict) -> None:
+    told = report(settings, screen.context.projects)
+    assert told["faults"]
+    assert (told["warnings"], told["steps"], told["seconds"]) == ([], 0, None)

@@ -1,0 +1,58 @@
+"""What the host decides of a run's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.settings.read import find_faults, from_dict
+from sd_finetune.ui.projects.host_folders import fill_host_folders
+from tests.screen import Screen
+
+
+def test_a_result_is_never_overwritten(screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = screen.context.host
+    monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path / "Lora")
+    (tmp_path / "Lora").mkdir()
+    assert fill_host_folders(host, screen.settings())["output"] == {"name": "dog", "folder": str(tmp_path / "Lora")}
+    (tmp_path / "Lora" / "dog.safetensors").touch()
+    (tmp_path / "Lora" / "dog-2.safetensors").touch()
+    assert fill_host_folders(host, screen.settings())["output"]["name"] == "dog-3"
+    (tmp_path / "Lora" / "Cat-step000100.safetensors").touch()
+    assert fill_host_folders(host, screen.settings(output={"name": "cat"}))["output"]["name"] == "cat-2"
+    assert from_dict(fill_host_folders(host, screen.settings(output={}))).output.name == "sd-finetune"
+
+
+def test_what_the_form_decides_stays(screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = screen.context.host
+    monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path / "Lora")
+    asked = screen.settings(output={"name": "dog", "folder": "/mine"}, class_images={"cache_folder": "/cache"})
+    assert fill_host_folders(host, asked) == asked
+
+
+def test_a_new_word_keeps_the_name_that_prompts_say(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = screen.context.host
+    monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path / "embeddings")
+    (tmp_path / "embeddings").mkdir()
+    asked = screen.settings(method="textual_inversion", output={"name": "sks dog"})
+    assert from_dict(fill_host_folders(host, asked)).textual_inversion.word == ""
+    (tmp_path / "embeddings" / "sks dog.safetensors").touch()
+    whole = from_dict(fill_host_folders(host, asked))
+    assert (whole.output.name, whole.new_word()) == ("sks dog-2", "sks dog")
+    named = from_dict(fill_host_folders(host, {**asked, "textual_inversion": {"word": "my dog"}}))
+    assert (named.output.name, named.new_word()) == ("sks dog-2", "my dog")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"method": "none"}, {"method": []}, {"output": 3}, {"output": {"name": 3}}, {"class_images": []},
+              {"class_images": {"cache_folder": 0}}, {"output": {"folder": 0}}],
+)  # fmt: skip
+def test_what_is_faulty_stays_faulty(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict
+) -> None:
+    monkeypatch.setattr(screen.context.host, "result_folder", lambda kind: tmp_path)
+    settings = {**screen.settings(), **wrong}
+    assert find_faults(fill_host_folders(screen.context.host, settings)) == find_faults(settings) != {}
