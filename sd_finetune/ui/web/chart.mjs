@@ -43,7 +43,11 @@ export function makeChart() {
   }
 
   function toggle(line) {
-    const box = h("input", { type: "checkbox", checked: line.shown, onchange: () => ((line.shown = box.checked), redraw()) });
+    const box = h("input", {
+      type: "checkbox",
+      checked: line.shown,
+      onchange: () => ((line.shown = box.checked), redraw()),
+    });
     const swatch = h("span", { class: "sdft-swatch", style: `background:${line.colour}` });
     line.box = h("label", { class: "sdft-legend", hidden: true }, box, swatch, line.label);
     return line.box;
@@ -51,7 +55,12 @@ export function makeChart() {
 
   const log = h("input", { type: "checkbox", onchange: () => ((options.log = log.checked), redraw()) });
   const strength = h("input", {
-    type: "range", min: 0, max: 0.99, step: 0.01, value: options.smoothing, "aria-label": "Smoothing",
+    type: "range",
+    min: 0,
+    max: 0.99,
+    step: 0.01,
+    value: options.smoothing,
+    "aria-label": "Smoothing",
     oninput: () => ((options.smoothing = Number(strength.value)), update()),
   });
   canvas.addEventListener("mousemove", (event) => {
@@ -66,8 +75,12 @@ export function makeChart() {
   });
   new ResizeObserver(redraw).observe(canvas);
   const legend = h("div", { class: "sdft-legends" }, lines.map(toggle));
-  const switches = h("div", { class: "sdft-legends" }, h("label", { class: "sdft-legend" }, log, "log axis"),
-    h("label", { class: "sdft-legend" }, "smoothing", strength));
+  const switches = h(
+    "div",
+    { class: "sdft-legends" },
+    h("label", { class: "sdft-legend" }, log, "log axis"),
+    h("label", { class: "sdft-legend" }, "smoothing", strength),
+  );
   const element = h("div", { class: "sdft-chart" }, h("div", { class: "sdft-plot" }, canvas, tip), legend, switches);
   update();
   return {
@@ -113,18 +126,32 @@ function scales(canvas, lines, log) {
   const width = canvas.clientWidth - MARGIN.left - MARGIN.right;
   const x = (step) => MARGIN.left + ((step - first) / (last - first)) * width;
   const step = (place) => first + ((place - MARGIN.left) / width) * (last - first);
-  return { x, step, first, last, y: axis(left, log), right: axis([0, ...right], false), any: left.length > 0, rates: right.length > 0 };
+  return {
+    x,
+    step,
+    first,
+    last,
+    y: axis(left, log),
+    right: axis([0, ...right], false),
+    any: left.length > 0,
+    rates: right.length > 0,
+  };
 }
 
 function axis(values, log) {
   const known = log ? values.filter((value) => value > 0) : values;
-  let [low, high] = known.length ? [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))] : [0, 1];
+  let [low, high] = known.length
+    ? [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))]
+    : [0, 1];
   if (log) [low, high] = [Math.log10(low), Math.log10(high)];
   const room = (high - low || Math.abs(high) || 1) * 0.05;
   [low, high] = [!log && low >= 0 ? Math.max(0, low - room) : low - room, high + room];
   const height = HEIGHT - MARGIN.top - MARGIN.bottom;
-  const place = (value) => MARGIN.top + height * (1 - ((log ? Math.log10(Math.max(value, 1e-12)) : value) - low) / (high - low));
-  const ticks = [0, 1, 2, 3, 4].map((part) => low + ((high - low) * part) / 4).map((value) => (log ? 10 ** value : value));
+  const place = (value) =>
+    MARGIN.top + height * (1 - ((log ? Math.log10(Math.max(value, 1e-12)) : value) - low) / (high - low));
+  const ticks = [0, 1, 2, 3, 4]
+    .map((part) => low + ((high - low) * part) / 4)
+    .map((value) => (log ? 10 ** value : value));
   return { place, ticks };
 }
 
@@ -168,9 +195,14 @@ function drawAxes(pen, scale, width, style) {
     pen.fillText(tick.toPrecision(3), MARGIN.left - 6, y + 4);
   }
   pen.textAlign = "left";
-  if (scale.rates) for (const tick of scale.right.ticks) {
-    pen.fillText(tick === 0 ? "0" : Number(tick.toPrecision(2)).toExponential(), width - MARGIN.right + 6, scale.right.place(tick) + 4);
-  }
+  if (scale.rates)
+    for (const tick of scale.right.ticks) {
+      pen.fillText(
+        tick === 0 ? "0" : Number(tick.toPrecision(2)).toExponential(),
+        width - MARGIN.right + 6,
+        scale.right.place(tick) + 4,
+      );
+    }
   pen.textAlign = "center";
   for (const part of [0, 0.25, 0.5, 0.75, 1]) {
     const step = scale.first + (scale.last - scale.first) * part;
@@ -186,14 +218,17 @@ function drawLine(pen, line, scale) {
   pen.setLineDash(line.dash ?? []);
   pen.globalAlpha = line.key === "raw" ? 0.45 : 1;
   pen.beginPath();
-  line.points.forEach(([step, value], index) => (index ? pen.lineTo(scale.x(step), place(value)) : pen.moveTo(scale.x(step), place(value))));
+  line.points.forEach(([step, value], index) =>
+    index ? pen.lineTo(scale.x(step), place(value)) : pen.moveTo(scale.x(step), place(value)),
+  );
   pen.stroke();
   pen.setLineDash([]);
-  if (line.dots || line.points.length === 1) for (const [step, value] of line.points) {
-    pen.beginPath();
-    pen.arc(scale.x(step), place(value), 2.5, 0, 2 * Math.PI);
-    pen.fill();
-  }
+  if (line.dots || line.points.length === 1)
+    for (const [step, value] of line.points) {
+      pen.beginPath();
+      pen.arc(scale.x(step), place(value), 2.5, 0, 2 * Math.PI);
+      pen.fill();
+    }
   pen.globalAlpha = 1;
   pen.fillStyle = getComputedStyle(pen.canvas).color;
   return colour;
@@ -204,11 +239,19 @@ function showTip(canvas, tip, lines, place) {
   const step = scale.step(place);
   tip.hidden = !scale.any || step < scale.first || step > scale.last;
   if (tip.hidden) return;
-  const rows = lines.filter((line) => line.shown && line.points.length).map((line) => [line, nearest(line.points, step)]);
+  const rows = lines
+    .filter((line) => line.shown && line.points.length)
+    .map((line) => [line, nearest(line.points, step)]);
   tip.replaceChildren(
     h("b", {}, `step ${nearest(rows[0][1] ? rows[0][0].points : [[0, 0]], step)[0].toLocaleString("en-US")}`),
-    ...rows.map(([line, point]) => h("div", {}, h("span", { class: "sdft-swatch", style: `background:${line.colour}` }),
-      `${line.label} ${line.right ? point[1].toExponential(2) : point[1].toPrecision(4)}`)),
+    ...rows.map(([line, point]) =>
+      h(
+        "div",
+        {},
+        h("span", { class: "sdft-swatch", style: `background:${line.colour}` }),
+        `${line.label} ${line.right ? point[1].toExponential(2) : point[1].toPrecision(4)}`,
+      ),
+    ),
   );
   tip.style.left = `${Math.min(place + 12, canvas.clientWidth - 150)}px`;
 }

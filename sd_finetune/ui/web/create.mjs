@@ -8,20 +8,66 @@ const SNAPSHOT = "snapshot";
 export function makeCreate(samplers, lesson, created) {
   const name = h("input", { type: "text", id: "sd_finetune_name" });
   const source = h("select", { id: "sd_finetune_source" });
-  const path = h("input", { type: "text", id: "sd_finetune_source_path", placeholder: "or the path of any SD 1.x .safetensors file" });
-  const sampler = h("select", { id: "sd_finetune_sampler" }, h("option", { value: "" }, "the usual one"), samplers.map((each) => h("option", { value: each }, each)));
+  const path = h("input", {
+    type: "text",
+    id: "sd_finetune_source_path",
+    placeholder: "or the path of any SD 1.x .safetensors file",
+  });
+  const sampler = h(
+    "select",
+    { id: "sd_finetune_sampler" },
+    h("option", { value: "" }, "the usual one"),
+    samplers.map((each) => h("option", { value: each }, each)),
+  );
   const origin = h("select", { id: "sd_finetune_origin", onchange: () => showFields() });
   const said = h("div", { class: "sdft-message", role: "alert" });
-  const row = (text, input, help = "") => h("div", { class: "sdft-field" }, h("label", { for: input.id, title: help }, text), h("span", { class: "sdft-inputs" }, input));
+  const row = (text, input, help = "") =>
+    h(
+      "div",
+      { class: "sdft-field" },
+      h("label", { for: input.id, title: help }, text),
+      h("span", { class: "sdft-inputs" }, input),
+    );
   const ofCheckpoint = [
-    row("Source checkpoint", source), row("Another file", path),
-    row("Noise scheduler", sampler, "How samples and class pictures are drawn; can be changed for each later, under Generate"),
+    row("Source checkpoint", source),
+    row("Another file", path),
+    row(
+      "Noise scheduler",
+      sampler,
+      "How samples and class pictures are drawn; can be changed for each later, under Generate",
+    ),
   ];
-  const form = h("form", { onsubmit: send }, row("Name", name), ofCheckpoint,
-    row("Continue from", origin, "A snapshot goes on at its step, with its optimizer; a result is where a new training starts. Method and settings are taken over."),
-    h("div", { class: "sdft-row" }, h("button", { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" }, "Create Model")));
-  const first = h("div", { class: "sdft-lesson" }, h("p", {}, "First time here? The toy checkpoint learns a star of two colours in about a minute, without a GPU."),
-    h("button", { type: "button", class: "sdft-button", id: "sd_finetune_lesson", onclick: () => create(() => post(["lesson"]), true) }, "Teach the toy its star"));
+  const form = h(
+    "form",
+    { onsubmit: send },
+    row("Name", name),
+    ofCheckpoint,
+    row(
+      "Continue from",
+      origin,
+      "A snapshot goes on at its step, with its optimizer; a result is where a new training starts. Method and settings are taken over.",
+    ),
+    h(
+      "div",
+      { class: "sdft-row" },
+      h("button", { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" }, "Create Model"),
+    ),
+  );
+  const first = h(
+    "div",
+    { class: "sdft-lesson" },
+    h("p", {}, "First time here? The toy checkpoint learns a star of two colours in about a minute, without a GPU."),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "sdft-button",
+        id: "sd_finetune_lesson",
+        onclick: () => create(() => post(["lesson"]), true),
+      },
+      "Teach the toy its star",
+    ),
+  );
   const element = h("div", {}, form, said, lesson ? first : null);
   showFields();
 
@@ -61,7 +107,10 @@ export function makeCreate(samplers, lesson, created) {
   }
 
   function show(checkpoints) {
-    offer(source, checkpoints.map((each) => [each.title, each.loaded ? `${each.title} (loaded)` : each.title]));
+    offer(
+      source,
+      checkpoints.map((each) => [each.title, each.loaded ? `${each.title} (loaded)` : each.title]),
+    );
   }
 
   return { element, show, read };

@@ -9,16 +9,21 @@ export function h(tag, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties)) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked") continue;
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+    else if (value !== false && value !== null && value !== undefined)
+      element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   for (const name of ["value", "checked"]) if (name in properties) element[name] = properties[name];
   return element;
 }
 
 /** Put these children in place of all that an element has. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
 }
 
 /** Offer [value, label] pairs in a select and keep what is chosen; an open list is left alone while nothing changed. */
@@ -27,7 +32,10 @@ export function offer(select, choices) {
   if (select.dataset.offered === key) return;
   select.dataset.offered = key;
   const chosen = select.value;
-  fill(select, choices.map(([value, label]) => h("option", { value }, label)));
+  fill(
+    select,
+    choices.map(([value, label]) => h("option", { value }, label)),
+  );
   if (choices.some(([value]) => value === chosen)) select.value = chosen;
 }
 

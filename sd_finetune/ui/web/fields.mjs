@@ -34,7 +34,12 @@ export function field(option, name, settings, changed) {
   const inputs = MAKERS[option.kind](option, id, value, put);
   const help = `${option.help}. Takes ${option.takes}; default: ${shown(option.default)}.`;
   const label = h("label", { for: id, title: help }, option.label);
-  const row = h("span", { class: "sdft-inputs" }, inputs, option.unit ? h("span", { class: "sdft-unit" }, option.unit) : null);
+  const row = h(
+    "span",
+    { class: "sdft-inputs" },
+    inputs,
+    option.unit ? h("span", { class: "sdft-unit" }, option.unit) : null,
+  );
   const parts = option.kind === "flag" ? [row, label] : [label, row];
   inputs[0].setAttribute("aria-describedby", `${id}_help ${id}_fault`);
   return h(
@@ -83,7 +88,13 @@ const MAKERS = {
       rows: 3,
       placeholder: "one on each line",
       value: (value ?? []).join("\n"),
-      oninput: (event) => put(event.target.value.split("\n").map((line) => line.trim()).filter(Boolean)),
+      oninput: (event) =>
+        put(
+          event.target.value
+            .split("\n")
+            .map((line) => line.trim())
+            .filter(Boolean),
+        ),
     }),
   ],
   duration: (option, id, value, put) => {
@@ -111,5 +122,11 @@ function numberInput(option, id, value, put, placeholder = String(option.default
 }
 
 function textInput(id, value, put) {
-  return h("input", { id, type: "text", value: String(value), spellcheck: "false", oninput: (event) => put(event.target.value) });
+  return h("input", {
+    id,
+    type: "text",
+    value: String(value),
+    spellcheck: "false",
+    oninput: (event) => put(event.target.value),
+  });
 }

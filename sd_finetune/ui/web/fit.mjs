@@ -5,8 +5,17 @@ import { h } from "./dom.mjs";
 /** The row: `element`, `begin()` for another model. `save()` keeps the form first, `changed()` shows the new settings. */
 export function makeFit(name, save, changed) {
   const said = h("span", { class: "sdft-said", role: "status" });
-  const button = h("button", { type: "button", class: "sdft-button", id: "sd_finetune_fit", onclick: ask,
-    title: "Chooses batch size, gradient checkpointing and number format by the memory that torch reports" }, "Fit to this GPU");
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "sdft-button",
+      id: "sd_finetune_fit",
+      onclick: ask,
+      title: "Chooses batch size, gradient checkpointing and number format by the memory that torch reports",
+    },
+    "Fit to this GPU",
+  );
 
   async function ask() {
     button.disabled = true;

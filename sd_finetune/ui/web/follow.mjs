@@ -8,7 +8,18 @@ const KEPT = 2000;
 
 /** The events of one run, gathered: what a page shows of it. */
 export function emptyView() {
-  return { since: 0, points: [], evaluations: [], samples: [], saved: [], warnings: [], state: "", rates: [], stride: 1, end: null };
+  return {
+    since: 0,
+    points: [],
+    evaluations: [],
+    samples: [],
+    saved: [],
+    warnings: [],
+    state: "",
+    rates: [],
+    stride: 1,
+    end: null,
+  };
 }
 
 /** Take an answer of the status route into the view; lists never grow beyond what the server keeps. */
@@ -17,9 +28,25 @@ export function takeIn(view, news) {
   view.points = joined(view.points, news.points, news.stride);
   view.evaluations = joined(view.evaluations, news.evaluations, news.evaluation_stride);
   for (const name of ["samples", "saved", "warnings"]) {
-    view[name] = [...view[name].filter((entry) => !news[name].some((other) => other.serial === entry.serial)), ...news[name]].slice(-KEPT);
+    view[name] = [
+      ...view[name].filter((entry) => !news[name].some((other) => other.serial === entry.serial)),
+      ...news[name],
+    ].slice(-KEPT);
   }
-  for (const name of ["since", "stride", "state", "phase", "step", "rates", "end", "asked", "active", "resumable", "run"]) view[name] = news[name];
+  for (const name of [
+    "since",
+    "stride",
+    "state",
+    "phase",
+    "step",
+    "rates",
+    "end",
+    "asked",
+    "active",
+    "resumable",
+    "run",
+  ])
+    view[name] = news[name];
 }
 
 /** Points stand for `stride` steps each: one that has grown, and all after it, come in place of the old ones. */

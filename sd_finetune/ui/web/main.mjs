@@ -22,7 +22,14 @@ export async function mount(root) {
     try {
       return new Tab(root, await get("start"));
     } catch (error) {
-      fill(root, h("p", { class: "sdft-message", role: "alert" }, `The server does not answer (${error.message}); trying again.`));
+      fill(
+        root,
+        h(
+          "p",
+          { class: "sdft-message", role: "alert" },
+          `The server does not answer (${error.message}); trying again.`,
+        ),
+      );
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
@@ -40,14 +47,29 @@ class Tab {
     const side = group("data").fields.find((option) => option.name === "data.resolution").default;
     this.concepts = makeConcepts(group("concepts"), side, changed, () => this.save());
     this.generate = makeGenerate(() => this.save());
-    this.output = makeOutput(() => this.ended(), () => this.reread());
+    this.output = makeOutput(
+      () => this.ended(),
+      () => this.reread(),
+    );
     const samplers = group("samples").fields.find((option) => option.name === "samples.sampler").choices;
     this.create = makeCreate(samplers, start.lesson, (model, train) => this.created(model, train));
-    this.fit = makeFit(() => this.model.name, () => this.saveNow(), () => this.reread());
+    this.fit = makeFit(
+      () => this.model.name,
+      () => this.saveNow(),
+      () => this.reread(),
+    );
     this.models = h("select", { id: "sd_finetune_model", onchange: () => this.select(this.models.value) });
     this.facts = h("span", { class: "sdft-facts" });
-    this.train = h("button", { type: "button", id: "sd_finetune_generate", class: "sdft-button sdft-primary", onclick: () => this.begin() }, "Train");
-    this.remove = h("button", { type: "button", class: "sdft-button", title: "Delete this model with its runs", onclick: () => this.delete() }, "Delete");
+    this.train = h(
+      "button",
+      { type: "button", id: "sd_finetune_generate", class: "sdft-button sdft-primary", onclick: () => this.begin() },
+      "Train",
+    );
+    this.remove = h(
+      "button",
+      { type: "button", class: "sdft-button", title: "Delete this model with its runs", onclick: () => this.delete() },
+      "Delete",
+    );
     this.mend = h("div", { class: "sdft-mend", role: "status", "aria-live": "polite" });
     this.panels = makePanels([
       ["create", "Create Model", this.create.element],
@@ -56,8 +78,18 @@ class Tab {
       ["saving", "Saving", (this.savingPanel = h("div", {}))],
       ["generate", "Generate", h("div", {}, (this.generatePanel = h("div", {})), this.generate.element)],
     ]);
-    const top = h("div", { class: "sdft-top" }, h("label", { for: "sd_finetune_model" }, "Model"), this.models, this.facts, this.remove, this.train);
-    const problems = start.faults.map((sentence) => h("div", { class: "sdft-message", "data-kind": "error" }, sentence));
+    const top = h(
+      "div",
+      { class: "sdft-top" },
+      h("label", { for: "sd_finetune_model" }, "Model"),
+      this.models,
+      this.facts,
+      this.remove,
+      this.train,
+    );
+    const problems = start.faults.map((sentence) =>
+      h("div", { class: "sdft-message", "data-kind": "error" }, sentence),
+    );
     fill(root, problems, top, this.mend, h("div", { class: "sdft-columns" }, this.panels.element, this.output.element));
     this.showModels(start.models);
     const last = this.job?.model ?? localStorage.getItem(LAST_MODEL);
@@ -73,7 +105,10 @@ class Tab {
     await this.select(model.name);
     this.output.tell(`Created ${model.name} from ${model.base}.`, "done");
     if (train) await this.begin();
-    else this.panels.open(model.runs.length || model.origin || model.settings.base.continue_from ? "settings" : "concepts");
+    else
+      this.panels.open(
+        model.runs.length || model.origin || model.settings.base.continue_from ? "settings" : "concepts",
+      );
   }
 
   showModels(names) {
@@ -132,15 +167,30 @@ class Tab {
     const settings = this.model.settings;
     const method = settings.method ?? form.fields.find((each) => each.name === "method").default;
     const make = (option) => field(option, option.name, settings, (name) => this.changed(name));
-    const groups = (panel) => form.groups.filter((each) => each.panel === panel && (!each.method || each.method === method));
+    const groups = (panel) =>
+      form.groups.filter((each) => each.panel === panel && (!each.method || each.method === method));
     // A switch that is on for a method that has none is a fault, and can be mended where it is seen.
-    const applies = (option) => option.methods.includes(method) || (option.kind === "flag" && valueAt(settings, option.name) === true);
+    const applies = (option) =>
+      option.methods.includes(method) || (option.kind === "flag" && valueAt(settings, option.name) === true);
     const content = (panel, top = []) => {
       const own = groups(panel).map((each) => ({ ...each, fields: each.fields.filter(applies) }));
       const foremost = own.flatMap((each) => each.fields.filter((option) => option.foremost));
-      const folded = own.map((each) => [each, each.fields.filter((option) => !option.foremost)]).filter(([, fields]) => fields.length);
-      return [top, foremost.map(make), folded.map(([each, fields]) => h("details", { class: "sdft-fold", "data-group": each.name },
-        h("summary", { title: each.help }, each.label), h("p", { class: "sdft-about" }, each.help), fields.map(make)))];
+      const folded = own
+        .map((each) => [each, each.fields.filter((option) => !option.foremost)])
+        .filter(([, fields]) => fields.length);
+      return [
+        top,
+        foremost.map(make),
+        folded.map(([each, fields]) =>
+          h(
+            "details",
+            { class: "sdft-fold", "data-group": each.name },
+            h("summary", { title: each.help }, each.label),
+            h("p", { class: "sdft-about" }, each.help),
+            fields.map(make),
+          ),
+        ),
+      ];
     };
     const top = form.fields.map((option) => (option.name === "method" ? this.methods(option, method) : make(option)));
     fill(this.settingsPanel, content("settings", [top, this.fit.element]));
@@ -156,9 +206,31 @@ class Tab {
       this.changed("method");
       this.root.querySelector(`input[name="sd_finetune_method"][value="${value}"]`).focus();
     };
-    const name = (value) => ({ lora: "LoRA", dreambooth: "DreamBooth" })[value] ?? value.split("_").map((word) => word[0].toUpperCase() + word.slice(1)).join(" ");
-    return h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map((value) => h("label", {},
-      h("input", { type: "radio", name: "sd_finetune_method", value, checked: value === method, onchange: () => choose(value) }), h("span", {}, name(value)))));
+    const name = (value) =>
+      ({ lora: "LoRA", dreambooth: "DreamBooth" })[value] ??
+      value
+        .split("_")
+        .map((word) => word[0].toUpperCase() + word.slice(1))
+        .join(" ");
+    return h(
+      "fieldset",
+      { class: "sdft-methods" },
+      h("legend", {}, option.label),
+      option.choices.map((value) =>
+        h(
+          "label",
+          {},
+          h("input", {
+            type: "radio",
+            name: "sd_finetune_method",
+            value,
+            checked: value === method,
+            onchange: () => choose(value),
+          }),
+          h("span", {}, name(value)),
+        ),
+      ),
+    );
   }
 
   /** What follows the method becomes what it was when the new one was left, or else what suits it. */
@@ -197,11 +269,14 @@ class Tab {
   checked(check) {
     this.model.check = check;
     showFaults(this.root, check.faults);
-    for (const fold of this.root.querySelectorAll("details.sdft-fold")) if (fold.querySelector(".sdft-faulty")) fold.open = true;
+    for (const fold of this.root.querySelectorAll("details.sdft-fold"))
+      if (fold.querySelector(".sdft-faulty")) fold.open = true;
     const faults = Object.entries(check.faults);
-    const line = ([name, sentence]) => h("button", { type: "button", class: "sdft-fault-link", onclick: () => this.lead(name) }, sentence);
+    const line = ([name, sentence]) =>
+      h("button", { type: "button", class: "sdft-fault-link", onclick: () => this.lead(name) }, sentence);
     const warnings = check.warnings.map((sentence) => h("div", { class: "sdft-warning" }, sentence));
-    const heading = faults.length === 1 ? "1 thing to mend before training:" : `${faults.length} things to mend before training:`;
+    const heading =
+      faults.length === 1 ? "1 thing to mend before training:" : `${faults.length} things to mend before training:`;
     fill(this.mend, faults.length ? [h("b", {}, heading), faults.map(line)] : warnings);
     this.facts.textContent = facts(this.model, check);
     this.concepts.checked();
@@ -234,7 +309,8 @@ class Tab {
   }
 
   async delete() {
-    if (!window.confirm(`Delete the model ${this.model.name} with its runs and the pictures that were dropped on it?`)) return;
+    if (!window.confirm(`Delete the model ${this.model.name} with its runs and the pictures that were dropped on it?`))
+      return;
     try {
       await post(["models", this.model.name, "delete"]);
       this.model = null;
@@ -256,7 +332,11 @@ class Tab {
     }
     this.generate.working(this.job);
     const started = this.job?.kind === "train" && this.job.run !== before?.run;
-    if (started && this.job.model === this.model?.name) this.output.look(this.model.name, this.job.run, [this.job.run, ...this.model.runs.filter((run) => run !== this.job.run)]);
+    if (started && this.job.model === this.model?.name)
+      this.output.look(this.model.name, this.job.run, [
+        this.job.run,
+        ...this.model.runs.filter((run) => run !== this.job.run),
+      ]);
     else if (started && !this.model) this.select(this.job.model);
   }
 
@@ -276,7 +356,11 @@ class Tab {
 /** What a model comes from and what training it amounts to. */
 function facts(model, check) {
   const file = model.settings.base?.continue_from;
-  const before = model.origin ? ` · goes on from step ${number(model.origin.step)} of ${model.origin.of}` : file ? ` · goes on from ${file.split(/[\\/]/).at(-1)}` : "";
+  const before = model.origin
+    ? ` · goes on from step ${number(model.origin.step)} of ${model.origin.of}`
+    : file
+      ? ` · goes on from ${file.split(/[\\/]/).at(-1)}`
+      : "";
   const length = check.steps ? ` · ${number(check.steps)} steps, ${number(check.steps_per_epoch)} an epoch` : "";
   const time = check.seconds ? `, about ${roughly(check.seconds)}` : "";
   return `from ${model.base} · ${model.settings.method ?? "lora"}${before}${length}${time}`;

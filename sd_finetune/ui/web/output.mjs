@@ -6,7 +6,14 @@ import { emptyView, followRun, takeIn } from "./follow.mjs";
 import { makeGallery } from "./gallery.mjs";
 import { useResult } from "./use.mjs";
 
-const STATES = { running: "Running", finished: "Finished", stopped: "Stopped", failed: "Failed", starting: "Starting", "": "" };
+const STATES = {
+  running: "Running",
+  finished: "Finished",
+  stopped: "Stopped",
+  failed: "Failed",
+  starting: "Starting",
+  "": "",
+};
 
 /**
  * The panel: `element`, `look(model, run, runs)`, `tell(sentence)`. `ended()` is called when a run comes to its end,
@@ -29,10 +36,36 @@ export function makeOutput(ended, changed) {
   const runs = h("select", { "aria-label": "Run", onchange: () => choose(runs.value) });
   const others = h("select", { "aria-label": "Compare with an earlier run", onchange: () => compare(others.value) });
   const details = h("details", { class: "sdft-fold", ontoggle: () => readLog() }, h("summary", {}, "Log"), parts.log);
-  const chosen = h("div", { class: "sdft-row sdft-runs", hidden: true }, h("label", {}, "Run ", runs), h("label", {}, "Compare with ", others));
+  const chosen = h(
+    "div",
+    { class: "sdft-row sdft-runs", hidden: true },
+    h("label", {}, "Run ", runs),
+    h("label", {}, "Compare with ", others),
+  );
   const empty = h("p", { class: "sdft-empty" }, "Nothing has been trained yet. Press Train, and it is seen here.");
-  const whole = h("div", { hidden: true }, parts.bar, parts.numbers, buttons.element, parts.warnings, chart.element, gallery.element, parts.results, parts.files, details);
-  const element = h("section", { class: "sdft-output", "aria-label": "Output" }, h("h3", {}, "Output"), parts.state, parts.message, chosen, empty, whole);
+  const whole = h(
+    "div",
+    { hidden: true },
+    parts.bar,
+    parts.numbers,
+    buttons.element,
+    parts.warnings,
+    chart.element,
+    gallery.element,
+    parts.results,
+    parts.files,
+    details,
+  );
+  const element = h(
+    "section",
+    { class: "sdft-output", "aria-label": "Output" },
+    h("h3", {}, "Output"),
+    parts.state,
+    parts.message,
+    chosen,
+    empty,
+    whole,
+  );
   let model = null;
   let run = null;
   let following = null;
@@ -41,7 +74,13 @@ export function makeOutput(ended, changed) {
   function look(newModel, newRun, names) {
     const options = (first, list) => [...first, ...list.map((name) => h("option", { value: name }, name))];
     fill(runs, options([], names));
-    fill(others, options([h("option", { value: "" }, "none")], names.filter((name) => name !== newRun)));
+    fill(
+      others,
+      options(
+        [h("option", { value: "" }, "none")],
+        names.filter((name) => name !== newRun),
+      ),
+    );
     chosen.hidden = names.length === 0;
     runs.value = newRun ?? "";
     if (newModel === model && newRun === run && following) return;
@@ -64,7 +103,11 @@ export function makeOutput(ended, changed) {
   }
 
   function choose(name) {
-    look(model, name, [...runs.options].map((option) => option.value));
+    look(
+      model,
+      name,
+      [...runs.options].map((option) => option.value),
+    );
   }
 
   function show(view) {
@@ -75,7 +118,10 @@ export function makeOutput(ended, changed) {
     showProgress(view, parts);
     buttons.show(view, paused);
     if (view.end?.kind === "error") say(view.end.message, "error");
-    fill(parts.warnings, view.warnings.map((warning) => h("div", { class: "sdft-warning" }, warning.message)));
+    fill(
+      parts.warnings,
+      view.warnings.map((warning) => h("div", { class: "sdft-warning" }, warning.message)),
+    );
     chart.show(view);
     gallery.show(view.samples);
     const saved = view.saved.filter((entry) => entry.artefact !== "snapshot").length;
@@ -112,12 +158,21 @@ export function makeOutput(ended, changed) {
 
   async function showResults() {
     const list = await get("models", model, "runs", run, "results").catch(() => []);
-    fill(parts.results, list.length ? h("h4", {}, "Results") : null, list.reverse().map((entry) => resultRow(model, run, entry)));
+    fill(
+      parts.results,
+      list.length ? h("h4", {}, "Results") : null,
+      list.reverse().map((entry) => resultRow(model, run, entry)),
+    );
   }
 
   /** What the run keeps, whatever it made. */
   function showFiles() {
-    const link = (label, part, file) => h("a", { class: "sdft-button sdft-small", href: address("models", model, "runs", run, part), download: file }, label);
+    const link = (label, part, file) =>
+      h(
+        "a",
+        { class: "sdft-button sdft-small", href: address("models", model, "runs", run, part), download: file },
+        label,
+      );
     const use = async () => {
       try {
         await post(["models", model, "runs", run, "settings", "use"]);
@@ -126,20 +181,34 @@ export function makeOutput(ended, changed) {
         say(error.message, "error");
       }
     };
-    fill(parts.files, parts.losses = link("Loss table (CSV)", "loss.csv", `${run}-loss.csv`), link("Settings (JSON)", "settings", `${run}-settings.json`),
-      h("button", { type: "button", class: "sdft-button sdft-small", title: "Make the settings of this run the model's own again", onclick: use }, "Use its settings again"));
+    fill(
+      parts.files,
+      (parts.losses = link("Loss table (CSV)", "loss.csv", `${run}-loss.csv`)),
+      link("Settings (JSON)", "settings", `${run}-settings.json`),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "sdft-button sdft-small",
+          title: "Make the settings of this run the model's own again",
+          onclick: use,
+        },
+        "Use its settings again",
+      ),
+    );
   }
 
   async function readLog() {
     if (!details.open || run === null) return;
     const atEnd = parts.log.scrollTop + parts.log.clientHeight >= parts.log.scrollHeight - 4;
-    parts.log.textContent = (await get("models", model, "runs", run, "log").catch(() => "")) || "The worker has printed nothing.";
+    parts.log.textContent =
+      (await get("models", model, "runs", run, "log").catch(() => "")) || "The worker has printed nothing.";
     if (atEnd) parts.log.scrollTop = parts.log.scrollHeight;
   }
 
   async function compare(name) {
     const view = emptyView();
-    for (let more = name !== ""; more; ) {
+    for (let more = name !== ""; more;) {
       const news = await status(model, name, view.since);
       takeIn(view, news);
       more = news.more;
@@ -158,9 +227,15 @@ const SAID = {
 };
 
 function commandButtons(tell) {
-  const make = (command, label, title, id) => h("button", { type: "button", class: "sdft-button", id, title, onclick: () => tell(command) }, label);
+  const make = (command, label, title, id) =>
+    h("button", { type: "button", class: "sdft-button", id, title, onclick: () => tell(command) }, label);
   const all = {
-    stop: make("stop", "Stop and save", "End the run after this step and keep what is learned so far", "sd_finetune_interrupt"),
+    stop: make(
+      "stop",
+      "Stop and save",
+      "End the run after this step and keep what is learned so far",
+      "sd_finetune_interrupt",
+    ),
     pause: make("pause", "Pause", "Wait after this step, the model stays in memory"),
     resume: make("resume", "Resume", "Go on after a pause"),
     save: make("save", "Save now", "Write the result as it is now, and go on"),
@@ -172,8 +247,13 @@ function commandButtons(tell) {
     const working = view.active && !view.end;
     const training = working && Boolean(view.step);
     const visible = {
-      stop: working && view.asked !== "stop", pause: training && !paused && view.asked !== "stop", resume: paused, save: training && !paused,
-      sample: training && !paused, end: working && (view.asked === "stop" || !training), continue: !view.active && view.resumable && ["stopped", "failed"].includes(view.state),
+      stop: working && view.asked !== "stop",
+      pause: training && !paused && view.asked !== "stop",
+      resume: paused,
+      save: training && !paused,
+      sample: training && !paused,
+      end: working && (view.asked === "stop" || !training),
+      continue: !view.active && view.resumable && ["stopped", "failed"].includes(view.state),
     };
     for (const [name, button] of Object.entries(all)) button.hidden = !visible[name];
   }
@@ -182,7 +262,10 @@ function commandButtons(tell) {
 
 function headline(view, paused) {
   if (paused) return "Paused";
-  if (view.state !== "running") return view.end?.kind === "done" ? `${STATES[view.state]} after ${number(view.end.step)} steps` : STATES[view.state] ?? view.state;
+  if (view.state !== "running")
+    return view.end?.kind === "done"
+      ? `${STATES[view.state]} after ${number(view.end.step)} steps`
+      : (STATES[view.state] ?? view.state);
   if (!view.active) return "Not running any more";
   if (view.asked === "stop") return "Stopping";
   const name = view.phase?.name ?? "starting";
@@ -199,11 +282,19 @@ function showProgress(view, parts) {
   else parts.bar.removeAttribute("value");
   const facts = [`${number(done)} / ${number(total)}`, `${Math.floor((100 * done) / (total || 1))} %`];
   if (training) {
-    facts.push(`epoch ${number(step.epoch + 1)}`, `loss ${Number(step.loss).toPrecision(4)}`, `${Number(step.images_per_second).toFixed(1)} pictures/s`);
-    if (!view.end && step.seconds_left > 0) facts.push(pace((step.total_steps - step.step) / step.seconds_left), `${duration(step.seconds_left)} left`);
+    facts.push(
+      `epoch ${number(step.epoch + 1)}`,
+      `loss ${Number(step.loss).toPrecision(4)}`,
+      `${Number(step.images_per_second).toFixed(1)} pictures/s`,
+    );
+    if (!view.end && step.seconds_left > 0)
+      facts.push(pace((step.total_steps - step.step) / step.seconds_left), `${duration(step.seconds_left)} left`);
     facts.push(bytes(step.memory_bytes));
   }
-  fill(parts.numbers, facts.map((fact) => h("span", {}, fact)));
+  fill(
+    parts.numbers,
+    facts.map((fact) => h("span", {}, fact)),
+  );
 }
 
 /** Steps a second, or how long one takes, as people call it. */
@@ -214,9 +305,28 @@ function resultRow(model, run, entry) {
   return h(
     "div",
     { class: "sdft-result" },
-    h("div", { class: "sdft-row" }, h("b", {}, entry.name), h("span", {}, `${entry.kind}, step ${number(entry.step)}, ${bytes(entry.bytes)}`)),
+    h(
+      "div",
+      { class: "sdft-row" },
+      h("b", {}, entry.name),
+      h("span", {}, `${entry.kind}, step ${number(entry.step)}, ${bytes(entry.bytes)}`),
+    ),
     h("div", { class: "sdft-place", title: "Where the file is" }, entry.path),
     h("div", {}, entry.sentence),
-    h("div", { class: "sdft-row" }, h("a", { class: "sdft-button", href: address("models", model, "runs", run, "results", entry.name), download: entry.name }, "Download"), useResult(entry, said), said),
+    h(
+      "div",
+      { class: "sdft-row" },
+      h(
+        "a",
+        {
+          class: "sdft-button",
+          href: address("models", model, "runs", run, "results", entry.name),
+          download: entry.name,
+        },
+        "Download",
+      ),
+      useResult(entry, said),
+      said,
+    ),
   );
 }

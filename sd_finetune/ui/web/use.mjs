@@ -10,9 +10,18 @@ const LOOK_AGAIN = 100;
 /** The button for a result, or nothing where there is nothing to do with it here. `said` shows what it did. */
 export function useResult(result, said) {
   const inWebui = document.querySelector(PROMPT) !== null;
-  if (inWebui) return h("button", { type: "button", class: "sdft-button", onclick: () => useInWebui(result, said) }, "Use in txt2img");
+  if (inWebui)
+    return h(
+      "button",
+      { type: "button", class: "sdft-button", onclick: () => useInWebui(result, said) },
+      "Use in txt2img",
+    );
   if (!result.prompt) return null;
-  return h("button", { type: "button", class: "sdft-button", onclick: () => copy(result.prompt, said) }, `Copy ${result.prompt}`);
+  return h(
+    "button",
+    { type: "button", class: "sdft-button", onclick: () => copy(result.prompt, said) },
+    `Copy ${result.prompt}`,
+  );
 }
 
 /** Have the WebUI's own lists read again in this page; nothing where there is no WebUI. */
@@ -46,7 +55,8 @@ async function select(title) {
 
 /** Until the WebUI has done what was pressed before and concerns its checkpoints. */
 async function idle() {
-  do await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN)); while (document.querySelector(BUSY));
+  do await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+  while (document.querySelector(BUSY));
 }
 
 async function copy(text, said) {
