@@ -12,10 +12,11 @@ from ..errors import UserError
 from ..formats.tensor_file import refuse_not_finite
 from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import Done, Error, Evaluation, Phase, Step
+from ..runs.snapshots import is_finished, snapshot_folder
 from .device import memory_in_use
 from .output.samples import draw_samples
 from .output.save import save_artefact
-from .output.snapshots import has_snapshot, write_snapshot
+from .output.snapshots import write_snapshot
 from .pace import Pace
 from .setup import Training, evaluating
 from .step.loss import loss_of
@@ -107,14 +108,14 @@ def _save(training: Training, step: int, final: bool) -> None:
     except Exception as error:
         with suppress(UserError):  # where the run folder's disk is full too
             _write_snapshot(training, step)
-        if isinstance(error, UserError) and has_snapshot(training.run.snapshots, step):
+        if isinstance(error, UserError) and is_finished(snapshot_folder(training.run.snapshots, step)):
             kept = f"What was learned is kept in {training.run.path}: mend this and resume that run."
             raise UserError(f"{error} {kept}") from error
         raise
 
 
 def _write_snapshot(training: Training, step: int) -> None:
-    if has_snapshot(training.run.snapshots, step):
+    if is_finished(snapshot_folder(training.run.snapshots, step)):
         return
     tensors, scaler = training.method.trained_tensors(), training.accelerator.scaler
     write_snapshot(training.run.snapshots, step, tensors, training.optimizer, scaler)

@@ -29,11 +29,12 @@ from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
 from ..runs.resumable import refuse_to_resume
+from ..runs.snapshots import latest_snapshot
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .output.save import refuse_place
-from .output.snapshots import latest_snapshot, read_snapshot
+from .output.snapshots import read_snapshot
 from .prior.class_examples import class_examples_of
 from .prior.targets import BasePredictions, PriorTargets, prior_bank
 from .step.batches import Batches, ExampleSet

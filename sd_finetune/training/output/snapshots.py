@@ -16,8 +16,7 @@ from torch import Tensor
 
 from ...errors import UserError
 from ...runs.atomic import replacing
-
-MARKER = "complete.json"
+from ...runs.snapshots import MARKER, all_snapshots, is_finished, snapshot_folder
 
 
 class HasState(Protocol):
@@ -39,26 +38,17 @@ def write_snapshot(
     Raises:
         UserError: it cannot be written; an earlier snapshot stays.
     """
-    folder = _folder(snapshots, step)
+    folder = snapshot_folder(snapshots, step)
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _fill(folder, step, trained, optimizer, scaler)
     except (SafetensorError, RuntimeError, OSError) as error:  # as safetensors and torch say that the disk is full
         shutil.rmtree(folder, ignore_errors=True)
         raise UserError(f"The snapshot {folder} cannot be written ({error}): free some space, then resume.") from error
-    for other in snapshots.glob("step-*"):
+    for other in all_snapshots(snapshots):
         if other != folder:
             shutil.rmtree(other)
     return folder
-
-
-def has_snapshot(snapshots: Path, step: int) -> bool:
-    """Whether there is a finished snapshot of this step."""
-    return (_folder(snapshots, step) / MARKER).exists()
-
-
-def _folder(snapshots: Path, step: int) -> Path:
-    return snapshots / f"step-{step:06d}"
 
 
 def _fill(
@@ -78,26 +68,11 @@ def _fill(
         path.write_text(json.dumps({"step": step, "scaler": scaler.state_dict() if scaler else {}}), encoding="utf-8")
 
 
-def latest_snapshot(snapshots: Path) -> Path:
-    """The newest finished snapshot.
-
-    Raises:
-        UserError: there is none.
-    """
-    finished = sorted(folder for folder in snapshots.glob("step-*") if (folder / MARKER).exists())
-    if not finished:
-        raise UserError(
-            f"{snapshots} holds no finished snapshot to go on from: start the run anew, and stop it with Stop "
-            "or set output.save_every to have one next time."
-        )
-    return finished[-1]
-
-
 def read_snapshot(
     folder: Path, optimizer: torch.optim.Optimizer, scaler: HasState | None = None
 ) -> tuple[int, dict[str, Tensor]]:
     """The step and the trained values; optimizer and scaler take their state over, rates and decays stay."""
-    if not (folder / MARKER).exists():
+    if not is_finished(folder):
         raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
     try:
         state: dict[int, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)

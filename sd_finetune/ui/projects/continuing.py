@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
+from ...runs.snapshots import all_snapshots, finished_snapshots, step_of
 from ...settings.methods import METHODS
 from ...settings.options import Settings
 from ..live.run_view import Views
@@ -29,7 +30,7 @@ def origins(models: Path, views: Views) -> list[dict[str, Any]]:
             facts = {"model": model.name, "run": name, "method": _method(run)}
             snapshot = _snapshot(run)
             if snapshot is not None:
-                found.append({**facts, "what": SNAPSHOT, "step": _step(snapshot)})
+                found.append({**facts, "what": SNAPSHOT, "step": step_of(snapshot)})
             results = [entry for entry in views.of(run).results() if Path(entry["path"]).is_file()]
             found += [{**facts, "what": Path(e["path"]).name, "step": e["step"]} for e in reversed(results)]
     return found
@@ -65,7 +66,7 @@ def model_from(
     snapshot = _snapshot(run)
     if snapshot is None:
         raise UserError(f"{run.path.name} has no snapshot to go on from: choose one of its results.")
-    origin = {"step": _step(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
+    origin = {"step": step_of(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
     model = Model.create(models, name, base, settings, origin)
     _copy(snapshot, _kept(model) / snapshot.name)
     return model
@@ -91,7 +92,7 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
 
 def begin_from(model: Model, run: RunFolder) -> bool:
     """Put the model's snapshot, if it has one, into a new run, which is then to be resumed; whether there is one."""
-    snapshots = sorted(_kept(model).glob("step-*"))
+    snapshots = all_snapshots(_kept(model))
     for snapshot in snapshots:
         _copy(snapshot, run.snapshots / snapshot.name)
     return bool(snapshots)
@@ -118,12 +119,8 @@ def _method(run: RunFolder) -> str:
 
 
 def _snapshot(run: RunFolder) -> Path | None:
-    finished = sorted(marker.parent for marker in run.snapshots.glob("step-*/complete.json"))
+    finished = finished_snapshots(run.snapshots)
     return finished[-1] if finished else None
-
-
-def _step(snapshot: Path) -> int:
-    return int(snapshot.name.partition("-")[2])
 
 
 def _copy(source: Path, target: Path) -> None:

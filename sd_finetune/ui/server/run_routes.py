@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
 from ...errors import UserError
 from ...runs.messages import COMMANDS, Command, send_command
+from ...runs.snapshots import finished_snapshots
 from ..jobs.training import class_images_job, resume_job, train_job
 from ..projects.continuing import settings_of_run
 from .context import Context
@@ -51,7 +52,7 @@ def run_routes(context: Context) -> APIRouter:
         job = context.runner.current()
         active = job is not None and job.run.path == found.path
         told = context.views.of(found).status(since)
-        resumable = any(found.snapshots.glob("step-*/complete.json"))
+        resumable = bool(finished_snapshots(found.snapshots))
         return JSONResponse({**told, "active": active, "resumable": resumable})
 
     @router.post("/models/{name}/runs/{run}/command", dependencies=change)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from sd_finetune.errors import UserError
-from sd_finetune.training.output.snapshots import MARKER, latest_snapshot, read_snapshot, write_snapshot
+from sd_finetune.runs.snapshots import MARKER, latest_snapshot
+from sd_finetune.training.output.snapshots import read_snapshot, write_snapshot
 
 
 def trained_a_little(seed: int = 0) -> tuple[torch.nn.Linear, torch.optim.AdamW]:

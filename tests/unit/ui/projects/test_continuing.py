@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, EventLog, Saved
+from sd_finetune.runs.snapshots import MARKER
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.projects.continuing import origin_faults, origin_shape, settings_of_run
 from sd_finetune.ui.server.app import make_app
@@ -28,7 +29,7 @@ def stopped(screen: Screen) -> RunFolder:
     settings = screen.settings(lora__rank=4, train__batch_size=2)
     run = RunFolder.create(screen.context.models / "dog" / "runs", "dog", from_dict(settings))
     (run.snapshots / "step-000008").mkdir()
-    for name in ("trained.safetensors", "optimizer.pt", "complete.json"):
+    for name in ("trained.safetensors", "optimizer.pt", MARKER):
         (run.snapshots / "step-000008" / name).write_text(name)
     (run.output / "dog.safetensors").write_text("learned")
     EventLog(run.events).append(Saved(8, "lora", str(run.output / "dog.safetensors")))
@@ -111,7 +112,7 @@ def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: st
 
 
 def test_a_run_without_a_snapshot(client: TestClient, stopped: RunFolder) -> None:
-    (stopped.snapshots / "step-000008" / "complete.json").unlink()
+    (stopped.snapshots / "step-000008" / MARKER).unlink()
     assert "has no snapshot to go on from" in ask(client, "snapshot").json()["error"]
     assert not (stopped.path.parents[2] / "puppy" / "model.json").exists()
 
