@@ -24,7 +24,7 @@ from ..formats.metadata import BaseFacts, base_facts
 from ..methods import attach_method, check_method
 from ..methods.method import Method
 from ..methods.new_word_prompts import class_word_warnings, word_warnings
-from ..optimizers.build import build_optimizer
+from ..optimizers.build import build_optimizer, implementation_of
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
@@ -123,6 +123,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
     refuse_place(run, settings)
+    implementation_of(settings.optimizer.name)  # a missing package is told before anything is loaded
     events.append(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
     parts = load_parts(base)

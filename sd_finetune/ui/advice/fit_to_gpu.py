@@ -1,7 +1,7 @@
 """Chooses how to train within a GPU's memory: the fastest way that fits, with as many pictures in a step as before.
 
 What a step holds, for Stable Diffusion 1.5 (parameters counted on its checkpoint): frozen weights in the format of the
-forward pass; trained ones in fp32 with their gradients and AdamW's two moments; and for each picture what the forward
+forward pass; trained ones in fp32 with their gradients and the optimizer's state; and for each picture what the forward
 pass keeps for the backward pass. That last figure is the difference between one picture and two in the table of
 ShivamShrirao's DreamBooth README (T4, 512 pixels, fp16, memory-efficient attention, 8-bit Adam): 9.92 and 10.4 GB with
 gradient checkpointing, 11.17 and 13.67 GB without. Its five rows, one of them with AdamW, come out here within 9 %.
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
 from ...settings.read import from_dict
 from .gpu import Gpu
@@ -27,8 +28,8 @@ LORA_PARAMETERS_PER_RANK = 1_170_000
 HYPERNETWORK_PARAMETERS = 22_000_000
 """Two layers of twice the width, for keys and values of the widths 320, 640, 768 and 1280."""
 BYTES_OF_FORMAT = {"no": 4, "fp16": 2, "bf16": 2}
-TRAINED_BYTES = 16
-"""Of a trained parameter: weight, gradient, two moments."""
+TRAINED_BYTES = 8
+"""Of a trained parameter: weight and gradient. The optimizer's state comes on top."""
 PICTURE_GB = {False: 2.5, True: 0.48}
 """Kept for a picture of 512 pixels in a format of two bytes, by gradient checkpointing."""
 AROUND_GB = 0.6
@@ -70,7 +71,8 @@ def needed_bytes(settings: Settings) -> float:
     frozen = UNET + TEXT_ENCODER + VAE - (learned if method == "dreambooth" else 0)
     pictures = train.batch_size * (2 if settings.prior_weight() > 0 else 1)
     kept = PICTURE_GB[train.gradient_checkpointing] * GB * width / 2 * (settings.data.resolution / 512) ** 2
-    return frozen * width + learned * TRAINED_BYTES + pictures * kept + AROUND_GB * GB
+    trained_bytes = TRAINED_BYTES + OPTIMIZERS[settings.optimizer.name].state_bytes
+    return frozen * width + learned * trained_bytes + pictures * kept + AROUND_GB * GB
 
 
 def _ways(asked: Settings, gpu: Gpu) -> Iterator[dict[str, Any]]:

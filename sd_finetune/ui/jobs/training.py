@@ -15,7 +15,7 @@ from ...runs.folder import RunFolder
 from ...runs.launch import start_worker
 from ...runs.resumable import refuse_to_resume
 from ...settings.methods import METHODS
-from ...settings.missing_files import missing_files
+from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
 from ...settings.read import find_faults, from_dict
 from ..advice.duration_estimate import seconds_for
@@ -41,7 +41,7 @@ def check(settings: dict[str, Any], models: Path | None = None, origin: dict[str
     if faults:
         return told
     whole = from_dict(settings)
-    faults = missing_files(whole)
+    faults = missing_for_training(whole)
     if faults:
         return {**told, "faults": faults}
     steps_per_epoch = _steps_per_epoch(whole, counts)
