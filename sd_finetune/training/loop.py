@@ -119,8 +119,14 @@ def _save(training: Training, step: int, final: bool) -> None:
 def _write_snapshot(training: Training, step: int) -> None:
     if is_finished(snapshot_folder(training.run.snapshots, step)):
         return
-    tensors, scaler = training.method.trained_tensors(), training.accelerator.scaler
-    write_snapshot(training.run.snapshots, step, tensors, training.optimizer, scaler)
+    write_snapshot(
+        training.run.snapshots,
+        step,
+        training.method.trained_tensors(),
+        training.optimizer,
+        training.settings.optimizer.name,
+        training.accelerator.scaler,
+    )
 
 
 def _commands(training: Training) -> list[str]:

@@ -165,7 +165,8 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         started_at=time.time(),
     )
     if resume:
-        training.first_step, trained = read_snapshot(latest_snapshot(run.snapshots), optimizer, accelerator.scaler)
+        snapshot = latest_snapshot(run.snapshots)
+        training.first_step, trained = read_snapshot(snapshot, optimizer, settings.optimizer.name, accelerator.scaler)
         method.load_trained_tensors(trained)
     _cut_losses(run, training.first_step)
     return training

@@ -105,6 +105,7 @@ def _kept(model: Model) -> Path:
 def origin_shape(settings: Settings) -> dict[str, Any]:
     """The settings without which a snapshot's tensors mean nothing."""
     shape: dict[str, Any] = {"method": settings.method, "train.train_text_encoder": settings.train.train_text_encoder}
+    shape["optimizer.name"] = settings.optimizer.name
     for name in METHODS[settings.method].fixed:
         group, _, option = name.partition(".")
         shape[name] = getattr(getattr(settings, group), option)

@@ -111,6 +111,14 @@ def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: st
     assert f"set it back to {old}" in origin_faults(after, 20, origin)[f"hypernetwork.{option}"]
 
 
+def test_the_optimizer_stays_the_one_that_the_snapshot_is_of(screen: Screen) -> None:
+    settings = from_dict(screen.settings())
+    origin = {"step": 8, "of": "dog-001", "shape": {**origin_shape(settings), "optimizer.name": "another"}}
+    assert 'set it back to "another"' in origin_faults(settings, 20, origin)["optimizer.name"]
+    earlier = {**origin, "shape": {"method": "lora"}}  # as models have it that were made before there was a choice
+    assert origin_faults(settings, 20, earlier) == {}
+
+
 def test_a_run_without_a_snapshot(client: TestClient, stopped: RunFolder) -> None:
     (stopped.snapshots / "step-000008" / MARKER).unlink()
     assert "has no snapshot to go on from" in ask(client, "snapshot").json()["error"]
