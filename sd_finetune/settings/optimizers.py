@@ -36,7 +36,8 @@ class OptimizerFacts:
 
 OPTIMIZERS = {
     "adamw": OptimizerFacts(
-        "AdamW", "AdamW", "the usual one", "torch.optim.AdamW", ("beta1", "beta2", "eps", "weight_decay"), 8,
+        "AdamW", title="AdamW", summary="the usual one", builds="torch.optim.AdamW",
+        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8,
     ),
 }  # fmt: skip
 
