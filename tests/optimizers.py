@@ -6,6 +6,7 @@ from typing import Any
 
 LEARNING_RATES = {
     "adamw": 1e-2,
+    "prodigy": 1.0,
 }
 
 

@@ -39,6 +39,13 @@ OPTIMIZERS = {
         "AdamW", title="AdamW", summary="the usual one", builds="torch.optim.AdamW",
         options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8,
     ),
+    "prodigy": OptimizerFacts(
+        "Prodigy", title="Prodigy", builds="pytorch_optimizer.Prodigy", package="pytorch_optimizer",
+        summary="finds the learning rate itself and multiplies it by those of the settings, usually 1",
+        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=16, learning_rate="multiplier",
+        keeps=("d", "d_max", "d_hat", "d_numerator", "d_de_nom", "step"),
+        arguments={"bias_correction": True, "safeguard_warmup": True},  # as its authors advise for diffusion models
+    ),
 }  # fmt: skip
 
 LEAST_MULTIPLIER = 0.01
