@@ -133,6 +133,19 @@ def test_the_learning_rate_follows_the_schedule(name: str) -> None:
 
 
 @ROW
+def test_the_curve_tells_the_learning_rate_that_is_applied(name: str) -> None:
+    """Adam and its kin move each weight by just that in their first step."""
+    parts = layers()
+    for p in parts.parameters():
+        nn.init.zeros_(p)
+    optimizer = build(name, parts)
+    told = set_learning_rates(optimizer, name, 0.5)
+    step(parts, optimizer, 0)
+    for part, layer in parts.items():
+        assert float(layer.weight.abs().median()) == pytest.approx(told[part], rel=1e-3)
+
+
+@ROW
 def test_what_it_keeps_beside_the_state_is_what_the_table_says(name: str) -> None:
     _, optimizer = trained(name)
     kept = kept_state(optimizer, name)["groups"]
