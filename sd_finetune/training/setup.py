@@ -24,7 +24,7 @@ from ..formats.metadata import BaseFacts, base_facts
 from ..methods import attach_method, check_method
 from ..methods.method import Method
 from ..methods.new_word_prompts import class_word_warnings, word_warnings
-from ..optimizers.build import build_optimizer, implementation_of
+from ..optimizers.build import build_optimizer, evaluation_weights, implementation_of
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import CommandReader, EventLog, Phase, Step, Warning_, read_events
@@ -194,7 +194,7 @@ def evaluating(training: Training) -> Iterator[None]:
     for module in _modules_with_modes(training.parts, training.method):
         module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluation_weights(training.optimizer, training.settings.optimizer.name):
             yield
     finally:
         _train_mode(training.parts, training.method)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...errors import UserError
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ...methods import method_class
+from ...optimizers.build import evaluation_weights
 from ...runs.atomic import is_taken, refuse_unwritable
 from ...runs.folder import RunFolder
 from ...runs.messages import Phase, Saved, read_events
@@ -25,7 +26,8 @@ def save_artefact(training: Training, step: int, final: bool) -> Path:
     settings = training.settings
     path = artefact_path(training.run, settings, "" if final else f"-step{step:06d}")
     training.events.append(Phase(name="saving", done=0, total=1))
-    training.method.write(path, training_metadata(settings, _facts(training, step)))
+    with evaluation_weights(training.optimizer, settings.optimizer.name):
+        training.method.write(path, training_metadata(settings, _facts(training, step)))
     training.events.append(Saved(step=step, artefact=settings.artefact(), path=str(path)))
     if final:
         write_card(path, training.run, settings)
