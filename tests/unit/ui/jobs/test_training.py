@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.jobs.training import check, complete, train_job
 from tests.screen import Screen
@@ -22,6 +24,11 @@ def test_a_folder_without_pictures_is_told_beside_its_field(screen: Screen, tmp_
 def test_a_checkpoint_that_went_away_is_told(screen: Screen) -> None:
     told = check(screen.settings(base={"checkpoint": "/nowhere.safetensors"}))
     assert list(told["faults"]) == ["base.checkpoint"]
+
+
+def test_a_missing_package_is_told(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
+    assert "pip install not_installed" in check(screen.settings())["faults"]["optimizer.name"]
 
 
 def test_steps_count_repeats_batches_and_accumulation(screen: Screen) -> None:
