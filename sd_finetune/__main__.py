@@ -7,6 +7,7 @@ import io
 import os
 import sys
 
+from . import __version__
 from .commands import class_images, demo, extract, info, merge, resize, resume, sample, toy, train, ui
 from .errors import UserError
 
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Teach Stable Diffusion 1.x something new from a folder of pictures.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"SD Fine-Tune {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").strip()

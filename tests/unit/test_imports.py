@@ -16,7 +16,7 @@ PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
-FOUNDATION = {"errors", "settings", "runs"}
+FOUNDATION = {"__version__", "errors", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools"}
@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
     "settings": {"errors"},
-    "runs": {"errors", "settings"},
+    "runs": {"__version__", "errors", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data", "families"},  # of families the facts alone: no torch
     "data": FOUNDATION,
@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tools": FOUNDATION | PARTS | {"networks"},
     "demo": WORKER,
     "commands": WORKER | SCREEN | {"demo"},
-    "__main__": {"commands", "errors"},
+    "__main__": {"__version__", "commands", "errors"},
 }
 
 MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them
