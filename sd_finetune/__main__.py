@@ -10,6 +10,7 @@ import sys
 from . import __version__
 from .commands import class_images, demo, extract, info, merge, resize, resume, sample, toy, train, ui
 from .errors import UserError
+from .hub_cache import use_empty_hub_cache
 
 COMMANDS = {
     "train": train,
@@ -60,4 +61,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    use_empty_hub_cache()
     sys.exit(main())

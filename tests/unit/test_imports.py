@@ -25,6 +25,7 @@ SCREEN = {"hosts", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
+    "hub_cache": set(),
     "settings": {"errors"},
     "runs": {"__version__", "errors", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
@@ -37,11 +38,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": FOUNDATION | PARTS,
     "optimizers": FOUNDATION | {"methods"},
     "methods": FOUNDATION | PARTS | {"networks"},
-    "training": FOUNDATION | MODEL | {"methods"},
+    "training": FOUNDATION | MODEL | {"methods", "hub_cache"},
     "tools": FOUNDATION | PARTS | {"networks"},
     "demo": WORKER,
     "commands": WORKER | SCREEN | {"demo"},
-    "__main__": {"__version__", "commands", "errors"},
+    "__main__": {"__version__", "commands", "errors", "hub_cache"},
 }
 
 MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them
