@@ -8,7 +8,7 @@ import os
 import sys
 
 from . import __version__
-from .commands import class_images, demo, extract, info, merge, resize, resume, sample, toy, train, ui
+from .commands import class_images, demo, extract, info, merge, report, resize, resume, sample, toy, train, ui
 from .errors import UserError
 from .hub_cache import use_empty_hub_cache
 
@@ -21,6 +21,7 @@ COMMANDS = {
     "extract": extract,
     "resize": resize,
     "info": info,
+    "report": report,
     "demo": demo,
     "toy": toy,
     "ui": ui,

@@ -40,8 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "methods": FOUNDATION | PARTS | {"networks"},
     "training": FOUNDATION | MODEL | {"methods", "hub_cache"},
     "tools": FOUNDATION | PARTS | {"networks"},
+    "report": FOUNDATION,
     "demo": WORKER,
-    "commands": WORKER | SCREEN | {"demo"},
+    "commands": WORKER | SCREEN | {"demo", "report"},
     "__main__": {"__version__", "commands", "errors", "hub_cache"},
 }
 
