@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from sd_finetune.settings.toml import load_toml
+from tests.conftest import SLOW
 
 ROOT = Path(__file__).parents[2]
 FORM_ELEMENTS = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
@@ -33,6 +34,10 @@ def constant(file: str, name: str) -> Any:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
             return ast.literal_eval(node.value)
     raise AssertionError(f"{file} has no {name}")
+
+
+def test_what_is_slow_is_there() -> None:
+    assert [place for place in SLOW if not (ROOT / place).exists()] == []
 
 
 def test_the_issue_form_is_one_that_github_shows() -> None:
