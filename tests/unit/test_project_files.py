@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from sd_finetune import __version__
 from sd_finetune.settings.toml import load_toml
 from tests.conftest import SLOW
 
@@ -54,3 +56,14 @@ def test_hooks_have_what_pre_commit_asks_for() -> None:
     hooks = [hook for repo in read(".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]]
     assert {"ruff-check", "ruff-format", "pyright"} <= {hook["id"] for hook in hooks}
     assert all({"id", "name", "entry", "language"} <= set(hook) for hook in hooks)
+
+
+def test_the_changelog_has_the_version() -> None:
+    headings = [line for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines() if line[:3] == "## "]
+    assert __version__ in headings[0]
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+        links = re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
+        assert [link for link in links if not link.startswith("https://") and not (ROOT / link).exists()] == []
