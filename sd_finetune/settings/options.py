@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .duration import Duration
-from .methods import METHODS, Artefact
+from .methods import METHODS, ResultKind
 from .optimizers import OPTIMIZERS, default_learning_rate, optimizer_help
 from .option import option
 
@@ -275,7 +275,7 @@ class Settings:
     evaluation: Evaluation = field(default_factory=Evaluation)
     concepts: tuple[Concept, ...] = ()
 
-    def artefact(self) -> Artefact:
+    def artefact(self) -> ResultKind:
         """What the method makes."""
         return METHODS[self.method].artefact
 
