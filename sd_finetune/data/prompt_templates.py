@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..settings.options import NAME, Concept, Settings
+from ..settings.groups.textual_inversion import NAME
+from ..settings.options import Concept, Settings
 from .captions import FILEWORDS
 
 _SUBJECT = (

@@ -13,12 +13,12 @@ from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.atomic import replacing
 from ...settings.read import find_faults
+from ...settings.rules import FILE_NAME_RULE
 
 FILE = "model.json"
 """What makes a folder a project; a name of earlier versions, so that their projects are found."""
 RUNS, CLASS_IMAGE_RUNS, GENERATED = "runs", "class-picture-runs", "drawn"
 """Folders in a project: of its runs, of the jobs that generated class images, and of images generated on request."""
-RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at its ends"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def projects_folder(host: Host) -> Path:
 def project_named(parent: Path, name: str) -> Project:
     """The project of that name. Raises UserError if no folder can be called so; so no name leads out of `parent`."""
     if "output.name" in find_faults({"output": {"name": name}}):
-        raise UserError(f'"{name}" cannot be the name of a project: {RULE}.')
+        raise UserError(f'"{name}" cannot be the name of a project: {FILE_NAME_RULE}.')
     return Project(parent / name)
 
 

@@ -95,5 +95,5 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"settings\.json is no JSON \(Expecting value"):
         RunFolder(tmp_path).read_settings()
     (tmp_path / "settings.json").write_text("[]")
-    with pytest.raises(UserError, match=r"^The whole = \[\] cannot be used: it takes a table of settings\."):
+    with pytest.raises(UserError, match=r"^settings = \[\] is not valid: use a table of options\."):
         RunFolder(tmp_path).read_settings()

@@ -171,10 +171,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing\.toml cannot be read \(No such file or directory\)"):
         read_toml(tmp_path / "missing.toml")
     (tmp_path / "broken.toml").write_text("[base\ncheckpoint = 3")
-    with pytest.raises(UserError, match=r"broken\.toml is no TOML file: .*line 1"):
+    with pytest.raises(UserError, match=r"broken\.toml is not valid TOML \(.*line 1.*\): correct the file"):
         read_toml(tmp_path / "broken.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"binary\.toml is no TOML file"):
+    with pytest.raises(UserError, match=r"binary\.toml is not valid TOML"):
         read_toml(tmp_path / "binary.toml")
 
 
