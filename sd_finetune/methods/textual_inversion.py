@@ -66,7 +66,7 @@ class TextualInversionMethod(Method):
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
-        return f".{settings.textual_inversion.form}"
+        return f".{settings.textual_inversion.format}"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate)]
@@ -157,9 +157,9 @@ def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
             f'textual_inversion.initial_text = "{asked.initial_text}" is {tokens} tokens long and the word starts with '
             f"the first {asked.vectors}: set textual_inversion.vectors = {tokens} to start with all."
         )
-    if asked.sentences and asked.template != "own":
+    if asked.own_templates and asked.template != "own":
         yield (
-            f'textual_inversion.sentences are not used, as textual_inversion.template is "{asked.template}": '
+            f'textual_inversion.own_templates are not used, as textual_inversion.template is "{asked.template}": '
             'choose "own" there to use them.'
         )
     word, name = settings.new_word(), settings.output.name

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from .catalogue import all_options, members
 from .duration import Duration
 from .methods import ALL_METHODS
+from .migrations import VERSION
 from .option import AUTO
 from .options import Settings
 from .values import range_text
@@ -60,6 +61,9 @@ def markdown() -> str:
         "All options of a run. A settings file is a TOML file with a table for each group; an option that is left out",
         'has its default. On the command line, `--set train.length="400 steps"` overrides an option of the file, and',
         "`--set concepts.1.repeats=2` one of the first concept. Lengths and intervals are written in steps or epochs.",
+        "",
+        f"`version = {VERSION}` at the top of a settings file says which version of these options it is written for.",
+        "A file of an earlier version, or without one, keeps working: options are recognized by their earlier names.",
     ]
     for heading, summary, rows in _sections():
         lines += ["", f"## {heading or 'At the top'}", "", summary, ""]

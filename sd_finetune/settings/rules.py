@@ -154,7 +154,7 @@ def _textual_inversion(settings: Settings) -> Iterator[Broken]:
         sentence = f'{name} = "{word}" is not valid as a new word: use only letters, digits, spaces and ._-'
         yield (name,), f"{sentence}{way_out}."
     if asked.template == "own":
-        yield from _own_templates(asked.sentences, word)
+        yield from _own_templates(asked.own_templates, word)
     elif asked.template == "instance_prompt":
         for number, concept in enumerate(settings.concepts, start=1):
             if not _contains(concept.instance_prompt, word) and "[filewords]" not in concept.instance_prompt:
@@ -163,7 +163,7 @@ def _textual_inversion(settings: Settings) -> Iterator[Broken]:
 
 
 def _own_templates(templates: tuple[str, ...], word: str) -> Iterator[Broken]:
-    name = "textual_inversion.sentences"
+    name = "textual_inversion.own_templates"
     if not templates:
         yield (name, "textual_inversion.template"), f'{name} is empty: add prompts like "a photo of {NAME}".'
     for template in templates:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from .migrations import RENAMED
+
 
 def unknown_name(name: str, known: Sequence[str]) -> str:
-    """The sentence about a name that is not an option, with the option that is most similar.
+    """The sentence about a name that is not an option, with the option that it was renamed to or is similar to.
 
     `name` and `known` are full names, as "lora.rank"; a correct word in the wrong group is found too.
     """
+    if name in RENAMED:
+        return f"{name} is not an option any more: it is called {RENAMED[name]} now."
     nearest = _nearest(name, known)
     if nearest:
         return f"{name} is not an option: did you mean {nearest}?"

@@ -41,5 +41,5 @@ class Evaluation:
     every: Duration = option(
         Duration(10, "epochs"), "interval at which the evaluation loss is computed; 0 = off", minimum=0
     )
-    pictures: int = option(4, "training images that it is computed on", "images", minimum=1)
-    draws: int = option(4, "timesteps for each image, evenly spaced", "timesteps", minimum=1)
+    images: int = option(4, "training images that it is computed on", "images", minimum=1)
+    timesteps: int = option(4, "timesteps for each image, evenly spaced", "timesteps", minimum=1)

@@ -42,18 +42,18 @@ class TextualInversion:
     )
     template: str = option(
         "subject",
-        "prompt templates: built in for a subject or a style, with or without captions; own = sentences; "
+        "prompt templates: built in for a subject or a style, with or without captions; own = own_templates; "
         "instance_prompt = each concept's instance prompt; in all of them [name] = the new word and [filewords] = the "
         "image's caption",
         choices=("subject", "style", "subject_filewords", "style_filewords", "own", "instance_prompt"),
         methods=EMBEDDING,
     )
-    sentences: tuple[str, ...] = option(
+    own_templates: tuple[str, ...] = option(
         (),
         'your prompt templates for template = "own", like "a photo of [name]"; each image gets a random one each time',
         methods=EMBEDDING,
     )
-    form: str = option(
+    format: str = option(
         "safetensors",
         "file format; pt = the older format of the WebUI",
         choices=("safetensors", "pt"),

@@ -12,14 +12,14 @@ import pytest
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.options import Settings
-from sd_finetune.settings.read import to_dict
+from sd_finetune.settings.read import to_file
 
 
 def test_a_new_folder_holds_settings_and_base(tmp_path: Path, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings("höchst")
     folder = RunFolder.create(tmp_path / "deep" / "runs", "dog", settings)
     assert folder.path == tmp_path / "deep" / "runs" / "dog-001"
-    assert json.loads(folder.settings.read_text(encoding="utf-8")) == to_dict(settings)
+    assert json.loads(folder.settings.read_text(encoding="utf-8")) == to_file(settings)
     assert folder.read_settings() == settings
     checkpoint = Path(settings.base.checkpoint)
     assert json.loads(folder.base.read_text()) == {

@@ -55,8 +55,10 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["schedule"]["warmup"] = "0 steps"
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
     content["textual_inversion"]["word"] = "zib"
-    content["textual_inversion"]["sentences"].append("[name]")
-    content["textual_inversion"]["sentences"] = [text + "zib" for text in content["textual_inversion"]["sentences"]]
+    content["textual_inversion"]["own_templates"].append("[name]")
+    content["textual_inversion"]["own_templates"] = [
+        text + "zib" for text in content["textual_inversion"]["own_templates"]
+    ]
     content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
     content["samples"]["width"], content["samples"]["height"] = 0, 640
     for concept in content["concepts"]:

@@ -26,10 +26,10 @@ def word(content: dict[str, Any]) -> dict[str, Any]:
         ),
         ({"word": "._-"}, r'textual_inversion\.word = "\._-" is not valid as a new word'),
         ({"vectors": 76}, r"textual_inversion\.vectors = 76 is out of range: use a whole number from 1 to 75"),
-        ({"template": "own"}, r'textual_inversion\.sentences is empty: add prompts like "a photo of \[name\]"'),
+        ({"template": "own"}, r'textual_inversion\.own_templates is empty: add prompts like "a photo of \[name\]"'),
         (
-            {"template": "own", "sentences": ["a [name]", "a star"]},
-            rf'textual_inversion\.sentences contains "a star", which lacks the new word: {WAY_OUT}',
+            {"template": "own", "own_templates": ["a [name]", "a star"]},
+            rf'textual_inversion\.own_templates contains "a star", which lacks the new word: {WAY_OUT}',
         ),
         (
             {"template": "instance_prompt"},
@@ -49,7 +49,7 @@ def test_what_cannot_be_is_said(word: dict[str, Any], changes: dict[str, Any], s
     "changes",
     [
         {},
-        {"template": "own", "sentences": ["a [name]", "one ZIB-7"]},
+        {"template": "own", "own_templates": ["a [name]", "one ZIB-7"]},
         {"template": "instance_prompt", "word": "SKS dog"},
         {"word": "Żółw 3._-"},
     ],
