@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from .catalogue import Member, all_options, members
 from .faults import Faults
-from .unknown_names import unknown_name
+from .unknown_names import unknown_names
 from .values import convert, range_text
 
 Group = TypeVar("Group")
@@ -26,7 +26,8 @@ def build(group: type[Group], content: Any, name: str, faults: Faults) -> Group:
     values = {key: _value(known[key], table[key], _join(name, key), faults) for key in known if key in table}
     for key in [key for key in table if key not in known]:
         near_names = [*(_join(name, own) for own in known), *all_options()]
-        faults.add(_join(name, key), unknown_name(_join(name, key), near_names))
+        for unknown, sentence in unknown_names(_join(name, key), table[key], near_names):
+            faults.add(unknown, sentence)
     return group(**values)
 
 
