@@ -87,14 +87,14 @@ def test_a_checkpoint_without_description_has_the_base_s(toy: Toy, tmp_path: Pat
 def test_its_own_metadata_wins_over_the_base_s_description(toy: Toy, told: str, fits: bool) -> None:
     path, _ = perturbed_result(toy, {"method": "dreambooth"})
     bare(Path(path), {"modelspec.prediction_type": told})
-    with nullcontext() if fits else pytest.raises(UserError, match=r"predicts v_prediction and base\.checkpoint"):
+    with nullcontext() if fits else pytest.raises(UserError, match=r"\(prediction_type: v_prediction and epsilon\)"):
         toy.prepare({"method": "dreambooth", "base.continue_from": path})
 
 
 def test_a_checkpoint_of_other_sizes_is_refused(toy: Toy, tmp_path: Path) -> None:
     narrow = replace(ARCHITECTURE.text_encoder, intermediate_size=32)
     other = make_checkpoint(tmp_path / "other.safetensors", text_encoder=narrow)
-    with pytest.raises(UserError, match=r"other\.safetensors is of other sizes than base\.checkpoint"):
+    with pytest.raises(UserError, match=r"other\.safetensors does not fit base\.checkpoint = .*intermediate_size 32 and 64"):
         toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
 
 
@@ -182,7 +182,7 @@ def test_another_rank_or_alpha_starts_with_the_same_change(toy: Toy, tmp_path: P
 
 def test_dreambooth_goes_on_only_from_what_predicts_the_same(toy: Toy, tmp_path: Path) -> None:
     other = make_checkpoint(tmp_path / "v.safetensors", prediction_type="v_prediction")
-    with pytest.raises(UserError, match=r"v\.safetensors predicts v_prediction and base\.checkpoint = .* epsilon"):
+    with pytest.raises(UserError, match=r"v\.safetensors does not fit base\.checkpoint = .*\(prediction_type: v_prediction and epsilon\)"):
         toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
 
 

@@ -126,7 +126,7 @@ def test_only_what_is_trained_changes(toy: Toy, row: dict[str, Any]) -> None:
     untouched = read_checkpoint(toy.checkpoint)
     for part, tensors in training.base.parts.items():
         for name, value in tensors.items():
-            assert torch.equal(value, untouched.model[part][name]), f"training wrote into the base's {part}.{name}"
+            assert torch.equal(value, untouched.parts[part][name]), f"training wrote into the base's {part}.{name}"
 
 
 @ROW

@@ -88,10 +88,10 @@ def test_prompts_without_the_word_are_computed_once(toy: Toy) -> None:
         lambda _, inputs, kwargs, out: calls.append(len(out[0])), with_kwargs=True
     )
     prompts = ["a star", "a photo of zib-7 star", "a star"]
-    first = training.conditioning(prompts)
+    first = training.conditioning(prompts).hidden_states
     (vectors,) = training.method.trained_tensors().values()
     vectors.data *= -3  # a mere shift would not pass the text encoder's norms
-    second = training.conditioning(prompts)
+    second = training.conditioning(prompts).hidden_states
     assert calls == [1, 1, 1], "the known prompt, then the learning one twice"
     assert torch.equal(first[0], second[0])
     assert torch.equal(second[0], second[2])
