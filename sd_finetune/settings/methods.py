@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Artefact = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
-"""What a run makes."""
+ResultKind = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
+"""Kinds of results; a snapshot is no result."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class MethodFacts:
     """
 
     implementation: str
-    artefact: Artefact
+    result: ResultKind
     unet_learning_rate: float | None
     text_encoder_learning_rate: float | None
     weight_decay: float = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .duration import Duration
-from .methods import METHODS, Artefact
+from .methods import METHODS, ResultKind
 from .option import option
 
 SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
@@ -274,9 +274,9 @@ class Settings:
     evaluation: Evaluation = field(default_factory=Evaluation)
     concepts: tuple[Concept, ...] = ()
 
-    def artefact(self) -> Artefact:
-        """What the method makes."""
-        return METHODS[self.method].artefact
+    def result_kind(self) -> ResultKind:
+        """The kind of result."""
+        return METHODS[self.method].result
 
     def unet_learning_rate(self) -> float:
         """The rate to train the UNet with: the one asked for, or the method's own."""

@@ -40,8 +40,8 @@ def test_it_teaches_and_shows(
         )
 
     monkeypatch.setattr(run, "demo_settings", short)
-    monkeypatch.setattr(run, "SCORED_PICTURES", 2)
-    monkeypatch.setattr(run, "GRID_PICTURES", 1)
+    monkeypatch.setattr(run, "SCORED_IMAGES", 2)
+    monkeypatch.setattr(run, "GRID_IMAGES", 1)
     assert run.run_demo(method, tmp_path)
     told = dict(re.findall(TOLD, capsys.readouterr().out, re.M))
     assert asked.output.name in Path(told["result"]).name

@@ -75,7 +75,7 @@ function progress(job) {
   if (job.kind === "soon") return "Started.";
   if (job.kind === "draw") return "Drawing.";
   const { name, done, total } = job.phase ?? {};
-  return name === "class images" ? `Class pictures: ${done} of ${total}.` : `Class pictures are being made: ${name ?? "starting"}.`;
+  return name === "generating class images" ? `Class pictures: ${done} of ${total}.` : `Class pictures are being made: ${name ?? "starting"}.`;
 }
 
 function classFolder(model, folder, open, again) {

@@ -78,7 +78,7 @@ export function makeOutput(ended, changed) {
     fill(parts.warnings, view.warnings.map((warning) => h("div", { class: "sdft-warning" }, warning.message)));
     chart.show(view);
     gallery.show(view.samples);
-    const saved = view.saved.filter((entry) => entry.artefact !== "snapshot").length;
+    const saved = view.saved.filter((entry) => entry.result !== "snapshot").length;
     if (saved !== shown.saved) showResults();
     const end = view.end && !view.active ? view.end.serial : null;
     if (end !== null && shown.end === null && shown.running) ended(view);
