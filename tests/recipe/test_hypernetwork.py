@@ -104,7 +104,7 @@ def test_training_goes_on_from_a_file(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(UserError) as raised:
         toy.prepare({**METHOD, "base.continue_from": path})
     assert str(raised.value) == (
-        f"base.continue_from = {path} is of another shape than the settings have: "
+        f"base.continue_from = {path} does not have the shape of the settings: "
         'set hypernetwork.layer_structure = "1, 1.5, 1" and hypernetwork.activation = "relu".'
     )
 

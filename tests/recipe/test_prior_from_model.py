@@ -76,7 +76,7 @@ def test_the_target_is_the_base_s_prediction(toy: Toy, row: dict[str, Any]) -> N
     expected = base_predictions(training.base.path, batch, "a photo of a star")
     assert expected.shape == (2, 4, 9, 9)
     assert relative_error(targets(training, batch), expected) < 1e-5
-    context = training.conditioning(batch.prompts).detach()
+    context = training.conditioning(batch.prompts)
     part = loss_of(training.model, batch, context, training.settings, targets(training, batch))
     assert part.prior.item() > 1e-6, "what was learnt has drifted from it"
 
@@ -127,7 +127,7 @@ def test_it_is_in_the_model_s_own_terms_and_weighed_like_any(toy: Toy, tmp_path:
     context = training.conditioning(batch.prompts)
     part = loss_of(training.model, batch, context, training.settings, targets(training, batch))
     noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
-    predicted = training.model.unet(noisy, batch.timesteps, context).sample
+    predicted = training.model.unet(noisy, batch.timesteps, context.hidden_states).sample
     kept = SCHEDULER.alphas_cumprod[batch.timesteps]
     snr = kept / (1 - kept)
     weights = snr.clamp(max=0.5) / (snr + 1)  # arXiv 2303.09556, section 3.4, for v

@@ -90,10 +90,10 @@ def test_prompts_without_the_word_are_computed_once(toy: Toy) -> None:
         lambda _, inputs, kwargs, out: calls.append(len(out[0])), with_kwargs=True
     )
     prompts = ["a star", "a photo of zib-7 star", "a star"]
-    first = training.conditioning(prompts)
+    first = training.conditioning(prompts).hidden_states
     (vectors,) = training.method.trained_tensors().values()
     vectors.data *= -3  # a mere shift would not pass the text encoder's norms
-    second = training.conditioning(prompts)
+    second = training.conditioning(prompts).hidden_states
     assert calls == [1, 1, 1], "the known prompt, then the learning one twice"
     assert torch.equal(first[0], second[0])
     assert torch.equal(second[0], second[2])
@@ -152,7 +152,9 @@ def test_the_webui_s_form_on_the_way_and_at_the_end(toy: Toy) -> None:
     (vectors,) = trained(training).values()
     assert torch.equal(contents[1]["string_to_param"]["*"], vectors)
     (warning,) = events_of(training.run, Warning_)
-    assert warning.message == 'The WebUI calls a word by its file\'s name: there it will be "zib" and not "zib-7".'
+    assert warning.message == (
+        'The WebUI uses the file name of an embedding as the word: there it is "zib", not "zib-7".'
+    )
 
 
 def test_words_that_cannot_be_are_refused(toy: Toy) -> None:
