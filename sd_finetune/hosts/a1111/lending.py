@@ -1,5 +1,8 @@
 """Takes the WebUI's turn and GPU for a job of ours, and gives both back whatever happens."""
 
+# pyright: reportMissingImports=false
+# `modules` is the WebUI's, which is there only while its process runs us.
+
 from __future__ import annotations
 
 import logging
