@@ -20,9 +20,6 @@ class TextConditioning:
     size_ids: Tensor | None = None
     """(prompts, 6): original height and width, crop top and left, target height and width, in pixels."""
 
-    def __len__(self) -> int:
-        return len(self.hidden_states)
-
     def row(self, index: int) -> TextConditioning:
         """One prompt's, still with a batch dimension of 1."""
         return self._each(lambda tensor: tensor[index : index + 1])

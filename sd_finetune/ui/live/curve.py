@@ -23,10 +23,9 @@ class Curve:
     serial, everywhere: the number of the event that a change came with, so that a reader can ask for what is newer.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self) -> None:
         self.stride = 1
         self.rebuilt = 0
-        self._width = width
         self._bins: list[Bin] = []
 
     def add(self, step: int, values: Sequence[float | None], serial: int) -> None:

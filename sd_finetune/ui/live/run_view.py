@@ -82,8 +82,8 @@ class RunView:
         self._end: dict[str, Any] | None = None
         self._began = 0.0
         self._rates: list[str] = []
-        self._curve = Curve(0)
-        self._evaluations = Curve(1)
+        self._curve = Curve()
+        self._evaluations = Curve()
         self._samples: list[dict[str, Any]] = []
         self._saved: list[dict[str, Any]] = []
         self._warnings: list[dict[str, Any]] = []
@@ -124,7 +124,7 @@ class RunView:
     def _take_step(self, event: dict[str, Any]) -> None:
         if self._step is None:
             self._rates = list(event["learning_rates"])
-            self._curve = Curve(len(LOSSES) + len(self._rates))
+            self._curve = Curve()
         self._state, self._step, self._end = "running", event, None
         values = [_number(event.get(name)) for name in LOSSES]
         values += [_number(event["learning_rates"].get(name)) for name in self._rates]

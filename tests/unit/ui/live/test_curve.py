@@ -7,7 +7,7 @@ from sd_finetune.ui.live.curve import MOST_BINS, Curve
 
 
 def curve_of(values: list[float]) -> Curve:
-    curve = Curve(1)
+    curve = Curve()
     for number, value in enumerate(values, start=1):
         curve.add(number, [value], number)
     return curve
@@ -36,7 +36,7 @@ def test_only_what_is_new_is_asked_for() -> None:
 
 
 def test_what_is_missing_or_not_finite_counts_for_nothing() -> None:
-    curve = Curve(2)
+    curve = Curve()
     curve.add(1, [1.0, None], 1)
     curve.add(2, [float("nan"), 4.0], 2)
     curve.add(3, [float("inf"), 6.0], 3)
