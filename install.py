@@ -28,6 +28,7 @@ PINS = {
     "webui": (".venv-webui", (3, 11), "webui.txt"),
 }
 TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"], "webui": ["test.txt"]}
+JAVASCRIPT_CHECK = "tests/javascript/check.py"
 OLDEST_PYTHON = (3, 10)
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
 
@@ -121,17 +122,18 @@ def start_ui(options: argparse.Namespace) -> int:
 
 
 def start_test(options: argparse.Namespace) -> int:
-    """Run the suite; lint and types do not depend on the versions and are checked with our own only."""
+    """Run the suite; what does not depend on the versions, lint and types, is checked with our own only."""
     python = set_up(options.pins, TEST_FILES[options.pins])
-    checks = [["pytest", "-n", "auto"]]  # as many tests at a time as there are cores, each on one
+    checks = [["-m", "pytest", "-n", "auto"]]  # as many tests at a time as there are cores, each on one
     if options.pins == "standalone":
-        lint = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--pythonpath", python]]
-        checks = lint + checks
+        lint = [["-m", "ruff", "check"], ["-m", "ruff", "format", "--check"]]
+        checks = [*lint, ["-m", "pyright", "--pythonpath", python], [JAVASCRIPT_CHECK], *checks]
     failed = []
     for check in checks:
-        print("\n== {} ({})".format(" ".join(check), options.pins), flush=True)
-        if run([python, "-m", *check], folder=ROOT, OMP_NUM_THREADS="1") != 0:
-            failed.append(check[0])
+        words = [word for word in check if word != "-m"]
+        print("\n== {} ({})".format(" ".join(words), options.pins), flush=True)
+        if run([python, *check], folder=ROOT, OMP_NUM_THREADS="1") != 0:
+            failed.append(words[0])
     print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
     return 1 if failed else 0
 
