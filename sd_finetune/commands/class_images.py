@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 from ..errors import UserError
-from ..settings.missing_files import refuse_missing_files
+from ..settings.missing_files import missing_files, refuse
 from ..settings.read import read_toml
 from .progress import Progress
 from .train import add_settings_arguments
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(
             'prior.source = "model" draws no class pictures: use --set prior.source=images to have them drawn.'
         )
-    refuse_missing_files(settings)
+    refuse(missing_files(settings))
     from ..training.prior.class_run import missing_class_pictures  # loads torch, which --help can do without
 
     with Progress(sys.stdout) as progress:

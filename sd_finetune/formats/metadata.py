@@ -22,6 +22,7 @@ from typing import Any, cast
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
 from ..settings.methods import Artefact
+from ..settings.optimizer_arguments import optimizer_text
 from ..settings.options import Settings
 from ..settings.read import to_dict
 from .checkpoint import Checkpoint
@@ -135,12 +136,11 @@ def _course(settings: Settings, facts: RunFacts) -> dict[str, Any]:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    train, optimizer = settings.train, settings.optimizer
-    hyperparameters = f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.eps}"
+    train = settings.train
     return {
         "resolution": (settings.data.resolution, settings.data.resolution),
         **_learning_rates(settings),
-        "optimizer": f"{optimizer.name}({hyperparameters},weight_decay={settings.weight_decay()})",
+        "optimizer": optimizer_text(settings),
         "lr_scheduler": settings.schedule.name,
         "seed": train.seed,
         "batch_size_per_device": train.batch_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import UserError
 from .folder import RunFolder
 from .messages import Done, read_events
+from .snapshots import finished_snapshots
 
 
 def refuse_to_resume(run: RunFolder) -> None:
@@ -15,7 +16,7 @@ def refuse_to_resume(run: RunFolder) -> None:
             f"{run.path.name} is finished, so there is nothing to resume: start a new run, which goes on from its "
             "result if that is named in base.continue_from."
         )
-    if not any(run.snapshots.glob("step-*/complete.json")):
+    if not finished_snapshots(run.snapshots):
         raise UserError(
             f"{run.path.name} has no snapshot to go on from: start it anew, and stop it with Stop or set "
             "output.save_every to have one next time."

@@ -1,4 +1,4 @@
-"""Which files and folders the settings name that are not there."""
+"""Which files, folders and packages the settings name that are not there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from .optimizers import missing_package
 from .options import Settings
 
 
@@ -23,11 +24,16 @@ def missing_files(settings: Settings) -> dict[str, str]:
     return faults
 
 
-def refuse_missing_files(settings: Settings) -> None:
-    """Raise UserError with one line for each, before anything is loaded or made."""
-    faults = missing_files(settings)
-    if faults:
-        raise UserError("\n".join(faults.values()))
+def missing_for_training(settings: Settings) -> dict[str, str]:
+    """A sentence for each missing file or folder, and for the package that the optimizer needs."""
+    package = missing_package(settings.optimizer.name)
+    return {**missing_files(settings), **({"optimizer.name": package} if package else {})}
+
+
+def refuse(missing: dict[str, str]) -> None:
+    """Raise UserError with one line for each thing that is missing, before anything is loaded or made."""
+    if missing:
+        raise UserError("\n".join(missing.values()))
 
 
 def _holds(is_there: Callable[[], bool]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .duration import Duration
 from .methods import METHODS, Artefact
+from .optimizers import OPTIMIZERS, default_learning_rate, optimizer_help
 from .option import option
 
 SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
@@ -90,7 +91,7 @@ class Train:
 class Optimizer:
     """How weights follow their gradients."""
 
-    name: str = option("adamw", "the optimizer", choices=("adamw",))
+    name: str = option("adamw", optimizer_help(), choices=tuple(OPTIMIZERS))
     beta1: float = option(0.9, "memory of the gradient's mean", minimum=0, maximum=0.99999)
     beta2: float = option(0.999, "memory of the gradient's square", minimum=0, maximum=0.99999)
     eps: float = option(1e-8, "smallest divisor of a step", minimum=1e-12, maximum=1)
@@ -280,11 +281,13 @@ class Settings:
 
     def unet_learning_rate(self) -> float:
         """The rate to train the UNet with: the one asked for, or the method's own."""
-        return self.train.unet_learning_rate or METHODS[self.method].unet_learning_rate or 0.0
+        method_s = METHODS[self.method].unet_learning_rate
+        return self.train.unet_learning_rate or default_learning_rate(self.optimizer.name, method_s)
 
     def text_encoder_learning_rate(self) -> float:
         """The rate to train the text encoder with: the one asked for, or the method's own."""
-        return self.train.text_encoder_learning_rate or METHODS[self.method].text_encoder_learning_rate or 0.0
+        method_s = METHODS[self.method].text_encoder_learning_rate
+        return self.train.text_encoder_learning_rate or default_learning_rate(self.optimizer.name, method_s)
 
     def new_word(self) -> str:
         """The word that textual inversion teaches."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from .faults import Faults
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
 from .methods import METHODS
+from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .options import NAME, Settings
 
 # The names a sentence is about, then the sentence. It is left out where one of these settings is at fault already.
@@ -53,6 +54,32 @@ def _text_encoder(settings: Settings) -> Iterator[Broken]:
     if settings.train.train_text_encoder and METHODS[settings.method].text_encoder_learning_rate is None:
         sentence = f"{name} = true is not for method {settings.method}, whose result has no text encoder"
         yield (name, "method"), f"{sentence}: set it to false, or choose another method."
+
+
+def _multipliers(settings: Settings) -> Iterator[Broken]:
+    """Learning rates that multiply the one that the optimizer finds for all that is trained."""
+    optimizer = settings.optimizer.name
+    if OPTIMIZERS[optimizer].learning_rate != "multiplier":
+        return
+    rates = _learning_rates(settings)
+    for name, rate in rates.items():
+        if rate < LEAST_MULTIPLIER:
+            sentence = f"{name} = {rate:g} is a factor to the learning rate that {optimizer} finds, and far too small"
+            yield (name, "optimizer.name"), f"{sentence}: set it to 1, or choose another optimizer."
+    if len(set(rates.values())) > 1:
+        (other, other_rate), (name, rate) = rates.items()
+        sentence = f"{name} = {rate:g} differs from {other} = {other_rate:g}, and {optimizer} finds one for both"
+        yield (name, other, "optimizer.name"), f"{sentence}: set them to the same, or both to 0."
+
+
+def _learning_rates(settings: Settings) -> dict[str, float]:
+    """The learning rates that are used, by the option's name."""
+    if settings.learns_word():
+        return {"textual_inversion.learning_rate": settings.textual_inversion.learning_rate}
+    rates = {"train.unet_learning_rate": settings.unet_learning_rate()}
+    if settings.train.train_text_encoder:
+        rates["train.text_encoder_learning_rate"] = settings.text_encoder_learning_rate()
+    return rates
 
 
 def _sample_size(settings: Settings) -> Iterator[Broken]:
@@ -151,6 +178,7 @@ RULES = (
     _warmup,
     _mixed_precision,
     _text_encoder,
+    _multipliers,
     _sample_size,
     _concepts,
     _class_prompts,

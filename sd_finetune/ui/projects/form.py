@@ -8,6 +8,7 @@ from typing import Any
 from ...settings.catalogue import Member, all_options, members
 from ...settings.duration import Duration
 from ...settings.methods import METHODS
+from ...settings.optimizers import OPTIMIZERS, missing_package
 from ...settings.option import AUTO
 from ...settings.options import Settings
 from ...settings.values import NUMBER_OR_AUTO, range_text
@@ -69,10 +70,25 @@ def _field(prefix: str, member: Member, labels: dict[str, str]) -> dict[str, Any
         "maximum": facts.maximum,
         "multiple_of": facts.multiple_of,
         "choices": list(facts.choices),
+        "titles": _titles(prefix + member.name),
+        "unavailable": _unavailable(prefix + member.name),
         "foremost": prefix + member.name in FOREMOST,
         "methods": _methods(prefix + member.name),
         "follows_method": prefix + member.name in FOLLOWS_METHOD,
     }
+
+
+def _titles(name: str) -> dict[str, str]:
+    """By choice, what it is shown as where that is not its name in the settings."""
+    if name != "optimizer.name":
+        return {}
+    missing = {choice: f" (needs pip install {OPTIMIZERS[choice].package})" for choice in _unavailable(name)}
+    return {choice: f"{facts.title}{missing.get(choice, '')}" for choice, facts in OPTIMIZERS.items()}
+
+
+def _unavailable(name: str) -> list[str]:
+    """The choices of an option that cannot be chosen on this machine."""
+    return [choice for choice in OPTIMIZERS if name == "optimizer.name" and missing_package(choice)]
 
 
 def _methods(name: str) -> list[str]:

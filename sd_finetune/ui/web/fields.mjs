@@ -102,7 +102,10 @@ const MAKERS = {
     h(
       "select",
       { id, onchange: (event) => put(event.target.value), value: String(value) },
-      option.choices.map((choice) => h("option", { value: choice, selected: choice === value }, choice)),
+      option.choices.map((choice) => {
+        const disabled = option.unavailable.includes(choice);
+        return h("option", { value: choice, selected: choice === value, disabled }, option.titles[choice] ?? choice);
+      }),
     ),
   ],
   number: (option, id, value, put) => [numberInput(option, id, value, put)],

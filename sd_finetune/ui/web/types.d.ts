@@ -20,6 +20,10 @@ export interface Option {
   maximum: number | null;
   multiple_of: number | null;
   choices: string[];
+  /** By choice, what it is shown as where that is not its name in the settings. */
+  titles: Record<string, string>;
+  /** Choices that cannot be chosen on this machine. */
+  unavailable: string[];
   /** Seen at once; all others are folded under their group. */
   foremost: boolean;
   methods: string[];

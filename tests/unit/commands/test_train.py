@@ -19,6 +19,7 @@ from sd_finetune.commands import resume
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Phase, read_events, send_command
+from sd_finetune.runs.snapshots import MARKER, snapshot_folder
 
 MakeFile = Callable[[str], Path]
 
@@ -82,8 +83,8 @@ def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.Ca
     capsys.readouterr()
     assert main(["resume", "runs/dog-001"]) == 2
     assert "dog-001 has no snapshot to go on from: start it anew" in capsys.readouterr().err
-    (folder.snapshots / "step-000001").mkdir()
-    (folder.snapshots / "step-000001" / "complete.json").touch()
+    snapshot_folder(folder.snapshots, 1).mkdir()
+    (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
     folder.settings.write_text(folder.settings.read_text().replace("user error", "finish"))
     assert main(["resume", "runs/dog-001"]) == 0
     printed = capsys.readouterr()
@@ -103,8 +104,8 @@ def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.Ca
 def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Popen[str]], tmp_path: Path) -> None:
     process = start_train("until stop")
     folder = RunFolder(tmp_path / "runs" / "dog-001")
-    (folder.snapshots / "step-000001").mkdir()
-    (folder.snapshots / "step-000001" / "complete.json").touch()
+    snapshot_folder(folder.snapshots, 1).mkdir()
+    (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
     events = folder.events.read_bytes()
     with pytest.raises(UserError, match=r"dog-001 is at work, as process [0-9]+: wait until it is done, or stop it"):
         resume.run(argparse.Namespace(folder=folder.path))

@@ -69,6 +69,7 @@ def test_every_value_is_a_text(metadata: dict[str, str]) -> None:
         ("ss_resolution", "(512, 512)"),
         ("ss_unet_lr", "0.0001"),
         ("ss_text_encoder_lr", "None"),
+        ("ss_optimizer", "torch.optim.AdamW(betas=(0.9, 0.999),eps=1e-08,weight_decay=0.01)"),
         ("ss_lr_scheduler", "constant"),
         ("ss_lr_warmup_steps", "20"),
         ("ss_steps", "42"),

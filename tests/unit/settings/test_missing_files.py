@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
-from sd_finetune.settings.missing_files import missing_files, refuse_missing_files
+from sd_finetune.settings.missing_files import missing_files, refuse
 from sd_finetune.settings.read import from_dict
 
 
@@ -18,7 +18,7 @@ def test_all_that_is_missing_is_told_together(content: dict[str, Any], tmp_path:
     ]
     settings = from_dict(content)
     with pytest.raises(UserError) as raised:
-        refuse_missing_files(settings)
+        refuse(missing_files(settings))
     assert str(raised.value).splitlines() == [
         "base.checkpoint = /no/c is no file: check the path.",
         "base.config = /no/y is no file: check the path.",
