@@ -9,9 +9,9 @@ import { button, h } from "./dom.mjs";
  * @type {Partial<Record<Press, string>>}
  */
 export const SAID = {
-  stop: "Stopping after this step; what is learned so far is saved.",
-  save: "The result is saved after this step.",
-  sample: "Samples are drawn after this step.",
+  stop: "Stopping after this step; what was learned so far is saved.",
+  save: "Saving the result after this step.",
+  sample: "Generating samples after this step.",
   end: "Ended.",
 };
 
@@ -32,15 +32,15 @@ export function makeCommands(tell) {
     stop: make(
       "stop",
       "Stop and save",
-      "End the run after this step and keep what is learned so far",
+      "Stop after this step and save what was learned so far",
       "sd_finetune_interrupt",
     ),
-    pause: make("pause", "Pause", "Wait after this step, the model stays in memory"),
-    resume: make("resume", "Resume", "Go on after a pause"),
-    save: make("save", "Save now", "Write the result as it is now, and go on"),
-    sample: make("sample", "Sample now", "Draw the sample prompts now, and go on", "sd_finetune_skip"),
-    end: make("end", "End at once", "Kill the worker without saving"),
-    continue: make("continue", "Continue this run", "Go on from the run's latest snapshot"),
+    pause: make("pause", "Pause", "Wait after this step; the model stays in VRAM"),
+    resume: make("resume", "Resume", "Resume after a pause"),
+    save: make("save", "Save now", "Save the result as it is now and keep training"),
+    sample: make("sample", "Sample now", "Generate the sample prompts now and keep training", "sd_finetune_skip"),
+    end: make("end", "End at once", "End the worker process now, without saving"),
+    continue: make("continue", "Continue this run", "Resume from the run's latest snapshot"),
   };
 
   /**

@@ -1,12 +1,13 @@
-// One concept: its fields, its pictures with captions, and pictures dropped on it.
+// One concept: its fields, its images with captions, and images dropped on it.
 import { address, get, post, sentence, upload } from "./api.mjs";
 import { button, fill, find, h } from "./dom.mjs";
 import { field } from "./fields.mjs";
+import { counted } from "./figures.mjs";
 /** @import { Fitted, Group, Option, Picture, Settings } from "./types.d.ts" */
 
 const SIZES = 6;
 const OVER = "sdft-over";
-const CAPTION = "Caption, kept in a text file beside the picture; used where the prompt says [filewords]";
+const CAPTION = "Caption, kept in a .txt file beside the image; used where the prompt has [filewords]";
 
 /**
  * @typedef {object} Place
@@ -53,7 +54,7 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
     const refused = [];
     let folder = "";
     for (const [index, file] of files.entries()) {
-      count.textContent = `Sending ${index + 1} of ${files.length}`;
+      count.textContent = `Uploading ${index + 1} of ${files.length}`;
       try {
         folder = (await upload(["models", model, "concepts", number, "upload"], file)).folder;
       } catch (error) {
@@ -63,7 +64,7 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
     if (folder) {
       concept().folder = folder;
       Object.assign(find(element, `[data-name="concepts.${number}.folder"] input`), { value: folder });
-      known = ""; // there are more pictures than were read, whether the folder is another one or not
+      known = ""; // there are more images than were read, whether the folder is another one or not
       await save();
     }
     await read();
@@ -79,7 +80,11 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
     try {
       const told = await get("models", model, "concepts", number);
       const square = `${resolution()} × ${resolution()}`;
-      fill(count, `${told.count} pictures, of each the middle square is taught at ${square} pixels`, sizes(told.sizes));
+      fill(
+        count,
+        `${counted(told.count, "image")}; the center square of each is trained at ${square} × ${square}`,
+        sizes(told.sizes),
+      );
       fill(
         pictures,
         told.pictures.map((picture) => thumbnail(model, number, picture)),
@@ -136,9 +141,9 @@ function sizes(all) {
  * @param {Fitted} fitted
  */
 function sizeRow({ size: [width, height], count, cut, scale }) {
-  const sides = width > height ? "left and right" : "above and below";
-  const gone = cut < 0.005 ? "whole" : `${Math.round(100 * cut)} % cut off ${sides}`;
-  const scaled = scale > 1.005 ? `, enlarged ${scale.toPrecision(2)} times and so blurred` : "";
+  const sides = width > height ? "left and right" : "top and bottom";
+  const gone = cut < 0.005 ? "whole image" : `${Math.round(100 * cut)} % cropped ${sides}`;
+  const scaled = scale > 1.005 ? `, upscaled ${scale.toPrecision(2)}×, so blurry` : "";
   return h("li", {}, `${count} of ${width} × ${height}: ${gone}${scaled}`);
 }
 

@@ -65,7 +65,7 @@ export function makeConcepts(group, side, changed, save) {
       await change((concepts) => [...concepts.filter((concept) => concept.folder), ...imported]);
     } catch (error) {
       said.textContent =
-        error instanceof SyntaxError ? `${chosen.name} is no JSON: ${error.message}.` : sentence(error);
+        error instanceof SyntaxError ? `${chosen.name} is not valid JSON: ${error.message}.` : sentence(error);
     }
     file.value = "";
   }

@@ -1,14 +1,14 @@
-// Create Model: from a checkpoint, or going on from what an earlier run made.
+// Create Model: from a checkpoint, or continuing from an earlier run.
 import { get, post, sentence } from "./api.mjs";
 import { button, h, labelled, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";
 /** @import { Checkpoint, Model, Origin } from "./types.d.ts" */
 
-const SAMPLER = "How samples and class pictures are drawn; can be changed for each later, under Generate";
+const SAMPLER = "Sampler for samples and class images; can be changed for each under Generate";
 const CONTINUE =
-  "A snapshot goes on at its step, with its optimizer; a result is where a new training starts. " +
-  "Method and settings are taken over.";
-const LESSON = "First time here? The toy checkpoint learns a star of two colours in about a minute, without a GPU.";
+  "A snapshot continues at its step with its optimizer state; a result gives a new run its starting weights. " +
+  "Method and settings are copied.";
+const LESSON = "First time here? The toy checkpoint learns a two-colored star in about a minute, without a GPU.";
 
 /**
  * The panel: `element`, `show(checkpoints)`, `read()` asks again what can be gone on from.
@@ -22,12 +22,12 @@ export function makeCreate(samplers, lesson, created) {
   const path = h("input", {
     type: "text",
     id: "sd_finetune_source_path",
-    placeholder: "or the path of any SD 1.x .safetensors file",
+    placeholder: "or the path of an SD 1.x .safetensors file",
   });
   const sampler = h(
     "select",
     { id: "sd_finetune_sampler" },
-    h("option", { value: "" }, "the usual one"),
+    h("option", { value: "" }, "default"),
     samplers.map((each) => h("option", { value: each }, each)),
   );
   const origin = h("select", { id: "sd_finetune_origin", onchange: showFields });
@@ -35,7 +35,7 @@ export function makeCreate(samplers, lesson, created) {
   const ofCheckpoint = [
     labelled("Source checkpoint", source),
     labelled("Another file", path),
-    labelled("Noise scheduler", sampler, SAMPLER),
+    labelled("Sampler", sampler, SAMPLER),
   ];
   const submit = { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" };
   const form = h(
@@ -85,7 +85,7 @@ export function makeCreate(samplers, lesson, created) {
 
   async function read() {
     const found = await get("origins").catch(() => []);
-    offer(origin, [["", "nothing, start anew"], ...found.map(choice)]);
+    offer(origin, [["", "nothing: start from the checkpoint"], ...found.map(choice)]);
     showFields();
   }
 

@@ -61,7 +61,7 @@ export function fill(element, ...children) {
  */
 export function find(root, selector) {
   const element = root.querySelector(selector);
-  if (!(element instanceof HTMLElement)) throw new Error(`There is no ${selector} on the page.`);
+  if (!(element instanceof HTMLElement)) throw new Error(`${selector} not found on the page.`);
   return element;
 }
 

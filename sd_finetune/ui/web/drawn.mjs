@@ -1,10 +1,12 @@
-// Pictures that were drawn, as the panel Generate shows them.
+// Generated images, as the panel Generate shows them.
 import { address, post } from "./api.mjs";
 import { button, h } from "./dom.mjs";
+import { counted } from "./figures.mjs";
 /** @import { ClassPictures, Drawn } from "./types.d.ts" */
 
 const SHOWN = 100;
-const DELETE = "Delete; drawn again when it is next needed, and another one if Class images: seed was changed";
+const DELETE =
+  "Delete; generated again when it is next needed, as another image if the seed of class images was changed";
 
 /**
  * The class pictures of one prompt, each with a button that deletes it.
@@ -30,7 +32,7 @@ export function classFolder(model, folder, open, again) {
   return h(
     "details",
     { class: "sdft-fold", "data-key": folder.key, open },
-    h("summary", {}, `${folder.pictures.length} pictures of "${folder.prompt}"`),
+    h("summary", {}, `${counted(folder.pictures.length, "image")} of "${folder.prompt}"`),
     h("div", { class: "sdft-thumbnails" }, folder.pictures.slice(0, SHOWN).map(one)),
   );
 }
@@ -49,7 +51,7 @@ export function drawnRow(model, entry) {
   return h(
     "div",
     { class: "sdft-drawn" },
-    h("div", {}, entry.prompt, h("small", {}, ` seed ${entry.seed}, ${entry.with || "untrained base"}`)),
+    h("div", {}, entry.prompt, h("small", {}, ` seed ${entry.seed}, ${entry.with || "base checkpoint"}`)),
     entry.error ? h("div", { class: "sdft-fault" }, entry.error) : null,
     h("div", { class: "sdft-pictures" }, entry.pictures.map(picture)),
   );

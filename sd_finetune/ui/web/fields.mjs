@@ -157,7 +157,7 @@ function linesInput(id, value, put) {
   return h("textarea", {
     id,
     rows: 3,
-    placeholder: "one on each line",
+    placeholder: "one per line",
     value: value.join("\n"),
     oninput: (event) => put(lines(event.target.value).filter(Boolean)),
   });

@@ -45,3 +45,10 @@ export function bytes(count) {
  * @param {number} value
  */
 export const number = (value) => Number(value).toLocaleString("en-US");
+
+/**
+ * A count of things: "1 image", "3 images", "1,200 steps".
+ * @param {number} count
+ * @param {string} one the word for one of them
+ */
+export const counted = (count, one) => `${count.toLocaleString("en-US")} ${one}${count === 1 ? "" : "s"}`;

@@ -2,7 +2,7 @@
 import { post, sentence } from "./api.mjs";
 import { button, h } from "./dom.mjs";
 
-const HELP = "Chooses batch size, gradient checkpointing and number format by the memory that torch reports";
+const HELP = "Chooses batch size, gradient checkpointing and precision for the VRAM of this GPU";
 
 /**
  * The row: `element`, `begin()` for another model.
@@ -16,7 +16,7 @@ export function makeFit(name, save, changed) {
 
   async function ask() {
     press.disabled = true;
-    said.textContent = "Asking torch for the GPU.";
+    said.textContent = "Looking for the GPU.";
     try {
       await save();
       const fitted = await post(["models", name(), "fit"]);

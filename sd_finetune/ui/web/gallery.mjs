@@ -1,4 +1,4 @@
-// The pictures drawn during training: all prompts at one step, and a slider through time.
+// The samples generated during training: all prompts at one step, and a slider through time.
 import { address } from "./api.mjs";
 import { fill, h, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";

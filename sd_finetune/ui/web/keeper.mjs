@@ -22,7 +22,7 @@ export class Keeper {
 
   /** The model, for what is pressed only while there is one. */
   selected() {
-    if (!this.model) throw new Error("No model is selected.");
+    if (!this.model) throw new Error("No project is selected.");
     return this.model;
   }
 

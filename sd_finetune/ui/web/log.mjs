@@ -13,7 +13,7 @@ export function makeLog() {
     if (!element.open) return;
     const atEnd = text.scrollTop + text.clientHeight >= text.scrollHeight - 4;
     const printed = await get("models", place.model, "runs", place.run, "log").catch(() => "");
-    text.textContent = printed || "The worker has printed nothing.";
+    text.textContent = printed || "The log is empty.";
     if (atEnd) text.scrollTop = text.scrollHeight;
   }
 

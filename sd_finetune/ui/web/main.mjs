@@ -18,7 +18,7 @@ export async function mount(root) {
     try {
       return new Tab(root, await get("start"));
     } catch (error) {
-      const silent = `The server does not answer (${sentence(error)}); trying again.`;
+      const silent = `The server does not respond (${sentence(error)}); trying again.`;
       fill(root, h("p", { class: "sdft-message", role: "alert" }, silent));
       await new Promise((resolve) => setTimeout(resolve, pause));
     }

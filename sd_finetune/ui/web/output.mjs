@@ -127,7 +127,7 @@ export function makeOutput(ended, changed) {
   /** @param {unknown} error */
   function silent(error) {
     if (error instanceof Refused) return tell(error.message, "error");
-    tell("The server does not answer; trying again. A training goes on by itself.", "error");
+    tell("The server does not respond; trying again. A running training continues without it.", "error");
     message.dataset.silent = "1";
   }
 

@@ -25,7 +25,7 @@ export function draw(canvas, lines, log, hovered) {
   pen.fillStyle = style.color;
   if (!scale.any) {
     pen.textAlign = "center";
-    pen.fillText("The loss appears here with the first step.", width / 2, HEIGHT / 2);
+    pen.fillText("The loss appears here after the first step.", width / 2, HEIGHT / 2);
     return;
   }
   drawAxes(pen, scale, width, style);

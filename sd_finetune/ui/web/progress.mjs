@@ -1,6 +1,6 @@
 // How far a run is: its state in words, a bar, and numbers.
 import { fill, h } from "./dom.mjs";
-import { bytes, duration, number, pace } from "./figures.mjs";
+import { bytes, counted, duration, number, pace } from "./figures.mjs";
 /** @import { State, Step, View } from "./types.d.ts" */
 
 /** @type {Record<State, string>} */
@@ -20,9 +20,9 @@ const STATES = {
  */
 export function headline(view, paused) {
   if (paused) return "Paused";
-  const steps = view.end?.kind === "done" ? ` after ${number(view.end.step)} steps` : "";
+  const steps = view.end?.kind === "done" ? ` after ${counted(view.end.step, "step")}` : "";
   if (view.state !== "running") return (STATES[view.state] ?? view.state) + steps;
-  if (!view.active) return "Not running any more";
+  if (!view.active) return "Not running";
   if (view.asked === "stop") return "Stopping";
   const name = view.phase?.name ?? "starting";
   return name[0].toUpperCase() + name.slice(1);
@@ -70,7 +70,7 @@ function factsOf(step, ended) {
   return [
     `epoch ${number(step.epoch + 1)}`,
     `loss ${Number(step.loss).toPrecision(4)}`,
-    `${Number(step.images_per_second).toFixed(1)} pictures/s`,
+    `${Number(step.images_per_second).toFixed(1)} images/s`,
     ...(!ended && left > 0 ? ahead : []),
     bytes(step.memory_bytes),
   ];

@@ -16,7 +16,7 @@ export function makeResults(changed, failed) {
   const element = h("div", { class: "sdft-results" });
   const losses = h("a", { class: SMALL }, "Loss table (CSV)");
   const settings = h("a", { class: SMALL }, "Settings (JSON)");
-  const title = "Make the settings of this run the model's own again";
+  const title = "Load the settings of this run into the form";
   const again = button("Use its settings again", use, { class: SMALL, title });
   const files = h("div", { class: "sdft-row sdft-files" }, losses, settings, again);
   let place = { model: "", run: "" };

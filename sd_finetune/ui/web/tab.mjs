@@ -7,7 +7,7 @@ import { makeFit } from "./fit.mjs";
 import { groupOf, optionOf } from "./form.mjs";
 import { makeGenerate } from "./generate.mjs";
 import { Keeper } from "./keeper.mjs";
-import { makeMending } from "./mending.mjs";
+import { makeProblems } from "./problems.mjs";
 import { makeOptions } from "./options.mjs";
 import { makeOutput } from "./output.mjs";
 import { makePanels } from "./panels.mjs";
@@ -54,7 +54,7 @@ export class Tab {
       ["saving", "Saving", this.options.saving],
       ["generate", "Generate", h("div", {}, this.options.generate, this.generate.element)],
     ]);
-    this.mending = makeMending(root, this.panels);
+    this.problems = makeProblems(root, this.panels);
     this.top = makeTop(
       (name) => this.select(name),
       () => this.begin(),
@@ -70,7 +70,7 @@ export class Tab {
   layOut(root) {
     const problems = this.start.faults.map((fault) => h("div", { class: "sdft-message", "data-kind": "error" }, fault));
     const columns = h("div", { class: "sdft-columns" }, this.panels.element, this.output.element);
-    fill(root, problems, this.top.element, this.mending.element, columns);
+    fill(root, problems, this.top.element, this.problems.element, columns);
   }
 
   /**
@@ -142,7 +142,7 @@ export class Tab {
   showNone() {
     this.take(null);
     this.panels.open("create");
-    this.mending.say("No model yet: give it a name and press Create Model.");
+    this.problems.say("No project yet: enter a name and press Create Model.");
     this.output.look(null, null, []);
   }
 
@@ -161,7 +161,7 @@ export class Tab {
    */
   checked(model, check) {
     model.check = check;
-    this.mending.show(check);
+    this.problems.show(check);
     this.top.tell(model, check);
     this.concepts.checked();
   }
@@ -173,7 +173,7 @@ export class Tab {
       await this.keeper.saveNow();
       const { name, check } = this.keeper.selected();
       const faults = Object.keys(check.faults);
-      if (faults.length) return this.mending.lead(faults[0]);
+      if (faults.length) return this.problems.lead(faults[0]);
       const { run } = await post(["models", name, "train"]);
       this.output.tell("");
       await this.refresh();
@@ -187,7 +187,7 @@ export class Tab {
 
   async delete() {
     const { name } = this.keeper.selected();
-    if (!window.confirm(`Delete the model ${name} with its runs and the pictures that were dropped on it?`)) return;
+    if (!window.confirm(`Delete the project ${name} with its runs and uploaded images?`)) return;
     try {
       await post(["models", name, "delete"]);
       this.keeper.model = null;

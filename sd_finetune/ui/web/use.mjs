@@ -44,7 +44,7 @@ function useInWebui(result, said) {
     if (!prompt.value.includes(result.prompt)) prompt.value = `${prompt.value.trim()} ${result.prompt}`.trim();
     prompt.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  said.textContent = result.prompt ? `${result.prompt} is in the prompt.` : `${result.checkpoint} is being loaded.`;
+  said.textContent = result.prompt ? `${result.prompt} is in the prompt.` : `${result.checkpoint} is loading.`;
   window.switch_to_txt2img?.();
 }
 

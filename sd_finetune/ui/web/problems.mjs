@@ -1,6 +1,7 @@
-// What is to be mended before training, and the way there.
+// What to fix before training, and the way there.
 import { button, fill, find, h } from "./dom.mjs";
 import { showFaults } from "./fields.mjs";
+import { counted } from "./figures.mjs";
 /** @import { Check } from "./types.d.ts" */
 /** @import { makePanels } from "./panels.mjs" */
 
@@ -9,7 +10,7 @@ import { showFaults } from "./fields.mjs";
  * @param {HTMLElement} root the whole tab
  * @param {ReturnType<typeof makePanels>} panels
  */
-export function makeMending(root, panels) {
+export function makeProblems(root, panels) {
   const element = h("div", { class: "sdft-mend", role: "status", "aria-live": "polite" });
 
   /** @param {string} sentence */
@@ -25,8 +26,10 @@ export function makeMending(root, panels) {
     const faults = Object.entries(check.faults);
     const lines = faults.map(([name, sentence]) => button(sentence, () => lead(name), { class: "sdft-fault-link" }));
     const warnings = check.warnings.map((sentence) => h("div", { class: "sdft-warning" }, sentence));
-    const count = faults.length === 1 ? "1 thing" : `${faults.length} things`;
-    fill(element, faults.length ? [h("b", {}, `${count} to mend before training:`), lines] : warnings);
+    fill(
+      element,
+      faults.length ? [h("b", {}, `Fix ${counted(faults.length, "problem")} before training:`), lines] : warnings,
+    );
   }
 
   /** @param {string} name */
