@@ -7,6 +7,7 @@ from typing import Any
 LEARNING_RATES = {
     "adamw": 1e-2,
     "prodigy": 1.0,
+    "adamw_schedule_free": 1e-2,
 }
 
 

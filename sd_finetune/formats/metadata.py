@@ -19,6 +19,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
+from .. import __version__
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
 from ..settings.methods import Artefact
@@ -27,7 +28,7 @@ from ..settings.options import Settings
 from ..settings.read import to_dict
 from .checkpoint import Checkpoint
 from .hashes import file_hashes
-from .metadata_keys import SETTINGS_KEY
+from .metadata_keys import SETTINGS_KEY, VERSION_KEY
 
 # Of what is no whole checkpoint. `implementation` names the program whose tensor names the file has.
 ARCHITECTURE_ENDINGS: Mapping[Artefact, str] = {
@@ -90,7 +91,7 @@ def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
     if settings.artefact() == "lora":
         entries.update(_network(settings))
     texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
-    own = {SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
+    own = {VERSION_KEY: __version__, SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
     return {**texts, **_modelspec(settings, facts), **own}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib import import_module
 
 import torch
@@ -35,6 +36,11 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, name: str, factor: floa
     for group in optimizer.param_groups:
         own.set_learning_rate(group, factor)
     return {group["name"]: own.applied_learning_rate(group) for group in optimizer.param_groups}
+
+
+def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> AbstractContextManager[None]:
+    """What is trained as it is to be used and saved, for as long as the block runs. name: as above."""
+    return implementation_of(name).evaluation_weights(optimizer)
 
 
 def implementation_of(name: str) -> type[Implementation]:

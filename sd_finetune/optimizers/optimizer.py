@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -31,3 +32,8 @@ class Implementation(ABC):
     def applied_learning_rate(group: Group) -> float:
         """The learning rate that the next step applies, for the curve."""
         return group["lr"]
+
+    @staticmethod
+    def evaluation_weights(optimizer: torch.optim.Optimizer) -> AbstractContextManager[None]:
+        """The weights that are to be used and saved, for as long as the block runs: mostly just those that train."""
+        return nullcontext()

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import UserError
 from ..settings.options import Settings
 from ..settings.read import from_dict, to_dict
+from .about import about
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class RunFolder:
     def base(self) -> Path:
         """The checkpoint the run starts from: its path, size in bytes and time of change."""
         return self.path / "base.json"
+
+    @property
+    def about(self) -> Path:
+        """The versions of SD Fine-Tune, Python and packages that the run was made with, as JSON."""
+        return self.path / "about.json"
 
     @property
     def events(self) -> Path:
@@ -120,7 +126,7 @@ def describe_base(checkpoint: Path) -> dict[str, Any]:
 def _fill(folder: RunFolder, settings: dict[str, Any], base: dict[str, Any]) -> None:
     for place in (folder.path, folder.samples, folder.snapshots, folder.output):
         place.mkdir(parents=True)
-    for path, content in ((folder.settings, settings), (folder.base, base)):
+    for path, content in ((folder.settings, settings), (folder.base, base), (folder.about, about())):
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

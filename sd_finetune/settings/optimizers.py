@@ -30,6 +30,8 @@ class OptimizerFacts:
     """What it is always built with, beside the options."""
     keeps: tuple[str, ...] = ()
     """What changes in its param_groups while training, so that a snapshot needs it beside the state."""
+    above_0: tuple[str, ...] = ()
+    """Options that it cannot take as 0."""
     package: str = ""
     """The package that it needs beside torch, by the name that both `import` and pip know it by."""
 
@@ -45,6 +47,12 @@ OPTIMIZERS = {
         options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=16, learning_rate="multiplier",
         keeps=("d", "d_max", "d_hat", "d_numerator", "d_de_nom", "step"),
         arguments={"bias_correction": True, "safeguard_warmup": True},  # as its authors advise for diffusion models
+    ),
+    "adamw_schedule_free": OptimizerFacts(
+        "AdamWScheduleFree", title="AdamW, schedule-free", builds="pytorch_optimizer.ScheduleFreeAdamW",
+        package="pytorch_optimizer", summary="averages weights instead of lowering the learning rate towards the end",
+        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, above_0=("beta1",),
+        keeps=("weight_sum", "lr_max", "step"),
     ),
 }  # fmt: skip
 

@@ -56,6 +56,14 @@ def _text_encoder(settings: Settings) -> Iterator[Broken]:
         yield (name, "method"), f"{sentence}: set it to false, or choose another method."
 
 
+def _above_0(settings: Settings) -> Iterator[Broken]:
+    name = settings.optimizer.name
+    for option in OPTIMIZERS[name].above_0:
+        if getattr(settings.optimizer, option) == 0:
+            sentence = f"optimizer.{option} = 0 is out of range for {name}: use a number above 0."
+            yield (f"optimizer.{option}", "optimizer.name"), sentence
+
+
 def _multipliers(settings: Settings) -> Iterator[Broken]:
     """Learning rates that multiply the one that the optimizer finds for all that is trained."""
     optimizer = settings.optimizer.name
@@ -178,6 +186,7 @@ RULES = (
     _warmup,
     _mixed_precision,
     _text_encoder,
+    _above_0,
     _multipliers,
     _sample_size,
     _concepts,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sd_finetune import __version__
 from sd_finetune.ui.advice.gpu import Gpu
 from tests.browser import story
 from tests.browser.conftest import Server
@@ -27,6 +28,7 @@ def typed_in(page: Any, pictures: Path) -> None:
 def test_a_first_visitor_presses_one_button(quick: Server, new_page: NewPage) -> None:
     page = new_page(quick.address)
     assert "No project yet" in page.inner_text("#sd_finetune_root")
+    assert page.inner_text("#sd_finetune_root footer") == f"SD Fine-Tune {__version__}"
     page.click("#sd_finetune_lesson")
     story.wait_for_state(page, "finished")
     assert page.locator(".sdft-pictures img").count() == 3

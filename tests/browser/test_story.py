@@ -90,7 +90,7 @@ def draws_with_the_result(page: Any) -> None:
     page.fill("#sd_finetune_draw_count", "2")
     page.select_option("#sd_finetune_draw_with", index=0)
     assert "skstar.safetensors, step 3" in page.inner_text("#sd_finetune_draw_with option >> nth=0")
-    page.click("text=\"Generate\" >> nth=-1")
+    page.click('text="Generate" >> nth=-1')
     page.wait_for_selector(".sdft-drawn img >> nth=1")
     width = page.locator(".sdft-drawn img").last.evaluate("image => image.decode().then(() => image.naturalWidth)")
     assert width == 64

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sd_finetune.errors import UserError
+from sd_finetune.optimizers.build import evaluation_weights
 from sd_finetune.optimizers.kept_state import kept_state
 from sd_finetune.runs.messages import Phase, Step
 from sd_finetune.settings.optimizers import OPTIMIZERS
@@ -57,6 +58,26 @@ def test_resumed_it_follows_the_settings_as_they_are_now(toy: Toy, name: str) ->
         assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.7, 0.999), 1e-6, 0.3)
     groups = [kept_state(training.optimizer, name)["groups"] for training in (first, second)]
     assert groups[0] == groups[1]
+
+
+@ROW
+def test_what_is_saved_and_shown_is_what_is_to_be_used(toy: Toy, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    shown = {"samples.prompts": ["a star"], "samples.at_start": False, "evaluation.every": "6 steps"}
+    training = toy.prepare({**changes_for(name), **shown})
+    seen: dict[str, dict[str, torch.Tensor]] = {}
+
+    def seeing(place: str, result: Any) -> Any:
+        return lambda *_: seen.update({place: trained(training)}) or result
+
+    monkeypatch.setattr(training.method, "write", seeing("result", None))
+    monkeypatch.setattr(training.evaluation, "loss", seeing("evaluation", 0.5))
+    monkeypatch.setattr("sd_finetune.training.loop.draw_samples", seeing("samples", []))
+    train(training)
+    with evaluation_weights(training.optimizer, name):
+        used = trained(training)
+    assert set(seen) == {"result", "evaluation", "samples"}
+    for place, values in seen.items():
+        assert [key for key, value in values.items() if not torch.equal(value, used[key])] == [], place
 
 
 def test_a_missing_package_is_told_before_anything_is_loaded(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:

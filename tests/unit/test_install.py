@@ -196,3 +196,19 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     started.clear()
     assert install.main(["test", "--pins", "webui"]) == int(failing == "pytest")
     assert started == [["-m", "pytest", "-n", "auto"]]
+
+
+@pytest.mark.parametrize(("pins", "lint"), [("standalone", ["ruff check", "ruff format --check"]), ("webui", [])])
+def test_the_quick_tier_is_lint_and_what_is_not_slow(
+    install: ModuleType, pins: str, lint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def run(command: list[str], folder: Path, **variables: str) -> int:
+        started.append(" ".join(command[2:]))
+        return 0
+
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
+    assert install.main(["test", "--quick", "--pins", pins]) == 0
+    assert started == [*lint, "pytest -n auto -m not slow tests/unit"]

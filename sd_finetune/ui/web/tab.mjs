@@ -70,7 +70,8 @@ export class Tab {
   layOut(root) {
     const problems = this.start.faults.map((fault) => h("div", { class: "sdft-message", "data-kind": "error" }, fault));
     const columns = h("div", { class: "sdft-columns" }, this.panels.element, this.output.element);
-    fill(root, problems, this.top.element, this.problems.element, columns);
+    const foot = h("footer", { class: "sdft-foot" }, `SD Fine-Tune ${this.start.version}`);
+    fill(root, problems, this.top.element, this.problems.element, columns, foot);
   }
 
   /**

@@ -120,6 +120,7 @@ export interface Lists {
 
 export interface Start extends Lists {
   host: string;
+  version: string;
   faults: string[];
   form: Form;
   /** Whether there is a first lesson. */

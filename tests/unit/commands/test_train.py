@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Phase, read_events, send_command
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder
+from sd_finetune.settings.optimizers import OPTIMIZERS
 
 MakeFile = Callable[[str], Path]
 
@@ -74,6 +76,15 @@ def test_bad_settings_start_nothing(
 ) -> None:
     assert main(["train", str(make_file("finish")), *arguments]) == 2
     assert capsys.readouterr().err == message
+    assert not Path("runs").exists()
+
+
+def test_a_missing_package_starts_nothing(
+    make_file: MakeFile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
+    assert main(["train", str(make_file("finish"))]) == 2
+    assert "pip install not_installed, or choose another optimizer.\n" in capsys.readouterr().err
     assert not Path("runs").exists()
 
 

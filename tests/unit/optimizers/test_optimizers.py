@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sd_finetune.errors import UserError
 from sd_finetune.methods.method import ParameterGroup
-from sd_finetune.optimizers.build import build_optimizer, implementation_of, set_learning_rates
+from sd_finetune.optimizers.build import build_optimizer, evaluation_weights, implementation_of, set_learning_rates
 from sd_finetune.optimizers.kept_state import kept_state, put_back
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments
 from sd_finetune.settings.optimizers import OPTIMIZERS
@@ -142,7 +142,20 @@ def test_the_curve_tells_the_learning_rate_that_is_applied(name: str) -> None:
     told = set_learning_rates(optimizer, name, 0.5)
     step(parts, optimizer, 0)
     for part, layer in parts.items():
-        assert float(layer.weight.abs().median()) == pytest.approx(told[part], rel=1e-3)
+        assert float(layer.weight.detach().abs().median()) == pytest.approx(told[part], rel=1e-3)
+
+
+@ROW
+def test_the_weights_to_use_are_those_of_its_evaluation_mode_and_only_lent(name: str) -> None:
+    parts, optimizer = trained(name)
+    before = values(parts)
+    with evaluation_weights(optimizer, name):
+        used = values(parts)
+    assert torch.equal(values(parts), before)
+    if hasattr(optimizer, "eval"):
+        optimizer.eval()
+    torch.testing.assert_close(used, values(parts), rtol=1e-6, atol=1e-8)
+    assert torch.equal(used, before) == (not hasattr(optimizer, "eval"))
 
 
 @ROW

@@ -114,6 +114,15 @@ def test_an_absolute_one_is_taken_where_that_is_what_is_meant(content: dict[str,
     assert find_faults(with_rates(content, 1e-4, 5e-5)) == {}
 
 
+def test_an_option_that_cannot_be_0_is_told(content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    content["optimizer"] = {"beta1": 0, "beta2": 0}
+    assert find_faults(content) == {}
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, above_0=("beta1",)))
+    assert find_faults(content) == {
+        "optimizer.beta1": "optimizer.beta1 = 0 is out of range for adamw: use a number above 0."
+    }
+
+
 def test_a_word_has_its_own(multiplier: None, content: dict[str, Any]) -> None:
     content |= {"method": "textual_inversion", "output": {"name": "zib-7"}}
     assert list(find_faults(content)) == ["textual_inversion.learning_rate"]

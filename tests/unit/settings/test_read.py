@@ -54,6 +54,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["output"]["name"] = "name"
     content["schedule"]["warmup"] = "0 steps"
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
+    content["optimizer"]["name"] = "adamw"  # others ask something of the learning rates
     content["textual_inversion"]["word"] = "zib"
     content["textual_inversion"]["sentences"].append("[name]")
     content["textual_inversion"]["sentences"] = [text + "zib" for text in content["textual_inversion"]["sentences"]]

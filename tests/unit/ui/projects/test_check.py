@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.ui.projects.check import check, checked_settings, report
 from tests.screen import Screen
 
@@ -39,3 +41,8 @@ def test_whatever_was_sent_is_judged_and_not_choked_on(screen: Screen, settings:
     told = report(settings, screen.context.projects)
     assert told["faults"]
     assert (told["warnings"], told["steps"], told["seconds"]) == ([], 0, None)
+
+
+def test_a_missing_package_is_told(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
+    assert "pip install not_installed" in check(screen.settings()).faults["optimizer.name"]
