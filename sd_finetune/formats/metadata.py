@@ -22,7 +22,7 @@ from typing import Any, cast
 from .. import __version__
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
-from ..settings.methods import Artefact
+from ..settings.methods import ResultKind
 from ..settings.optimizer_arguments import optimizer_text
 from ..settings.options import Settings
 from ..settings.read import to_dict
@@ -31,10 +31,10 @@ from .hashes import file_hashes
 from .metadata_keys import SETTINGS_KEY, VERSION_KEY
 
 # Of what is no whole checkpoint. `implementation` names the program whose tensor names the file has.
-ARCHITECTURE_ENDINGS: Mapping[Artefact, str] = {
+ARCHITECTURE_ENDINGS: Mapping[ResultKind, str] = {
     "lora": "/lora", "embedding": "/textual-inversion", "hypernetwork": "/hypernetwork"
 }  # fmt: skip
-IMPLEMENTATIONS: Mapping[Artefact, str] = {
+IMPLEMENTATIONS: Mapping[ResultKind, str] = {
     "lora": "diffusers", "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 }  # fmt: skip
 

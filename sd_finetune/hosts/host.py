@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
-from ..settings.methods import Artefact
+from ..settings.methods import ResultKind
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-ResultKind = Artefact
-"""What a run makes, as `runs.messages.Saved.artefact` calls it (a snapshot is no result)."""
 PROMPT_TEXTS: dict[ResultKind, str] = {
     "lora": "<lora:{name}:1>", "embedding": "{name}", "hypernetwork": "<hypernet:{name}:1>"
 }  # fmt: skip

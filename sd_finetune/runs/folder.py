@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..settings.options import Settings
-from ..settings.read import from_dict, to_dict
+from ..settings.read import from_dict, to_file
 from .about import about
 
 
@@ -26,7 +26,7 @@ class RunFolder:
 
     @property
     def settings(self) -> Path:
-        """All settings of the run, as JSON."""
+        """All settings of the run and their version, as JSON."""
         return self.path / "settings.json"
 
     @property
@@ -89,7 +89,7 @@ class RunFolder:
         base = describe_base(Path(settings.base.checkpoint))
         unfinished = parent.absolute() / f".{name}.{uuid.uuid4().hex[:8]}.unfinished"
         try:
-            _fill(cls(unfinished), to_dict(settings), base)
+            _fill(cls(unfinished), to_file(settings), base)
             return cls(_take_next_number(unfinished, name))
         except OSError as error:
             way_out = "choose another place or mend this one"
@@ -98,7 +98,7 @@ class RunFolder:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def read_settings(self) -> Settings:
-        """The settings the run was made with.
+        """The settings the run was made with, by this version or an earlier one.
 
         Raises:
             UserError: the folder holds no run, or its settings cannot be used.

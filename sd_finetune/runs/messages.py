@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from ..settings.methods import Artefact
+from ..settings.methods import ResultKind
 from .json_lines import append_line, read_lines
 
 
@@ -72,7 +72,7 @@ class Saved(Event):
 
     kind: ClassVar[str] = "saved"
     step: int
-    artefact: Artefact | Literal["snapshot"]
+    artefact: ResultKind | Literal["snapshot"]
     path: str
 
 

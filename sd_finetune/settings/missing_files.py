@@ -1,4 +1,4 @@
-"""Which files, folders and packages the settings name that are not there."""
+"""The files, folders and packages that the settings need and that are not found."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .options import Settings
 
 
 def missing_files(settings: Settings) -> dict[str, str]:
-    """A sentence for each, by the setting's name; a path that is too long, or that one may not see, is missing too."""
+    """A sentence for each, by the option's name. A path that is too long or not accessible is not found either."""
     files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
     faults = {
-        name: f"{name} = {path} is no file: check the path."
+        name: f"{name} = {path} not found: give the path of a file."
         for name, path in files.items()
         if path and not _holds(Path(path).is_file)
     }
     for name, path in _folders(settings):
         if path and not _holds(Path(path).is_dir):
-            faults[name] = f"{name} = {path} is not a folder: check the path."
+            faults[name] = f"{name} = {path} not found: give the path of a folder."
     return faults
 
 
@@ -31,7 +31,7 @@ def missing_for_training(settings: Settings) -> dict[str, str]:
 
 
 def refuse(missing: dict[str, str]) -> None:
-    """Raise UserError with one line for each thing that is missing, before anything is loaded or made."""
+    """Raise UserError with one line for each thing that is missing, before anything is loaded or created."""
     if missing:
         raise UserError("\n".join(missing.values()))
 
@@ -39,7 +39,7 @@ def refuse(missing: dict[str, str]) -> None:
 def _holds(is_there: Callable[[], bool]) -> bool:
     try:
         return is_there()
-    except OSError:  # too long a name, or a folder that one may not enter
+    except OSError:  # the name is too long, or access is denied
         return False
 
 

@@ -170,12 +170,12 @@ def base_weights(training: Training) -> str:
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
 SHORT = {"train.length": "1 step"}
 WORD = {"method": "textual_inversion", "textual_inversion.word": "zib-7"}
-OWN = {"textual_inversion.template": "own", "textual_inversion.sentences": ["a [name]", "one [name]"]}
+OWN = {"textual_inversion.template": "own", "textual_inversion.own_templates": ["a [name]", "one [name]"]}
 RELU = {"hypernetwork.activation": "relu"}
 HYPERNETWORK = {"method": "hypernetwork", "base.checkpoint": "{other}/wide-text.safetensors"}
 TEXT = {"train.train_text_encoder": True}
 DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
-EVALUATED = {"evaluation.every": "1 step", "evaluation.pictures": 2, "evaluation.draws": 2}
+EVALUATED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
 # {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/ and class/ in it.
@@ -229,8 +229,8 @@ EFFECTS: dict[str, Effect] = {
     "textual_inversion.initial_text": Effect(weights, "star", within=WORD),
     "textual_inversion.learning_rate": Effect(weights, 0.1, within=WORD),
     "textual_inversion.template": Effect(prompts, "style", within=WORD),
-    "textual_inversion.sentences": Effect(prompts, ["the [name]"], within={**WORD, **OWN}),
-    "textual_inversion.form": Effect(files, "pt", within={**WORD, **SHORT}),
+    "textual_inversion.own_templates": Effect(prompts, ["the [name]"], within={**WORD, **OWN}),
+    "textual_inversion.format": Effect(files, "pt", within={**WORD, **SHORT}),
     "hypernetwork.sizes": Effect(tensors, "48", within=HYPERNETWORK),
     "hypernetwork.layer_structure": Effect(tensors, "1, 3, 1", within=HYPERNETWORK),
     "hypernetwork.activation": Effect(weights, "relu", within=HYPERNETWORK),
@@ -249,8 +249,8 @@ EFFECTS: dict[str, Effect] = {
     "samples.width": Effect(samples, 96, within=DRAWN),
     "samples.height": Effect(samples, 96, within=DRAWN),
     "evaluation.every": Effect(evaluations, "2 steps", within=EVALUATED),
-    "evaluation.pictures": Effect(evaluations, 3, within=EVALUATED),
-    "evaluation.draws": Effect(evaluations, 3, within=EVALUATED),
+    "evaluation.images": Effect(evaluations, 3, within=EVALUATED),
+    "evaluation.timesteps": Effect(evaluations, 3, within=EVALUATED),
     "concepts.folder": Effect(shown, "{other}/other"),
     "concepts.instance_prompt": Effect(shown, "a photo of zwx star"),
     "concepts.class_prompt": Effect(class_prompts, "a photo of a moon", within=PRIOR),

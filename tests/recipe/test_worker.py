@@ -193,7 +193,7 @@ def _no_gpu(run: RunFolder, _: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (_two_faults, ["lora.rank = 0 cannot be used", "train.seeed is not a setting: did you mean train.seed?"]),
+        (_two_faults, ["lora.rank = 0 is out of range", "train.seeed is not an option: did you mean train.seed?"]),
         (_empty_folder, ["holds no picture"]),
         (_torn_checkpoint, ["torn.safetensors is cut short or damaged"]),
         (_no_gpu, ["train.device = 'cuda' needs a CUDA GPU"]),

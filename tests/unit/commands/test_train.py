@@ -58,16 +58,16 @@ def test_a_worker_that_dies(make_file: MakeFile, capsys: pytest.CaptureFixture[s
     [
         (
             ["--set", "lora.rank=0", "--set", "train.sed=1"],
-            "train.sed is not a setting: did you mean train.seed?\n"
-            "lora.rank = 0 cannot be used: it takes a whole number from 1 to 1024.\n",
+            "train.sed is not an option: did you mean train.seed?\n"
+            "lora.rank = 0 is out of range: use a whole number from 1 to 1024.\n",
         ),
         (
             ["--set", "base.checkpoint=/missing.ckpt"],
-            "base.checkpoint = /missing.ckpt is no file: check the path.\n",
+            "base.checkpoint = /missing.ckpt not found: give the path of a file.\n",
         ),
         (
             ["--set", "output.notes=\udcff"],
-            "--set 'output.notes=\\udcff' is no text in UTF-8: write it in that encoding.\n",
+            "--set 'output.notes=\\udcff' is not UTF-8: write it in that encoding.\n",
         ),
     ],
 )

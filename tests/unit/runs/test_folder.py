@@ -16,14 +16,14 @@ from sd_finetune.errors import UserError
 from sd_finetune.runs.about import PACKAGES, installed_version
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.options import Settings
-from sd_finetune.settings.read import to_dict
+from sd_finetune.settings.read import to_file
 
 
 def test_a_new_folder_holds_settings_and_base(tmp_path: Path, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings("höchst")
     folder = RunFolder.create(tmp_path / "deep" / "runs", "dog", settings)
     assert folder.path == tmp_path / "deep" / "runs" / "dog-001"
-    assert json.loads(folder.settings.read_text(encoding="utf-8")) == to_dict(settings)
+    assert json.loads(folder.settings.read_text(encoding="utf-8")) == to_file(settings)
     assert folder.read_settings() == settings
     checkpoint = Path(settings.base.checkpoint)
     assert json.loads(folder.base.read_text()) == {
@@ -113,5 +113,5 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"settings\.json is no JSON \(Expecting value"):
         RunFolder(tmp_path).read_settings()
     (tmp_path / "settings.json").write_text("[]")
-    with pytest.raises(UserError, match=r"^The whole = \[\] cannot be used: it takes a table of settings\."):
+    with pytest.raises(UserError, match=r"^settings = \[\] is not valid: use a table of options\."):
         RunFolder(tmp_path).read_settings()

@@ -138,3 +138,13 @@ def test_settings_of_a_run_leave_open_what_the_host_had_decided(
     assert (found["output"]["folder"], found["class_images"]["cache_folder"]) == ("", "")
     client.post("/sd_finetune/models/dog/runs/dog-001/settings/use")
     assert screen.context.project("dog").settings() == found
+
+
+def test_settings_of_a_run_of_version_1_have_the_names_of_today(screen: Screen, stopped: RunFolder) -> None:
+    settings = json.loads(stopped.settings.read_text())
+    del settings["version"]
+    settings["evaluation"] = {"every": "0 steps", "pictures": 3, "draws": 2}
+    stopped.settings.write_text(json.dumps(settings))
+    found = settings_of_run(screen.context.host, stopped)
+    assert found["evaluation"] == {"every": "0 steps", "images": 3, "timesteps": 2}
+    assert "version" not in found
