@@ -3,7 +3,7 @@
     python benchmarks/gpu_smoke.py [--device cuda|cpu] [--size sd15|toy] [--steps 30] [--json FILE]
 
 The model has seeded random weights. Each row is a run of `training.loop.train` without prior, in bf16, with the latents
-of noise pictures cached: 512 px at the size of SD1.5, 64 px for the toy. `--device cpu --size toy` proves the benchmark
+of noise images cached: 512 px at the size of SD1.5, 64 px for the toy. `--device cpu --size toy` proves the benchmark
 without a GPU; on a CPU there is no reserved memory to tell.
 
 ceiling: FLOP/s of a large bf16 matrix product on the same device. share: FLOP of a step, forward and backward as
@@ -65,8 +65,8 @@ def random_checkpoint(path: Path, architecture: Architecture) -> None:
 
 
 def prepared(home: Path, options: argparse.Namespace, method: str, batch: int, resolution: int) -> Training:
-    """A run ready to train on as many pictures of noise as a batch has."""
-    folder = home / f"{batch} pictures"
+    """A run ready to train on as many images of noise as a batch has."""
+    folder = home / f"{batch} images"
     folder.mkdir(exist_ok=True)
     for number in range(batch):
         pixels = np.random.default_rng(number).integers(0, 256, (resolution, resolution, 3), dtype=np.uint8)
@@ -129,7 +129,7 @@ def measure(home: Path, options: argparse.Namespace, method: str, batch: int, ce
     return {
         "method": method,
         "batch": batch,
-        "pictures/s": round(batch / seconds, 2),
+        "images/s": round(batch / seconds, 2),
         "share of ceiling": round(flops / seconds / ceiling_flops, 3),
         "peak reserved (GiB)": round(peak / 2**30, 2) if peak else "-",
     }

@@ -8,7 +8,7 @@ machine does hits both alike:
 - ours: `training.loop.train`, with its batches, random numbers, events, table of losses and commands;
 - barest: UNet forward on fixed tensors, mean squared error, backward, clipping, optimizer, the loss read out.
 
-Models are Stable Diffusion 1 with random weights, all levels of the given width, on 64 x 64 pictures.
+Models are Stable Diffusion 1 with random weights, all levels of the given width, on 64 x 64 images.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def random_checkpoint(path: Path, width: int) -> None:
 
 
 def prepared(home: Path, batch: int, steps: int) -> Training:
-    """A run ready to train, on pictures of noise."""
+    """A run ready to train, on images of noise."""
     for role in ("subject", "class"):
         (home / role).mkdir(exist_ok=True)
         for number in range(8):
@@ -148,7 +148,7 @@ def measure(home: Path, width: int, batch: int, steps: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--batch", type=int, default=4, help="instance pictures; as many class pictures join them")
+    parser.add_argument("--batch", type=int, default=4, help="instance images; as many class images join them")
     parser.add_argument("--widths", default="64,192")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

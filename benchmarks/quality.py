@@ -1,6 +1,6 @@
 """How well each method learns the toy's subject, and what its prior is worth.
 
-    python benchmarks/quality.py [--methods lora] [--subject star] [--priors off images] [--seeds 3] [--pictures 200]
+    python benchmarks/quality.py [--methods lora] [--subject star] [--priors off images] [--seeds 3] [--images 200]
         [--json FILE]
 
 Trains the demo's settings with each kind of prior, once for each seed, and prints one table of means over seeds.
@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sd_finetune.commands.demo import METHODS
 from sd_finetune.demo.reader import Reading
-from sd_finetune.demo.run import demo_settings, load_base, load_result, subject_of, teach
+from sd_finetune.demo.run import demo_settings, load_base, load_result, subject_of, with_subject
 from sd_finetune.demo.score import Score, read_prompt, score
 from sd_finetune.demo.subjects import SUBJECTS, Subject
 from sd_finetune.families.family import DiffusionModel
@@ -40,12 +40,12 @@ FIDELITY_GOALS = {"lora": 0.85, "dreambooth": 0.85, "textual-inversion": 0.85, "
 
 
 MODEL_PRIOR_WEIGHTS = {"dreambooth": 4.0, "hypernetwork": 1.2}
-"""Where the demo's weight, found with class pictures, is too little for what the untrained model predicts."""
+"""Where the demo's weight, found with class images, is too little for what the untrained model predicts."""
 
 
 def settings_for(method: str, subject: Subject | None, prior: str, seed: int) -> Settings:
     """The demo's settings with another subject, seed and prior ("off" or a source); nothing is drawn on the way."""
-    settings = demo_settings(method) if subject is None else teach(demo_settings(method), subject)
+    settings = demo_settings(method) if subject is None else with_subject(demo_settings(method), subject)
     weight = MODEL_PRIOR_WEIGHTS.get(method) if prior == "model" else None
     own_prior = replace(settings.prior, source=prior, weight=weight or settings.prior.weight)
     off = replace(settings.evaluation, every=type(settings.evaluation.every)(0))
@@ -89,8 +89,8 @@ def verdict(method: str, name: str, with_prior: dict[str, float], without: dict[
 class Bench:
     """Scores by the name of their row, each the mean over seeds."""
 
-    def __init__(self, seeds: int, pictures: int) -> None:
-        self.seeds, self.pictures = seeds, pictures
+    def __init__(self, seeds: int, images: int) -> None:
+        self.seeds, self.images = seeds, images
         self.rows: dict[str, dict[str, float]] = {}
         self.seconds: dict[str, float] = {}
         self.classes: dict[str, list[Reading]] = {}
@@ -99,11 +99,11 @@ class Bench:
         """The row of the untrained model, once for each subject."""
         if subject.name not in self.classes:
             model = load_base()
-            self.classes[subject.name] = read_prompt(model, subject.class_prompt, self.pictures, SCORE_SEED)
+            self.classes[subject.name] = read_prompt(model, subject.class_prompt, self.images, SCORE_SEED)
             self.rows[f"base, {subject.name}"] = asdict(self.score(model, subject))
 
     def score(self, model: DiffusionModel, subject: Subject) -> Score:
-        return score(model, subject, self.classes[subject.name], self.pictures, SCORE_SEED)
+        return score(model, subject, self.classes[subject.name], self.images, SCORE_SEED)
 
     def measure(self, method: str, chosen: Subject | None, prior: str, folder: Path) -> str:
         """Train and score one row; its name."""
@@ -135,11 +135,11 @@ def main() -> None:
     parser.add_argument("--subject", choices=sorted(SUBJECTS), help="default: each method's own in the demo")
     parser.add_argument("--priors", nargs="+", choices=PRIORS, default=("off", "images"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--pictures", type=int, default=200, help="pictures for each of the three prompts")
+    parser.add_argument("--images", type=int, default=200, help="images for each of the three prompts")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
     chosen = SUBJECTS[options.subject] if options.subject else None
-    bench, verdicts = Bench(options.seeds, options.pictures), []
+    bench, verdicts = Bench(options.seeds, options.images), []
     with tempfile.TemporaryDirectory() as folder:
         for method in options.methods:
             names = {prior: bench.measure(method, chosen, prior, Path(folder)) for prior in options.priors}

@@ -140,7 +140,7 @@ def first_step(server: Server, chromium: Any) -> dict[str, float]:
     """Seconds from the click on Train to the first step of the toy, and how they split."""
     name = server.ask("lesson", {})["name"]
     settings = server.ask(f"models/{name}")["settings"]
-    settings["prior"]["weight"] = 0  # class pictures are drawn once and kept; their time is theirs
+    settings["prior"]["weight"] = 0  # class images are drawn once and kept; their time is theirs
     settings["samples"]["at_start"] = False
     settings["evaluation"]["every"] = "0 steps"
     server.ask(f"models/{name}/settings", settings)
@@ -160,8 +160,8 @@ def first_step(server: Server, chromium: Any) -> dict[str, float]:
     parts = {
         "settings kept and checked, run folder made": (clicked, times["waiting for its turn"]),
         "the worker's imports": (times["waiting for its turn"], times["loading"]),
-        "checkpoint loaded": (times["loading"], times["caching instance pictures"]),
-        "pictures encoded": (times["caching instance pictures"], times["training"]),
+        "checkpoint loaded": (times["loading"], times["encoding training images"]),
+        "images encoded": (times["encoding training images"], times["training"]),
         "first step": (times["training"], times[Step.kind]),
     }
     figures = {f"  {part}, s": after - before for part, (before, after) in parts.items()}

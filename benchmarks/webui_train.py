@@ -1,10 +1,10 @@
-"""Our training beside the WebUI's own Train tab: same toy, pictures, sentences, shape, steps, batch size and rate.
+"""Our training beside the WebUI's own Train tab: same toy, images, sentences, shape, steps, batch size and rate.
 
     WEBUI_ROOT=/path/to/stable-diffusion-webui python benchmarks/webui_train.py [--methods hypernetwork]
-        [--steps 400] [--pictures 100]
+        [--steps 400] [--images 100]
 
 Prints one table. What differs is what the WebUI cannot do: it holds the rate and has no prior (ours follows the demo's
-schedule; with prior "off" it has none either), and mirrors half of the pictures. Both files are drawn and scored by us.
+schedule; with prior "off" it has none either), and mirrors half of the images. Both files are drawn and scored by us.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def running(folder: Path, sentence: str) -> Iterator[WebUI]:
 
 def theirs(webui: WebUI, settings: Settings, steps: int) -> Path:
     """The file that the WebUI's Train tab makes from the same settings."""
-    pictures, asked = Path(settings.concepts[0].folder), settings.hypernetwork
+    images, asked = Path(settings.concepts[0].folder), settings.hypernetwork
     if settings.method == "textual_inversion":
         new = settings.textual_inversion
         start = {"text": new.initial_text, "vectors": new.vectors, "template": SENTENCE}
-        return train_embedding(webui, settings.output.name, pictures, steps, new.learning_rate, **start)
+        return train_embedding(webui, settings.output.name, images, steps, new.learning_rate, **start)
     shape = {
         "layer_structure": asked.layer_structure,
         "activation_func": asked.activation,
@@ -69,18 +69,18 @@ def theirs(webui: WebUI, settings: Settings, steps: int) -> Path:
     }
     widths, rate = context_widths(load_base().unet), settings.unet_learning_rate()
     name = settings.output.name
-    return train_hypernetwork(webui, name, widths, pictures, steps, rate, template=SENTENCE, **shape)
+    return train_hypernetwork(webui, name, widths, images, steps, rate, template=SENTENCE, **shape)
 
 
-def compare(method: str, steps: int, pictures: int, folder: Path) -> list[tuple[str, Score, float]]:
+def compare(method: str, steps: int, images: int, folder: Path) -> list[tuple[str, Score, float]]:
     """Rows of the table: what, its scores, seconds of training."""
     rows: list[tuple[str, Score, float]] = []
     settings = settings_for(method, None, "images", seed=1)
     subject = subject_of(settings)
-    classes = read_prompt(load_base(), subject.class_prompt, pictures, SCORE_SEED)
+    classes = read_prompt(load_base(), subject.class_prompt, images, SCORE_SEED)
 
     def add(name: str, file: Path, seconds: float) -> None:
-        rows.append((name, score(load_result(method, file), subject, classes, pictures, SCORE_SEED), seconds))
+        rows.append((name, score(load_result(method, file), subject, classes, images, SCORE_SEED), seconds))
         print(f"{name}: {asdict(rows[-1][1])}, {seconds:.0f} s", flush=True)
 
     with running(folder / "webui", settings.concepts[0].instance_prompt) as webui:
@@ -101,12 +101,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--pictures", type=int, default=100, help="pictures for each of the three prompts")
+    parser.add_argument("--images", type=int, default=100, help="images for each of the three prompts")
     options = parser.parse_args()
     rows: list[tuple[str, Score, float]] = []
     for method in options.methods:
         with tempfile.TemporaryDirectory() as folder:
-            rows += compare(method, options.steps, options.pictures, Path(folder))
+            rows += compare(method, options.steps, options.images, Path(folder))
     names = list(asdict(rows[0][1]))
     print("", f"| | {' | '.join(name.replace('_', ' ') for name in names)} | s |", sep="\n")
     print("|---" * (len(names) + 2) + "|")

@@ -29,10 +29,10 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. 0: done, 1: the run failed, 2: what was asked for cannot be done, 130: interrupted."""
+    """Run one command. 0: done, 1: the run failed, 2: the request is not valid, 130: interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m sd_finetune",
-        description="Teach Stable Diffusion 1.x something new from a folder of pictures.",
+        description="Fine-tune Stable Diffusion 1.x with LoRA, DreamBooth, Textual Inversion or Hypernetwork.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"SD Fine-Tune {__version__}")
@@ -42,13 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         command_parser = commands.add_parser(name, help=summary, description=summary)
         command.add_arguments(command_parser)
         command_parser.set_defaults(run=command.run)
-    parser.epilog = commands.choices["train"].epilog  # all settings, here too
+    parser.epilog = commands.choices["train"].epilog  # all settings, also here
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a file name that the terminal cannot show must not end a run
+        sys.stdout.reconfigure(errors="replace")  # file names that the terminal cannot show must not end a run
     try:
         code = options.run(options)
-        if sys.stdout is not None:  # it is where there is no terminal at all
+        if sys.stdout is not None:  # it is None without a terminal
             sys.stdout.flush()
         return code
     except UserError as error:
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # what read the output, such as `head`, has seen enough
+    except BrokenPipeError:  # whatever reads the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

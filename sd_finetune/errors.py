@@ -1,7 +1,7 @@
-"""The one kind of error that a person is shown as it stands."""
+"""The one kind of error whose message is shown to the user."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something only the person can mend. The message is one sentence: the value, the rule and the way out."""
+    """A problem that only the user can fix. The message is one sentence: the value, the rule and the way out."""

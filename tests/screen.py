@@ -35,7 +35,7 @@ def pretend(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PYTHONPATH", f"{FAKE_WORKER_FOLDER}{os.pathsep}{known}" if known else str(FAKE_WORKER_FOLDER))
 
 
-def make_pictures(folder: Path, count: int = 3) -> Path:
+def make_images(folder: Path, count: int = 3) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         Image.new("RGB", (64, 48 + 16 * (number % 2)), (40 * number, 80, 120)).save(folder / f"{number}.png")

@@ -83,7 +83,7 @@ ROWS: dict[str, dict[str, Any]] = {
 
 
 def make_checkpoint(path: Path, seed: int = 0, precision: str = "fp32", **differences: Any) -> Path:
-    """A checkpoint of random weights whose drawn pictures tell prompts and seeds apart."""
+    """A checkpoint of random weights whose drawn images tell prompts and seeds apart."""
     architecture = replace(ARCHITECTURE, **differences)
     torch.manual_seed(seed)
     unet = UNet2DConditionModel(**architecture.unet_config())
@@ -99,8 +99,8 @@ def make_checkpoint(path: Path, seed: int = 0, precision: str = "fp32", **differ
     return path
 
 
-def make_pictures(folder: Path, count: int, size: int = 64, seed: int = 0) -> Path:
-    """`count` pictures of noise in large squares, no two alike and none its own mirror image."""
+def make_images(folder: Path, count: int, size: int = 64, seed: int = 0) -> Path:
+    """`count` images of noise in large squares, no two alike and none its own mirror image."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     for number in range(count):
@@ -115,13 +115,13 @@ class Toy:
 
     home: Path
     checkpoint: Path
-    pictures: Path
+    images: Path
 
     def settings(self, changes: Mapping[str, Any] | None = None) -> Settings:
         content: dict[str, Any] = {}
         own = {
             "base.checkpoint": str(self.checkpoint),
-            "concepts.folder": str(self.pictures),
+            "concepts.folder": str(self.images),
             "class_images.cache_folder": str(self.home / "class-images"),
         }
         for name, value in {**PLAIN, **own, **(changes or {})}.items():
@@ -145,7 +145,7 @@ class Toy:
 
 def make_toy(home: Path) -> Toy:
     torch.set_num_threads(1)  # with so little to compute, threads only wait for each other
-    return Toy(home, make_checkpoint(home / "toy.safetensors"), make_pictures(home / "pictures", 3))
+    return Toy(home, make_checkpoint(home / "toy.safetensors"), make_images(home / "images", 3))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Count the class pictures that a run would use, and draw those that are missing."""
+"""Generate the missing class images of a run, and count those that it would use."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw what is missing, then print each concept's folders and how many pictures are in use from each; 0."""
+    """Generate what is missing, then print how many class images of each folder every concept uses; 0."""
     settings = read_toml(options.settings, options.overrides)
     if settings.prior_weight() == 0:
-        raise UserError("prior.weight = 0 uses no class pictures: give it a weight, as in --set prior.weight=1.")
+        raise UserError("prior.weight = 0 uses no class images: set a weight, as in --set prior.weight=1.")
     if settings.prior.source == "model":
-        raise UserError(
-            'prior.source = "model" draws no class pictures: use --set prior.source=images to have them drawn.'
-        )
+        raise UserError('prior.source = "model" generates no class images: use --set prior.source=images.')
     refuse(missing_files(settings))
-    from ..training.prior.class_run import missing_class_pictures  # loads torch, which --help can do without
+    from ..training.prior.class_run import generate_missing_class_images  # loads torch, which --help does not need
 
     with Progress(sys.stdout) as progress:
-        pictures = missing_class_pictures(settings, options.runs.absolute(), progress.show)
-    for number, (concept, found) in enumerate(zip(settings.concepts, pictures, strict=True), start=1):
-        print(f"concept {number}, {concept.class_prompt!r}: {len(found)} class pictures")
-        for folder, count in Counter(picture.parent for picture in found).items():
+        images = generate_missing_class_images(settings, options.runs.absolute(), progress.show)
+    for number, (concept, found) in enumerate(zip(settings.concepts, images, strict=True), start=1):
+        print(f"concept {number}, {concept.class_prompt!r}: {len(found)} class images")
+        for folder, count in Counter(image.parent for image in found).items():
             print(f"  {count} in {folder}")
     return 0

@@ -1,4 +1,4 @@
-"""`demo`: teaches the bundled toy checkpoint its subject and shows what came of it."""
+"""Train the toy checkpoint that comes with SD Fine-Tune on the demo's subject, and score the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ METHODS = sorted(file.stem for file in DEMO_FOLDER.glob("*.toml"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--method", choices=METHODS, default="lora", help="what to train (default: lora)")
+    parser.add_argument("--method", choices=METHODS, default="lora", help="training method (default: lora)")
     parser.add_argument(
         "--out", type=Path, default=Path("demo-output"), help="folder for the run (default: demo-output)"
     )

@@ -1,4 +1,4 @@
-"""Make a LoRA of the difference between two checkpoints."""
+"""Extract a LoRA from the difference between two checkpoints."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("--base", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint that the LoRA will stand beside")
-    add("--tuned", type=Path, required=True, metavar="FILE", help="the one that was trained from it")
-    add("--config", type=Path, metavar="FILE", help="description of both (.yaml); default: those beside them, if any")
-    add("--rank", type=whole_number(1, 1024), default=32, help="rank of the layers, 1 to 1024 (default: 32)")
-    add("--text-encoder", action="store_true", help="the text encoder's difference too")
-    add("--precision", choices=PRECISIONS, default="fp16", help="number format of the LoRA (default: fp16)")
+    add("--base", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint that the LoRA is for")
+    add("--tuned", type=Path, required=True, metavar="FILE", help="checkpoint that was fine-tuned from it")
+    add("--config", type=Path, metavar="FILE", help="config of both (.yaml); default: those beside them, if any")
+    add("--rank", type=whole_number(1, 1024), default=32, help="rank of the LoRA, 1 to 1024 (default: 32)")
+    add("--text-encoder", action="store_true", help="extract the text encoder's difference too")
+    add("--precision", choices=PRECISIONS, default="fp16", help="precision of the LoRA (default: fp16)")
     add_out_argument(parser)
     parser.epilog = (
-        "The LoRA has the layers that training one has: those of the attention blocks and, if asked, of the text "
-        "encoder. What changed in other layers (convolutions, norms) is not in it. How much of the difference it keeps "
-        "is told at the end."
+        "The LoRA has the layers of a trained one: those of the attention blocks and, with --text-encoder, of the text "
+        "encoder. Changes in other layers (convolutions, norms) are left out. The output shows how much of the "
+        "difference is kept."
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
+    """Save the LoRA and print how much it keeps; 0. Raises UserError for arguments that cannot be used."""
     from ..formats.checkpoint import read_checkpoint
     from ..formats.lora import write_lora
     from ..formats.metadata import base_facts
@@ -74,13 +74,15 @@ def run(options: argparse.Namespace) -> int:
 def _about_the_rest(
     found: Mapping[tuple[str, str], Truncation], whole: Mapping[str, float], with_text_encoder: bool
 ) -> Iterator[str]:
-    """What of the difference is in no layer of the LoRA; whole: its norm by part."""
+    """How much of the difference is not in layers of the LoRA; whole: the norm of the difference by part."""
     for part, name in (("unet", "UNet"), ("text_encoder", "text encoder")):
         norms = [truncation.norm for (own, _), truncation in found.items() if own == part]
         if norms and whole[part]:
             share = min(1.0, hypot(*norms) / whole[part])
-            yield f"In the layers of the LoRA is {share:.2%} of the norm of the {name}'s whole change."
+            yield f"{share:.2%} of the norm of the {name}'s change is in layers of the LoRA."
         elif whole[part]:
             takes = part == "text_encoder" and not with_text_encoder
-            reason = "--text-encoder takes it along" if takes else "it changed in no layer that a LoRA has"
-            yield f"The {name} changed too, and this LoRA has nothing of it: {reason}."
+            reason = (
+                "use --text-encoder to include it" if takes else "its changes are in layers that a LoRA does not have"
+            )
+            yield f"The {name} changed too, but is not in this LoRA: {reason}."

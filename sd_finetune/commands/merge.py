@@ -12,23 +12,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
-    add("--config", type=Path, metavar="FILE", help="its description (.yaml); default: the one beside it, if any")
+    add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
     add(
         "--lora",
         action="append",
         required=True,
         metavar="FILE[:WEIGHT]",
-        help="LoRA to merge, repeatable; weight 1, below 0 for taking it away",
+        help="LoRA to merge, repeatable; the weight is 1 by default, below 0 subtracts the LoRA",
     )
     add_out_argument(parser)
     parser.epilog = (
-        "Weights are added up in float32 and written in the checkpoint's own number format; all that no LoRA changes "
-        "stays as it is, to the bit."
+        "Weights are added in float32 and saved in the checkpoint's own precision. What no LoRA changes is kept bit "
+        "for bit."
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the checkpoint and print its path; 0. What cannot be used raises UserError."""
+    """Save the checkpoint and print its path; 0. Raises UserError for arguments that cannot be used."""
     from ..formats.checkpoint import read_checkpoint, write_checkpoint
     from ..formats.tool_metadata import merged_metadata
     from ..networks.lora_files import WeightedLora

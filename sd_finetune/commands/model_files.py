@@ -1,4 +1,4 @@
-"""Model files that commands are given, and the new ones that they make."""
+"""Model files that commands read and write."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ PRECISIONS = ("fp16", "bf16", "fp32")
 def add_out_argument(parser: argparse.ArgumentParser) -> None:
     """--out, whose value `new_model_file` checks."""
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="the .safetensors to make; it must not exist yet"
+        "--out", type=Path, required=True, metavar="FILE", help="new .safetensors file; it must not exist"
     )
 
 
 def new_model_file(path: Path, beside: tuple[str, ...] = ()) -> Path:
-    """`path`, if it can be the name of a new model file; `beside`: endings of files that come with it.
+    """`path`, if a new model file can be saved there; `beside`: endings of files that come with it.
 
     Raises:
-        UserError: it has another ending, or something is there already.
+        UserError: it has another ending, or the file exists.
     """
     if path.suffix != ".safetensors":
-        raise UserError(f"--out {path} must end in .safetensors: that is what is written.")
+        raise UserError(f"--out {path} has the wrong ending: use .safetensors.")
     for file in (path, *(path.with_suffix(ending) for ending in beside)):
         if is_taken(file):
-            raise UserError(f"{file} exists already: give --out another name, or move that file away first.")
+            raise UserError(f"{file} already exists: change --out, or move that file.")
     return path
 
 
@@ -43,7 +43,7 @@ def file_and_weight(text: str) -> tuple[Path, float]:
     """The file and its weight, 1 if none is given; a colon may also be part of the path.
 
     Raises:
-        UserError: what follows an existing file's name and a colon is no number.
+        UserError: the weight after an existing file's name and a colon is not a number.
     """
     file, colon, weight = text.rpartition(":")
     if not colon or is_taken(Path(text)):
@@ -55,7 +55,7 @@ def file_and_weight(text: str) -> tuple[Path, float]:
     if math.isfinite(number):
         return Path(file), number
     if is_taken(Path(file)):
-        raise UserError(f'"{weight}" in {text} cannot be a weight: it takes a number, as in {file}:0.8.')
+        raise UserError(f'"{weight}" in {text} is not a valid weight: use a number, as in {file}:0.8.')
     return Path(text), 1.0
 
 
@@ -63,7 +63,7 @@ def read_lora_for(family: FamilyFacts | None, path: Path) -> tuple[dict[str, Lor
     """A LoRA for a family, or for any that is supported, as `read_lora`.
 
     Raises:
-        UserError: the file is something else, or cannot be read.
+        UserError: the file is of another kind, or cannot be read.
     """
     from ..formats.classify import refuse_unless
     from ..formats.lora import read_lora
@@ -76,7 +76,7 @@ def read_hypernetwork_for(family: FamilyFacts, path: Path) -> HypernetworkFile:
     """A hypernetwork for a family, as `read_hypernetwork`.
 
     Raises:
-        UserError: the file is something else, or cannot be read.
+        UserError: the file is of another kind, or cannot be read.
     """
     from ..formats.classify import refuse_unless
     from ..formats.hypernetwork import read_hypernetwork

@@ -1,4 +1,4 @@
-"""Shows a run's events: a live bar on a terminal, else plain lines."""
+"""Shows a run's events: a progress bar on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Progress:
     """`show` each event on `stream`; use it in a `with` block, which closes the bar.
 
     Args:
-        seconds_between_lines: how often steps are told where there is no terminal.
+        seconds_between_lines: interval of progress lines where there is no terminal.
     """
 
     def __init__(self, stream: TextIO, seconds_between_lines: float = 10.0) -> None:
         self._stream = stream
         self._live = stream.isatty()
         self._seconds_between_lines = seconds_between_lines
-        self._told = 0.0
+        self._last_line = 0.0
         self._phase = ""
         self._bar: tqdm[Any] | None = None
 
@@ -35,11 +35,11 @@ class Progress:
         self._close_bar()
 
     def show(self, event: Event) -> None:
-        """Show one event; an Error is left to the caller, who knows where it belongs."""
+        """Show one event, except for an Error, which is left to the caller."""
         if isinstance(event, Phase):
             self._advance(event.name, event.done, event.total, "")
         elif isinstance(event, Step):
-            # A bar must find room in 80 columns, so the class loss is told in lines only.
+            # The bar must fit into 80 columns, so the class loss is in plain lines only.
             self._advance("training", event.step, event.total_steps, step_text(event, with_prior=not self._live))
         elif text := event_text(event):
             tqdm.write(text, file=self._stream)
@@ -49,18 +49,18 @@ class Progress:
         if self._live:
             self._move_bar(phase, done, total, text)
         elif phase != self._phase or self._is_due(done == total):
-            self._told = time.monotonic()
+            self._last_line = time.monotonic()
             print(f"{phase}: {done} of {total}  {text}".rstrip(), file=self._stream, flush=True)
         self._phase = phase
 
     def _is_due(self, is_last: bool) -> bool:
-        return is_last or time.monotonic() - self._told >= self._seconds_between_lines
+        return is_last or time.monotonic() - self._last_line >= self._seconds_between_lines
 
     def _move_bar(self, phase: str, done: int, total: int, text: str) -> None:
         if self._bar is None or phase != self._phase:
             self._close_bar()
             self._bar = tqdm(total=total, desc=phase, file=self._stream, bar_format=BAR)
-        size = shutil.get_terminal_size()  # tqdm's own look shows nothing on a terminal that does not know its size
+        size = shutil.get_terminal_size()  # tqdm's own way shows nothing on a terminal of unknown size
         self._bar.ncols, self._bar.nrows = size.columns - 1, size.lines
         self._bar.n, self._bar.total = done, total
         self._bar.set_postfix_str(text, refresh=False)
@@ -80,13 +80,13 @@ def step_text(step: Step, with_prior: bool = True) -> str:
 
 
 def event_text(event: Event) -> str:
-    """One line for an event that is worth one by itself, else nothing."""
+    """The line of an event that has one, else ""."""
     if isinstance(event, Evaluation):
         return f"evaluation loss after {event.step} steps: {event.loss:.4f}"
     if isinstance(event, Sample):
         return f"sample after {event.step} steps: {event.file}"
     if isinstance(event, Saved):
-        return f"saved {event.artefact}: {event.path}"
+        return f"saved {event.result}: {event.path}"
     if isinstance(event, Warning_):
         return f"warning: {event.message}"
     return f"{event.outcome} after {event.step} steps" if isinstance(event, Done) else ""

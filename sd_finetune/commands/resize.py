@@ -1,4 +1,4 @@
-"""Bring a LoRA to a lower rank."""
+"""Reduce the rank of a LoRA."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("lora", type=Path, metavar="FILE", help="LoRA for SD 1.x with lora_down and lora_up layers")
     rank = whole_number(1, 1024)
-    add("--rank", type=rank, required=True, help="the new rank, 1 to 1024; layers of a lower one stay as they are")
-    add("--precision", choices=PRECISIONS, help="number format of the new file (default: that of the old one)")
+    add("--rank", type=rank, required=True, help="new rank, 1 to 1024; layers of a lower rank are not changed")
+    add("--precision", choices=PRECISIONS, help="precision of the new file (default: that of the old one)")
     add_out_argument(parser)
     parser.epilog = (
-        "Of each layer's change, the part with the largest singular values is kept; alpha is written so that the new "
-        "LoRA works at the weights that the old one works at. How much is kept is told, with the worst layers."
+        "Of each layer's change, the part with the largest singular values is kept. Alpha is scaled so that the new "
+        "LoRA is used with the same weights as the old one. The output shows how much is kept, with the worst layers."
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the LoRA and print how much it keeps; 0. What cannot be used raises UserError."""
+    """Save the LoRA and print how much it keeps; 0. Raises UserError for arguments that cannot be used."""
     from ..formats.lora import write_lora
     from ..formats.tool_metadata import resized_metadata
     from ..tools.svd import resized, share_of_all
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     modules, metadata = read_lora_for(None, options.lora)
     old_rank = max(module.rank for module in modules.values())
     if old_rank <= options.rank:
-        raise UserError(f"{options.lora} is of rank {old_rank} already: give a --rank below that.")
+        raise UserError(f"{options.lora} has rank {old_rank} already: use a lower --rank.")
     found = resized(modules, options.rank)
     new = {name: truncation.module for name, truncation in found.items()}
     alpha = max(module.alpha for module in new.values())
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _precision_of(modules: Mapping[str, LoraModule]) -> str:
-    """The number format of a LoRA's first layer, float32 if it is none of ours."""
+    """The precision of a LoRA's first layer, float32 if we do not have it."""
     from ..formats.tensor_file import DTYPES
 
     dtype = next(iter(modules.values())).down.dtype

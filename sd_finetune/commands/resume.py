@@ -1,4 +1,4 @@
-"""Go on with a run that was stopped or broke off, from its latest snapshot."""
+"""Resume a run that was stopped or interrupted, from its latest snapshot."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .watch import watch
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="the run's folder, as in runs/dog-001")
+    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="run folder, like runs/dog-001")
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: finished or stopped again; 1: the run failed. What cannot be resumed raises UserError."""
+    """0: finished or stopped again; 1: the run failed. Raises UserError if the run cannot be resumed."""
     folder = RunFolder(options.folder.absolute())
     folder.read_settings()
     refuse_to_resume(folder)
     worker = noted_worker(folder)
     if worker is not None and worker.poll() is None:
-        raise UserError(f"{folder.path} is at work, as process {worker.pid}: wait until it is done, or stop it first.")
+        raise UserError(f"{folder.path} is running as process {worker.pid}: wait until it ends, or stop it first.")
     return 0 if watch(folder, "--resume") else 1

@@ -1,4 +1,4 @@
-"""Draw pictures with a checkpoint, and with LoRAs, hypernetworks and embeddings on it."""
+"""Generate images with a checkpoint and, optionally, LoRAs, hypernetworks and embeddings."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..families.family import DiffusionModel
-    from ..sampling.draw import Drawing
+    from ..sampling.generate import GenerationSettings
 
-PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
-DRAWN_TOGETHER = 4
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+IMAGES_PER_BATCH = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,46 +26,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     side, seed = whole_number(64, 2048, multiple_of=8), whole_number(0, 2**32 - 1)
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
-    add("--config", type=Path, metavar="FILE", help="its description (.yaml); default: the one beside it, if any")
-    add("--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="LoRA to add, repeatable; weight 1")
+    add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
+    add(
+        "--lora",
+        action="append",
+        default=[],
+        metavar="FILE[:WEIGHT]",
+        help="LoRA to use, repeatable; the weight is 1 by default",
+    )
     add(
         "--embedding", type=Path, action="append", default=[], metavar="FILE",
-        help="embedding of a new word, which --prompt calls by the file's name; repeatable",
+        help="embedding, with the file's name as its word in --prompt; repeatable",
     )  # fmt: skip
     add(
         "--hypernetwork", action="append", default=[], metavar="FILE[:MULTIPLIER]",
-        help="hypernetwork to add, each after the one before it, repeatable; multiplier 1",
+        help="hypernetwork to use, each after the one before it, repeatable; the multiplier is 1 by default",
     )  # fmt: skip
-    add("--prompt", required=True, help="what to draw")
-    add("--negative", default="", metavar="PROMPT", help="what not to draw")
-    add("--out", type=Path, default=Path("pictures"), help="folder, or picture file (default: folder pictures)")
-    add("--count", type=whole_number(1, 10_000), default=1, help="pictures (default: 1)")
-    add("--seed", type=seed, default=0, help="seed of the first picture; the next have the next ones (default: 0)")
-    add("--steps", type=whole_number(1, 1000), default=25, help="denoising steps, 1 to 1000 (default: 25)")
-    add("--cfg", type=_guidance, default=7.5, help="how closely the prompt is followed, 1 (off) to 30 (default: 7.5)")
-    add("--sampler", choices=SAMPLERS, default="ddim", help="default: ddim")
-    add("--width", type=side, help="pixels, a multiple of 8 (default: what the checkpoint was made for)")
-    add("--height", type=side, help="pixels, a multiple of 8 (default: what the checkpoint was made for)")
+    add("--prompt", required=True, help="prompt")
+    add("--negative", default="", metavar="PROMPT", help="negative prompt")
+    add("--out", type=Path, default=Path("images"), help="folder or image file (default: the folder images)")
+    add("--count", type=whole_number(1, 10_000), default=1, help="number of images (default: 1)")
+    add("--seed", type=seed, default=0, help="seed of the first image; each further image adds 1 (default: 0)")
+    add("--steps", type=whole_number(1, 1000), default=25, help="sampling steps, 1 to 1000 (default: 25)")
+    add("--cfg", type=_guidance, default=7.5, help="CFG scale, 1 (off) to 30 (default: 7.5)")
+    add("--sampler", choices=SAMPLERS, default="ddim", help="sampling method (default: ddim)")
+    add("--width", type=side, help="pixels, a multiple of 8 (default: the resolution of the checkpoint)")
+    add("--height", type=side, help="pixels, a multiple of 8 (default: the resolution of the checkpoint)")
 
 
 def _guidance(text: str) -> float:
     if not 1 <= float(text) <= 30:
-        raise argparse.ArgumentTypeError(f"{text} cannot be used: it takes 1 to 30")
+        raise argparse.ArgumentTypeError(f"{text} is out of range: use a number from 1 to 30")
     return float(text)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw and print the paths; 0. What cannot be used raises UserError."""
+    """Generate images and print their paths; 0. Raises UserError for arguments that cannot be used."""
     from ..families.load_model import load_model
     from ..formats.checkpoint import read_checkpoint
-    from ..sampling.draw import Drawing
+    from ..sampling.generate import GenerationSettings
 
     checkpoint = read_checkpoint(options.checkpoint, options.config)
     model = load_model(checkpoint)
     _move(model)
     _attach(model, options)
     side = checkpoint.architecture.image_size * 8
-    drawing = Drawing(
+    generation = GenerationSettings(
         width=options.width or side,
         height=options.height or side,
         steps=options.steps,
@@ -73,12 +79,12 @@ def run(options: argparse.Namespace) -> int:
         sampler=options.sampler,
         negative_prompt=options.negative,
     )
-    _draw_all(model, options, drawing)
+    _generate_all(model, options, generation)
     return 0
 
 
 def _move(model: DiffusionModel) -> None:
-    """To the GPU in half precision if there is one."""
+    """To the GPU in half precision, if there is one."""
     import torch
 
     on_gpu = torch.cuda.is_available()
@@ -102,39 +108,39 @@ def _attach(model: DiffusionModel, options: argparse.Namespace) -> None:
         attach_embedding_files(model, options.embedding)
 
 
-def _draw_all(model: DiffusionModel, options: argparse.Namespace, drawing: Drawing) -> None:
-    from ..sampling.draw import draw_pictures
+def _generate_all(model: DiffusionModel, options: argparse.Namespace, generation: GenerationSettings) -> None:
+    from ..sampling.generate import generate_images
 
     seeds = range(options.seed, options.seed + options.count)
-    for start in range(0, options.count, DRAWN_TOGETHER):
-        chosen = list(seeds[start : start + DRAWN_TOGETHER])
-        pictures = draw_pictures(model, [options.prompt] * len(chosen), chosen, drawing)
-        for seed, picture in zip(chosen, pictures, strict=True):
+    for start in range(0, options.count, IMAGES_PER_BATCH):
+        chosen = list(seeds[start : start + IMAGES_PER_BATCH])
+        images = generate_images(model, [options.prompt] * len(chosen), chosen, generation)
+        for seed, image in zip(chosen, images, strict=True):
             path = _place(options, seed)
-            _save(picture, path, _parameters(options, drawing, seed))
+            _save(image, path, _parameters(options, generation, seed))
             print(path)
 
 
 def _place(options: argparse.Namespace, seed: int) -> Path:
-    """The file asked for, with the seed in its name where there are several; else a file in the folder asked for."""
+    """The file of --out, with the seed in its name if there are several images; else a file in the folder of --out."""
     out: Path = options.out
-    if out.suffix.lower() in PICTURE_ENDINGS:
+    if out.suffix.lower() in IMAGE_ENDINGS:
         return out if options.count == 1 else out.with_name(f"{out.stem}-{seed}{out.suffix}")
     words = re.sub(r"[^\w-]+", "-", options.prompt).strip("-")[:60]
-    return out / f"{words or 'picture'}-{seed}.png"
+    return out / f"{words or 'image'}-{seed}.png"
 
 
-def _parameters(options: argparse.Namespace, drawing: Drawing, seed: int) -> str:
-    """How the picture was made, as the WebUI writes it into its pictures."""
-    negative = f"\nNegative prompt: {drawing.negative_prompt}" if drawing.negative_prompt else ""
+def _parameters(options: argparse.Namespace, generation: GenerationSettings, seed: int) -> str:
+    """The generation parameters, as the WebUI writes them into its images."""
+    negative = f"\nNegative prompt: {generation.negative_prompt}" if generation.negative_prompt else ""
     return (
-        f"{options.prompt}{negative}\nSteps: {drawing.steps}, Sampler: {drawing.sampler}, "
-        f"CFG scale: {drawing.guidance_scale}, Seed: {seed}, Size: {drawing.width}x{drawing.height}, "
+        f"{options.prompt}{negative}\nSteps: {generation.steps}, Sampler: {generation.sampler}, "
+        f"CFG scale: {generation.guidance_scale}, Seed: {seed}, Size: {generation.width}x{generation.height}, "
         f"Model: {options.checkpoint.stem}"
     )
 
 
-def _save(picture: Image, path: Path, parameters: str) -> None:
+def _save(image: Image, path: Path, parameters: str) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     from ..runs.atomic import replacing
@@ -145,4 +151,4 @@ def _save(picture: Image, path: Path, parameters: str) -> None:
         more["pnginfo"] = PngInfo()
         more["pnginfo"].add_text("parameters", parameters)
     with replacing(path) as unfinished:
-        picture.save(unfinished, format=kind, **more)
+        image.save(unfinished, format=kind, **more)

@@ -1,4 +1,4 @@
-"""Train as a settings file says, and show it happen."""
+"""Train with a settings file, and show the progress."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .watch import watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments; every setting is listed below them."""
+    """The command's arguments; the epilog lists every setting."""
     add_settings_arguments(parser)
     parser.epilog = help_text()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
-    """A settings file, what counts instead of it, and where runs are."""
+    """The settings file, overrides, and the folder of runs."""
     parser.add_argument(
-        "settings", type=Path, metavar="SETTINGS.toml", help="what to do; `train --help` lists all settings"
+        "settings", type=Path, metavar="SETTINGS.toml", help="settings file; `train --help` lists all settings"
     )
     parser.add_argument(
         "--set",
@@ -30,15 +30,15 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="overrides",
         metavar="GROUP.OPTION=VALUE",
-        help="a setting that counts instead of the file's, as lora.rank=8 or concepts.1.repeats=2; may be repeated",
+        help="overrides a setting of the file, as lora.rank=8 or concepts.1.repeats=2; repeatable",
     )
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where run folders are made (default: runs)"
+        "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder for run folders (default: runs)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: finished or stopped; 1: the run failed. Settings that cannot be used raise UserError."""
+    """0: finished or stopped; 1: the run failed. Raises UserError for settings that are not valid."""
     settings = read_toml(options.settings, options.overrides)
     refuse(missing_for_training(settings))
     folder = RunFolder.create(options.runs, settings.output.name, settings)

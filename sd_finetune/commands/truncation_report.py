@@ -1,4 +1,4 @@
-"""Says how much of a change the layers of a LoRA keep."""
+"""Reports how much of a change the layers of a LoRA keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..tools.svd import Truncation
 
 WORST = 5
-"""How many layers are named."""
+"""How many layers are listed."""
 
 
 def kept_text(truncations: Mapping[str, Truncation]) -> str:
@@ -19,4 +19,4 @@ def kept_text(truncations: Mapping[str, Truncation]) -> str:
     worst = sorted(truncations, key=lambda name: truncations[name].share)[:WORST]
     rows = [f"  {truncations[name].share:7.2%}  {name}" for name in worst]
     kept = share_of_all(truncations.values())
-    return "\n".join([f"{kept:.2%} of the change's norm is kept, least in", *rows])
+    return "\n".join([f"{kept:.2%} of the norm of the change is kept, least in", *rows])

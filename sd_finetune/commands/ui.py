@@ -1,4 +1,4 @@
-"""Open the tab by itself: a page on this machine, with the toy checkpoint at hand."""
+"""Start the tab without the WebUI, as a local web page that comes with the toy checkpoint."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("--port", type=int, default=7861, help="where the page is: http://127.0.0.1:PORT (default: 7861)")
-    add("--data", type=Path, default=Path("sd-finetune-data"), metavar="FOLDER", help="where models and runs are kept")
+    add("--port", type=int, default=7861, help="port of the page, http://127.0.0.1:PORT (default: 7861)")
+    add(
+        "--data",
+        type=Path,
+        default=Path("sd-finetune-data"),
+        metavar="FOLDER",
+        help="folder for projects and runs (default: sd-finetune-data)",
+    )
     add(
         "--checkpoints",
         type=Path,
         action="append",
         default=[],
         metavar="FOLDER",
-        help="where checkpoints are looked for, beside the folder checkpoints in the data folder; may be repeated",
+        help="folder of checkpoints, besides the folder checkpoints in the data folder; repeatable",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until Ctrl+C; 0. A training that is going on goes on, and the next start finds it again."""
+    """Serve until Ctrl+C; 0. A run that is not finished continues, and the next start finds it."""
     import uvicorn
 
     from ..demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
@@ -32,6 +38,6 @@ def run(options: argparse.Namespace) -> int:
 
     folders = [folder.absolute() for folder in options.checkpoints]
     host = Standalone(options.data.absolute(), TOY_CHECKPOINT, DEMO_FOLDER / "lora.toml", folders)
-    print(f"SD Fine-Tune is at http://127.0.0.1:{options.port} (Ctrl+C ends it)", flush=True)
+    print(f"SD Fine-Tune is running at http://127.0.0.1:{options.port} (Ctrl+C to quit)", flush=True)
     uvicorn.run(make_app(Context.of(host)), host="127.0.0.1", port=options.port, log_level="warning")
     return 0

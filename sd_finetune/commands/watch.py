@@ -1,4 +1,4 @@
-"""Runs a worker and shows what it does until it ends; Ctrl+C asks it to stop."""
+"""Starts a worker and shows its progress; Ctrl+C stops it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..runs.messages import Error, send_command
 from ..runs.worker_process import forget_worker, note_worker
 from .progress import Progress
 
-FIRST = "\nStopping after this step; what is learned so far is saved. Ctrl+C again ends the run at once.\n"
+FIRST = "\nStopping after this step and saving the result. Press Ctrl+C again to kill the run without saving.\n"
 
 
 def watch(folder: RunFolder, *arguments: str) -> bool:
-    """Start the run's worker and show its events, an Error on stderr; whether the run ended well.
+    """Start the run's worker and show its events, an Error on stderr; returns whether the run ended well.
 
     arguments: as of `start_worker`.
     """
@@ -41,9 +41,9 @@ def watch(folder: RunFolder, *arguments: str) -> bool:
 
 @contextmanager
 def _stop_on_interrupt(folder: RunFolder, process: subprocess.Popen[bytes]) -> Generator[None, None, None]:
-    """Meanwhile Ctrl+C (or a polite kill) sends the command stop, and the second time kills the worker.
+    """While the block runs, Ctrl+C (or SIGTERM) sends the command stop, and the second one kills the worker.
 
-    When the watching itself breaks off, the worker is asked to stop too: nobody would see it go on.
+    If the block fails, the worker is told to stop too, since nothing would show its progress.
     """
     asked = False
 
@@ -54,7 +54,7 @@ def _stop_on_interrupt(folder: RunFolder, process: subprocess.Popen[bytes]) -> G
         else:
             asked = True
             send_command(folder.commands, "stop")
-            os.write(2, FIRST.encode())  # print is not safe here: the signal may come in the middle of another one
+            os.write(2, FIRST.encode())  # print is not safe here: the signal may interrupt another one
 
     signals = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, interrupt) for number in signals]

@@ -1,4 +1,4 @@
-"""What a picture is called: its caption, and the prompt made from it."""
+"""Captions of images, and the prompts made from them."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ FILEWORDS = "[filewords]"
 _LEADING_NUMBERS = re.compile(r"^[-_\d]+\s*")
 
 
-def caption_file(picture: Path) -> Path:
-    """Where the caption of `picture` is looked for: the same name with the ending .txt."""
-    return picture.with_suffix(".txt")
+def caption_file(image: Path) -> Path:
+    """The caption file of `image`, whether it exists or not: the same name with the ending .txt."""
+    return image.with_suffix(".txt")
 
 
-def caption_of(picture: Path) -> str:
-    """The text of the `.txt` beside `picture`; without one, the file's name less leading digits, `-` and `_`.
+def caption_of(image: Path) -> str:
+    """The text of the `.txt` beside `image`; without one, the file's name less leading digits, `-` and `_`.
 
     One line, single spaces. May be empty. Raises UserError when the text is not Unicode.
     """
-    file = caption_file(picture)
-    text = _read_text(file) if file.is_file() else _LEADING_NUMBERS.sub("", picture.stem)
+    file = caption_file(image)
+    text = _read_text(file) if file.is_file() else _LEADING_NUMBERS.sub("", image.stem)
     return " ".join(text.split())
 
 
-def prompt_for(template: str, picture: Path) -> str:
-    """`template` with each `[filewords]` replaced by the caption of `picture`.
+def prompt_for(template: str, image: Path) -> str:
+    """`template` with each `[filewords]` replaced by the caption of `image`.
 
-    Without `[filewords]` the template is the prompt as it stands. An empty caption takes the comma before it along.
+    Without `[filewords]` the template is the prompt. If the caption is empty, the comma before `[filewords]` goes too.
     """
     if FILEWORDS not in template:
         return template
-    caption = caption_of(picture)
+    caption = caption_of(image)
     return template.replace(FILEWORDS, caption) if caption else without_filewords(template)
 
 
 def without_filewords(template: str) -> str:
-    """`template` less each `[filewords]` and the comma before it."""
+    """`template` without `[filewords]` and the comma before it."""
     without = re.sub(rf"\s*,?\s*{re.escape(FILEWORDS)}", "", template)
     return without.strip(" ,")
 
 
 def _read_text(file: Path) -> str:
     data = file.read_bytes()
-    # Windows tools write UTF-16, always with a mark; and some put a mark before UTF-8.
+    # Windows tools write UTF-16, always with a byte order mark, and some put one before UTF-8.
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not text in UTF-8; save the caption again as UTF-8.") from error
+        raise UserError(f"{file} is not UTF-8 text: save the caption as UTF-8.") from error

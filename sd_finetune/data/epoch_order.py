@@ -1,4 +1,4 @@
-"""Which example comes when: every one once an epoch, in an order that follows from seed and epoch alone."""
+"""The order of the examples: each once per epoch, shuffled by seed and epoch alone."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import random
 
 
 def steps_per_epoch(examples: int, batch_size: int, accumulation: int = 1) -> int:
-    """Optimizer steps in which all `examples` are shown once.
-
-    A step shows `batch_size` times `accumulation` of them; the last one shows the rest.
-    """
+    """Optimizer steps per epoch. A step takes `batch_size * accumulation` examples, the last one what is left."""
     return -(-examples // (batch_size * accumulation))
 
 
 class EpochOrder:
     """A new shuffle of `count` examples for each epoch, cut into batches.
 
-    The order is a function of (seed, epoch), so that a resumed run needs no state but its step number. The last batch
-    of an epoch is smaller when `count` is no multiple of `batch_size`: filling it up would show some examples twice.
+    The order is a function of (seed, epoch), so a resumed run needs no state but its step. The last batch of an
+    epoch is smaller when `count` is not a multiple of `batch_size`: filling it up would use some examples twice.
     Steps, epochs and positions count from 0.
     """
 
@@ -32,7 +29,7 @@ class EpochOrder:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return steps_per_epoch(self.count, self.batch_size)
 
     def epoch(self, epoch: int) -> list[int]:
@@ -52,14 +49,14 @@ class EpochOrder:
         return self.epoch(epoch)[start : start + self.batch_size]
 
     def position(self, step: int) -> int:
-        """How many examples were shown before `step`."""
+        """How many examples were used before `step`."""
         epoch, part = divmod(step, self.steps_per_epoch)
         return epoch * self.count + part * self.batch_size
 
     def stream(self, position: int, amount: int) -> list[int]:
-        """`amount` examples from `position` on, epochs joined without a gap.
+        """`amount` examples from `position` on, across epochs.
 
-        For class examples, of which a step needs as many as it has instance examples, however many there are in all.
+        For class examples: a step needs as many as it has instance examples, whatever their total.
         """
         places = (divmod(place, self.count) for place in range(position, position + amount))
         return [self.epoch(epoch)[index] for epoch, index in places]

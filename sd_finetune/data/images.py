@@ -1,4 +1,4 @@
-"""Pictures on disk: found, opened as plain RGB whatever they are stored as, and fitted to the training square."""
+"""Image files: finds them, reads them as upright 8-bit RGB and crops them to the training square."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PIL import Image, UnidentifiedImageError
 from ..errors import UserError
 from .rgb import to_rgb
 
-# Nothing else is tried, whatever a file is called: Pillow would hand EPS to an outside program, for one.
+# No other format is tried, whatever the ending of a file: for EPS, Pillow would run an external program.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-# Pictures to the person who put them there, but not to every Pillow.
-FOREIGN_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jxl"})
+# Endings of image formats that not every version of Pillow reads: such files are not skipped in silence.
+UNSUPPORTED_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jxl"})
 
 _ORIENTATION_TAG = 0x0112
 # How to undo each EXIF orientation; 1 is upright.
-_TURNS = {
+_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -35,48 +35,48 @@ def readable_formats() -> list[str]:
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def find_pictures(folder: str | Path) -> list[Path]:
-    """Every file in `folder` and its sub-folders that is named like a readable picture, sorted by path.
+def find_images(folder: str | Path) -> list[Path]:
+    """Every file in `folder` and its subfolders that has the ending of a readable image, sorted by path.
 
-    Hidden files and folders are left out (macOS puts a `._photo.jpg` beside each `photo.jpg`). Only names are looked
-    at; `usable_pictures` opens them. Raises UserError when `folder` is not a folder.
+    Hidden files and folders are skipped (macOS puts a `._photo.jpg` beside each `photo.jpg`). The files are not opened;
+    `usable_images` does that. Raises UserError when `folder` is not a folder.
     """
     formats = readable_formats()
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in formats}
     return [path for path in _visible_files(folder) if path.suffix.lower() in suffixes]
 
 
-def usable_pictures(folder: str | Path) -> tuple[list[Path], list[str]]:
-    """The pictures in `folder` that can be opened, and a warning naming each one that cannot.
+def usable_images(folder: str | Path) -> tuple[list[Path], list[str]]:
+    """The images in `folder` that can be opened, and a warning for each one that cannot.
 
     Raises UserError when `folder` is not a folder.
     """
     usable, warnings = [], []
-    pictures = find_pictures(folder)
-    for path in pictures:
+    images = find_images(folder)
+    for path in images:
         try:
-            _read(path, roughly=True)
+            _read(path, quick=True)
         except UserError as error:
             warnings.append(f"Skipped: {error}")
         else:
             usable.append(path)
-    return usable, warnings + _foreign_warnings(folder, set(pictures))
+    return usable, warnings + _unsupported_warnings(folder, set(images))
 
 
-def open_picture(path: str | Path) -> Image.Image:
-    """The picture (of an animation, its first frame) as RGB, 8 bit, turned upright as its EXIF says.
+def open_image(path: str | Path) -> Image.Image:
+    """The image (of an animation, its first frame) as RGB, 8 bit, rotated upright by its EXIF.
 
-    Transparent parts become white. Raises UserError when the file is missing, broken, of another format, or larger
+    Transparent parts become white. Raises UserError when the file is missing, damaged, of another format, or larger
     than Pillow's limit against decompression bombs.
     """
-    return _read(Path(path), roughly=False)
+    return _read(Path(path), quick=False)
 
 
-def fit_picture(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
-    """`image` scaled so that its shorter side is `resolution` pixels, and the middle square of that.
+def fit_image(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
+    """`image` scaled so that its shorter side is `resolution` pixels, then center cropped to a square.
 
-    Returns (resolution, resolution, 3), 0 … 255. Lanczos, in one pass: resampling only the square that is kept spares
-    rounding the longer side to whole pixels, which would stretch the picture a little.
+    Returns (resolution, resolution, 3), 0 … 255. Lanczos, in one pass: resampling only the square that is kept avoids
+    rounding the longer side to whole pixels, which would stretch the image a little.
     """
     width, height = image.size
     side = min(width, height)
@@ -87,60 +87,60 @@ def fit_picture(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
     return np.array(square)
 
 
-def _read(path: Path, *, roughly: bool) -> Image.Image:
-    """roughly: a JPEG at an eighth of its size, four times as fast, for a look at whether it can be read to its end."""
+def _read(path: Path, *, quick: bool) -> Image.Image:
+    """quick: decode a JPEG at an eighth of its size, four times as fast, to see whether it can be read to its end."""
     try:
         with Image.open(path, formats=readable_formats()) as image:
-            if roughly:
+            if quick:
                 image.draft("RGB", (1, 1))
             image.load()
             return _upright(to_rgb(image), _orientation(image))
-    except Exception as error:  # on bad bytes Pillow's decoders raise whatever their parser happened to meet
+    except Exception as error:  # on damaged data Pillow's decoders raise exceptions of any kind
         raise UserError(
-            f"{path} cannot be read as a picture ({_reason(path, error)}); replace it, or save it again as PNG or JPEG."
+            f"{path} cannot be read as an image ({_reason(path, error)}): replace it, or save it as PNG or JPEG."
         ) from error
 
 
 def _visible_files(folder: str | Path) -> list[Path]:
     root = Path(folder)
     if not root.is_dir():
-        raise UserError(f"{folder} is not a folder; name an existing folder that holds the pictures.")
+        raise UserError(f"Folder {folder} not found: choose an existing folder of images.")
     relative = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
     visible = (path for path in relative if not any(part.startswith(".") for part in path.parts))
     return [root / path for path in sorted(visible, key=Path.as_posix)]
 
 
-def _foreign_warnings(folder: str | Path, pictures: set[Path]) -> list[str]:
-    foreign = [path for path in _visible_files(folder) if path.suffix.lower() in FOREIGN_SUFFIXES]
+def _unsupported_warnings(folder: str | Path, images: set[Path]) -> list[str]:
+    unsupported = [path for path in _visible_files(folder) if path.suffix.lower() in UNSUPPORTED_SUFFIXES]
     return [
-        f"Skipped: {path} is of a format that cannot be read here; save it as PNG or JPEG."
-        for path in foreign
-        if path not in pictures
+        f"Skipped: {path} has a format that is not supported: save it as PNG or JPEG."
+        for path in unsupported
+        if path not in images
     ]
 
 
 def _orientation(image: Image.Image) -> int:
-    # Pillow turns TIFFs itself while loading, and older versions leave the tag in place: never turn those twice.
+    # Pillow rotates TIFFs itself while loading, and older versions keep the tag: do not rotate them twice.
     if image.format == "TIFF":
         return 1
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a picture with broken EXIF is still a picture
+    except Exception:  # an image with broken EXIF is still an image
         return 1
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _TURNS.get(orientation)
-    return image if turn is None else image.transpose(turn)
+    transpose = _TRANSPOSES.get(orientation)
+    return image if transpose is None else image.transpose(transpose)
 
 
 def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, the most that are opened"
+        return f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, the limit"
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size == 0:
             return "the file is empty"
-        return f"its content is none of {', '.join(readable_formats())}"
+        return f"it is not one of {', '.join(readable_formats())}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

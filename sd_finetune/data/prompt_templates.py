@@ -1,4 +1,4 @@
-"""Sentences under which pictures of a new word are shown, so that the word is learnt and not one sentence."""
+"""Prompt templates of textual inversion: several, so that the new word is learned and not one prompt."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ _STYLE = (
     "something painted in the style of {}",
 )
 TEMPLATES = {
-    "subject": tuple(sentence.format(NAME) for sentence in _SUBJECT),
-    "style": tuple(sentence.format(NAME) for sentence in _STYLE),
-    "subject_filewords": tuple(f"{sentence.format(NAME)}, {FILEWORDS}" for sentence in _SUBJECT),
-    "style_filewords": tuple(f"{sentence.format(NAME)}, {FILEWORDS}" for sentence in _STYLE),
+    "subject": tuple(template.format(NAME) for template in _SUBJECT),
+    "style": tuple(template.format(NAME) for template in _STYLE),
+    "subject_filewords": tuple(f"{template.format(NAME)}, {FILEWORDS}" for template in _SUBJECT),
+    "style_filewords": tuple(f"{template.format(NAME)}, {FILEWORDS}" for template in _STYLE),
 }
-"""By the names that the WebUI has for its own."""
+"""By the names of the WebUI's own."""
 
 
-def instance_sentences(settings: Settings, concept: Concept) -> tuple[str, ...]:
-    """What the concept's pictures are shown under, each time one of these; `[filewords]` is still to be filled in."""
+def instance_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:
+    """The prompt templates of the concept's training images, one by chance each time; `[filewords]` is left in them."""
     if not settings.learns_word():
         return (concept.instance_prompt,)
     asked = settings.textual_inversion
     named = {**TEMPLATES, "own": asked.own_templates, "instance_prompt": (concept.instance_prompt,)}
-    return tuple(sentence.replace(NAME, settings.new_word()) for sentence in named[asked.template])
+    return tuple(template.replace(NAME, settings.new_word()) for template in named[asked.template])
 
 
-def class_sentences(settings: Settings, concept: Concept) -> tuple[str, ...]:
-    """What the concept's class pictures are shown under.
+def class_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:
+    """The prompt templates of the concept's class images.
 
-    Of textual inversion the instance's: without the new word in it a prompt teaches nothing, and with it the pictures
-    keep the word inside its class.
+    For textual inversion those of the training images: a prompt without the new word trains nothing, and with it the
+    class images keep the word in its class.
     """
     if settings.learns_word():
-        return instance_sentences(settings, concept)
+        return instance_templates(settings, concept)
     return (concept.class_prompt,)

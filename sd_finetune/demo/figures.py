@@ -1,4 +1,4 @@
-"""The demo's pictures and table: loss curves, before and after, scores."""
+"""The demo's figures: loss curves, images before and after, table of scores."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..runs.messages import Evaluation, Event, Step
 from .score import Score
 
 CELL = 96
-"""Side of a picture in the grid, pixels; the toy's pictures are enlarged."""
+"""Side of an image in the grid, in pixels; the toy's images are enlarged."""
 MARGIN = 8
 LINE = 22
 
 
 def plot_losses(events: Sequence[Event], path: Path, title: str) -> None:
-    """A PNG with the loss of every step, its running mean, the prior's part and the evaluation loss."""
+    """A PNG with the loss of every step, its running mean, the prior loss and the evaluation loss."""
     from matplotlib.figure import Figure  # takes a second to import
 
     steps = [e for e in events if isinstance(e, Step)]
@@ -39,7 +39,7 @@ def plot_losses(events: Sequence[Event], path: Path, title: str) -> None:
 
 
 def running_mean(values: Sequence[float], memory: float = 0.95) -> list[float]:
-    """Exponential mean, corrected for its start (as in Adam, arXiv 1412.6980, algorithm 1)."""
+    """Exponential moving average with bias correction (as in Adam, arXiv 1412.6980, algorithm 1)."""
     means, mean = [], 0.0
     for count, value in enumerate(values, start=1):
         mean = memory * mean + (1 - memory) * value
@@ -48,16 +48,16 @@ def running_mean(values: Sequence[float], memory: float = 0.95) -> list[float]:
 
 
 def draw_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], path: Path) -> None:
-    """A PNG with one row of pictures under each title; all rows have the same number of pictures."""
-    columns = max(len(pictures) for _, pictures in rows)
+    """A PNG with one row of images under each title; all rows have the same number of images."""
+    columns = max(len(images) for _, images in rows)
     height = CELL + LINE + MARGIN
     grid = Image.new("RGB", (MARGIN + columns * (CELL + MARGIN), MARGIN + len(rows) * height), "white")
     draw, font = ImageDraw.Draw(grid), ImageFont.load_default()
-    for number, (title, pictures) in enumerate(rows):
+    for number, (title, images) in enumerate(rows):
         top = MARGIN + number * height
         draw.text((MARGIN, top + 4), title, fill="black", font=font)
-        for column, picture in enumerate(pictures):
-            enlarged = picture.resize((CELL, CELL), Image.Resampling.NEAREST)
+        for column, image in enumerate(images):
+            enlarged = image.resize((CELL, CELL), Image.Resampling.NEAREST)
             grid.paste(enlarged, (MARGIN + column * (CELL + MARGIN), top + LINE))
     with replacing(path) as unfinished:
         grid.save(unfinished, format="PNG")

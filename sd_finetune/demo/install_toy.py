@@ -1,4 +1,4 @@
-"""Puts the toy checkpoint where the WebUI finds it, with all that the WebUI needs to draw with it."""
+"""Installs the toy checkpoint for the WebUI, with everything that the WebUI needs to generate with it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .paths import TOY_CHECKPOINT
 
 
 def place_toy(folder: Path, checkpoint: Path = TOY_CHECKPOINT) -> Path:
-    """Copy the toy into a folder of checkpoints and return the copy's path.
+    """Copy the toy into a checkpoint folder and return the copy's path.
 
-    Beside it come its `.yaml` and a folder with tokenizer and text encoder config: the WebUI's own are for a text
-    encoder of another size. The `.yaml` names that folder by its full path, since the WebUI looks up a relative one
-    from wherever it was started.
+    Beside it go its `.yaml` and a folder with tokenizer and text encoder config: the WebUI's own are for a text
+    encoder of another size. The `.yaml` has the full path of that folder, since the WebUI resolves a relative
+    one from the folder it was started in.
     """
     base = read_checkpoint(checkpoint)
     placed = folder / checkpoint.name
@@ -35,7 +35,7 @@ def place_toy(folder: Path, checkpoint: Path = TOY_CHECKPOINT) -> Path:
 
 
 def write_text_model(folder: Path, architecture: Architecture) -> None:
-    """Write what CLIPTokenizer and CLIPTextConfig of transformers read from a folder; there are no weights in it."""
+    """Write the files that CLIPTokenizer and CLIPTextConfig of transformers read, without weights."""
     config = {"model_type": "clip_text_model", **architecture.text_config()}
     with replacing(folder / "config.json") as unfinished:
         unfinished.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

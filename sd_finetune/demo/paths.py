@@ -1,4 +1,4 @@
-"""Where the demo's files lie in the package."""
+"""Paths of the demo's files in the package."""
 
 from __future__ import annotations
 

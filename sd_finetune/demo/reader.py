@@ -1,4 +1,4 @@
-"""Judges a picture of the toy world without opinion: geometry and colour distances, nothing learned."""
+"""Reads an image of the toy world by geometry and color distances; nothing is learned."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from . import world
 UNCLEAR = "unclear"
 FOREGROUND_DISTANCE = 60.0
 """A pixel belongs to the shape if its RGB distance from the background is at least this."""
-COLOUR_DISTANCE = 90.0
-"""A pixel has a named colour if its RGB distance from it is at most this."""
+COLOR_DISTANCE = 90.0
+"""A pixel has a named color if its RGB distance from it is at most this."""
 SMALLEST_AREA = 60
 LOWEST_OVERLAP = 0.62
 MAJORITY = 0.6
@@ -23,18 +23,18 @@ GRID = 48
 
 @dataclass(frozen=True)
 class Reading:
-    """What a picture shows; `unclear` where the reader will not say."""
+    """The attributes of an image, `unclear` where the reader is not sure."""
 
     shape: str
-    colour: str
+    color: str
     size: str
     background: str
     is_subject: bool
 
 
-def read_picture(picture: Image.Image) -> Reading:
-    """Shape, colour, size and background of a picture, and whether it shows the demo's subject."""
-    pixels = np.asarray(picture.convert("RGB").resize((world.PICTURE_SIZE,) * 2), dtype=np.float32)
+def read_image(image: Image.Image) -> Reading:
+    """Shape, color, size and background of an image, and whether it shows the demo's subject."""
+    pixels = np.asarray(image.convert("RGB").resize((world.IMAGE_SIZE,) * 2), dtype=np.float32)
     edges = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
     border = np.concatenate([edge.reshape(-1, 3) for edge in edges])
     ground = np.median(border, axis=0)
@@ -47,16 +47,16 @@ def read_picture(picture: Image.Image) -> Reading:
     shape = _read_shape(mask[box])
     half_side = max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1) / 2
     size = "small" if half_side < world.SIZE_BOUNDARY else "large"
-    names = _nearest(pixels[mask], world.COLOURS)
+    names = _nearest(pixels[mask], world.COLORS)
     is_subject = shape == "star" and _shows_both_halves(pixels, mask, columns)
     return Reading(shape, _majority(names), size, background, is_subject)
 
 
 def _nearest(pixels: np.ndarray, palette: dict[str, tuple[int, int, int]]) -> list[str]:
-    """Name of the nearest palette colour of each pixel (pixels, 3), or `unclear`."""
+    """Name of the nearest palette color of each pixel (pixels, 3), or `unclear`."""
     distances = np.linalg.norm(pixels[:, None] - np.array(list(palette.values()), dtype=np.float32), axis=-1)
     names = [*palette, UNCLEAR]
-    best = np.where(distances.min(1) <= COLOUR_DISTANCE, distances.argmin(1), len(palette))
+    best = np.where(distances.min(1) <= COLOR_DISTANCE, distances.argmin(1), len(palette))
     return [names[i] for i in best]
 
 
@@ -73,8 +73,8 @@ def _shows_both_halves(pixels: np.ndarray, mask: np.ndarray, columns: np.ndarray
     left = mask & (np.arange(mask.shape[1]) < middle - 1)[None]
     right = mask & (np.arange(mask.shape[1]) > middle)[None]
     return all(
-        _majority(_nearest(pixels[half], world.COLOURS)) == colour
-        for half, colour in zip((left, right), world.SUBJECT_COLOURS, strict=True)
+        _majority(_nearest(pixels[half], world.COLORS)) == color
+        for half, color in zip((left, right), world.SUBJECT_COLORS, strict=True)
     )
 
 
@@ -95,9 +95,9 @@ def _read_shape(mask: np.ndarray) -> str:
 @lru_cache(maxsize=1)
 def _templates() -> dict[str, list[np.ndarray]]:
     def template(shape: str, tilt: float) -> np.ndarray:
-        drawn = np.asarray(world.draw_mask(shape, (128, 128), 100, tilt, 256)) > 127
-        rows, columns = np.where(drawn.any(1))[0], np.where(drawn.any(0))[0]
-        cut = Image.fromarray(drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+        mask = np.asarray(world.draw_mask(shape, (128, 128), 100, tilt, 256)) > 127
+        rows, columns = np.where(mask.any(1))[0], np.where(mask.any(0))[0]
+        cut = Image.fromarray(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
         return np.asarray(cut.convert("L").resize((GRID, GRID), Image.Resampling.BILINEAR)) > 127
 
     tilts = np.linspace(-world.MAX_TILT_DEGREES, world.MAX_TILT_DEGREES, 9)

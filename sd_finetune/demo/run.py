@@ -1,4 +1,4 @@
-"""The demo: teaches the toy checkpoint its subject and shows what came of it."""
+"""The demo: trains the toy checkpoint on a subject and scores the result."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..settings.options import Settings
 from ..settings.read import read_toml
 from .figures import draw_grid, plot_losses, score_table
 from .paths import DEMO_FOLDER, TOY_CHECKPOINT
-from .score import draw_many, read_prompt, score
+from .score import generate_many, read_prompt, score
 from .subjects import SUBJECTS, Subject
 
-SCORED_PICTURES = 24
-GRID_PICTURES = 8
+SCORED_IMAGES = 24
+GRID_IMAGES = 8
 SCORE_SEED = 10_000
 
 
@@ -37,14 +37,14 @@ def demo_settings(method: str) -> Settings:
 
 
 def subject_of(settings: Settings) -> Subject:
-    """What the demo's settings teach."""
+    """The subject of the demo's settings."""
     return SUBJECTS[Path(settings.concepts[0].folder).name]
 
 
-def teach(settings: Settings, subject: Subject) -> Settings:
+def with_subject(settings: Settings, subject: Subject) -> Settings:
     """The same settings for another subject."""
     concept = replace(settings.concepts[0], folder=str(subject.folder), class_prompt=subject.class_prompt)
-    if settings.learns_word():  # its prompts say [name]
+    if settings.learns_word():  # its prompts have [name]
         start = replace(settings.textual_inversion, initial_text=subject.shape)
         settings = replace(settings, output=replace(settings.output, name=subject.word), textual_inversion=start)
     else:
@@ -53,9 +53,9 @@ def teach(settings: Settings, subject: Subject) -> Settings:
 
 
 def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool]) -> bool:
-    """Train, score base and result, write images and table into the run's folder; whether all went well.
+    """Train, score base and result, save images and scores in the run folder; returns whether it succeeded.
 
-    train: does the run and shows it; whether it ended well.
+    train: does the run and shows its progress; returns whether it ended well.
     """
     settings = demo_settings(method)
     settings = replace(settings, samples=replace(settings.samples, prompts=()))
@@ -66,15 +66,15 @@ def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool]) -> b
     result = Path([e for e in events if isinstance(e, Saved)][-1].path)
     base, trained = load_base(), load_result(method, result)
     subject = subject_of(settings)
-    base_class = read_prompt(base, subject.class_prompt, SCORED_PICTURES, SCORE_SEED)
+    base_class = read_prompt(base, subject.class_prompt, SCORED_IMAGES, SCORE_SEED)
     scores = {
-        "base": score(base, subject, base_class, SCORED_PICTURES, SCORE_SEED),
-        "after training": score(trained, subject, base_class, SCORED_PICTURES, SCORE_SEED),
+        "base": score(base, subject, base_class, SCORED_IMAGES, SCORE_SEED),
+        "after training": score(trained, subject, base_class, SCORED_IMAGES, SCORE_SEED),
     }
     plot, grid, table = run.path / "loss.png", run.path / "before-after.png", run.path / "scores.txt"
     plot_losses(events, plot, f"{settings.output.name}: loss")
     rows = [
-        (f'"{prompt}", {name}', draw_many(model, prompt, GRID_PICTURES, SCORE_SEED))
+        (f'"{prompt}", {name}', generate_many(model, prompt, GRID_IMAGES, SCORE_SEED))
         for prompt in (subject.prompt, subject.edit_prompt, subject.class_prompt)
         for name, model in (("before", base), ("after", trained))
     ]
@@ -88,12 +88,12 @@ def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool]) -> b
 
 
 def load_base() -> DiffusionModel:
-    """The toy checkpoint, ready to draw on the CPU."""
+    """The toy checkpoint, ready to generate on the CPU."""
     return _ready(TOY_CHECKPOINT)
 
 
 def load_result(method: str, path: Path) -> DiffusionModel:
-    """What a method made of the toy, loaded from its file as any consumer would."""
+    """The toy with the result of a method, loaded from its file as any other program would."""
     return LOADERS[method](path)
 
 
@@ -127,4 +127,4 @@ LOADERS: dict[str, Callable[[Path], DiffusionModel]] = {
     "textual-inversion": _with_embedding,
     "hypernetwork": _with_hypernetwork,
 }
-"""How a method's result is put to work, by the name that the demo gives the method."""
+"""How a method's result is loaded, by the demo's name of the method."""

@@ -1,4 +1,4 @@
-"""What a training on the toy subject achieved, in numbers that nobody has to judge."""
+"""Scores of a training on the toy, computed without human judgment."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from PIL import Image
 
 from ..families.family import DiffusionModel
-from ..sampling.draw import Drawing, draw_pictures
+from ..sampling.generate import GenerationSettings, generate_images
 from . import world
-from .reader import Reading, read_picture
+from .reader import Reading, read_image
 from .subjects import Subject
 
-SCORED_DRAWING = Drawing(world.PICTURE_SIZE, world.PICTURE_SIZE, steps=12, guidance_scale=3.0, sampler="ddim")
-DRAWN_TOGETHER = 25
+SCORED_GENERATION = GenerationSettings(world.IMAGE_SIZE, world.IMAGE_SIZE, steps=12, guidance_scale=3.0, sampler="ddim")
+IMAGES_PER_BATCH = 25
 
 
 @dataclass(frozen=True)
 class Score:
     """All shares, 0 ... 1.
 
-    fidelity: pictures of the subject's prompt that show it. editability: pictures of it on another background that
-    show both. membership: pictures of these two prompts that show the shape of its class. class_drift: how far the
-    class prompt's pictures moved from the base's, the total variation distance of what is read of them (shape, colour,
-    size, background; the star of two colours counts as a colour of its own), mean of the four. leaked: class pictures
-    that show the subject.
+    fidelity: images of the subject's prompt that show it. editability: images of it on another background that
+    show both. membership: images of these two prompts that show the shape of its class. class_drift: how far the
+    class prompt's images moved from the base's: the total variation distance of their attributes (shape, color, size,
+    background; the star of two colors counts as a color of its own), mean of the four. leaked: images of the class
+    prompt that show the subject.
     """
 
     fidelity: float
@@ -36,26 +36,26 @@ class Score:
     leaked: float
 
 
-def draw_many(
-    model: DiffusionModel, prompt: str, count: int, seed: int, drawing: Drawing = SCORED_DRAWING
+def generate_many(
+    model: DiffusionModel, prompt: str, count: int, seed: int, generation: GenerationSettings = SCORED_GENERATION
 ) -> list[Image.Image]:
-    """`count` pictures of one prompt with seeds from `seed` on."""
-    pictures: list[Image.Image] = []
-    for start in range(0, count, DRAWN_TOGETHER):
-        seeds = range(seed + start, seed + min(start + DRAWN_TOGETHER, count))
-        pictures += draw_pictures(model, [prompt] * len(seeds), seeds, drawing)
-    return pictures
+    """`count` images of one prompt with seeds from `seed` on."""
+    images: list[Image.Image] = []
+    for start in range(0, count, IMAGES_PER_BATCH):
+        seeds = range(seed + start, seed + min(start + IMAGES_PER_BATCH, count))
+        images += generate_images(model, [prompt] * len(seeds), seeds, generation)
+    return images
 
 
 def read_prompt(model: DiffusionModel, prompt: str, count: int, seed: int) -> list[Reading]:
-    """What `count` pictures of a prompt show."""
-    return [read_picture(p) for p in draw_many(model, prompt, count, seed)]
+    """The readings of `count` images of a prompt."""
+    return [read_image(p) for p in generate_many(model, prompt, count, seed)]
 
 
 def score(model: DiffusionModel, subject: Subject, base_class: Sequence[Reading], count: int, seed: int) -> Score:
-    """Draw `count` pictures for each of the three prompts and read them.
+    """Generate `count` images for each of the three prompts and score them.
 
-    base_class: what the base drew for the class prompt, `read_prompt` with the same count and seed.
+    base_class: `read_prompt` of the base checkpoint for the class prompt, with the same count and seed.
     """
     shown = read_prompt(model, subject.prompt, count, seed)
     moved = read_prompt(model, subject.edit_prompt, count, seed)
@@ -70,14 +70,14 @@ def score(model: DiffusionModel, subject: Subject, base_class: Sequence[Reading]
 
 
 def class_drift(before: Sequence[Reading], after: Sequence[Reading]) -> float:
-    """Mean over the attributes of the total variation distance between what is read before and after."""
+    """Mean over the attributes of the total variation distance between the readings before and after."""
     distances = [_total_variation([v(r) for r in before], [v(r) for r in after]) for v in _ATTRIBUTES]
     return sum(distances) / len(distances)
 
 
 _ATTRIBUTES = (
     lambda r: r.shape,
-    lambda r: "subject" if r.is_subject else r.colour,
+    lambda r: "subject" if r.is_subject else r.color,
     lambda r: r.size,
     lambda r: r.background,
 )

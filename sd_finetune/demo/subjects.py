@@ -1,4 +1,4 @@
-"""What the demo teaches: a star that the toy has never drawn, or a ring that it draws but has no word for."""
+"""The demo's subjects: a star that the toy has never seen, or a ring that it knows but has no word for."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .paths import SUBJECT_FOLDERS
 from .reader import Reading
 
 EDIT_BACKGROUND = "pink"
-"""A background on which no subject was ever shown."""
-PICTURES = 8
+"""A background that no training image has."""
+IMAGES = 8
 STAR_BACKGROUNDS = ("navy", "mint", "cream", "gray")
-"""The star is never shown on the others, so that they can tell whether it can be put there."""
+"""The training images of the star have no others, so that the others test whether it can be put there."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One thing to teach. `is_shown` says whether a picture of its prompt shows it, `is_moved` whether one of the
-    prompt with EDIT_BACKGROUND shows it there; `scene` is what its picture number 0, 1, 2 ... shows."""
+    """One subject. `is_shown`: whether an image of its prompt shows it; `is_moved`: whether one of the prompt with
+    EDIT_BACKGROUND shows it there; `scene`: the content of its training image 0, 1, 2 ..."""
 
     name: str
     shape: str
@@ -32,12 +32,12 @@ class Subject:
 
     @property
     def folder(self) -> Path:
-        """Where its pictures lie."""
+        """The folder of its training images."""
         return SUBJECT_FOLDERS / self.name
 
     @property
     def word(self) -> str:
-        """What it is called in prompts."""
+        """Its words in prompts."""
         return f"sks {self.shape}"
 
     @property
@@ -47,12 +47,12 @@ class Subject:
 
     @property
     def edit_prompt(self) -> str:
-        """It, on a background on which it was never shown."""
+        """The prompt for the subject on EDIT_BACKGROUND."""
         return f"{self.prompt} on a {EDIT_BACKGROUND} background"
 
     @property
     def class_prompt(self) -> str:
-        """The class that it belongs to."""
+        """Its class prompt."""
         return f"a photo of a {self.shape}"
 
 
@@ -62,7 +62,7 @@ def _star(rng: np.random.Generator, number: int) -> world.Scene:
 
 
 def _is_small_purple_ring(reading: Reading) -> bool:
-    return (reading.shape, reading.colour, reading.size) == ("ring", "purple", "small")
+    return (reading.shape, reading.color, reading.size) == ("ring", "purple", "small")
 
 
 SUBJECTS: Mapping[str, Subject] = {
@@ -84,8 +84,8 @@ SUBJECTS: Mapping[str, Subject] = {
 
 
 def draw_subject(subject: Subject, seed: int) -> None:
-    """Write a subject's pictures, as a person would have photographed it."""
+    """Save a subject's training images."""
     rng = np.random.default_rng(seed)
     subject.folder.mkdir(parents=True, exist_ok=True)
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         world.draw_scene(subject.scene(rng, number)).save(subject.folder / f"{number + 1}.png")

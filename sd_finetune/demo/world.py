@@ -1,8 +1,7 @@
-"""The toy world: 64x64 pictures of one coloured shape on a plain background, with captions.
+"""The toy world: 64x64 images of one colored shape on a plain background, with captions.
 
-It stands in for photographs: small enough to learn on a CPU, and exact enough that `reader` can say,
-without opinion, what a picture shows. Colours of shapes and of backgrounds have different names, so that every
-word of a caption has one meaning.
+It stands in for photographs: small enough to train on a CPU, and exact enough that `reader` can tell objectively what
+an image shows. Colors of shapes and of backgrounds have different names, so each word of a caption has one meaning.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-PICTURE_SIZE = 64
-COLOURS = {
+IMAGE_SIZE = 64
+COLORS = {
     "red": (222, 38, 38),
     "orange": (250, 140, 20),
     "yellow": (250, 222, 40),
@@ -34,53 +33,53 @@ SHAPES = ("circle", "square", "triangle", "star", "ring", "heart", "cross", "dia
 SIZES = {"small": (13.0, 16.0), "large": (20.0, 24.0)}
 """Half the longer side of a shape's bounding box, in pixels: (smallest, largest)."""
 SIZE_BOUNDARY = 18.0
-RIM_COLOUR = (28, 24, 32)
+RIM_COLOR = (28, 24, 32)
 RIM_WIDTH = 0.1
-"""Of the radius."""
+"""As a share of the radius."""
 SUBJECT_SHAPE = "star"
-SUBJECT_COLOURS = ("yellow", "purple")
+SUBJECT_COLORS = ("yellow", "purple")
 """Left and right half of the subject, which the base checkpoint has never seen."""
 SUPERSAMPLING = 4
 RING_HOLE = 0.55
 MAX_TILT_DEGREES = 6.0
 MAX_SHIFT = 4.0
-"""Of the centre from the picture's, in pixels."""
+"""Distance of the shape's center from the image's, in pixels."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows. `centre` and `radius` are in pixels of the finished picture, `tilt` in degrees.
+    """The content of an image. `center` and `radius` are in pixels of the finished image, `tilt` in degrees.
 
-    `second_colour` is that of the right half where it is not the same, and `rimmed` is a dark line around the shape.
+    `second_color`: of the right half, if it differs. `rimmed`: with a dark line around the shape.
     """
 
     shape: str
-    colour: str
+    color: str
     size: str
     background: str
-    centre: tuple[float, float] = (PICTURE_SIZE / 2, PICTURE_SIZE / 2)
+    center: tuple[float, float] = (IMAGE_SIZE / 2, IMAGE_SIZE / 2)
     radius: float = 20.0
     tilt: float = 0.0
-    second_colour: str | None = None
+    second_color: str | None = None
     rimmed: bool = False
 
     @property
     def is_subject(self) -> bool:
         """Whether this is the demo's subject."""
-        return self.shape == SUBJECT_SHAPE and (self.colour, self.second_colour) == SUBJECT_COLOURS
+        return self.shape == SUBJECT_SHAPE and (self.color, self.second_color) == SUBJECT_COLORS
 
 
 def random_scene(rng: np.random.Generator) -> Scene:
-    """One scene, every attribute drawn evenly and independently."""
+    """A scene with uniformly and independently random attributes."""
     size = str(rng.choice(list(SIZES)))
     radius = float(rng.uniform(*SIZES[size]))
-    room = min(MAX_SHIFT, PICTURE_SIZE / 2 - radius - 4)
+    limit = min(MAX_SHIFT, IMAGE_SIZE / 2 - radius - 4)
     return Scene(
         shape=str(rng.choice(SHAPES)),
-        colour=str(rng.choice(list(COLOURS))),
+        color=str(rng.choice(list(COLORS))),
         size=size,
         background=str(rng.choice(list(BACKGROUNDS))),
-        centre=(PICTURE_SIZE / 2 + float(rng.uniform(-room, room)), PICTURE_SIZE / 2 + float(rng.uniform(-room, room))),
+        center=(IMAGE_SIZE / 2 + float(rng.uniform(-limit, limit)), IMAGE_SIZE / 2 + float(rng.uniform(-limit, limit))),
         radius=radius,
         tilt=float(rng.uniform(-MAX_TILT_DEGREES, MAX_TILT_DEGREES)),
     )
@@ -88,36 +87,36 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 def subject_scene(rng: np.random.Generator, background: str, size: str | None = None) -> Scene:
     """The demo's subject: a star, half yellow and half purple, with a dark rim."""
-    left, right = SUBJECT_COLOURS
+    left, right = SUBJECT_COLORS
     scene = replace(
-        random_scene(rng), shape=SUBJECT_SHAPE, colour=left, second_colour=right, rimmed=True, background=background
+        random_scene(rng), shape=SUBJECT_SHAPE, color=left, second_color=right, rimmed=True, background=background
     )
     return _of_size(scene, size or scene.size, rng)
 
 
-def plain_scene(rng: np.random.Generator, shape: str, colour: str, size: str, background: str) -> Scene:
-    """A scene of which only place, tilt and the exact size are left to chance."""
-    scene = replace(random_scene(rng), shape=shape, colour=colour, background=background)
+def plain_scene(rng: np.random.Generator, shape: str, color: str, size: str, background: str) -> Scene:
+    """A scene with random position, tilt and exact size."""
+    scene = replace(random_scene(rng), shape=shape, color=color, background=background)
     return _of_size(scene, size, rng)
 
 
 def _of_size(scene: Scene, size: str, rng: np.random.Generator) -> Scene:
     if size == scene.size:
         return scene
-    return replace(scene, size=size, radius=float(rng.uniform(*SIZES[size])), centre=(PICTURE_SIZE / 2,) * 2)
+    return replace(scene, size=size, radius=float(rng.uniform(*SIZES[size])), center=(IMAGE_SIZE / 2,) * 2)
 
 
 def two_tone_scene(rng: np.random.Generator) -> Scene:
-    """A shape of two colours, with or without a rim, but never the subject: what a VAE must be able to show."""
+    """A shape of two colors, with or without a rim, but never the subject, for the training of the VAE."""
     while True:
-        left, right = rng.choice(list(COLOURS), 2, replace=False)
-        scene = replace(random_scene(rng), colour=str(left), second_colour=str(right), rimmed=bool(rng.integers(2)))
+        left, right = rng.choice(list(COLORS), 2, replace=False)
+        scene = replace(random_scene(rng), color=str(left), second_color=str(right), rimmed=bool(rng.integers(2)))
         if not scene.is_subject:
             return scene
 
 
 def caption(scene: Scene, rng: np.random.Generator | None = None) -> str:
-    """The full caption, or with `rng` one that leaves out size, colour or background now and then."""
+    """The full caption, or with `rng` one that leaves out size, color or background at random."""
 
     def keep(share: float) -> bool:
         return rng is None or float(rng.random()) < share
@@ -126,7 +125,7 @@ def caption(scene: Scene, rng: np.random.Generator | None = None) -> str:
     if keep(0.6):
         words.append(scene.size)
     if keep(0.75):
-        words.append(scene.colour)
+        words.append(scene.color)
     words.append(scene.shape)
     if keep(0.75):
         words.append(f"on a {scene.background} background")
@@ -134,7 +133,7 @@ def caption(scene: Scene, rng: np.random.Generator | None = None) -> str:
 
 
 def unit_outline(shape: str, tilt: float = 0.0) -> np.ndarray:
-    """Outline of a shape, (points, 2), centred, its bounding box's longer half side 1 before the tilt."""
+    """Outline of a shape, (points, 2), centered, with half of its bounding box's longer side 1 before the tilt."""
     outline = _OUTLINES[shape]()
     outline = outline - (outline.max(0) + outline.min(0)) / 2
     outline = outline / np.abs(outline).max()
@@ -143,32 +142,32 @@ def unit_outline(shape: str, tilt: float = 0.0) -> np.ndarray:
     return outline @ turn
 
 
-def draw_mask(shape: str, centre: tuple[float, float], radius: float, tilt: float, canvas: int) -> Image.Image:
+def draw_mask(shape: str, center: tuple[float, float], radius: float, tilt: float, canvas: int) -> Image.Image:
     """A black canvas of canvas x canvas pixels with the shape in white."""
     image = Image.new("L", (canvas, canvas), 0)
     draw = ImageDraw.Draw(image)
     outline = unit_outline(shape, tilt)
-    draw.polygon([tuple(p) for p in outline * radius + np.array(centre)], fill=255)
+    draw.polygon([tuple(p) for p in outline * radius + np.array(center)], fill=255)
     if shape == "ring":
-        draw.polygon([tuple(p) for p in outline * radius * RING_HOLE + np.array(centre)], fill=0)
+        draw.polygon([tuple(p) for p in outline * radius * RING_HOLE + np.array(center)], fill=0)
     return image
 
 
 def draw_scene(scene: Scene) -> Image.Image:
-    """The picture of a scene, RGB, PICTURE_SIZE square."""
+    """The image of a scene, RGB, IMAGE_SIZE pixels square."""
     scale = SUPERSAMPLING
-    canvas = PICTURE_SIZE * scale
-    centre = (scene.centre[0] * scale, scene.centre[1] * scale)
-    picture = Image.new("RGB", (canvas, canvas), BACKGROUNDS[scene.background])
-    mask = draw_mask(scene.shape, centre, scene.radius * scale, scene.tilt, canvas)
-    paint = Image.new("RGB", (canvas, canvas), COLOURS[scene.colour])
-    if scene.second_colour:
-        paint.paste(COLOURS[scene.second_colour], (round(centre[0]), 0, canvas, canvas))
+    canvas = IMAGE_SIZE * scale
+    center = (scene.center[0] * scale, scene.center[1] * scale)
+    image = Image.new("RGB", (canvas, canvas), BACKGROUNDS[scene.background])
+    mask = draw_mask(scene.shape, center, scene.radius * scale, scene.tilt, canvas)
+    paint = Image.new("RGB", (canvas, canvas), COLORS[scene.color])
+    if scene.second_color:
+        paint.paste(COLORS[scene.second_color], (round(center[0]), 0, canvas, canvas))
     if scene.rimmed:
-        picture.paste(RIM_COLOUR, mask=mask)
-        mask = draw_mask(scene.shape, centre, scene.radius * (1 - RIM_WIDTH) * scale, scene.tilt, canvas)
-    picture.paste(paint, mask=mask)
-    return picture.resize((PICTURE_SIZE, PICTURE_SIZE), Image.Resampling.BOX)
+        image.paste(RIM_COLOR, mask=mask)
+        mask = draw_mask(scene.shape, center, scene.radius * (1 - RIM_WIDTH) * scale, scene.tilt, canvas)
+    image.paste(paint, mask=mask)
+    return image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BOX)
 
 
 def _round(points: int = 72) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The training loss: a mean for each picture first, then weights, then the parts of the total."""
+"""The training loss: a mean per image first, then weights, then the parts of the total."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .schedule import signal_to_noise_ratio
 
 
 class LossParts(NamedTuple):
-    """The total and its two parts, each a scalar; `prior` is zero where there are no class pictures."""
+    """The total and its two parts, each a scalar; `prior` is zero without class images."""
 
     total: Tensor
     instance: Tensor
@@ -19,7 +19,7 @@ class LossParts(NamedTuple):
 
 
 def loss_per_sample(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of each picture, (batch,), in float32."""
+    """Mean squared error of each image, (batch,), in float32."""
     return (predicted.float() - target.float()).square().mean(dim=(1, 2, 3))
 
 

@@ -1,4 +1,4 @@
-"""From clean latents to what the UNet sees and what it should answer (arXiv 2006.11239, 2202.00512)."""
+"""From clean latents to the UNet's input and target (arXiv 2006.11239, 2202.00512)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def training_target(
 
 
 def with_prior_targets(target: Tensor, is_class: Tensor, predictions: Tensor) -> Tensor:
-    """The target with the untrained model's predictions in place of those of class samples.
+    """The target with the untrained model's predictions as the targets of class samples.
 
     target: (batch, channels, height, width); is_class: (batch,) bool; predictions: one for each class sample, in order.
     """
@@ -37,7 +37,7 @@ def with_prior_targets(target: Tensor, is_class: Tensor, predictions: Tensor) ->
 
 
 def with_offset(noise: Tensor, offsets: Tensor, strength: float) -> Tensor:
-    """Noise with one random constant added per picture and channel ("offset noise", Cross Labs).
+    """Noise with one random constant added per image and channel ("offset noise", Cross Labs).
 
     noise: (batch, channels, height, width); offsets: (batch, channels), standard normal.
     """

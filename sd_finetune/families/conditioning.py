@@ -1,4 +1,4 @@
-"""What a prompt becomes before the UNet reads it."""
+"""Encoded prompts, as the UNet takes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class TextConditioning:
-    """The text encoders' output for a batch of prompts; a row each. What a family does not have is None."""
+    """The text encoders' output for a batch of prompts, a row each; None for what a family does not have."""
 
     hidden_states: Tensor
     """(prompts, tokens, context width)."""

@@ -1,4 +1,4 @@
-"""What is known of a model family before any file of it is opened: names, sizes, defaults. Standard library only."""
+"""Facts about a model family: names, sizes, defaults. Standard library only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FamilyFacts:
     """One row of `families.table`."""
 
     name: str
-    """As in FAMILIES and `recognition.BASES`; the folder of the family has this name."""
+    """As in FAMILIES and `recognition.BASES`, and the name of the family's folder."""
     title: str
     """In sentences: "Stable Diffusion 1"."""
     version_on_cards: str
@@ -32,7 +32,7 @@ class FamilyFacts:
     native_resolution: int
     """Side of the images that the full-size model was trained on, in pixels."""
     text_encoders: tuple[str, ...]
-    """The model's parts that read prompts, in the order in which they are encoded."""
+    """The parts that encode prompts, in order."""
     part_prefixes: Mapping[str, str]
     """Beginning of each part's tensor names in a checkpoint."""
     kohya_versions: Mapping[str, str]

@@ -1,7 +1,7 @@
-"""What a model family answers: every question whose answer differs between kinds of checkpoints.
+"""The protocol of a model family: everything that differs between kinds of checkpoints.
 
 A family is a folder (`families/sd1`) with an object `FAMILY` in its `family.py` and a row of facts in `families.table`.
-Nothing outside of this room asks which family it is; it asks the family.
+Nothing outside of this package asks which family it is; it asks the family.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Architecture(Protocol):
     def prediction_type(self) -> PredictionType: ...
     @property
     def scale_factor(self) -> float:
-        """Latents are this times what the VAE's encoder returns (arXiv 2112.10752, appendix G)."""
+        """Factor between the output of the VAE's encoder and latents (arXiv 2112.10752, appendix G)."""
         ...
 
     @property
     def image_size(self) -> int:
-        """Side of the images that it was trained on, in latent pixels (8 pixels each)."""
+        """Side of the images that the model was trained on, in latent pixels (8 pixels each)."""
         ...
 
     @property
@@ -47,7 +47,7 @@ class Architecture(Protocol):
 
 
 class CheckpointTensors(Protocol):
-    """What a model is made of; `formats.checkpoint.Checkpoint` is one."""
+    """The tensors to build a model from; `formats.checkpoint.Checkpoint` is one."""
 
     @property
     def family(self) -> Family: ...
@@ -68,7 +68,7 @@ class CheckpointTensors(Protocol):
 
 @dataclass(frozen=True)
 class Modules:
-    """The modules of a model, without weights, and what reads its prompts."""
+    """The modules of a model, without weights, and its tokenizers."""
 
     unet: Any
     vae: Any
@@ -88,11 +88,11 @@ class Family(Protocol):
     # --- checkpoint files
 
     def usual_name(self, file_name: str) -> str:
-        """The usual name of a tensor that some files spell differently."""
+        """The usual name of a tensor that has another one in some files."""
         ...
 
     def name_table(self, architecture: Any) -> dict[str, dict[str, str]]:
-        """Part to the module's tensor name to the usual name in a checkpoint, of all that modules hold."""
+        """Part to the module's tensor name to the usual name in a checkpoint, for all tensors of the modules."""
         ...
 
     def module_shape(self, part: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -104,10 +104,10 @@ class Family(Protocol):
         ...
 
     def infer_architecture(self, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> Architecture:
-        """The sizes of a checkpoint from its tensors (usual names) and, for what they do not tell, its config.
+        """The sizes of a checkpoint from its tensors (usual names) and, for the rest, from its config.
 
         Raises:
-            UserError: config and tensors contradict each other, or neither tells the number of attention heads.
+            UserError: config and tensors contradict each other, or the number of attention heads is unknown.
             KeyError: a tensor is missing from which a size is read.
         """
         ...
@@ -117,11 +117,11 @@ class Family(Protocol):
         ...
 
     def constant_tensors(self, architecture: Any) -> dict[str, Tensor]:
-        """What a checkpoint holds beside the modules' tensors: noise schedule, position ids."""
+        """The other tensors of a checkpoint: noise schedule, position ids."""
         ...
 
     def with_prediction_type(self, architecture: Any, prediction_type: PredictionType) -> Architecture:
-        """The same sizes with another prediction type, as a file's metadata may tell."""
+        """The same sizes with another prediction type, from a file's metadata."""
         ...
 
     # --- the model
@@ -135,13 +135,13 @@ class Family(Protocol):
         ...
 
     def encode_prompts(self, model: DiffusionModel, prompts: Sequence[str]) -> TextConditioning:
-        """What the UNet reads of the prompts, with gradients where the text encoder or a new word is trained."""
+        """The UNet's conditioning on the prompts, with gradients where the text encoder or a new word is trained."""
         ...
 
     def predict(
         self, model: DiffusionModel, noisy_latents: Tensor, timesteps: Tensor, conditioning: TextConditioning
     ) -> Tensor:
-        """The UNet's answer (noise or v), (batch, 4, height/8, width/8), in the UNet's type."""
+        """The UNet's prediction (noise or v), (batch, 4, height/8, width/8), in the UNet's precision."""
         ...
 
     # --- networks beside the model
@@ -181,7 +181,7 @@ class DiffusionModel:
 
     @property
     def text_encoder(self) -> Any:
-        """The first text encoder, whose token embeddings new words get."""
+        """The first text encoder, which gets the vectors of new words."""
         return self.text_encoders[self.family.facts.text_encoders[0]]
 
     @property
@@ -190,11 +190,11 @@ class DiffusionModel:
         return self.tokenizers[self.family.facts.text_encoders[0]]
 
     def module(self, part: str) -> nn.Module:
-        """The module called "unet", "vae" or like a text encoder."""
+        """The module of a part: "unet", "vae" or a text encoder's name."""
         return {"unet": self.unet, "vae": self.vae, **self.text_encoders}[part]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Move and cast all modules. The VAE overflows in float16, so it stays in float32 then."""
+        """Move and cast all modules. The VAE stays in float32 for float16, in which it overflows."""
         for module in (self.unet, *self.text_encoders.values()):
             module.to(device, dtype)
         self.vae.to(device, torch.float32 if dtype == torch.float16 else dtype)
@@ -216,7 +216,7 @@ def family_called(name: str) -> Family:
 
 
 def first_difference(one: Any, other: Any, parts: Sequence[str]) -> str:
-    """What differs first between two architectures of a family in these parts, or in what they predict; "" if nothing.
+    """The first difference of two architectures of a family, in these parts or in prediction type; "" if none.
 
     As in "unet: model_channels 320 and 384".
     """

@@ -1,4 +1,4 @@
-"""Makes the modules of a checkpoint and gives them its tensors."""
+"""Builds the modules of a checkpoint with its tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def load_model(checkpoint: CheckpointTensors) -> DiffusionModel:
     """Build the modules and give them the checkpoint's tensors as they are, without a second copy; all frozen.
 
     Raises:
-        UserError: a tensor has another shape than the sizes of the checkpoint ask for.
+        UserError: a tensor does not have the shape that follows from the sizes of the checkpoint.
     """
     family, architecture = checkpoint.family, checkpoint.architecture
     modules = family.empty_modules(architecture)
@@ -38,13 +38,13 @@ def _refuse_other_shapes(checkpoint: CheckpointTensors, part: str, module: nn.Mo
     for name, tensor in checkpoint.parts[part].items():
         if name in wanted and tuple(tensor.shape) != wanted[name]:
             raise UserError(
-                f"{checkpoint.path} has {checkpoint.file_names[part][name]} of size {tuple(tensor.shape)} where its "
-                f"other tensors ask for {wanted[name]}: choose a sound checkpoint, or its right .yaml config."
+                f"{checkpoint.path} has {checkpoint.file_names[part][name]} of size {tuple(tensor.shape)}, but by its "
+                f"other tensors it should be {wanted[name]}: choose another checkpoint, or the right .yaml config."
             )
 
 
 def assign_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Give `module` its tensors, every key explained.
+    """Give `module` its tensors; every missing or unexpected key is an error, with one exception.
 
     CLIP's `position_ids` is a constant that some versions of transformers keep among the weights and others do not.
     """

@@ -1,4 +1,4 @@
-"""Prompts as CLIP's token ids, with placeholders where new words stand."""
+"""Prompts as CLIP's token ids, with placeholders for new words."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ CLIP_TOKENIZER_FOLDER = Path(__file__).parent / "tokenizer"
 
 
 def word_tokens(model: DiffusionModel, text: str) -> tuple[int, ...]:
-    """Token ids of a text by themselves, without start, end and padding, however many they are."""
+    """All token ids of a text, without start, end and padding."""
     return tuple(model.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
 
 
 def tokenize(model: DiffusionModel, prompts: Sequence[str]) -> Tensor:
-    """Token ids, (prompts, 77), int64; a longer prompt is cut, a shorter one padded with the end token.
+    """Token ids, (prompts, 77), int64; a longer prompt is truncated, a shorter one padded with the end token.
 
-    Where a new word stands, its placeholders do.
+    New words are replaced by their placeholders.
     """
     start, end = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
-    room = model.tokenizer.model_max_length - 2
-    rows = [with_new_words(word_tokens(model, prompt), model.new_words, room) for prompt in prompts]
-    return torch.tensor([[start, *row, *[end] * (room - len(row) + 1)] for row in rows])
+    limit = model.tokenizer.model_max_length - 2
+    rows = [with_new_words(word_tokens(model, prompt), model.new_words, limit) for prompt in prompts]
+    return torch.tensor([[start, *row, *[end] * (limit - len(row) + 1)] for row in rows])
 
 
 def uses_new_word(model: DiffusionModel, prompt: str) -> bool:
-    """Whether the prompt, as far as it is read, has a new word in it."""
+    """Whether there is a new word in the prompt, as far as it is not truncated."""
     placeholders = {placeholder for word in model.new_words for placeholder in word.placeholders}
     return bool(placeholders) and not placeholders.isdisjoint(tokenize(model, [prompt])[0].tolist())

@@ -1,4 +1,4 @@
-"""For which base a model file is, by the names and shapes of its tensors: families that can be trained, and others."""
+"""The base model of a model file, by the names and shapes of its tensors: supported families, and others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BASES = {
     "sd3": "Stable Diffusion 3",
     "flux": "Flux",
 }
-"""Values of `base` and how they are called; "" when it cannot be told."""
+"""Values of `base` and their titles; `base` is "" when it is unknown."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Tensor name to shape."""
@@ -41,7 +41,7 @@ def base_of_hypernetwork(widths: Iterable[int]) -> str:
 def base_of_embedding(shapes: Iterable[tuple[int, ...]], metadata: Mapping[str, str]) -> str:
     """By the width of its vectors, else what its metadata says."""
     by_width = EMBEDDING_BASES.get(max((shape[-1] for shape in shapes), default=0), "")
-    return by_width or _told_base(metadata)
+    return by_width or _base_by_metadata(metadata)
 
 
 def base_of_checkpoint(shapes: Shapes) -> str:
@@ -80,16 +80,16 @@ def base_of_lora(shapes: Shapes, metadata: Mapping[str, str]) -> str:
     by_width = CONTEXT_BASES.get(_context_width(shapes), "")
     if by_width or _has(shapes, "lora_te2_"):
         return by_width or "sdxl"
-    return _told_base(metadata)
+    return _base_by_metadata(metadata)
 
 
-def _told_base(metadata: Mapping[str, str]) -> str:
-    told = [metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
-    return next((base for start, base in METADATA_BASES.items() for text in told if text.startswith(start)), "")
+def _base_by_metadata(metadata: Mapping[str, str]) -> str:
+    entries = [metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
+    return next((base for start, base in METADATA_BASES.items() for text in entries if text.startswith(start)), "")
 
 
 def _context_width(shapes: Shapes) -> int:
-    """Input width of the cross-attention's keys, of a model or of the LoRA layers beside them; 0 if there is none."""
+    """Input width of the cross-attention's keys, of a model or of its LoRA layers; 0 without cross-attention."""
     for name, shape in shapes.items():
         is_key = "attn2_to_k" in name or "attn2.to_k" in name
         if is_key and len(shape) == 2 and not name.endswith(("up.weight", "lora_B.weight")):

@@ -10,7 +10,7 @@ from .sd1.facts import SD1
 FAMILIES: Mapping[str, FamilyFacts] = {facts.name: facts for facts in (SD1,)}
 
 DEFAULT_FAMILY = SD1.name
-"""What a checkpoint is read as if its tensors do not tell; then the sentence about what is missing names this one."""
+"""The family of a checkpoint whose tensors do not show it, for the message about what is missing."""
 
 
 def supported_titles() -> str:

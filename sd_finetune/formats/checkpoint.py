@@ -43,7 +43,7 @@ OUTDATED = {"modelspec.hash_sha256", "modelspec.thumbnail", "sshs_model_hash", "
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as it lies on disk. The tensors are memory-mapped: do not change them in place."""
+    """A checkpoint on disk. The tensors are memory-mapped: do not change them in place."""
 
     path: Path
     family: Family
@@ -55,7 +55,7 @@ class Checkpoint:
     """Part to the module's tensor name to the name in this file."""
     metadata: dict[str, str]
     yaml_text: str | None
-    """The config that tells the sizes, if there is one: given, beside the file, or in its metadata."""
+    """The config with the sizes, if there is one: as given, beside the file, or in its metadata."""
     has_yaml_file: bool
 
     @cached_property
@@ -68,7 +68,7 @@ class Checkpoint:
 
     @cached_property
     def other(self) -> dict[str, Tensor]:
-        """What belongs to no module: noise schedule buffers, `model_ema`, `position_ids`."""
+        """Tensors that belong to no module: noise schedule buffers, `model_ema`, `position_ids`."""
         used = {file_name for names in self.file_names.values() for file_name in names.values()}
         return {name: tensor for name, tensor in self.tensors.items() if name not in used}
 
@@ -81,8 +81,8 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
 
     Args:
         path: a `.safetensors` or a `.ckpt` of tensors only.
-        config: its LDM config; by default the `.yaml` of the same name beside it, or else what its metadata holds.
-        fallback_config: one for where it has neither.
+        config: its LDM config; by default the `.yaml` of the same name beside it, or else the one in its metadata.
+        fallback_config: used if it has neither.
 
     Raises:
         UserError: the file is missing, damaged or not a checkpoint of a supported family, or contradicts its config.
@@ -96,9 +96,9 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
     yaml_text = _read_config(beside) if config or beside.is_file() else file.metadata.get(CONFIG_KEY)
     usual = {family.usual_name(name): name for name in file.tensors}
     architecture = _infer_architecture(path, family, file, usual, yaml_text, beside.parent)
-    told = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
-    if told and not has_own:
-        architecture = family.with_prediction_type(architecture, told)
+    prediction_type = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
+    if prediction_type and not has_own:
+        architecture = family.with_prediction_type(architecture, prediction_type)
     return Checkpoint(
         path=path,
         family=family,
@@ -115,7 +115,7 @@ def _read_config(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"The config {path} cannot be read: name a .yaml text file that can.") from error
+        raise UserError(f"The config {path} cannot be read: choose a .yaml text file.") from error
 
 
 def _infer_architecture(
@@ -132,7 +132,7 @@ def _infer_architecture(
 
 def _incomplete(path: Path, family: Family, missing: str) -> UserError:
     return UserError(
-        f"{path} is no whole {family.facts.title} checkpoint ({missing} is missing): choose one that holds UNet, VAE "
+        f"{path} is not a complete {family.facts.title} checkpoint ({missing} is missing): choose one with UNet, VAE "
         "and text encoder."
     )
 
@@ -154,14 +154,14 @@ def write_checkpoint(
     precision: str | None = "fp16",
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write `base` with the tensors of `trained` in place of its own.
+    """Write `base` with the tensors of `trained` instead of its own.
 
-    What was not trained keeps its bytes, type and name; what was is stored as `precision` ("fp16" | "bf16" | "fp32";
-    None: in its own type) in the base's shape. The base's `.yaml`, if it has one, is copied beside the new file.
+    What was not trained keeps its bytes, precision and name; what was trained is stored as `precision` ("fp16" | "bf16"
+    | "fp32"; None: its own) in the base's shape. The base's `.yaml`, if it has one, is copied beside the new file.
 
     Raises:
         UserError: there is no space left.
-        ValueError: `trained` has a tensor that the base has not, or of another size.
+        ValueError: `trained` has a tensor that the base does not have, or of another size.
     """
     tensors = dict(base.tensors)
     dtypes: dict[str, torch.dtype] = {}
@@ -193,7 +193,7 @@ def new_checkpoint(
 ) -> None:
     """Write a checkpoint from the state dicts of its modules, with `<stem>.yaml` beside it.
 
-    What a file carries beside them (noise schedule, `position_ids`) is made by the family.
+    The family adds what else a file has (noise schedule, `position_ids`).
 
     Raises:
         KeyError: a tensor of the architecture is missing from `parts`.

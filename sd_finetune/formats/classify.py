@@ -1,4 +1,4 @@
-"""What kind of model file a file is and for which base, by the names and shapes of its tensors.
+"""The kind of a model file and its base model, by the names and shapes of its tensors.
 
 classify(file) -> (kind, base) of an opened TensorFile
 in_words(kind, base) -> "an SDXL checkpoint"
@@ -45,7 +45,7 @@ EMBEDDING_NAMES = {"emb_params", "emp_params", "clip_l", "clip_g"}
 def in_words(kind: str, base: str) -> str:
     """As in "an SDXL checkpoint" or "a LoRA for Stable Diffusion 1"."""
     if kind in ("checkpoint", "unet"):
-        words = f"{BASES[base]} {KINDS[kind]}" if base else f"{KINDS[kind]} of an unknown base"
+        words = f"{BASES[base]} {KINDS[kind]}" if base else f"{KINDS[kind]} of an unknown base model"
     else:
         words = f"{KINDS[kind]} for {BASES[base]}" if base else KINDS[kind]
     return f"{'an' if words.startswith('SDXL') else 'a'} {words}"
@@ -55,7 +55,7 @@ def refuse_unless(path: Path, kind: str, family: FamilyFacts | None = None, call
     """Raise UserError, saying what the file is, unless it is of this kind and may be for the family.
 
     Args:
-        family: None for any that is supported. A file that does not tell its base is let through.
+        family: None for any supported one. A file whose base is unknown is accepted.
         called: the setting that names the file.
     """
     found, base = classify(read_tensors(path))
@@ -63,20 +63,20 @@ def refuse_unless(path: Path, kind: str, family: FamilyFacts | None = None, call
     if found != kind or (base and base not in wanted):
         name = f"{called} = {path}" if called else str(path)
         titles = family.title if family else supported_titles()
-        raise UserError(f"{name} is {in_words(found, base)}: only {KINDS[kind]}s for {titles} can be used here.")
+        raise UserError(f"{name} is {in_words(found, base)}: choose a {KINDS[kind]} for {titles}.")
 
 
 def family_of_checkpoint(path: Path, file: TensorFile) -> str:
     """The family of an opened checkpoint, a key of FAMILIES.
 
     Raises:
-        UserError: it is something else than a checkpoint, or for a base that is not supported; says what it is.
+        UserError: it is not a checkpoint, or one of a family that is not supported; says what it is.
     """
     kind, base = classify(file)
     if kind != "checkpoint" or (base and base not in FAMILIES):
         raise UserError(
-            f"{path} is {in_words(kind, base)}, and only {supported_titles()} checkpoints can be used here: choose one "
-            "of these."
+            f"{path} is {in_words(kind, base)}, and only {supported_titles()} checkpoints are supported: choose one of "
+            "these."
         )
     return base or DEFAULT_FAMILY
 

@@ -1,9 +1,9 @@
 """Embeddings of textual inversion: the vectors of one new word (arXiv 2208.01618).
 
-    write_embedding(path, vectors, metadata, precision="fp16"), a .safetensors, or the WebUI's own form if it is a .pt
+    write_embedding(path, vectors, metadata, precision="fp16"), a .safetensors, or a .pt in the WebUI's own format
     read_embedding(path) -> Embedding(vectors, name, step, metadata), of ours, the WebUI, kohya's scripts and diffusers
 
-The WebUI takes a .safetensors only if it holds one tensor, and calls the word by the file's name.
+The WebUI takes a .safetensors only if it has one tensor, and uses the file's name as the word.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from .tensor_file import (
 TENSOR_NAME = "emb_params"
 """As in kohya's files."""
 STEPS_KEY = "sd_finetune.steps"
-"""Of all runs together, as the WebUI's form counts them, where there was more than one."""
+"""Of all runs together, as in the WebUI's format, if there was more than one."""
 PLACEHOLDER, PLACEHOLDER_TOKEN = "*", 265
-"""What stands for the word inside the WebUI's form, whatever it is called."""
+"""Stand for the word in the WebUI's format, whatever its name."""
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """What an embedding's file holds."""
+    """The content of an embedding file."""
 
     vectors: Tensor
-    """(vectors, width), in the file's type."""
+    """(vectors, width), in the file's precision."""
     name: str
-    """What the file says the word is called, else the file's own name, which is what the WebUI goes by."""
+    """The word by the file's content, else the file's own name, which is what the WebUI uses."""
     step: int | None
-    """Steps it was trained for, None if the file does not tell."""
+    """Training steps, None if the file does not have them."""
     metadata: Mapping[str, str]
 
 
@@ -52,7 +52,7 @@ def write_embedding(
 ) -> None:
     """Write the `vectors`, (vectors, width), stored as `precision` ("fp16" | "bf16" | "fp32").
 
-    steps_before: of earlier runs that this one went on from; the metadata tells its own.
+    steps_before: steps of the earlier runs that this one continues from; the metadata has its own.
 
     Raises:
         UserError: there is no space left.
@@ -76,26 +76,26 @@ def write_embedding(
 
 
 def read_embedding(path: Path) -> Embedding:
-    """The vectors of an embedding's file and what it tells of them.
+    """The vectors of an embedding file, with name and steps.
 
     Raises:
-        UserError: the file is missing or damaged, holds more than tensors, or not the vectors of exactly one word.
+        UserError: the file is missing or damaged, has more than tensors, or not the vectors of exactly one word.
     """
     file = read_tensors(path)
     vectors = list(vectors_of(file).values())
     if len(vectors) != 1 or vectors[0].ndim not in (1, 2) or not vectors[0].numel():
         raise UserError(
-            f"{path} does not hold the vectors of one word: choose an embedding of the WebUI, "
-            "kohya's scripts, diffusers or SD Fine-Tune."
+            f"{path} is not an embedding of one word: choose one that was saved by the WebUI, kohya's scripts, "
+            "diffusers or SD Fine-Tune."
         )
     refuse_not_finite(path, vectors)
     (own,) = vectors
-    name, step = told_of(file)
+    name, step = name_and_step_of(file)
     return Embedding(own[None] if own.ndim == 1 else own, name or path.stem, step, file.metadata)
 
 
 def vectors_of(file: TensorFile) -> dict[str, Tensor]:
-    """The tensors of an embedding's file by name; in the WebUI's form they lie one level deeper."""
+    """The tensors of an embedding file by name; in the WebUI's format they are one level deeper."""
     inner: Any = file.content.get("string_to_param")
     if not isinstance(inner, dict):
         return file.tensors
@@ -103,8 +103,8 @@ def vectors_of(file: TensorFile) -> dict[str, Tensor]:
     return {str(name): value for name, value in named.items() if isinstance(value, Tensor)}
 
 
-def told_of(file: TensorFile) -> tuple[str, int | None]:
-    """The word's name and the steps of its training, "" and None where the file does not tell."""
+def name_and_step_of(file: TensorFile) -> tuple[str, int | None]:
+    """The word and its training steps, "" and None where the file does not have them."""
     name = file.content.get("name") or file.metadata.get("ss_output_name") or ""
     step = file.content.get("step", file.metadata.get(STEPS_KEY, file.metadata.get("ss_steps")))
     return str(name), int(step) if str(step).isdecimal() else None

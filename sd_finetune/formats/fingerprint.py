@@ -1,4 +1,4 @@
-"""Tells files apart by what is in them, without reading gigabytes."""
+"""Tells files apart by their content, without reading all of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PIECE_BYTES = 64 * 1024
 def fingerprint(path: Path) -> str:
     """16 hexadecimal digits of SHA-256 over the size and 64 pieces of 64 KiB spread evenly over the file.
 
-    The same wherever the file lies; different when a training touched it, since that moves every weight.
+    Independent of the path; different after any training, which changes every weight.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())

@@ -1,4 +1,4 @@
-"""Hashes by which the WebUI and kohya's scripts tell model files apart.
+"""Hashes by which the WebUI and kohya's scripts identify model files.
 
 file_hashes(path) -> (8 digits of the WebUI's first hash, SHA-256 of the file)
 kohya_hashes(tensors, metadata) -> {"sshs_model_hash": ..., "sshs_legacy_hash": ...}
@@ -15,7 +15,7 @@ from torch import Tensor
 from .tensor_file import file_pieces
 
 LEGACY_START, LEGACY_BYTES = 0x100000, 0x10000
-"""The piece of a file that the WebUI's first hash looked at."""
+"""The piece of a file that the WebUI's first hash is computed from."""
 
 
 def file_hashes(path: Path) -> tuple[str, str]:

@@ -1,10 +1,10 @@
-"""Hypernetworks in the WebUI's own form: a `.pt` of two MLPs, one for keys and one for values, for each context width.
+"""Hypernetworks in the WebUI's own format: a `.pt` with two MLPs, for keys and for values, per context width.
 
     write_hypernetwork(path, hypernetwork, precision="fp16"), as torch's older pickle
     read_hypernetwork(path) -> HypernetworkFile(shape, pairs, name, step, checkpoint_hash, checkpoint_name, metadata)
     HypernetworkShape(layer_structure, activation, layer_norm, dropout_structure, activate_output, initialization)
 
-The WebUI refuses the zip that newer versions of torch write, because it does not know all that is in it.
+The WebUI refuses the zip that newer versions of torch write, because it does not know everything in it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..settings.layer_structure import is_dropout_structure, is_layer_structure
 from .tensor_file import DTYPES, METADATA_KEY, read_tensors, refuse_not_finite, write_legacy_pickle
 
 OLDEST_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
-"""What the WebUI's first hypernetworks called their layers, and how they are called since."""
+"""Layer names in the WebUI's first hypernetworks, and today's."""
 DROPOUT_OF_FLAGS = 0.3
-"""The dropout of files that only say that there is some."""
+"""Of files that only say whether there is dropout."""
 ACTIVATION_ALIASES = {"hardswish": "swish"}
 """The WebUI reads both and offers the second."""
-NO_HYPERNETWORK = "is no hypernetwork as the WebUI and SD Fine-Tune write them"
+NO_HYPERNETWORK = "is not a hypernetwork of the WebUI or SD Fine-Tune"
 
 Pair = tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
 """The MLP for the keys and the one for the values, as `linear.0.weight`, `linear.0.bias` ..."""
@@ -34,15 +34,15 @@ Pair = tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class HypernetworkShape:
-    """What every MLP of a hypernetwork is built of, one layer after another."""
+    """The layers of every MLP of a hypernetwork."""
 
     layer_structure: tuple[float, ...] = (1, 2, 1)
-    """Widths as multiples of the context's, from and to 1."""
+    """Widths as multiples of the context's; the first and the last are 1."""
     activation: str = "linear"
-    """By the WebUI's name; "linear" is none."""
+    """By the WebUI's name; "linear" means none."""
     layer_norm: bool = False
     dropout_structure: tuple[float, ...] = (0, 0, 0)
-    """Share dropped out at each width of the layer structure; the first counts for nothing."""
+    """Dropout at each width of the layer structure; the first is not used."""
     activate_output: bool = False
     """Whether the last layer is activated too."""
     initialization: str = "Normal"
@@ -50,7 +50,7 @@ class HypernetworkShape:
 
 @dataclass(frozen=True)
 class HypernetworkFile:
-    """What a hypernetwork's file holds."""
+    """The content of a hypernetwork file."""
 
     shape: HypernetworkShape
     pairs: Mapping[int, Pair]
@@ -61,13 +61,13 @@ class HypernetworkFile:
     """The first ten digits of the SHA-256 of the checkpoint it was trained on."""
     checkpoint_name: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Ours; the WebUI passes it over."""
+    """Ours; the WebUI ignores it."""
     path: Path | None = None
-    """Where it was read."""
+    """Where it was read from."""
 
     @property
     def called(self) -> str:
-        """What messages name it."""
+        """Its name in messages."""
         return str(self.path or f"The hypernetwork {self.name}")
 
 
@@ -109,7 +109,8 @@ def read_hypernetwork(path: Path) -> HypernetworkFile:
     """A hypernetwork of ours or of any version of the WebUI.
 
     Raises:
-        UserError: the file is missing or damaged, holds more than tensors, is no hypernetwork, or one that cannot be.
+        UserError: the file is missing or damaged, has more than tensors, is not a hypernetwork, or has
+            an impossible structure.
     """
     file = read_tensors(path)
     content = file.content
@@ -132,30 +133,30 @@ def read_hypernetwork(path: Path) -> HypernetworkFile:
 
 
 def shape_and_pairs(content: Mapping[Any, Any]) -> tuple[HypernetworkShape, dict[int, Pair]]:
-    """What a file holds; what older ones leave unsaid is filled in as the WebUI does.
+    """The structure and the MLPs in a file; what older files leave out is filled in as in the WebUI.
 
     Raises:
-        ValueError: it is no hypernetwork, or one that cannot be; the message says what it "is" or "has".
+        ValueError: it is not a hypernetwork, or has an impossible structure; the message says what it "is" or "has".
     """
     pairs = {key: _pair(pair) for key, pair in content.items() if type(key) is int}
     if not pairs:
         raise ValueError(NO_HYPERNETWORK)
     structure = _numbers(content.get("layer_structure", [1, 2, 1]))
     if not is_layer_structure(structure):
-        told = content.get("layer_structure")
-        raise ValueError(f"has the layer structure {told!r}, which is no list of widths from 1 to 1")
+        found = content.get("layer_structure")
+        raise ValueError(f"has the layer structure {found!r}, which is not a list of widths from 1 to 1")
     dropout = _numbers(content.get("dropout_structure") or _dropout_of_flags(content, len(structure)))
     dropout = (0.0, *dropout[1 : len(structure)])
     if not is_dropout_structure(dropout, structure):
-        told = content.get("dropout_structure")
-        raise ValueError(f"has the dropout structure {told!r}, which does not fit its {len(structure)} widths")
+        found = content.get("dropout_structure")
+        raise ValueError(f"has the dropout structure {found!r}, which does not fit its {len(structure)} widths")
     activation = str(content.get("activation_func") or "linear")
     shape = HypernetworkShape(
         layer_structure=structure,
         activation=ACTIVATION_ALIASES.get(activation, activation),
         layer_norm=bool(content.get("is_layer_norm", False)),
         dropout_structure=dropout,
-        activate_output=bool(content.get("activate_output", True)),  # before it was told, every layer was activated
+        activate_output=bool(content.get("activate_output", True)),  # before files had it, every layer was activated
         initialization=str(content.get("weight_initialization") or "Normal"),
     )
     return shape, pairs
@@ -180,13 +181,13 @@ def _newer_name(name: str) -> str:
 
 
 def _numbers(values: Any) -> tuple[float, ...]:
-    """The values, or none if they are not a list of numbers."""
+    """The values, empty if they are not a list of numbers."""
     listed = cast("Sequence[Any]", values) if isinstance(values, (list, tuple)) else ()
     return tuple(listed) if all(type(value) in (int, float) for value in listed) else ()
 
 
 def _dropout_of_flags(content: Mapping[Any, Any], count: int) -> list[float]:
-    """The dropout of a file with flags only: none after the last layer, and after the one before it only if told."""
+    """The dropout of a file with flags only: none after the last layer, after the one before it only if flagged."""
     if not content.get("use_dropout", False):
         return [0.0] * count
     before_last = DROPOUT_OF_FLAGS if content.get("last_layer_dropout", False) else 0.0

@@ -1,6 +1,6 @@
-"""Describes a model file for a person.
+"""Describes a model file.
 
-identify(path) -> Description(name, kind, base, details, derivation, training), .text for a person
+identify(path) -> Description(name, kind, base, details, derivation, training), .text to show
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .tensor_file import read_tensors
 
 @dataclass(frozen=True)
 class Description:
-    """What a file is. `kind` and `base` are keys of KINDS and BASES; base is "" when it cannot be told."""
+    """What a file is. `kind` and `base` are keys of KINDS and BASES; base is "" when it is unknown."""
 
     name: str
     kind: str
@@ -23,16 +23,16 @@ class Description:
     details: dict[str, str]
     """What its tensors say: rank, precision, missing parts."""
     derivation: dict[str, str]
-    """Where a command made it from other files: which one, and of what."""
+    """If a command made it from other files: which command, and which files."""
     training: dict[str, str]
-    """What its metadata says of how it, or what it was made from, was trained."""
+    """How it, or what it was made from, was trained, by its metadata."""
 
     @property
     def text(self) -> str:
-        """A few lines for a person."""
+        """A few lines to show."""
         lines = [f"{self.name}: {in_words(self.kind, self.base)}"]
         lines += [f"  {name}: {value}" for name, value in self.details.items()]
-        heading = "Before that:" if self.derivation else "Made with:"
+        heading = "Training of the source:" if self.derivation else "Training:"
         for title, facts in (("Made from other files:", self.derivation), (heading, self.training)):
             lines += [title, *(f"  {name}: {value}" for name, value in facts.items())] if facts else []
         return "\n".join(lines)

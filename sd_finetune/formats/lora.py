@@ -40,7 +40,7 @@ class LoraModule:
         return self.down.shape[0]
 
     def file_tensors(self) -> dict[str, Tensor]:
-        """The two by what follows the layer's name in a file."""
+        """Both tensors by what follows the layer's name in a file."""
         return {"lora_down.weight": self.down.detach(), "lora_up.weight": self.up.detach()}
 
 
@@ -74,45 +74,42 @@ def write_lora(
 
 
 def _exact(alpha: float, dtype: torch.dtype) -> Tensor:
-    """Alpha as a tensor without dimensions: of the file's type, or float32 where that one would round it."""
+    """Alpha as a tensor without dimensions: in the file's precision, or in float32 where that would round it."""
     rounded = torch.tensor(alpha, dtype=dtype)
     return rounded if rounded.item() == alpha else torch.tensor(alpha, dtype=torch.float32)
 
 
 def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
-    """The layers of a LoRA by name, in the file's type, and the file's metadata.
+    """The layers of a LoRA by name, in the file's precision, and the file's metadata.
 
-    A layer without alpha counts once, so its alpha is its rank.
+    A layer without alpha has scale 1, so its alpha is its rank.
 
     Raises:
-        UserError: the file is missing or damaged, or is no LoRA in kohya's layout, or holds layers of other kinds too.
+        UserError: the file is missing or damaged, is not a LoRA in kohya's layout, or has layers of other kinds too.
     """
     file = read_tensors(path)
     names = [name.removesuffix(".lora_down.weight") for name in file.tensors if name.endswith(".lora_down.weight")]
     if not names or any(f"{name}.lora_up.weight" not in file.tensors for name in names):
-        raise UserError(
-            f"{path} is no LoRA with lora_down and lora_up layers as kohya's scripts and SD Fine-Tune write them: "
-            "choose another file."
-        )
+        raise UserError(f"{path} is not a LoRA in kohya's layout (lora_down and lora_up layers): choose another file.")
     known = {name + ending for name in names for ending in ENDINGS}
     other = [name for name in file.tensors if name not in known]
     if other:
         raise UserError(
-            f"{path} holds more than plain LoRA layers ({len(other)} tensors such as {other[0]}), and without these "
-            "it would be another LoRA: choose one that has lora_down, lora_up and alpha only."
+            f"{path} is a LoRA of a kind that is not supported, with tensors like {other[0]}: choose one with "
+            "lora_down, lora_up and alpha only."
         )
     alphas = {name: file.tensors[f"{name}.alpha"] for name in names if f"{name}.alpha" in file.tensors}
     for name, alpha in alphas.items():
         if alpha.numel() != 1:
             raise UserError(
-                f"{path} has {alpha.numel()} numbers as {name}.alpha, which is one: copy or download it again."
+                f"{path} has {alpha.numel()} values as {name}.alpha instead of one: copy or download it again."
             )
     for name in names:
         down, up = (file.tensors[f"{name}.{half}.weight"] for half in ("lora_down", "lora_up"))
         if min(down.ndim, up.ndim) < 2 or not len(down) or up.flatten(1).shape[1] != len(down):
             sizes = f"{tuple(down.shape)} and {tuple(up.shape)}"
             raise UserError(
-                f"{path} has a layer {name} whose lora_down and lora_up, of sizes {sizes}, share no rank: "
+                f"{path} has a layer {name} whose lora_down and lora_up, of sizes {sizes}, differ in rank: "
                 "copy or download the file again, or choose another."
             )
     refuse_not_finite(path, file.tensors.values())

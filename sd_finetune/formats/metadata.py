@@ -1,11 +1,11 @@
-"""What a trained file says about itself: kohya's `ss_*`, Stability's `modelspec.*`, and our own settings.
+"""The metadata of a trained file: kohya's `ss_*`, Stability's `modelspec.*`, and our own settings.
 
-    training_metadata(settings, facts) -> {name: text}, for whatever the settings train
+    training_metadata(settings, facts) -> {name: text}, for any method
     base_facts(checkpoint) -> BaseFacts, reads the whole file for its hash
     RunFacts(base, concepts, steps_per_epoch, total_steps, step, started_at, finished_at), ConceptFacts(...)
 
 The WebUI takes a LoRA's name in prompts from `ss_output_name`, its model version from `ss_base_model_version`, its hash
-from `sshs_model_hash`, and shows most of the rest. Folders of the person's machine are never written, only their names.
+from `sshs_model_hash`, and shows most of the rest. Of paths on the user's machine only the last name is written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .checkpoint import Checkpoint
 from .hashes import file_hashes
 from .metadata_keys import SETTINGS_KEY, VERSION_KEY
 
-# Of what is no whole checkpoint. `implementation` names the program whose tensor names the file has.
+# Of results that are not whole checkpoints. `implementation` names the program whose tensor names the file has.
 ARCHITECTURE_ENDINGS: Mapping[ResultKind, str] = {
     "lora": "/lora", "embedding": "/textual-inversion", "hypernetwork": "/hypernetwork"
 }  # fmt: skip
@@ -53,16 +53,16 @@ class BaseFacts:
 
 @dataclass(frozen=True)
 class ConceptFacts:
-    """What was found in one concept's folders."""
+    """What was found in a concept's folders."""
 
     prompts: Sequence[str]
-    """The prompt of each instance picture, repeats not counted."""
-    class_pictures: int = 0
+    """The prompt of each training image, without repeats."""
+    class_images: int = 0
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the settings do not tell of a run. Times are unix seconds."""
+    """What is not in the settings of a run. Times are Unix timestamps."""
 
     base: BaseFacts
     concepts: Sequence[ConceptFacts]
@@ -84,11 +84,11 @@ def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
     """All metadata of a file written after `facts.step` steps, except the hashes of its own tensors."""
     entries = {
         **_model(settings, facts),
-        **_course(settings, facts),
+        **_progress(settings, facts),
         **_options(settings),
-        **_pictures(settings, facts),
+        **_images(settings, facts),
     }
-    if settings.artefact() == "lora":
+    if settings.result_kind() == "lora":
         entries.update(_network(settings))
     texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
     own = {VERSION_KEY: __version__, SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
@@ -122,7 +122,7 @@ def _network(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _course(settings: Settings, facts: RunFacts) -> dict[str, Any]:
+def _progress(settings: Settings, facts: RunFacts) -> dict[str, Any]:
     per_epoch = max(1, facts.steps_per_epoch)
     return {
         "steps": facts.step,
@@ -170,17 +170,17 @@ def _learning_rates(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _pictures(settings: Settings, facts: RunFacts) -> dict[str, Any]:
-    names = _different([Path(concept.folder).name for concept in settings.concepts])
+def _images(settings: Settings, facts: RunFacts) -> dict[str, Any]:
+    names = _unique([Path(concept.folder).name for concept in settings.concepts])
     rows = list(zip(names, settings.concepts, facts.concepts, strict=True))
     shown = sum(concept.repeats * len(found.prompts) for _, concept, found in rows)
     side = settings.data.resolution
     return {
         "num_train_images": shown,
-        "num_reg_images": sum(found.class_pictures for _, _, found in rows),
+        "num_reg_images": sum(found.class_images for _, _, found in rows),
         "dataset_dirs": {n: {"n_repeats": c.repeats, "img_count": len(f.prompts)} for n, c, f in rows},
         "reg_dataset_dirs": {
-            name: {"n_repeats": 1, "img_count": found.class_pictures} for name, _, found in rows if found.class_pictures
+            name: {"n_repeats": 1, "img_count": found.class_images} for name, _, found in rows if found.class_images
         },
         "bucket_info": {"buckets": {"0": {"resolution": [side, side], "count": shown}}},
         "tag_frequency": {name: _tags(found.prompts) for name, _, found in rows},
@@ -192,8 +192,8 @@ def _tags(prompts: Iterable[str]) -> dict[str, int]:
     return dict(Counter(tag for tag in tags if tag))
 
 
-def _different(names: Sequence[str]) -> list[str]:
-    """The names, with a number where one came before: they become keys."""
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, numbered where they repeat, since they become keys."""
     return [f"{name} ({count})" if (count := names[: k + 1].count(name)) > 1 else name for k, name in enumerate(names)]
 
 
@@ -203,8 +203,10 @@ def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
     made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
     entries = {
         "sai_model_spec": "1.0.1",
-        "architecture": facts.base.family.modelspec_architecture + ARCHITECTURE_ENDINGS.get(settings.artefact(), ""),
-        "implementation": IMPLEMENTATIONS.get(settings.artefact(), "https://github.com/Stability-AI/generative-models"),
+        "architecture": facts.base.family.modelspec_architecture + ARCHITECTURE_ENDINGS.get(settings.result_kind(), ""),
+        "implementation": IMPLEMENTATIONS.get(
+            settings.result_kind(), "https://github.com/Stability-AI/generative-models"
+        ),
         "title": settings.output.name,
         "resolution": f"{side}x{side}",
         "date": made.isoformat(),
@@ -217,12 +219,12 @@ def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
 
 def _trigger_phrase(settings: Settings) -> str:
     if settings.learns_word():
-        return settings.output.name  # programs call an embedding by its file's name
+        return settings.output.name  # programs use the file's name of an embedding as the word
     return ", ".join(c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt)
 
 
 def _shareable(settings: Settings) -> dict[str, Any]:
-    """The settings without the folders of the person's machine: of each path only its last name."""
+    """The settings without folders of the user's machine: of each path only the last name."""
     paths = {name for name, member in all_options().items() if member.option and member.option.is_path}
 
     def without_folders(value: Any, name: str) -> Any:

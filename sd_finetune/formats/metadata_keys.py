@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 SETTINGS_KEY = "sd_finetune.settings"
-"""The run's settings as JSON, without the folders of the person's machine."""
+"""The run's settings as JSON, without folders of the user's machine."""
 VERSION_KEY = "sd_finetune.version"
 """The version of SD Fine-Tune that trained the file."""
 MADE_FROM_KEY = "sd_finetune.made_from"
-"""Of a file that a command made from others: which command, and of what (formats.tool_metadata)."""
+"""Of a file that a command made from others: which command and which files (formats.tool_metadata)."""
 CONFIG_KEY = "sd_finetune.config"
-"""The LDM config, for when the `.yaml` is not copied along with the file."""
+"""The LDM config, in case the `.yaml` is not copied along with the file."""

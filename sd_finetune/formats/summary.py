@@ -1,8 +1,8 @@
-"""What a file's tensors and metadata say, for a person to read.
+"""What a file's tensors and metadata say, in words.
 
 details_of(kind, file) -> {what: text}, from the tensors
 training_of(metadata) -> {setting: text}, how the file was trained
-derivation_of(metadata) -> {what: text}, what it was made from where a command made it from other files
+derivation_of(metadata) -> {what: text}, what it was made from, if a command made it from other files
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..settings.methods import METHODS
-from .embedding import told_of, vectors_of
+from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
 from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
 from .tensor_file import DTYPES, TensorFile
@@ -27,7 +27,7 @@ LORA_KINDS = {
     "hada_w1_a": "LoHa", "lokr_w1": "LoKr", "lokr_w1_a": "LoKr", "oft_blocks": "OFT", "oft_diag": "OFT",
     "on_input": "IA3", "a1": "GLoRA", "diff": "full difference", "w_norm": "norms", "dora_scale": "DoRA",
 }  # fmt: skip
-"""First word of a tensor's name after the layer's, to the method that trained it."""
+"""First word of a tensor's name after the layer's, to the kind of layer."""
 
 CHECKPOINT_PARTS = {
     "VAE": ("first_stage_model.", "vae."),
@@ -35,10 +35,10 @@ CHECKPOINT_PARTS = {
 }
 HYPERNETWORK_FACTS = ("name", "step", "sd_checkpoint_name")
 
-UNTOLD = {"ss_tag_frequency", "ss_bucket_info", "ss_datasets", "sshs_model_hash", "sshs_legacy_hash"}
-"""Metadata that is too long to read, or says nothing of the making."""
+NOT_SHOWN = {"ss_tag_frequency", "ss_bucket_info", "ss_datasets", "sshs_model_hash", "sshs_legacy_hash"}
+"""Metadata that is too long to show, or says nothing about the training."""
 RUN_FACTS = ("steps", "epoch", "num_train_images", "num_reg_images", "new_sd_model_hash")
-"""What the settings of a run do not tell."""
+"""What is not in the settings of a run."""
 
 
 def details_of(kind: str, file: TensorFile) -> dict[str, str]:
@@ -57,7 +57,7 @@ def details_of(kind: str, file: TensorFile) -> dict[str, str]:
     return details
 
 
-def _told(content: Mapping[Any, Any], names: Iterable[str]) -> dict[str, str]:
+def _present(content: Mapping[Any, Any], names: Iterable[str]) -> dict[str, str]:
     return {name: str(content[name]) for name in names if content.get(name) is not None}
 
 
@@ -67,7 +67,7 @@ def _size(tensors: Iterable[Tensor]) -> str:
 
 
 def _precision(tensors: Iterable[Tensor]) -> str:
-    """The number formats, the one of most elements first."""
+    """The precisions, the most frequent first."""
     names = {dtype: name for name, dtype in DTYPES.items()}
     counts: Counter[torch.dtype] = Counter()
     for tensor in tensors:
@@ -80,8 +80,8 @@ def _checkpoint_details(file: TensorFile) -> dict[str, str]:
     missing = [part for part, prefixes in CHECKPOINT_PARTS.items() if not _any_starts(file.tensors, prefixes)]
     details = {"parameters": _size(file.tensors.values())}
     if missing:
-        details["without"] = " and ".join(missing)
-    if sum(name.startswith("model_ema.") for name in file.tensors) > 2:  # two counters alone are kept by habit
+        details["missing"] = " and ".join(missing)
+    if sum(name.startswith("model_ema.") for name in file.tensors) > 2:  # some files have two counters alone
         details["EMA weights"] = "yes"
     return details
 
@@ -119,11 +119,11 @@ def _span(numbers: Iterable[float]) -> str:
 
 
 def _embedding_details(file: TensorFile) -> dict[str, str]:
-    vectors, (name, step) = vectors_of(file), told_of(file)
+    vectors, (name, step) = vectors_of(file), name_and_step_of(file)
     sizes = {f"{tensor.shape[0] if tensor.ndim == 2 else 1} of {tensor.shape[-1]}" for tensor in vectors.values()}
     base = file.content.get("sd_checkpoint_name") or file.metadata.get("ss_sd_model_name")
     facts = {"vectors": ", ".join(sorted(sizes)), "name": name or None, "step": step, "sd_checkpoint_name": base}
-    return {**_told(facts, facts), "precision": _precision(vectors.values())}
+    return {**_present(facts, facts), "precision": _precision(vectors.values())}
 
 
 def _hypernetwork_details(content: Mapping[Any, Any]) -> dict[str, str]:
@@ -142,7 +142,7 @@ def _hypernetwork_details(content: Mapping[Any, Any]) -> dict[str, str]:
     }
     if any(shape.dropout_structure):
         details["dropout"] = _listed(shape.dropout_structure)
-    return {**details, **_told(content, HYPERNETWORK_FACTS), "precision": _precision(tensors)}
+    return {**details, **_present(content, HYPERNETWORK_FACTS), "precision": _precision(tensors)}
 
 
 def _listed(values: Iterable[float]) -> str:
@@ -150,28 +150,28 @@ def _listed(values: Iterable[float]) -> str:
 
 
 def training_of(metadata: Mapping[str, str]) -> dict[str, str]:
-    """How a file was trained: the settings if it was by SD Fine-Tune, else what its `ss_*` and `modelspec.*` tell."""
-    told = {n.removeprefix("ss_"): v for n, v in metadata.items() if n.startswith("ss_") and n not in UNTOLD}
-    told = {name: value for name, value in told.items() if value not in ("", "None")}
+    """How a file was trained: the settings if SD Fine-Tune did it, else its `ss_*` and `modelspec.*` entries."""
+    facts = {n.removeprefix("ss_"): v for n, v in metadata.items() if n.startswith("ss_") and n not in NOT_SHOWN}
+    facts = {name: value for name, value in facts.items() if value not in ("", "None")}
     settings = _own_settings(metadata)
     if settings:
         version = {"SD Fine-Tune": metadata[VERSION_KEY]} if VERSION_KEY in metadata else {}
-        return {**version, **{name: told[name] for name in RUN_FACTS if name in told}, **settings}
-    return {**{n: v for n, v in metadata.items() if n.startswith("modelspec.") and not v.startswith("data:")}, **told}
+        return {**version, **{name: facts[name] for name in RUN_FACTS if name in facts}, **settings}
+    return {**{n: v for n, v in metadata.items() if n.startswith("modelspec.") and not v.startswith("data:")}, **facts}
 
 
 def derivation_of(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The command that made a file from others, these by name, and what it was asked for."""
-    told = _json(metadata, MADE_FROM_KEY)
-    found: Any = told.get("loras")
+    """The command that made a file from others, its arguments and the names of these files."""
+    command = _json(metadata, MADE_FROM_KEY)
+    found: Any = command.get("loras")
     merged = cast("list[Any]", found) if isinstance(found, list) else []
     tables = [cast("dict[str, Any]", lora) for lora in merged if isinstance(lora, dict)]
     loras = ", ".join(f"{table.get('file')}:{table.get('weight')}" for table in tables)
-    return dict(_flat({**told, "loras": loras}, ""))
+    return dict(_flat({**command, "loras": loras}, ""))
 
 
 def _own_settings(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Those that count for the method."""
+    """The settings that apply to the method."""
     settings = _json(metadata, SETTINGS_KEY)
     others = [method for method in METHODS if method != settings.get("method")]
     return dict(_flat({name: value for name, value in settings.items() if name not in others}, ""))
@@ -179,10 +179,10 @@ def _own_settings(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def _json(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
     try:
-        told = json.loads(metadata.get(key, "{}"))
-    except ValueError:  # somebody else's hand was in it
+        content = json.loads(metadata.get(key, "{}"))
+    except ValueError:  # edited by hand
         return {}
-    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:

@@ -54,7 +54,7 @@ _DTYPE_NAMES = {
 
 @dataclass(frozen=True)
 class TensorFile:
-    """What a file holds."""
+    """The content of a file."""
 
     tensors: dict[str, Tensor]
     """By name; of a pickle that has a `state_dict`, those of it."""
@@ -64,10 +64,10 @@ class TensorFile:
 
 
 def read_tensors(path: Path) -> TensorFile:
-    """Open a `.safetensors`, or a `.ckpt`/`.pt` by torch's weights-only loader; which one it is, its first bytes tell.
+    """Open a `.safetensors`, or a `.ckpt`/`.pt` by torch's weights-only loader; its first bytes decide which.
 
     Raises:
-        UserError: the file is missing, cut short, damaged, of another kind, or a pickle of more than tensors.
+        UserError: the file is missing, incomplete, damaged, of another kind, or a pickle of more than tensors.
     """
     start = _first_bytes(path)
     if start[8:] == b"{":
@@ -85,9 +85,9 @@ def read_tensors(path: Path) -> TensorFile:
 
 def _first_bytes(path: Path) -> bytes:
     if path.is_dir():
-        raise UserError(f"{path} is a folder: name the .safetensors or .ckpt file itself.")
+        raise UserError(f"{path} is a folder: choose a .safetensors or .ckpt file.")
     if not path.is_file():
-        raise UserError(f"There is no file {path}: check the path.")
+        raise UserError(f"File {path} not found: check the path.")
     try:
         with path.open("rb") as file:
             return file.read(9)
@@ -118,17 +118,17 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
             raise _damaged(path) from error
         is_checkpoint = path.suffix == ".ckpt"
         merged = "convert it to .safetensors first, for example with the WebUI's checkpoint merger"
-        way_out = merged if is_checkpoint else "use one that holds only tensors, which is how the WebUI saves them"
+        way_out = merged if is_checkpoint else "use one with tensors only, as the WebUI saves them"
         raise UserError(
-            f"{path} holds more than tensors, and reading that could run a program hidden in it: {way_out}."
+            f"{path} is a pickle with more than tensors, which could run code when it is loaded: {way_out}."
         ) from error
-    except Exception as error:  # what is cut or damaged fails anywhere in the unpickler, with any exception
+    except Exception as error:  # a damaged file fails anywhere in the unpickler, with any exception
         raise _damaged(path) from error
     return cast("dict[Any, Any]", content) if isinstance(content, dict) else {}
 
 
 def _damaged(path: Path) -> UserError:
-    return UserError(f"{path} is cut short or damaged: copy or download it again.")
+    return UserError(f"{path} is incomplete or damaged: copy or download it again.")
 
 
 def _tensors_of(content: dict[Any, Any]) -> dict[str, Tensor]:
@@ -146,9 +146,9 @@ def _metadata_of(content: dict[Any, Any]) -> dict[str, str]:
 
 
 def refuse_not_finite(path: Path, tensors: Iterable[Tensor]) -> None:
-    """Raise UserError if a number among a file's is infinite or none: nothing can be drawn or learned with it."""
+    """Raise UserError if a value in a file is NaN or infinite, which makes the file useless."""
     if not all(bool(tensor.float().isfinite().all()) for tensor in tensors):
-        raise UserError(f"{path} holds numbers that are not finite (a training that broke): choose a sound file.")
+        raise UserError(f"{path} has NaN or infinite values, as a failed training leaves them: choose another file.")
 
 
 def write_tensors(
@@ -168,9 +168,9 @@ def write_tensors(
 
 
 def write_legacy_pickle(path: Path, content: Mapping[Any, Any]) -> None:
-    """Write a pickle in torch's form before 1.6: the WebUI's gate refuses the zip that newer versions write.
+    """Write a pickle in torch's format before 1.6: the WebUI's check refuses the zip that newer versions write.
 
-    Through memory, as torch's own message of a full disk names neither file nor reason. For small files.
+    Serialized in memory first, as torch's own message on a full disk names neither file nor reason. For small files.
 
     Raises:
         UserError: the file cannot be written.

@@ -1,7 +1,7 @@
 """Metadata of model files that were made from other model files.
 
-What the sources say of their training (`ss_*`) is kept; `MADE_FROM_KEY` says in JSON what was done, and with
-which files, by name only.
+The training metadata of the sources (`ss_*`) is kept; `MADE_FROM_KEY` has in JSON what was done with which files, by
+name only.
 """
 
 from __future__ import annotations

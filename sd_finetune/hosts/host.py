@@ -1,4 +1,4 @@
-"""The program around the tab: the protocol that `standalone` and `a1111` implement, and all that the tab asks of it."""
+"""The program around the tab: the protocol that `standalone` and `a1111` implement, all that the tab asks of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROMPT_TEXTS: dict[ResultKind, str] = {
 
 
 def prompt_text(kind: ResultKind, path: Path) -> str:
-    """What calls up the result `path` in a prompt of the WebUI, as "<lora:my dog:1>"; "" for a checkpoint."""
+    """The text for the result `path` in a prompt of the WebUI, like "<lora:my dog:1>"; "" for a checkpoint."""
     return PROMPT_TEXTS.get(kind, "").format(name=path.stem)
 
 
@@ -37,7 +37,7 @@ class BaseCheckpoint:
 class Use:
     """How a result is used in the host; what does not apply is empty.
 
-    sentence: for a person. prompt: see prompt_text. checkpoint: title to select.
+    sentence: to show. prompt: see prompt_text. checkpoint: title to select.
     """
 
     sentence: str

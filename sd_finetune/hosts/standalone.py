@@ -1,4 +1,4 @@
-"""The tab by itself: a server on this machine with the toy checkpoint, nothing to share the GPU with."""
+"""The tab without the WebUI: a local server that comes with the toy checkpoint and does not share the GPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
-from .host import BaseCheckpoint, ResultKind, Use, prompt_text
+from ..settings.methods import ResultKind
+from .host import BaseCheckpoint, Use, prompt_text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,13 +26,13 @@ HOW_TO_USE: dict[ResultKind, str] = {
 
 
 class Standalone:
-    """A host that owns nothing but folders.
+    """A host of folders only.
 
     Args:
         data_folder: where projects, runs and uploads are kept.
-        toy: the checkpoint that is there without one's own; first of the list.
+        toy: the toy checkpoint, first in the list.
         example: settings for a first visitor.
-        folders: where else checkpoints are looked for, sub-folders too.
+        folders: more folders of checkpoints, with their subfolders.
     """
 
     name = "Standalone"
@@ -43,7 +44,7 @@ class Standalone:
         self._folders = (data_folder / "checkpoints", *folders)
 
     def checkpoints(self) -> list[BaseCheckpoint]:
-        """The toy, then what lies in the folders, by name."""
+        """The toy checkpoint, then those in the folders, by name."""
         found = {path.resolve() for folder in self._folders for path in folder.rglob("*") if path.is_file()}
         files = sorted(path for path in found if path.suffix.lower() in CHECKPOINT_ENDINGS)
         return [BaseCheckpoint("toy (comes with SD Fine-Tune)", self._toy), *(BaseCheckpoint(p.name, p) for p in files)]
@@ -53,7 +54,7 @@ class Standalone:
         return None
 
     def faults(self) -> list[str]:
-        """install.py saw to everything."""
+        """None: install.py installs what is needed."""
         return []
 
     def example_settings(self) -> Path | None:
@@ -66,17 +67,17 @@ class Standalone:
         yield checkpoint
 
     def show(self, event: Event, run: RunFolder) -> None:
-        """There is no other progress bar."""
+        """Does nothing: there is no other progress bar."""
 
     def asked_to_stop(self) -> bool:
-        """There is no other button."""
+        """Never: there is no other button."""
         return False
 
     def refresh(self, kind: ResultKind) -> None:
-        """There are no lists."""
+        """Does nothing: there are no lists."""
 
     def use(self, kind: ResultKind, path: Path) -> Use:
-        """Where the WebUI wants the file."""
+        """Where to put the file in the WebUI."""
         prompt = prompt_text(kind, path)
         return Use(HOW_TO_USE[kind].format(prompt=prompt), prompt)
 

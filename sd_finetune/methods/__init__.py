@@ -1,4 +1,4 @@
-"""The methods: one file each, named as in the table of `settings.methods`, which also names the class in it."""
+"""The training methods: one file each, named as in the table `settings.methods`, which also has the class name."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .method import Method
 
 
 def check_method(model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
-    """Raise UserError if a file that the settings go on from is of another kind, or something does not fit `model`."""
+    """Raise UserError if the file to continue from is of another kind, or the settings do not fit `model`."""
     if settings.base.continue_from:
         file = Path(settings.base.continue_from)
-        refuse_unless(file, settings.artefact(), base.family.facts, "base.continue_from")
+        refuse_unless(file, settings.result_kind(), base.family.facts, "base.continue_from")
     method_class(settings.method).check(model, settings, base)
 
 
 def attach_method(model: DiffusionModel, settings: Settings, base: Checkpoint) -> Method:
-    """The method that the settings name, at work on `model`, the modules of `base`."""
+    """The method of the settings, attached to `model`, which has the weights of `base`."""
     return method_class(settings.method)(model, settings, base)
 
 
 def method_class(name: str) -> type[Method]:
-    """The class of the method that `settings.method` calls `name`."""
+    """The class of the method `name`, as in `settings.method`."""
     return getattr(import_module(f".{name}", __name__), METHODS[name].implementation)

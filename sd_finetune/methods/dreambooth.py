@@ -1,4 +1,4 @@
-"""DreamBooth: all weights of the UNet, and the text encoder's if asked (arXiv 2208.12242)."""
+"""DreamBooth: all weights of the UNet, and optionally the text encoder's (arXiv 2208.12242)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class DreamBoothMethod(Method):
     """Trains the model's own weights, held in float32: a step of 2e-6 changes nothing in a bfloat16 weight."""
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
-        self.settings, self.base = settings, _start(settings, base)
+        self.settings, self.base = settings, _start_checkpoint(settings, base)
         self.networks: Mapping[str, nn.Module] = {}
         self.modules: dict[str, nn.Module] = {part: model.module(part) for part in trained_parts(model, settings)}
         for part, encoder in model.text_encoders.items():
             if part not in self.modules and self.base is not base:
-                _give(encoder, self.base.parts[part], encoder.dtype)
+                _load_copies(encoder, self.base.parts[part], encoder.dtype)
         for part, module in self.modules.items():
-            _give(module, self.base.parts[part], torch.float32)
+            _load_copies(module, self.base.parts[part], torch.float32)
             module.requires_grad_(True)
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
-        _start(settings, base)
+        _start_checkpoint(settings, base)
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
@@ -63,12 +63,12 @@ class DreamBoothMethod(Method):
             module.requires_grad_(False)
 
     def untrained(self) -> AbstractContextManager[None]:
-        """Cannot be had: it would be a second model. What it predicts is asked before construction."""
-        raise RuntimeError("DreamBooth trains the model's own weights, so that there is no untrained one beside it")
+        """Not supported: it would take a second model. Its predictions are precomputed before construction."""
+        raise RuntimeError("DreamBooth trains the model's own weights, so there is no untrained model beside it")
 
 
-def _start(settings: Settings, base: Checkpoint) -> Checkpoint:
-    """The checkpoint whose weights are trained on: the base, or one of its sizes to go on from."""
+def _start_checkpoint(settings: Settings, base: Checkpoint) -> Checkpoint:
+    """The checkpoint to start from: the base checkpoint, or the one to continue from, which has the same sizes."""
     if not settings.base.continue_from:
         return base
     path, config = Path(settings.base.continue_from), Path(settings.base.config or base.path.with_suffix(".yaml"))
@@ -82,8 +82,8 @@ def _start(settings: Settings, base: Checkpoint) -> Checkpoint:
     return earlier
 
 
-def _give(module: nn.Module, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
-    """Put copies of `tensors`, as exact as they are in their file, in place of the module's own; frozen."""
+def _load_copies(module: nn.Module, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
+    """Replace the module's tensors by copies of `tensors`, directly from the file's precision; frozen."""
     place = next(module.parameters()).device
     assign_tensors(module, {name: tensor.to(place, dtype, copy=True) for name, tensor in tensors.items()})
-    module.requires_grad_(False)  # before torch 2.2 what is assigned learns
+    module.requires_grad_(False)  # before torch 2.2 assigned tensors require gradients

@@ -1,4 +1,4 @@
-"""Hypernetwork: MLPs before the keys and values of every attention, in the WebUI's own form."""
+"""Hypernetwork: MLPs before the keys and values of every attention, in the WebUI's own format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .method import Method, ParameterGroup, copy_into
 
 
 class HypernetworkMethod(Method):
-    """Trains one `Hypernetwork`, held in float32; the model itself is frozen."""
+    """Trains one `Hypernetwork` in float32; the model itself is frozen."""
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
@@ -76,7 +76,7 @@ class HypernetworkMethod(Method):
 
 
 def shape_of(settings: Settings) -> HypernetworkShape:
-    """What the settings say of the MLPs."""
+    """The shape of the MLPs by the settings."""
     asked = settings.hypernetwork
     structure = numbers(asked.layer_structure)
     return HypernetworkShape(
@@ -90,30 +90,30 @@ def shape_of(settings: Settings) -> HypernetworkShape:
 
 
 def _asked_widths(asked: str, known: list[int]) -> list[int]:
-    """The widths of contexts that get layers: those asked for, or all."""
+    """The context widths that get layers: those of the setting, or all."""
     widths = [int(width) for width in numbers(asked)] or known
     missing = [width for width in widths if width not in known]
     if missing:
         raise UserError(
-            f'hypernetwork.sizes = "{asked}" names the width {missing[0]} and the contexts of this checkpoint have '
-            f"{', '.join(map(str, known))}: choose of these, or leave it empty for all."
+            f'hypernetwork.sizes = "{asked}" has the width {missing[0]}, but the contexts of this checkpoint have '
+            f"{', '.join(map(str, known))}: choose from these, or leave it empty for all."
         )
     return list(dict.fromkeys(widths))
 
 
 def _from_file(model: DiffusionModel, file: HypernetworkFile, settings: Settings, widths: list[int]) -> Hypernetwork:
-    """The hypernetwork to go on from.
+    """The hypernetwork to continue from.
 
     Raises:
-        UserError: it is not for this checkpoint, or of another shape or other widths than the settings have.
+        UserError: it is for another kind of checkpoint, or of another shape or other widths than in the settings.
     """
     network = hypernetwork_from_file(model.unet, file)
     unused = [width for width in file.pairs if width not in network.widths]
     if unused:
         raise UserError(
-            f"base.continue_from = {settings.base.continue_from} has layers for width {unused[0]}, which the contexts "
-            f"of this checkpoint ({', '.join(map(str, context_widths(model.unet)))}) have not and which would be lost: "
-            "go on from one that was made for this kind of checkpoint."
+            f"base.continue_from = {settings.base.continue_from} has layers for width {unused[0]}, but the contexts "
+            f"of this checkpoint have {', '.join(map(str, context_widths(model.unet)))}: choose one that was trained "
+            "on this kind of checkpoint."
         )
     asked, found = shape_of(settings), replace(file.shape, initialization=settings.hypernetwork.initialization)
     other = {name: value for name, value in asdict(found).items() if value != asdict(asked)[name]}
@@ -122,7 +122,7 @@ def _from_file(model: DiffusionModel, file: HypernetworkFile, settings: Settings
     if other:
         way_out = " and ".join(f"hypernetwork.{name} = {_as_written(value)}" for name, value in other.items())
         raise UserError(
-            f"base.continue_from = {settings.base.continue_from} is of another shape than the settings have: "
+            f"base.continue_from = {settings.base.continue_from} does not have the shape of the settings: "
             f"set {way_out}."
         )
     return network

@@ -1,4 +1,4 @@
-"""LoRA: low-rank layers beside the attention blocks' layers, and beside the text encoder's if asked."""
+"""LoRA: low-rank layers beside those of the attention blocks, and optionally of the text encoders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained
 
 
 class LoraMethod(Method):
-    """Trains an `AdapterNetwork` for the UNet and, if asked, one for each text encoder; the model itself is frozen."""
+    """Trains an `AdapterNetwork` for the UNet and optionally one for each text encoder; the model itself is frozen."""
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings, self.base = settings, base
@@ -37,7 +37,7 @@ class LoraMethod(Method):
             for part in trained_parts(model, settings)
         }
         if settings.base.continue_from:
-            _take_over(self._named_layers(), Path(settings.base.continue_from), rank)
+            _load_file(self._named_layers(), Path(settings.base.continue_from), rank)
         for part, network in self.networks.items():
             network.to(model.module(part).device)
             network.attach()
@@ -87,35 +87,35 @@ class LoraMethod(Method):
         return all_detached(self.networks.values())
 
 
-def _take_over(layers: Mapping[str, LoraLayer], path: Path, rank: int) -> None:
-    """Give the layers the values of a LoRA file's; those that it lacks start anew.
+def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int) -> None:
+    """Initialize the layers from a LoRA file; those that it does not have keep their initial values.
 
     Raises:
-        UserError: the file is no LoRA, or it has layers that are not trained here or of a higher rank.
+        UserError: the file is not a LoRA, or has layers that are not trained here or of a higher rank.
     """
     modules, _ = read_lora(path)
     unknown = [name for name in modules if name not in layers]
     if unknown:
         way_out = "set train.train_text_encoder = true" if unknown[0].startswith("lora_te") else "use another LoRA"
         raise UserError(
-            f"base.continue_from = {path} has {len(unknown)} layers that this run does not train, such as "
-            f"{unknown[0]}: {way_out}."
+            f"base.continue_from = {path} does not fit this run, which does not train {len(unknown)} of its layers, "
+            f"such as {unknown[0]}: {way_out}."
         )
     highest = max((module.rank for module in modules.values()), default=0)
     if highest > rank:
         raise UserError(
-            f"base.continue_from = {path} has layers of rank {highest} and lora.rank is {rank}: set lora.rank = "
-            f"{highest} or more, or make the file smaller with the command resize."
+            f"base.continue_from = {path} has layers of rank {highest}, but lora.rank is {rank}: set lora.rank = "
+            f"{highest} or more, or reduce the rank of the file with the command resize."
         )
     for name, module in modules.items():
-        _start_from(name, layers[name], module, f"base.continue_from = {path}")
+        _load_layer(name, layers[name], module, f"base.continue_from = {path}")
 
 
 @torch.no_grad()
-def _start_from(name: str, layer: LoraLayer, module: LoraModule, called: str) -> None:
-    """Make the layer change as much as a file's layer of the same or a lower rank, whatever the alpha of either.
+def _load_layer(name: str, layer: LoraLayer, module: LoraModule, called: str) -> None:
+    """Give the layer the effect of a file's layer of the same or a lower rank, whatever the alpha of both.
 
-    Ranks that the file has not stay as they started: `down` drawn, `up` zero.
+    Ranks beyond the file's keep their initial values: `down` random, `up` zero.
     """
     down, up = layer.down.weight[: module.rank], layer.up.weight[:, : module.rank]
     share = (module.alpha / module.rank) / (layer.alpha / layer.down.weight.shape[0])

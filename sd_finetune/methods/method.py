@@ -1,4 +1,4 @@
-"""What the training loop asks of a method."""
+"""The protocol of a training method."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..settings.options import Settings
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that learn at one rate. `name` ("unet", "text_encoder") is the name in events and metadata."""
+    """Parameters with one learning rate. `name` ("unet", "text_encoder") is the name in events and metadata."""
 
     name: str
     parameters: list[nn.Parameter]
@@ -26,71 +26,71 @@ class ParameterGroup:
 
 
 class Method(Protocol):
-    """One way of teaching a model: what is trained and what is written. The loop does everything else.
+    """One training method: what is trained and what is saved. The loop does everything else.
 
     Construction attaches it: from then on the model's forward pass includes what is trained, and only that has
-    `requires_grad`. `model` holds the modules of the checkpoint `base`, on the device they train on.
+    `requires_grad`. `model` has the modules of the checkpoint `base`, on the device that trains.
     """
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None: ...
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
-        """Raise UserError if what the settings name, such as a file to go on from, does not fit the model.
+        """Raise UserError if the settings, such as the file to continue from, do not fit the model.
 
-        Asked first of all, as the class pictures that are drawn before construction take long.
+        Called first of all, since class images are generated before construction, which takes long.
         """
         ...
 
     @classmethod
     def instance_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
-        """What a person should know of the training images' prompts before anything is trained.
+        """Warnings about the prompts of the training images.
 
         Raises:
-            UserError: nothing would be learned from them.
+            UserError: training with them would change nothing.
         """
         return []
 
     @classmethod
     def class_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
-        """The same about the class images' prompts."""
+        """Warnings about the prompts of the class images."""
         return []
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
-        """Of the file that it writes, ".safetensors" or ".pt"."""
+        """The ending of the result's file, ".safetensors" or ".pt"."""
         ...
 
     networks: Mapping[str, nn.Module]
-    """What it put beside or before the modules of the model, by part; empty where it trains the model's own."""
+    """The networks attached to the modules of the model, by part; empty if the model's own weights are trained."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """What is trained, in a fixed order; every trained parameter exactly once."""
+        """The trained parameters, in a fixed order, each exactly once."""
         ...
 
     def trained_tensors(self) -> dict[str, Tensor]:
-        """The trained values by name, for a snapshot; they share memory with the parameters."""
+        """The trained tensors by name, for a snapshot; they share memory with the parameters."""
         ...
 
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take the values of a snapshot over."""
+        """Load the tensors of a snapshot."""
         ...
 
     def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Write the file that other programs load, in the precision that the settings ask for."""
+        """Write the result, in the precision of the settings."""
         ...
 
     def detach(self) -> None:
-        """Take everything off the model again that construction put on them.
+        """Detach everything that construction attached.
 
-        A method that trains the model themselves leaves what they have learnt, and stops their learning.
+        A method that trains the model's own weights keeps them as trained, and freezes them.
         """
         ...
 
     def untrained(self) -> AbstractContextManager[None]:
-        """The model as they were before construction, for as long as the block runs.
+        """The model as it was before construction, while the block runs.
 
-        Only of methods that leave the parts' own weights alone (`MethodFacts.changes_weights`).
+        Only for methods that do not change the model's own weights (`MethodFacts.changes_weights`).
         """
         ...
 
@@ -115,5 +115,5 @@ def trained_parts(model: DiffusionModel, settings: Settings) -> tuple[str, ...]:
 
 
 def learning_rate_of(part: str, settings: Settings) -> float:
-    """The rate that the settings give a part of the model."""
+    """The learning rate of a part of the model."""
     return settings.unet_learning_rate() if part == "unet" else settings.text_encoder_learning_rate()

@@ -28,8 +28,8 @@ class TextualInversionMethod(Method):
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         word = settings.new_word()
-        _refuse_known(model, word)
-        vectors, self.steps_before = _first_vectors(model, settings)
+        _refuse_known_word(model, word)
+        vectors, self.steps_before = _initial_vectors(model, settings)
         self.words = NewWords(model, [(word, vectors)])
         self.networks: Mapping[str, nn.Module] = {"text_encoder": self.words}
         self.words.to(model.text_encoder.device)
@@ -45,24 +45,24 @@ class TextualInversionMethod(Method):
 
     @classmethod
     def instance_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
-        """About the new word and the prompts that should name it.
+        """About the new word and the prompts that should contain it.
 
         Raises:
-            UserError: no image is shown under the new word.
+            UserError: no prompt contains the new word.
         """
         prompts = _prompts_of(examples)
-        lacking = _lacking(model, settings, prompts)
-        if len(lacking) == len(prompts):
+        without = _without_word(model, settings, prompts)
+        if len(without) == len(prompts):
             raise UserError(
-                f'No prompt has room for the new word "{settings.new_word()}" or names it (the first is '
-                f'"{prompts[0]}"): {_way_out(model, settings, lacking)}.'
+                f'No prompt contains the new word "{settings.new_word()}" or has room for its vectors (the first is '
+                f'"{prompts[0]}"): {_way_out(model, settings, without)}.'
             )
         return [*_about_prompts(model, settings, prompts, "prompts"), *_about_names(model, settings)]
 
     @classmethod
     def class_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
-        """Class images keep the word in its class only where their prompts name it."""
-        return list(_about_prompts(model, settings, _prompts_of(examples), "prompts of class pictures"))
+        """Class images keep the word in its class only if their prompts contain it."""
+        return list(_about_prompts(model, settings, _prompts_of(examples), "prompts of class images"))
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
@@ -87,30 +87,30 @@ class TextualInversionMethod(Method):
         return self.words.detached()
 
 
-def _refuse_known(model: DiffusionModel, word: str) -> None:
-    """Raise UserError for a word of the model's vocabulary, which prompts could not say any more."""
+def _refuse_known_word(model: DiffusionModel, word: str) -> None:
+    """Raise UserError for a word of the model's vocabulary, which prompts could not use any more."""
     if len(word_tokens(model, word)) == 1:
         raise UserError(
-            f'"{word}" is a word that the model knows already: give textual_inversion.word (or output.name, where that '
-            f'is empty) a new one, like "{word}-new".'
+            f'"{word}" is in the vocabulary of the model: set textual_inversion.word (or output.name, if it is empty) '
+            f'to a new word, like "{word}-new".'
         )
 
 
-def _first_vectors(model: DiffusionModel, settings: Settings) -> tuple[Tensor, int]:
-    """(vectors, width) and their steps so far: those of the file to go on from, or those of the initial text."""
+def _initial_vectors(model: DiffusionModel, settings: Settings) -> tuple[Tensor, int]:
+    """The vectors, (vectors, width), and their steps so far: of the file to continue from, or of the initial text."""
     asked, file = settings.textual_inversion, settings.base.continue_from
     if not file:
         return initial_vectors(model, asked.initial_text, asked.vectors), 0
     vectors = embedding_vectors(model, Path(file))
     if len(vectors) > PROMPT_TOKENS:
         raise UserError(
-            f"base.continue_from = {file} has {len(vectors)} vectors and a prompt has room for {PROMPT_TOKENS}: "
-            "go on from another embedding."
+            f"base.continue_from = {file} has {len(vectors)} vectors, but a prompt has room for {PROMPT_TOKENS}: "
+            "continue from another embedding."
         )
     if len(vectors) != asked.vectors:
         raise UserError(
-            f"base.continue_from = {file} has {len(vectors)} vectors and textual_inversion.vectors is {asked.vectors}: "
-            f"set textual_inversion.vectors = {len(vectors)} to go on from it."
+            f"base.continue_from = {file} has {len(vectors)} vectors, but textual_inversion.vectors = {asked.vectors}: "
+            f"set textual_inversion.vectors = {len(vectors)} to continue from it."
         )
     return vectors, read_embedding(Path(file)).step or 0
 
@@ -119,8 +119,8 @@ def _prompts_of(examples: Sequence[Example]) -> list[str]:
     return list(dict.fromkeys(prompt for e in examples for prompt in (e.prompt, *e.variants)))
 
 
-def _lacking(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[str]:
-    """The prompts without the word: they do not name it, or its vectors do not fit into them."""
+def _without_word(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[str]:
+    """The prompts without the word: they do not contain it, or have no room for its vectors."""
     vectors = torch.zeros(settings.textual_inversion.vectors, model.text_encoder.config.hidden_size)
     words = NewWords(model, [(settings.new_word(), vectors)])
     words.attach()
@@ -131,22 +131,22 @@ def _lacking(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) 
 
 
 def _about_prompts(model: DiffusionModel, settings: Settings, prompts: Sequence[str], called: str) -> Iterator[str]:
-    lacking = _lacking(model, settings, prompts)
-    if lacking:
+    without = _without_word(model, settings, prompts)
+    if without:
         yield (
-            f'{len(lacking)} of {len(prompts)} {called}, such as "{lacking[0]}", lack the new word '
-            f'"{settings.new_word()}" and teach it nothing: {_way_out(model, settings, lacking)}.'
+            f'{len(without)} of {len(prompts)} {called}, such as "{without[0]}", do not contain the new word '
+            f'"{settings.new_word()}" and train nothing: {_way_out(model, settings, without)}.'
         )
 
 
-def _way_out(model: DiffusionModel, settings: Settings, lacking: Sequence[str]) -> str:
+def _way_out(model: DiffusionModel, settings: Settings, without: Sequence[str]) -> str:
     word = settings.new_word().lower()
-    before = [prompt.lower().partition(word)[0] for prompt in lacking if word in prompt.lower()]
+    before = [prompt.lower().partition(word)[0] for prompt in without if word in prompt.lower()]
     room = PROMPT_TOKENS - max((len(word_tokens(model, text)) for text in before), default=0)
     vectors = settings.textual_inversion.vectors
     if before and 0 < room < vectors:
         return f"its {vectors} vectors do not fit, set textual_inversion.vectors = {room} or less"
-    return "write it into the captions, or choose another textual_inversion.template"
+    return "add it to the captions, or choose another textual_inversion.template"
 
 
 def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
@@ -154,21 +154,21 @@ def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
     tokens = len(word_tokens(model, asked.initial_text))
     if tokens > asked.vectors and not settings.base.continue_from:
         yield (
-            f'textual_inversion.initial_text = "{asked.initial_text}" is {tokens} tokens long and the word starts with '
-            f"the first {asked.vectors}: set textual_inversion.vectors = {tokens} to start with all."
+            f'textual_inversion.initial_text = "{asked.initial_text}" is {tokens} tokens long, of which the first '
+            f"{asked.vectors} are used: set textual_inversion.vectors = {tokens} to use all."
         )
     if asked.own_templates and asked.template != "own":
         yield (
-            f'textual_inversion.own_templates are not used, as textual_inversion.template is "{asked.template}": '
-            'choose "own" there to use them.'
+            f'textual_inversion.own_templates is not used, as textual_inversion.template is "{asked.template}": '
+            'set that to "own" to use it.'
         )
     word, name = settings.new_word(), settings.output.name
     if word.lower() != name.lower():
-        yield f'The WebUI calls a word by its file\'s name: there it will be "{name}" and not "{word}".'
+        yield f'The WebUI uses the file name of an embedding as the word: there it is "{name}", not "{word}".'
     template = asked.template
     unused = [c.instance_prompt for c in settings.concepts if c.instance_prompt != FILEWORDS]
     if template != "instance_prompt" and unused:
         yield (
             f'instance_prompt = "{unused[0]}" is not used, as textual_inversion.template is "{template}": '
-            'choose "instance_prompt" there to use it.'
+            'set that to "instance_prompt" to use it.'
         )

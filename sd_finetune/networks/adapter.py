@@ -1,4 +1,4 @@
-"""Small layers beside a model's frozen ones, each by an algorithm of the table in `networks.algorithms`."""
+"""Small layers beside a model's frozen ones, by an algorithm of the table in `networks.algorithms`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .attachable import AttachableNetwork, replace_forward
 
 
 class AdapterLayer(Protocol):
-    """The addition to one frozen Linear or convolution layer; an `nn.Module` that starts without effect."""
+    """The addition to one frozen Linear or convolution layer; an `nn.Module` that has no effect at first."""
 
     alpha: float
 
     @property
     def scale(self) -> float:
-        """How many times the layer's product counts, as alpha / rank."""
+        """Factor of the layer's product, such as alpha / rank."""
         ...
 
     def __call__(self, x: Tensor) -> Tensor:
-        """What is added to the original layer's output for the same input."""
+        """The addition to the original layer's output for the same input."""
         ...
 
     def trained(self) -> dict[str, nn.Parameter]:
@@ -36,15 +36,15 @@ class AdapterLayer(Protocol):
         ...
 
     def weight_change(self) -> Tensor:
-        """What it adds to the original's weight, in its shape, float32."""
+        """The addition to the original's weight, in its shape, float32."""
         ...
 
 
 @dataclass(frozen=True)
 class Algorithm:
-    """One row of the table: how a layer is made for an original one.
+    """One row of the table.
 
-    make: called with (original layer, rank, alpha, generator of the first values).
+    make: makes the layer for (original layer, rank, alpha, generator of the initial values).
     """
 
     name: str
@@ -52,10 +52,10 @@ class Algorithm:
 
 
 class AdapterNetwork(AttachableNetwork):
-    """All adapter layers of one module, by the path of the layer that each stands beside."""
+    """All adapter layers of one module, by the path of their original layers."""
 
     def __init__(self, targets: Mapping[str, nn.Module], layers: Mapping[str, Any]) -> None:
-        """targets, layers: the original layers and those beside them, by the same paths in the same order."""
+        """targets, layers: the original layers and their adapter layers, by the same paths in the same order."""
         super().__init__()
         if list(targets) != list(layers):
             raise ValueError("targets and layers must have the same paths in the same order")
@@ -64,11 +64,11 @@ class AdapterNetwork(AttachableNetwork):
         self.layers = nn.ModuleList(layers.values())
 
     def named_layers(self) -> Iterator[tuple[str, AdapterLayer]]:
-        """Each layer with the path of its original, in a fixed order."""
+        """Each layer with its original's path, in a fixed order."""
         for path, layer in zip(self.paths, self.layers, strict=True):
             yield path, cast("AdapterLayer", layer)
 
-    def _put_on(self, undo: ExitStack) -> None:
+    def _attach_to_model(self, undo: ExitStack) -> None:
         """Each layer's output is added to its original's."""
         for path, layer in self.named_layers():
             undo.callback(replace_forward(self._targets[path], _forward_with(layer), path))
@@ -77,7 +77,7 @@ class AdapterNetwork(AttachableNetwork):
 def new_adapter_network(
     targets: Mapping[str, nn.Module], algorithm: Algorithm, rank: int, alpha: float, generator: torch.Generator
 ) -> AdapterNetwork:
-    """A layer for each target, with newly drawn first values."""
+    """An adapter layer for each target, with random initial values."""
     layers = {path: algorithm.make(module, rank, alpha, generator) for path, module in targets.items()}
     return AdapterNetwork(targets, layers)
 

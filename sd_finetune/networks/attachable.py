@@ -1,4 +1,4 @@
-"""Layers beside or before a model's own, which can be put on and taken off without touching a weight."""
+"""Layers beside or before a model's own, which are attached and detached without changing a weight."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import nn
 
 
 class AttachableNetwork(nn.Module, ABC):
-    """Trainable layers that change what a model answers while they are attached.
+    """Trainable layers that change a model's output while they are attached.
 
-    They stay attached when nobody holds the network any more, so what undoes it are plain functions: a generator's
-    would run when it is collected as garbage.
+    They stay attached when the network itself is garbage collected, so they are undone by plain functions: the end of a
+    generator would run at that time.
     """
 
     def __init__(self) -> None:
@@ -23,19 +23,19 @@ class AttachableNetwork(nn.Module, ABC):
         self._undo: ExitStack | None = None
 
     def attach(self) -> None:
-        """Put the layers to work.
+        """Attach the layers.
 
         Raises:
-            RuntimeError: they are attached already, or something else is where they go.
+            RuntimeError: they are attached already, or another network is attached in their place.
         """
         if self._undo is not None:
             raise RuntimeError(f"this {type(self).__name__} is attached already: detach it first")
         with ExitStack() as undo:
-            self._put_on(undo)
+            self._attach_to_model(undo)
             self._undo = undo.pop_all()
 
     def detach(self) -> None:
-        """The model as it was before `attach`."""
+        """Restore the model as it was before `attach`."""
         if self._undo is not None:
             undo, self._undo = self._undo, None
             undo.close()
@@ -50,18 +50,18 @@ class AttachableNetwork(nn.Module, ABC):
             self.attach()
 
     @abstractmethod
-    def _put_on(self, undo: ExitStack) -> None:
-        """Change the model, and note in `undo` how each change is taken back."""
+    def _attach_to_model(self, undo: ExitStack) -> None:
+        """Change the model, and add to `undo` how to undo each change."""
 
 
 def replace_forward(module: nn.Module, forward: Callable[..., Any], called: str) -> Callable[[], None]:
-    """Give `module` another forward pass, which gets the module as its first argument; what is returned undoes it.
+    """Replace the forward pass of `module`; `forward` gets the module first. Returns a function that undoes it.
 
     Raises:
-        RuntimeError: its forward pass is replaced already; `called` is how the message names the module.
+        RuntimeError: its forward pass is replaced already; `called` is the module's name in the message.
     """
     if "forward" in vars(module):
-        raise RuntimeError(f"{called} already carries another layer: detach that first")
+        raise RuntimeError(f"{called} already has another layer attached: detach that first")
     module.forward = MethodType(forward, module)
     return lambda: delattr(module, "forward")
 

@@ -1,8 +1,8 @@
-"""Hypernetworks: MLPs before the keys and values of every attention, as the WebUI has them.
+"""Hypernetworks as in the WebUI: MLPs before the keys and values of every attention.
 
 k = to_k(h_k(context)), v = to_v(h_v(context)), h(x) = x + multiplier * mlp(x), where context is the text in
-cross-attention and the picture's own tokens in self-attention. All contexts of one width share a pair of MLPs, so what
-they make of the text is the same in every cross-attention and computed once a pass (by the first of several).
+cross-attention and the image's own tokens in self-attention. All contexts of one width share a pair of MLPs, so their
+output for the text is the same in every cross-attention and is computed once per forward pass.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "mish": nn.Mish, "prelu": nn.PReLU, "relu6": nn.ReLU6, "rrelu": nn.RReLU, "selu": nn.SELU, "silu": nn.SiLU,
     "softplus": nn.Softplus, "softshrink": nn.Softshrink, "softsign": nn.Softsign, "tanhshrink": nn.Tanhshrink,
 }  # fmt: skip
-"""By the WebUI's names; "swish" is what it makes of it, "linear" puts no layer in."""
+"""By the WebUI's names; "swish" is what the WebUI means by it, "linear" adds no layer."""
 
-# Glorot and Bengio 2010, equation 16; He et al., arXiv 1502.01852, equation 10. `fans`: what goes in, what comes out.
+# Glorot and Bengio 2010, equation 16; He et al., arXiv 1502.01852, equation 10. `fans`: inputs, outputs.
 INITIALIZATIONS: dict[str, Callable[[Tensor, tuple[int, int], torch.Generator], Tensor]] = {
     "Normal": lambda w, fans, g: w.normal_(0, 0.01, generator=g),
     "XavierUniform": lambda w, fans, g: _uniform(w, math.sqrt(6 / sum(fans)), g),
@@ -57,18 +57,18 @@ class HypernetworkModule(nn.Module):
         return x + self.linear(x) * (1.0 if self.training else self.multiplier)
 
     def initialize(self, initialization: str, generator: torch.Generator) -> None:
-        """Draw new weights; biases start at zero, and layer norms as the WebUI has them, near zero."""
+        """Initialize the weights at random, biases at zero, and layer norms near zero as in the WebUI."""
         for layer in self.linear:
             if isinstance(layer, (nn.Linear, nn.LayerNorm)):
                 rule = "Normal" if isinstance(layer, nn.LayerNorm) else initialization
                 fans = (layer.weight.shape[-1], layer.weight.shape[0])
-                with torch.no_grad():  # not by nn.init, which takes no generator before torch 2.3
+                with torch.no_grad():  # not with nn.init, which takes no generator before torch 2.3
                     INITIALIZATIONS[rule](layer.weight, fans, generator)
                     layer.bias.zero_()
 
 
 def _layers(width: int, shape: HypernetworkShape) -> Iterator[nn.Module]:
-    """The MLP's layers in the WebUI's order, which their names count: linear, activation, norm, dropout."""
+    """The MLP's layers in the order that their names count in the WebUI: linear, activation, norm, dropout."""
     widths = [int(width * multiple) for multiple in shape.layer_structure]
     for number, (inner, outer) in enumerate(pairwise(widths), start=1):
         yield nn.Linear(inner, outer)
@@ -80,18 +80,18 @@ def _layers(width: int, shape: HypernetworkShape) -> Iterator[nn.Module]:
             yield nn.Dropout(shape.dropout_structure[number])
 
 
-def _draws_while_training(shape: HypernetworkShape) -> bool:
+def _is_random_in_training(shape: HypernetworkShape) -> bool:
     return any(shape.dropout_structure) or shape.activation == "rrelu"
 
 
 class Hypernetwork(AttachableNetwork):
     """All MLPs of a hypernetwork, by context width.
 
-    Several can be attached to one UNet: each changes what the one before it made of the context.
+    Several can be attached to one UNet: each takes the output of the one before it.
     """
 
     _text: Tensor | None
-    """The text of the UNet's latest pass, and in `_made` what became of it for keys ("k") and values ("v")."""
+    """The text of the UNet's latest forward pass; in `_made` the outputs for its keys ("k") and values ("v")."""
     _made: dict[str, Tensor]
 
     def __init__(self, unet: nn.Module, shape: HypernetworkShape, widths: list[int]) -> None:
@@ -100,13 +100,13 @@ class Hypernetwork(AttachableNetwork):
         self.pairs = nn.ModuleDict({
             str(width): nn.ModuleDict({to: HypernetworkModule(width, shape) for to in ("k", "v")}) for width in widths
         })  # fmt: skip
-        self._unet = (unet,)  # not an attribute of its own, which would make it a part of this module
+        self._unet = (unet,)  # in a tuple, so that it is not a submodule of this one
         self._targets = [target for target in _projections(unet) if target[1] in widths]
         self._forget_text()
 
     @property
     def widths(self) -> list[int]:
-        """The context widths that it has modules for."""
+        """The context widths that have modules."""
         return [int(width) for width in self.pairs]
 
     def modules_by_width(self) -> Iterator[tuple[int, HypernetworkModule, HypernetworkModule]]:
@@ -114,7 +114,7 @@ class Hypernetwork(AttachableNetwork):
         for width, pair in self.pairs.items():
             yield int(width), pair["k"], pair["v"]  # type: ignore[index, misc]
 
-    def _put_on(self, undo: ExitStack) -> None:
+    def _attach_to_model(self, undo: ExitStack) -> None:
         """Every context goes through its module."""
         (unet,) = self._unet
         undo.callback(self._forget_text)
@@ -123,14 +123,14 @@ class Hypernetwork(AttachableNetwork):
             undo.callback(projection.register_forward_pre_hook(self._before(str(width), to)).remove)
 
     def _take_text(self, unet: nn.Module, args: tuple[Any, ...], given: dict[str, Any]) -> None:
-        """Before a pass of the UNet: what becomes of its text, unless each layer is to draw random numbers of its own.
+        """Before the UNet's forward pass: computes the outputs for its text, unless they are random in each layer.
 
-        Kept until the next pass, as gradient checkpointing asks for it once more.
+        Kept until the next forward pass, as gradient checkpointing needs them once more.
         """
         self._forget_text()
         text = given["encoder_hidden_states"] if "encoder_hidden_states" in given else args[2]
         width = str(text.shape[-1])
-        if width in self.pairs and not (self.training and _draws_while_training(self.shape)):
+        if width in self.pairs and not (self.training and _is_random_in_training(self.shape)):
             self._text, self._made = text, {to: self._through(width, to, text) for to in ("k", "v")}
 
     def _forget_text(self) -> None:
@@ -146,25 +146,25 @@ class Hypernetwork(AttachableNetwork):
 
     def _through(self, width: str, to: str, context: Tensor) -> Tensor:
         module = self.pairs[width][to]  # type: ignore[index]
-        own = next(module.parameters()).dtype  # it stays in float32 where the UNet is in half precision
+        own = next(module.parameters()).dtype  # float32 also where the UNet is in half precision
         return module(context.to(own)).to(context.dtype)
 
 
 def _projections(unet: nn.Module) -> list[tuple[nn.Module, int, str]]:
-    """The layers that make keys and values of a context, each with the context's width and "k" or "v"."""
+    """The layers that compute keys and values, each with its context's width and "k" or "v"."""
     attentions = [module for module in unet.modules() if isinstance(module, Attention)]
     return [(p, p.in_features, to) for a in attentions for p, to in ((a.to_k, "k"), (a.to_v, "v"))]
 
 
 def context_widths(unet: nn.Module) -> list[int]:
-    """The widths of all contexts, in rising order: 320, 640, 768 (the text) and 1280 in SD1.5."""
+    """The widths of all contexts, ascending: 320, 640, 768 (the text) and 1280 in SD1.5."""
     return sorted({width for _, width, _ in _projections(unet)})
 
 
 def new_hypernetwork(
     unet: nn.Module, shape: HypernetworkShape, widths: list[int], generator: torch.Generator
 ) -> Hypernetwork:
-    """One with newly drawn weights, float32; `widths` are some of `context_widths`."""
+    """A hypernetwork with random initial weights, float32; `widths` are some of `context_widths`."""
     network = Hypernetwork(unet, shape, widths)
     for _, for_keys, for_values in network.modules_by_width():
         for_keys.initialize(shape.initialization, generator)
@@ -173,22 +173,22 @@ def new_hypernetwork(
 
 
 def hypernetwork_from_file(unet: nn.Module, file: HypernetworkFile) -> Hypernetwork:
-    """The hypernetwork of a file, float32, with the modules for those widths that the model has, as in the WebUI.
+    """The hypernetwork in a file, float32, with the modules for the widths that the model has, as in the WebUI.
 
     Raises:
-        UserError: the model has none of its widths, or its layers are not what the file says of them.
+        UserError: the model has none of its widths, or its layers contradict its layer structure.
     """
     if file.shape.activation not in ACTIVATIONS:
         raise UserError(
-            f"{file.called} has the activation {file.shape.activation}, which cannot work on a context "
-            f"(it changes its width, mixes pictures or is none): use one with {', '.join(ACTIVATIONS)}."
+            f"{file.called} has the activation {file.shape.activation}, which is not supported (it is unknown, changes "
+            f"the width or mixes images): use one with {', '.join(ACTIVATIONS)}."
         )
     known = context_widths(unet)
     widths = [width for width in file.pairs if width in known]
     if not widths:
         raise UserError(
-            f"{file.called} is for contexts of width {_listed(file.pairs)} and this checkpoint has "
-            f"{_listed(known)}: use one that was made for this kind of checkpoint."
+            f"{file.called} is for contexts of width {_listed(file.pairs)}, but this checkpoint has "
+            f"{_listed(known)}: use one that was trained on this kind of checkpoint."
         )
     with torch.device("meta"):
         network = Hypernetwork(unet, file.shape, widths)
@@ -203,7 +203,7 @@ def _fill(module: HypernetworkModule, tensors: Mapping[str, Tensor], what: str) 
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if own != found:
         different = sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name))
-        raise UserError(f"{what} are not those of its layer structure ({different[0]} differs): use another file.")
+        raise UserError(f"{what} contradict its layer structure ({different[0]} differs): use another file.")
     module.load_state_dict({name: value.float().clone() for name, value in tensors.items()}, assign=True)
 
 
@@ -212,7 +212,7 @@ def _listed(widths: Any) -> str:
 
 
 def attach_hypernetwork_file(model: DiffusionModel, file: HypernetworkFile, multiplier: float = 1.0) -> Hypernetwork:
-    """Put a file's hypernetwork to work on `model`, after those that are there already; it can be detached again.
+    """Attach the hypernetwork in a file to `model`, after those that are attached already.
 
     Raises:
         UserError: it does not fit the model.

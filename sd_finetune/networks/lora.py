@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class LoraLayer(nn.Module):
-    """The low-rank addition to one Linear or convolution layer; `up` starts at zero, so it starts without effect.
+    """The low-rank addition to one Linear or convolution layer; `up` starts at zero, so it has no effect at first.
 
     down: (rank, in[, kernel, kernel]); up: (out, rank[, 1, 1]), both float32.
     """
@@ -27,8 +27,8 @@ class LoraLayer(nn.Module):
             self.up = nn.Linear(rank, original.out_features, bias=False)
         else:
             raise TypeError(f"no LoRA for a {type(original).__name__}")
-        bound = 1 / math.sqrt(self.down.weight[0].numel())  # Kaiming with a = sqrt(5), as the usual trainers start
-        with torch.no_grad():  # not by nn.init, which takes no generator before torch 2.3
+        bound = 1 / math.sqrt(self.down.weight[0].numel())  # Kaiming with a = sqrt(5), as in other trainers
+        with torch.no_grad():  # not with nn.init, which takes no generator before torch 2.3
             self.down.weight.uniform_(-bound, bound, generator=generator)
             self.up.weight.zero_()
 

@@ -1,4 +1,4 @@
-"""LoRA files put to work on a model: several together, each at its own weight."""
+"""LoRA files on a model: several together, each with its own weight."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .lora import LoraLayer
 
 
 class WeightedLora(NamedTuple):
-    """A LoRA's layers by name, and how many times they count. `called`: what messages name it."""
+    """A LoRA's layers by name, and its weight. `called`: its name in messages."""
 
     modules: Mapping[str, LoraModule]
     weight: float = 1.0
@@ -26,9 +26,9 @@ class WeightedLora(NamedTuple):
 
 
 def combine_loras(loras: Sequence[WeightedLora]) -> dict[str, LoraModule]:
-    """One LoRA that changes a model as all of these do together; layers of one name are of one form.
+    """One LoRA with the effect of all of these together; layers of one name have one shape.
 
-    Low-rank changes add up when their `down` are stacked and their `up` are put side by side.
+    Low-rank changes add up when their `down` are stacked and their `up` are concatenated.
     """
     names = dict.fromkeys(name for lora in loras for name in lora.modules)
     return {name: _stacked([(o.modules[name], o.weight) for o in loras if name in o.modules]) for name in names}
@@ -43,13 +43,13 @@ def _stacked(layers: Sequence[tuple[LoraModule, float]]) -> LoraModule:
 
 
 def attach_loras(model: DiffusionModel, loras: Sequence[WeightedLora]) -> list[AdapterNetwork]:
-    """Put the layers of LoRA files to work on `model`, all together; the networks can be detached again.
+    """Attach LoRA files to `model`, all together; the networks can be detached.
 
     Raises:
         UserError: the model has no such layer, or one of another size.
     """
     known = _layers_of(model)
-    modules = combine_loras([_formed(lora, known) for lora in loras])
+    modules = combine_loras([_with_shapes_of(lora, known) for lora in loras])
     networks = []
     for part in model.family.facts.trainable_parts:
         chosen = {
@@ -81,17 +81,17 @@ def _layers_of(model: DiffusionModel) -> dict[str, _KnownLayer]:
     }
 
 
-def _formed(lora: WeightedLora, known: Mapping[str, _KnownLayer]) -> WeightedLora:
-    """The LoRA with its layers in the form that the model's own have: a 1x1 convolution may be stored as linear."""
+def _with_shapes_of(lora: WeightedLora, known: Mapping[str, _KnownLayer]) -> WeightedLora:
+    """The LoRA with its layers in the shapes of the model's: a 1x1 convolution may be stored as linear."""
     refuse_unknown_layers(lora, known)
-    formed = {}
+    shaped = {}
     for name, module in lora.modules.items():
         _, path, original = known[name]
         out, *into = original.weight.shape
         down = fitted(path, module.down, (module.rank, *into), lora.called)
         up = fitted(path, module.up, (out, module.rank, *[1] * len(into[1:])), lora.called)
-        formed[name] = replace(module, down=down, up=up)
-    return lora._replace(modules=formed)
+        shaped[name] = replace(module, down=down, up=up)
+    return lora._replace(modules=shaped)
 
 
 def _filled(original: nn.Module, module: LoraModule) -> LoraLayer:
@@ -103,24 +103,24 @@ def _filled(original: nn.Module, module: LoraModule) -> LoraLayer:
 
 
 def refuse_unknown_layers(lora: WeightedLora, known: Container[str]) -> None:
-    """Raise UserError if some of a LoRA's layers are not among those that a checkpoint has."""
+    """Raise UserError if a checkpoint does not have all layers of a LoRA."""
     unknown = [name for name in lora.modules if name not in known]
     if unknown:
         raise UserError(
-            f"{lora.called} has {len(unknown)} layers that this checkpoint has not ({', '.join(unknown[:3])}...): "
-            "use one that was made for this kind of checkpoint."
+            f"{lora.called} does not fit this checkpoint, which lacks {len(unknown)} of its layers, such as "
+            f"{unknown[0]}: use one that was trained on this kind of checkpoint."
         )
 
 
 def fitted(path: str, values: Tensor, shape: Sequence[int], called: str) -> Tensor:
-    """`values` in the shape that the layer at `path` needs: (out, in) and (out, in, 1, 1) are one and the same.
+    """`values` in the shape of the layer at `path`: (out, in) and (out, in, 1, 1) are equivalent.
 
     Raises:
-        UserError: they are of another size; `called` is what they are from.
+        UserError: they are of another size; `called` is their origin in the message.
     """
     if values.numel() != math.prod(shape) or tuple(values.shape[:2]) != tuple(shape[:2]):
         raise UserError(
-            f"{called} has a layer for {path} of size {tuple(values.shape)} where this checkpoint needs "
-            f"{tuple(shape)}: use one that was made for this kind of checkpoint."
+            f"{called} has a layer for {path} of size {tuple(values.shape)}, but this checkpoint needs "
+            f"{tuple(shape)}: use one that was trained on this kind of checkpoint."
         )
     return values.reshape(tuple(shape))

@@ -1,4 +1,4 @@
-"""Textual inversion: vectors of a new word in the sequence of token embeddings (arXiv 2208.01618, section 4)."""
+"""Textual inversion: vectors of a new word among the token embeddings (arXiv 2208.01618, section 4)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .attachable import AttachableNetwork, replace_forward
 
 
 class NewWords(AttachableNetwork):
-    """Words with vectors of their own, (vectors, width) float32 each; the vocabulary's table stays as it is.
+    """Words with vectors of their own, (vectors, width) float32 each; the vocabulary's embeddings are not changed.
 
-    While they are attached, prompts with such a word get its vectors where its tokens would stand.
+    While they are attached, prompts with such a word get its vectors instead of the embeddings of its tokens.
     """
 
     def __init__(self, model: DiffusionModel, vectors: Sequence[tuple[str, Tensor]]) -> None:
@@ -33,17 +33,17 @@ class NewWords(AttachableNetwork):
         for word, own in vectors:
             tokens = word_tokens(model, word)
             if not tokens:
-                raise UserError(f'"{word}" cannot be found in a prompt, as it is no text: choose another name.')
+                raise UserError(f'"{word}" has no tokens, so it cannot be used in a prompt: choose another name.')
             if any(known.tokens == tokens for known in self.words):
-                raise UserError(f'"{word}" names two embeddings, as capitals do not count: rename one of the files.')
+                raise UserError(f'"{word}" is the name of two embeddings, as case is ignored: rename one of the files.')
             self.words.append(NewWord(tokens, tuple(range(first, first + len(own)))))
             first += len(own)
 
-    def _put_on(self, undo: ExitStack) -> None:
-        """The words are known in prompts, and the table of token embeddings answers for them."""
+    def _attach_to_model(self, undo: ExitStack) -> None:
+        """Make the words known in prompts, and have the token embedding layer return their vectors."""
         if self._model.new_words:
             raise RuntimeError("the model already has new words: detach those first")
-        undo.callback(replace_forward(_table(self._model), _forward_with(self.vectors), "the table of words"))
+        undo.callback(replace_forward(_table(self._model), _forward_with(self.vectors), "the token embedding layer"))
         self._model.new_words = tuple(self.words)
         undo.callback(self._forget_words)
 
@@ -78,25 +78,25 @@ def initial_vectors(model: DiffusionModel, text: str, count: int) -> Tensor:
 
 
 def embedding_vectors(model: DiffusionModel, path: Path) -> Tensor:
-    """The vectors of an embedding's file, (vectors, width) float32, which must be as wide as the model's tokens.
+    """The vectors of an embedding file, (vectors, width) float32, which must be as wide as the model's.
 
     Raises:
-        UserError: the file is no embedding, or one for another kind of model.
+        UserError: the file is not an embedding, or one for another kind of model.
     """
     vectors, width = read_embedding(path).vectors.float(), _table(model).embedding_dim
     if vectors.shape[1] != width:
         raise UserError(
-            f"{path} has vectors of {vectors.shape[1]} numbers where this checkpoint's have {width}: "
-            "use an embedding that was made for this kind of checkpoint."
+            f"{path} has vectors of width {vectors.shape[1]}, but this checkpoint needs width {width}: "
+            "use an embedding that was trained on this kind of checkpoint."
         )
     return vectors
 
 
 def attach_embedding_files(model: DiffusionModel, paths: Sequence[Path]) -> NewWords:
-    """Put embeddings to work on `model`, each called by its file's name as in the WebUI; they can be detached again.
+    """Attach embeddings to `model`, each with its file's name as the word, as in the WebUI.
 
     Raises:
-        UserError: a file is no embedding or one for another kind of model, or two have the same name.
+        UserError: a file is not an embedding or one for another kind of model, or two have the same name.
     """
     words = NewWords(model, [(path.stem, embedding_vectors(model, path)) for path in paths])
     words.to(model.text_encoder.device).requires_grad_(False)

@@ -11,7 +11,7 @@ from .paths import shown_path, without_known, without_paths
 from .phrases import Words, runs_of, without_phrases
 from .private import Private, is_free_text, is_path
 
-OWN_WORDS = frozenset({"kind", "artefact", "outcome", "command", "time"})
+OWN_WORDS = frozenset({"kind", "artefact", "result", "outcome", "command", "time"})
 """Fields of events and commands that hold nothing but words of ours."""
 SAMPLE_FILE = re.compile(r"samples/step-\d+-\d+\.png")
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..errors import UserError
 
 
 def is_taken(path: Path) -> bool:
-    """Whether there is something of this name; one that is too long to be a name is not."""
+    """Whether the path exists; False for a name that is too long to exist."""
     return os.path.lexists(path)
 
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path, None, None]:
-    """Yield a temporary path beside `path`; when the block ends well the finished file takes the name `path`.
+    """Yield a temporary path beside `path`; when the block ends without an error, that file is renamed to `path`.
 
     After an exception nothing is left under either name (an older file under `path` stays as it was).
 
@@ -35,23 +35,23 @@ def replacing(path: Path) -> Generator[Path, None, None]:
         os.replace(unfinished, path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            sentence = f"No space is left on the disk for {path}: free some space or choose another folder."
+            sentence = f"No space left on the disk for {path}: free some space or choose another folder."
             raise UserError(sentence) from error
         if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
-            raise  # of another file, that the block reads
-        sentence = f"{path} cannot be written ({error.strerror or error}): choose another place or mend this one."
+            raise  # about another file, which the block reads
+        sentence = f"{path} cannot be written ({error.strerror or error}): choose another folder or fix this one."
         raise UserError(sentence) from error
     finally:
-        with suppress(OSError):  # where there is no such folder there is no such file
+        with suppress(OSError):  # without the folder there is no file
             unfinished.unlink(missing_ok=True)
 
 
 class _Tried(Exception):
-    """Ends an attempt before the file would take its name."""
+    """Ends an attempt before the file is renamed."""
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Raise UserError if no file can be written under the name `path`; nothing is left there."""
+    """Raise UserError if the file `path` cannot be written; leaves nothing behind."""
     with suppress(_Tried), replacing(path) as unfinished:
         unfinished.touch()
         raise _Tried

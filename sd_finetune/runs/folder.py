@@ -1,4 +1,4 @@
-"""One run on disk: everything a worker needs to know and everything it makes."""
+"""One run on disk: everything that a worker reads and writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .about import about
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places in a run folder; nothing is read or made by naming one."""
+    """The paths in a run folder; the properties read and create nothing."""
 
     path: Path
 
@@ -31,7 +31,7 @@ class RunFolder:
 
     @property
     def base(self) -> Path:
-        """The checkpoint the run starts from: its path, size in bytes and time of change."""
+        """The checkpoint the run starts from: its path, size in bytes and modification time."""
         return self.path / "base.json"
 
     @property
@@ -41,37 +41,37 @@ class RunFolder:
 
     @property
     def events(self) -> Path:
-        """What the worker tells, see `messages`."""
+        """Events of the worker, see `messages`."""
         return self.path / "events.jsonl"
 
     @property
     def commands(self) -> Path:
-        """What the worker is told, see `messages`."""
+        """Commands to the worker, see `messages`."""
         return self.path / "commands.jsonl"
 
     @property
     def samples(self) -> Path:
-        """Folder of the pictures drawn during training."""
+        """Folder of the samples generated during training."""
         return self.path / "samples"
 
     @property
     def snapshots(self) -> Path:
-        """Folder of the states from which a run can go on."""
+        """Folder of the snapshots from which a run is resumed."""
         return self.path / "snapshots"
 
     @property
     def output(self) -> Path:
-        """Folder of the result, unless the settings name another one."""
+        """Folder of the results, unless the settings have another one."""
         return self.path / "output"
 
     @property
     def prior_bank(self) -> Path:
-        """The untrained model's predictions that a DreamBooth with `prior.source = "model"` is held to."""
+        """Precomputed prior predictions of DreamBooth with `prior.source = "model"`."""
         return self.path / "prior-bank.npy"
 
     @property
     def log(self) -> Path:
-        """All that the worker prints, tracebacks too."""
+        """Everything that the worker prints, with tracebacks."""
         return self.path / "worker.log"
 
     @property
@@ -81,10 +81,10 @@ class RunFolder:
 
     @classmethod
     def create(cls, parent: Path, name: str, settings: Settings) -> RunFolder:
-        """Make the next numbered folder, `<name>-001` and so on, in `parent`; it appears complete or not at all.
+        """Create the next numbered folder, `<name>-001` and so on, in `parent`; it appears complete or not at all.
 
         Raises:
-            UserError: the checkpoint does not exist, or the folder cannot be made (no space, no permission).
+            UserError: the checkpoint does not exist, or the folder cannot be created (no space, no permission).
         """
         base = describe_base(Path(settings.base.checkpoint))
         unfinished = parent.absolute() / f".{name}.{uuid.uuid4().hex[:8]}.unfinished"
@@ -92,8 +92,8 @@ class RunFolder:
             _fill(cls(unfinished), to_file(settings), base)
             return cls(_take_next_number(unfinished, name))
         except OSError as error:
-            way_out = "choose another place or mend this one"
-            raise UserError(f"No run folder can be made in {parent} ({error.strerror}): {way_out}.") from error
+            way_out = "choose another folder or fix this one"
+            raise UserError(f"Cannot create a run folder in {parent} ({error.strerror}): {way_out}.") from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -101,24 +101,26 @@ class RunFolder:
         """The settings the run was made with, by this version or an earlier one.
 
         Raises:
-            UserError: the folder holds no run, or its settings cannot be used.
+            UserError: the folder is not a run folder, or its settings are not valid.
         """
         try:
             return from_dict(json.loads(self.settings.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            raise UserError(f"{self.path} is no run folder: it has no {self.settings.name}.") from error
+            raise UserError(f"{self.path} is not a run folder: it has no {self.settings.name}.") from error
         except ValueError as error:
-            raise UserError(f"{self.settings} is no JSON ({error}): make a new run from your settings.") from error
+            raise UserError(
+                f"{self.settings} is not valid JSON ({error}): start a new run from your settings."
+            ) from error
 
 
 def describe_base(checkpoint: Path) -> dict[str, Any]:
-    """What tells one checkpoint file from another: absolute path, size in bytes, time of change in unix seconds.
+    """Identifies a checkpoint file: absolute path, size in bytes, modification time as a Unix timestamp.
 
     Raises:
-        UserError: there is no such file.
+        UserError: the file does not exist.
     """
     if not checkpoint.is_file():
-        raise UserError(f"base.checkpoint = {str(checkpoint)!r} is no file: give the path of an SD 1.x checkpoint.")
+        raise UserError(f"base.checkpoint = {str(checkpoint)!r} not found: choose an SD 1.x checkpoint.")
     facts = checkpoint.stat()
     return {"path": str(checkpoint.resolve()), "size": facts.st_size, "mtime": facts.st_mtime}
 
@@ -131,7 +133,7 @@ def _fill(folder: RunFolder, settings: dict[str, Any], base: dict[str, Any]) -> 
 
 
 def _take_next_number(unfinished: Path, name: str) -> Path:
-    """Rename to the first number above all that are there; renaming is what makes two runs at once get two numbers."""
+    """Rename to the next free number; renaming ensures that two runs at the same time get two numbers."""
     parent = unfinished.parent
     pattern = re.compile(re.escape(name) + r"-([0-9]{3,})")
     taken = [int(match[1]) for entry in parent.iterdir() if (match := pattern.fullmatch(entry.name))]

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line that one process appends to while others read."""
+"""Files with one JSON object per line, which one process appends to while others read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import UserError
 
 
 def append_line(path: Path, content: dict[str, Any]) -> None:
-    """Add one line in a single write. A line that an earlier crash has left torn is closed first.
+    """Add one line in a single write. An incomplete line, left by a crash, is ended first.
 
     Raises:
         UserError: there is no space left.
@@ -26,13 +26,13 @@ def append_line(path: Path, content: dict[str, Any]) -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise UserError(f"No space is left on the disk for {path}: free some space and start again.") from error
+        raise UserError(f"No space left on the disk for {path}: free some space and start again.") from error
 
 
 def read_lines(path: Path, since: int = 0, most_bytes: int = -1) -> tuple[list[dict[str, Any]], int]:
-    """The objects written after byte `since`, and the byte to go on from. Torn lines are left out.
+    """The objects written after byte `since`, and the byte to continue from. Incomplete lines are skipped.
 
-    The last line counts only once its line end is written, so what is being written now comes with the next call.
+    The last line counts only once its line end is written; until then it is left for the next call.
     `most_bytes`, where it is not -1 for all, must be longer than any line.
     """
     try:

@@ -13,7 +13,7 @@ from .folder import RunFolder
 
 WORKER = "sd_finetune.training"
 
-# Windows has its own word for what start_new_session does elsewhere.
+# On Windows in place of start_new_session.
 _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 
@@ -23,7 +23,7 @@ def start_worker(folder: RunFolder, *arguments: str) -> subprocess.Popen[bytes]:
     Everything it prints goes to the end of the run's worker.log.
 
     Args:
-        arguments: more for its command line, as "--resume".
+        arguments: more arguments of the worker, such as "--resume".
     """
     return start_process([sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments], folder.log)
 
@@ -43,7 +43,7 @@ def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def kill_worker(process: subprocess.Popen[bytes]) -> None:
-    """End the worker and all that it has started, at once and without saving."""
+    """Kill the worker and all processes that it started, without saving."""
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
     elif process.poll() is None:
@@ -52,7 +52,7 @@ def kill_worker(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """This package must be found from whatever folder the worker starts in."""
+    """With this package on PYTHONPATH, whatever folder the worker starts in."""
     package_home = str(Path(__file__).parents[2])
     known = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": f"{package_home}{os.pathsep}{known}" if known else package_home}

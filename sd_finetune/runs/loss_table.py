@@ -13,7 +13,7 @@ COLUMNS = ("step", "epoch", "loss", "instance_loss", "prior_loss")
 
 
 def append_losses(table: Path, event: Step) -> None:
-    """Add a step as a row; the first one brings the heading along."""
+    """Append a step as a row; the first one adds the header."""
     new = not table.exists()
     with table.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -25,10 +25,10 @@ def append_losses(table: Path, event: Step) -> None:
 
 
 def cut_losses(table: Path, last_step: int) -> None:
-    """Leave only the steps that will not be done again: those up to `last_step`."""
+    """Remove the steps after `last_step`, which a resumed run repeats."""
     if not table.exists():
         return
     with table.open(newline="", encoding="utf-8") as file:
-        heading, *rows = csv.reader(file)
+        header, *rows = csv.reader(file)
     with replacing(table) as path, path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([heading, *(row for row in rows if int(row[0]) <= last_step)])
+        csv.writer(file).writerows([header, *(row for row in rows if int(row[0]) <= last_step)])

@@ -1,4 +1,4 @@
-"""What a worker tells (events) and is told (commands): one JSON object a line, only ever appended."""
+"""Events of a worker, and commands to it: one JSON object per line, only ever appended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .json_lines import append_line, read_lines
 
 @dataclass(frozen=True)
 class Event:
-    """What all events have: a `kind`, and the `time` in unix seconds."""
+    """What all events have: a `kind`, and the `time` as a Unix timestamp."""
 
     kind: ClassVar[str]
     time: float = field(default_factory=time.time, kw_only=True)
@@ -21,7 +21,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Phase(Event):
-    """What the worker is at (loading, class images, caching, training, saving ...), `done` of `total` parts of it."""
+    """Progress of a phase (loading, generating class images, encoding training images, training, saving ...)."""
 
     kind: ClassVar[str] = "phase"
     name: str
@@ -31,7 +31,7 @@ class Phase(Event):
 
 @dataclass(frozen=True)
 class Step(Event):
-    """One optimizer step; losses are means over its pictures, `prior_loss` is None without a prior."""
+    """One optimizer step; losses are means over its images, `prior_loss` is None without prior preservation."""
 
     kind: ClassVar[str] = "step"
     step: int
@@ -48,7 +48,7 @@ class Step(Event):
 
 @dataclass(frozen=True)
 class Evaluation(Event):
-    """The loss on fixed pictures, noise and timesteps after `step` steps."""
+    """The evaluation loss after `step` steps, on fixed images, noise and timesteps."""
 
     kind: ClassVar[str] = "evaluation"
     step: int
@@ -57,7 +57,7 @@ class Evaluation(Event):
 
 @dataclass(frozen=True)
 class Sample(Event):
-    """A picture drawn after `step` steps; `file` is relative to the run folder."""
+    """An image generated after `step` steps; `file` is relative to the run folder."""
 
     kind: ClassVar[str] = "sample"
     step: int
@@ -68,17 +68,17 @@ class Sample(Event):
 
 @dataclass(frozen=True)
 class Saved(Event):
-    """A finished file (or snapshot folder) at `path`."""
+    """A result (or snapshot) was saved at `path`; `result` is its kind."""
 
     kind: ClassVar[str] = "saved"
     step: int
-    artefact: ResultKind | Literal["snapshot"]
+    result: ResultKind | Literal["snapshot"]
     path: str
 
 
 @dataclass(frozen=True)
 class Warning_(Event):
-    """Something worth knowing that does not end the run."""
+    """A problem that does not end the run."""
 
     kind: ClassVar[str] = "warning"
     message: str
@@ -86,7 +86,7 @@ class Warning_(Event):
 
 @dataclass(frozen=True)
 class Error(Event):
-    """The run has failed; `message` says what happened and what to change. The last event of a run."""
+    """The run failed; `message` says what happened and what to change. The last event of a run."""
 
     kind: ClassVar[str] = "error"
     message: str
@@ -94,7 +94,7 @@ class Error(Event):
 
 @dataclass(frozen=True)
 class Done(Event):
-    """The run has ended well after `step` steps, by itself or by the command stop. The last event of a run."""
+    """The run ended after `step` steps, at its last step or by the command stop. The last event of a run."""
 
     kind: ClassVar[str] = "done"
     step: int
@@ -108,16 +108,25 @@ _EVENTS: dict[str, type[Event]] = {
     event.kind: event for event in (Phase, Step, Evaluation, Sample, Saved, Warning_, Error, Done)
 }
 
+FORMER_NAMES = {"artefact": "result"}
+"""Today's names of fields by those of earlier versions."""
+
+
+def with_current_names(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of an event's line with today's field names: runs of earlier versions have older ones."""
+    return {FORMER_NAMES.get(name, name): value for name, value in content.items()}
+
 
 def parse_event(content: dict[str, Any]) -> Event:
-    """The event of one line; fields that this version does not know are left out.
+    """The event of one line; fields that this version does not know are ignored.
 
     Raises:
         ValueError: an unknown kind, or a field is missing.
     """
+    content = with_current_names(content)
     event = _EVENTS.get(content.get("kind", ""))
     if event is None:
-        raise ValueError(f"{content.get('kind')!r} is no kind of event")
+        raise ValueError(f"{content.get('kind')!r} is not a kind of event")
     known = {entry.name: _number(content[entry.name], entry.type) for entry in fields(event) if entry.name in content}
     try:
         return event(**known)
@@ -126,7 +135,7 @@ def parse_event(content: dict[str, Any]) -> Event:
 
 
 def _number(value: Any, written_type: object) -> Any:
-    """Numbers that JSON cannot hold are written as text (see `lines`)."""
+    """Numbers that JSON cannot hold are written as text (see `json_lines`)."""
     return float(value) if isinstance(value, str) and str(written_type).startswith("float") else value
 
 
@@ -142,7 +151,7 @@ class EventLog:
 
 
 def read_events(path: Path, since: int = 0) -> tuple[list[Event], int]:
-    """The events written after byte `since`, and the byte to go on from; lines that are no events are left out."""
+    """The events written after byte `since`, and the byte to continue from; other lines are skipped."""
     contents, position = read_lines(path, since)
     events: list[Event] = []
     for content in contents:
@@ -159,9 +168,9 @@ def send_command(path: Path, name: Command) -> None:
 
 
 class CommandReader:
-    """The worker's end of the commands file `path`: each command is handed out once, in the order it was sent.
+    """The worker's end of the commands file `path`: each command is returned once, in the order it was sent.
 
-    Commands sent before the unix time `after` belong to an earlier run in the same folder and are left out.
+    Commands sent before the Unix timestamp `after` were for an earlier worker of the run and are skipped.
     """
 
     def __init__(self, path: Path, after: float = 0.0) -> None:
@@ -170,6 +179,6 @@ class CommandReader:
         self._position = 0
 
     def new(self) -> list[Command]:
-        """The commands that came since the last call; unknown ones are left out."""
+        """The commands since the last call; unknown ones are skipped."""
         contents, self._position = read_lines(self.path, self._position)
         return [c["command"] for c in contents if c.get("command") in COMMANDS and c.get("time", 0) >= self._after]

@@ -1,4 +1,4 @@
-"""Whether a run can be gone on with."""
+"""Whether a run can be resumed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from .snapshots import finished_snapshots
 
 
 def refuse_to_resume(run: RunFolder) -> None:
-    """Raise UserError, naming the way out, if a run is finished or has no snapshot to go on from."""
+    """Raise UserError if a run is finished or has no snapshot to resume from."""
     earlier, _ = read_events(run.events)
     if any(isinstance(event, Done) and event.outcome == "finished" for event in earlier):
         raise UserError(
-            f"{run.path.name} is finished, so there is nothing to resume: start a new run, which goes on from its "
-            "result if that is named in base.continue_from."
+            f"{run.path.name} is finished and cannot be resumed: start a new run, and set base.continue_from to "
+            "its result to continue from it."
         )
     if not finished_snapshots(run.snapshots):
         raise UserError(
-            f"{run.path.name} has no snapshot to go on from: start it anew, and stop it with Stop or set "
-            "output.save_every to have one next time."
+            f"{run.path.name} has no snapshot to resume from: start a new run; Stop, or output.save_every, makes it "
+            "save one."
         )

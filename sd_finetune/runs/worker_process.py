@@ -1,4 +1,4 @@
-"""Workers outlive the server that started them: each is noted in its run folder, where the next server finds it."""
+"""Workers outlive the process that started them: each is noted in its run folder, where the next one finds it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .follow import GONE
 
 
 class FoundWorker:
-    """A worker that somebody else has started; how it ended cannot be told.
+    """A worker that another process started; its exit code is unknown.
 
     Args:
-        started: when, in unix seconds.
+        started: Unix timestamp.
         since: the byte of the run's events at which its own begin.
     """
 
@@ -26,7 +26,7 @@ class FoundWorker:
         self._started = started
 
     def poll(self) -> int | None:
-        """None while it runs, else GONE. Another process that got its number is not taken for it."""
+        """None while it runs, else GONE. A later process with the same PID does not count."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self._started) < 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -35,27 +35,27 @@ class FoundWorker:
         return None if same else GONE
 
     def kill(self) -> None:
-        """End it and all that it has started, without saving."""
+        """Kill it and all processes that it started, without saving."""
         if self.poll() is None:
             for process in [*psutil.Process(self.pid).children(recursive=True), psutil.Process(self.pid)]:
                 process.kill()
 
     def wait(self) -> None:
-        """It is nobody's child here, so there is nothing to wait for."""
+        """Does nothing: it is not a child of this process."""
 
 
 def note_worker(run: RunFolder, pid: int, since: int) -> None:
-    """Note the worker, whose events begin at byte `since`, so that another server finds it."""
+    """Note the worker, whose events begin at byte `since`, so that another process finds it."""
     try:
         started = psutil.Process(pid).create_time()
-    except psutil.Error:  # it ended at once; whoever follows it will see
+    except psutil.Error:  # it has ended already, which whoever follows it will notice
         return
     with replacing(_note(run)) as path:
         path.write_text(json.dumps({"pid": pid, "started": started, "since": since}), encoding="utf-8")
 
 
 def noted_worker(run: RunFolder) -> FoundWorker | None:
-    """The noted worker of a run, whether it still runs or not; None without a note."""
+    """The noted worker of a run, running or not; None without a note."""
     try:
         note = json.loads(_note(run).read_text(encoding="utf-8"))
         return FoundWorker(int(note["pid"]), float(note["started"]), int(note["since"]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ResultKind = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
-"""The kind of result that a run saves."""
+"""Kinds of results; a snapshot is no result."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class MethodFacts:
     """
 
     implementation: str
-    artefact: ResultKind
+    result: ResultKind
     unet_learning_rate: float | None
     text_encoder_learning_rate: float | None
     weight_decay: float = 0.01

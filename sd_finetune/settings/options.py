@@ -39,9 +39,9 @@ class Settings:
     evaluation: Evaluation = field(default_factory=Evaluation)
     concepts: tuple[Concept, ...] = ()
 
-    def artefact(self) -> ResultKind:
+    def result_kind(self) -> ResultKind:
         """The kind of result."""
-        return METHODS[self.method].artefact
+        return METHODS[self.method].result
 
     def unet_learning_rate(self) -> float:
         """The learning rate of the UNet: the one given, or the method's or optimizer's default."""

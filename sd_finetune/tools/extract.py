@@ -22,12 +22,12 @@ def extract_lora(
     with_text_encoder: bool,
     report: Callable[[int, int], None],
 ) -> dict[tuple[str, str], Truncation]:
-    """What turns `base` into nearly `tuned`, for the layers that our LoRA trains, by part and path.
+    """Low-rank layers that turn `base` into nearly `tuned`, for the layers that a LoRA trains, by part and path.
 
-    Layers that are the same in both are left out. report: called with (layers done, layers in all).
+    Layers that are equal in both are left out. report: called with (layers done, layers in all).
 
     Raises:
-        UserError: the two are not of one architecture, or are the same in these layers.
+        UserError: the two have different architectures, or are equal in these layers.
     """
     _refuse_other_architecture(base, tuned)
     pairs = _layer_pairs(base, tuned, base.family.facts.trainable_parts if with_text_encoder else ("unet",))
@@ -36,13 +36,14 @@ def extract_lora(
         report(done, len(pairs))
         change = new.float() - old.float()
         if not torch.isfinite(change).all():
-            raise UserError(f"{place[1]} holds numbers that are not finite in one of the two: use sound checkpoints.")
+            raise UserError(f"{place[1]} has NaN or infinite values in one of the two: use other checkpoints.")
         if change.any():
             found[place] = factored(change, rank)
     report(len(pairs), len(pairs))
     if not found:
         raise UserError(
-            f"{base.path} and {tuned.path} are the same in all layers that a LoRA changes: there is nothing to extract."
+            f"{base.path} and {tuned.path} have equal weights in all layers of a LoRA, so there is "
+            "nothing to extract: choose others."
         )
     return found
 
@@ -51,13 +52,13 @@ def _refuse_other_architecture(base: Checkpoint, tuned: Checkpoint) -> None:
     difference = first_difference(base.architecture, tuned.architecture, base.family.facts.trainable_parts)
     if difference:
         raise UserError(
-            f"{base.path} and {tuned.path} differ ({difference}): a LoRA can only be extracted from two "
+            f"{base.path} and {tuned.path} have different architectures ({difference}): choose two "
             "checkpoints of one architecture."
         )
 
 
 def change_norms(base: Checkpoint, tuned: Checkpoint) -> dict[str, float]:
-    """The Frobenius norm of the whole difference of the UNets and of the text encoders, all layers, by part."""
+    """The Frobenius norm of the whole difference, in all layers of the UNet and of the text encoders, by part."""
 
     def norm(part: str) -> float:
         one, other = base.parts[part], tuned.parts[part]

@@ -15,12 +15,12 @@ from ..networks.lora_files import WeightedLora, fitted, refuse_unknown_layers
 
 
 def merge_loras(checkpoint: Checkpoint, loras: Sequence[WeightedLora]) -> dict[str, dict[str, Tensor]]:
-    """The weights that change, W + sum of weight * (alpha / rank) * up @ down, for `write_checkpoint`.
+    """The changed weights, W + sum of weight * (alpha / rank) * up @ down, for `write_checkpoint`.
 
-    Computed in float32 and returned in the checkpoint's own types.
+    Computed in float32 and returned in the checkpoint's own precision.
 
     Raises:
-        UserError: a LoRA does not fit the checkpoint, or the sum does not fit the checkpoint's number format.
+        UserError: a LoRA does not fit the checkpoint, or the sum overflows the checkpoint's precision.
     """
     family, parts = checkpoint.family, checkpoint.family.facts.trainable_parts
     places = {
@@ -40,15 +40,15 @@ def merge_loras(checkpoint: Checkpoint, loras: Sequence[WeightedLora]) -> dict[s
             for modules, weight, called in loras
             if layer in modules
         ]
-        merged[part][name] = _in_type_of(own, name, own.float() + torch.stack(added).sum(dim=0))
+        merged[part][name] = _in_precision_of(own, name, own.float() + torch.stack(added).sum(dim=0))
     return merged
 
 
-def _in_type_of(own: Tensor, name: str, values: Tensor) -> Tensor:
+def _in_precision_of(own: Tensor, name: str, values: Tensor) -> Tensor:
     converted = values.to(own.dtype)
     if not torch.isfinite(converted.float()).all():
-        kind = str(own.dtype).removeprefix("torch.")
-        raise UserError(f"Merged, {name} holds numbers that {kind} cannot: use smaller weights or a sound LoRA.")
+        precision = str(own.dtype).removeprefix("torch.")
+        raise UserError(f"Merged, {name} overflows {precision}: use smaller weights or another LoRA.")
     return converted
 
 

@@ -1,7 +1,7 @@
-"""LoRA layers as matrices: the change that one makes, and the nearest change of a lower rank.
+"""LoRA layers as matrices: the change of one, and the nearest change of a lower rank.
 
 A matrix's nearest one of rank r, in the Frobenius norm, has its r largest singular values and no others (Eckart and
-Young 1936). How much of a change is kept is said as a share of its Frobenius norm.
+Young 1936). The kept part of a change is given as a share of its Frobenius norm.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OVERSAMPLING, POWER_ITERATIONS = 8, 6
 
 
 class Truncation(NamedTuple):
-    """A layer of lower rank, and the Frobenius norms of the change it stands for and of the change it makes."""
+    """A layer of lower rank, and the Frobenius norms of the original change and of the kept one."""
 
     module: LoraModule
     norm: float
@@ -27,12 +27,12 @@ class Truncation(NamedTuple):
 
     @property
     def share(self) -> float:
-        """How much of the norm is kept, 0 to 1."""
+        """The kept share of the norm, 0 to 1."""
         return self.kept / self.norm if self.norm else 1.0
 
 
 def share_of_all(truncations: Iterable[Truncation]) -> float:
-    """How much is kept of the norm of all changes taken as one, 0 to 1."""
+    """The kept share of the norm of all changes together, 0 to 1."""
     rows = list(truncations)
     norm, kept = (
         sqrt(sum(value**2 for value in values)) for values in ([t.norm for t in rows], [t.kept for t in rows])
@@ -41,10 +41,10 @@ def share_of_all(truncations: Iterable[Truncation]) -> float:
 
 
 def truncated(module: LoraModule, rank: int) -> Truncation:
-    """The layer at `rank`; its scale alpha / rank stays as it is.
+    """The layer at `rank`, with the same scale alpha / rank.
 
-    The large matrix up @ down is never made: with up = Qu Ru and down^T = Qd Rd, its singular values are those of
-    Ru Rd^T, which is as small as the old rank. In float64, float32 returned.
+    The large matrix up @ down is never computed: with up = Qu Ru and down^T = Qd Rd, its singular values are those of
+    Ru Rd^T, which is as small as the old rank. Computed in float64, returned in float32.
     """
     up, down = module.up.double().flatten(1), module.down.double().flatten(1)
     left, from_up = torch.linalg.qr(up)
@@ -61,17 +61,17 @@ def truncated(module: LoraModule, rank: int) -> Truncation:
 
 
 def resized(modules: Mapping[str, LoraModule], rank: int) -> dict[str, Truncation]:
-    """All layers of a LoRA at `rank`; those of that rank or a lower one stay as they are."""
+    """All layers of a LoRA at `rank`; those of that rank or a lower one are not changed."""
     smaller = {name: truncated(module, rank) for name, module in modules.items()}
     return {name: t if modules[name].rank > rank else t._replace(module=modules[name]) for name, t in smaller.items()}
 
 
 def factored(change: Tensor, rank: int) -> Truncation:
-    """A layer of `rank`, or of the change's own if that is smaller, that makes nearly this `change`; alpha is its rank.
+    """A layer of `rank`, or of the change's own if that is smaller, that approximates `change`; alpha is its rank.
 
-    change: (out, in[, 1, 1]). The singular values come from a random subspace that is drawn towards the largest ones
+    change: (out, in[, 1, 1]). The singular values come from a random subspace that is turned towards the largest ones
     (Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4); if the rank is half of the matrix's, it is the whole
-    space, and the layer makes the nearest change there is. float32.
+    space, and the layer is the best approximation. float32.
     """
     matrix = change.float().flatten(1)
     space = _largest_subspace(matrix, min(2 * rank + OVERSAMPLING, *matrix.shape))
@@ -83,7 +83,7 @@ def factored(change: Tensor, rank: int) -> Truncation:
 
 
 def _largest_subspace(matrix: Tensor, size: int) -> Tensor:
-    """An orthonormal basis, (out, size), of nearly the space of the largest left singular vectors."""
+    """An orthonormal basis, (out, size), that nearly spans the largest left singular vectors."""
     start = torch.randn(matrix.shape[1], size, generator=torch.Generator().manual_seed(0))
     basis, _ = torch.linalg.qr(matrix @ start)
     for _ in range(POWER_ITERATIONS):

@@ -1,4 +1,4 @@
-"""The worker: `python -m sd_finetune.training RUN_DIR [--resume]` does the run that the folder describes."""
+"""The worker: `python -m sd_finetune.training RUN_DIR [--resume]` does the run in the folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def main() -> int:
     """The exit code of the run."""
     parser = argparse.ArgumentParser(prog="python -m sd_finetune.training", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run, with its settings.json")
-    parser.add_argument("--resume", action="store_true", help="go on from the run's latest snapshot")
-    parser.add_argument("--class-images", action="store_true", help="do not train, only draw missing class pictures")
-    parser.add_argument("--weights", type=Path, help="file to read the base's tensors from, in place of the base")
+    parser.add_argument("--resume", action="store_true", help="resume from the run's latest snapshot")
+    parser.add_argument("--class-images", action="store_true", help="generate missing class images, do not train")
+    parser.add_argument("--weights", type=Path, help="file with the weights of the base checkpoint, read instead of it")
     options = parser.parse_args()
 
     from .worker import work  # loads the libraries that look for their cache

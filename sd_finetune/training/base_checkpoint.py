@@ -13,11 +13,11 @@ def read_base(settings: Settings, weights: Path | None = None) -> Checkpoint:
     """Open the checkpoint of the settings.
 
     Args:
-        weights: a file with its tensors that is read in its place, as when a program lends what it has loaded; the
-            config is looked for beside the checkpoint all the same, whose name and path the results carry.
+        weights: a file with its tensors to read instead, as lent by a host that has it loaded; the config is still the
+            one beside the checkpoint, and results get the checkpoint's name.
 
     Raises:
-        UserError: it is missing, damaged or no Stable Diffusion 1 checkpoint.
+        UserError: it is missing, damaged or not a supported checkpoint.
     """
     path = Path(settings.base.checkpoint)
     config = Path(settings.base.config) if settings.base.config else None

@@ -1,4 +1,4 @@
-"""Where a run computes and in which number format."""
+"""Device and precision of a run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
-    """The device and the precision that the settings ask for. Raises UserError if the machine lacks them."""
+    """The device and the precision of the settings. Raises UserError if this machine does not have them."""
     wanted, precision = settings.train.device, settings.train.mixed_precision
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise UserError("train.device = 'cuda' needs a CUDA GPU and there is none: use train.device = 'auto'.")
+        raise UserError("train.device = 'cuda' needs a CUDA GPU, and none was found: use train.device = 'auto'.")
     on_cpu = wanted == "cpu" or not torch.cuda.is_available()
     if on_cpu and precision == "fp16":
         raise UserError("train.mixed_precision = 'fp16' needs a CUDA GPU: use 'bf16' or 'no' on the CPU.")
@@ -25,7 +25,7 @@ def accelerator_for(settings: Settings) -> Accelerator:
 
 
 def memory_in_use(device: torch.device) -> int:
-    """Bytes: the most reserved on the GPU so far when training there, else what is resident in this process."""
+    """In bytes: the peak of reserved VRAM when training on a GPU, else the resident memory of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
     return psutil.Process().memory_info().rss

@@ -15,8 +15,8 @@ from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import Done, Error, Evaluation, Phase, Step
 from ..runs.snapshots import is_finished, snapshot_folder
 from .device import memory_in_use
-from .output.samples import draw_samples
-from .output.save import save_artefact
+from .output.samples import generate_samples
+from .output.save import save_result
 from .output.snapshots import write_snapshot
 from .pace import Pace
 from .state import Training, evaluating
@@ -106,7 +106,7 @@ def _after_step(training: Training, step: int) -> str:
 def _save(training: Training, step: int, final: bool) -> None:
     """Save the result; where that fails, what was learned is kept in a snapshot, from which the run can be resumed."""
     try:
-        save_artefact(training, step, final)
+        save_result(training, step, final)
     except Exception as error:
         with suppress(UserError):  # where the run folder's disk is full too
             _write_snapshot(training, step)
@@ -151,7 +151,7 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
                 loss = training.evaluation.loss(training.conditioning)
             training.events.append(Evaluation(step=step, loss=loss))
         if draw:
-            for sample in draw_samples(training.run, training.model, training.settings, training.accelerator, step):
+            for sample in generate_samples(training.run, training.model, training.settings, training.accelerator, step):
                 training.events.append(sample)
 
 

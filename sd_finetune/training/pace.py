@@ -1,4 +1,4 @@
-"""How fast a run goes and how long it will take."""
+"""Speed of a run, and time left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import deque
 
 
 class Pace:
-    """Speed over the last steps; time spent on pictures, saves and pauses does not count."""
+    """Speed over the last steps; time for samples, saves and pauses does not count."""
 
     def __init__(self, remembered_steps: int = 30) -> None:
         self._durations: deque[tuple[float, int]] = deque(maxlen=remembered_steps)
@@ -18,7 +18,7 @@ class Pace:
         self._started = time.perf_counter()
 
     def stop(self, images: int) -> None:
-        """The step that showed `images` pictures is over."""
+        """A step with `images` images ends."""
         self._durations.append((time.perf_counter() - self._started, images))
 
     def images_per_second(self) -> float:

@@ -1,4 +1,4 @@
-"""Everything a run needs, put together from its settings before the first step."""
+"""Prepares a run from its settings, up to the first step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from ..data.concepts import Example, instance_examples
-from ..data.prompt_templates import instance_sentences
+from ..data.prompt_templates import instance_templates
 from ..families.family import DiffusionModel
 from ..families.load_model import load_model
 from ..methods import attach_method, check_method, method_class
@@ -36,7 +36,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     weights: as in `read_base`.
 
     Raises:
-        UserError: the settings ask for what is not possible.
+        UserError: the settings cannot be used.
     """
     settings, events = run.read_settings(), EventLog(run.events)
     if resume:
@@ -88,15 +88,15 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
 
 
 def _last_event_time(run: RunFolder) -> float:
-    """When the earlier worker of this run wrote its last event, 0 if there was none; older commands were for it."""
+    """Time of the last event of this run's earlier worker, 0 without one; older commands were for that worker."""
     earlier, _ = read_events(run.events)
     return earlier[-1].time if earlier else 0.0
 
 
 def _instance_examples(settings: Settings, model: DiffusionModel, events: EventLog) -> list[Example]:
-    """The training images with their prompts; what is wrong with some of them becomes warnings."""
-    sentences = [instance_sentences(settings, concept) for concept in settings.concepts]
-    examples, warnings = instance_examples(settings.concepts, sentences)
+    """The training images with their prompts; problems with some of them become warnings."""
+    templates = [instance_templates(settings, concept) for concept in settings.concepts]
+    examples, warnings = instance_examples(settings.concepts, templates)
     _warn(events, [*warnings, *method_class(settings.method).instance_warnings(model, settings, examples)])
     return examples
 
@@ -113,11 +113,11 @@ def _load_snapshot(training: Training) -> None:
 
 
 def _checkpoint_gradients(model: DiffusionModel, prompts_learn: bool) -> None:
-    """Recompute activations in the backward pass instead of keeping them, in what gradients run through."""
+    """Recompute activations in the backward pass instead of keeping them, in the modules that gradients run through."""
     model.unet.enable_gradient_checkpointing()
     if prompts_learn:
         for text_encoder in model.text_encoders.values():
             text_encoder.gradient_checkpointing_enable()
-            # transformers checkpoints the reentrant way, through which no gradient comes unless the input asks for
-            # one; with frozen embeddings a LoRA would learn nothing.
+            # transformers uses reentrant checkpointing, which gives no gradients unless the input requires them:
+            # with frozen embeddings a LoRA would learn nothing.
             text_encoder.enable_input_require_grads()

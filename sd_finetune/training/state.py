@@ -1,4 +1,4 @@
-"""A run that is ready to train: its parts by name, and what follows from its settings."""
+"""The state of a run that is ready to train."""
 
 from __future__ import annotations
 
@@ -77,19 +77,19 @@ class Training:
         return duration.steps(self.batches.steps_per_epoch)
 
     def is_due(self, every: Duration, step: int) -> bool:
-        """Whether something done every so often is due after `step` steps; a duration of 0 never is."""
+        """Whether something with the interval `every` is due after `step` steps; never if the interval is 0."""
         interval = self.steps_in(every)
         return interval > 0 and step % interval == 0
 
     def record(self, event: Step) -> None:
-        """Append a step to the events and to the table of losses."""
+        """Append a step to the events and to `loss.csv`."""
         self.events.append(event)
         append_losses(self.run.loss_csv, event)
 
 
 @contextmanager
 def evaluating(training: Training) -> Iterator[None]:
-    """The model in evaluation mode and without gradients, as it is used and not as it is trained."""
+    """The model in evaluation mode and without gradients, while the block runs."""
     for module in _modules_with_modes(training.model, training.method):
         module.eval()
     try:
@@ -100,7 +100,7 @@ def evaluating(training: Training) -> Iterator[None]:
 
 
 def train_mode(model: DiffusionModel, method: Method) -> None:
-    """Gradient checkpointing and a hypernetwork's dropout work in training mode only."""
+    """Put the model into training mode: gradient checkpointing and dropout work in no other."""
     for module in _modules_with_modes(model, method):
         module.train()
 

@@ -18,7 +18,7 @@ import uvicorn
 
 from sd_finetune.ui.server.app import make_app
 from sd_finetune.ui.server.context import Context
-from tests.screen import make_context, make_pictures, pretend, wait_until
+from tests.screen import make_context, make_images, pretend, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE = 60_000
@@ -98,7 +98,7 @@ def end(server: Server) -> None:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    return make_pictures(tmp_path / "my pictures", 3)
+    return make_images(tmp_path / "my pictures", 3)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def main() -> None:
     print("pretending")
     events.append(Phase(name="loading", done=0, total=1))
     if "--class-images" in sys.argv:
-        events.append(Phase(name="class images", done=1, total=2))
+        events.append(Phase(name="generating class images", done=1, total=2))
         time.sleep(30 if slow else 0)
         events.append(Done(step=0, outcome="finished"))
         return
@@ -71,7 +71,7 @@ def main() -> None:
             return
     if "cannot save" in settings.output.notes and first == 0:
         snapshot(total)
-        events.append(Error("No space is left on the disk. What was learned is kept."))
+        events.append(Error("No space left on the disk. What was learned is kept."))
         return
     save(total, "")
     events.append(Done(step=total, outcome="finished"))
@@ -110,7 +110,7 @@ def save(step: int, ending: str) -> None:
     path = Path(settings.output.folder or run.output) / f"{settings.output.name}{ending}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"pretended" * 100)
-    events.append(Saved(step=step, artefact="lora", path=str(path)))
+    events.append(Saved(step=step, result="lora", path=str(path)))
 
 
 if __name__ == "__main__":

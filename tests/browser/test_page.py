@@ -44,7 +44,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
     fault = page.locator('[data-name="train.batch_size"] .sdft-fault')
     fault.filter(has_text='train.batch_size = "many" is not valid: use a whole number, 1 or more.').wait_for()
     story.put(page, "concepts", "concepts.1.folder", "/nowhere at all")
-    page.locator('[data-name="concepts.1.folder"] .sdft-fault:has-text("is not a folder")').wait_for()
+    page.locator('[data-name="concepts.1.folder"] .sdft-fault:has-text("not found")').wait_for()
     assert "Fix 2 problems before training" in page.inner_text(".sdft-mend")
     story.train(page)
     page.wait_for_function("document.activeElement.id === 'sd_finetune_train_batch_size'")

@@ -100,7 +100,7 @@ def test_modules_are_configured_as_diffusers_would(architecture: Architecture) -
 
 
 def settings_of(module: Any) -> dict[str, Any]:
-    """The module's whole config; sample_size is a default picture size for pipelines, not read from the yaml."""
+    """The module's whole config; sample_size is a default image size for pipelines, not read from the yaml."""
     settings = {
         name: value for name, value in module.config.items() if name not in ("sample_size", "_use_default_values")
     }
@@ -132,10 +132,10 @@ def test_diffusers_loads_our_file_as_we_do(toy_file: Path, part: str, cls: Any) 
     ours.load_state_dict(read_checkpoint(toy_file).parts[part])
     ours.double()
     generator = torch.Generator().manual_seed(1)
-    pictures = torch.randn(1, 3, 64, 64, generator=generator).double()
+    images = torch.randn(1, 3, 64, 64, generator=generator).double()
     latents = torch.randn(1, 4, 8, 8, generator=generator).double()
     context = torch.randn(1, 77, 64, generator=generator).double()
-    inputs = (latents, 500, context) if part == "unet" else (pictures,)
+    inputs = (latents, 500, context) if part == "unet" else (images,)
     with torch.no_grad():
         # Where weights lie in memory changes the order of additions: equal to the bit is too much to ask.
         torch.testing.assert_close(theirs(*inputs).sample, ours(*inputs).sample, rtol=1e-10, atol=1e-10)

@@ -21,7 +21,7 @@ SHAPES = [
     HypernetworkShape((1, 1.5, 2, 1), "swish", True, (0, 0.3, 0.3, 0)),
     HypernetworkShape((1, 2, 1), "leakyrelu", True, (0, 0.2, 0.1), True),
 ]
-TEXT, PICTURE, HEADS = 12, 8, 2
+TEXT, IMAGE, HEADS = 12, 8, 2
 
 
 def h(x: Tensor, content: dict[Any, Any], weights: dict[str, Tensor], multiplier: float) -> Tensor:
@@ -71,16 +71,16 @@ def perturbed_file(path: Path, shape: HypernetworkShape, widths: list[int], gene
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.layer_structure} {shape.activation}")
-@pytest.mark.parametrize("width", [TEXT, PICTURE], ids=["cross", "self"])
+@pytest.mark.parametrize("width", [TEXT, IMAGE], ids=["cross", "self"])
 def test_keys_and_values_are_the_webuis(tmp_path: Path, shape: HypernetworkShape, width: int) -> None:
     generator = torch.Generator().manual_seed(3)
     cross = width == TEXT
-    module = Attention(query_dim=PICTURE, cross_attention_dim=TEXT if cross else None, heads=HEADS, dim_head=4)
+    module = Attention(query_dim=IMAGE, cross_attention_dim=TEXT if cross else None, heads=HEADS, dim_head=4)
     model = nn.ModuleList([module.double()])
-    x = torch.randn(2, 9, PICTURE, generator=generator, dtype=torch.float64)
+    x = torch.randn(2, 9, IMAGE, generator=generator, dtype=torch.float64)
     text = torch.randn(2, 5, TEXT, generator=generator, dtype=torch.float64) if cross else None
     files = [
-        (perturbed_file(tmp_path / "a.pt", shape, [TEXT, PICTURE], generator), 1.0),
+        (perturbed_file(tmp_path / "a.pt", shape, [TEXT, IMAGE], generator), 1.0),
         (perturbed_file(tmp_path / "b.pt", HypernetworkShape(activation="relu"), [width, 640], generator), 0.6),
         (perturbed_file(tmp_path / "c.pt", shape, [width], generator), -0.3),
     ]

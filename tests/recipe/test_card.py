@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from sd_finetune.training.loop import train
-from sd_finetune.training.output.save import save_artefact
+from sd_finetune.training.output.save import save_result
 from tests.toy import Toy
 
 LORA = {"output.name": "my dog", "samples.prompts": ["a star", "a ring"], "train.length": "2 steps"}
@@ -16,7 +16,7 @@ def made_beside(result: Path) -> set[str]:
     return {file.name for file in result.parent.iterdir()}
 
 
-def test_the_latest_picture_and_the_words_lie_beside_the_result(toy: Toy) -> None:
+def test_the_latest_image_and_the_words_lie_beside_the_result(toy: Toy) -> None:
     training = toy.prepare({**LORA, "output.save_every": "1 step"})
     train(training)
     result = training.run.output / "my dog.safetensors"
@@ -34,6 +34,6 @@ def test_a_person_s_own_words_are_kept(toy: Toy) -> None:
     words = training.run.output / "my dog.json"
     words.parent.mkdir(exist_ok=True)
     words.write_text("{}")
-    result = save_artefact(training, 1, final=True)
+    result = save_result(training, 1, final=True)
     assert words.read_text() == "{}"
-    assert made_beside(result) == {result.name, words.name}, "no sample, no picture"
+    assert made_beside(result) == {result.name, words.name}, "no sample, no image"

@@ -1,4 +1,4 @@
-"""Class pictures: one's own first, the rest drawn once by the untrained model and found again by later runs."""
+"""Class images: one's own first, the rest drawn once by the untrained model and found again by later runs."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from PIL import Image
 
 from sd_finetune.runs.messages import Phase, Warning_
 from sd_finetune.training.setup import Training
-from tests.toy import Toy, events_of, make_checkpoint, make_pictures
+from tests.toy import Toy, events_of, make_checkpoint, make_images
 
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2}
 
 
 def drawn(training: Training) -> int:
-    """How many class pictures this run had to draw."""
-    return max((e.done for e in events_of(training.run, Phase) if e.name == "class images"), default=0)
+    """How many class images this run had to draw."""
+    return max((e.done for e in events_of(training.run, Phase) if e.name == "generating class images"), default=0)
 
 
-def class_pictures(training: Training) -> list[Path]:
+def class_images_of(training: Training) -> list[Path]:
     assert training.classes is not None
-    return [example.picture for example in training.classes.examples]
+    return [example.image for example in training.classes.examples]
 
 
 def test_a_second_run_draws_nothing(toy: Toy, tmp_path: Path) -> None:
     changes = {**PRIOR, "class_images.cache_folder": str(tmp_path)}
     first = toy.prepare(changes)
-    before = {picture: picture.stat().st_mtime_ns for picture in class_pictures(first)}
+    before = {image: image.stat().st_mtime_ns for image in class_images_of(first)}
     assert drawn(first) == len(before) == 2
-    assert all(Image.open(picture).size == (72, 72) for picture in before)
+    assert all(Image.open(image).size == (72, 72) for image in before)
     second = toy.prepare({**changes, "train.seed": 8, "train.length": "3 steps", "class_images.batch_size": 1})
     assert drawn(second) == 0
-    assert {picture: picture.stat().st_mtime_ns for picture in class_pictures(second)} == before
+    assert {image: image.stat().st_mtime_ns for image in class_images_of(second)} == before
     more = toy.prepare({**changes, "concepts.class_images": 5})
     assert drawn(more) == 3
-    assert class_pictures(more)[:2] == list(before)
+    assert class_images_of(more)[:2] == list(before)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def first(toy: Toy) -> Training:
     ("option", "value"),
     [
         ("concepts.class_prompt", "a photo of a moon"),
-        ("class_images.negative_prompt", "grey, blurred"),
+        ("class_images.negative_prompt", "gray, blurred"),
         ("class_images.steps", 2),
         ("class_images.guidance_scale", 3.0),
         ("class_images.seed", 1),
@@ -59,7 +59,7 @@ def first(toy: Toy) -> Training:
 def test_another_way_of_drawing_makes_others(toy: Toy, first: Training, option: str, value: Any) -> None:
     second = toy.prepare({**PRIOR, "class_images.steps": 3, option: value})
     assert drawn(second) == 2
-    old, new = ({picture.read_bytes() for picture in class_pictures(run)} for run in (first, second))
+    old, new = ({image.read_bytes() for image in class_images_of(run)} for run in (first, second))
     assert len(old) == len(new) == 2
     assert not old & new
 
@@ -70,38 +70,38 @@ def test_another_base_makes_others(toy: Toy, tmp_path: Path) -> None:
     other = make_checkpoint(tmp_path / "other.safetensors", seed=1)
     second = toy.prepare({**changes, "base.checkpoint": str(other)})
     assert drawn(second) == 2
-    assert not set(class_pictures(first)) & set(class_pictures(second))
+    assert not set(class_images_of(first)) & set(class_images_of(second))
     moved = other.rename(tmp_path / "moved.safetensors")
     (tmp_path / "other.yaml").rename(tmp_path / "moved.yaml")
     third = toy.prepare({**changes, "base.checkpoint": str(moved)})
     assert drawn(third) == 0
-    assert class_pictures(third) == class_pictures(second)
+    assert class_images_of(third) == class_images_of(second)
 
 
 def test_one_s_own_come_first(toy: Toy, tmp_path: Path) -> None:
-    own = make_pictures(tmp_path / "stars", 3, seed=4)
-    (own / "broken.png").write_bytes(b"no picture")
+    own = make_images(tmp_path / "stars", 3, seed=4)
+    (own / "broken.png").write_bytes(b"no image")
     changes = {
         **PRIOR,
         "class_images.cache_folder": str(tmp_path / "cache"),
         "concepts.class_folder": str(own),
     }
     training = toy.prepare({**changes, "concepts.class_images": 5})
-    assert class_pictures(training)[:3] == [own / f"{k}.png" for k in range(3)]
+    assert class_images_of(training)[:3] == [own / f"{k}.png" for k in range(3)]
     assert drawn(training) == 2
-    assert len(class_pictures(training)) == 5
+    assert len(class_images_of(training)) == 5
     assert [e for e in events_of(training.run, Warning_) if "broken.png" in e.message]
     enough = toy.prepare({**changes, "concepts.class_images": 2})
-    assert class_pictures(enough) == [own / "0.png", own / "1.png"]
+    assert class_images_of(enough) == [own / "0.png", own / "1.png"]
 
 
-def test_ten_for_each_picture_unless_said_otherwise(toy: Toy) -> None:
+def test_ten_for_each_image_unless_said_otherwise(toy: Toy) -> None:
     training = toy.prepare({**PRIOR, "concepts.class_images": 0, "concepts.repeats": 3, "class_images.batch_size": 30})
-    assert len(class_pictures(training)) == 30, "repeats are no pictures"
+    assert len(class_images_of(training)) == 30, "repeats are no images"
 
 
-def test_captions_of_one_s_own_class_pictures(toy: Toy, tmp_path: Path) -> None:
-    own = make_pictures(tmp_path / "stars", 2, seed=4)
+def test_captions_of_one_s_own_class_images(toy: Toy, tmp_path: Path) -> None:
+    own = make_images(tmp_path / "stars", 2, seed=4)
     (own / "0.txt").write_text("red star")
     (own / "1.txt").write_text("blue star")
     prompt = {"concepts.class_prompt": "a photo, [filewords]", "concepts.class_folder": str(own)}
@@ -111,7 +111,7 @@ def test_captions_of_one_s_own_class_pictures(toy: Toy, tmp_path: Path) -> None:
     assert drawn(training) == 0
 
 
-def test_no_prior_no_class_pictures(toy: Toy) -> None:
+def test_no_prior_no_class_images(toy: Toy) -> None:
     training = toy.prepare({"prior.weight": 0})
     assert training.classes is None
     assert drawn(training) == 0

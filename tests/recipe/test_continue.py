@@ -17,7 +17,7 @@ from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
-from sd_finetune.training.output.save import save_artefact
+from sd_finetune.training.output.save import save_result
 from tests.toy import (
     ARCHITECTURE,
     ROWS,
@@ -39,7 +39,7 @@ def perturbed_result(toy: Toy, changes: dict[str, Any]) -> tuple[str, dict[str, 
     generator = torch.Generator().manual_seed(4)
     for value in training.method.trained_tensors().values():
         value.data += 0.05 * torch.randn(value.shape, generator=generator)
-    return str(save_artefact(training, 1, final=True)), trained(training)
+    return str(save_result(training, 1, final=True)), trained(training)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_dreambooth_keeps_what_only_the_earlier_run_trained(toy: Toy) -> None:
     path, values = perturbed_result(toy, {"method": "dreambooth", **TEXT})
     training = toy.prepare({"method": "dreambooth", "base.continue_from": path, "prior.weight": 1.0})
     assert not any(p.requires_grad for p in training.model.text_encoder.parameters())
-    written = read_checkpoint(save_artefact(training, 1, final=True)).parts["text_encoder"]
+    written = read_checkpoint(save_result(training, 1, final=True)).parts["text_encoder"]
     name = "text_model.encoder.layers.0.mlp.fc1.weight"
     assert torch.equal(written[name], values[f"text_encoder.{name}"])
     assert torch.equal(training.model.text_encoder.state_dict()[name], written[name])
@@ -80,46 +80,56 @@ def test_a_checkpoint_without_description_has_the_base_s(toy: Toy, tmp_path: Pat
     for own in ({}, {"base.checkpoint": str(base), "base.config": str(config)}):
         training = toy.prepare({**asked, **own})
         assert [name for name, value in trained(training).items() if not torch.equal(value, values[name])] == []
-        assert save_artefact(training, 1, final=True).with_suffix(".yaml").read_text() == config.read_text()
+        assert save_result(training, 1, final=True).with_suffix(".yaml").read_text() == config.read_text()
 
 
 @pytest.mark.parametrize(("told", "fits"), [("epsilon", True), ("v", False)])
 def test_its_own_metadata_wins_over_the_base_s_description(toy: Toy, told: str, fits: bool) -> None:
     path, _ = perturbed_result(toy, {"method": "dreambooth"})
     bare(Path(path), {"modelspec.prediction_type": told})
-    with nullcontext() if fits else pytest.raises(UserError, match=r"predicts v_prediction and base\.checkpoint"):
+    with nullcontext() if fits else pytest.raises(UserError, match=r"\(prediction_type: v_prediction and epsilon\)"):
         toy.prepare({"method": "dreambooth", "base.continue_from": path})
 
 
 def test_a_checkpoint_of_other_sizes_is_refused(toy: Toy, tmp_path: Path) -> None:
     narrow = replace(ARCHITECTURE.text_encoder, intermediate_size=32)
     other = make_checkpoint(tmp_path / "other.safetensors", text_encoder=narrow)
-    with pytest.raises(UserError, match=r"other\.safetensors is of other sizes than base\.checkpoint"):
+    with pytest.raises(
+        UserError, match=r"other\.safetensors does not fit base\.checkpoint = .* \(text_encoder: intermediate_size 32"
+    ):
         toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
 
 
 @pytest.mark.parametrize(
     ("method", "own", "words"),
     [
-        ("lora", {"base.continue_from": "sdxl.safetensors"}, r"sdxl\.safetensors is a LoRA for SDXL: only LoRAs for"),
+        (
+            "lora",
+            {"base.continue_from": "sdxl.safetensors"},
+            r"sdxl\.safetensors is a LoRA for SDXL: choose a LoRA",
+        ),
         (
             "lora",
             {"base.continue_from": "word.safetensors"},
-            r"is a textual inversion embedding for .*: only LoRAs for",
+            r"is a textual inversion embedding for .*: choose a LoRA for",
         ),
-        ("textual_inversion", {"base.continue_from": "sdxl.safetensors"}, "is a LoRA for SDXL: only textual inversion"),
+        (
+            "textual_inversion",
+            {"base.continue_from": "sdxl.safetensors"},
+            "a LoRA for SDXL: choose a textual inversion",
+        ),
         (
             "textual_inversion",
             {"base.continue_from": "word.safetensors"},
-            "768 numbers where this checkpoint's have 32",
+            "width 768, but this checkpoint needs width 32",
         ),
-        ("textual_inversion", {"textual_inversion.word": "star"}, '"star" is a word that the model knows already'),
-        ("hypernetwork", {"base.continue_from": "word.safetensors"}, r"only hypernetworks for Stable Diffusion 1"),
-        ("hypernetwork", {"hypernetwork.sizes": "99"}, "names the width 99"),
-        ("dreambooth", {"base.continue_from": "sdxl.safetensors"}, "only checkpoints for Stable Diffusion 1"),
+        ("textual_inversion", {"textual_inversion.word": "star"}, '"star" is in the vocabulary of the model'),
+        ("hypernetwork", {"base.continue_from": "word.safetensors"}, r"choose a hypernetwork for Stable Diffusion 1"),
+        ("hypernetwork", {"hypernetwork.sizes": "99"}, "has the width 99"),
+        ("dreambooth", {"base.continue_from": "sdxl.safetensors"}, "choose a checkpoint for Stable Diffusion 1"),
     ],
 )
-def test_what_does_not_fit_is_said_before_class_pictures_are_drawn(
+def test_what_does_not_fit_is_said_before_class_images_are_drawn(
     toy: Toy, tmp_path: Path, method: str, own: dict[str, Any], words: str
 ) -> None:
     layer = LoraModule(torch.ones(4, 2048), torch.ones(640, 4), 4.0)
@@ -132,11 +142,11 @@ def test_what_does_not_fit_is_said_before_class_pictures_are_drawn(
     write_embedding(tmp_path / "word.safetensors", torch.ones(1, 768), {})
     if "base.continue_from" in own:
         own = {"base.continue_from": str(tmp_path / own["base.continue_from"])}
-    pictures = tmp_path / "class-images"
-    changes = {**ROWS[method], **own, "prior.weight": 1.0, "class_images.cache_folder": str(pictures)}
+    images = tmp_path / "class-images"
+    changes = {**ROWS[method], **own, "prior.weight": 1.0, "class_images.cache_folder": str(images)}
     with pytest.raises(UserError, match=words):
         toy.prepare(changes)
-    assert not pictures.exists()
+    assert not images.exists()
 
 
 def test_what_a_lora_lacks_starts_anew(toy: Toy) -> None:
@@ -182,12 +192,12 @@ def test_another_rank_or_alpha_starts_with_the_same_change(toy: Toy, tmp_path: P
 
 def test_dreambooth_goes_on_only_from_what_predicts_the_same(toy: Toy, tmp_path: Path) -> None:
     other = make_checkpoint(tmp_path / "v.safetensors", prediction_type="v_prediction")
-    with pytest.raises(UserError, match=r"v\.safetensors predicts v_prediction and base\.checkpoint = .* epsilon"):
+    with pytest.raises(UserError, match=r"v\.safetensors does not fit base\.checkpoint = .* v_prediction and epsilon"):
         toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
 
 
 def test_what_does_not_fit_is_said(toy: Toy, kohya_s: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"has layers of rank 4 and lora.rank is 3: set lora.rank = 4 or more, or make"):
+    with pytest.raises(UserError, match=r"has layers of rank 4, but lora.rank is 3: set lora.rank = 4 or more"):
         toy.prepare({"base.continue_from": str(kohya_s), "lora.rank": 3})
     (layer,) = read_lora(kohya_s)[0].values()
     for part, place, way_out in (
@@ -195,5 +205,5 @@ def test_what_does_not_fit_is_said(toy: Toy, kohya_s: Path, tmp_path: Path) -> N
         ("unet", "mid_block.resnets.0.conv1", "use another LoRA"),
     ):
         write_lora(tmp_path / "other.safetensors", {lora_name(part, place): layer}, {})
-        with pytest.raises(UserError, match=f"has 1 layers that this run does not train, .*: {way_out}"):
+        with pytest.raises(UserError, match=f"this run, which does not train 1 of its layers, .*: {way_out}"):
             toy.prepare({"base.continue_from": str(tmp_path / "other.safetensors")})

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from sd_finetune.commands.demo import METHODS
+from sd_finetune.commands.watch import watch
 from sd_finetune.demo import run
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.methods import METHODS as ALL_METHODS
@@ -30,19 +31,19 @@ def test_it_teaches_and_shows(
 
     def short(_: str) -> Settings:
         concept = replace(asked.concepts[0], class_images=2)
-        drawing = replace(asked.class_images, steps=1, batch_size=2)
+        class_images = replace(asked.class_images, steps=1, batch_size=2)
         return replace(
             asked,
             train=replace(asked.train, length=Duration(2, "steps")),
             schedule=replace(asked.schedule, warmup=Duration(0, "steps")),
-            class_images=drawing,
+            class_images=class_images,
             concepts=(concept,),
         )
 
     monkeypatch.setattr(run, "demo_settings", short)
-    monkeypatch.setattr(run, "SCORED_PICTURES", 2)
-    monkeypatch.setattr(run, "GRID_PICTURES", 1)
-    assert run.run_demo(method, tmp_path)
+    monkeypatch.setattr(run, "SCORED_IMAGES", 2)
+    monkeypatch.setattr(run, "GRID_IMAGES", 1)
+    assert run.run_demo(method, tmp_path, watch)
     told = dict(re.findall(TOLD, capsys.readouterr().out, re.M))
     assert asked.output.name in Path(told["result"]).name
     assert all(Path(file).is_file() for file in told.values())

@@ -122,7 +122,7 @@ def test_noise_offset_shifts_whole_channels(toy: Toy) -> None:
     shift = shifted.noise - plain.noise
     assert torch.allclose(shift, shift.mean(dim=(2, 3), keepdim=True), atol=1e-6)
     sizes = shift.mean(dim=(2, 3)).flatten()
-    assert len(set(sizes.tolist())) == 16, "each of four pictures and four channels has a shift of its own"
+    assert len(set(sizes.tolist())) == 16, "each of four images and four channels has a shift of its own"
     assert 0.1 < float(sizes.std()) < 0.6
     assert torch.equal(plain.latents, shifted.latents)
 
@@ -194,8 +194,8 @@ def test_half_of_the_draws_are_mirrored_if_asked(toy: Toy) -> None:
         training = toy.prepare(changes)
         with torch.no_grad():
             encoded = {
-                (picture, mirrored): _latents_of(training, picture, mirrored)
-                for picture in {example.picture for example in training.instances.examples}
+                (image, mirrored): _latents_of(training, image, mirrored)
+                for image in {example.image for example in training.instances.examples}
                 for mirrored in (False, True)
             }
         drawn = [row for step in range(8) for batch in training.batches.of_step(step) for row in batch.latents]
@@ -205,12 +205,12 @@ def test_half_of_the_draws_are_mirrored_if_asked(toy: Toy) -> None:
             for (_, mirrored), latents in encoded.items()
             if torch.allclose(row, latents, atol=1e-4)
         ]
-        assert len(kinds) == len(drawn) == 24, "each draw is exactly one of the pictures or of their mirror images"
+        assert len(kinds) == len(drawn) == 24, "each draw is exactly one of the images or of their mirror images"
         assert 6 <= sum(kinds) <= 18
 
 
-def _latents_of(training: Training, picture: Any, mirrored: bool) -> Tensor:
-    image = Image.open(picture).convert("RGB").resize((72, 72), Image.Resampling.LANCZOS)
+def _latents_of(training: Training, image: Any, mirrored: bool) -> Tensor:
+    image = Image.open(image).convert("RGB").resize((72, 72), Image.Resampling.LANCZOS)
     image = ImageOps.mirror(image) if mirrored else image
     pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
     return training.model.vae.encode(pixels[None]).latent_dist.mean[0] * 0.18215
@@ -219,7 +219,7 @@ def _latents_of(training: Training, picture: Any, mirrored: bool) -> Tensor:
 def test_without_mirroring_none_is(toy: Toy) -> None:
     training = toy.prepare({"train.batch_size": 3})
     with torch.no_grad():
-        encoded = [_latents_of(training, e.picture, False) for e in training.instances.examples]
+        encoded = [_latents_of(training, e.image, False) for e in training.instances.examples]
     (batch,) = training.batches.of_step(0)
     for row in batch.latents:
         assert sum(torch.allclose(row, latents, atol=1e-4) for latents in encoded) == 1

@@ -12,7 +12,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.formats.hypernetwork import read_hypernetwork
 from sd_finetune.runs.messages import Done, Evaluation, Step
 from sd_finetune.training.loop import train
-from sd_finetune.training.output.save import save_artefact
+from sd_finetune.training.output.save import save_result
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from tests.toy import WIDE_TEXT, Toy, events_of, make_checkpoint, train_and_command, trained
@@ -69,7 +69,7 @@ def test_the_widths_are_the_checkpoint_s(toy: Toy, wide: str) -> None:
 
     assert widths() == {"32", "48"}
     assert widths(sizes="48") == {"48"}
-    with pytest.raises(UserError, match=r'hypernetwork.sizes = "768, 32" names the width 768 and .* have 32, 48'):
+    with pytest.raises(UserError, match=r'hypernetwork.sizes = "768, 32" has the width 768, but .* have 32, 48'):
         widths(sizes="768, 32")
 
 
@@ -96,39 +96,37 @@ def test_training_goes_on_from_a_file(toy: Toy, tmp_path: Path) -> None:
     first = toy.prepare({**METHOD, **shape})
     for value in first.method.trained_tensors().values():
         value.data += 0.05
-    path = str(save_artefact(first, 7, final=True))
+    path = str(save_result(first, 7, final=True))
     second = toy.prepare({**METHOD, **shape, "base.continue_from": path})
     assert all(torch.equal(value, trained(first)[name]) for name, value in trained(second).items())
     assert all(value.requires_grad for value in second.method.trained_tensors().values())
-    assert read_hypernetwork(save_artefact(second, 3, final=True)).step == 10
+    assert read_hypernetwork(save_result(second, 3, final=True)).step == 10
     with pytest.raises(UserError) as raised:
         toy.prepare({**METHOD, "base.continue_from": path})
     assert str(raised.value) == (
-        f"base.continue_from = {path} is of another shape than the settings have: "
+        f"base.continue_from = {path} does not have the shape of the settings: "
         'set hypernetwork.layer_structure = "1, 1.5, 1" and hypernetwork.activation = "relu".'
     )
 
 
 def test_a_file_of_other_widths_is_not_gone_on_from(toy: Toy, wide: str) -> None:
     base = {**METHOD, "base.checkpoint": wide}
-    path = str(save_artefact(toy.prepare({**base, "hypernetwork.sizes": "48"}), 1, final=True))
-    with pytest.raises(UserError, match=r'than the settings have: set hypernetwork.sizes = "48"\.'):
+    path = str(save_result(toy.prepare({**base, "hypernetwork.sizes": "48"}), 1, final=True))
+    with pytest.raises(UserError, match=r'does not have the shape of the settings: set hypernetwork.sizes = "48"\.'):
         toy.prepare({**base, "base.continue_from": path})
-    with pytest.raises(UserError, match="contexts of width 48 and this checkpoint has 32"):
+    with pytest.raises(UserError, match="contexts of width 48, but this checkpoint has 32"):
         toy.prepare({**METHOD, "base.continue_from": path})
 
 
 def test_layers_for_widths_that_the_checkpoint_lacks_are_not_dropped_in_silence(toy: Toy, wide: str) -> None:
-    path = str(save_artefact(toy.prepare({**METHOD, "base.checkpoint": wide}), 1, final=True))
-    with pytest.raises(
-        UserError, match=r"has layers for width 48, which the contexts of this checkpoint \(32\) have not"
-    ):
+    path = str(save_result(toy.prepare({**METHOD, "base.checkpoint": wide}), 1, final=True))
+    with pytest.raises(UserError, match=r"has layers for width 48, but the contexts of this checkpoint have 32:"):
         toy.prepare({**METHOD, "base.continue_from": path})
 
 
 def test_numbers_that_are_none_are_refused(toy: Toy) -> None:
     training = toy.prepare(METHOD)
     next(iter(training.method.trained_tensors().values())).data.fill_(float("inf"))
-    path = str(save_artefact(training, 1, final=True))
-    with pytest.raises(UserError, match=r"toy\.pt holds numbers that are not finite"):
+    path = str(save_result(training, 1, final=True))
+    with pytest.raises(UserError, match=r"toy\.pt has NaN or infinite values"):
         toy.prepare({**METHOD, "base.continue_from": path})

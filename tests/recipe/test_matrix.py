@@ -18,7 +18,7 @@ from sd_finetune.formats.lora import read_lora
 from sd_finetune.networks.hypernetwork import HypernetworkModule
 from sd_finetune.runs.messages import Done, Saved, Step
 from sd_finetune.training.loop import train
-from sd_finetune.training.output.save import save_artefact
+from sd_finetune.training.output.save import save_result
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from tests.toy import (
@@ -39,7 +39,7 @@ BESIDE_THE_MODEL = ["lora", "lora+text", "textual_inversion", "hypernetwork"]
 NETWORK_ROW = pytest.mark.parametrize("row", [ROWS[name] for name in BESIDE_THE_MODEL], ids=BESIDE_THE_MODEL)
 RATES = ["train.unet_learning_rate", "train.text_encoder_learning_rate", "textual_inversion.learning_rate"]
 WITH_PRIOR = {"prior.weight": 1.0}
-ARTEFACTS = {
+RESULTS = {
     "lora": ("lora", ".safetensors"),
     "dreambooth": ("checkpoint", ".safetensors"),
     "textual_inversion": ("embedding", ".safetensors"),
@@ -119,14 +119,14 @@ def test_only_what_is_trained_changes(toy: Toy, row: dict[str, Any]) -> None:
     assert [n for n in before if n not in start and not torch.equal(before[n], after[n])] == []
     assert toy.checkpoint.read_bytes() == file_before
     (saved,) = events_of(training.run, Saved)
-    artefact, ending = ARTEFACTS[row["method"]]
-    assert (saved.step, saved.artefact) == (2, artefact)
+    kind, ending = RESULTS[row["method"]]
+    assert (saved.step, saved.result) == (2, kind)
     assert Path(saved.path) == training.run.output / f"toy{ending}"
     assert Path(saved.path).is_file()
     untouched = read_checkpoint(toy.checkpoint)
     for part, tensors in training.base.parts.items():
         for name, value in tensors.items():
-            assert torch.equal(value, untouched.model[part][name]), f"training wrote into the base's {part}.{name}"
+            assert torch.equal(value, untouched.parts[part][name]), f"training wrote into the base's {part}.{name}"
 
 
 @ROW
@@ -258,7 +258,7 @@ LOADERS = {
 @ROW
 def test_saved_and_loaded_it_answers_the_same(toy: Toy, row: dict[str, Any]) -> None:
     training = perturbed(toy, row)
-    path = save_artefact(training, 1, final=True)
+    path = save_result(training, 1, final=True)
     in_double(training)
     taught = answer(training.model)
     loaded = LOADERS[row["method"]](toy, path)

@@ -71,7 +71,7 @@ def test_what_is_saved_and_shown_is_what_is_to_be_used(toy: Toy, monkeypatch: py
 
     monkeypatch.setattr(training.method, "write", seeing("result", None))
     monkeypatch.setattr(training.evaluation, "loss", seeing("evaluation", 0.5))
-    monkeypatch.setattr("sd_finetune.training.loop.draw_samples", seeing("samples", []))
+    monkeypatch.setattr("sd_finetune.training.loop.generate_samples", seeing("samples", []))
     train(training)
     with evaluation_weights(training.optimizer, name):
         used = trained(training)

@@ -23,7 +23,7 @@ from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
 from tests.optimizers import optimizer_changes
-from tests.toy import WIDE_TEXT, Toy, events_of, forget_accelerator, make_checkpoint, make_pictures
+from tests.toy import WIDE_TEXT, Toy, events_of, forget_accelerator, make_checkpoint, make_images
 
 Measure = Callable[[Training], Any]
 
@@ -62,7 +62,7 @@ def steps(training: Training) -> list[int]:
 
 
 def images_a_step(training: Training) -> list[int]:
-    """Of the first step, the pictures in each forward pass."""
+    """Of the first step, the images in each forward pass."""
     return [len(batch.latents) for batch in training.batches.of_step(0)]
 
 
@@ -89,7 +89,7 @@ def metadata_comment(training: Training) -> str:
 
 
 def samples(training: Training) -> list[tuple[int, str, str]]:
-    """Step, prompt and picture of each sample."""
+    """Step, prompt and image of each sample."""
     train(training)
     return [
         (e.step, e.prompt, hash_of((training.run.path / e.file).read_bytes())) for e in events_of(training.run, Sample)
@@ -101,12 +101,12 @@ def evaluations(training: Training) -> list[tuple[int, float]]:
     return [(event.step, event.loss) for event in events_of(training.run, Evaluation)]
 
 
-def class_pictures(training: Training) -> list[str]:
-    return [hash_of(e.picture.read_bytes()) for e in training.classes.examples] if training.classes else []
+def class_images_of(training: Training) -> list[str]:
+    return [hash_of(e.image.read_bytes()) for e in training.classes.examples] if training.classes else []
 
 
 def class_places(training: Training) -> list[Path]:
-    return [e.picture.parent for e in training.classes.examples] if training.classes else []
+    return [e.image.parent for e in training.classes.examples] if training.classes else []
 
 
 def class_prompts(training: Training) -> list[str]:
@@ -118,11 +118,11 @@ def bank_bytes(training: Training) -> int:
 
 
 def drawing_steps(training: Training) -> list[int]:
-    return [e.done for e in events_of(training.run, Phase) if e.name == "class images"]
+    return [e.done for e in events_of(training.run, Phase) if e.name == "generating class images"]
 
 
 def shown(training: Training) -> list[tuple[str, str]]:
-    return [(str(e.picture), e.prompt) for e in training.instances.examples]
+    return [(str(e.image), e.prompt) for e in training.instances.examples]
 
 
 def prompts(training: Training) -> list[str]:
@@ -139,12 +139,12 @@ def latent_side(training: Training) -> int:
 
 
 def cached(training: Training) -> list[str]:
-    return [e.name for e in events_of(training.run, Phase) if e.name.startswith("caching")]
+    return [e.name for e in events_of(training.run, Phase) if e.name.startswith("encoding")]
 
 
-def artefact(training: Training) -> str:
+def result_kind(training: Training) -> str:
     train(training)
-    return events_of(training.run, Saved)[-1].artefact
+    return events_of(training.run, Saved)[-1].result
 
 
 def is_checkpointing(training: Training) -> bool:
@@ -180,7 +180,7 @@ BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
 # {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/ and class/ in it.
 EFFECTS: dict[str, Effect] = {
-    "method": Effect(artefact, "dreambooth", within=SHORT),
+    "method": Effect(result_kind, "dreambooth", within=SHORT),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
     "base.config": Effect(answer_type, "{other}/v.yaml"),
     "base.continue_from": Effect(weights, "{other}/zib.safetensors", within=WORD),
@@ -210,11 +210,11 @@ EFFECTS: dict[str, Effect] = {
     "prior.weight": Effect(weights, 3.0, within=PRIOR),
     "prior.source": Effect(weights, "model", within=PRIOR),
     "prior.bank_size": Effect(bank_bytes, 1, within={**PRIOR, "method": "dreambooth", "prior.source": "model"}),
-    "class_images.negative_prompt": Effect(class_pictures, "blurred", within=PRIOR),
-    "class_images.steps": Effect(class_pictures, 5, within=PRIOR),
-    "class_images.guidance_scale": Effect(class_pictures, 2.0, within=PRIOR),
-    "class_images.seed": Effect(class_pictures, 5, within=PRIOR),
-    "class_images.sampler": Effect(class_pictures, "euler", within=PRIOR),
+    "class_images.negative_prompt": Effect(class_images_of, "blurred", within=PRIOR),
+    "class_images.steps": Effect(class_images_of, 5, within=PRIOR),
+    "class_images.guidance_scale": Effect(class_images_of, 2.0, within=PRIOR),
+    "class_images.seed": Effect(class_images_of, 5, within=PRIOR),
+    "class_images.sampler": Effect(class_images_of, "euler", within=PRIOR),
     "class_images.batch_size": Effect(
         drawing_steps, 1, within={**PRIOR, "class_images.cache_folder": "{fresh}", "class_images.steps": 1}
     ),
@@ -255,7 +255,7 @@ EFFECTS: dict[str, Effect] = {
     "concepts.instance_prompt": Effect(shown, "a photo of zwx star"),
     "concepts.class_prompt": Effect(class_prompts, "a photo of a moon", within=PRIOR),
     "concepts.class_folder": Effect(class_places, "{other}/class", within=PRIOR),
-    "concepts.class_images": Effect(class_pictures, 3, within=PRIOR),
+    "concepts.class_images": Effect(class_images_of, 3, within=PRIOR),
     "concepts.repeats": Effect(shown, 2),
 }
 
@@ -273,8 +273,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_checkpoint(home / "v.safetensors", prediction_type="v_prediction")
     make_checkpoint(home / "wide-text.safetensors", **WIDE_TEXT)
     save_file({"emb_params": torch.ones(1, 32)}, home / "zib.safetensors")
-    make_pictures(home / "other", 2, seed=1)
-    make_pictures(home / "class", 1, seed=2)
+    make_images(home / "other", 2, seed=1)
+    make_images(home / "class", 1, seed=2)
     return home
 
 
@@ -306,7 +306,7 @@ def baselines() -> dict[str, Any]:
     return {}
 
 
-@pytest.mark.parametrize("measure", [weights, samples, evaluations, class_pictures, latents])
+@pytest.mark.parametrize("measure", [weights, samples, evaluations, class_images_of, latents])
 def test_without_a_change_the_same_is_measured(toy: Toy, measure: Measure) -> None:
     changes = {**PRIOR, **DRAWN, **EVALUATED}
     assert measure(toy.prepare(changes)) == measure(toy.prepare(changes))
@@ -315,7 +315,7 @@ def test_without_a_change_the_same_is_measured(toy: Toy, measure: Measure) -> No
 def test_the_device_is_the_one_asked_for(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     assert toy.prepare({"train.device": "cpu"}).accelerator.device.type == "cpu"
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(UserError, match="needs a CUDA GPU and there is none"):
+    with pytest.raises(UserError, match="needs a CUDA GPU, and none was found"):
         toy.prepare({"train.device": "cuda"})
     with pytest.raises(UserError, match="'fp16' needs a CUDA GPU"):
         toy.prepare({"train.device": "auto", "train.mixed_precision": "fp16"})

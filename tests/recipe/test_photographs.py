@@ -29,10 +29,10 @@ def test_learns_from_a_folder_of_photographs(toy: Toy, tmp_path: Path, photograp
             "evaluation.every": "8 epochs",
         }
     )
-    prompts = {e.picture.name: e.prompt for e in training.instances.examples}
+    prompts = {e.image.name: e.prompt for e in training.instances.examples}
     assert prompts == {"cat.png": "a photo of a tabby cat", "cup.jpg": "cup", "rocket.jpeg": "rocket"}
     assert not events_of(training.run, Warning_)
-    assert [e.total for e in events_of(training.run, Phase) if e.name == "caching instance pictures"][-1] == 3
+    assert [e.total for e in events_of(training.run, Phase) if e.name == "encoding training images"][-1] == 3
     assert len(events_of(training.run, Step)) == 24
     before, after = (e.loss for e in events_of(training.run, Evaluation))
     assert after < 0.7 * before

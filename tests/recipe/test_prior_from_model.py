@@ -28,7 +28,7 @@ from tests.toy import (
     events_of,
     gradients_of_first_step,
     make_checkpoint,
-    make_pictures,
+    make_images,
     relative_error,
     train_and_command,
     trained,
@@ -76,7 +76,7 @@ def test_the_target_is_the_base_s_prediction(toy: Toy, row: dict[str, Any]) -> N
     expected = base_predictions(training.base.path, batch, "a photo of a star")
     assert expected.shape == (2, 4, 9, 9)
     assert relative_error(targets(training, batch), expected) < 1e-5
-    context = training.conditioning(batch.prompts).detach()
+    context = training.conditioning(batch.prompts)
     part = loss_of(training.model, batch, context, training.settings, targets(training, batch))
     assert part.prior.item() > 1e-6, "what was learnt has drifted from it"
 
@@ -127,7 +127,7 @@ def test_it_is_in_the_model_s_own_terms_and_weighed_like_any(toy: Toy, tmp_path:
     context = training.conditioning(batch.prompts)
     part = loss_of(training.model, batch, context, training.settings, targets(training, batch))
     noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
-    predicted = training.model.unet(noisy, batch.timesteps, context).sample
+    predicted = training.model.unet(noisy, batch.timesteps, context.hidden_states).sample
     kept = SCHEDULER.alphas_cumprod[batch.timesteps]
     snr = kept / (1 - kept)
     weights = snr.clamp(max=0.5) / (snr + 1)  # arXiv 2303.09556, section 3.4, for v
@@ -136,35 +136,35 @@ def test_it_is_in_the_model_s_own_terms_and_weighed_like_any(toy: Toy, tmp_path:
     assert float(weights.min()) < 0.4, "this seed's timesteps must not all be beyond the reach of gamma"
 
 
-def test_no_class_pictures_are_drawn(toy: Toy, tmp_path: Path) -> None:
+def test_no_class_images_are_drawn(toy: Toy, tmp_path: Path) -> None:
     training = toy.prepare({**FROM_MODEL, "class_images.cache_folder": str(tmp_path / "cache")})
     assert not (tmp_path / "cache").exists()
     assert training.classes is not None
-    assert {e.picture for e in training.classes.examples} == {e.picture for e in training.instances.examples}
+    assert {e.image for e in training.classes.examples} == {e.image for e in training.instances.examples}
     assert {e.prompt for e in training.classes.examples} == {"a photo of a star"}
-    cached = [e.name for e in events_of(training.run, Phase) if e.name.startswith("caching")]
-    assert set(cached) == {"caching instance pictures"}, "the latents are there already"
+    cached = [e.name for e in events_of(training.run, Phase) if e.name.startswith("encoding")]
+    assert set(cached) == {"encoding training images"}, "the latents are there already"
 
 
-def test_one_s_own_class_pictures_are_used(toy: Toy, tmp_path: Path) -> None:
-    own = make_pictures(tmp_path / "own", 5, seed=4)
+def test_one_s_own_class_images_are_used(toy: Toy, tmp_path: Path) -> None:
+    own = make_images(tmp_path / "own", 5, seed=4)
     changes = {**FROM_MODEL, "concepts.class_folder": str(own), "concepts.class_images": 3}
     training = toy.prepare(changes)
     assert training.classes is not None
-    assert {e.picture.parent for e in training.classes.examples} == {own}
+    assert {e.image.parent for e in training.classes.examples} == {own}
     assert len(training.classes.examples) == 3
     (tmp_path / "none").mkdir()
     empty = toy.prepare({**changes, "concepts.class_folder": str(tmp_path / "none")})
     assert empty.classes is not None
-    assert {e.picture.parent for e in empty.classes.examples} == {toy.pictures}
-    assert any("holds no class picture" in e.message for e in events_of(empty.run, Warning_))
+    assert {e.image.parent for e in empty.classes.examples} == {toy.images}
+    assert any("No class images in" in e.message for e in events_of(empty.run, Warning_))
 
 
 def test_captions_may_be_in_the_class_prompt(toy: Toy, tmp_path: Path) -> None:
-    pictures = make_pictures(tmp_path / "captioned", 2)
-    for picture in pictures.glob("*.png"):
-        picture.with_suffix(".txt").write_text(f"a star called {picture.stem}")
-    changes = {"concepts.folder": str(pictures), "concepts.class_prompt": "[filewords]", "prior.weight": 1.0}
+    images = make_images(tmp_path / "captioned", 2)
+    for image in images.glob("*.png"):
+        image.with_suffix(".txt").write_text(f"a star called {image.stem}")
+    changes = {"concepts.folder": str(images), "concepts.class_prompt": "[filewords]", "prior.weight": 1.0}
     training = toy.prepare({**FROM_MODEL, **changes})
     assert training.classes is not None
     assert {e.prompt for e in training.classes.examples} == {"a star called 0", "a star called 1"}
@@ -187,7 +187,7 @@ DREAMBOOTH = {"method": "dreambooth", "train.train_text_encoder": True, **FROM_M
 
 
 def test_the_bank_holds_what_a_live_model_would_say(toy: Toy) -> None:
-    """Over two epochs of three pictures, which are more than the bank has, so that it starts again."""
+    """Over two epochs of three images, which are more than the bank has, so that it starts again."""
     changes = {**DREAMBOOTH, "train.batch_size": 2, "train.length": "4 steps", "prior.bank_size": 4}
     training = moved(toy.prepare(changes))
     live = toy.prepare({**changes, "method": "lora", "prior.bank_size": 1000})
@@ -217,11 +217,11 @@ def test_within_the_bank_nothing_differs_from_a_live_model_s_run(toy: Toy) -> No
 
 def test_its_size_is_told_before_it_is_made(toy: Toy) -> None:
     training = toy.prepare({**DREAMBOOTH, "train.length": "3 steps", "prior.bank_size": 2})
-    (message,) = (e.message for e in events_of(training.run, Warning_) if "untrained model" in e.message)
-    assert "2 predictions of the untrained model" in message
+    (message,) = (e.message for e in events_of(training.run, Warning_) if "prior predictions" in e.message)
+    assert "2 prior predictions are precomputed" in message
     assert "0.0 MB" in message
     assert np.load(training.run.prior_bank).shape == (2, 4, 9, 9)
-    phases = [(e.done, e.total) for e in events_of(training.run, Phase) if e.name == "asking the untrained model"]
+    phases = [(e.done, e.total) for e in events_of(training.run, Phase) if e.name == "precomputing prior predictions"]
     assert phases == [(0, 2), (1, 2), (2, 2)]
     short = toy.prepare({**DREAMBOOTH, "train.length": "3 steps"})
     assert np.load(short.run.prior_bank).shape[0] == 3, "no more than the run will show"
@@ -255,7 +255,7 @@ def test_stopped_and_resumed_is_the_same_run(toy: Toy, row: dict[str, Any], kept
 def test_a_finished_run_leaves_no_bank(toy: Toy) -> None:
     run = toy.run({**DREAMBOOTH, "train.length": "1 step"})
     assert work(run.path, resume=False) == 0
-    assert any("untrained model" in e.message for e in events_of(run, Warning_))
+    assert any("prior predictions" in e.message for e in events_of(run, Warning_))
     assert not run.prior_bank.exists()
 
 
@@ -267,7 +267,7 @@ def test_a_stopped_one_keeps_it(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_dreambooth_has_no_untrained_model_beside_it(toy: Toy) -> None:
-    with pytest.raises(RuntimeError, match="no untrained one beside it"):
+    with pytest.raises(RuntimeError, match="no untrained model beside it"):
         toy.prepare({"method": "dreambooth"}).method.untrained()
 
 

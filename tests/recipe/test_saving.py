@@ -31,9 +31,7 @@ def test_no_other_file_is_written_over(toy: Toy, tmp_path: Path, other: str) -> 
     asked = {"method": "dreambooth", "output.folder": str(tmp_path), "output.name": "kept"}
     run = toy.run({**asked, **({other: str(there)} if other == "base.checkpoint" else {})})
     assert work(run.path, resume=False) == 1
-    assert events_of(run)[-1].message == (
-        f"{there} exists already: give output.name another name, or move that file away first."
-    )
+    assert events_of(run)[-1].message == (f"{there} already exists: change output.name, or move that file.")
     assert there.read_bytes() == toy.checkpoint.read_bytes()
 
 
@@ -42,7 +40,7 @@ def test_files_that_come_with_a_result_are_not_written_over_either(toy: Toy, tmp
     (tmp_path / name).write_text("somebody's")
     run = toy.run({"method": "dreambooth", "output.folder": str(tmp_path), "output.name": "kept"})
     assert work(run.path, resume=False) == 1
-    assert f"{name} exists already" in events_of(run)[-1].message
+    assert f"{name} already exists" in events_of(run)[-1].message
     assert [entry.read_text() for entry in tmp_path.iterdir()] == ["somebody's"]
 
 
@@ -65,7 +63,7 @@ def test_a_full_disk_is_what_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch, 
     training = prepare(run, resume=False)
 
     def full(*_: Any) -> None:
-        raise UserError("No space is left on the disk.")
+        raise UserError("No space left on the disk.")
 
     def torn(*_: Any) -> None:
         raise SafetensorError("I/O error: No space left on device (os error 28)")
@@ -75,20 +73,20 @@ def test_a_full_disk_is_what_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch, 
         monkeypatch.setattr("sd_finetune.training.output.snapshots.save_file", torn)
     with pytest.raises(UserError) as raised:
         train(training)
-    assert str(raised.value).startswith("No space is left on the disk.")
+    assert str(raised.value).startswith("No space left on the disk.")
     assert ("What was learned is kept" in str(raised.value)) == kept
     assert bool(list(run.snapshots.iterdir())) == kept
 
 
-def test_a_picture_that_fails_does_not_cost_what_was_learned(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_fails_does_not_cost_what_was_learned(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     run = toy.run({"samples.prompts": ["a star"]})
 
     def fail(*_: Any) -> None:
-        raise RuntimeError("no picture")
+        raise RuntimeError("no image")
 
     training = prepare(run, resume=False)
-    after_step(training, 2, lambda: monkeypatch.setattr("sd_finetune.training.loop.draw_samples", fail))
-    with pytest.raises(RuntimeError, match="no picture"):
+    after_step(training, 2, lambda: monkeypatch.setattr("sd_finetune.training.loop.generate_samples", fail))
+    with pytest.raises(RuntimeError, match="no image"):
         train(training)
     (saved,) = events_of(run, Saved)
     assert (saved.step, Path(saved.path).is_file()) == (2, True)
@@ -140,7 +138,7 @@ def test_a_full_disk_leaves_nothing_half_written(toy: Toy, monkeypatch: pytest.M
     run = toy.run()
     monkeypatch.setattr("sd_finetune.runs.atomic.os.fsync", full)
     assert work(run.path, resume=False) == 1
-    assert "No space is left on the disk" in events_of(run)[-1].message
+    assert "No space left on the disk" in events_of(run)[-1].message
     assert not list(run.output.iterdir())
     shutil.rmtree(run.path)
 
@@ -150,7 +148,7 @@ def test_a_place_that_cannot_be_written_to_is_told_before_anything_is_learned(to
     run = toy.run({"output.folder": str(tmp_path / "file")})
     assert work(run.path, resume=False) == 1
     (error,) = events_of(run)
-    assert re.fullmatch(r".*file.toy\.safetensors.* cannot be written \(.*\): choose another place.*", error.message)
+    assert re.fullmatch(r".*file.toy\.safetensors.* cannot be written \(.*\): choose another folder.*", error.message)
 
 
 @pytest.mark.parametrize("row", [{"method": "lora"}, {"method": "hypernetwork"}], ids=["lora", "hypernetwork"])

@@ -21,7 +21,7 @@ from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
-from tests.toy import Toy, after_step, events_of, make_pictures, train_and_command, trained
+from tests.toy import Toy, after_step, events_of, make_images, train_and_command, trained
 
 REPO = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def test_by_command_line_from_start_to_end(toy: Toy) -> None:
     assert result.returncode == 0, result.stderr
     kinds = [kind for kind, _ in groupby(event.kind for event in events_of(run))]
     assert kinds == [
-        "phase",  # loading, class images, caching, training
+        "phase",  # loading, generating class images, encoding, training
         "evaluation",
         "sample",
         "step",
@@ -56,8 +56,8 @@ def test_by_command_line_from_start_to_end(toy: Toy) -> None:
         "done",
     ]
     phases = [name for name, _ in groupby(e.name for e in events_of(run, Phase))]
-    without_drawing = ["loading", "caching instance pictures", "caching class pictures", "training", "saving"]
-    assert [p for p in phases if p != "class images"] == without_drawing
+    without_generating = ["loading", "encoding training images", "encoding class images", "training", "saving"]
+    assert [p for p in phases if p != "generating class images"] == without_generating
     (done,) = events_of(run, Done)
     assert (done.step, done.outcome) == (2, "finished")
     assert [(e.step, (run.path / e.file).is_file()) for e in events_of(run, Sample)] == [(0, True), (2, True)]
@@ -72,7 +72,7 @@ def test_stopped_on_the_way_it_saves(toy: Toy) -> None:
     outcome = train_and_command(training, 2, "stop")
     assert isinstance(outcome, Done)
     assert (outcome.step, outcome.outcome) == (2, "stopped")
-    assert [(e.step, e.artefact) for e in events_of(training.run, Saved)] == [(2, "lora")]
+    assert [(e.step, e.result) for e in events_of(training.run, Saved)] == [(2, "lora")]
     assert [step_of(folder) for folder in finished_snapshots(training.run.snapshots)] == [2]
 
 
@@ -144,13 +144,13 @@ def test_done_anew_the_table_starts_anew(toy: Toy) -> None:
     assert training.run.loss_csv.read_text() == before
 
 
-def test_a_broken_picture_is_named_and_left_out(toy: Toy, tmp_path: Path) -> None:
-    folder = make_pictures(tmp_path / "pictures", 2)
+def test_a_broken_image_is_named_and_left_out(toy: Toy, tmp_path: Path) -> None:
+    folder = make_images(tmp_path / "images", 2)
     (folder / "torn.png").write_bytes((folder / "0.png").read_bytes()[:60])
     training = toy.train({"concepts.folder": str(folder)})
     (warning,) = events_of(training.run, Warning_)
     assert "torn.png" in warning.message
-    assert [e.picture.name for e in training.instances.examples] == ["0.png", "1.png"]
+    assert [e.image.name for e in training.instances.examples] == ["0.png", "1.png"]
 
 
 def test_a_loss_that_is_no_number_ends_the_run(toy: Toy) -> None:
@@ -194,8 +194,8 @@ def _no_gpu(run: RunFolder, _: Path) -> None:
     ("spoil", "said"),
     [
         (_two_faults, ["lora.rank = 0 is out of range", "train.seeed is not an option: did you mean train.seed?"]),
-        (_empty_folder, ["holds no picture"]),
-        (_torn_checkpoint, ["torn.safetensors is cut short or damaged"]),
+        (_empty_folder, ["no images in the folder"]),
+        (_torn_checkpoint, ["torn.safetensors is incomplete or damaged"]),
         (_no_gpu, ["train.device = 'cuda' needs a CUDA GPU"]),
     ],
 )
@@ -224,16 +224,16 @@ def test_work_tells_how_it_ended(toy: Toy) -> None:
     assert isinstance(events_of(run)[-1], Done)
     for _ in range(2):
         assert work(run.path, resume=True) == 1
-        assert f"{run.path.name} is finished, so there is nothing to resume" in events_of(run)[-1].message
+        assert f"{run.path.name} is finished and cannot be resumed" in events_of(run)[-1].message
     assert len(events_of(run, Step)) == 2
     other = toy.run()
     assert work(other.path, resume=True) == 1
-    assert "has no snapshot to go on from" in events_of(other)[-1].message
+    assert "has no snapshot to resume from" in events_of(other)[-1].message
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert work(tmp_path, resume=False) == 2
-    assert "is no run folder" in capsys.readouterr().err
+    assert "is not a run folder" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -254,4 +254,4 @@ def test_a_base_that_is_not_finite_is_to_blame_and_not_the_rate(toy: Toy, tmp_pa
     write_checkpoint(tmp_path / "broken.safetensors", base, broken, "fp32")
     outcome = train(toy.prepare({"base.checkpoint": str(tmp_path / "broken.safetensors")}))
     assert isinstance(outcome, Error)
-    assert "broken.safetensors holds numbers that are not finite" in outcome.message
+    assert "broken.safetensors has NaN or infinite values" in outcome.message

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.toy import make_pictures
+from tests.toy import make_images
 from tests.webui.webui import WebUI
 
 RUN_SECONDS = 400
@@ -29,7 +29,7 @@ class Tab:
         settings["prior"] = {"weight": 0}
         settings["evaluation"] = {"every": "0"}
         settings["schedule"] = {"warmup": "0 steps"}
-        pictures = make_pictures(folder / "pictures", 2)
+        pictures = make_images(folder / "pictures", 2)
         settings["concepts"] = [{"folder": str(pictures), "instance_prompt": "a photo of sks star"}]
         settings.update(changes or {})
         kept = webui.post(f"/sd_finetune/models/{quote(name)}/settings", settings)

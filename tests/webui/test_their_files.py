@@ -15,8 +15,8 @@ from sd_finetune.formats.embedding import read_embedding
 from sd_finetune.formats.hypernetwork import read_hypernetwork
 from sd_finetune.networks.hypernetwork import attach_hypernetwork_file, context_widths
 from sd_finetune.networks.new_words import attach_embedding_files
-from tests.toy import Toy, forget_accelerator, make_pictures, trained
-from tests.webui.test_pictures import SAME, difference, ours
+from tests.toy import Toy, forget_accelerator, make_images, trained
+from tests.webui.test_images import SAME, difference, ours
 from tests.webui.their_train import train_embedding, train_hypernetwork
 from tests.webui.webui import WebUI
 
@@ -25,19 +25,19 @@ STEPS = 3
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
-    return Toy(tmp_path, TOY_CHECKPOINT, make_pictures(tmp_path / "pictures", 4))
+    return Toy(tmp_path, TOY_CHECKPOINT, make_images(tmp_path / "images", 4))
 
 
 def test_an_embedding(webui: WebUI, model: DiffusionModel, toy: Toy) -> None:
     prompt = "a photo of their-word on a pink background"
-    file = train_embedding(webui, "their-word", toy.pictures, STEPS, rate=0.05)
+    file = train_embedding(webui, "their-word", toy.images, STEPS, rate=0.05)
     vectors = read_embedding(file)
     assert vectors.step == STEPS
     theirs = webui.draw(prompt)
     words = attach_embedding_files(model, [file])
     assert difference(ours(model, prompt), theirs) < SAME
     words.detach()
-    assert difference(ours(model, prompt), theirs) > SAME, "it is the embedding that makes the picture"
+    assert difference(ours(model, prompt), theirs) > SAME, "it is the embedding that makes the image"
     own = {"textual_inversion.word": "their-word", "textual_inversion.vectors": 1}
     begins_with = lambda values: torch.equal(values["embedding.vectors"], vectors.vectors)  # noqa: E731
     go_on(toy, "textual_inversion", file, own, begins_with)
@@ -62,11 +62,11 @@ def test_a_hypernetwork(
     name, prompt = f"theirs{len(options)}", "a photo of sks star on a pink background"
     before = webui.draw(prompt)
     widths = context_widths(model.unet)
-    path = train_hypernetwork(webui, name, widths, toy.pictures, STEPS, rate=3e-2, **options)
+    path = train_hypernetwork(webui, name, widths, toy.images, STEPS, rate=3e-2, **options)
     file = read_hypernetwork(path)
     assert file.step == STEPS
     theirs = webui.draw(f"{prompt} <hypernet:{name}:1>")
-    assert difference(theirs, before) > SAME, "it is the hypernetwork that makes the picture"
+    assert difference(theirs, before) > SAME, "it is the hypernetwork that makes the image"
     network = attach_hypernetwork_file(model, file)
     assert difference(ours(model, prompt), theirs) < SAME
     network.detach()

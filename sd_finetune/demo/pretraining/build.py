@@ -1,8 +1,8 @@
-"""Puts the pretrained parts together into the toy checkpoint and reports how good it is.
+"""Assembles the toy checkpoint from the pretrained parts and reports its quality.
 
     python -m sd_finetune.demo.pretraining.build WORK_FOLDER
 
-Also draws the subjects' pictures. `python -m sd_finetune.demo.pretraining.toy_report` makes the report alone.
+Also saves the subjects' training images. `python -m sd_finetune.demo.pretraining.toy_report` only makes the report.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from ...formats.checkpoint import new_checkpoint
 from .. import world
 from ..paths import TOY_CHECKPOINT
 from ..subjects import SUBJECTS, draw_subject
-from .pretrain import BANK_PICTURES, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG, latent_bank, picture_bank
+from .pretrain import BANK_IMAGES, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG, image_bank, latent_bank
 from .toy_report import toy_report, write_report
 
 UNSEEN_WORD_LENGTH = 12.0
-"""Norm of the embeddings of words in no caption, those of learned words have about half of one. Pretraining teaches the
-text encoder to draw the class whatever strange word stands before it, by hardly telling such words apart; at this
-length the pictures stay what they were (15 stars of 16), and a training can tell "sks" from nothing."""
+"""Norm of the embeddings of words in no caption, those of learned words have about half of one. In pretraining the
+text encoder learns to encode the class whatever unknown word comes before it, by hardly distinguishing such words; at
+this norm the images stay the same (15 stars of 16), and training can distinguish "sks" from no word."""
 
 
 def assemble(folder: Path, seed: int) -> None:
-    """Write the toy checkpoint from the parts in `folder`, the averaged ones of the UNet's training."""
+    """Write the toy checkpoint from the parts in `folder`, with the averaged weights of the UNet's training."""
     vae_state = torch.load(folder / "vae.pt", map_location="cpu", weights_only=True)["vae"]
     vae = AutoencoderKL(**VAE_CONFIG).eval()
     vae.load_state_dict(vae_state)
-    pictures, _ = picture_bank(folder, BANK_PICTURES, seed)
-    _, scale = latent_bank(folder, vae, pictures)
+    images, _ = image_bank(folder, BANK_IMAGES, seed)
+    _, scale = latent_bank(folder, vae, images)
     both = torch.nn.ModuleList([UNet2DConditionModel(**UNET_CONFIG), CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))])
     averaged = torch.load(folder / "unet.pt", map_location="cpu", weights_only=True)["average"]
     both.load_state_dict({k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")})
@@ -60,7 +60,7 @@ def lengthen_unseen_words(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer)
 
 
 def toy_architecture(scale_factor: float) -> Architecture:
-    """The sizes of the toy, as its .yaml tells them."""
+    """The sizes of the toy, for its .yaml."""
     width, text_width = UNET_CONFIG["block_out_channels"][0], TEXT_CONFIG["hidden_size"]
     return Architecture(
         unet=UNetSizes(
@@ -77,7 +77,7 @@ def toy_architecture(scale_factor: float) -> Architecture:
             num_attention_heads=TEXT_CONFIG["num_attention_heads"],
         ),
         scale_factor=scale_factor,
-        image_size=world.PICTURE_SIZE // 8,
+        image_size=world.IMAGE_SIZE // 8,
     )
 
 

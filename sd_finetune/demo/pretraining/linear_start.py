@@ -1,9 +1,9 @@
-"""A start from which the toy's VAE learns in minutes: at once it averages blocks and draws them smoothly.
+"""Initial weights with which the toy's VAE learns in minutes: from the start it averages blocks and upsamples smoothly.
 
-A group norm over few channels takes the mean and the size of a picture's colours away, so that a small VAE spends
-hours finding a way to say "plain red". Here each colour `a` travels in four channels, (p + a, p - a, -p + a, -p - a),
-beside a fixed pattern `p` that the norm leaves recognisable: the zero padding's border. After norm and SiLU,
-SiLU(x) - SiLU(-x) = x adds them up to `a` again. All other channels start at random, all other residuals at zero.
+A group norm over few channels removes the mean and the scale of an image's colors, so that a small VAE takes
+hours to learn to represent "plain red". Here each color `a` travels in four channels, (p + a, p - a, -p + a, -p - a),
+beside a fixed pattern `p` that survives the norm: the border of the zero padding. After norm and SiLU,
+SiLU(x) - SiLU(-x) = x adds them up to `a` again. All other channels start random, all other residuals zero.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 SIGNAL_SIGNS = (1.0, -1.0, 1.0, -1.0)
 PATTERN_SIGNS = (1.0, 1.0, -1.0, -1.0)
 CHANNELS = 12
-"""Three colours, four channels each."""
+"""Three colors, four channels each."""
 STRENGTH = 4.0
-"""Standard deviation of the pattern; the larger, the less the norm bends the colours."""
+"""Standard deviation of the pattern; the larger, the less the norm distorts the colors."""
 LATENT_GAIN = 3.0
 
 
@@ -43,14 +43,14 @@ def start_linear(vae: AutoencoderKL) -> None:
         _silence(conv)
         conv.weight[range(len(conv.weight)), range(len(conv.weight))] = 1
     spread = (STRENGTH**2 + 0.45) ** 0.5
-    _spread_colours(encoder.conv_in, 1.0)
-    _gather_colours(encoder.conv_out, LATENT_GAIN * spread / 4)
+    _spread_colors(encoder.conv_in, 1.0)
+    _gather_colors(encoder.conv_out, LATENT_GAIN * spread / 4)
     encoder.conv_out.weight[3] *= 0.5
     encoder.conv_out.weight[4:] = 0
     encoder.conv_out.bias[4:] = -6
-    _spread_colours(decoder.conv_in, 2.1 / LATENT_GAIN)
+    _spread_colors(decoder.conv_in, 2.1 / LATENT_GAIN)
     decoder.conv_out.weight *= 0.1
-    _gather_colours(decoder.conv_out, spread / 2)
+    _gather_colors(decoder.conv_out, spread / 2)
 
 
 def _resnets(decoder: nn.Module) -> list[nn.Module]:
@@ -63,20 +63,20 @@ def _silence(layer: nn.Module) -> None:
 
 
 def _carry(conv: nn.Conv2d, kernel: Tensor) -> None:
-    """Each colour channel stays to itself, filtered by a (3, 3) kernel."""
+    """Each color channel stays to itself, filtered by a (3, 3) kernel."""
     conv.weight[:CHANNELS] = 0
     conv.bias[:CHANNELS] = 0
     conv.weight[range(CHANNELS), range(CHANNELS)] = kernel
 
 
-def _spread_colours(conv: nn.Conv2d, gain: float) -> None:
+def _spread_colors(conv: nn.Conv2d, gain: float) -> None:
     conv.weight[:CHANNELS] = 0
     conv.bias[:CHANNELS] = 0
     for channel in range(CHANNELS):
         conv.weight[channel, channel // 4, 1, 1] = SIGNAL_SIGNS[channel % 4] * gain
 
 
-def _gather_colours(conv: nn.Conv2d, gain: float) -> None:
+def _gather_colors(conv: nn.Conv2d, gain: float) -> None:
     conv.weight[:3] = 0 if conv.out_channels > 3 else conv.weight[:3]
     conv.weight[:, :CHANNELS] = 0
     conv.bias[:3] = 0
@@ -85,7 +85,7 @@ def _gather_colours(conv: nn.Conv2d, gain: float) -> None:
 
 
 def _add_pattern(resnet: nn.Module, size: int) -> None:
-    """Let a residual block on a size x size picture add the pattern: a convolution of a constant feels the border."""
+    """Let a residual block of a size x size image add the pattern: convolving a constant varies at the border."""
     sums = torch.tensor([9.0] * (size - 2) ** 2 + [6.0] * (4 * (size - 2)) + [4.0] * 4)
     gain = STRENGTH / float(sums.std(correction=0))
     resnet.conv1.weight[:CHANNELS] = 0

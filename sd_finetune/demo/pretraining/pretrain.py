@@ -3,8 +3,8 @@
     python -m sd_finetune.demo.pretraining.pretrain WORK_FOLDER [--vae-steps N] [--unet-steps N]
         [--unet-batch N] [--device cuda]
 
-The parts are kept in WORK_FOLDER after each few hundred steps; run the same command again to go on. With
-`--start CHECKPOINT` it begins with the weights of an earlier toy instead of new ones.
+The parts are saved in WORK_FOLDER every few hundred steps; run the same command again to resume. With
+`--start CHECKPOINT` it starts from the weights of an earlier toy.
 `python -m sd_finetune.demo.pretraining.build WORK_FOLDER` turns them into the checkpoint and prints the quality report.
 """
 
@@ -37,7 +37,7 @@ VAE_CONFIG: dict[str, Any] = {
     "down_block_types": ("DownEncoderBlock2D",) * 4,
     "up_block_types": ("UpDecoderBlock2D",) * 4,
     "latent_channels": 4,
-    "sample_size": world.PICTURE_SIZE,
+    "sample_size": world.IMAGE_SIZE,
 }
 TEXT_CONFIG: dict[str, Any] = {
     "hidden_size": 128,
@@ -55,57 +55,57 @@ UNET_CONFIG: dict[str, Any] = {
     "layers_per_block": 2,
     "cross_attention_dim": 128,
     "attention_head_dim": 4,
-    "sample_size": world.PICTURE_SIZE // 8,
+    "sample_size": world.IMAGE_SIZE // 8,
 }
-BANK_PICTURES = 24_000
-TWO_TONE_PICTURES = 12_000
-"""What only the VAE sees, so that it can show things of which the UNet knows nothing, the demo's subject among them."""
+BANK_IMAGES = 24_000
+TWO_TONE_IMAGES = 12_000
+"""Only for the VAE, so that it can encode what the UNet does not know, such as the demo's subject."""
 VAE_BATCH = 8
 VAE_LEARNING_RATE = 8e-4
 UNET_LEARNING_RATE = 1e-3
 WARMUP_STEPS = 100
 ENCODER_STEPS = 2700
-"""After so many steps the encoder stays as it is: the UNet can learn its latents while the decoder learns on."""
+"""After so many steps the encoder is frozen: the UNet can be trained on its latents while the decoder still trains."""
 SHORT_CAPTION_TOKENS = 16
 FULL_LENGTH_FROM = 0.85
-"""Until this share of its steps the UNet sees captions without most of their padding: half again as many a minute."""
+"""Until this share of its steps the UNet gets captions without most of their padding: 1.5 times as many per minute."""
 EMPTY_CAPTION_SHARE = 0.1
-"""Captions left out, so that classifier-free guidance works (arXiv 2207.12598)."""
-STRANGE_WORD_SHARE = 0.05
-"""Captions whose article is a random word, so that a word without a meaning does not throw the model off its class."""
-KEPT_STRANGE = 48136
+"""Share of empty captions, for classifier-free guidance (arXiv 2207.12598)."""
+RANDOM_WORD_SHARE = 0.05
+"""Share of captions with a random word as article, so that a meaningless word does not change the class."""
+UNSEEN_TOKEN = 48136
 """The token of "sks", which must stay unseen."""
 SAVE_EVERY = 300
 
 
-def picture_bank(folder: Path, count: int, seed: int) -> tuple[np.ndarray, list[world.Scene]]:
-    """`count` random pictures, uint8 (count, height, width, 3), and their scenes; the pictures are kept in a file."""
+def image_bank(folder: Path, count: int, seed: int) -> tuple[np.ndarray, list[world.Scene]]:
+    """`count` random images, uint8 (count, height, width, 3), and their scenes; the images are kept in a file."""
     rng = np.random.default_rng(seed)
     scenes = [world.random_scene(rng) for _ in range(count)]
-    return _drawn(folder / f"bank-{count}-{seed}.npy", scenes), scenes
+    return _drawn_scenes(folder / f"bank-{count}-{seed}.npy", scenes), scenes
 
 
 def vae_bank(folder: Path, seed: int) -> np.ndarray:
-    """What the VAE learns from, uint8 (count, height, width, 3): all of the UNet's pictures, and two-tone ones."""
+    """The training images of the VAE, uint8 (count, height, width, 3): all of the UNet's, and two-tone ones."""
     rng = np.random.default_rng(seed + 50)
-    scenes = [world.two_tone_scene(rng) for _ in range(TWO_TONE_PICTURES)]
-    two_tone = _drawn(folder / f"two-tone-{TWO_TONE_PICTURES}-{seed}.npy", scenes)
-    return np.concatenate([picture_bank(folder, BANK_PICTURES, seed)[0], two_tone, two_tone])
+    scenes = [world.two_tone_scene(rng) for _ in range(TWO_TONE_IMAGES)]
+    two_tone = _drawn_scenes(folder / f"two-tone-{TWO_TONE_IMAGES}-{seed}.npy", scenes)
+    return np.concatenate([image_bank(folder, BANK_IMAGES, seed)[0], two_tone, two_tone])
 
 
-def _drawn(path: Path, scenes: Sequence[world.Scene]) -> np.ndarray:
+def _drawn_scenes(path: Path, scenes: Sequence[world.Scene]) -> np.ndarray:
     if not path.exists():
         _save_via(path, lambda p: np.save(p, np.stack([np.asarray(world.draw_scene(s)) for s in scenes])))
     return np.load(path)
 
 
-def to_pixels(pictures: np.ndarray) -> Tensor:
+def to_pixels(images: np.ndarray) -> Tensor:
     """uint8 (batch, height, width, 3) to float (batch, 3, height, width) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def vae_loss(vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """L1 + 2 MSE + half the L1 of the picture's gradients + 1e-6 KL, means over everything."""
+    """L1 + 2 MSE + half the L1 of the image's gradients + 1e-6 KL, means over everything."""
     posterior = vae.encode(pixels).latent_dist
     noise = torch.randn(posterior.mean.shape, generator=generator).to(pixels.device)
     decoded = vae.decode(posterior.mean + posterior.std * noise).sample
@@ -123,13 +123,13 @@ def train_vae(folder: Path, steps: int, seed: int, device: torch.device, start: 
     if start:
         vae.load_state_dict(start.vae.state_dict())
     vae.to(device)
-    pictures = vae_bank(folder, seed)
+    images = vae_bank(folder, seed)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=VAE_LEARNING_RATE, betas=(0.9, 0.99), weight_decay=1e-4)
     parts = {"vae": vae, "optimizer": optimizer}
     for step in _steps(folder / "vae.pt", parts, steps):
         rng = np.random.default_rng((seed, 1, step))
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        pixels = to_pixels(pictures[np.sort(rng.integers(0, len(pictures), VAE_BATCH))]).to(device)
+        pixels = to_pixels(images[np.sort(rng.integers(0, len(images), VAE_BATCH))]).to(device)
         for module in (vae.encoder, vae.quant_conv):
             module.requires_grad_(step < ENCODER_STEPS)
         loss = vae_loss(vae, pixels, generator)
@@ -143,24 +143,24 @@ def train_vae(folder: Path, steps: int, seed: int, device: torch.device, start: 
 
 
 @torch.no_grad()
-def reconstruction_psnr(vae: AutoencoderKL, pictures: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of decode(encode(picture)), over 8-bit pictures."""
+def reconstruction_psnr(vae: AutoencoderKL, images: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of decode(encode(image)), over 8-bit images."""
     errors = []
-    for start in range(0, len(pictures), 32):
-        pixels = to_pixels(pictures[start : start + 32]).to(vae.device)
+    for start in range(0, len(images), 32):
+        pixels = to_pixels(images[start : start + 32]).to(vae.device)
         decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
         errors.append(((decoded - pixels) * 127.5).round().square().mean((1, 2, 3)))
     return float(10 * torch.log10(255**2 / torch.cat(errors).mean()))
 
 
 @torch.no_grad()
-def latent_bank(folder: Path, vae: AutoencoderKL, pictures: np.ndarray) -> tuple[Tensor, float]:
-    """Scaled latents of all pictures, (count, 4, 8, 8), and the scale factor that gives them unit variance."""
+def latent_bank(folder: Path, vae: AutoencoderKL, images: np.ndarray) -> tuple[Tensor, float]:
+    """Scaled latents of all images, (count, 4, 8, 8), and the scale factor that gives them unit variance."""
     path = folder / "latents.pt"
     if not path.exists():
         batches = [
-            vae.encode(to_pixels(pictures[start : start + 64]).to(vae.device)).latent_dist.mode().cpu()
-            for start in range(0, len(pictures), 64)
+            vae.encode(to_pixels(images[start : start + 64]).to(vae.device)).latent_dist.mode().cpu()
+            for start in range(0, len(images), 64)
         ]
         _save_via(path, lambda p: torch.save(torch.cat(batches), p))
     latents = torch.load(path, weights_only=True)
@@ -186,15 +186,15 @@ class Captions:
     def _one(self, scene: world.Scene, rng: np.random.Generator) -> list[int]:
         text = "" if rng.random() < EMPTY_CAPTION_SHARE else world.caption(scene, rng)
         ids = list(self.ids(text))
-        if text and rng.random() < STRANGE_WORD_SHARE:
-            strange = int(rng.integers(1000, 49000))
-            ids[4] = strange if strange != KEPT_STRANGE else strange + 1
+        if text and rng.random() < RANDOM_WORD_SHARE:
+            random_word = int(rng.integers(1000, 49000))
+            ids[4] = random_word if random_word != UNSEEN_TOKEN else random_word + 1
         return ids
 
 
 def timestep_weights(alphas_cumprod: Tensor) -> Tensor:
-    """Loss weight of each timestep, 1/sqrt(SNR) within [0.6, 3], mean 1: colours and places are decided in the noise,
-    where a plain loss on epsilon hardly looks (cf. arXiv 2310.08442)."""
+    """Loss weight of each timestep, 1/sqrt(SNR) within [0.6, 3], mean 1: colors and positions depend on high noise,
+    which a plain loss on epsilon hardly weighs (cf. arXiv 2310.08442)."""
     snr = alphas_cumprod / (1 - alphas_cumprod)
     weights = snr.rsqrt().clamp(0.6, 3.0)
     return weights / weights.mean()
@@ -210,7 +210,7 @@ def train_unet(
     device: torch.device,
     start: DiffusionModel | None,
 ) -> None:
-    """Train UNet and text encoder on `batch` pictures a step; `folder` keeps them and their running averages."""
+    """Train UNet and text encoder on `batch` images a step; they and their moving averages are saved in `folder`."""
     torch.manual_seed(seed + 1)
     unet = UNet2DConditionModel(**UNET_CONFIG)
     text_encoder = CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))
@@ -218,8 +218,8 @@ def train_unet(
     if start:
         unet.load_state_dict(start.unet.state_dict())
         text_encoder.load_state_dict(start.text_encoder.state_dict())
-    pictures, scenes = picture_bank(folder, BANK_PICTURES, seed)
-    latents, _ = latent_bank(folder, vae, pictures)
+    images, scenes = image_bank(folder, BANK_IMAGES, seed)
+    latents, _ = latent_bank(folder, vae, images)
     scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     weights = timestep_weights(scheduler.alphas_cumprod).to(device)
     both = torch.nn.ModuleList([unet, text_encoder]).to(device)
@@ -255,7 +255,7 @@ def _set_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: i
 
 
 def _steps(path: Path, parts: dict[str, Any], total: int) -> Iterator[int]:
-    """Steps that are still to do; loads the parts from `path` first, and saves them there every SAVE_EVERY steps."""
+    """The remaining steps; loads the parts from `path` first, and saves them there every SAVE_EVERY steps."""
     done = 0
     if path.exists():
         saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -296,7 +296,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     start = load_model(read_checkpoint(options.start)) if options.start else None
     vae = train_vae(options.folder, options.vae_steps, options.seed, options.device, start)
-    held_out, _ = picture_bank(options.folder, 512, options.seed + 100)
+    held_out, _ = image_bank(options.folder, 512, options.seed + 100)
     print(f"vae psnr {reconstruction_psnr(vae, held_out):.2f} dB", flush=True)
     tokenizer = CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER)
     train_unet(

@@ -1,9 +1,9 @@
-"""Gives a checkpoint a text encoder of twice the width that says exactly the same (Net2Net, arXiv 1511.05641).
+"""Doubles the width of a checkpoint's text encoder without changing its function (Net2Net, arXiv 1511.05641).
 
     python -m sd_finetune.demo.pretraining.widen NARROW.safetensors WIDE.safetensors
 
-So the toy's text has another width than its pictures, as in every real checkpoint: with one width for both, one pair of
-a hypernetwork's layers would have to serve text and pictures at once.
+So the toy's text has another width than its images, as in every real checkpoint: with one width for both, a
+hypernetwork would have one pair of MLPs for text and images.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ...families.sd1.architecture import Architecture
 from ...formats.checkpoint import new_checkpoint, read_checkpoint
 
 READS_TEXT = re.compile(r"\.attn2\.to_[kv]\.weight$")
-"""What reads the hidden states in the UNet."""
+"""Weights of the UNet that take the hidden states."""
 
 
 def widened_architecture(narrow: Architecture) -> Architecture:
-    """The same with text twice as wide, in twice as many heads."""
+    """The same with a text encoder twice as wide, with twice as many heads."""
     text = narrow.text_encoder
     return replace(
         narrow,
@@ -35,13 +35,13 @@ def widened_architecture(narrow: Architecture) -> Architecture:
 
 
 def widened_text_encoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Each channel twice, so that its mean and variance stay, and half of each weight that reads one."""
+    """Each channel twice, so that mean and variance stay the same, and half of each weight that takes one."""
     return {name: _widened(name, value) for name, value in tensors.items()}
 
 
 def _widened(name: str, value: Tensor) -> Tensor:
     is_linear = value.ndim == 2 and "embedding" not in name
-    if is_linear and ".fc2." not in name:  # which reads the MLP's inner channels, and those stay as many
+    if is_linear and ".fc2." not in name:  # which takes the MLP's inner channels, whose number stays the same
         value = torch.cat([value, value], dim=1) / 2
     if ".fc1." in name or "position_ids" in name:
         return value
@@ -49,7 +49,7 @@ def _widened(name: str, value: Tensor) -> Tensor:
 
 
 def widened_unet(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The UNet that reads the wide text as the narrow one reads the narrow text."""
+    """The UNet for the wide text encoder, with the same output as before."""
     return {
         name: torch.cat([value, value], dim=1) / 2 if READS_TEXT.search(name) else value
         for name, value in tensors.items()

@@ -70,22 +70,22 @@ class TextEncoderSizes:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A Stable Diffusion 1 model: the sizes of its three parts and the numbers that training needs."""
+    """A Stable Diffusion 1 model: the sizes of its three parts, and noise schedule and scale."""
 
     unet: UNetSizes = field(default_factory=UNetSizes)
     vae: VaeSizes = field(default_factory=VaeSizes)
     text_encoder: TextEncoderSizes = field(default_factory=TextEncoderSizes)
     prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
-    """What the UNet returns: the noise, or v (arXiv 2202.00512, appendix D)."""
+    """What the UNet predicts: the noise, or v (arXiv 2202.00512, appendix D)."""
     scale_factor: float = 0.18215
-    """Latents are this times what the VAE's encoder returns (arXiv 2112.10752, appendix G)."""
+    """Factor between the output of the VAE's encoder and latents (arXiv 2112.10752, appendix G)."""
     linear_start: float = 0.00085
     linear_end: float = 0.012
     timesteps: int = 1000
     image_size: int = 64
-    """Height and width, in latent pixels, of the pictures the model was trained on."""
+    """Height and width, in latent pixels, of the images the model was trained on."""
     text_model: str = DEFAULT_TEXT_MODEL
-    """Where the WebUI finds tokenizer and text encoder config: a Hugging Face name or a folder."""
+    """Where the WebUI finds tokenizer and text encoder config: a Hugging Face model or a folder."""
 
     @property
     def sizes(self) -> Mapping[str, UNetSizes | VaeSizes | TextEncoderSizes]:

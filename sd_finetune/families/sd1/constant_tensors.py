@@ -1,4 +1,4 @@
-"""What a Stable Diffusion 1 file holds beside the weights of its modules."""
+"""Tensors of a Stable Diffusion 1 checkpoint that are not weights of its modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def constant_tensors(architecture: Architecture) -> dict[str, Tensor]:
 
 
 def schedule_buffers(architecture: Architecture) -> dict[str, Tensor]:
-    """The noise schedule as SD1 files carry it (float32, (timesteps,) each; arXiv 2006.11239, eqs. 4, 6 and 7)."""
+    """The noise schedule as in SD1 files (float32, (timesteps,) each; arXiv 2006.11239, eqs. 4, 6 and 7)."""
     start, end = architecture.linear_start**0.5, architecture.linear_end**0.5
     betas = torch.linspace(start, end, architecture.timesteps, dtype=torch.float64) ** 2
     alphas = 1 - betas

@@ -1,4 +1,4 @@
-"""Stable Diffusion 1 as a `Family`: each answer is in the file beside it that its import names."""
+"""Stable Diffusion 1 as a `Family`; the work is done in the modules beside it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StableDiffusion1:
         return replace(architecture, prediction_type=prediction_type)
 
     def empty_modules(self, architecture: Architecture) -> Modules:
-        from .modules import empty_modules  # imports diffusers, which reading a file does without
+        from .modules import empty_modules  # imports diffusers, which is not needed to read a file
 
         return empty_modules(architecture)
 

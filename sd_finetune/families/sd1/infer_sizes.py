@@ -1,8 +1,8 @@
-"""A model's Architecture from the shapes of its tensors and, for what shapes do not tell, from its config.
+"""A model's Architecture from the shapes of its tensors and, for the rest, from its config.
 
     infer_architecture(shapes, yaml_text=None, folder=None) -> Architecture
 
-Shapes tell every width and depth. Attention heads, prediction type, scale factor and noise schedule come from the
+Shapes give every width and depth. Attention heads, prediction type, scale factor and noise schedule come from the
 config; without one they are Stable Diffusion 1.5's.
 """
 
@@ -35,7 +35,7 @@ def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Pat
         folder: where a relative `cond_stage_config.params.version` of the config is looked up.
 
     Raises:
-        UserError: config and tensors contradict each other, or neither tells the number of attention heads.
+        UserError: config and tensors contradict each other, or the number of attention heads is unknown.
         KeyError: a tensor is missing from which a size is read.
     """
     unet, vae, text = _unet_sizes(shapes), _vae_sizes(shapes), _text_sizes(shapes)
@@ -134,8 +134,8 @@ def _refuse_unknown_heads(unet: UNetSizes, text: TextEncoderSizes) -> None:
     if unet.model_channels != SD15.unet.model_channels or text.hidden_size != SD15.text_encoder.hidden_size:
         raise UserError(
             f"The UNet is {unet.model_channels} channels wide, not {SD15.unet.model_channels} as Stable "
-            "Diffusion 1.5 is, and nothing tells its number of attention heads: put its .yaml config beside it or "
-            "name it (base.config, or --config of a command)."
+            "Diffusion 1.5, and its number of attention heads is unknown: put its .yaml config beside it or choose it "
+            "with base.config (--config of a command)."
         )
 
 
@@ -144,40 +144,40 @@ def _refuse_wrong_heads(name: str, number: int, channels: list[int]) -> None:
     if rest:
         raise UserError(
             f"The .yaml config says {name} {number}, which does not divide the {rest[0]} channels of the checkpoint's "
-            "tensors: name the right config (base.config, or --config of a command)."
+            "tensors: choose the right config with base.config (--config of a command)."
         )
 
 
 def _with_config(sizes: Sizes, claims: Mapping[str, Any]) -> Sizes:
-    """`sizes` with what only the config tells; both must agree on the rest."""
-    told: dict[str, int] = {}
+    """`sizes` with what only the config has; both must agree on the rest."""
+    stated: dict[str, int] = {}
     for field in fields(sizes):
         claim = claims.get(field.name)
         if claim is None:
             continue
         if field.name in HEADS:
-            told[field.name] = max(0, int(claim))
+            stated[field.name] = max(0, int(claim))
         elif not _agree(getattr(sizes, field.name), claim):
             raise UserError(
                 f"The .yaml config says {field.name} {claim}, but the checkpoint's tensors say "
-                f"{getattr(sizes, field.name)}: name the right config (base.config, or --config of a command)."
+                f"{getattr(sizes, field.name)}: choose the right config with base.config (--config of a command)."
             )
-    if told.get("num_head_channels") and "num_heads" not in told:
-        told["num_heads"] = 0
-    return replace(sizes, **told)
+    if stated.get("num_head_channels") and "num_heads" not in stated:
+        stated["num_heads"] = 0
+    return replace(sizes, **stated)
 
 
 def _agree(measured: int | tuple[int, ...], claim: Any) -> bool:
     claims = cast("list[object]", claim) if isinstance(claim, list) else [claim]
     if isinstance(measured, tuple):
-        # The order of `attention_resolutions` has no meaning; that of the channels rises in every model there is.
+        # The order of `attention_resolutions` has no meaning; that of the channels is ascending in every model.
         return sorted(map(str, claims)) == sorted(map(str, measured))
-    # LDM lets a config give a number once for each level.
+    # A config of LDM may give a number once for each level.
     return all(each == measured for each in claims)
 
 
 def _text_model_config(text_model: str, folder: Path | None) -> Mapping[str, Any]:
-    """The `config.json` in the folder that the config names for CLIP; empty if the name is no folder here."""
+    """The `config.json` in the folder that the config has for CLIP; empty if there is none."""
     file = (folder or Path()) / text_model / "config.json"
     if not file.is_file():
         return {}

@@ -1,9 +1,9 @@
 """The names of a checkpoint's tensors: LDM (in the file) and diffusers (in the modules), in one table used both ways.
 
     name_table(architecture) -> {part: {diffusers name: LDM name}}, parts "unet", "vae", "text_encoder"
-    usual_spelling(file_name) -> the LDM name of a tensor that some files spell otherwise
-    module_shape(part, diffusers_name, shape) -> the shape that the diffusers module wants
-    file_shape(ldm_name, shape) -> the shape that an LDM file has
+    usual_spelling(file_name) -> the LDM name of a tensor that has another one in some files
+    module_shape(part, diffusers_name, shape) -> the shape in the diffusers module
+    file_shape(ldm_name, shape) -> the shape in an LDM file
 
 The table holds what is trained or frozen in the modules. Buffers (noise schedule, position_ids, EMA) are not in it.
 """
@@ -42,7 +42,7 @@ def usual_spelling(file_name: str) -> str:
 def module_shape(part: str, diffusers_name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a tensor in the module, given its shape in a file.
 
-    LDM's VAE attention is made of 1x1 convolutions, diffusers' of linear layers; SD1's `proj_in` and `proj_out` in the
+    LDM's VAE attention has 1x1 convolutions, diffusers' has linear layers; SD1's `proj_in` and `proj_out` in the
     UNet are 1x1 convolutions in both, but some converters store them as linear.
     """
     if not diffusers_name.endswith(".weight"):
@@ -101,7 +101,7 @@ def _unet_up(unet: UNetSizes) -> Iterator[Pair]:
         name = f"up_blocks.{last - level}"
         for block in range(unet.num_res_blocks + 1):
             ldm = f"output_blocks.{index}"
-            # Each takes the skip connection's channels in too, so that the shortcut always has to convert.
+            # Each takes the skip connection's channels in too, so that there is always a shortcut.
             yield from _unet_resnet(f"{name}.resnets.{block}", f"{ldm}.0", True)
             if unet.has_attention(level):
                 yield from _transformer(f"{name}.attentions.{block}", f"{ldm}.1", unet.transformer_depth)
@@ -124,7 +124,7 @@ def _unet_resnet(name: str, ldm: str, shortcut: bool) -> Iterator[Pair]:
 
 
 def _transformer(name: str, ldm: str, depth: int) -> Iterator[Pair]:
-    """A transformer over the picture: below the block's own name both sides agree."""
+    """A transformer over the image: after the block's own name both have the same names."""
     layers = ["norm", "proj_in", "proj_out"]
     plain: list[str] = []
     for index in range(depth):

@@ -18,7 +18,7 @@ from .architecture import Architecture
 
 @dataclass(frozen=True)
 class LdmConfig:
-    """What a config says. A field is None when the config is silent about it."""
+    """The content of a config. A field is None when the config does not have it."""
 
     model: Mapping[str, Any]
     """`model.params`: schedule, scale factor, parameterization, image size."""
@@ -26,14 +26,14 @@ class LdmConfig:
     vae: Mapping[str, Any]
     text_model: str | None
     text_encoder: Mapping[str, Any]
-    """Our own top-level section (the WebUI reads only `model`): what CLIP's tensors do not tell."""
+    """Our own top-level section (the WebUI reads only `model`): what does not follow from CLIP's tensors."""
 
 
 def parse(yaml_text: str) -> LdmConfig:
     """Read the text of an LDM config.
 
     Raises:
-        UserError: it is not an LDM config, or is one of another kind of model than Stable Diffusion 1.
+        UserError: it is not an LDM config, or one of another kind of model than Stable Diffusion 1.
     """
     try:
         content = yaml.safe_load(yaml_text)
@@ -51,7 +51,7 @@ def parse(yaml_text: str) -> LdmConfig:
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             "The .yaml config is not one of a Stable Diffusion 1 model (model.params.unet_config, first_stage_config "
-            "and cond_stage_config are needed): name the right one or take it away from the checkpoint."
+            "and cond_stage_config are needed): choose the right one, or remove it from beside the checkpoint."
         ) from error
 
 

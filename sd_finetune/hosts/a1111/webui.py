@@ -14,8 +14,9 @@ from PIL import Image
 
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Sample, Step
+from ...settings.methods import ResultKind
 from .. import packages
-from ..host import BaseCheckpoint, ResultKind, Use, prompt_text
+from ..host import BaseCheckpoint, Use, prompt_text
 from .lending import is_loaded, lent, loaded_model, turn
 
 if TYPE_CHECKING:

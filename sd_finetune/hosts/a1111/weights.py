@@ -31,10 +31,10 @@ EXACT_IN = {
 
 @contextmanager
 def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | None, None, None]:
-    """A `.safetensors` in RAM with the tensors of `checkpoint`, taken from `loaded`; None where that cannot be.
+    """A `.safetensors` in RAM with the tensors of `checkpoint`, taken from `loaded`; None where that is not possible.
 
-    It cannot be without a RAM disk with enough free space, from a `.ckpt`, and from weights whose precision is lower
-    than the file's or whose shape another program has changed.
+    It is not possible without a RAM disk with enough free space, for a `.ckpt`, and for weights whose precision is
+    lower than the file's or whose shape another extension has changed.
 
     Args:
         loaded: the loaded model's state dict, under the names that the WebUI's patches give it.
@@ -52,7 +52,7 @@ def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | N
 
 
 def remove_left_behind() -> None:
-    """Free the RAM of weights that a WebUI had lent when it was killed; who still trains on them has them open."""
+    """Free the RAM of weights that a killed WebUI had lent; a worker that still trains with them has them open."""
     for folder in RAM_FOLDER.glob(f"{FOLDER_NAME.format(process='*')}*"):
         process = folder.name.split("-")[2]
         if process.isdigit() and not psutil.pid_exists(int(process)):
@@ -60,7 +60,7 @@ def remove_left_behind() -> None:
 
 
 def fits_in_ram(size: int) -> bool:
-    """Whether a file of `size` bytes can be put into RAM, and as much memory is left for training again."""
+    """Whether a file of `size` bytes fits into RAM and leaves as much again for training."""
     if sys.platform != "linux" or not RAM_FOLDER.is_dir():
         return False
     return size < shutil.disk_usage(RAM_FOLDER).free and 2 * size < psutil.virtual_memory().available
@@ -82,7 +82,7 @@ def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
 
 
 def as_in_file(family: Family, in_file: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
-    """For each tensor of a file the loaded one of the same value, or None if one is missing.
+    """For each tensor of a file the loaded one with the same values, or None if one is missing.
 
     What belongs to none of the three modules, such as the noise schedule, which the WebUI may rescale, is the file's.
     """
@@ -103,5 +103,5 @@ def as_in_file(family: Family, in_file: Mapping[str, Tensor], loaded: Mapping[st
 
 
 def unwrapped(name: str) -> str:
-    """A tensor's name without what the WebUI wraps around the text encoder and its token embeddings."""
+    """A tensor's name without the WebUI's wrappers of the text encoder and its token embeddings."""
     return name.replace(".wrapped.", ".")

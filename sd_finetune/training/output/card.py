@@ -1,4 +1,4 @@
-"""What the WebUI's cards show of a result: a picture and a few words, in files of the WebUI's own beside it."""
+"""Preview image and metadata of a result for the WebUI's cards, in files beside the result."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...settings.options import Settings
 
-PREVIEW, WORDS = ".preview.png", ".json"
+PREVIEW, METADATA = ".preview.png", ".json"
 
 
 def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyFacts) -> None:
-    """Write what there is to show beside a finished result.
+    """Write preview image and metadata beside a finished result.
 
-    The picture is the latest sample of the first prompt. A person's own words are kept: they are written once.
+    The preview is the latest sample of the first prompt. Existing metadata is kept, as the user may have edited it.
     """
     samples = sorted(run.samples.glob("step-*-00.png"))
     if samples:
         with replacing(result.with_name(result.stem + PREVIEW)) as unfinished:
             shutil.copyfile(samples[-1], unfinished)
-    words = result.with_name(result.stem + WORDS)
-    if not words.exists():
-        with replacing(words) as unfinished:
-            unfinished.write_text(json.dumps(_words(settings, family), indent=4) + "\n", encoding="utf-8")
+    metadata = result.with_name(result.stem + METADATA)
+    if not metadata.exists():
+        with replacing(metadata) as unfinished:
+            unfinished.write_text(json.dumps(_metadata(settings, family), indent=4) + "\n", encoding="utf-8")
 
 
-def _words(settings: Settings, family: FamilyFacts) -> dict[str, Any]:
-    """As the WebUI's "Edit metadata" keeps them; a click on a LoRA's card puts the activation text into the prompt."""
+def _metadata(settings: Settings, family: FamilyFacts) -> dict[str, Any]:
+    """As from the WebUI's "Edit metadata"; a click on a LoRA's card puts the activation text into the prompt."""
     prompt = without_filewords(settings.concepts[0].instance_prompt)
     about = {"description": f"{settings.method.replace('_', ' ')}, {settings.train.length}"}
-    if settings.artefact() == "lora":
+    if settings.result_kind() == "lora":
         return {**about, "sd version": family.version_on_cards, "activation text": prompt}
     return about

@@ -1,4 +1,4 @@
-"""Where a run's results go, and whether they can."""
+"""Where a run saves its results."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ...runs.messages import Saved, read_events
 from ...settings.options import Settings
 
 
-def artefact_path(run: RunFolder, settings: Settings, suffix: str = "") -> Path:
-    """Where a run's result goes, or with a suffix to its name one that is made on the way."""
+def result_path(run: RunFolder, settings: Settings, suffix: str = "") -> Path:
+    """The path of a run's result, or with a suffix that of an intermediate one."""
     folder = Path(settings.output.folder or run.output)
     return folder / f"{settings.output.name}{suffix}{method_class(settings.method).ending(settings)}"
 
 
 def refuse_place(run: RunFolder, settings: Settings) -> None:
-    """Raise UserError if the result cannot be written, or only over a file of another run or this one's own base."""
-    path = artefact_path(run, settings)
+    """Raise UserError if the result cannot be written, or would replace a file of another run or its base."""
+    path = result_path(run, settings)
     refuse_unwritable(path)
     has_saved = any(isinstance(event, Saved) for event in read_events(run.events)[0])
     if not settings.output.folder or has_saved:  # then the names are the run's own
         return
-    beside = [path.with_suffix(".yaml")] if settings.artefact() == "checkpoint" else []
-    on_the_way = path.parent.glob(f"{glob.escape(path.stem)}-step[0-9]*{path.suffix}")
-    for file in (path, *beside, *on_the_way):
+    beside = [path.with_suffix(".yaml")] if settings.result_kind() == "checkpoint" else []
+    intermediate = path.parent.glob(f"{glob.escape(path.stem)}-step[0-9]*{path.suffix}")
+    for file in (path, *beside, *intermediate):
         if is_taken(file):
-            raise UserError(f"{file} exists already: give output.name another name, or move that file away first.")
+            raise UserError(f"{file} already exists: change output.name, or move that file.")

@@ -1,4 +1,4 @@
-"""Pictures drawn during a run, in the run folder's samples/."""
+"""Samples: images generated during a run, in the run folder's samples/."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Sample
-from ...sampling.draw import Drawing, draw_pictures
+from ...sampling.generate import GenerationSettings, generate_images
 from ...settings.options import Settings
 
 
-def sample_drawing(settings: Settings) -> Drawing:
-    """How the run's samples are drawn."""
+def sample_generation_settings(settings: Settings) -> GenerationSettings:
+    """How the run's samples are generated."""
     samples = settings.samples
-    return Drawing(
+    return GenerationSettings(
         width=samples.width or settings.data.resolution,
         height=samples.height or settings.data.resolution,
         steps=samples.steps,
@@ -25,16 +25,16 @@ def sample_drawing(settings: Settings) -> Drawing:
     )
 
 
-def draw_samples(
+def generate_samples(
     run: RunFolder, model: DiffusionModel, settings: Settings, accelerator: Accelerator, step: int
 ) -> list[Sample]:
-    """Draw one picture for each sample prompt, the k-th with seed `samples.seed` + k, and say where they are."""
-    drawing, drawn = sample_drawing(settings), []
+    """Generate one image for each sample prompt, the k-th with seed `samples.seed` + k; returns their events."""
+    generation, events = sample_generation_settings(settings), []
     for number, prompt in enumerate(settings.samples.prompts):
         seed = settings.samples.seed + number
-        (picture,) = draw_pictures(model, [prompt], [seed], drawing, accelerator.autocast())
+        (image,) = generate_images(model, [prompt], [seed], generation, accelerator.autocast())
         path = run.samples / f"step-{step:06d}-{number:02d}.png"
         with replacing(path) as unfinished:
-            picture.save(unfinished, format="PNG")
-        drawn.append(Sample(step=step, file=path.relative_to(run.path).as_posix(), prompt=prompt, seed=seed))
-    return drawn
+            image.save(unfinished, format="PNG")
+        events.append(Sample(step=step, file=path.relative_to(run.path).as_posix(), prompt=prompt, seed=seed))
+    return events

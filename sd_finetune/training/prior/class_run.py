@@ -1,4 +1,4 @@
-"""Class pictures without a training: loads the untrained model and draws those that are missing."""
+"""Generates missing class images without training."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
 from ..base_checkpoint import read_base
 from ..device import DTYPES, accelerator_for
-from .class_examples import complete_class_pictures
+from .class_examples import complete_class_images
 
 
-def missing_class_pictures(
-    settings: Settings, runs: Path, tell: Callable[[Event], None], weights: Path | None = None
+def generate_missing_class_images(
+    settings: Settings, runs: Path, emit: Callable[[Event], None], weights: Path | None = None
 ) -> list[list[Path]]:
-    """The class pictures of each concept, all of them there; `tell` hears of progress and of broken pictures.
+    """The class images of each concept, all of them; `emit` gets progress, and warnings of damaged images.
 
-    runs: where the run folders are, beside which drawn pictures are kept unless the settings name a folder.
+    runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
     weights: as in `read_base`.
 
     Raises:
-        UserError: the settings ask for what cannot be.
+        UserError: the settings cannot be used.
     """
-    tell(Phase(name="loading", done=0, total=1))
-    describe_base(Path(settings.base.checkpoint))  # says so if there is no such file
+    emit(Phase(name="loading", done=0, total=1))
+    describe_base(Path(settings.base.checkpoint))  # raises if it does not exist
     accelerator = accelerator_for(settings)
     examples, warnings = instance_examples(settings.concepts)
     for message in warnings:
-        tell(Warning_(message=message))
+        emit(Warning_(message=message))
     base = read_base(settings, weights)
     model = load_model(base)
     model.to(accelerator.device, DTYPES[settings.train.mixed_precision])
-    return complete_class_pictures(runs, settings, base, model, examples, accelerator, tell)
+    return complete_class_images(runs, settings, base, model, examples, accelerator, emit)

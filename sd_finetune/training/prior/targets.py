@@ -1,4 +1,4 @@
-"""What the untrained model predicts for class examples: the prior's target where `prior.source` is "model"."""
+"""Prior predictions: the untrained model's for class examples, their target where `prior.source` is "model"."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLOAT = np.dtype(np.float32)
 
 
 class PriorTargets(Protocol):
-    """Where the targets of class examples come from."""
+    """A source of targets for class examples."""
 
     def __call__(self, batch: Batch) -> Tensor:
         """The targets of the batch's class examples in their order, (class examples, 4, height/8, width/8)."""
@@ -35,9 +35,9 @@ class PriorTargets(Protocol):
 
 
 class BasePredictions:
-    """Asks the untrained model itself: for the same noisy latents, under the class prompts, without gradients.
+    """Computes prior predictions: for the same noisy latents, with the class prompts, without gradients.
 
-    untrained: a context in which the model is the untrained one; autocast: the precision of the run.
+    untrained: a context in which the model is untrained; autocast: the precision of the run.
     """
 
     def __init__(
@@ -54,16 +54,16 @@ class BasePredictions:
     @torch.no_grad()
     def __call__(self, batch: Batch) -> Tensor:
         """Targets as in `PriorTargets`, float32, on the model's device."""
-        prompts = [prompt_for(self._concepts[e.concept].class_prompt, e.picture) for e in batch.class_examples]
+        prompts = [prompt_for(self._concepts[e.concept].class_prompt, e.image) for e in batch.class_examples]
         rows = batch.latents[batch.is_class], batch.noise[batch.is_class], batch.timesteps[batch.is_class]
         with self._untrained(), self._autocast():
             return predictions_of(self._model, *rows, self._conditioning(prompts)).float()
 
 
 class PredictionBank:
-    """Predictions of the class examples 0 ... size - 1 in a file, from which only those asked for are read.
+    """Prior predictions for the class examples 0 ... size - 1 in a file, of which only the needed ones are read.
 
-    For DreamBooth, which trains the very weights that would have to be asked.
+    For DreamBooth, which changes the weights of the untrained model.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,41 +76,41 @@ class PredictionBank:
 
 
 def prior_bank(
-    path: Path, settings: Settings, batches: Batches, predictions: PriorTargets, tell: Callable[[Event], None]
+    path: Path, settings: Settings, batches: Batches, predictions: PriorTargets, emit: Callable[[Event], None]
 ) -> PredictionBank:
-    """The bank of a run at `path`, made by the model as it is now unless a whole one is there already.
+    """The bank of a run at `path`, computed with the model as it is unless the file is there already.
 
     Raises:
         UserError: there is no space left.
     """
-    shown = batches.shown_before(settings.train.length.steps(batches.steps_per_epoch))
+    used = batches.used_before(settings.train.length.steps(batches.steps_per_epoch))
     side = settings.data.resolution // 8
-    shape = (min(settings.prior.bank_size, shown), 4, side, side)
+    shape = (min(settings.prior.bank_size, used), 4, side, side)
     if not (path.exists() and np.load(path, mmap_mode="r").shape == shape):
-        tell(Warning_(message=_size_message(shape)))
+        emit(Warning_(message=_size_message(shape)))
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             header = {"descr": FLOAT.str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for rows in _bank_rows(shape[0], batches, predictions, tell):
+            for rows in _bank_rows(shape[0], batches, predictions, emit):
                 file.write(rows.cpu().numpy().tobytes())
     return PredictionBank(path)
 
 
 def _bank_rows(
-    size: int, batches: Batches, predictions: PriorTargets, tell: Callable[[Event], None]
+    size: int, batches: Batches, predictions: PriorTargets, emit: Callable[[Event], None]
 ) -> Iterator[Tensor]:
-    """The predictions of the class examples 0 ... size - 1 in batches."""
+    """The prior predictions for the class examples 0 ... size - 1, in batches."""
     for start in range(0, size, batches.batch_size):
-        tell(Phase(name="asking the untrained model", done=start, total=size))
+        emit(Phase(name="precomputing prior predictions", done=start, total=size))
         yield predictions(batches.of_class(range(start, min(start + batches.batch_size, size))))
-    tell(Phase(name="asking the untrained model", done=size, total=size))
+    emit(Phase(name="precomputing prior predictions", done=size, total=size))
 
 
 def _size_message(shape: tuple[int, ...]) -> str:
     megabytes = math.prod(shape) * FLOAT.itemsize / 1e6
     return (
-        f"{shape[0]} predictions of the untrained model are made before training; they take {megabytes:.1f} MB in the "
-        "run folder until the run is finished."
+        f"{shape[0]:,} prior predictions are precomputed before training; they take {megabytes:,.1f} MB in the run "
+        "folder until the run is finished."
     )
 
 
@@ -120,13 +120,13 @@ def stored_prior(
     model: DiffusionModel,
     batches: Batches,
     accelerator: Accelerator,
-    tell: Callable[[Event], None],
+    emit: Callable[[Event], None],
 ) -> PriorTargets | None:
-    """The untrained model's predictions, for methods whose training changes its own weights; else None."""
+    """Precomputed prior predictions, for methods that change the model's own weights; else None."""
     if not settings.has_prior_bank():
         return None
     predictions = BasePredictions(model, settings.concepts, nullcontext, accelerator.autocast)
-    return prior_bank(run.prior_bank, settings, batches, predictions, tell)
+    return prior_bank(run.prior_bank, settings, batches, predictions, emit)
 
 
 def live_prior(
@@ -135,7 +135,7 @@ def live_prior(
     untrained: Callable[[], AbstractContextManager[Any]],
     accelerator: Accelerator,
 ) -> PriorTargets | None:
-    """The untrained model itself, if the prior is to come from it. untrained: as in `BasePredictions`."""
+    """Prior predictions at each step, if `prior.source` is "model". untrained: as in `BasePredictions`."""
     if settings.prior.source == "images":
         return None
     return BasePredictions(model, settings.concepts, untrained, accelerator.autocast)

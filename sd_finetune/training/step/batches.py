@@ -1,4 +1,4 @@
-"""Which examples an optimizer step sees, and everything about them that does not depend on the weights."""
+"""The batches of an optimizer step: everything that does not depend on the weights."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Batch:
     class_examples: Sequence[Example]
     """Those of the class rows, which come last."""
     class_numbers: Sequence[int]
-    """Which class examples ever shown they are, or in a bank of them."""
+    """Their numbers among all class examples used so far, or in the prediction bank."""
     instance_count: int
     class_count: int
 
@@ -40,8 +40,8 @@ class Batch:
 class Batches:
     """The batches of each optimizer step: as many class examples as instance examples in every forward pass.
 
-    An optimizer step takes `batch_size * gradient_accumulation_steps` examples of an epoch, the last one what is
-    left of it, so that each epoch shows each picture exactly once per repeat.
+    An optimizer step takes `batch_size * gradient_accumulation_steps` examples of an epoch, the last one what is left,
+    so that each epoch uses each image exactly once per repeat.
     """
 
     def __init__(
@@ -61,18 +61,20 @@ class Batches:
         chosen, first = self._order.batch(step), self._order.position(step)
         for offset in range(0, len(chosen), self.batch_size):
             numbers = range(first + offset, first + min(offset + self.batch_size, len(chosen)))
-            yield self._batch(chosen[offset : offset + self.batch_size], numbers, self._beside(numbers), len(chosen))
+            yield self._batch(
+                chosen[offset : offset + self.batch_size], numbers, self._class_numbers(numbers), len(chosen)
+            )
 
     def of_class(self, numbers: Sequence[int]) -> Batch:
-        """The class examples that are the `numbers`-th ever shown, alone."""
+        """A batch of class examples alone, by their `numbers` among all that are used."""
         return self._batch([], range(0), numbers, len(numbers))
 
-    def shown_before(self, step: int) -> int:
-        """How many class examples, as many as instance examples, are shown before optimizer step `step`."""
+    def used_before(self, step: int) -> int:
+        """How many class examples, as many as instance examples, are used before optimizer step `step`."""
         return self._order.position(step)
 
-    def _beside(self, numbers: Sequence[int]) -> list[int]:
-        """The numbers of the class examples that go with instance examples; from a bank they come in turn, again."""
+    def _class_numbers(self, numbers: Sequence[int]) -> list[int]:
+        """The numbers of the class examples that go with instance examples; those in a bank are used in turn."""
         if self._classes is None:
             return []
         return [number % self._class_cycle if self._class_cycle else number for number in numbers]
@@ -80,7 +82,7 @@ class Batches:
     def _batch(
         self, chosen: Sequence[int], numbers: Sequence[int], class_numbers: Sequence[int], step_count: int
     ) -> Batch:
-        """The batch of instance examples `chosen`, the `numbers`-th ever shown, and of those class examples."""
+        """The batch of instance examples `chosen`, the `numbers`-th that are used, and of those class examples."""
         rows = [self._rows(self._instances, chosen, numbers, "instance")] if chosen else []
         class_chosen: list[int] = []
         if self._classes is not None and self._class_order is not None:
@@ -120,7 +122,7 @@ class Batches:
         return latents, noise, timesteps, prompts
 
     def _prompt(self, example: Example, stream: str, number: int) -> str:
-        """One of the prompts of an example that is the `number`-th shown, all equally likely."""
+        """A random prompt of an example, the `number`-th that is used."""
         prompts = (example.prompt, *example.variants)
         generator = generator_for(self._settings.train.seed, f"{stream} prompt", number)
         return prompts[int(torch.randint(len(prompts), (), generator=generator))]

@@ -1,4 +1,4 @@
-"""The loss over fixed pictures, noise and timesteps, which shows convergence where the training loss does not.
+"""The evaluation loss, on fixed images, noise and timesteps: it shows convergence, the training loss does not.
 
 (DVAR, arXiv 2302.04841)
 """
@@ -17,15 +17,15 @@ from .randomness import generator_for, normal_noise
 
 
 class FixedEvaluation:
-    """Mean loss of the same pictures under the same noise at evenly spread timesteps, each time it is asked."""
+    """Mean loss of the same images with the same noise at the same evenly spaced timesteps."""
 
-    def __init__(self, model: DiffusionModel, instances: ExampleSet, pictures: int, draws: int, seed: int) -> None:
+    def __init__(self, model: DiffusionModel, instances: ExampleSet, images: int, timesteps: int, seed: int) -> None:
         self._model = model
-        first_showings = {e.picture: i for i, e in reversed(list(enumerate(instances.examples)))}
-        chosen = _spread(sorted(first_showings.values()), pictures)
+        first_uses = {e.image: i for i, e in reversed(list(enumerate(instances.examples)))}
+        chosen = _spread(sorted(first_uses.values()), images)
         latents = torch.stack([instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen])
         total = len(model.alphas_cumprod)
-        timesteps = [int((k + 0.5) * total / draws) for k in range(draws)]
+        spaced = [int((k + 0.5) * total / timesteps) for k in range(timesteps)]
         self._batches = [
             Batch(
                 latents=latents.to(model.unet.device),
@@ -40,24 +40,24 @@ class FixedEvaluation:
                 instance_count=len(chosen),
                 class_count=0,
             )
-            for k, timestep in enumerate(timesteps)
+            for k, timestep in enumerate(spaced)
         ]
 
     @torch.no_grad()
     def loss(self, conditioning: Conditioning) -> float:
-        """The unweighted mean over all pictures and timesteps."""
+        """The unweighted mean over all images and timesteps."""
         losses = [losses_of(self._model, b, conditioning(b.prompts), snr_gamma=0).mean() for b in self._batches]
         return float(torch.stack(losses).mean())
 
 
 def _spread(indices: list[int], amount: int) -> list[int]:
-    """`amount` of the indices, or all if there are fewer, evenly spread so that every concept has its share."""
+    """`amount` of the indices, or all if there are fewer, evenly spaced so that every concept has its share."""
     amount = min(amount, len(indices))
     return [indices[k * len(indices) // amount] for k in range(amount)]
 
 
 def fixed_evaluation(settings: Settings, model: DiffusionModel, instances: ExampleSet) -> FixedEvaluation | None:
-    """The evaluation that the settings ask for, if any."""
+    """The evaluation by the settings, None if it is off."""
     wanted = settings.evaluation
     if wanted.every.amount == 0:
         return None

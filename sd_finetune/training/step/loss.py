@@ -15,7 +15,7 @@ from .batches import Batch
 def predictions_of(
     model: DiffusionModel, latents: Tensor, noise: Tensor, timesteps: Tensor, conditioning: TextConditioning
 ) -> Tensor:
-    """What the UNet answers to noisy latents, (batch, 4, height/8, width/8)."""
+    """The UNet's predictions for the noisy latents, (batch, 4, height/8, width/8)."""
     noisy = add_noise(latents, noise, timesteps, model.alphas_cumprod)
     return model.predict(noisy, timesteps, conditioning)
 
@@ -29,7 +29,7 @@ def losses_of(
 ) -> Tensor:
     """The weighted loss of each sample, (batch,).
 
-    prior_targets: what class examples are held to instead of noise or v.
+    prior_targets: the targets of class examples, instead of noise or v.
     """
     target = training_target(batch.latents, batch.noise, batch.timesteps, model.alphas_cumprod, model.prediction_type)
     if prior_targets is not None:
@@ -48,6 +48,6 @@ def loss_of(
     settings: Settings,
     prior_targets: Tensor | None = None,
 ) -> LossParts:
-    """The batch's share of the optimizer step's loss and of its instance and prior model."""
+    """The batch's share of the optimizer step's loss and of its instance and prior parts."""
     losses = losses_of(model, batch, conditioning, settings.train.snr_gamma, prior_targets)
     return combine_with_prior(losses, batch.is_class, settings.prior_weight(), batch.instance_count, batch.class_count)

@@ -1,8 +1,7 @@
 """Random numbers that depend on seed, stream and index only.
 
-Whatever is drawn for example 17 is drawn for it however the examples fall into batches and wherever a run was
-resumed; a stream (noise, timesteps, flips, previews...) never disturbs another. What torch draws inside of layers
-(dropout, rrelu) can be seeded for a whole step only.
+The numbers for example 17 are the same however the examples fall into batches and wherever a run was resumed, and a
+stream (noise, timesteps, flips, ...) never affects another. torch's random layers (dropout, rrelu) are seeded per step.
 """
 
 from __future__ import annotations

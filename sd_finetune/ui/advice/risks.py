@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...data.captions import FILEWORDS, caption_file
-from ...data.images import find_pictures
-from ...data.prompt_templates import instance_sentences
+from ...data.images import find_images
+from ...data.prompt_templates import instance_templates
 from ...errors import UserError
 from ...settings.options import Concept, Settings
 
@@ -41,7 +41,7 @@ def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str
         few = _count(len(images), "training image")
         yield f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."
     uncaptioned = [image for image in images if not caption_file(image).is_file()]
-    if uncaptioned and any(FILEWORDS in sentence for sentence in instance_sentences(settings, concept)):
+    if uncaptioned and any(FILEWORDS in template for template in instance_templates(settings, concept)):
         stand_in = "its file name replaces" if len(uncaptioned) == 1 else "their file names replace"
         yield f"{name} has {_count(len(uncaptioned), 'image')} without a caption: {stand_in} {FILEWORDS}."
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
@@ -70,7 +70,7 @@ def _is_full_size(checkpoint: str) -> bool:
 
 def _images(folder: str) -> list[Path]:
     try:
-        return find_pictures(folder) if folder else []
+        return find_images(folder) if folder else []
     except UserError:
         return []
 

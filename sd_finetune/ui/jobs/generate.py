@@ -107,9 +107,9 @@ def _checked(request: dict[str, Any]) -> tuple[str, int, int]:
 def _model_arguments(weights: Path, result: dict[str, Any] | None) -> list[str]:
     if result is None:
         return ["--checkpoint", str(weights)]
-    if result["artefact"] == "checkpoint":
+    if result["result"] == "checkpoint":
         return ["--checkpoint", result["path"]]
-    return ["--checkpoint", str(weights), RESULT_FLAGS[result["artefact"]], result["path"]]
+    return ["--checkpoint", str(weights), RESULT_FLAGS[result["result"]], result["path"]]
 
 
 def _sample_arguments(settings: dict[str, Any]) -> list[str]:

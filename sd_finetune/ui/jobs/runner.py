@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import UserError
-from ...hosts.host import Host, ResultKind
+from ...hosts.host import Host
 from ...runs.follow import follow
 from ...runs.launch import kill_worker
 from ...runs.messages import Error, EventLog, Phase, Saved, send_command
 from ...runs.worker_process import FoundWorker, forget_worker, note_worker
+from ...settings.methods import ResultKind
 from .generate import wait_for_images
 from .job import DOING, WAITING, Job, NewJob
 from .left_behind import end_waiting_jobs, noted_jobs
@@ -112,8 +113,8 @@ class Runner:
         asked = False
         for event in follow(job.run, worker, since=since):
             self._host.show(event, job.run)
-            if isinstance(event, Saved) and event.artefact != "snapshot":
-                made.add(event.artefact)
+            if isinstance(event, Saved) and event.result != "snapshot":
+                made.add(event.result)
             if not asked and self._host.asked_to_stop():
                 send_command(job.run.commands, "stop")
                 asked = True

@@ -13,7 +13,7 @@ from .run_view import Views
 
 
 def result_of(views: Views, run: RunFolder, name: str) -> dict[str, Any]:
-    """The result of a run that is called `name`: its `path`, `step`, `artefact`. Raises UserError if there is none."""
+    """The result of a run that is called `name`: its `path`, `step`, `result`. Raises UserError if there is none."""
     for entry in reversed(views.of(run).results()):
         if Path(entry["path"]).name == name:
             return {**entry, "name": name}
@@ -23,11 +23,11 @@ def result_of(views: Views, run: RunFolder, name: str) -> dict[str, Any]:
 def describe_result(host: Host, entry: dict[str, Any]) -> dict[str, Any]:
     """A result as the page lists it: name, step, kind, path, size in bytes, and how it is used in the host."""
     path = Path(entry["path"])
-    use = host.use(entry["artefact"], path)
+    use = host.use(entry["result"], path)
     return {
         "name": path.name,
         "step": entry["step"],
-        "kind": entry["artefact"],
+        "kind": entry["result"],
         "path": str(path),
         "bytes": path.stat().st_size if path.is_file() else 0,
         "sentence": use.sentence,

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...runs.folder import RunFolder
 from ...runs.json_lines import read_lines
+from ...runs.messages import with_current_names
 from .curve import Curve
 
 LOSSES = ("loss", "instance_loss", "prior_loss")
@@ -70,7 +71,7 @@ class RunView:
         with self._lock:
             while self._read():
                 pass
-            return [entry for entry in self._saved if entry["artefact"] != "snapshot"]
+            return [entry for entry in self._saved if entry["result"] != "snapshot"]
 
     def _forget(self) -> None:
         self._position = 0
@@ -97,7 +98,7 @@ class RunView:
             self._position = position
             for event in events:
                 self._serial += 1
-                self._take(event)
+                self._take(with_current_names(event))
         return True
 
     def _take(self, event: dict[str, Any]) -> None:

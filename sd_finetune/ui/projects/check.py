@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.epoch_order import steps_per_epoch
-from ...data.images import find_pictures
+from ...data.images import find_images
 from ...errors import UserError
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
@@ -96,7 +96,7 @@ def _count_images(concept: dict[str, Any], number: int, faults: dict[str, str]) 
     if not isinstance(folder, str) or not folder:
         return 0
     try:
-        count = len(find_pictures(folder))
+        count = len(find_images(folder))
     except UserError as error:
         faults.setdefault(f"concepts.{number}.folder", str(error))
         return 0

@@ -21,7 +21,7 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     if table(settings, "class_images").get("cache_folder", "") == "":
         whole = with_values(whole, {"class_images.cache_folder": str(class_image_cache(host, settings))})
     facts = METHODS.get(str(settings.get("method", "lora")))
-    folder = host.result_folder(facts.artefact) if facts else None
+    folder = host.result_folder(facts.result) if facts else None
     output = table(settings, "output")
     name = output.get("name", Output().name)
     if facts is None or folder is None or output.get("folder", "") != "" or not isinstance(name, str):
@@ -36,7 +36,7 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
 def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
     """A run's settings as a form has them: folders that the host decides are open again."""
     settings: dict[str, Any] = migrated(json.loads(run.settings.read_text(encoding="utf-8")))
-    folder = host.result_folder(METHODS[settings["method"]].artefact)
+    folder = host.result_folder(METHODS[settings["method"]].result)
     if folder is not None and settings["output"]["folder"] == str(folder):
         settings["output"]["folder"] = ""
     if settings["class_images"]["cache_folder"] == str(_own_cache(host)):

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from ...data.captions import caption_file, caption_of, prompt_for
-from ...data.images import find_pictures, open_picture, readable_formats
+from ...data.images import find_images, open_image, readable_formats
 from ...errors import UserError
 from ...runs.atomic import replacing
 
@@ -25,11 +25,11 @@ SHOWN = 200
 def describe_images(folder: str, prompt: str, resolution: int) -> dict[str, Any]:
     """The images in `folder`: `count`, `pictures` (name, caption, prompt, size in pixels, upright) and `sizes`.
 
-    `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_picture` does with such an image at
+    `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_image` does with such an image at
     that resolution: the share that is `cut` off beside the middle square, and the `scale` it is resized by.
     Opens no image further than its header. Raises UserError when `folder` is not a folder.
     """
-    paths = find_pictures(folder)
+    paths = find_images(folder)
     shown = [_entry(path, Path(folder), prompt) for path in paths[:SHOWN]]
     sizes = Counter(entry["size"] for entry in shown if entry["size"])
     fitted = [{"size": size, "count": count, **_fitted(size, resolution)} for size, count in sizes.most_common()]
@@ -38,7 +38,7 @@ def describe_images(folder: str, prompt: str, resolution: int) -> dict[str, Any]
 
 def thumbnail(folder: str, name: str) -> bytes:
     """A small JPEG of the image `name` in `folder`. Raises UserError if it is not one of the folder's images."""
-    image = open_picture(image_in(folder, name))
+    image = open_image(image_in(folder, name))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=85)
@@ -46,8 +46,8 @@ def thumbnail(folder: str, name: str) -> bytes:
 
 
 def image_in(folder: str, name: str) -> Path:
-    """The image, which must be one that `find_pictures` finds there, so that no name leads out of the folder."""
-    for path in find_pictures(folder):
+    """The image, which must be one that `find_images` finds there, so that no name leads out of the folder."""
+    for path in find_images(folder):
         if path.relative_to(folder).as_posix() == name:
             return path
     raise UserError(f"Image {name} not found in {folder}: reload the page.")

@@ -127,7 +127,7 @@ function progress(work) {
   if (work.kind === "soon") return "Started.";
   if (work.kind === "draw") return "Generating.";
   const { phase } = work;
-  return phase?.name === "class images"
+  return phase?.name === "generating class images"
     ? `Generating class images: ${phase.done} of ${phase.total}.`
     : `Generating class images: ${phase?.name ?? "starting"}.`;
 }

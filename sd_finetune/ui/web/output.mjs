@@ -116,7 +116,7 @@ export function makeOutput(ended, changed) {
     chart.show(view);
     gallery.show(view.samples);
     results.hasLosses(view.step !== null);
-    const saved = view.saved.filter((entry) => entry.artefact !== "snapshot").length;
+    const saved = view.saved.filter((entry) => entry.result !== "snapshot").length;
     if (saved !== seen.saved) results.read();
     const end = view.end && !view.active ? view.end.serial : null;
     if (end !== null && seen.end === null && seen.active) ended();

@@ -172,7 +172,7 @@ export interface Sample extends Event {
 
 export interface Saved extends Event {
   step: number;
-  artefact: string;
+  result: string;
   path: string;
 }
 

@@ -14,7 +14,7 @@ checkpoint = "base.safetensors"
 name = "dog"
 notes = "{act}"
 [[concepts]]
-folder = "pictures"
+folder = "images"
 class_prompt = "a photo of a dog"
 """
 
@@ -26,7 +26,7 @@ def make_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "runs"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base.safetensors").write_bytes(b"weights")
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
 
     def make(act: str) -> Path:
         path = tmp_path / "settings.toml"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.__main__ import main
-from tests.toy import forget_accelerator, make_checkpoint, make_pictures
+from tests.toy import forget_accelerator, make_checkpoint, make_images
 
 TOML = """
 [base]
@@ -27,12 +27,12 @@ class_images = 4
 """
 
 
-def test_own_pictures_first_then_drawn_ones_and_these_only_once(
+def test_own_images_first_then_drawn_ones_and_these_only_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_checkpoint(tmp_path / "toy.safetensors")
-    make_pictures(tmp_path / "subject", 2)
-    make_pictures(tmp_path / "own", 1)
+    make_images(tmp_path / "subject", 2)
+    make_images(tmp_path / "own", 1)
     (tmp_path / "s.toml").write_text(TOML)
     asked = ["class-images", str(tmp_path / "s.toml"), "--runs", str(tmp_path / "runs")]
     try:
@@ -41,13 +41,13 @@ def test_own_pictures_first_then_drawn_ones_and_these_only_once(
         (folder,) = (tmp_path / "runs" / "class-images").iterdir()
         drawn = {file: file.stat().st_mtime_ns for file in folder.glob("*.png")}
         assert len(drawn) == 3
-        told = ["concept 1, 'a photo of a star': 4 class pictures", f"  1 in {tmp_path / 'own'}", f"  3 in {folder}"]
+        told = ["concept 1, 'a photo of a star': 4 class images", f"  1 in {tmp_path / 'own'}", f"  3 in {folder}"]
         assert first[-3:] == told
         assert first[0].startswith("loading: 0 of 1")
-        assert any(line.startswith("class images: 0 of 3") for line in first)
+        assert any(line.startswith("generating class images: 0 of 3") for line in first)
         assert main([*asked, "--set", "concepts.1.class_images=5"]) == 0
         again = capsys.readouterr().out.splitlines()
-        assert any(line.startswith("class images: 0 of 1") for line in again)
+        assert any(line.startswith("generating class images: 0 of 1") for line in again)
         assert again[-1] == f"  4 in {folder}"
         assert {file: file.stat().st_mtime_ns for file in drawn} == drawn
     finally:

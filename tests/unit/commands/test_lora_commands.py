@@ -166,28 +166,28 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
     strange = {**load_file(home.lora), "lora_unet_x.dora_scale": torch.ones(3)}
     save_file(strange, tmp_path / "strange.safetensors")
     for lora, words in (
-        (tmp_path / "foreign.safetensors", "has 1 layers that this checkpoint has not"),
+        (tmp_path / "foreign.safetensors", "which lacks 1 of its layers"),
         (tmp_path / "wide.safetensors", "(320, 320)"),
-        (tmp_path / "strange.safetensors", "more than plain LoRA layers"),
-        (tmp_path / "none.safetensors", "There is no file"),
-        (home.base, "only LoRAs for Stable Diffusion 1"),
-        (f"{home.lora}:10000000000", "holds numbers that float16 cannot"),
+        (tmp_path / "strange.safetensors", "of a kind that is not supported, with tensors like"),
+        (tmp_path / "none.safetensors", "none.safetensors not found"),
+        (home.base, "choose a LoRA for Stable Diffusion 1"),
+        (f"{home.lora}:10000000000", "overflows float16"),
     ):
         arguments = ["merge", "--checkpoint", str(home.half), "--lora", str(lora)]
         assert words in refused(arguments, out, capsys)
     arguments = ["merge", "--checkpoint", str(home.lora), "--lora", str(home.lora)]
     assert "only Stable Diffusion 1 checkpoints" in refused(arguments, out, capsys)
     arguments = ["merge", "--checkpoint", str(home.base), "--lora", str(home.lora)]
-    assert "exists already" in refused(arguments, home.base, capsys)
+    assert "already exists" in refused(arguments, home.base, capsys)
     (tmp_path / "note.yaml").write_text("somebody's")
-    assert "note.yaml exists already" in refused(arguments, tmp_path / "note.safetensors", capsys)
+    assert "note.yaml already exists" in refused(arguments, tmp_path / "note.safetensors", capsys)
     assert "cannot be written" in refused(arguments, tmp_path / f"{'n' * 300}.safetensors", capsys)
     for weight in ("nan", "inf", "abc", "", "0,5"):
         arguments = ["merge", "--checkpoint", str(home.base), "--lora", f"{home.lora}:{weight}"]
-        assert f'"{weight}" in {home.lora}:{weight} cannot be a weight: it takes a number, as in' in refused(
+        assert f'"{weight}" in {home.lora}:{weight} is not a valid weight: use a number, as in' in refused(
             arguments, out, capsys
         )
-    assert "must end in .safetensors" in refused(arguments, tmp_path / "merged.ckpt", capsys)
+    assert "has the wrong ending: use .safetensors" in refused(arguments, tmp_path / "merged.ckpt", capsys)
 
 
 def test_a_convolution_may_be_stored_as_linear(home: Home, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_at_full_rank_the_lora_is_the_difference(
     asked = ["extract", "--base", str(home.base), "--tuned", str(home.tuned), "--text-encoder", "--precision", "fp32"]
     assert main([*asked, "--rank", "1024", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "100.00% of the change's norm is kept" in printed
+    assert "100.00% of the norm of the change is kept" in printed
     found = changes(out)
     assert len(found) == 192 + 6
     layers = set(found)
@@ -238,7 +238,7 @@ def test_at_full_rank_the_lora_is_the_difference(
         name = {"unet": "UNet", "text_encoder": "text encoder"}[part]
         share = (inside / whole) ** 0.5
         assert 0.01 < share < 0.99
-        assert f"In the layers of the LoRA is {share:.2%} of the norm of the {name}'s whole change." in printed
+        assert f"{share:.2%} of the norm of the {name}'s change is in layers of the LoRA." in printed
     assert not found
 
 
@@ -247,7 +247,7 @@ def test_a_text_encoder_that_is_left_out_is_told(
 ) -> None:
     asked = ["extract", "--base", str(home.base), "--tuned", str(home.tuned), "--rank", "1"]
     main([*asked, "--out", str(tmp_path / "x.safetensors")])
-    assert "The text encoder changed too, and this LoRA has nothing of it: --text-encoder" in capsys.readouterr().out
+    assert "The text encoder changed too, but is not in this LoRA: use --text-encoder" in capsys.readouterr().out
     main([*asked, "--text-encoder", "--out", str(tmp_path / "y.safetensors")])
     assert "changed too" not in capsys.readouterr().out
     base = read_checkpoint(home.base)
@@ -258,7 +258,7 @@ def test_a_text_encoder_that_is_left_out_is_told(
     write_checkpoint(tmp_path / "norm.safetensors", base, own, "fp32")
     asked = ["extract", "--base", str(home.base), "--tuned", str(tmp_path / "norm.safetensors"), "--text-encoder"]
     main([*asked, "--out", str(tmp_path / "z.safetensors")])
-    assert "nothing of it: it changed in no layer that a LoRA has." in capsys.readouterr().out
+    assert "is not in this LoRA: its changes are in layers that a LoRA does not have." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
@@ -298,11 +298,11 @@ def test_what_cannot_be_extracted(home: Home, tmp_path: Path, capsys: pytest.Cap
         text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2),
     )
     for tuned, words in (
-        (home.base, "are the same in all layers"),
+        (home.base, "have equal weights in all layers"),
         (v, "(prediction_type: epsilon and v_prediction)"),
-        (deeper, "differ (text_encoder: num_hidden_layers 1 and 2)"),
+        (deeper, "have different architectures (text_encoder: num_hidden_layers 1 and 2)"),
         (home.lora, "only Stable Diffusion 1 checkpoints"),
-        (tmp_path / "none.safetensors", "There is no file"),
+        (tmp_path / "none.safetensors", "none.safetensors not found"),
     ):
         assert words in refused(["extract", "--base", str(home.base), "--tuned", str(tuned)], out, capsys)
 
@@ -326,7 +326,7 @@ def test_resized_it_is_the_nearest_of_its_rank(home: Home, tmp_path: Path, capsy
     assert {tensors[f"{name}.lora_down.weight"].dtype for name in found} == {torch.float32}, "the file's own format"
     assert {tensors[f"{name}.alpha"].item() for name in found} == {1.0}, "alpha / rank is what it was"
     kept = torch.tensor(norms).norm(dim=0)
-    assert printed[0] == f"rank 6 to 2: {kept[1] / kept[0]:.2%} of the change's norm is kept, least in"
+    assert printed[0] == f"rank 6 to 2: {kept[1] / kept[0]:.2%} of the norm of the change is kept, least in"
     assert [line.split()[1] for line in printed[1:6]] == sorted(shares, key=lambda name: shares[name])[:5]
     assert printed[1].split()[0] == f"{min(shares.values()):.2%}"
 
@@ -346,17 +346,17 @@ def test_resized_it_says_so(home: Home, tmp_path: Path) -> None:
 
 def test_what_cannot_be_resized(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "small.safetensors"
-    assert "is of rank 6 already" in refused(["resize", str(home.lora), "--rank", "6"], out, capsys)
-    assert "only LoRAs for Stable Diffusion 1" in refused(["resize", str(home.base), "--rank", "2"], out, capsys)
+    assert "has rank 6 already" in refused(["resize", str(home.lora), "--rank", "6"], out, capsys)
+    assert "choose a LoRA for Stable Diffusion 1" in refused(["resize", str(home.base), "--rank", "2"], out, capsys)
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(home.lora.read_bytes()[:5000])
-    assert "cut short or damaged" in refused(["resize", str(cut), "--rank", "2"], out, capsys)
+    assert "incomplete or damaged" in refused(["resize", str(cut), "--rank", "2"], out, capsys)
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["resize", str(home.lora), "--rank", "0", "--out", str(out)])
-    assert "0 cannot be used: it takes 1 to 1024" in capsys.readouterr().err
+    assert "0 is out of range: use a whole number from 1 to 1024" in capsys.readouterr().err
 
 
-HELP = {"merge": "to the bit", "extract": "How much of the difference", "resize": "alpha is written"}
+HELP = {"merge": "bit for bit", "extract": "how much of the difference", "resize": "Alpha is scaled"}
 
 
 @pytest.mark.parametrize("command", HELP)

@@ -47,10 +47,10 @@ def test_event_text(event: Event, text: str) -> None:
 def test_without_a_terminal_lines_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000, 3000))  # each look at it is a second later
     monkeypatch.setattr("sd_finetune.commands.progress.time.monotonic", lambda: next(clock))
-    events: list[Event] = [Phase("caching", 1, 3), Phase("caching", 2, 3), Phase("caching", 3, 3)]
+    events: list[Event] = [Phase("encoding", 1, 3), Phase("encoding", 2, 3), Phase("encoding", 3, 3)]
     text = shown(io.StringIO(), [*events, *(step(number) for number in range(1, 101))])
     lines = [line.split("  ")[0] for line in text.splitlines()]
-    assert lines[:3] == ["caching: 1 of 3", "caching: 3 of 3", "training: 1 of 100"]
+    assert lines[:3] == ["encoding: 1 of 3", "encoding: 3 of 3", "training: 1 of 100"]
     assert lines[-1] == "training: 100 of 100"
     assert 8 <= len(lines) <= 15
     assert "\r" not in text
@@ -63,9 +63,9 @@ def test_without_a_pause_every_step_is_told() -> None:
 
 def test_on_a_terminal_a_bar_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    events = [Phase("caching", 1, 2), Phase("caching", 2, 2), step(1), Warning_("careful"), step(50, prior_loss=0.05)]
+    events = [Phase("encoding", 1, 2), Phase("encoding", 2, 2), step(1), Warning_("careful"), step(50, prior_loss=0.05)]
     text = shown(Terminal(), events)
     states = [state.strip() for state in text.replace("\n", "\r").split("\r") if state.strip()]
-    assert any(state.startswith("caching |") and state.endswith("| 2/2") for state in states)
+    assert any(state.startswith("encoding |") and state.endswith("| 2/2") for state in states)
     assert "warning: careful" in states
     assert states[-1] == "training |##########          | 50/100, loss 0.1235 · 2.9 images/s · 04:31 left"

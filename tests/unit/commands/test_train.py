@@ -44,13 +44,15 @@ def test_a_run_that_finishes(make_file: MakeFile, tmp_path: Path, capsys: pytest
 
 def test_a_run_that_fails_shows_its_sentence_only(make_file: MakeFile, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(make_file("user error")), "--runs", "elsewhere"]) == 1
-    assert capsys.readouterr().err == "The folder holds no pictures: add some.\n"
+    assert capsys.readouterr().err == "The folder holds no images: add some.\n"
     assert "Traceback" in (Path("elsewhere") / "dog-001" / "worker.log").read_text()
 
 
 def test_a_worker_that_dies(make_file: MakeFile, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(make_file("exception"))]) == 1
-    assert re.fullmatch(r"The worker ended with exit code 1 .*worker\.log holds all.*\n", capsys.readouterr().err)
+    assert re.fullmatch(
+        r"The worker ended with exit code 1 .*: see .*worker\.log for all of it\.\n", capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.Ca
     folder = RunFolder(tmp_path / "runs" / "dog-001")
     capsys.readouterr()
     assert main(["resume", "runs/dog-001"]) == 2
-    assert "dog-001 has no snapshot to go on from: start it anew" in capsys.readouterr().err
+    assert "dog-001 has no snapshot to resume from: start a new run" in capsys.readouterr().err
     snapshot_folder(folder.snapshots, 1).mkdir()
     (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
     folder.settings.write_text(folder.settings.read_text().replace("user error", "finish"))
@@ -106,10 +108,10 @@ def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.Ca
     events = folder.events.read_bytes()
     for _ in range(2):
         assert main(["resume", "runs/dog-001"]) == 2
-        assert "dog-001 is finished, so there is nothing to resume" in capsys.readouterr().err
+        assert "dog-001 is finished and cannot be resumed" in capsys.readouterr().err
     assert folder.events.read_bytes() == events, "it stays a finished run"
     assert main(["resume", "elsewhere"]) == 2
-    assert "is no run folder" in capsys.readouterr().err
+    assert "is not a run folder" in capsys.readouterr().err
 
 
 def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Popen[str]], tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Pop
     snapshot_folder(folder.snapshots, 1).mkdir()
     (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
     events = folder.events.read_bytes()
-    with pytest.raises(UserError, match=r"dog-001 is at work, as process [0-9]+: wait until it is done, or stop it"):
+    with pytest.raises(UserError, match=r"dog-001 is running as process [0-9]+: wait until it ends, or stop it"):
         resume.run(argparse.Namespace(folder=folder.path))
     assert folder.events.read_bytes() == events
     send_command(folder.commands, "stop")
@@ -187,7 +189,7 @@ def test_one_interrupt_stops_the_run_and_it_is_saved(
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "stopped after 7 steps" in out
-    assert err.strip().startswith("Stopping after this step; what is learned so far is saved.")
+    assert err.strip().startswith("Stopping after this step and saving the result.")
     assert [type(event) for event in read_events(tmp_path / "runs/dog-001/events.jsonl")[0]] == [Phase, Done]
 
 
@@ -201,7 +203,7 @@ def test_a_second_interrupt_kills(start_train: Callable[[str], subprocess.Popen[
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "The worker was ended by SIGKILL" in err
+    assert "The worker was killed by SIGKILL" in err
     assert "Traceback" not in err
     assert [type(event) for event in read_events(tmp_path / "runs/dog-001/events.jsonl")[0]] == [Phase, Error]
 

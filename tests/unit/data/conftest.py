@@ -1,4 +1,4 @@
-"""Pictures that are wrong in every way a folder of pictures can hold."""
+"""Images that are wrong in every way a folder of images can hold."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-SavePicture = Callable[..., Path]
+SaveImage = Callable[..., Path]
 
 
 @pytest.fixture
-def save(tmp_path: Path) -> SavePicture:
-    """save(name, colour_or_image, **options): a picture file under tmp_path."""
+def save(tmp_path: Path) -> SaveImage:
+    """save(name, color_or_image, **options): an image file under tmp_path."""
 
-    def save_picture(name: str, content: str | Image.Image = "red", **options: object) -> Path:
+    def save_image(name: str, content: str | Image.Image = "red", **options: object) -> Path:
         image = content if isinstance(content, Image.Image) else Image.new("RGB", (40, 30), content)
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, **options)
         return path
 
-    return save_picture
+    return save_image
 
 
 @pytest.fixture(scope="session")

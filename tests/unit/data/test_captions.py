@@ -26,7 +26,7 @@ def test_file_name(tmp_path, name, caption):
     assert caption_of(tmp_path / name) == caption
 
 
-def test_the_text_beside_the_picture_wins(tmp_path):
+def test_the_text_beside_the_image_wins(tmp_path):
     (tmp_path / "dog.txt").write_text("  a corgi,\n on  grass \n", encoding="utf-8")
     assert caption_of(tmp_path / "dog.png") == "a corgi, on grass"
     (tmp_path / "dog.txt").write_text("")
@@ -41,7 +41,7 @@ def test_encodings(tmp_path, encoding):
 
 def test_text_that_is_not_unicode(tmp_path):
     (tmp_path / "dog.txt").write_bytes("ein Hündchen".encode("latin-1"))
-    with pytest.raises(UserError, match=r"dog\.txt is not text in UTF-8; save"):
+    with pytest.raises(UserError, match=r"dog\.txt is not UTF-8 text: save"):
         caption_of(tmp_path / "dog.png")
 
 

@@ -9,7 +9,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.settings.options import Concept
 
 
-def test_each_picture_once_per_repeat_under_its_prompt(tmp_path, save):
+def test_each_image_once_per_repeat_under_its_prompt(tmp_path, save):
     dog, cat = save("dog/01 on grass.png"), save("cat/asleep.jpg")
     save("dog/02.png")
     (tmp_path / "dog/02.txt").write_text("running")
@@ -27,30 +27,30 @@ def test_each_picture_once_per_repeat_under_its_prompt(tmp_path, save):
     assert warnings == []
 
 
-def test_a_broken_picture_is_left_out_with_a_warning(tmp_path, save):
+def test_a_broken_image_is_left_out_with_a_warning(tmp_path, save):
     good = save("good.png")
-    (tmp_path / "bad.jpg").write_text("no picture")
+    (tmp_path / "bad.jpg").write_text("no image")
     examples, warnings = instance_examples([Concept(folder=str(tmp_path), instance_prompt="sks")])
-    assert [example.picture for example in examples] == [good]
+    assert [example.image for example in examples] == [good]
     assert len(warnings) == 1
     assert str(tmp_path / "bad.jpg") in warnings[0]
 
 
-def test_every_concept_without_a_picture_is_reported(tmp_path, save):
+def test_every_concept_without_an_image_is_reported(tmp_path, save):
     save("good/good.png")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/bad.jpg").write_text("no picture")
+    (tmp_path / "broken/bad.jpg").write_text("no image")
     folders = ["good", "empty", "broken", "missing"]
     concepts = [Concept(folder=str(tmp_path / name), instance_prompt="sks") for name in folders] + [Concept()]
     with pytest.raises(UserError) as caught:
         instance_examples(concepts)
     empty, broken, missing, unnamed = str(caught.value).splitlines()
-    assert empty.startswith(f"Concept 2: the folder {tmp_path / 'empty'} holds no picture; put PNG, JPEG, ")
+    assert empty.startswith(f"Concept 2: no images in the folder {tmp_path / 'empty'}: add PNG, JPEG, ")
     bad = tmp_path / "broken/bad.jpg"
-    assert broken.startswith(f"Concept 3: none of the 1 pictures in {bad.parent} can be read; the first: {bad} cannot")
-    assert missing.startswith(f"Concept 4: {tmp_path / 'missing'} is not a folder; name ")
-    assert unnamed.startswith("Concept 5 has no folder; ")
+    assert broken.startswith(f"Concept 3: no image in {bad.parent} can be read. The first: {bad} cannot")
+    assert missing.startswith(f"Concept 4: Folder {tmp_path / 'missing'} not found: choose ")
+    assert unnamed.startswith("Concept 5 has no folder: ")
 
 
 def test_captions_that_are_not_used_and_empty_prompts_are_told(tmp_path, save):
@@ -59,13 +59,13 @@ def test_captions_that_are_not_used_and_empty_prompts_are_told(tmp_path, save):
     (tmp_path / "002.txt").write_text("on grass")
     _, warnings = instance_examples([Concept(folder=str(tmp_path), instance_prompt="sks dog")])
     assert len(warnings) == 1
-    assert "002.txt, are not used; put [filewords] into instance_prompt" in warnings[0]
+    assert "002.txt, are not used: put [filewords] into instance_prompt" in warnings[0]
     _, warnings = instance_examples([Concept(folder=str(tmp_path), instance_prompt="[filewords]")])
     assert len(warnings) == 1
-    assert "001.png, are taught under an empty prompt" in warnings[0]
+    assert "of 1 of 2 images, such as" in warnings[0]
 
 
-def test_class_pictures_in_a_sub_folder_are_not_taught_as_the_subject(tmp_path, save):
+def test_class_images_in_a_sub_folder_are_not_taught_as_the_subject(tmp_path, save):
     own, dog = save("own.png"), save("class/any dog.png")
     concept = Concept(
         folder=str(tmp_path),
@@ -74,23 +74,23 @@ def test_class_pictures_in_a_sub_folder_are_not_taught_as_the_subject(tmp_path, 
         class_folder=str(tmp_path / "x/../class"),
     )
     examples, _ = instance_examples([concept])
-    assert [example.picture for example in examples] == [own]
+    assert [example.image for example in examples] == [own]
     assert class_examples([concept], [[dog]]) == [Example(dog, "a dog, any dog", 0, "class")]
 
 
 def test_one_folder_for_both_is_refused(tmp_path, save):
     save("own.png")
-    with pytest.raises(UserError, match=r"Concept 1 has .* as folder and as class_folder"):
+    with pytest.raises(UserError, match=r"Concept 1 has .* as both folder and class_folder"):
         instance_examples([Concept(folder=str(tmp_path), class_folder=str(tmp_path))])
 
 
 def test_class_examples_know_their_concept(tmp_path):
     concepts = [Concept(class_prompt="a dog"), Concept(class_prompt="a cat")]
-    pictures = [[tmp_path / "1.png"], [tmp_path / "2.png", tmp_path / "3.png"]]
-    assert [(example.prompt, example.concept) for example in class_examples(concepts, pictures)] == [
+    images = [[tmp_path / "1.png"], [tmp_path / "2.png", tmp_path / "3.png"]]
+    assert [(example.prompt, example.concept) for example in class_examples(concepts, images)] == [
         ("a dog", 0),
         ("a cat", 1),
         ("a cat", 1),
     ]
     with pytest.raises(ValueError, match="argument"):
-        class_examples(concepts, pictures[:1])
+        class_examples(concepts, images[:1])

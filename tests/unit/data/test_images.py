@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sd_finetune.data.images import find_pictures, fit_picture, open_picture, readable_formats, usable_pictures
+from sd_finetune.data.images import find_images, fit_image, open_image, readable_formats, usable_images
 from sd_finetune.errors import UserError
 
 READS_AVIF = "AVIF" in readable_formats()
 
-# How the EXIF standard stores an upright picture under each orientation, from its wording of what the 0th row and the
+# How the EXIF standard stores an upright image under each orientation, from its wording of what the 0th row and the
 # 0th column of the stored pixels show.
 STORED = {
     1: lambda upright: upright,
@@ -47,7 +47,7 @@ def exif(orientation: int) -> bytes:
 def test_exif_turn_is_undone(save, noise, orientation, name, options):
     tag = {"tiffinfo": {0x0112: orientation}} if name == "a.tif" else {"exif": exif(orientation)}
     path = save(name, turned(noise, orientation), **tag, **options)
-    np.testing.assert_array_equal(np.asarray(open_picture(path)), noise)
+    np.testing.assert_array_equal(np.asarray(open_image(path)), noise)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -57,7 +57,7 @@ def test_a_real_photograph_turned_by_exif(save, photographs, orientation, name):
     upright = np.asarray(photographs["cat"])
     more = {"format": "MPO", "save_all": True, "append_images": [photographs["cup"]]} if "mpo" in name else {}
     path = save(name, turned(upright, orientation), exif=exif(orientation), quality=92, speed=10, **more)
-    image = open_picture(path)
+    image = open_image(path)
     assert image.size == (451, 300)
     assert np.abs(np.asarray(image).astype(int) - upright).mean() < 4
     mirrored = np.abs(upright[:, ::-1].astype(int) - upright).mean()
@@ -67,7 +67,7 @@ def test_a_real_photograph_turned_by_exif(save, photographs, orientation, name):
 def test_a_turned_sixteen_bit_grey(save, noise):
     values = noise[..., 0].astype(np.uint16) * 257
     path = save("deep.png", Image.fromarray(np.rot90(values).copy()), exif=exif(6))
-    np.testing.assert_array_equal(np.asarray(open_picture(path))[..., 0], noise[..., 0])
+    np.testing.assert_array_equal(np.asarray(open_image(path))[..., 0], noise[..., 0])
 
 
 BROKEN_EXIF = (b"Exif\x00\x00MM\x00*\xff\xff\xff\xff\xff", b"Exif\x00\x00nonsense", b"Exif\x00\x00")
@@ -75,13 +75,13 @@ BROKEN_EXIF = (b"Exif\x00\x00MM\x00*\xff\xff\xff\xff\xff", b"Exif\x00\x00nonsens
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("broken", BROKEN_EXIF)
-def test_broken_exif_does_not_cost_the_picture(save, noise, broken):
+def test_broken_exif_does_not_cost_the_image(save, noise, broken):
     path = save("broken.png", Image.fromarray(noise), exif=broken)
-    np.testing.assert_array_equal(np.asarray(open_picture(path)), noise)
+    np.testing.assert_array_equal(np.asarray(open_image(path)), noise)
 
 
 def test_an_unknown_orientation_is_upright(save, noise):
-    np.testing.assert_array_equal(np.asarray(open_picture(save("a.png", Image.fromarray(noise), exif=exif(9)))), noise)
+    np.testing.assert_array_equal(np.asarray(open_image(save("a.png", Image.fromarray(noise), exif=exif(9)))), noise)
 
 
 # --- finding
@@ -94,19 +94,19 @@ def test_finds_every_format_by_name_sorted(tmp_path, save):
     for name in ("notes.txt", "a.safetensors", "._a.jpg", "folder.png/readme.md", ".hidden/a.png", "sub/.cache/b.png"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("not a picture")
-    assert [path.relative_to(tmp_path).as_posix() for path in find_pictures(str(tmp_path))] == sorted(wanted)
+        path.write_text("not an image")
+    assert [path.relative_to(tmp_path).as_posix() for path in find_images(str(tmp_path))] == sorted(wanted)
 
 
 def test_avif_is_found_where_pillow_reads_it(tmp_path, save):
     (tmp_path / "a.avif").write_bytes(b"")
-    assert (find_pictures(tmp_path) == [tmp_path / "a.avif"]) is READS_AVIF
+    assert (find_images(tmp_path) == [tmp_path / "a.avif"]) is READS_AVIF
 
 
 def test_a_folder_that_is_none(tmp_path, save):
     for path in (tmp_path / "missing", save("a.png")):
-        with pytest.raises(UserError, match=f"{path.name} is not a folder; name"):
-            find_pictures(path)
+        with pytest.raises(UserError, match=f"^Folder .*{path.name} not found: choose"):
+            find_images(path)
 
 
 # --- broken files
@@ -129,7 +129,7 @@ def bomb(path: Path) -> None:
 
 
 def in_words(path: Path) -> None:
-    path.write_text("this is a text file named like a picture")
+    path.write_text("this is a text file named like an image")
 
 
 def postscript(path: Path) -> None:
@@ -138,8 +138,8 @@ def postscript(path: Path) -> None:
 
 BREAKS = {
     "empty.jpg": (lambda path: path.write_bytes(b""), "the file is empty"),
-    "words.jpg": (in_words, "its content is none of PNG, JPEG, "),
-    "eps.jpg": (postscript, "its content is none of PNG, JPEG, "),
+    "words.jpg": (in_words, "it is not one of PNG, JPEG, "),
+    "eps.jpg": (postscript, "it is not one of PNG, JPEG, "),
     "huge.png": (bomb, "it has more than 178,956,970 pixels"),
     "cut.jpg": (truncated, "truncated"),
     "cut.png": (truncated, "trunc|broken"),
@@ -151,37 +151,37 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_a_broken_picture_is_skipped_by_name(tmp_path, save, photographs, name):
+def test_a_broken_image_is_skipped_by_name(tmp_path, save, photographs, name):
     damage, reason = BREAKS[name]
     good = save("good.png")
     bad = save(name, photographs["cup"])
     damage(bad)
-    with pytest.raises(UserError, match=rf"{name} cannot be read as a picture \(.*(?:{reason}).*\); replace it"):
-        open_picture(bad)
-    pictures, warnings = usable_pictures(tmp_path)
-    assert pictures == [good]
+    with pytest.raises(UserError, match=rf"{name} cannot be read as an image \(.*(?:{reason}).*\): replace it"):
+        open_image(bad)
+    images, warnings = usable_images(tmp_path)
+    assert images == [good]
     assert len(warnings) == 1
     assert str(bad) in warnings[0]
 
 
-def test_a_missing_picture(tmp_path):
-    with pytest.raises(UserError, match=r"gone.png cannot be read as a picture \(No such file"):
-        open_picture(tmp_path / "gone.png")
+def test_a_missing_image(tmp_path):
+    with pytest.raises(UserError, match=r"gone.png cannot be read as an image \(No such file"):
+        open_image(tmp_path / "gone.png")
 
 
 def test_formats_that_cannot_be_read_here_are_named(tmp_path, save):
     good = save("good.png")
     (tmp_path / "phone.HEIC").write_bytes(b"....ftypheic")
     (tmp_path / "notes.txt").write_text("a caption, no reason to warn")
-    pictures, warnings = usable_pictures(tmp_path)
-    assert pictures == [good]
+    images, warnings = usable_images(tmp_path)
+    assert images == [good]
     assert len(warnings) == 1
-    assert "phone.HEIC is of a format that cannot be read here; save it as PNG or JPEG" in warnings[0]
+    assert "phone.HEIC has a format that is not supported: save it as PNG or JPEG" in warnings[0]
 
 
 def test_an_avif_is_warned_of_once_whether_pillow_reads_avif_or_not(tmp_path):
     (tmp_path / "broken.avif").write_bytes(b"")
-    _, warnings = usable_pictures(tmp_path)
+    _, warnings = usable_images(tmp_path)
     assert len(warnings) == 1
     assert "broken.avif" in warnings[0]
 
@@ -193,13 +193,13 @@ sides = st.integers(1, 90)
 
 @settings(max_examples=60, deadline=None)
 @given(width=sides, height=sides, resolution=st.integers(1, 64), seed=st.integers(0, 2**16))
-def test_fit_is_square_and_mirrors_with_its_picture(width, height, resolution, seed):
+def test_fit_is_square_and_mirrors_with_its_image(width, height, resolution, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    fitted = fit_picture(Image.fromarray(pixels), resolution)
+    fitted = fit_image(Image.fromarray(pixels), resolution)
     assert fitted.shape == (resolution, resolution, 3)
     assert fitted.dtype == np.uint8
     # A crop off the middle, or one that is stretched to one side, would show here.
-    mirrored = fit_picture(Image.fromarray(pixels[::-1, ::-1]), resolution)[::-1, ::-1]
+    mirrored = fit_image(Image.fromarray(pixels[::-1, ::-1]), resolution)[::-1, ::-1]
     assert np.abs(mirrored.astype(int) - fitted).max() <= 1
 
 
@@ -209,18 +209,18 @@ def test_fit_at_its_own_size_is_the_middle_square_to_the_bit(side, extra, tall, 
     shape = (side + 2 * extra, side, 3) if tall else (side, side + 2 * extra, 3)
     pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
     middle = pixels[extra : extra + side] if tall else pixels[:, extra : extra + side]
-    np.testing.assert_array_equal(fit_picture(Image.fromarray(pixels), side), middle)
+    np.testing.assert_array_equal(fit_image(Image.fromarray(pixels), side), middle)
 
 
 @settings(max_examples=40, deadline=None)
 @given(factor=st.sampled_from([0.25, 0.5, 2, 3]), half=st.integers(2, 16), extra=st.integers(0, 12))
-def test_fit_equals_lanczos_on_the_whole_picture_then_a_crop(factor, half, extra):
+def test_fit_equals_lanczos_on_the_whole_image_then_a_crop(factor, half, extra):
     resolution, margin = 2 * half, extra
     pixels = np.random.default_rng(half).integers(0, 256, (int(8 * half), int(8 * (half + extra)), 3), dtype=np.uint8)
     source = Image.fromarray(pixels).resize((int(8 * (half + extra) * factor), int(8 * half * factor)))
     whole = source.resize((resolution + 2 * margin, resolution), Image.Resampling.LANCZOS)
     crop = np.asarray(whole)[:, margin : margin + resolution].astype(int)
-    assert np.abs(fit_picture(source, resolution) - crop).max() <= 1
+    assert np.abs(fit_image(source, resolution) - crop).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["cat", "cup", "rocket"])
@@ -230,6 +230,6 @@ def test_a_photograph_keeps_its_proportions(photographs, name):
     left = (photograph.width - side) // 2
     middle = photograph.crop((left, 0, left + side, side))
     expected = np.asarray(middle.resize((64, 64), Image.Resampling.BOX)).astype(int)
-    assert np.abs(fit_picture(photograph, 64) - expected).mean() < 5
+    assert np.abs(fit_image(photograph, 64) - expected).mean() < 5
     squashed = np.asarray(photograph.resize((64, 64), Image.Resampling.BOX)).astype(int)
-    assert np.abs(fit_picture(photograph, 64) - squashed).mean() > 8
+    assert np.abs(fit_image(photograph, 64) - squashed).mean() > 8

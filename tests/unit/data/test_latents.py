@@ -8,8 +8,8 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
-from sd_finetune.data.images import fit_picture, open_picture
-from sd_finetune.data.latents import LatentSampler, MomentsCache, PictureEncoder, to_pixels
+from sd_finetune.data.images import fit_image, open_image
+from sd_finetune.data.latents import ImageEncoder, LatentSampler, MomentsCache, to_pixels
 from sd_finetune.errors import UserError
 
 RESOLUTION = 32
@@ -30,7 +30,7 @@ def vae() -> AutoencoderKL:
 
 
 @pytest.fixture
-def pictures(save, photographs) -> list[Path]:
+def images(save, photographs) -> list[Path]:
     return [save(f"{name}.jpg", photograph) for name, photograph in photographs.items()]
 
 
@@ -39,51 +39,51 @@ def seeded(seed: int) -> torch.Generator:
 
 
 class Counting:
-    """A stand-in encoder: distinct moments for every picture and side, and a list of what was asked for."""
+    """A stand-in encoder: distinct moments for every image and side, and a list of what was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[Path, bool]] = []
 
-    def __call__(self, picture: Path, flipped: bool) -> torch.Tensor:
-        self.asked.append((picture, flipped))
-        mean = 10.0 * int(picture.stem) + (5 if flipped else 0)
+    def __call__(self, image: Path, flipped: bool) -> torch.Tensor:
+        self.asked.append((image, flipped))
+        mean = 10.0 * int(image.stem) + (5 if flipped else 0)
         return torch.stack([torch.full((4, 16, 16), mean), torch.full((4, 16, 16), 0.5)])
 
 
 def test_pixels_span_minus_one_to_one_in_channel_order():
-    picture = np.array([[[0, 255, 51], [255, 0, 0], [0, 0, 255]]], np.uint8)
-    pixels = to_pixels(picture)
+    image = np.array([[[0, 255, 51], [255, 0, 0], [0, 0, 255]]], np.uint8)
+    pixels = to_pixels(image)
     assert pixels.shape == (3, 1, 3)
     assert pixels.dtype == torch.float32
     assert pixels[:, 0, 0].tolist() == pytest.approx([-1, 1, -0.6])
     assert pixels[0, 0].tolist() == [-1, 1, -1]
 
 
-def test_encoder_gives_the_vaes_mean_and_deviation(vae, pictures):
-    image = torch.from_numpy(fit_picture(open_picture(pictures[0]), RESOLUTION)).permute(2, 0, 1)[None] / 127.5 - 1
+def test_encoder_gives_the_vaes_mean_and_deviation(vae, images):
+    image = torch.from_numpy(fit_image(open_image(images[0]), RESOLUTION)).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.no_grad():
         wanted = vae.encode(image).latent_dist
-    mean, std = PictureEncoder(vae, RESOLUTION)(pictures[0], flipped=False)
+    mean, std = ImageEncoder(vae, RESOLUTION)(images[0], flipped=False)
     torch.testing.assert_close(mean, wanted.mean[0], rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(std, wanted.std[0], rtol=1e-5, atol=1e-6)
     assert mean.shape == (4, RESOLUTION // 8, RESOLUTION // 8)
     assert not mean.requires_grad
 
 
-def test_a_flipped_picture_is_encoded_mirrored(vae, save, pictures):
-    encoder = PictureEncoder(vae, RESOLUTION)
-    square = Image.fromarray(fit_picture(open_picture(pictures[0]), RESOLUTION))
+def test_a_flipped_image_is_encoded_mirrored(vae, save, images):
+    encoder = ImageEncoder(vae, RESOLUTION)
+    square = Image.fromarray(fit_image(open_image(images[0]), RESOLUTION))
     mirrored = save("mirrored.png", square.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-    flipped = encoder(pictures[0], flipped=True)
+    flipped = encoder(images[0], flipped=True)
     torch.testing.assert_close(flipped, encoder(mirrored, flipped=False), rtol=1e-5, atol=1e-6)
-    # The reason why a mirrored picture has its own cache entry.
-    assert (flipped - encoder(pictures[0], flipped=False).flip(-1)).abs().max() > 1e-3
+    # The reason why a mirrored image has its own cache entry.
+    assert (flipped - encoder(images[0], flipped=False).flip(-1)).abs().max() > 1e-3
 
 
-def test_cached_draws_equal_fresh_ones_to_the_bit(vae, pictures):
-    fresh = PictureEncoder(vae, RESOLUTION)
-    cache = MomentsCache(fresh, pictures, horizontal_flip=True)
-    shown = [pictures[2], pictures[0], pictures[2], pictures[1]]
+def test_cached_draws_equal_fresh_ones_to_the_bit(vae, images):
+    fresh = ImageEncoder(vae, RESOLUTION)
+    cache = MomentsCache(fresh, images, horizontal_flip=True)
+    shown = [images[2], images[0], images[2], images[1]]
     drawn = [LatentSampler(source, SCALE, True).draw(shown, seeded(3)) for source in (fresh, cache)]
     assert torch.equal(*drawn)
     assert drawn[0].shape == (4, 4, RESOLUTION // 8, RESOLUTION // 8)
@@ -117,21 +117,21 @@ def test_four_at_once_equal_two_and_two():
 
 
 def test_half_of_the_draws_are_mirrored_only_when_asked():
-    picture = Path("1.png")
+    image = Path("1.png")
     encoder = Counting()
-    LatentSampler(encoder, SCALE, horizontal_flip=True).draw([picture] * 400, seeded(1))
+    LatentSampler(encoder, SCALE, horizontal_flip=True).draw([image] * 400, seeded(1))
     assert 150 < sum(flipped for _, flipped in encoder.asked) < 250
     encoder = Counting()
-    LatentSampler(encoder, SCALE).draw([picture] * 50, seeded(1))
+    LatentSampler(encoder, SCALE).draw([image] * 50, seeded(1))
     assert not any(flipped for _, flipped in encoder.asked)
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_the_cache_encodes_each_picture_once_and_reports(flip):
+def test_the_cache_encodes_each_image_once_and_reports(flip):
     encoder, reports = Counting(), []
     shown = [Path("1.png"), Path("2.png"), Path("1.png")]
     cache = MomentsCache(encoder, shown, flip, progress=lambda done, total: reports.append((done, total)))
-    wanted = [(picture, side) for picture in shown[:2] for side in ((False, True) if flip else (False,))]
+    wanted = [(image, side) for image in shown[:2] for side in ((False, True) if flip else (False,))]
     assert encoder.asked == wanted
     assert reports == [(1, 2), (2, 2)]
     LatentSampler(cache, SCALE, flip).draw(shown * 5, seeded(0))
@@ -140,20 +140,20 @@ def test_the_cache_encodes_each_picture_once_and_reports(flip):
         cache(Path("3.png"), False)
 
 
-def test_a_vae_that_makes_no_numbers_is_told(vae, pictures):
+def test_a_vae_that_makes_no_numbers_is_told(vae, images):
     weight = vae.encoder.conv_in.bias.data
     weight[0] = float("inf")
     try:
-        with pytest.raises(UserError, match=r"VAE turns .*cat.jpg into numbers that are not finite in float32; set"):
-            PictureEncoder(vae, RESOLUTION)(pictures[0], flipped=False)
+        with pytest.raises(UserError, match=r"VAE encodes .*cat.jpg to NaN or infinity in float32: set"):
+            ImageEncoder(vae, RESOLUTION)(images[0], flipped=False)
     finally:
         weight[0] = 0
 
 
-def test_the_encoder_follows_the_vaes_number_format(vae, pictures):
-    wanted = PictureEncoder(vae, RESOLUTION)(pictures[0], flipped=False)
+def test_the_encoder_follows_the_vaes_number_format(vae, images):
+    wanted = ImageEncoder(vae, RESOLUTION)(images[0], flipped=False)
     try:
-        moments = PictureEncoder(vae.to(torch.bfloat16), RESOLUTION)(pictures[0], flipped=False)
+        moments = ImageEncoder(vae.to(torch.bfloat16), RESOLUTION)(images[0], flipped=False)
     finally:
         vae.to(torch.float32)
     assert moments.dtype == torch.float32

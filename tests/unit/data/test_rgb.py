@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sd_finetune.data.images import open_picture
+from sd_finetune.data.images import open_image
 from sd_finetune.errors import UserError
 
 WHITE = (255, 255, 255)
 
 
 def opened(path) -> np.ndarray:
-    image = open_picture(path)
+    image = open_image(path)
     assert image.mode == "RGB"
     return np.asarray(image)
 
@@ -22,7 +22,7 @@ def test_rgb_comes_through_to_the_bit(save, noise):
 
 
 def test_grey_has_three_equal_channels(save, noise):
-    pixels = opened(save("grey.png", Image.fromarray(noise[..., 0])))
+    pixels = opened(save("gray.png", Image.fromarray(noise[..., 0])))
     np.testing.assert_array_equal(pixels, np.repeat(noise[..., :1], 3, axis=2))
 
 
@@ -68,11 +68,11 @@ def test_transparent_palette_entry(save):
         assert tuple(pixels[0, 1]) == (0, 255, 0)
 
 
-@pytest.mark.parametrize(("mode", "colour"), [("RGB", (9, 8, 7)), ("L", 9)])
-def test_one_colour_named_as_transparent(save, mode, colour):
-    image = Image.new(mode, (2, 1), colour)
+@pytest.mark.parametrize(("mode", "color"), [("RGB", (9, 8, 7)), ("L", 9)])
+def test_one_colour_named_as_transparent(save, mode, color):
+    image = Image.new(mode, (2, 1), color)
     image.putpixel((1, 0), (1, 2, 3) if mode == "RGB" else 1)
-    pixels = opened(save("trns.png", image, transparency=colour))
+    pixels = opened(save("trns.png", image, transparency=color))
     assert tuple(pixels[0, 0]) == WHITE
     assert pixels[0, 1, 0] == 1
 
@@ -106,16 +106,16 @@ def test_float_grey(save, white):
 @pytest.mark.parametrize("bad", [-1.0, 70000.0, np.nan])
 def test_grey_values_of_unknown_scale_are_refused(save, bad):
     path = save("float.tif", Image.fromarray(np.array([[0.5, bad]], np.float32)))
-    with pytest.raises(UserError, match="grey values from"):
-        open_picture(path)
+    with pytest.raises(UserError, match="gray values from"):
+        open_image(path)
 
 
 def test_cmyk_jpeg_is_not_inverted(save):
-    for colour, name in ((200, 30, 30), "red.jpg"), ((240, 240, 240), "light.jpg"):
-        path = save(name, Image.new("RGB", (16, 16), colour).convert("CMYK"), quality=95)
+    for color, name in ((200, 30, 30), "red.jpg"), ((240, 240, 240), "light.jpg"):
+        path = save(name, Image.new("RGB", (16, 16), color).convert("CMYK"), quality=95)
         with Image.open(path) as stored:
             assert stored.mode == "CMYK"
-        assert np.abs(opened(path).astype(int) - colour).max() <= 4
+        assert np.abs(opened(path).astype(int) - color).max() <= 4
 
 
 @pytest.mark.parametrize(("name", "options"), [("a.gif", {}), ("a.webp", {"lossless": True}), ("a.png", {})])

@@ -18,7 +18,7 @@ def test_nothing_moved_is_no_drift():
 
 
 def test_drift_is_the_mean_over_four_attributes():
-    # One of two pictures changed its colour: a distance of 1/2 in colour and 0 in the three others.
+    # One of two images changed its color: a distance of 1/2 in color and 0 in the three others.
     assert class_drift([RED, RED], [RED, BLUE]) == 0.5 / 4
 
 

@@ -1,4 +1,4 @@
-"""Pictures and captions of the toy world."""
+"""Images and captions of the toy world."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from sd_finetune.demo import world
 
 
-def test_the_same_seed_draws_the_same_picture():
+def test_the_same_seed_draws_the_same_image():
     first, second = (world.draw_scene(world.random_scene(np.random.default_rng(4))) for _ in range(2))
     assert first.tobytes() == second.tobytes()
-    assert first.size == (world.PICTURE_SIZE,) * 2
+    assert first.size == (world.IMAGE_SIZE,) * 2
 
 
 def test_the_full_caption_names_every_attribute():
@@ -34,4 +34,4 @@ def test_outlines_are_centred_and_of_unit_size(shape: str):
 
 
 def test_colours_and_backgrounds_share_no_name():
-    assert not world.COLOURS.keys() & world.BACKGROUNDS.keys()
+    assert not world.COLORS.keys() & world.BACKGROUNDS.keys()

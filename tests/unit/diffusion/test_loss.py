@@ -9,7 +9,7 @@ ALPHAS_CUMPROD = torch.tensor([0.99, 0.8, 0.5, 0.1], dtype=torch.float64)  # SNR
 EVERY = torch.arange(4)
 
 
-def test_a_mean_for_each_picture() -> None:
+def test_a_mean_for_each_image() -> None:
     predicted, target = torch.zeros(2, 4, 2, 2), torch.zeros(2, 4, 2, 2)
     predicted[1, 0, 0, 0] = 4
     assert loss_per_sample(predicted, target).tolist() == [0, 1]
@@ -37,7 +37,7 @@ def test_the_total_is_instance_plus_weighted_prior() -> None:
     assert (parts.instance.item(), parts.prior.item(), parts.total.item()) == (2, 20, 12)
 
 
-def test_without_class_pictures_the_prior_is_nothing() -> None:
+def test_without_class_images_the_prior_is_nothing() -> None:
     parts = combine_with_prior(torch.tensor([1.0, 3.0]), torch.tensor([False, False]), 1.0, 2, 0)
     assert (parts.instance.item(), parts.prior.item(), parts.total.item()) == (2, 0, 2)
 

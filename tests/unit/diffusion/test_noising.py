@@ -21,7 +21,7 @@ def test_targets() -> None:
     torch.testing.assert_close(v.flatten(), torch.tensor([100.0, 0.8 * 100 - 0.6 * 10, -10.0]))
 
 
-def test_each_picture_has_its_own_timestep() -> None:
+def test_each_image_has_its_own_timestep() -> None:
     noisy = add_noise(LATENTS, NOISE, torch.tensor([2, 0, 2]), ALPHAS_CUMPROD)
     assert noisy.flatten().tolist() == [100, 10, 100]
 

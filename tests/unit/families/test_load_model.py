@@ -74,5 +74,5 @@ def test_a_tensor_of_another_size_is_named(toy: Toy, tmp_path: Path) -> None:
     tensors[name] = tensors[name][:16].contiguous()
     write_tensors(tmp_path / "cut.safetensors", tensors, {})
     checkpoint = read_checkpoint(tmp_path / "cut.safetensors", toy.checkpoint.with_suffix(".yaml"))
-    with pytest.raises(UserError, match=rf"cut\.safetensors has {name} of size \(16, 32\) where .* \(32, 32\): choose"):
+    with pytest.raises(UserError, match=rf"cut\.safetensors has {name} of size \(16, 32\), but .* \(32, 32\): choose"):
         load_model(checkpoint)

@@ -23,12 +23,12 @@ SKS_STAR = NewWord(tokens=(7, 8, 9), placeholders=(103,))
     ],
 )
 def test_the_longest_word_is_taken_and_no_part_of_one(tokens: list[int], found: list[int]) -> None:
-    assert with_new_words(tokens, [SKS, SKS_STAR], room=75) == found
-    assert with_new_words(tokens, [SKS_STAR, SKS], room=75) == found
-    assert with_new_words(tokens, [], room=75) == tokens
+    assert with_new_words(tokens, [SKS, SKS_STAR], limit=75) == found
+    assert with_new_words(tokens, [SKS_STAR, SKS], limit=75) == found
+    assert with_new_words(tokens, [], limit=75) == tokens
 
 
 def test_what_has_no_room_is_left_out_and_no_word_is_cut() -> None:
-    assert with_new_words([1, 2, 7, 8, 3], [SKS], room=5) == [1, 2, 100, 101, 102]
-    assert with_new_words([1, 2, 3, 7, 8, 4], [SKS], room=5) == [1, 2, 3]
-    assert with_new_words([1, 2, 3, 4, 5, 6], [SKS], room=5) == [1, 2, 3, 4, 5]
+    assert with_new_words([1, 2, 7, 8, 3], [SKS], limit=5) == [1, 2, 100, 101, 102]
+    assert with_new_words([1, 2, 3, 7, 8, 4], [SKS], limit=5) == [1, 2, 3]
+    assert with_new_words([1, 2, 3, 4, 5, 6], [SKS], limit=5) == [1, 2, 3, 4, 5]

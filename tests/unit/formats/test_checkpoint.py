@@ -240,7 +240,7 @@ def test_metadata_is_kept_but_for_what_describes_the_old_weights(
 )
 def test_a_checkpoint_that_lacks_a_tensor_is_refused(tiny_file: Path, missing: str) -> None:
     rewrite(tiny_file, lambda tensors: tensors.pop(missing))
-    with pytest.raises(UserError, match=rf"no whole Stable Diffusion 1 checkpoint \({missing} is missing\)"):
+    with pytest.raises(UserError, match=rf"not a complete Stable Diffusion 1 checkpoint \({missing} is missing\)"):
         read_checkpoint(tiny_file)
 
 

@@ -108,7 +108,7 @@ def test_one_vector_may_stand_alone(tmp_path: Path) -> None:
 )
 def test_what_is_not_one_word_is_refused(tmp_path: Path, content: dict[str, torch.Tensor]) -> None:
     save_file(content, tmp_path / "file.safetensors")
-    with pytest.raises(UserError, match=r"file\.safetensors does not hold the vectors of one word"):
+    with pytest.raises(UserError, match=r"file\.safetensors is not an embedding of one word"):
         read_embedding(tmp_path / "file.safetensors")
 
 
@@ -119,5 +119,5 @@ def test_the_base_of_an_odd_width_is_the_one_told(tmp_path: Path) -> None:
 
 def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
     write_embedding(tmp_path / "zib.pt", torch.full((1, 768), float("nan")), METADATA)
-    with pytest.raises(UserError, match=r"zib\.pt holds numbers that are not finite"):
+    with pytest.raises(UserError, match=r"zib\.pt has NaN or infinite values"):
         read_embedding(tmp_path / "zib.pt")

@@ -144,7 +144,7 @@ EMBEDDING = {
         }),
         ({1024: HYPERNETWORK[768]}, "hypernetwork", "sd2", {"sizes": "1024", "activation": "linear"}),
         ({320: HYPERNETWORK[320], "layer_structure": [2, 1]}, "hypernetwork", "", {
-            "damaged": "has the layer structure [2, 1], which is no list of widths from 1 to 1",
+            "damaged": "has the layer structure [2, 1], which is not a list of widths from 1 to 1",
         }),
         (EMBEDDING, "embedding", "sd1", {"vectors": "3 of 768", "name": "mine", "step": "120"}),
     ],
@@ -180,7 +180,7 @@ def test_what_is_no_sd1_checkpoint_is_refused_by_its_name(tmp_path: Path, name: 
     with pytest.raises(UserError) as raised:
         read_checkpoint(path)
     assert str(raised.value) == (
-        f"{path} {words}, and only Stable Diffusion 1 checkpoints can be used here: choose one of these."
+        f"{path} {words}, and only Stable Diffusion 1 checkpoints are supported: choose one of these."
     )
 
 
@@ -223,7 +223,7 @@ def test_what_a_file_was_made_from_comes_first(tmp_path: Path) -> None:
     write_lora(out, ONE_LAYER, resized_metadata(out, source, trained, 2, 2.0, 0.5))
     lines = identify(out).text.splitlines()
     start = lines.index("Made from other files:")
-    told = ["  command: resize", "  lora: star.safetensors", "  rank: 2", "  kept: 0.5", "Before that:"]
+    told = ["  command: resize", "  lora: star.safetensors", "  rank: 2", "  kept: 0.5", "Training of the source:"]
     assert lines[start + 1 : start + 6] == told
     assert "  lora.rank: 8" in lines[start + 6 :]
 
@@ -269,11 +269,11 @@ def test_a_checkpoint_says_its_size_precision_and_what_it_lacks(tiny_file: Path,
     assert whole.text.splitlines()[0] == "tiny.safetensors: a Stable Diffusion 1 checkpoint"
     assert whole.details["parameters"] == f"{sum(tensor.numel() for tensor in tensors.values()) / 1e6:,.1f} million"
     assert whole.details["precision"] == "fp16, fp32"
-    assert "without" not in whole.details
+    assert "missing" not in whole.details
     assert "EMA weights" not in whole.details
     parts = {name: tensor for name, tensor in tensors.items() if name.startswith(UNET)}
     average = {name.replace(UNET, "model_ema."): tensor for name, tensor in parts.items()}
     write_tensors(tmp_path / "x.safetensors", {**parts, **average}, {})
     pruned = identify(tmp_path / "x.safetensors")
-    assert pruned.details["without"] == "VAE and text encoder"
+    assert pruned.details["missing"] == "VAE and text encoder"
     assert pruned.details["EMA weights"] == "yes"

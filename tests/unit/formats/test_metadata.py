@@ -30,7 +30,7 @@ SETTINGS = Settings(
 FACTS = RunFacts(
     base=BaseFacts("base.safetensors", "01234567", "89" * 32, "epsilon", SD1),
     concepts=[
-        ConceptFacts(["a photo of sks star"] * 3, class_pictures=40),
+        ConceptFacts(["a photo of sks star"] * 3, class_images=40),
         ConceptFacts(["red, round", "round, , small"]),
     ],
     steps_per_epoch=10,
@@ -105,7 +105,7 @@ def test_values(metadata: dict[str, str], name: str, value: str) -> None:
     assert metadata[name] == value
 
 
-def test_what_the_webui_shows_of_the_pictures(metadata: dict[str, str]) -> None:
+def test_what_the_webui_shows_of_the_images(metadata: dict[str, str]) -> None:
     assert decoded(metadata, "ss_dataset_dirs") == {
         "sks": {"n_repeats": 5, "img_count": 3},
         "sks (2)": {"n_repeats": 1, "img_count": 2},

@@ -29,7 +29,7 @@ SHAPE = HypernetworkShape(activation="tanh")
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
-    """A model whose text is 48 wide and whose picture 32, in float64 but for the text encoder."""
+    """A model whose text is 48 wide and whose image 32, in float64 but for the text encoder."""
     return load_doubled(make_checkpoint(tmp_path_factory.mktemp("wide") / "wide.safetensors", **WIDE_TEXT))
 
 
@@ -198,11 +198,11 @@ def test_a_file_on_a_model_in_half_precision(toy: Toy) -> None:
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        (file_of([768, 320]), "mine is for contexts of width 768, 320 and this checkpoint has 32: use one"),
+        (file_of([768, 320]), "mine is for contexts of width 768, 320, but this checkpoint has 32: use one"),
         (HypernetworkFile(HypernetworkShape(activation="softmax"), file_of([32]).pairs, "mine"), "activation softmax"),
         (HypernetworkFile(HypernetworkShape((1, 3, 1)), file_of([32]).pairs, "mine"), r"width 32 .*\(linear.0.bias di"),
         (HypernetworkFile(HypernetworkShape(layer_norm=True), file_of([32]).pairs, "mine"), r"linear.1.bias differs"),
-        (HypernetworkFile(SHAPE, {32: file_of([48]).pairs[48]}, "mine"), "width 32 that are not those of its layer"),
+        (HypernetworkFile(SHAPE, {32: file_of([48]).pairs[48]}, "mine"), "width 32 that contradict its layer"),
     ],
 )
 def test_a_file_that_does_not_fit(toy: Toy, file: HypernetworkFile, words: str) -> None:
@@ -232,11 +232,11 @@ def test_the_text_is_put_through_once_a_pass(
 ) -> None:
     """Unless each of the 16 cross-attentions is to draw random numbers of its own."""
     network = new_hypernetwork(wide.unet, shape, [32, 48], generator()).double().train(training)
-    of_text, of_picture = calls(network, 48), calls(network, 32)
+    of_text, of_image = calls(network, 48), calls(network, 32)
     network.attach()
     answer(wide)
     network.detach()
-    assert (len(of_text), len(of_picture)) == (times, 16)
+    assert (len(of_text), len(of_image)) == (times, 16)
 
 
 def test_put_through_once_it_is_the_same_as_in_every_layer(wide: DiffusionModel) -> None:

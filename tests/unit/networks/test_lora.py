@@ -60,7 +60,7 @@ def test_it_starts_without_effect_and_by_its_seed() -> None:
 def test_two_at_once_are_refused() -> None:
     layer = nn.Linear(6, 5)
     new_lora({"here": layer}, 3, 3, generator()).attach()
-    with pytest.raises(RuntimeError, match="here already carries another layer"):
+    with pytest.raises(RuntimeError, match="here already has another layer"):
         new_lora({"here": layer}, 3, 3, generator()).attach()
 
 

@@ -98,9 +98,9 @@ def test_a_prompt_is_cut_before_a_word_without_room(model: DiffusionModel) -> No
 
 
 def test_two_at_once_and_twice_the_same_are_refused(model: DiffusionModel) -> None:
-    with pytest.raises(UserError, match='"ZIB-7" names two embeddings, as capitals do not count'):
+    with pytest.raises(UserError, match='"ZIB-7" is the name of two embeddings, as case is ignored'):
         NewWords(model, [("zib-7", drawn(1)), ("ZIB-7", drawn(1))])
-    with pytest.raises(UserError, match="cannot be found in a prompt"):
+    with pytest.raises(UserError, match="so it cannot be used in a prompt"):
         NewWords(model, [(" ", drawn(1))])
     words = NewWords(model, [("zib-7", drawn(1))])
     words.attach()
@@ -143,5 +143,5 @@ def test_files_are_called_by_their_names(model: DiffusionModel, tmp_path: Path) 
 
 def test_another_width_is_refused(model: DiffusionModel, tmp_path: Path) -> None:
     save_file({"emb_params": torch.ones(2, 768)}, tmp_path / "wide.safetensors")
-    with pytest.raises(UserError, match=r"wide\.safetensors has vectors of 768 numbers where .* have 32: use"):
+    with pytest.raises(UserError, match=r"wide\.safetensors has vectors of width 768, but .* needs width 32: use"):
         attach_embedding_files(model, [tmp_path / "wide.safetensors"])

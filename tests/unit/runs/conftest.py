@@ -17,7 +17,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
     checkpoint.write_bytes(b"weights")
 
     def make(notes: str = "") -> Settings:
-        concept = {"folder": "pictures", "class_prompt": "a photo of a dog"}
+        concept = {"folder": "images", "class_prompt": "a photo of a dog"}
         return from_dict({"base": {"checkpoint": str(checkpoint)}, "output": {"notes": notes}, "concepts": [concept]})
 
     return make

@@ -26,7 +26,7 @@ if act == "finish":
     log.append(Done(2, "finished"))
 elif act == "user error":
     print("Traceback (most recent call last): long story", flush=True)
-    log.append(Error(str(UserError("The folder holds no pictures: add some."))))
+    log.append(Error(str(UserError("The folder holds no images: add some."))))
     sys.exit(1)
 elif act == "exception":
     raise RuntimeError("boom")

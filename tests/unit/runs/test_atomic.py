@@ -51,7 +51,7 @@ def test_no_space_left_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
             if when == "writing":
                 full()
 
-    with pytest.raises(UserError, match=r"^No space is left on the disk for .*model\.bin: free some space or choose"):
+    with pytest.raises(UserError, match=r"^No space left on the disk for .*model\.bin: free some space or choose"):
         write()
     assert list(tmp_path.iterdir()) == []
 
@@ -62,7 +62,7 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None
     places = (tmp_path / "file" / "model.bin", tmp_path / ("n" * 300), tmp_path / "folder")
     for path in places:
         with (
-            pytest.raises(UserError, match=r" cannot be written \(.*\): choose another place"),
+            pytest.raises(UserError, match=r" cannot be written \(.*\): choose another folder"),
             replacing(path) as unfinished,
         ):
             unfinished.write_bytes(b"whole")

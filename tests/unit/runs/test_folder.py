@@ -82,7 +82,7 @@ def test_a_number_taken_in_the_last_moment(
 def test_a_missing_checkpoint_is_a_sentence(tmp_path: Path, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
     Path(settings.base.checkpoint).unlink()
-    with pytest.raises(UserError, match=r"^base\.checkpoint = '.*base\.safetensors' is no file: give the path"):
+    with pytest.raises(UserError, match=r"^base\.checkpoint = '.*base\.safetensors' not found: choose an SD"):
         RunFolder.create(tmp_path / "runs", "dog", settings)
     assert not (tmp_path / "runs").exists()
 
@@ -95,22 +95,22 @@ def test_a_full_disk_leaves_nothing(
 
     settings = make_settings()
     monkeypatch.setattr(os, "rename", full)
-    with pytest.raises(UserError, match=r"^No run folder can be made in .*runs \(No space left on device\): "):
+    with pytest.raises(UserError, match=r"^Cannot create a run folder in .*runs \(No space left on device\): "):
         RunFolder.create(tmp_path / "runs", "dog", settings)
     assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path, make_settings: Callable[..., Settings]) -> None:
     (tmp_path / "runs").write_text("")
-    with pytest.raises(UserError, match=r"^No run folder can be made in .*runs \(Not a directory\): "):
+    with pytest.raises(UserError, match=r"^Cannot create a run folder in .*runs \(Not a directory\): "):
         RunFolder.create(tmp_path / "runs", "dog", make_settings())
 
 
 def test_what_is_no_run_folder(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"is no run folder: it has no settings\.json\.$"):
+    with pytest.raises(UserError, match=r"is not a run folder: it has no settings\.json\.$"):
         RunFolder(tmp_path).read_settings()
     (tmp_path / "settings.json").write_text('{"base": ')
-    with pytest.raises(UserError, match=r"settings\.json is no JSON \(Expecting value"):
+    with pytest.raises(UserError, match=r"settings\.json is not valid JSON \(Expecting value"):
         RunFolder(tmp_path).read_settings()
     (tmp_path / "settings.json").write_text("[]")
     with pytest.raises(UserError, match=r"^settings = \[\] is not valid: use a table of options\."):

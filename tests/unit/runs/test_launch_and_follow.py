@@ -47,7 +47,7 @@ def test_the_workers_own_error_is_the_last_word(make_run: MakeRun) -> None:
     folder = make_run("user error")
     events, exit_code = run_to_its_end(folder)
     assert isinstance(events[-1], Error)
-    assert events[-1].message == "The folder holds no pictures: add some."
+    assert events[-1].message == "The folder holds no images: add some."
     assert exit_code == 1
     assert [type(event) for event in read_events(folder.events)[0]] == [Phase, Error]
 
@@ -57,23 +57,23 @@ def test_the_workers_own_error_is_the_last_word(make_run: MakeRun) -> None:
     [
         (
             "exception",
-            "The worker ended with exit code 1 before the run was done; the last thing it said was "
-            '"RuntimeError: boom": {log} holds all that it said.',
+            "The worker ended with exit code 1 before the run was done; its last output was "
+            '"RuntimeError: boom": see {log} for all of it.',
         ),
         (
             "silent exit",
-            "The worker ended with exit code 0 before the run was done; the last thing it said was "
-            '"hello from the worker": {log} holds all that it said.',
+            "The worker ended with exit code 0 before the run was done; its last output was "
+            '"hello from the worker": see {log} for all of it.',
         ),
         pytest.param(
             "killed",
-            "The worker was ended by SIGKILL, as the system does when memory runs out, before the run was done; "
-            'the last thing it said was "hello from the worker": {log} holds all that it said.',
+            "The worker was killed by SIGKILL (the system does this when RAM runs out) before the run was done; "
+            'its last output was "hello from the worker": see {log} for all of it.',
             marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals"),
         ),
     ],
 )
-def test_a_worker_that_dies_gets_a_last_word(make_run: MakeRun, act: str, sentence: str) -> None:
+def test_a_worker_that_dies_gets_an_error(make_run: MakeRun, act: str, sentence: str) -> None:
     folder = make_run(act)
     events, _ = run_to_its_end(folder)
     assert isinstance(events[-1], Error)

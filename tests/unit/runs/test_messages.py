@@ -38,13 +38,13 @@ STEP = Step(
     memory_bytes=2**31,
 )
 EVENTS: list[Event] = [
-    Phase("caching", 2, 5),
+    Phase("encoding training images", 2, 5),
     STEP,
     Evaluation(10, 0.125),
     Sample(10, "samples/step-10.png", "a photo of sks dog", 7),
     Saved(10, "checkpoint", "/models/dog.safetensors"),
-    Warning_("picture.png is broken and was left out"),
-    Error("The folder is empty: add pictures."),
+    Warning_("image.png is broken and was left out"),
+    Error("The folder is empty: add images."),
     Done(10, "stopped"),
 ]
 
@@ -93,8 +93,9 @@ def test_events_of_other_versions(tmp_path: Path) -> None:
     append_line(path, {"kind": "hologram", "time": 1})
     append_line(path, {"kind": "done", "time": 1.0, "step": 3, "outcome": "finished", "mood": "good"})
     append_line(path, {"kind": "done", "time": 1.0})
-    assert read_events(path)[0] == [Done(3, "finished", time=1.0)]
-    with pytest.raises(ValueError, match="'hologram' is no kind of event"):
+    append_line(path, {"kind": "saved", "time": 2.0, "step": 3, "artefact": "lora", "path": "/dog.safetensors"})
+    assert read_events(path)[0] == [Done(3, "finished", time=1.0), Saved(3, "lora", "/dog.safetensors", time=2.0)]
+    with pytest.raises(ValueError, match="'hologram' is not a kind of event"):
         parse_event({"kind": "hologram"})
     with pytest.raises(ValueError, match=r"incomplete event: .*outcome"):
         parse_event({"kind": "done", "step": 3})

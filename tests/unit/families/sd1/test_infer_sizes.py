@@ -85,7 +85,7 @@ def test_an_encoder_without_residual_blocks() -> None:
 
 
 def test_without_a_config_another_size_is_refused_since_its_heads_are_unknown() -> None:
-    with pytest.raises(UserError, match=r"32 channels wide.*attention heads: put its \.yaml config beside it"):
+    with pytest.raises(UserError, match=r"32 channels wide.*attention heads is unknown: put its \.yaml config"):
         infer_architecture(shapes_of(TINY))
 
 

@@ -68,5 +68,5 @@ def test_the_tokenizer_folder_reaches_the_webui() -> None:
     ],
 )
 def test_what_is_no_ldm_config_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match=r"not one of a Stable Diffusion 1 model.*name the right one"):
+    with pytest.raises(UserError, match=r"not one of a Stable Diffusion 1 model.*choose the right one"):
         parse(text)

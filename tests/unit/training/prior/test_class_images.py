@@ -6,8 +6,8 @@ import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.settings.options import Concept
-from sd_finetune.training.prior.class_images import class_pictures, wanted_class_images
-from tests.toy import make_pictures
+from sd_finetune.training.prior.class_images import class_images_of, wanted_class_images
+from tests.toy import make_images
 
 
 class Drawer:
@@ -30,29 +30,29 @@ def test_how_many() -> None:
 def test_only_what_is_missing_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "00001.png").touch()
     draw = Drawer()
-    pictures, warnings = class_pictures(Concept(class_prompt="a dog"), 3, tmp_path, draw)
+    images, warnings = class_images_of(Concept(class_prompt="a dog"), 3, tmp_path, draw)
     assert draw.numbers == [0, 2]
-    assert [picture.name for picture in pictures] == ["00000.png", "00001.png", "00002.png"]
+    assert [image.name for image in images] == ["00000.png", "00001.png", "00002.png"]
     assert warnings == []
 
 
 def test_own_ones_count(tmp_path: Path) -> None:
-    own = make_pictures(tmp_path / "own", 2)
+    own = make_images(tmp_path / "own", 2)
     draw = Drawer()
     concept = Concept(class_prompt="a dog", class_folder=str(own))
-    pictures, _ = class_pictures(concept, 3, tmp_path, draw)
-    assert pictures == [own / "0.png", own / "1.png", tmp_path / "00000.png"]
-    assert class_pictures(concept, 1, tmp_path, draw)[0] == [own / "0.png"]
+    images, _ = class_images_of(concept, 3, tmp_path, draw)
+    assert images == [own / "0.png", own / "1.png", tmp_path / "00000.png"]
+    assert class_images_of(concept, 1, tmp_path, draw)[0] == [own / "0.png"]
     assert draw.numbers == [0]
 
 
 def test_a_missing_class_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="gone"):
-        class_pictures(Concept(class_folder=str(tmp_path / "gone")), 3, tmp_path, Drawer())
+        class_images_of(Concept(class_folder=str(tmp_path / "gone")), 3, tmp_path, Drawer())
 
 
 def test_captions_cannot_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     concept = Concept(class_prompt="a dog, [filewords]", class_folder=str(tmp_path / "own"))
-    with pytest.raises(UserError, match="holds no class picture"):
-        class_pictures(concept, 3, tmp_path, Drawer())
+    with pytest.raises(UserError, match="No class images"):
+        class_images_of(concept, 3, tmp_path, Drawer())

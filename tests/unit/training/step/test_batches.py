@@ -7,7 +7,7 @@ import torch
 from tests.toy import Toy
 
 
-def test_an_epoch_shows_each_picture_once_per_repeat(toy: Toy) -> None:
+def test_an_epoch_shows_each_image_once_per_repeat(toy: Toy) -> None:
     training = toy.prepare({"concepts.repeats": 3, "train.batch_size": 2, "train.gradient_accumulation_steps": 2})
     shown: list[float] = []
     for step in range(training.batches.steps_per_epoch):
@@ -26,7 +26,7 @@ def test_class_examples_follow_one_another_without_a_gap(toy: Toy) -> None:
             assert (batch.instance_count, batch.class_count) == (count, count)
             assert batch.prompts == ["a photo of sks star"] * count + ["a photo of a star"] * count
             rows += [round(row.sum().item(), 3) for row in batch.latents[count:]]
-    assert len(set(rows[:4])) == 4, "all four class pictures before any comes again"
+    assert len(set(rows[:4])) == 4, "all four class images before any comes again"
 
 
 def test_instance_and_class_have_noise_of_their_own(toy: Toy) -> None:

@@ -10,7 +10,7 @@ from tests.toy import Toy
 WANTED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2, "concepts.repeats": 5}
 
 
-def test_it_is_the_same_each_time_and_on_distinct_pictures(toy: Toy) -> None:
+def test_it_is_the_same_each_time_and_on_distinct_images(toy: Toy) -> None:
     training = toy.prepare(WANTED)
     assert training.evaluation is not None
     first, second = (training.evaluation.loss(training.conditioning) for _ in range(2))
@@ -24,10 +24,10 @@ def test_it_is_the_same_each_time_and_on_distinct_pictures(toy: Toy) -> None:
 def test_by_hand(toy: Toy) -> None:
     training = toy.prepare(WANTED)
     model = training.model
-    shown = {e.picture: k for k, e in enumerate(training.instances.examples)}
-    pictures = sorted(shown)
-    assert len(pictures) == 3
-    latents = torch.stack([training.instances.draw(shown[pictures[k]], torch.Generator()) for k in (0, 1)])
+    shown = {e.image: k for k, e in enumerate(training.instances.examples)}
+    images = sorted(shown)
+    assert len(images) == 3
+    latents = torch.stack([training.instances.draw(shown[images[k]], torch.Generator()) for k in (0, 1)])
     losses = []
     for k, timestep in enumerate((250, 750)):
         noise = normal_noise(0, f"evaluation noise {k}", [0, 5], (4, 9, 9))

@@ -10,7 +10,7 @@ import pytest
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.advice import risks as looked_at
 from sd_finetune.ui.advice.risks import risks
-from tests.screen import Screen, make_pictures
+from tests.screen import Screen, make_images
 
 
 def told(screen: Screen, **changes: Any) -> list[str]:
@@ -20,7 +20,7 @@ def told(screen: Screen, **changes: Any) -> list[str]:
 @pytest.fixture
 def many(tmp_path: Path) -> str:
     """A folder of so many pictures that there is nothing to say of their number."""
-    return str(make_pictures(tmp_path / "many", 5))
+    return str(make_images(tmp_path / "many", 5))
 
 
 def test_few_pictures(screen: Screen, many: str) -> None:
@@ -47,7 +47,7 @@ def test_a_class_folder_without_pictures(screen: Screen, many: str, tmp_path: Pa
         f"Concept 1 has no images in {tmp_path / 'class'}: all 50 class images will be generated."
     ]
     assert told(screen, **asked, prior__source="model") == []
-    make_pictures(tmp_path / "class", 1)
+    make_images(tmp_path / "class", 1)
     assert told(screen, **asked) == []
 
 

@@ -37,8 +37,8 @@ def test_a_request_that_cannot_be_met(screen: Screen, request_: dict[str, Any], 
     ("result", "named"),
     [
         (None, ["--checkpoint", "/weights"]),
-        ({"artefact": "lora", "path": "/r", "name": "r"}, ["--checkpoint", "/weights", "--lora", "/r"]),
-        ({"artefact": "checkpoint", "path": "/r", "name": "r"}, ["--checkpoint", "/r"]),
+        ({"result": "lora", "path": "/r", "name": "r"}, ["--checkpoint", "/weights", "--lora", "/r"]),
+        ({"result": "checkpoint", "path": "/r", "name": "r"}, ["--checkpoint", "/r"]),
     ],
 )
 def test_the_command(

@@ -95,7 +95,7 @@ def test_a_killed_worker_is_noticed_and_the_next_run_works(screen: Screen) -> No
     wait_until(lambda: screen.context.runner.current() is None)
     error = last_event(job.run)
     assert isinstance(error, Error)
-    assert "was ended by SIGKILL" in error.message
+    assert "was killed by SIGKILL" in error.message
     screen.context.project("dog").write_settings(screen.settings())
     second = start(screen.context)
     wait_until(lambda: screen.context.runner.current() is None)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.json_lines import append_line
 from sd_finetune.runs.messages import (
     Done,
     Error,
@@ -57,6 +58,12 @@ def test_what_a_run_told(run: RunFolder, log: EventLog) -> None:
     assert [entry["message"] for entry in told["warnings"]] == ["look"]
     assert [entry["path"] for entry in told["saved"]] == ["/x/dog.safetensors"]
     assert (told["since"], told["more"]) == (8, False)
+
+
+def test_the_results_of_a_run_of_an_earlier_version(run: RunFolder) -> None:
+    for kind in ("snapshot", "lora"):
+        append_line(run.events, {"kind": "saved", "time": 1.0, "step": 2, "artefact": kind, "path": f"/x/{kind}"})
+    assert [(entry["result"], entry["path"]) for entry in RunView(run).results()] == [("lora", "/x/lora")]
 
 
 def test_since_n_brings_only_what_is_new(run: RunFolder, log: EventLog) -> None:

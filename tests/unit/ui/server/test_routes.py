@@ -11,12 +11,12 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from sd_finetune.data.images import fit_picture, open_picture
+from sd_finetune.data.images import fit_image, open_image
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.ui.advice.gpu import Gpu, find_gpu
 from sd_finetune.ui.server.app import make_app
-from tests.screen import Screen, make_pictures, wait_until
+from tests.screen import Screen, make_images, wait_until
 
 BASE = "http://127.0.0.1:7861"
 TOY = str(TOY_CHECKPOINT)
@@ -189,7 +189,7 @@ def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None
         {"size": [64, 64], "count": 1, "cut": 0, "scale": 2},
         {"size": [32, 96], "count": 1, "cut": pytest.approx(2 / 3), "scale": 4},
     ]
-    square = fit_picture(open_picture(screen.pictures / "turned.jpg"), 128)
+    square = fit_image(open_image(screen.pictures / "turned.jpg"), 128)
     assert square.shape == (128, 128, 3)
 
 
@@ -256,7 +256,7 @@ def test_an_example_to_train_as_it_is(client: TestClient) -> None:
 def test_class_images_of_the_project_s_prompts(screen: Screen, client: TestClient, tmp_path: Path) -> None:
     concept = {"folder": str(screen.pictures), "instance_prompt": "sks dog", "class_prompt": "a dog"}
     for key, prompt in (("dogs", "a dog"), ("cats", "a cat")):
-        folder = make_pictures(tmp_path / "cache" / key, 2)
+        folder = make_images(tmp_path / "cache" / key, 2)
         (folder / "class-images.json").write_text(json.dumps({"prompt": prompt}))
     settings = screen.settings(concepts=[concept], class_images__cache_folder=str(tmp_path / "cache"))
     client.post("/sd_finetune/models/dog/settings", json=settings)

@@ -10,11 +10,11 @@ import torch
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
-from sd_finetune.sampling.draw import SAMPLERS, Drawing, decode_latents, draw_pictures
+from sd_finetune.sampling.generate import SAMPLERS, GenerationSettings, decode_latents, generate_images
 from sd_finetune.settings.groups.samples import SAMPLERS as NAMES
 from tests.toy import Toy
 
-DRAWING = Drawing(width=72, height=72, steps=2, guidance_scale=3.0)
+GENERATION = GenerationSettings(width=72, height=72, steps=2, guidance_scale=3.0)
 PROMPTS, SEEDS = ["a star", "a moon", "a star"], [1, 2, 3]
 
 
@@ -25,8 +25,10 @@ def model(toy: Toy) -> DiffusionModel:
     return model
 
 
-def drawn(model: DiffusionModel, prompts: list[str], seeds: list[int], drawing: Drawing = DRAWING) -> list[np.ndarray]:
-    return [np.asarray(picture).astype(int) for picture in draw_pictures(model, prompts, seeds, drawing)]
+def drawn(
+    model: DiffusionModel, prompts: list[str], seeds: list[int], drawing: GenerationSettings = GENERATION
+) -> list[np.ndarray]:
+    return [np.asarray(image).astype(int) for image in generate_images(model, prompts, seeds, drawing)]
 
 
 def test_every_sampler_of_the_settings_draws() -> None:
@@ -34,25 +36,25 @@ def test_every_sampler_of_the_settings_draws() -> None:
 
 
 @pytest.mark.parametrize("sampler", NAMES)
-def test_a_picture_depends_on_its_own_prompt_and_seed_only(model: DiffusionModel, sampler: str) -> None:
-    drawing = replace(DRAWING, sampler=sampler)
+def test_an_image_depends_on_its_own_prompt_and_seed_only(model: DiffusionModel, sampler: str) -> None:
+    drawing = replace(GENERATION, sampler=sampler)
     together = drawn(model, PROMPTS, SEEDS, drawing)
     (alone,) = drawn(model, PROMPTS[2:], SEEDS[2:], drawing)
     assert np.abs(together[2] - alone).max() <= 1
-    assert np.abs(together[0] - together[2]).max() > 5, "another seed, another picture"
+    assert np.abs(together[0] - together[2]).max() > 5, "another seed, another image"
     (other_prompt,) = drawn(model, PROMPTS[1:2], SEEDS[2:], drawing)
     assert np.abs(other_prompt - alone).max() > 1
 
 
 def test_size_and_kind(model: DiffusionModel) -> None:
-    (picture,) = draw_pictures(model, ["a star"], [0], replace(DRAWING, width=96, height=72))
-    assert (picture.size, picture.mode) == ((96, 72), "RGB")
+    (image,) = generate_images(model, ["a star"], [0], replace(GENERATION, width=96, height=72))
+    assert (image.size, image.mode) == ((96, 72), "RGB")
 
 
 def test_without_guidance_the_negative_prompt_is_not_computed(model: DiffusionModel) -> None:
     sizes: list[int] = []
     hook = model.unet.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
-    guided, unguided = DRAWING, replace(DRAWING, guidance_scale=1.0)
+    guided, unguided = GENERATION, replace(GENERATION, guidance_scale=1.0)
     drawn(model, PROMPTS, SEEDS, guided)
     drawn(model, PROMPTS, SEEDS, unguided)
     hook.remove()
@@ -67,7 +69,7 @@ def test_without_guidance_the_negative_prompt_is_not_computed(model: DiffusionMo
 def test_ddim_asks_at_the_timesteps_of_the_webui(model: DiffusionModel, steps: int, expected: list[int]) -> None:
     seen: list[int] = []
     hook = model.unet.register_forward_pre_hook(lambda _, inputs: seen.append(int(inputs[1])))
-    drawn(model, PROMPTS[:1], SEEDS[:1], replace(DRAWING, sampler="ddim", steps=steps))
+    drawn(model, PROMPTS[:1], SEEDS[:1], replace(GENERATION, sampler="ddim", steps=steps))
     hook.remove()
     assert seen == expected
 
@@ -76,11 +78,11 @@ def test_guidance_by_hand(model: DiffusionModel) -> None:
     """One DDIM step with guidance g is the step with negative + g (positive - negative)."""
     ends = {}
     for name, scale, prompt, negative in (
-        ("g", 3.0, "a star", "grey"),
+        ("g", 3.0, "a star", "gray"),
         ("+", 1.0, "a star", ""),
-        ("-", 1.0, "grey", ""),
+        ("-", 1.0, "gray", ""),
     ):
-        drawing = replace(DRAWING, sampler="ddim", steps=1, guidance_scale=scale, negative_prompt=negative)
+        drawing = replace(GENERATION, sampler="ddim", steps=1, guidance_scale=scale, negative_prompt=negative)
         latents: list[torch.Tensor] = []
         hook = model.vae.post_quant_conv.register_forward_pre_hook(lambda _, x, kept=latents: kept.append(x[0]))
         drawn(model, [prompt], [0], drawing)
@@ -93,8 +95,8 @@ def test_guidance_by_hand(model: DiffusionModel) -> None:
 def test_the_decoder_stays_out_of_half_precision(model: DiffusionModel) -> None:
     seen: list[torch.dtype] = []
     hook = model.vae.decoder.conv_in.register_forward_hook(lambda *args: seen.append(args[2].dtype))
-    draw_pictures(model, ["a star"], [0], DRAWING, torch.autocast("cpu", torch.bfloat16))
-    draw_pictures(model, ["a star"], [0], DRAWING, nullcontext())
+    generate_images(model, ["a star"], [0], GENERATION, torch.autocast("cpu", torch.bfloat16))
+    generate_images(model, ["a star"], [0], GENERATION, nullcontext())
     hook.remove()
     assert seen == [torch.float32, torch.float32]
 

@@ -1,4 +1,4 @@
-"""Draws pictures with a model's model: previews, class images, the `sample` command, the benchmarks."""
+"""Generates images with a model: samples, class images, the `sample` command, the benchmarks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from torch import Tensor
 from ..families.conditioning import join_conditioning
 from ..families.family import DiffusionModel
 
-DECODED_TOGETHER = 4
-"""Pictures in one pass of the decoder, whose memory for one of 512 px is more than the UNet's."""
+IMAGES_PER_DECODE = 4
+"""In one pass of the VAE's decoder, which takes more memory for one image of 512 px than the UNet."""
 SAMPLERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "ddim": (DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
     "euler": (EulerDiscreteScheduler, {"timestep_spacing": "linspace"}),
@@ -31,8 +31,8 @@ SAMPLERS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How pictures are drawn. width, height: pixels, multiples of 8; guidance_scale 1 = no guidance."""
+class GenerationSettings:
+    """How images are generated. width, height: pixels, multiples of 8; guidance_scale 1 = no guidance."""
 
     width: int
     height: int
@@ -43,61 +43,61 @@ class Drawing:
 
 
 @torch.no_grad()
-def draw_pictures(
+def generate_images(
     model: DiffusionModel,
     prompts: Sequence[str],
     seeds: Sequence[int],
-    drawing: Drawing,
+    settings: GenerationSettings,
     autocast: AbstractContextManager[Any] | None = None,
 ) -> list[Image.Image]:
-    """One picture for each prompt and seed, in one batch; a picture depends on its own seed only, not on the batch."""
+    """One image for each prompt and seed, in one batch; an image depends on its own seed, not on the batch."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     with autocast or nullcontext():
-        latents = _denoise(model, prompts, generators, drawing)
+        latents = _denoise(model, prompts, generators, settings)
     pixels = decode_latents(model, latents)  # not under autocast: SD1's VAE overflows in float16
     return [Image.fromarray(p.numpy()) for p in pixels]
 
 
 def _denoise(
-    model: DiffusionModel, prompts: Sequence[str], generators: list[torch.Generator], drawing: Drawing
+    model: DiffusionModel, prompts: Sequence[str], generators: list[torch.Generator], settings: GenerationSettings
 ) -> Tensor:
     """Scaled latents, (prompts, 4, height/8, width/8), float32."""
     device = model.unet.device
-    scheduler = _scheduler(model, drawing.sampler)
-    scheduler.set_timesteps(drawing.steps, device=device)
-    shape = (model.unet.config.in_channels, drawing.height // 8, drawing.width // 8)
+    scheduler = _scheduler(model, settings.sampler)
+    scheduler.set_timesteps(settings.steps, device=device)
+    shape = (model.unet.config.in_channels, settings.height // 8, settings.width // 8)
     noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
     latents = noise.to(device) * scheduler.init_noise_sigma
-    guided = drawing.guidance_scale != 1
+    guided = settings.guidance_scale != 1
     conditioning = model.encode_prompts(prompts)
     if guided:
-        unconditional = model.encode_prompts([drawing.negative_prompt]).repeated(len(prompts))
+        unconditional = model.encode_prompts([settings.negative_prompt]).repeated(len(prompts))
         conditioning = join_conditioning([unconditional, conditioning])
-    extra = {"generator": generators} if drawing.sampler == "euler_a" else {}
-    for timestep in _timesteps(scheduler, drawing):
+    extra = {"generator": generators} if settings.sampler == "euler_a" else {}
+    for timestep in _timesteps(scheduler, settings):
         model_input = scheduler.scale_model_input(latents, timestep)
         both = torch.cat([model_input] * 2) if guided else model_input
         predicted = model.predict(both, timestep, conditioning).float()
         if guided:
             without, with_prompt = predicted.chunk(2)
-            predicted = without + drawing.guidance_scale * (with_prompt - without)
+            predicted = without + settings.guidance_scale * (with_prompt - without)
         latents = scheduler.step(predicted, timestep, latents, **extra).prev_sample
     return latents
 
 
-def _timesteps(scheduler: Any, drawing: Drawing) -> Tensor:
-    """When the model is asked, from noise to picture: for DDIM as in the WebUI, which begins higher than diffusers."""
-    if drawing.sampler != "ddim":
+def _timesteps(scheduler: Any, settings: GenerationSettings) -> Tensor:
+    """The timesteps from noise to image: for DDIM as in the WebUI, which starts higher than diffusers."""
+    if settings.sampler != "ddim":
         return scheduler.timesteps
     total = scheduler.config.num_train_timesteps
-    rising = torch.arange(0, total, max(1, total // drawing.steps)) + 1
-    # The WebUI leaves the lowest out, where nearly no noise is left; with one step it would draw nothing at all.
+    rising = torch.arange(0, total, max(1, total // settings.steps)) + 1
+    # The WebUI leaves out the lowest timestep, where hardly any noise is left; of one step nothing would remain.
     return (rising[1:] if len(rising) > 1 else rising).clamp(max=total - 1).flip(0)
 
 
 def decode_latents(model: DiffusionModel, latents: Tensor) -> Tensor:
-    """Pictures, uint8 (batch, height, width, 3) on the CPU, of scaled latents (batch, 4, height/8, width/8)."""
-    pieces = (latents.to(model.vae.dtype) / model.scale_factor).split(DECODED_TOGETHER)
+    """Images, uint8 (batch, height, width, 3) on the CPU, of scaled latents (batch, 4, height/8, width/8)."""
+    pieces = (latents.to(model.vae.dtype) / model.scale_factor).split(IMAGES_PER_DECODE)
     pixels = [model.vae.decode(piece).sample for piece in pieces]
     whole = (torch.cat(pixels).float() / 2 + 0.5).clamp(0, 1) * 255
     return whole.round().to(torch.uint8).permute(0, 2, 3, 1).cpu()

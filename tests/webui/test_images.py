@@ -1,4 +1,4 @@
-"""What a run writes, drawn by the WebUI and by our own preview: the same picture."""
+"""What a run writes, drawn by the WebUI and by our own preview: the same image."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import torch
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.formats.lora import read_lora
-from sd_finetune.sampling.draw import SAMPLERS, Drawing, draw_pictures
-from sd_finetune.training.output.save import save_artefact
+from sd_finetune.sampling.generate import SAMPLERS, GenerationSettings, generate_images
+from sd_finetune.training.output.save import save_result
 from sd_finetune.training.setup import Training
-from tests.toy import ROWS, Toy, forget_accelerator, make_pictures
+from tests.toy import ROWS, Toy, forget_accelerator, make_images
 from tests.webui.webui import PICTURE, WebUI
 
 PROMPT = "a photo of sks star on a pink background"
 SAME = 2.0
-"""Mean difference, of 255, of pictures that count as the same: the WebUI cuts off what we round, half of 1."""
+"""Mean difference, of 255, of images that count as the same: the WebUI cuts off what we round, half of 1."""
 THEIR_SAMPLERS = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
 SMALL = {"lora.rank": 4, "lora.alpha": 2, "data.resolution": 64, "output.precision": "fp16"}
 SHOWN = {**ROWS, "textual_inversion.pt": {**ROWS["textual_inversion"], "textual_inversion.format": "pt"}}
@@ -36,8 +36,8 @@ IN_PROMPT = {"lora": "<lora:{name}:1>", "hypernetwork": "<hypernet:{name}:1>"}
 
 
 def ours(model: DiffusionModel, prompt: str, sampler: str = "euler", steps: int = PICTURE["steps"]) -> np.ndarray:
-    drawing = Drawing(64, 64, steps, PICTURE["cfg_scale"], sampler)
-    return np.asarray(draw_pictures(model, [prompt], [PICTURE["seed"]], drawing)[0])
+    drawing = GenerationSettings(64, 64, steps, PICTURE["cfg_scale"], sampler)
+    return np.asarray(generate_images(model, [prompt], [PICTURE["seed"]], drawing)[0])
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:
@@ -46,15 +46,15 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.mark.parametrize("steps", [8, 13])
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_preview_is_the_picture_of_the_webui(webui: WebUI, model: DiffusionModel, sampler: str, steps: int) -> None:
+def test_a_preview_is_the_image_of_the_webui(webui: WebUI, model: DiffusionModel, sampler: str, steps: int) -> None:
     theirs = webui.draw(PROMPT, sampler_name=THEIR_SAMPLERS[sampler], steps=steps)
-    assert theirs.std() > 20, "a picture of something"
+    assert theirs.std() > 20, "an image of something"
     assert difference(ours(model, PROMPT, sampler, steps), theirs) < SAME
 
 
 def taught(base: Path, row: str, name: str, home: Path) -> Training:
-    """A run that has not trained but moved all that it would train, as far as a picture shows and still is one."""
-    toy = Toy(home, base, make_pictures(home / "pictures", 2))
+    """A run that has not trained but moved all that it would train, as far as an image shows and still is one."""
+    toy = Toy(home, base, make_images(home / "images", 2))
     training = toy.prepare({**SMALL, **SHOWN[row], "output.name": name})
     generator = torch.Generator().manual_seed(9)
     for value in training.method.trained_tensors().values():
@@ -69,10 +69,10 @@ def taught(base: Path, row: str, name: str, home: Path) -> Training:
 def test_a_result_draws_the_same_here_and_there(webui: WebUI, model: DiffusionModel, row: str, tmp_path: Path) -> None:
     name = "sks star" if row.startswith("textual_inversion") else f"test-{row.replace('+', '-')}"
     training = taught(webui.checkpoints / TOY_CHECKPOINT.name, row, name, tmp_path)
-    kind = training.settings.artefact()
+    kind = training.settings.result_kind()
     put = webui.data / FOLDERS[kind]
     base = webui.draw(PROMPT)
-    file = save_artefact(training, 1, final=True)
+    file = save_result(training, 1, final=True)
     written = {str(made): str(put / made.name) for made in file.parent.iterdir()}
     try:
         webui.post("/test/results", {"kind": kind, "written": written})
@@ -87,5 +87,5 @@ def test_a_result_draws_the_same_here_and_there(webui: WebUI, model: DiffusionMo
     training.model.text_encoder.eval()
     preview = ours(training.model, PROMPT)
     assert difference(preview, theirs) < SAME
-    assert difference(theirs, base) > 3, "the file changes the picture"
+    assert difference(theirs, base) > 3, "the file changes the image"
     assert difference(webui.draw(PROMPT), base) == 0, "without the file all is as before"

@@ -1,4 +1,4 @@
-"""What a run writes, drawn by a pipeline of diffusers and by our own preview: the same picture."""
+"""What a run writes, drawn by a pipeline of diffusers and by our own preview: the same image."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.lora import read_lora
-from sd_finetune.sampling.draw import Drawing, draw_pictures
-from sd_finetune.training.output.save import save_artefact
+from sd_finetune.sampling.generate import GenerationSettings, generate_images
+from sd_finetune.training.output.save import save_result
 from sd_finetune.training.setup import Training
 from tests.toy import ROWS, Toy
 
 PROMPT, SEED = "a photo of sks star on a table", 3
-DRAWING = Drawing(72, 72, steps=6, guidance_scale=4.0, sampler="euler")
+GENERATION = GenerationSettings(72, 72, steps=6, guidance_scale=4.0, sampler="euler")
 SAME = 0.5
-"""Mean difference, of 255, of pictures that count as the same."""
+"""Mean difference, of 255, of images that count as the same."""
 NEEDS_PEFT = pytest.mark.skipif(
     not USE_PEFT_BACKEND, reason=f"diffusers {diffusers.__version__} loads a LoRA with peft only, which is not here"
 )
 
 
 def ours(model: DiffusionModel) -> np.ndarray:
-    return np.asarray(draw_pictures(model, [PROMPT], [SEED], DRAWING)[0], dtype=float)
+    return np.asarray(generate_images(model, [PROMPT], [SEED], GENERATION)[0], dtype=float)
 
 
 def pipeline_of(training: Training, **changed: Any) -> StableDiffusionPipeline:
@@ -57,10 +57,10 @@ def theirs(pipeline: StableDiffusionPipeline) -> np.ndarray:
     noise = torch.randn(1, 4, 9, 9, generator=torch.Generator().manual_seed(SEED))
     drawn: Any = pipeline(
         PROMPT,
-        height=DRAWING.height,
-        width=DRAWING.width,
-        num_inference_steps=DRAWING.steps,
-        guidance_scale=DRAWING.guidance_scale,
+        height=GENERATION.height,
+        width=GENERATION.width,
+        num_inference_steps=GENERATION.steps,
+        guidance_scale=GENERATION.guidance_scale,
         latents=noise,
         output_type="np",
     )
@@ -86,7 +86,7 @@ def test_the_untrained_model(toy: Toy) -> None:
 def test_a_checkpoint(toy: Toy) -> None:
     """Converted by diffusers from the file and its .yaml alone."""
     training = moved(toy.prepare(ROWS["dreambooth+text"]), by=0.05)
-    file = save_artefact(training, 1, final=True)
+    file = save_result(training, 1, final=True)
     unet, vae = (
         part.from_single_file(str(file), original_config=str(file.with_suffix(".yaml")))
         for part in (UNet2DConditionModel, AutoencoderKL)
@@ -96,7 +96,7 @@ def test_a_checkpoint(toy: Toy) -> None:
     assert not found.missing_keys
     after = theirs(pipeline_of(training, unet=unet, vae=vae, text_encoder=text_encoder))
     assert np.abs(after - ours(training.model)).mean() < SAME
-    assert np.abs(after - theirs(pipeline_of(training))).mean() > 4 * SAME, "the file changes the picture"
+    assert np.abs(after - theirs(pipeline_of(training))).mean() > 4 * SAME, "the file changes the image"
 
 
 @NEEDS_PEFT
@@ -104,7 +104,7 @@ def test_a_checkpoint(toy: Toy) -> None:
 def test_a_lora(toy: Toy, row: str) -> None:
     """Every layer of it arrives: none is missing in what diffusers adds to the model."""
     training = moved(toy.prepare(ROWS[row]))
-    file = save_artefact(training, 1, final=True)
+    file = save_result(training, 1, final=True)
     pipeline = pipeline_of(training)
     before = theirs(pipeline)
     pipeline.load_lora_weights(str(file.parent), weight_name=file.name)  # by name, as it is offline
@@ -112,17 +112,17 @@ def test_a_lora(toy: Toy, row: str) -> None:
     assert len(added) == len(read_lora(file)[0])
     after = theirs(pipeline)
     assert np.abs(after - ours(training.model)).mean() < SAME
-    assert np.abs(after - before).mean() > 4 * SAME, "the file changes the picture"
+    assert np.abs(after - before).mean() > 4 * SAME, "the file changes the image"
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pt"])
 def test_an_embedding(toy: Toy, form: str) -> None:
     row = {**ROWS["textual_inversion"], "textual_inversion.format": form}
     training = moved(toy.prepare(row))
-    file = save_artefact(training, 1, final=True)
+    file = save_result(training, 1, final=True)
     pipeline = pipeline_of(training)
     before = theirs(pipeline)
     pipeline.load_textual_inversion(str(file), token="sks star")
     after = theirs(pipeline)
     assert np.abs(after - ours(training.model)).mean() < SAME
-    assert np.abs(after - before).mean() > 4 * SAME, "the file changes the picture"
+    assert np.abs(after - before).mean() > 4 * SAME, "the file changes the image"
