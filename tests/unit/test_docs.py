@@ -1,4 +1,4 @@
-"""What the documentation names exists: files, headings, commands, options, labels of the tab."""
+"""What the documentation names exists: files, headings, commands, options, names in the tab."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ ABOUT_THE_TAB = ("README.md", "guide.md", "tab.md", "troubleshooting.md")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 OPTION = re.compile(r"([a-z_]+)\.(?:\d+\.)?([a-z_]+)(?: = .*)?")
+FILE = re.compile(r"(?!modules/)[a-z0-9_]+(?:/[a-z0-9_]+)+\.py")
+"""Of ours: `modules` is the WebUI's."""
 FILE_ENDINGS = {"json", "jsonl", "csv", "py", "toml", "npy"}
 """`base.json` and `samples.csv` are no options."""
 
@@ -108,6 +110,13 @@ def test_options_exist() -> None:
     ]
     assert len(named) > 30
     assert [(page, name) for page, name in named if name not in all_options()] == []
+
+
+def test_python_files_exist() -> None:
+    named = [(page, code) for page, text in pages() for code in CODE.findall(text) if FILE.fullmatch(code)]
+    assert len(named) > 20
+    homes = (HOME, HOME / "sd_finetune")
+    assert [(page, code) for page, code in named if not any((home / code).is_file() for home in homes)] == []
 
 
 def test_settings_files_can_be_read() -> None:
