@@ -2,6 +2,7 @@
 
     python install.py demo [--method METHOD]             teach the toy checkpoint its subject and see what came of it
     python install.py ui [--port 7861]                   open the tab by itself, on this machine only
+    python install.py test --quick                       ruff and the tests that take no time, within a minute
     python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
 
 Packages go into a virtual environment beside this file, once. Without arguments, as the WebUI calls it at each start,
@@ -28,6 +29,8 @@ PINS = {
     "webui": (".venv-webui", (3, 11), "webui.txt"),
 }
 TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"], "webui": ["test.txt"]}
+JAVASCRIPT_CHECK = "tests/javascript/check.py"
+QUICK = ["-m", "not slow", "tests/unit"]  # what is slow is written in tests/conftest.py
 OLDEST_PYTHON = (3, 10)
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
 
@@ -104,6 +107,7 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     ui.set_defaults(start=start_ui)
     test = commands.add_parser("test", help="lint, types and tests")
     test.add_argument("--pins", choices=sorted(PINS), default="standalone", help="versions (default: standalone)")
+    test.add_argument("--quick", action="store_true", help="only ruff and the quick tests: at most a minute on 2 cores")
     test.set_defaults(start=start_test)
     return parser.parse_args(arguments)
 
@@ -121,17 +125,19 @@ def start_ui(options: argparse.Namespace) -> int:
 
 
 def start_test(options: argparse.Namespace) -> int:
-    """Run the suite; lint and types do not depend on the versions and are checked with our own only."""
+    """Run the suite; what does not depend on the versions, lint and types, is checked with our own only."""
     python = set_up(options.pins, TEST_FILES[options.pins])
-    checks = [["pytest", "-n", "auto"]]  # as many tests at a time as there are cores, each on one
+    # As many tests at a time as there are cores, each on one.
+    checks = [["-m", "pytest", "-n", "auto", *(QUICK if options.quick else [])]]
     if options.pins == "standalone":
-        lint = [["ruff", "check"], ["ruff", "format", "--check"], ["pyright", "--pythonpath", python]]
-        checks = lint + checks
+        types = [] if options.quick else [["-m", "pyright", "--pythonpath", python], [JAVASCRIPT_CHECK]]
+        checks = [["-m", "ruff", "check"], ["-m", "ruff", "format", "--check"], *types, *checks]
     failed = []
     for check in checks:
-        print("\n== {} ({})".format(" ".join(check), options.pins), flush=True)
-        if run([python, "-m", *check], folder=ROOT, OMP_NUM_THREADS="1") != 0:
-            failed.append(check[0])
+        words = check[1:] if check[0] == "-m" else check
+        print("\n== {} ({})".format(" ".join(words), options.pins), flush=True)
+        if run([python, *check], folder=ROOT, OMP_NUM_THREADS="1") != 0:
+            failed.append(words[0])
     print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
     return 1 if failed else 0
 

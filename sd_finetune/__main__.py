@@ -7,8 +7,10 @@ import io
 import os
 import sys
 
-from .commands import class_images, demo, extract, info, merge, resize, resume, sample, toy, train, ui
+from . import __version__
+from .commands import class_images, demo, extract, info, merge, report, resize, resume, sample, toy, train, ui
 from .errors import UserError
+from .hub_cache import use_empty_hub_cache
 
 COMMANDS = {
     "train": train,
@@ -19,6 +21,7 @@ COMMANDS = {
     "extract": extract,
     "resize": resize,
     "info": info,
+    "report": report,
     "demo": demo,
     "toy": toy,
     "ui": ui,
@@ -32,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Fine-tune Stable Diffusion 1.x with LoRA, DreamBooth, Textual Inversion or Hypernetwork.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"SD Fine-Tune {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").strip()
@@ -58,4 +62,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    use_empty_hub_cache()
     sys.exit(main())

@@ -14,8 +14,36 @@ from PIL import Image
 if TYPE_CHECKING:
     from tests.toy import Toy
 
+ROOT = Path(__file__).parents[1]
+
 # Read as files, not through skimage.data: that would need scikit-image's own dependencies.
 PHOTOGRAPHS = {"cat": "chelsea.png", "cup": "coffee.png", "rocket": "rocket.jpg"}
+
+
+# What trains, generates images, runs the command line or starts processes; all that is not in tests/unit is slow too.
+# The rest is the quick tier, `python install.py test --quick`: at most a minute on two cores.
+SLOW = (
+    "tests/unit/commands/test_class_images.py",
+    "tests/unit/commands/test_lora_commands.py",
+    "tests/unit/commands/test_sample.py",
+    "tests/unit/commands/test_train.py",
+    "tests/unit/demo/pretraining",
+    "tests/unit/hosts/a1111",
+    "tests/unit/methods",
+    "tests/unit/report/test_hardware.py",
+    "tests/unit/sampling",
+    "tests/unit/training/step",
+    "tests/unit/ui/jobs",
+    "tests/unit/ui/server",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow."""
+    for item in items:
+        place = item.path.relative_to(ROOT).as_posix()
+        if not place.startswith("tests/unit/") or place.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

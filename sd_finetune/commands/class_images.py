@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 from ..errors import UserError
-from ..settings.missing_files import refuse_missing_files
+from ..settings.missing_files import missing_files, refuse
 from ..settings.read import read_toml
 from .progress import Progress
 from .train import add_settings_arguments
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
         raise UserError("prior.weight = 0 uses no class images: set a weight, as in --set prior.weight=1.")
     if settings.prior.source == "model":
         raise UserError('prior.source = "model" generates no class images: use --set prior.source=images.')
-    refuse_missing_files(settings)
+    refuse(missing_files(settings))
     from ..training.prior.class_run import generate_missing_class_images  # loads torch, which --help does not need
 
     with Progress(sys.stdout) as progress:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..settings.options import SAMPLERS
+from ..settings.groups.samples import SAMPLERS
 from .arguments import whole_number
 from .model_files import file_and_weight, read_hypernetwork_for, read_lora_for
 

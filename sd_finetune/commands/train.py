@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..runs.folder import RunFolder
-from ..settings.missing_files import refuse_missing_files
+from ..settings.missing_files import missing_for_training, refuse
 from ..settings.read import read_toml
 from ..settings.reference import help_text
 from .watch import watch
@@ -40,7 +40,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0: finished or stopped; 1: the run failed. Raises UserError for settings that are not valid."""
     settings = read_toml(options.settings, options.overrides)
-    refuse_missing_files(settings)
+    refuse(missing_for_training(settings))
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")
     return 0 if watch(folder) else 1

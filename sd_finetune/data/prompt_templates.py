@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..settings.options import NAME, Concept, Settings
+from ..settings.groups.textual_inversion import NAME
+from ..settings.options import Concept, Settings
 from .captions import FILEWORDS
 
 _SUBJECT = (
@@ -45,7 +46,7 @@ def instance_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:
     if not settings.learns_word():
         return (concept.instance_prompt,)
     asked = settings.textual_inversion
-    named = {**TEMPLATES, "own": asked.sentences, "instance_prompt": (concept.instance_prompt,)}
+    named = {**TEMPLATES, "own": asked.own_templates, "instance_prompt": (concept.instance_prompt,)}
     return tuple(template.replace(NAME, settings.new_word()) for template in named[asked.template])
 
 

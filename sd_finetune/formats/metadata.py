@@ -19,14 +19,16 @@ from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
+from .. import __version__
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
 from ..settings.methods import ResultKind
+from ..settings.optimizer_arguments import optimizer_text
 from ..settings.options import Settings
 from ..settings.read import to_dict
 from .checkpoint import Checkpoint
 from .hashes import file_hashes
-from .metadata_keys import SETTINGS_KEY
+from .metadata_keys import SETTINGS_KEY, VERSION_KEY
 
 # Of results that are not whole checkpoints. `implementation` names the program whose tensor names the file has.
 ARCHITECTURE_ENDINGS: Mapping[ResultKind, str] = {
@@ -89,7 +91,7 @@ def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
     if settings.result_kind() == "lora":
         entries.update(_network(settings))
     texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
-    own = {SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
+    own = {VERSION_KEY: __version__, SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
     return {**texts, **_modelspec(settings, facts), **own}
 
 
@@ -135,12 +137,11 @@ def _progress(settings: Settings, facts: RunFacts) -> dict[str, Any]:
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    train, optimizer = settings.train, settings.optimizer
-    hyperparameters = f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.eps}"
+    train = settings.train
     return {
         "resolution": (settings.data.resolution, settings.data.resolution),
         **_learning_rates(settings),
-        "optimizer": f"{optimizer.name}({hyperparameters},weight_decay={settings.weight_decay()})",
+        "optimizer": optimizer_text(settings),
         "lr_scheduler": settings.schedule.name,
         "seed": train.seed,
         "batch_size_per_device": train.batch_size,

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..settings.methods import METHODS
 from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
-from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY
+from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
 from .tensor_file import DTYPES, TensorFile
 
 LORA_KINDS = {
@@ -155,7 +155,8 @@ def training_of(metadata: Mapping[str, str]) -> dict[str, str]:
     facts = {name: value for name, value in facts.items() if value not in ("", "None")}
     settings = _own_settings(metadata)
     if settings:
-        return {**{name: facts[name] for name in RUN_FACTS if name in facts}, **settings}
+        version = {"SD Fine-Tune": metadata[VERSION_KEY]} if VERSION_KEY in metadata else {}
+        return {**version, **{name: facts[name] for name in RUN_FACTS if name in facts}, **settings}
     return {**{n: v for n, v in metadata.items() if n.startswith("modelspec.") and not v.startswith("data:")}, **facts}
 
 

@@ -17,6 +17,7 @@ import io
 import json
 import pickle
 import struct
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -108,7 +109,10 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
     # Only a zip can be memory-mapped; torch wrote plain pickles before 1.6, and the WebUI still takes them.
     mapped = zipfile.is_zipfile(path)
     try:
-        content: Any = torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings():
+            # torch 2.1's own loader uses what it warns of.
+            warnings.filterwarnings("ignore", "TypedStorage is deprecated", UserWarning)
+            content: Any = torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         if not mapped and "nsupported" not in str(error):
             raise _damaged(path) from error

@@ -7,6 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from ..runs.about import installed_version
+
 ADDED = ("diffusers", "matplotlib", "psutil", "PyYAML", "tqdm", "tomli")
 """Packages that may be added. All others are the WebUI's: where one of those is missing, the WebUI installs it."""
 OLDEST_DIFFUSERS = (0, 29, 2)
@@ -20,19 +22,19 @@ def missing(requirements: Path) -> list[str]:
     """What pip is to install, as "name==version" from a file of versions, such as requirements/webui.txt."""
     lines = [line.partition("#")[0].partition(";")[0].strip() for line in requirements.read_text("utf-8").splitlines()]
     wanted = {line.partition("==")[0]: line for line in lines if line}
-    return [wanted[name] for name in _needed() if version(name) is None]
+    return [wanted[name] for name in _needed() if installed_version(name) is None]
 
 
 def faults() -> list[str]:
     """A sentence for each package that keeps training from working, with the way out; none when all is well."""
-    absent = [name for name in _needed() if version(name) is None]
+    absent = [name for name in _needed() if installed_version(name) is None]
     sentences = []
     if absent:
         sentences.append(
             f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed, which training needs: "
             "connect to the internet and start the WebUI without --skip-install; its console shows what pip said."
         )
-    found, oldest, too_new = version("diffusers"), OLDEST_DIFFUSERS, _first_too_new()
+    found, oldest, too_new = installed_version("diffusers"), OLDEST_DIFFUSERS, _first_too_new()
     if found is not None and not oldest <= numbers(found) < too_new:
         sentences.append(
             f"diffusers {found} is installed, perhaps by another extension, and training needs "
@@ -48,14 +50,6 @@ def installed_versions() -> list[str]:
     return sorted(f"{name}=={number}" for name, number in found.items() if name and number)
 
 
-def version(name: str) -> str | None:
-    """The installed version of a package, None without it."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def numbers(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: (0, 31, 0) of "0.31.0.dev0"."""
     found = re.match(r"\d+(?:\.\d+)*", text)
@@ -67,4 +61,4 @@ def _needed() -> list[str]:
 
 
 def _first_too_new() -> tuple[int, ...]:
-    return FIRST_TOO_NEW_DIFFUSERS[numbers(version("transformers") or "") >= NEW_TRANSFORMERS]
+    return FIRST_TOO_NEW_DIFFUSERS[numbers(installed_version("transformers") or "") >= NEW_TRANSFORMERS]

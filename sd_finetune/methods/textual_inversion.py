@@ -17,7 +17,8 @@ from ..families.prompts import uses_new_word, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
 from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
-from ..settings.options import PLACES, Settings
+from ..settings.groups.textual_inversion import PROMPT_TOKENS
+from ..settings.options import Settings
 from .method import Method, ParameterGroup, copy_into
 
 
@@ -65,7 +66,7 @@ class TextualInversionMethod(Method):
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
-        return f".{settings.textual_inversion.form}"
+        return f".{settings.textual_inversion.format}"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate)]
@@ -101,10 +102,10 @@ def _initial_vectors(model: DiffusionModel, settings: Settings) -> tuple[Tensor,
     if not file:
         return initial_vectors(model, asked.initial_text, asked.vectors), 0
     vectors = embedding_vectors(model, Path(file))
-    if len(vectors) > PLACES:
+    if len(vectors) > PROMPT_TOKENS:
         raise UserError(
-            f"base.continue_from = {file} has {len(vectors)} vectors, but a prompt has room for {PLACES}: continue "
-            "from another embedding."
+            f"base.continue_from = {file} has {len(vectors)} vectors, but a prompt has room for {PROMPT_TOKENS}: "
+            "continue from another embedding."
         )
     if len(vectors) != asked.vectors:
         raise UserError(
@@ -141,7 +142,7 @@ def _about_prompts(model: DiffusionModel, settings: Settings, prompts: Sequence[
 def _way_out(model: DiffusionModel, settings: Settings, without: Sequence[str]) -> str:
     word = settings.new_word().lower()
     before = [prompt.lower().partition(word)[0] for prompt in without if word in prompt.lower()]
-    room = PLACES - max((len(word_tokens(model, text)) for text in before), default=0)
+    room = PROMPT_TOKENS - max((len(word_tokens(model, text)) for text in before), default=0)
     vectors = settings.textual_inversion.vectors
     if before and 0 < room < vectors:
         return f"its {vectors} vectors do not fit, set textual_inversion.vectors = {room} or less"
@@ -156,9 +157,9 @@ def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
             f'textual_inversion.initial_text = "{asked.initial_text}" is {tokens} tokens long, of which the first '
             f"{asked.vectors} are used: set textual_inversion.vectors = {tokens} to use all."
         )
-    if asked.sentences and asked.template != "own":
+    if asked.own_templates and asked.template != "own":
         yield (
-            f'textual_inversion.sentences is not used, as textual_inversion.template is "{asked.template}": '
+            f'textual_inversion.own_templates is not used, as textual_inversion.template is "{asked.template}": '
             'set that to "own" to use it.'
         )
     word, name = settings.new_word(), settings.output.name

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import UserError
 from ..settings.options import Settings
-from ..settings.read import from_dict, to_dict
+from ..settings.read import from_dict, to_file
+from .about import about
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,18 @@ class RunFolder:
 
     @property
     def settings(self) -> Path:
-        """All settings of the run, as JSON."""
+        """All settings of the run and their version, as JSON."""
         return self.path / "settings.json"
 
     @property
     def base(self) -> Path:
         """The checkpoint the run starts from: its path, size in bytes and modification time."""
         return self.path / "base.json"
+
+    @property
+    def about(self) -> Path:
+        """The versions of SD Fine-Tune, Python and packages that the run was made with, as JSON."""
+        return self.path / "about.json"
 
     @property
     def events(self) -> Path:
@@ -83,7 +89,7 @@ class RunFolder:
         base = describe_base(Path(settings.base.checkpoint))
         unfinished = parent.absolute() / f".{name}.{uuid.uuid4().hex[:8]}.unfinished"
         try:
-            _fill(cls(unfinished), to_dict(settings), base)
+            _fill(cls(unfinished), to_file(settings), base)
             return cls(_take_next_number(unfinished, name))
         except OSError as error:
             way_out = "choose another folder or fix this one"
@@ -92,7 +98,7 @@ class RunFolder:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def read_settings(self) -> Settings:
-        """The settings of the run.
+        """The settings of the run, of this version or an earlier one.
 
         Raises:
             UserError: the folder is not a run folder, or its settings are not valid.
@@ -122,7 +128,7 @@ def describe_base(checkpoint: Path) -> dict[str, Any]:
 def _fill(folder: RunFolder, settings: dict[str, Any], base: dict[str, Any]) -> None:
     for place in (folder.path, folder.samples, folder.snapshots, folder.output):
         place.mkdir(parents=True)
-    for path, content in ((folder.settings, settings), (folder.base, base)):
+    for path, content in ((folder.settings, settings), (folder.base, base), (folder.about, about())):
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import UserError
 from .folder import RunFolder
 from .messages import Done, read_events
+from .snapshots import finished_snapshots
 
 
 def refuse_to_resume(run: RunFolder) -> None:
@@ -15,7 +16,7 @@ def refuse_to_resume(run: RunFolder) -> None:
             f"{run.path.name} is finished and cannot be resumed: start a new run, and set base.continue_from to "
             "its result to continue from it."
         )
-    if not any(run.snapshots.glob("step-*/complete.json")):
+    if not finished_snapshots(run.snapshots):
         raise UserError(
             f"{run.path.name} has no snapshot to resume from: start a new run; Stop, or output.save_every, makes it "
             "save one."

@@ -1,4 +1,4 @@
-"""Builds the frozen settings from plain dictionaries and notes each fault on the way."""
+"""Builds the frozen settings from plain dictionaries and collects the faults on the way."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import json
 from typing import Any, TypeVar, cast
 
 from .catalogue import Member, all_options, members
-from .faults import Faults, unknown_name
+from .faults import Faults
+from .unknown_names import unknown_names
 from .values import convert, range_text
 
 Group = TypeVar("Group")
 
 
 def build(group: type[Group], content: Any, name: str, faults: Faults) -> Group:
-    """The settings `group` with the values of `content`; what is faulty or left out has its default.
+    """The group `group` with the values of `content`; an option that is faulty or left out has its default.
 
-    Args:
-        name: full name of the group, empty for the settings as a whole.
+    name: full name of the group, empty for the settings as a whole.
     """
     if not isinstance(content, dict):
-        faults.add(name, f"{name or 'The whole'} = {_text(content)} cannot be used: it takes a table of settings.")
+        faults.add(name, f"{name or 'settings'} = {_text(content)} is not valid: use a table of options.")
         return group()
     table = cast("dict[str, Any]", content)
     known = {member.name: member for member in members(group)}
     values = {key: _value(known[key], table[key], _join(name, key), faults) for key in known if key in table}
-    for key in table:
-        if key not in known:
-            near_names = [*(_join(name, own) for own in known), *all_options()]
-            faults.add(_join(name, key), unknown_name(_join(name, key), near_names))
+    for key in [key for key in table if key not in known]:
+        near_names = [*(_join(name, own) for own in known), *all_options()]
+        for unknown, sentence in unknown_names(_join(name, key), table[key], near_names):
+            faults.add(unknown, sentence)
     return group(**values)
 
 
@@ -38,14 +38,14 @@ def _value(member: Member, value: Any, name: str, faults: Faults) -> Any:
     assert member.option is not None
     try:
         return convert(value, member)
-    except ValueError:
-        faults.add(name, f"{name} = {_text(value)} cannot be used: it takes {range_text(member)}.")
+    except ValueError as error:
+        faults.add(name, f"{name} = {_text(value)} {error}: use {range_text(member)}.")
         return member.option.default
 
 
 def _groups(group: type[Any], value: Any, name: str, faults: Faults) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
-        faults.add(name, f"{name} = {_text(value)} cannot be used: write each one under a [[{name}]] heading.")
+        faults.add(name, f"{name} = {_text(value)} is not valid: write each one under [[{name}]].")
         return ()
     entries = cast("list[Any]", value)
     return tuple(build(group, entry, f"{name}.{number}", faults) for number, entry in enumerate(entries, start=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
+from .methods import ALL_METHODS
 from .option import Option
 from .options import Settings
 
@@ -19,9 +20,17 @@ class Member:
     group: type | None
     is_list: bool
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that an option, or at least one option of a group, has an effect on."""
+        if self.option is not None:
+            return self.option.methods
+        own = {method for member in members(self.group) for method in member.methods}
+        return tuple(method for method in ALL_METHODS if method in own)
+
 
 def members(group: Any) -> list[Member]:
-    """The fields of a group, in the order they are written."""
+    """The fields of a group, in the order in which they are written."""
     kinds = get_type_hints(group)
     return [_member(entry.name, kinds[entry.name], entry.metadata.get("option")) for entry in fields(group)]
 

@@ -1,4 +1,4 @@
-"""How long something lasts, or how often it comes, with its unit in the type."""
+"""A length or an interval of training, with its unit in the type."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ Unit = Literal["steps", "epochs"]
 
 @dataclass(frozen=True)
 class Duration:
-    """`amount` (0 or more) training steps, or rounds over all pictures. Written "400 steps", "10 epochs" or "0"."""
+    """`amount` (0 or more) training steps or epochs. Written "400 steps", "10 epochs" or "0"."""
 
     amount: int
     unit: Unit = "steps"
 
     @classmethod
     def parse(cls, text: str) -> Duration:
-        """Read the written form.
+        """The duration that is written as `text`.
 
         Raises:
-            ValueError: the text is no duration.
+            ValueError: it is not one.
         """
         if text.strip() == "0":
             return cls(0)
         match = re.fullmatch(r"([0-9]+)\s*(step|epoch)s?", text.strip())
         if match is None:
-            raise ValueError(f"{text!r} is no duration")
+            raise ValueError(f"{text!r} is not a duration")
         return cls(int(match[1]), cast(Unit, match[2] + "s"))
 
     def __str__(self) -> str:

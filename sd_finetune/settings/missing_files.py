@@ -1,4 +1,4 @@
-"""Which files and folders the settings name that are not there."""
+"""The files, folders and packages that the settings need and that are not found."""
 
 from __future__ import annotations
 
@@ -6,34 +6,40 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from .optimizers import missing_package
 from .options import Settings
 
 
 def missing_files(settings: Settings) -> dict[str, str]:
-    """A sentence for each, by the setting's name; a path that is too long, or that one may not see, is missing too."""
+    """A sentence for each, by the option's name. A path that is too long or not accessible is not found either."""
     files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
     faults = {
-        name: f"{name} = {path} is no file: check the path."
+        name: f"{name} = {path} not found: give the path of a file."
         for name, path in files.items()
         if path and not _holds(Path(path).is_file)
     }
     for name, path in _folders(settings):
         if path and not _holds(Path(path).is_dir):
-            faults[name] = f"{name} = {path} is not a folder: check the path."
+            faults[name] = f"{name} = {path} not found: give the path of a folder."
     return faults
 
 
-def refuse_missing_files(settings: Settings) -> None:
-    """Raise UserError with one line for each, before anything is loaded or made."""
-    faults = missing_files(settings)
-    if faults:
-        raise UserError("\n".join(faults.values()))
+def missing_for_training(settings: Settings) -> dict[str, str]:
+    """A sentence for each missing file or folder, and for the package that the optimizer needs."""
+    package = missing_package(settings.optimizer.name)
+    return {**missing_files(settings), **({"optimizer.name": package} if package else {})}
+
+
+def refuse(missing: dict[str, str]) -> None:
+    """Raise UserError with one line for each thing that is missing, before anything is loaded or created."""
+    if missing:
+        raise UserError("\n".join(missing.values()))
 
 
 def _holds(is_there: Callable[[], bool]) -> bool:
     try:
         return is_there()
-    except OSError:  # too long a name, or a folder that one may not enter
+    except OSError:  # the name is too long, or access is denied
         return False
 
 

@@ -1,19 +1,21 @@
-"""What is known of one option beside its value: help, unit and the values it takes."""
+"""What is known about one option besides its value: help, unit, range and methods."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from .methods import ALL_METHODS
+
 T = TypeVar("T")
 
 AUTO = "auto"
-"""How None is written where a number may be left to the method."""
+"""How None is written for a number that can be left to the method."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """The facts of one option. The form, the command line, the checks and the documentation are made from them."""
+    """The facts of one option, from which the form, the command line, the checks and the reference page are made."""
 
     default: object
     help: str
@@ -23,6 +25,8 @@ class Option:
     choices: tuple[str, ...] = ()
     multiple_of: int | None = None
     is_path: bool = False
+    methods: tuple[str, ...] = ALL_METHODS
+    """The methods that the option has an effect on."""
 
 
 def option(
@@ -34,7 +38,8 @@ def option(
     choices: tuple[str, ...] = (),
     multiple_of: int | None = None,
     is_path: bool = False,
+    methods: tuple[str, ...] = ALL_METHODS,
 ) -> T:
-    """A dataclass field that carries its `Option`. Bounds are part of the range; a duration's bound is its amount."""
-    facts = Option(default, help, unit, minimum, maximum, choices, multiple_of, is_path)
+    """A dataclass field with its `Option`. Bounds are inclusive; those of a duration are for its amount."""
+    facts = Option(default, help, unit, minimum, maximum, choices, multiple_of, is_path, methods)
     return field(default=default, metadata={"option": facts})

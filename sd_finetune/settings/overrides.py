@@ -1,4 +1,4 @@
-"""Single settings from the command line, as "lora.rank=8" or "concepts.1.repeats=2"."""
+"""Single options from the command line, as "lora.rank=8" or "concepts.1.repeats=2"."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from .toml import parse_toml_value
 
 
 def apply_overrides(content: dict[str, Any], overrides: list[str], faults: Faults) -> None:
-    """Put each override into the plain settings `content`; concepts are counted from 1."""
+    """Put each override into the plain settings `content`; concepts are numbered from 1."""
     for override in overrides:
-        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in override):  # what Python makes of bytes that are no text
-            faults.add(repr(override), f"--set {override!a} is no text in UTF-8: write it in that encoding.")
+        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in override):  # what Python makes of bytes that are not UTF-8
+            faults.add(repr(override), f"--set {override!a} is not UTF-8: write it in that encoding.")
             continue
         name, equals, text = override.partition("=")
         name = name.strip()
         if not equals or not all(name.split(".")):
-            faults.add(override, f'--set "{override}" cannot be used: write it as group.option=value.')
+            faults.add(override, f'--set "{override}" is not valid: write it as group.option=value.')
         elif not _put(content, name.split("."), _value(name, text.strip())):
-            faults.add(name, f"--set {name} names nothing that can be set: concepts are counted from 1, without a gap.")
+            faults.add(name, f"--set {name} is not an option: number concepts from 1, without a gap.")
 
 
 def _value(name: str, text: str) -> Any:
-    """The text as the option's type wants it, so that quotes can be left out: a name may be 2024, a prompt true."""
+    """The value of the option's type, so that quotes can be left out: a name can be 2024, a prompt true."""
     option = all_options().get(re.sub(r"\.[0-9]+\.", ".", name))
     value = parse_toml_value(text)
     if option is None or isinstance(value, (str, list)):
@@ -35,7 +35,7 @@ def _value(name: str, text: str) -> Any:
 
 
 def _put(content: dict[str, Any], names: list[str], value: Any) -> bool:
-    """Set the value at the place that `names` lead to, making groups on the way; False if there is no such place."""
+    """Set the value at the place that `names` lead to, creating groups on the way; False if there is no such place."""
     place: Any = content
     for name in names[:-1]:
         if isinstance(place, dict):
@@ -49,7 +49,7 @@ def _put(content: dict[str, Any], names: list[str], value: Any) -> bool:
 
 
 def _entry(entries: list[Any], number: str) -> Any:
-    """Entry `number` of a list, counted from 1; the one after the last is made."""
+    """Entry `number` of a list, counted from 1; the one after the last is created. None if there is no such entry."""
     if number == str(len(entries) + 1):
         entries.append({})
     return entries[int(number) - 1] if number.isdecimal() and 1 <= int(number) <= len(entries) else None

@@ -1,4 +1,4 @@
-"""Settings from TOML files and JSON objects, and back; everything wrong is reported together."""
+"""Settings from TOML files and JSON objects, and back; all faults are reported together."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from ..errors import UserError
 from .build import build
 from .catalogue import members
 from .duration import Duration
 from .faults import Faults
+from .migrations import VERSION, migrated
 from .option import AUTO
 from .options import Settings
 from .overrides import apply_overrides
@@ -20,12 +22,12 @@ from .toml import load_toml
 def read_toml(path: Path, overrides: list[str] | None = None) -> Settings:
     """The settings of a TOML file, after `overrides` like "lora.rank=8" or "concepts.1.repeats=2".
 
-    Relative paths in the file start from the file's folder, those in overrides from the current one.
+    Relative paths in the file are relative to its folder, those in overrides to the current one.
 
     Raises:
-        UserError: the file cannot be read, or has faults; one line for each.
+        UserError: the file cannot be read, is of a later version, or has faults; one line for each.
     """
-    content = load_toml(path)
+    content = migrated(load_toml(path))
     faults = Faults()
     _resolve_paths(Settings, content, path.absolute().parent)
     apply_overrides(content, overrides or [], faults)
@@ -34,24 +36,32 @@ def read_toml(path: Path, overrides: list[str] | None = None) -> Settings:
 
 
 def from_dict(content: dict[str, Any]) -> Settings:
-    """The settings that `to_dict` made a dictionary of; what is left out has its default.
+    """The settings of a plain dictionary, of this `version` or an earlier one; an option left out has its default.
 
     Raises:
-        UserError: names, types, values or combinations that cannot be; one line for each.
+        UserError: a later version, or names, types, values or combinations that are not valid; one line for each.
     """
-    return _checked(content, Faults())
+    return _checked(migrated(content), Faults())
 
 
 def find_faults(content: dict[str, Any]) -> dict[str, str]:
-    """What `from_dict` would refuse: a sentence by the full name of the setting, as "concepts.1.folder"."""
+    """What `from_dict` refuses: a sentence by the full name of the option, as "concepts.1.folder"."""
     faults = Faults()
-    check_rules(build(Settings, content, "", faults), faults)
+    try:
+        check_rules(build(Settings, migrated(content), "", faults), faults)
+    except UserError as error:
+        faults.add("version", str(error))
     return faults.sentences
 
 
 def to_dict(settings: Settings) -> dict[str, Any]:
-    """Plain dictionaries, lists, texts and numbers, as JSON and TOML know them."""
+    """The settings as dictionaries, lists, strings and numbers, which JSON and TOML can hold; without `version`."""
     return cast("dict[str, Any]", _plain(settings))
+
+
+def to_file(settings: Settings) -> dict[str, Any]:
+    """The same with `version`, as it is written to a file."""
+    return {"version": VERSION, **to_dict(settings)}
 
 
 def _checked(content: Any, faults: Faults) -> Settings:
@@ -74,7 +84,7 @@ def _plain(value: Any) -> Any:
 
 
 def _resolve_paths(group: type, content: Any, folder: Path) -> None:
-    """Make the paths in `content` absolute, in place; what is no path or no table stays for the checks to refuse."""
+    """Make the paths in `content` absolute, in place; what is not a path or table is left for the checks to refuse."""
     if not isinstance(content, dict):
         return
     table = cast("dict[str, Any]", content)

@@ -1,20 +1,24 @@
-"""What one option asks of another, and rules no range can say."""
+"""Rules between options, and rules that a range cannot express."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .catalogue import members
 from .faults import Faults
+from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
-from .methods import METHODS
-from .options import NAME, Settings
+from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
+from .options import Settings
 
-# The names a sentence is about, then the sentence. It is left out where one of these settings is at fault already.
+# The options that a sentence is about, then the sentence. It is left out where one of them has a fault already.
 Broken = tuple[tuple[str, ...], str]
+
+FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
 
 
 def check_rules(settings: Settings, faults: Faults) -> None:
-    """Note every rule that the settings break."""
+    """Add a fault for every rule that the settings break."""
     for rule in RULES:
         for names, sentence in rule(settings):
             if not any(faults.has(name) for name in names):
@@ -30,9 +34,8 @@ def _output_name(settings: Settings) -> Iterator[Broken]:
     name = settings.output.name
     allowed = all(letter.isalnum() or letter in " ._-()" for letter in name)
     if not allowed or not 1 <= len(name) <= 100 or name[0] in " ." or name[-1] in " .":
-        rule = "it takes up to 100 letters, digits, spaces and ._-() without a dot or space at its ends"
-        way_out = "a folder goes into output.folder"
-        yield ("output.name",), f'output.name = "{name}" cannot be a file name: {rule}; {way_out}.'
+        sentence = f'output.name = "{name}" is not valid as a file name: {FILE_NAME_RULE}'
+        yield ("output.name",), f"{sentence}; for a folder use output.folder."
 
 
 def _warmup(settings: Settings) -> Iterator[Broken]:
@@ -48,45 +51,85 @@ def _mixed_precision(settings: Settings) -> Iterator[Broken]:
         yield ("train.mixed_precision", "train.device"), sentence
 
 
-def _text_encoder(settings: Settings) -> Iterator[Broken]:
-    name = "train.train_text_encoder"
-    if settings.train.train_text_encoder and METHODS[settings.method].text_encoder_learning_rate is None:
-        sentence = f"{name} = true is not for method {settings.method}, whose result has no text encoder"
-        yield (name, "method"), f"{sentence}: set it to false, or choose another method."
+def _methods(settings: Settings) -> Iterator[Broken]:
+    """A switch cannot be on for a method that has no such thing; groups of other methods do not matter."""
+    for group in members(Settings):
+        if group.group is None or group.is_list or settings.method not in group.methods:
+            continue
+        for member in members(group.group):
+            is_on = getattr(getattr(settings, group.name), member.name) is True
+            if is_on and settings.method not in member.methods:
+                name, others = f"{group.name}.{member.name}", ", ".join(member.methods)
+                sentence = f"{name} = true is not for method {settings.method}, only for {others}"
+                yield (name, "method"), f"{sentence}: set it to false, or choose another method."
+
+
+def _above_0(settings: Settings) -> Iterator[Broken]:
+    name = settings.optimizer.name
+    for option in OPTIMIZERS[name].above_0:
+        if getattr(settings.optimizer, option) == 0:
+            sentence = f"optimizer.{option} = 0 is out of range for {name}: use a number above 0."
+            yield (f"optimizer.{option}", "optimizer.name"), sentence
+
+
+def _multipliers(settings: Settings) -> Iterator[Broken]:
+    """Learning rates that multiply the one that the optimizer finds for all that is trained."""
+    optimizer = settings.optimizer.name
+    if OPTIMIZERS[optimizer].learning_rate != "multiplier":
+        return
+    rates = _learning_rates(settings)
+    for name, rate in rates.items():
+        if rate < LEAST_MULTIPLIER:
+            sentence = f"{name} = {rate:g} is a factor to the learning rate that {optimizer} finds, and far too small"
+            yield (name, "optimizer.name"), f"{sentence}: set it to 1, or choose another optimizer."
+    if len(set(rates.values())) > 1:
+        (other, other_rate), (name, rate) = rates.items()
+        sentence = f"{name} = {rate:g} differs from {other} = {other_rate:g}, and {optimizer} finds one for both"
+        yield (name, other, "optimizer.name"), f"{sentence}: set them to the same, or both to 0."
+
+
+def _learning_rates(settings: Settings) -> dict[str, float]:
+    """The learning rates that are used, by the option's name."""
+    if settings.learns_word():
+        return {"textual_inversion.learning_rate": settings.textual_inversion.learning_rate}
+    rates = {"train.unet_learning_rate": settings.unet_learning_rate()}
+    if settings.train.train_text_encoder:
+        rates["train.text_encoder_learning_rate"] = settings.text_encoder_learning_rate()
+    return rates
 
 
 def _sample_size(settings: Settings) -> Iterator[Broken]:
     for name, side in (("samples.width", settings.samples.width), ("samples.height", settings.samples.height)):
         if 0 < side < 64:
-            yield (name,), f"{name} = {side} is too small to draw: give 64 or more, or 0 for data.resolution."
+            yield (name,), f"{name} = {side} is out of range: use 64 or more, or 0 for data.resolution."
 
 
 def _concepts(settings: Settings) -> Iterator[Broken]:
     if not settings.concepts:
-        yield ("concepts",), "There is nothing to learn: add a [[concepts]] heading with folder and instance_prompt."
+        yield ("concepts",), "There is no concept to train: add [[concepts]] with folder and instance_prompt."
     for number, concept in enumerate(settings.concepts, start=1):
         folder, prompt = f"concepts.{number}.folder", f"concepts.{number}.instance_prompt"
         if not concept.folder:
-            yield (folder,), f"{folder} is missing: give the folder of the instance pictures."
-        if not concept.instance_prompt.strip() and not settings.has_sentences():
-            yield (prompt,), f'{prompt} is empty: write what the pictures show, like "a photo of sks dog".'
+            yield (folder,), f"{folder} is missing: give the folder of the training images."
+        if not concept.instance_prompt.strip() and not settings.has_templates():
+            yield (prompt,), f'{prompt} is empty: write what the images show, like "a photo of sks dog".'
         if NAME in concept.instance_prompt and not settings.learns_word():
-            sentence = f'{prompt} = "{concept.instance_prompt}" has {NAME}, which only textual inversion fills in'
-            yield (prompt, "method"), f"{sentence}: write the subject's own word there."
+            sentence = f'{prompt} = "{concept.instance_prompt}" has {NAME}, which only textual_inversion replaces'
+            yield (prompt, "method"), f"{sentence}: write a trigger word instead."
 
 
 def _class_prompts(settings: Settings) -> Iterator[Broken]:
     weight = settings.prior_weight()
     for number, concept in enumerate(settings.concepts, start=1):
+        name = f"concepts.{number}.class_prompt"
         if weight > 0 and not concept.class_prompt.strip():
-            name = f"concepts.{number}.class_prompt"
-            way_out = 'write what the subject is one of, like "a photo of a dog", or set prior.weight = 0'
-            yield (name, "prior.weight"), f"{name} is missing, which prior.weight = {weight:g} needs: {way_out}."
-        drawn = settings.prior.source == "images" and not concept.class_folder
-        if weight > 0 and "[filewords]" in concept.class_prompt and drawn:
-            name = f"concepts.{number}.class_prompt"
-            problem = "asks for captions, which class pictures drawn for you do not have"
-            yield (name,), f"{name} = {concept.class_prompt!r} {problem}: write a fixed prompt or give a class_folder."
+            way_out = 'name the class, like "a photo of a dog", or set prior.weight = 0'
+            yield (name, "prior.weight"), f"{name} is missing, and prior.weight = {weight:g} needs it: {way_out}."
+        generated = settings.prior.source == "images" and not concept.class_folder
+        if weight > 0 and "[filewords]" in concept.class_prompt and generated:
+            problem = "asks for captions, which generated class images do not have"
+            way_out = "write a prompt without [filewords] or give a class_folder"
+            yield (name,), f'{name} = "{concept.class_prompt}" {problem}: {way_out}.'
 
 
 def _hypernetwork(settings: Settings) -> Iterator[Broken]:
@@ -96,14 +139,16 @@ def _hypernetwork(settings: Settings) -> Iterator[Broken]:
     structure, dropout, sizes = (_numbers(t) for t in (asked.layer_structure, asked.dropout_structure, asked.sizes))
     name = f"{group}.layer_structure"
     if structure is None or not is_layer_structure(structure):
-        rule = f'numbers from {LEAST_MULTIPLE} to {MOST_MULTIPLE}, the first and the last being 1, like "1, 2, 1"'
-        yield (name,), f'{name} = "{asked.layer_structure}" cannot be used: it takes {rule}.'
+        rule = (
+            f'use numbers from {LEAST_MULTIPLE} to {MOST_MULTIPLE}, of which the first and last are 1, like "1, 2, 1"'
+        )
+        yield (name,), f'{name} = "{asked.layer_structure}" is not valid: {rule}.'
     elif dropout is None or (dropout and not is_dropout_structure(dropout, structure)):
-        rule = f"{len(structure)} numbers, as layer_structure has, from 0 to below 1 and the first being 0"
-        sentence = f'{group}.dropout_structure = "{asked.dropout_structure}" cannot be used: it takes {rule}.'
+        rule = f"use {len(structure)} numbers, as in layer_structure, from 0 to below 1, of which the first is 0"
+        sentence = f'{group}.dropout_structure = "{asked.dropout_structure}" is not valid: {rule}.'
         yield (f"{group}.dropout_structure", name), sentence
     if sizes is None or any(size < 1 or size % 1 for size in sizes):
-        sentence = f'{group}.sizes = "{asked.sizes}" cannot be used: it takes whole numbers, like "768, 320".'
+        sentence = f'{group}.sizes = "{asked.sizes}" is not valid: use whole numbers, 1 or more, like "768, 320".'
         yield (f"{group}.sizes",), sentence
 
 
@@ -111,34 +156,35 @@ def _textual_inversion(settings: Settings) -> Iterator[Broken]:
     if not settings.learns_word():
         return
     asked, word = settings.textual_inversion, settings.new_word()
-    name = "textual_inversion.word" if asked.word else "output.name"
     if not all(letter.isalnum() or letter in " ._-" for letter in word) or not any(map(str.isalnum, word)):
-        sentence = f'{name} = "{word}" cannot be a new word: it takes letters, digits, spaces and ._- only'
-        yield (name,), f"{sentence}; name another in textual_inversion.word."
+        name = "textual_inversion.word" if asked.word else "output.name"
+        way_out = "" if asked.word else ", or set textual_inversion.word"
+        sentence = f'{name} = "{word}" is not valid as a new word: use only letters, digits, spaces and ._-'
+        yield (name,), f"{sentence}{way_out}."
     if asked.template == "own":
-        yield from _own_sentences(asked.sentences, word)
+        yield from _own_templates(asked.own_templates, word)
     elif asked.template == "instance_prompt":
         for number, concept in enumerate(settings.concepts, start=1):
-            if not _names(concept.instance_prompt, word) and "[filewords]" not in concept.instance_prompt:
+            if not _contains(concept.instance_prompt, word) and "[filewords]" not in concept.instance_prompt:
                 name = f"concepts.{number}.instance_prompt"
-                yield (name,), f'{name} = "{concept.instance_prompt}" lacks the new word: put {NAME} where it goes.'
+                yield (name,), f'{name} = "{concept.instance_prompt}" lacks the new word: write {NAME} where it goes.'
 
 
-def _own_sentences(sentences: tuple[str, ...], word: str) -> Iterator[Broken]:
-    name = "textual_inversion.sentences"
-    if not sentences:
-        yield (name, "textual_inversion.template"), f'{name} is empty: write some, like "a photo of {NAME}".'
-    for sentence in sentences:
-        if not _names(sentence, word):
-            yield (name,), f'{name} has "{sentence}", which lacks the new word: put {NAME} where it goes.'
+def _own_templates(templates: tuple[str, ...], word: str) -> Iterator[Broken]:
+    name = "textual_inversion.own_templates"
+    if not templates:
+        yield (name, "textual_inversion.template"), f'{name} is empty: add prompts like "a photo of {NAME}".'
+    for template in templates:
+        if not _contains(template, word):
+            yield (name,), f'{name} contains "{template}", which lacks the new word: write {NAME} where it goes.'
 
 
-def _names(sentence: str, word: str) -> bool:
-    return NAME in sentence or word.lower() in sentence.lower()
+def _contains(prompt: str, word: str) -> bool:
+    return NAME in prompt or word.lower() in prompt.lower()
 
 
 def _numbers(text: str) -> tuple[float, ...] | None:
-    """The numbers of a text, None if there is something else in it."""
+    """The numbers of a text, None if it contains something else."""
     try:
         return numbers(text)
     except ValueError:
@@ -150,7 +196,9 @@ RULES = (
     _output_name,
     _warmup,
     _mixed_precision,
-    _text_encoder,
+    _methods,
+    _above_0,
+    _multipliers,
     _sample_size,
     _concepts,
     _class_prompts,

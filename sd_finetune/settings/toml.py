@@ -18,18 +18,18 @@ def load_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file.
 
     Raises:
-        UserError: there is no such file, or it is no TOML.
+        UserError: the file cannot be read, or is not valid TOML.
     """
     try:
         return loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a settings file.") from error
     except ValueError as error:
-        raise UserError(f"{path} is no TOML file: {error}.") from error
+        raise UserError(f"{path} is not valid TOML ({error}): correct the file.") from error
 
 
 def parse_toml_value(text: str) -> Any:
-    """The value of a text such as `8`, `true` or `["a", "b"]`; the text itself if it is no TOML value."""
+    """The value of a text such as `8`, `true` or `["a", "b"]`; the text itself if it is not a TOML value."""
     try:
         return loads(f"value = {text}")["value"]
     except ValueError:

@@ -1,4 +1,4 @@
-"""From a plain value (TOML, JSON) to the option's own type, within its range."""
+"""From plain values (TOML, JSON) to values of an option's own type and range."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ def convert(value: Any, member: Member) -> Any:
     """The value in the type of the option.
 
     Raises:
-        ValueError: wrong type, or not in the range.
+        ValueError: "is not valid" or "is out of range", as a sentence about the value goes on.
     """
-    assert member.option is not None
-    converted = _typed(value, member.kind)
-    if not _in_range(converted, member.option):
-        raise ValueError("out of range")
+    facts = member.option
+    assert facts is not None
+    try:
+        converted = _typed(value, member.kind)
+    except ValueError as error:
+        raise ValueError("is not valid") from error
+    if facts.choices and converted not in facts.choices:
+        raise ValueError("is not valid")
+    if not _in_range(converted, facts):
+        raise ValueError("is out of range")
     return converted
 
 
 def range_text(member: Member) -> str:
-    """What an option takes, as in "a whole number, 1 or more"."""
+    """The values that an option takes, as "a whole number, 1 or more"."""
     facts = member.option
     assert facts is not None
     if facts.choices:
@@ -39,9 +45,9 @@ def range_text(member: Member) -> str:
         int: "a whole number",
         float: "a number",
         NUMBER_OR_AUTO: f'"{AUTO}" or a number',
-        str: "a text",
+        str: "a string",
     }
-    return ("a path" if facts.is_path else names.get(member.kind, "a list of texts")) + _bounds_text(facts)
+    return ("a path" if facts.is_path else names.get(member.kind, "a list of strings")) + _bounds_text(facts)
 
 
 def _bounds_text(facts: Option) -> str:
@@ -73,14 +79,12 @@ def _typed(value: Any, kind: Any) -> Any:
 
 
 def _of_type(value: Any, *kinds: type) -> Any:
-    if type(value) not in kinds:  # not isinstance: True is no number here
+    if type(value) not in kinds:  # not isinstance: True is not a number here
         raise ValueError(f"not of type {kinds[0].__name__}")
     return value
 
 
 def _in_range(value: Any, facts: Option) -> bool:
-    if facts.choices:
-        return value in facts.choices
     number = value.amount if isinstance(value, Duration) else value
     if not isinstance(number, (int, float)) or isinstance(number, bool):
         return True

@@ -10,12 +10,14 @@ import torch
 from ..diffusion.loss import LossParts
 from ..errors import UserError
 from ..formats.tensor_file import refuse_not_finite
+from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import Done, Error, Evaluation, Phase, Step
+from ..runs.snapshots import is_finished, snapshot_folder
 from .device import memory_in_use
 from .output.samples import generate_samples
 from .output.save import save_result
-from .output.snapshots import has_snapshot, write_snapshot
+from .output.snapshots import write_snapshot
 from .pace import Pace
 from .state import Training, evaluating
 from .step.loss import loss_of
@@ -35,8 +37,7 @@ def train(training: Training) -> Done | Error:
     for step in range(training.first_step, total):
         pace.start()
         factor = learning_rate_factor(settings.schedule.name, step, total, training.warmup_steps)
-        for group in training.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+        rates = set_learning_rates(training.optimizer, settings.optimizer.name, factor)
         losses, images, learns = _zero_losses(training), 0, False
         torch.manual_seed(derived_seed(settings.train.seed, "dropout", step))  # which draws from torch's own stream
         for batch in training.batches.of_step(step):
@@ -54,7 +55,7 @@ def train(training: Training) -> Done | Error:
                 training.accelerator.clip_grad_norm_(training.trained_parameters, settings.train.max_grad_norm)
             training.optimizer.step()
             training.optimizer.zero_grad(set_to_none=True)
-        event = _step_event(training, step, losses, images, pace)
+        event = _step_event(training, step, losses, rates, images, pace)
         training.record(event)
         if not torch.isfinite(torch.tensor(event.loss)):
             return Error(message=_not_finite(training, event))
@@ -68,7 +69,9 @@ def _zero_losses(training: Training) -> LossParts:
     return LossParts(zero, zero, zero)
 
 
-def _step_event(training: Training, step: int, losses: LossParts, images: int, pace: Pace) -> Step:
+def _step_event(
+    training: Training, step: int, losses: LossParts, rates: dict[str, float], images: int, pace: Pace
+) -> Step:
     total, instance, prior = torch.stack(losses).tolist()
     pace.stop(images)
     return Step(
@@ -78,7 +81,7 @@ def _step_event(training: Training, step: int, losses: LossParts, images: int, p
         loss=total,
         instance_loss=instance,
         prior_loss=prior if training.has_prior else None,
-        learning_rates={group["name"]: group["lr"] for group in training.optimizer.param_groups},
+        learning_rates=rates,
         images_per_second=pace.images_per_second(),
         seconds_left=pace.seconds_left(training.total_steps - step - 1),
         memory_bytes=memory_in_use(training.accelerator.device),
@@ -107,17 +110,23 @@ def _save(training: Training, step: int, final: bool) -> None:
     except Exception as error:
         with suppress(UserError):  # where the run folder's disk is full too
             _write_snapshot(training, step)
-        if isinstance(error, UserError) and has_snapshot(training.run.snapshots, step):
+        if isinstance(error, UserError) and is_finished(snapshot_folder(training.run.snapshots, step)):
             kept = f"What was learned is kept in {training.run.path}: mend this and resume that run."
             raise UserError(f"{error} {kept}") from error
         raise
 
 
 def _write_snapshot(training: Training, step: int) -> None:
-    if has_snapshot(training.run.snapshots, step):
+    if is_finished(snapshot_folder(training.run.snapshots, step)):
         return
-    tensors, scaler = training.method.trained_tensors(), training.accelerator.scaler
-    write_snapshot(training.run.snapshots, step, tensors, training.optimizer, scaler)
+    write_snapshot(
+        training.run.snapshots,
+        step,
+        training.method.trained_tensors(),
+        training.optimizer,
+        training.settings.optimizer.name,
+        training.accelerator.scaler,
+    )
 
 
 def _commands(training: Training) -> list[str]:

@@ -10,16 +10,17 @@ from ..data.prompt_templates import instance_templates
 from ..families.family import DiffusionModel
 from ..families.load_model import load_model
 from ..methods import attach_method, check_method, method_class
-from ..optimizers.build import build_optimizer
+from ..optimizers.build import build_optimizer, implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import CommandReader, EventLog, Phase, Warning_, read_events
 from ..runs.resumable import refuse_to_resume
+from ..runs.snapshots import latest_snapshot
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .device import DTYPES, accelerator_for
 from .output.place import refuse_place
-from .output.snapshots import latest_snapshot, read_snapshot
+from .output.snapshots import read_snapshot
 from .prior.class_examples import class_examples_of
 from .prior.targets import live_prior, stored_prior
 from .state import Training, train_mode
@@ -40,6 +41,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     settings, events = run.read_settings(), EventLog(run.events)
     if resume:
         refuse_to_resume(run)
+    implementation_of(settings.optimizer.name)  # a missing package is told before anything is loaded
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
     refuse_place(run, settings)
@@ -105,8 +107,8 @@ def _warn(events: EventLog, messages: list[str]) -> None:
 
 
 def _load_snapshot(training: Training) -> None:
-    snapshot = latest_snapshot(training.run.snapshots)
-    training.first_step, trained = read_snapshot(snapshot, training.optimizer, training.accelerator.scaler)
+    snapshot, name = latest_snapshot(training.run.snapshots), training.settings.optimizer.name
+    training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
     training.method.load_trained_tensors(trained)
 
 

@@ -15,6 +15,7 @@ from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.metadata import BaseFacts, base_facts
 from ..methods.method import Method
+from ..optimizers.build import evaluation_weights
 from ..runs.folder import RunFolder
 from ..runs.loss_table import append_losses
 from ..runs.messages import CommandReader, EventLog, Step
@@ -92,7 +93,7 @@ def evaluating(training: Training) -> Iterator[None]:
     for module in _modules_with_modes(training.model, training.method):
         module.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluation_weights(training.optimizer, training.settings.optimizer.name):
             yield
     finally:
         train_mode(training.model, training.method)

@@ -26,6 +26,7 @@ from sd_finetune.runs.messages import (
     Step,
     read_events,
 )
+from sd_finetune.runs.snapshots import MARKER, latest_snapshot, snapshot_folder, step_of
 
 run = RunFolder(Path(sys.argv[1]))
 settings = run.read_settings()
@@ -43,8 +44,7 @@ def main() -> None:
         time.sleep(30 if slow else 0)
         events.append(Done(step=0, outcome="finished"))
         return
-    snapshots = sorted(run.snapshots.glob("step-*"))
-    first = int(snapshots[-1].name[5:]) if "--resume" in sys.argv else 0
+    first = step_of(latest_snapshot(run.snapshots)) if "--resume" in sys.argv else 0
     events.append(Phase(name="training", done=first, total=total))
     commands = CommandReader(run.commands, after=began)
     if first == 0:
@@ -78,8 +78,8 @@ def main() -> None:
 
 
 def snapshot(step: int) -> None:
-    (run.snapshots / f"step-{step:06d}").mkdir()
-    (run.snapshots / f"step-{step:06d}" / "complete.json").write_text("{}")
+    snapshot_folder(run.snapshots, step).mkdir()
+    (snapshot_folder(run.snapshots, step) / MARKER).write_text("{}")
 
 
 def step_event(step: int) -> Step:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sd_finetune import __version__
 from sd_finetune.ui.advice.gpu import Gpu
 from tests.browser import story
 from tests.browser.conftest import Server
@@ -26,7 +27,8 @@ def typed_in(page: Any, pictures: Path) -> None:
 
 def test_a_first_visitor_presses_one_button(quick: Server, new_page: NewPage) -> None:
     page = new_page(quick.address)
-    assert "No model yet" in page.inner_text("#sd_finetune_root")
+    assert "No project yet" in page.inner_text("#sd_finetune_root")
+    assert page.inner_text("#sd_finetune_root footer") == f"SD Fine-Tune {__version__}"
     page.click("#sd_finetune_lesson")
     story.wait_for_state(page, "finished")
     assert page.locator(".sdft-pictures img").count() == 3
@@ -40,10 +42,10 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
     story.ready_to_train(quick, page, pictures)
     story.put(page, "settings", "train.batch_size", "many")
     fault = page.locator('[data-name="train.batch_size"] .sdft-fault')
-    fault.filter(has_text='train.batch_size = "many" cannot be used: it takes a whole number, 1 or more.').wait_for()
+    fault.filter(has_text='train.batch_size = "many" is not valid: use a whole number, 1 or more.').wait_for()
     story.put(page, "concepts", "concepts.1.folder", "/nowhere at all")
     page.locator('[data-name="concepts.1.folder"] .sdft-fault:has-text("not found")').wait_for()
-    assert "2 things to mend before training" in page.inner_text(".sdft-mend")
+    assert "Fix 2 problems before training" in page.inner_text(".sdft-mend")
     story.train(page)
     page.wait_for_function("document.activeElement.id === 'sd_finetune_train_batch_size'")
     assert not quick.context.project("my dog").run_names()
@@ -76,7 +78,7 @@ def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page:
     assert "about" not in page.inner_text(".sdft-facts")
     story.train(page)
     story.wait_for_state(page, "finished")
-    page.locator(".sdft-facts:has-text('40 steps, 1 an epoch, about 16 s')").wait_for()
+    page.locator(".sdft-facts:has-text('40 steps, 1 per epoch, about 16 s')").wait_for()
     with page.expect_download() as download:
         page.click("text=Loss table (CSV)")
     assert Path(download.value.path()).read_text().splitlines()[:2] == ["step,loss", "1,0.75"]
@@ -118,7 +120,7 @@ def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
     story.create(page, "my dog")
     page.click("#sd_finetune_tab_concepts")
     page.locator(".sdft-drop input").set_input_files([str(path) for path in sorted(pictures.iterdir())])
-    page.wait_for_selector("text=2 of 64 × 48: 25 % cut off left and right, enlarged 1.3 times")
+    page.wait_for_selector("text=2 of 64 × 48: 25 % cropped left and right, upscaled 1.3×")
     assert page.locator(".sdft-thumbnails img").count() == 3
     folder = Path(page.input_value("#sd_finetune_concepts_1_folder"))
     assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png"]

@@ -79,10 +79,10 @@ def test_from_create_to_result(method: str, server: Server, new_page: Callable[.
 
 def looks_at_class_pictures(page: Any) -> None:
     page.click("#sd_finetune_tab_generate")
-    summary = page.locator('summary:has-text("2 pictures of")')
+    summary = page.locator('summary:has-text("2 images of")')
     summary.click()
     page.get_by_label("Delete 00000.png").click()
-    page.wait_for_selector('summary:has-text("1 pictures of")')
+    page.wait_for_selector('summary:has-text("1 image of")')
 
 
 def draws_with_the_result(page: Any) -> None:
@@ -90,7 +90,7 @@ def draws_with_the_result(page: Any) -> None:
     page.fill("#sd_finetune_draw_count", "2")
     page.select_option("#sd_finetune_draw_with", index=0)
     assert "skstar.safetensors, step 3" in page.inner_text("#sd_finetune_draw_with option >> nth=0")
-    page.click("text=Draw >> nth=-1")
+    page.click('text="Generate" >> nth=-1')
     page.wait_for_selector(".sdft-drawn img >> nth=1")
     width = page.locator(".sdft-drawn img").last.evaluate("image => image.decode().then(() => image.naturalWidth)")
     assert width == 64

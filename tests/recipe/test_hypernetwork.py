@@ -47,7 +47,7 @@ def test_stopped_and_resumed_with_dropout_is_the_same_run(toy: Toy) -> None:
 
 def test_dropout_is_off_where_it_is_judged_and_on_where_it_trains(toy: Toy) -> None:
     changes = {**DROPOUT, "hypernetwork.initialization": "XavierNormal", "train.length": "1 step"}
-    evaluated = {"evaluation.every": "1 step", "evaluation.draws": 1, "train.unet_learning_rate": 1e-12}
+    evaluated = {"evaluation.every": "1 step", "evaluation.timesteps": 1, "train.unet_learning_rate": 1e-12}
     training = toy.prepare({**changes, **evaluated})
     seen: list[tuple[bool, ...]] = []
     training.method.networks["unet"].pairs["32"]["k"].register_forward_hook(  # type: ignore[union-attr, index]

@@ -124,7 +124,7 @@ def test_each_image_comes_under_all_sentences(toy: Toy, tmp_path: Path, template
     folder = make_images(tmp_path, 2)
     (folder / "0.txt").write_text("red")
     sentences = ["the [name], [filewords]", "one [name], [filewords]"]
-    own = {"textual_inversion.template": template, "textual_inversion.sentences": sentences}
+    own = {"textual_inversion.template": template, "textual_inversion.own_templates": sentences}
     training = toy.prepare({**WORD, **own, "concepts.folder": str(folder), "prior.weight": 1.0})
     batches = [batch for step in range(24) for batch in training.batches.of_step(step)]
     assert {batch.prompts[0] for batch in batches} == prompts
@@ -144,7 +144,9 @@ def test_our_sentences_have_the_word_and_the_caption(toy: Toy, template: str) ->
 
 
 def test_the_webui_s_form_on_the_way_and_at_the_end(toy: Toy) -> None:
-    training = toy.train({**WORD, "textual_inversion.form": "pt", "output.save_every": "1 step", "output.name": "zib"})
+    training = toy.train(
+        {**WORD, "textual_inversion.format": "pt", "output.save_every": "1 step", "output.name": "zib"}
+    )
     paths = [Path(e.path) for e in events_of(training.run, Saved) if e.result == "embedding"]
     assert [path.name for path in paths] == ["zib-step000001.pt", "zib.pt"]
     contents = [torch.load(path, weights_only=True) for path in paths]
@@ -240,14 +242,14 @@ def test_as_many_vectors_as_there_is_room_for(toy: Toy) -> None:
     assert any("do not contain the new word" in said and "vectors = 70 or less" in said for said in some)
     fitting = warnings_of(toy.prepare({**subject, "textual_inversion.vectors": 70}))
     assert not any("do not contain the new word" in said for said in fitting)
-    own = {"textual_inversion.template": "own", "textual_inversion.sentences": ["[name]"]}
+    own = {"textual_inversion.template": "own", "textual_inversion.own_templates": ["[name]"]}
     alone = toy.train({**WORD, **own, "textual_inversion.vectors": 75})
     assert trained(alone)["embedding.vectors"].shape == (75, 32)
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pt"])
 def test_steps_add_up_when_a_word_is_gone_on_with(toy: Toy, form: str) -> None:
-    changes = {**WORD, "textual_inversion.form": form, "train.length": "2 steps"}
+    changes = {**WORD, "textual_inversion.format": form, "train.length": "2 steps"}
     (first,) = events_of(toy.train(changes).run, Saved)
     (second,) = events_of(toy.train({**changes, "base.continue_from": first.path}).run, Saved)
     assert (read_embedding(Path(first.path)).step, read_embedding(Path(second.path)).step) == (2, 4)
@@ -260,11 +262,11 @@ def test_more_vectors_than_a_prompt_has_room_for_are_not_gone_on_from(toy: Toy, 
 
 
 def test_what_is_asked_for_and_not_used_is_told(toy: Toy) -> None:
-    asked = {"textual_inversion.initial_text": "sks red star", "textual_inversion.sentences": ["a [name]"]}
+    asked = {"textual_inversion.initial_text": "sks red star", "textual_inversion.own_templates": ["a [name]"]}
     said = warnings_of(toy.prepare({**WORD, **asked, "textual_inversion.vectors": 2}))
     assert any(
-        "3 tokens long and the word starts with the first 2: set textual_inversion.vectors = 3" in s for s in said
+        "3 tokens long, of which the first 2 are used: set textual_inversion.vectors = 3" in s for s in said
     )
-    assert any('sentences is not used, as textual_inversion.template is "' in s for s in said)
+    assert any('own_templates is not used, as textual_inversion.template is "' in s for s in said)
     own = {**WORD, **asked, "textual_inversion.vectors": 3, "textual_inversion.template": "own"}
-    assert not any("initial_text" in said or "sentences" in said for said in warnings_of(toy.prepare(own)))
+    assert not any("initial_text" in said or "own_templates" in said for said in warnings_of(toy.prepare(own)))

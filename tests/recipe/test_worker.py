@@ -17,6 +17,7 @@ import torch
 from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Evaluation, Event, Phase, Sample, Saved, Step, Warning_, send_command
+from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
@@ -72,7 +73,7 @@ def test_stopped_on_the_way_it_saves(toy: Toy) -> None:
     assert isinstance(outcome, Done)
     assert (outcome.step, outcome.outcome) == (2, "stopped")
     assert [(e.step, e.result) for e in events_of(training.run, Saved)] == [(2, "lora")]
-    assert (training.run.snapshots / "step-000002" / "complete.json").is_file()
+    assert [step_of(folder) for folder in finished_snapshots(training.run.snapshots)] == [2]
 
 
 def test_save_and_sample_by_command(toy: Toy) -> None:
@@ -192,7 +193,7 @@ def _no_gpu(run: RunFolder, _: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (_two_faults, ["lora.rank = 0 cannot be used", "train.seeed is not a setting: did you mean train.seed?"]),
+        (_two_faults, ["lora.rank = 0 is out of range", "train.seeed is not an option: did you mean train.seed?"]),
         (_empty_folder, ["no images in the folder"]),
         (_torn_checkpoint, ["torn.safetensors is incomplete or damaged"]),
         (_no_gpu, ["train.device = 'cuda' needs a CUDA GPU"]),

@@ -16,7 +16,7 @@ PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
-FOUNDATION = {"errors", "settings", "runs"}
+FOUNDATION = {"__version__", "errors", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools"}
@@ -25,8 +25,9 @@ SCREEN = {"hosts", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
+    "hub_cache": set(),
     "settings": {"errors"},
-    "runs": {"errors", "settings"},
+    "runs": {"__version__", "errors", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data", "families"},  # of families the facts alone: no torch
     "data": FOUNDATION,
@@ -37,11 +38,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": FOUNDATION | PARTS,
     "optimizers": FOUNDATION | {"methods"},
     "methods": FOUNDATION | PARTS | {"networks"},
-    "training": FOUNDATION | MODEL | {"methods"},
+    "training": FOUNDATION | MODEL | {"methods", "hub_cache"},
     "tools": FOUNDATION | PARTS | {"networks"},
+    "report": FOUNDATION,
     "demo": WORKER,
-    "commands": WORKER | SCREEN | {"demo"},
-    "__main__": {"commands", "errors"},
+    "commands": WORKER | SCREEN | {"demo", "report"},
+    "__main__": {"__version__", "commands", "errors", "hub_cache"},
 }
 
 MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them

@@ -172,3 +172,43 @@ def test_what_pip_says_of_an_error(tmp_path: Path) -> None:
     script = "import sys; print('Collecting x'); print('ERROR: No space left.', file=sys.stderr); sys.exit(3)"
     assert module.show_installation([sys.executable, "-c", script], tmp_path / "log") == (3, "No space left")
     assert (tmp_path / "log").read_text().splitlines() == ["Collecting x", "ERROR: No space left."]
+
+
+@pytest.mark.parametrize("failing", ["", "ruff", "tests/javascript/check.py", "pytest"])
+def test_the_suite_runs_every_check_and_lint_and_types_once(
+    install: ModuleType, failing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[list[str]] = []
+
+    def run(command: list[str], folder: Path, **variables: str) -> int:
+        assert folder == install.ROOT
+        started.append(command[1:])
+        return int(failing in command)
+
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
+    assert install.main(["test"]) == (1 if failing else 0)
+    assert [words[-1] if words[0] != "-m" else words[1] for words in started] == [
+        "ruff", "ruff", "pyright", "tests/javascript/check.py", "pytest",
+    ]  # fmt: skip
+    assert (f"failed: {failing}" if failing else "all passed") in capsys.readouterr().out.splitlines()[-1]
+    assert (FILE.parent / install.JAVASCRIPT_CHECK).is_file()
+    started.clear()
+    assert install.main(["test", "--pins", "webui"]) == int(failing == "pytest")
+    assert started == [["-m", "pytest", "-n", "auto"]]
+
+
+@pytest.mark.parametrize(("pins", "lint"), [("standalone", ["ruff check", "ruff format --check"]), ("webui", [])])
+def test_the_quick_tier_is_lint_and_what_is_not_slow(
+    install: ModuleType, pins: str, lint: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def run(command: list[str], folder: Path, **variables: str) -> int:
+        started.append(" ".join(command[2:]))
+        return 0
+
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
+    assert install.main(["test", "--quick", "--pins", pins]) == 0
+    assert started == [*lint, "pytest -n auto -m not slow tests/unit"]

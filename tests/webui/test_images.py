@@ -22,7 +22,7 @@ SAME = 2.0
 """Mean difference, of 255, of images that count as the same: the WebUI cuts off what we round, half of 1."""
 THEIR_SAMPLERS = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
 SMALL = {"lora.rank": 4, "lora.alpha": 2, "data.resolution": 64, "output.precision": "fp16"}
-SHOWN = {**ROWS, "textual_inversion.pt": {**ROWS["textual_inversion"], "textual_inversion.form": "pt"}}
+SHOWN = {**ROWS, "textual_inversion.pt": {**ROWS["textual_inversion"], "textual_inversion.format": "pt"}}
 STRENGTH = {"dreambooth+text": 0.03, "hypernetwork": 0.3}
 """By row, the standard deviation of what is added to all that is trained, else 0.2; of a checkpoint's tensors, in their
 own."""

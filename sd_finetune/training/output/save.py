@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
+from ...optimizers.build import evaluation_weights
 from ...runs.messages import Phase, Saved
 from ..state import Training
 from .card import write_card
@@ -17,7 +18,8 @@ def save_result(training: Training, step: int, final: bool) -> Path:
     settings = training.settings
     path = result_path(training.run, settings, "" if final else f"-step{step:06d}")
     training.events.append(Phase(name="saving", done=0, total=1))
-    training.method.write(path, training_metadata(settings, _facts(training, step)))
+    with evaluation_weights(training.optimizer, settings.optimizer.name):
+        training.method.write(path, training_metadata(settings, _facts(training, step)))
     training.events.append(Saved(step=step, result=settings.result_kind(), path=str(path)))
     if final:
         write_card(path, training.run, settings, training.base.family.facts)

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...errors import UserError
+from ...optimizers.kept_state import kept_state, put_back
 from ...runs.atomic import replacing
-
-MARKER = "complete.json"
+from ...runs.snapshots import MARKER, all_snapshots, is_finished, snapshot_folder
 
 
 class HasState(Protocol):
@@ -32,40 +32,34 @@ def write_snapshot(
     step: int,
     trained: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
+    name: str,
     scaler: HasState | None = None,
 ) -> Path:
-    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones. scaler: fp16's, of the loss.
+    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones.
+
+    name: the optimizer's, in the settings. scaler: fp16's, of the loss.
 
     Raises:
         UserError: it cannot be written; an earlier snapshot stays.
     """
-    folder = _folder(snapshots, step)
+    folder = snapshot_folder(snapshots, step)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        _fill(folder, step, trained, optimizer, scaler)
+        _fill(folder, step, trained, kept_state(optimizer, name), scaler)
     except (SafetensorError, RuntimeError, OSError) as error:  # as safetensors and torch say that the disk is full
         shutil.rmtree(folder, ignore_errors=True)
         raise UserError(f"The snapshot {folder} cannot be written ({error}): free some space, then resume.") from error
-    for other in snapshots.glob("step-*"):
+    for other in all_snapshots(snapshots):
         if other != folder:
             shutil.rmtree(other)
     return folder
-
-
-def has_snapshot(snapshots: Path, step: int) -> bool:
-    """Whether there is a finished snapshot of this step."""
-    return (_folder(snapshots, step) / MARKER).exists()
-
-
-def _folder(snapshots: Path, step: int) -> Path:
-    return snapshots / f"step-{step:06d}"
 
 
 def _fill(
     folder: Path,
     step: int,
     trained: Mapping[str, Tensor],
-    optimizer: torch.optim.Optimizer,
+    optimizer: Mapping[str, Any],
     scaler: HasState | None,
 ) -> None:
     folder.mkdir(parents=True)
@@ -73,38 +67,29 @@ def _fill(
     with replacing(folder / "trained.safetensors") as path:
         save_file(values, path)
     with replacing(folder / "optimizer.pt") as path:
-        torch.save(optimizer.state_dict()["state"], path)
+        torch.save(optimizer, path)
     with replacing(folder / MARKER) as path:
         path.write_text(json.dumps({"step": step, "scaler": scaler.state_dict() if scaler else {}}), encoding="utf-8")
 
 
-def latest_snapshot(snapshots: Path) -> Path:
-    """The newest finished snapshot.
+def read_snapshot(
+    folder: Path, optimizer: torch.optim.Optimizer, name: str, scaler: HasState | None = None
+) -> tuple[int, dict[str, Tensor]]:
+    """The step and the trained values; optimizer and scaler take their state over, learning rates and decays stay.
+
+    Arguments are those of `write_snapshot`.
 
     Raises:
-        UserError: there is none.
+        UserError: it is unfinished, damaged, or of another optimizer.
     """
-    finished = sorted(folder for folder in snapshots.glob("step-*") if (folder / MARKER).exists())
-    if not finished:
-        raise UserError(
-            f"{snapshots} holds no finished snapshot to go on from: start the run anew, and stop it with Stop "
-            "or set output.save_every to have one next time."
-        )
-    return finished[-1]
-
-
-def read_snapshot(
-    folder: Path, optimizer: torch.optim.Optimizer, scaler: HasState | None = None
-) -> tuple[int, dict[str, Tensor]]:
-    """The step and the trained values; optimizer and scaler take their state over, rates and decays stay."""
-    if not (folder / MARKER).exists():
+    if not is_finished(folder):
         raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
     try:
-        state: dict[int, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+        kept: dict[Any, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
         trained = load_file(folder / "trained.safetensors")
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise UserError(f"The snapshot {folder} is damaged or not one of ours: start the run anew.") from error
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    put_back(optimizer, name, kept)
     marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     if scaler and marker.get("scaler"):  # none where the run was in another precision before
         scaler.load_state_dict(marker["scaler"])

@@ -61,4 +61,4 @@ def fixed_evaluation(settings: Settings, model: DiffusionModel, instances: Examp
     wanted = settings.evaluation
     if wanted.every.amount == 0:
         return None
-    return FixedEvaluation(model, instances, wanted.pictures, wanted.draws, settings.train.seed)
+    return FixedEvaluation(model, instances, wanted.images, wanted.timesteps, settings.train.seed)

@@ -1,8 +1,8 @@
 """Fits training to the VRAM of a GPU: the fastest settings that fit, with as many images in a step as before.
 
 VRAM of a step (parameters of the model: `families.facts.MemoryFacts`): frozen weights in the precision of the
-forward pass; trained ones in fp32 with their gradients and AdamW's two moments; and for each image the activations that
-the backward pass needs. That last figure is the difference between one image and two in the table of
+forward pass; trained ones in fp32 with their gradients and the optimizer's state; and for each image the activations
+that the backward pass needs. That last figure is the difference between one image and two in the table of
 ShivamShrirao's DreamBooth README (T4, 512 pixels, fp16, memory-efficient attention, 8-bit Adam): 9.92 and 10.4 GB with
 gradient checkpointing, 11.17 and 13.67 GB without. Its five rows, one of them with AdamW, come out here within 9 %.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from ...families.facts import MemoryFacts
 from ...families.table import DEFAULT_FAMILY, FAMILIES
 from ...settings.methods import METHODS
+from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
 from ...settings.read import from_dict
 from ..plain_settings import with_values
@@ -24,8 +25,8 @@ from .gpu import Gpu
 
 GB = 1e9
 BYTES_OF_PRECISION = {"no": 4, "fp16": 2, "bf16": 2}
-TRAINED_BYTES = 16
-"""Of a trained parameter: weight, gradient, two moments."""
+TRAINED_BYTES = 8
+"""Of a trained parameter: weight and gradient. The optimizer's state comes on top."""
 IMAGE_GB = {False: 2.5, True: 0.48}
 """Activations of an image of 512 × 512 pixels at two bytes a value, without and with gradient checkpointing."""
 OVERHEAD_GB = 0.6
@@ -64,9 +65,10 @@ def needed_bytes(settings: Settings, model: MemoryFacts = FAMILIES[DEFAULT_FAMIL
     trained = _trained_parameters(settings, model)
     own = trained if METHODS[settings.method].changes_weights else 0
     frozen = model.unet + model.text_encoders + model.vae - own
+    trained_bytes = TRAINED_BYTES + OPTIMIZERS[settings.optimizer.name].state_bytes
     images = train.batch_size * (2 if settings.prior_weight() > 0 else 1)
     activations = IMAGE_GB[train.gradient_checkpointing] * GB * width / 2 * (settings.data.resolution / 512) ** 2
-    return frozen * width + trained * TRAINED_BYTES + images * activations + OVERHEAD_GB * GB
+    return frozen * width + trained * trained_bytes + images * activations + OVERHEAD_GB * GB
 
 
 def _trained_parameters(settings: Settings, model: MemoryFacts) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
+from ...runs.snapshots import finished_snapshots
 from .run_view import Views
 
 
@@ -37,5 +38,5 @@ def describe_result(host: Host, entry: dict[str, Any]) -> dict[str, Any]:
 
 def latest_snapshot(run: RunFolder) -> Path | None:
     """The folder of the latest complete snapshot of a run, None without one."""
-    complete = sorted(marker.parent for marker in run.snapshots.glob("step-*/complete.json"))
-    return complete[-1] if complete else None
+    finished = finished_snapshots(run.snapshots)
+    return finished[-1] if finished else None

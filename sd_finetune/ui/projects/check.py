@@ -9,7 +9,7 @@ from typing import Any
 from ...data.epoch_order import steps_per_epoch
 from ...data.images import find_images
 from ...errors import UserError
-from ...settings.missing_files import missing_files
+from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
 from ...settings.read import find_faults, from_dict
 from ..advice.duration_estimate import seconds_for
@@ -43,7 +43,7 @@ def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Che
     if faults:
         return Checked(faults, images)
     whole = from_dict(settings)
-    faults = missing_files(whole)
+    faults = missing_for_training(whole)
     if faults:
         return Checked(faults, images)
     examples = sum(count * concept.repeats for count, concept in zip(images, whole.concepts, strict=True))

@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
+from ...runs.snapshots import all_snapshots, step_of
 from ...settings.methods import METHODS
 from ...settings.options import Settings
 from ..live.results import latest_snapshot
@@ -34,7 +35,7 @@ def continuation_sources(projects: Path, views: Views) -> list[dict[str, Any]]:
             facts = {"model": project.name, "run": name, "method": _method(run)}
             snapshot = latest_snapshot(run)
             if snapshot is not None:
-                found.append({**facts, "what": SNAPSHOT, "step": _step(snapshot)})
+                found.append({**facts, "what": SNAPSHOT, "step": step_of(snapshot)})
             results = [entry for entry in views.of(run).results() if Path(entry["path"]).is_file()]
             found += [{**facts, "what": Path(e["path"]).name, "step": e["step"]} for e in reversed(results)]
     return found
@@ -59,7 +60,7 @@ def project_from_run(
     snapshot = latest_snapshot(run)
     if snapshot is None:
         raise UserError(f"Run {run.path.name} has no snapshot to continue from: choose one of its results.")
-    origin = {"step": _step(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
+    origin = {"step": step_of(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
     project = Project.create(projects, name, base, settings, origin)
     _copy(snapshot, project.snapshots / snapshot.name)
     return project
@@ -87,6 +88,7 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
 def origin_shape(settings: Settings) -> dict[str, Any]:
     """The settings without which a snapshot's tensors mean nothing."""
     shape: dict[str, Any] = {"method": settings.method, "train.train_text_encoder": settings.train.train_text_encoder}
+    shape["optimizer.name"] = settings.optimizer.name
     for name in METHODS[settings.method].fixed:
         group, _, option = name.partition(".")
         shape[name] = getattr(getattr(settings, group), option)
@@ -95,7 +97,7 @@ def origin_shape(settings: Settings) -> dict[str, Any]:
 
 def copy_snapshot(project: Project, run: RunFolder) -> bool:
     """Put the project's snapshot, if it has one, into a new run, which is then to be resumed; whether there is one."""
-    snapshots = sorted(project.snapshots.glob("step-*"))
+    snapshots = all_snapshots(project.snapshots)
     for snapshot in snapshots:
         _copy(snapshot, run.snapshots / snapshot.name)
     return bool(snapshots)
@@ -106,10 +108,6 @@ def _method(run: RunFolder) -> str:
         return json.loads(run.settings.read_text(encoding="utf-8")).get("method", "lora")
     except (OSError, ValueError):
         return ""
-
-
-def _step(snapshot: Path) -> int:
-    return int(snapshot.name.partition("-")[2])
 
 
 def _copy(source: Path, target: Path) -> None:

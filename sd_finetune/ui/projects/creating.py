@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
-from ...settings.options import SAMPLERS
+from ...settings.groups.samples import SAMPLERS
 from ...settings.read import read_toml, to_dict
 from .form import defaults
 from .project import Project, all_projects, projects_folder

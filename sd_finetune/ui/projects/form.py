@@ -7,7 +7,7 @@ from typing import Any
 
 from ...settings.catalogue import Member, all_options, members
 from ...settings.duration import Duration
-from ...settings.methods import METHODS
+from ...settings.optimizers import OPTIMIZERS, missing_package
 from ...settings.option import AUTO
 from ...settings.options import Settings
 from ...settings.values import NUMBER_OR_AUTO, range_text
@@ -42,13 +42,12 @@ def defaults(prefix: str) -> dict[str, Any]:
 
 
 def _group(member: Member, labels: dict[str, str]) -> dict[str, Any]:
-    methods = next(entry.option.choices for entry in members(Settings) if entry.name == "method" and entry.option)
     return {
         "name": member.name,
         "label": group_label(member.name),
         "help": inspect.getdoc(member.group) or "",
         "panel": "concepts" if member.is_list else PANELS.get(member.name, "settings"),
-        "method": member.name if member.name in methods else "",
+        "method": member.methods[0] if len(member.methods) == 1 else "",
         "fields": [_field(f"{member.name}.", entry, labels) for entry in members(member.group)],
     }
 
@@ -69,21 +68,25 @@ def _field(prefix: str, member: Member, labels: dict[str, str]) -> dict[str, Any
         "maximum": facts.maximum,
         "multiple_of": facts.multiple_of,
         "choices": list(facts.choices),
+        "titles": _titles(prefix + member.name),
+        "unavailable": _unavailable(prefix + member.name),
         "foremost": prefix + member.name in FOREMOST,
-        "methods": _methods(prefix + member.name),
+        "methods": list(facts.methods),
         "follows_method": prefix + member.name in FOLLOWS_METHOD,
     }
 
 
-def _methods(name: str) -> list[str]:
-    """The methods that an option is for, where it is not for all; a group of a method's own says so itself."""
-    if name == "train.unet_learning_rate":
-        return [method for method, facts in METHODS.items() if facts.unet_learning_rate is not None]
-    if name in ("train.train_text_encoder", "train.text_encoder_learning_rate"):
-        return [method for method, facts in METHODS.items() if facts.text_encoder_learning_rate is not None]
-    if name == "prior.bank_size":
-        return [method for method, facts in METHODS.items() if facts.changes_weights]
-    return list(METHODS)
+def _titles(name: str) -> dict[str, str]:
+    """By choice, what it is shown as where that is not its name in the settings."""
+    if name != "optimizer.name":
+        return {}
+    missing = {choice: f" (needs pip install {OPTIMIZERS[choice].package})" for choice in _unavailable(name)}
+    return {choice: f"{facts.title}{missing.get(choice, '')}" for choice, facts in OPTIMIZERS.items()}
+
+
+def _unavailable(name: str) -> list[str]:
+    """The choices of an option that cannot be chosen on this machine."""
+    return [choice for choice in OPTIMIZERS if name == "optimizer.name" and missing_package(choice)]
 
 
 def _kind(member: Member) -> str:

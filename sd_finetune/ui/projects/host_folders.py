@@ -10,6 +10,7 @@ from typing import Any
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
 from ...settings.methods import METHODS
+from ...settings.migrations import migrated
 from ...settings.options import Output
 from ..plain_settings import table, text, with_values
 
@@ -34,7 +35,7 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
 
 def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
     """A run's settings as a form has them: folders that the host decides are open again."""
-    settings: dict[str, Any] = json.loads(run.settings.read_text(encoding="utf-8"))
+    settings: dict[str, Any] = migrated(json.loads(run.settings.read_text(encoding="utf-8")))
     folder = host.result_folder(METHODS[settings["method"]].result)
     if folder is not None and settings["output"]["folder"] == str(folder):
         settings["output"]["folder"] = ""

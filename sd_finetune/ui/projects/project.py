@@ -12,13 +12,14 @@ from typing import Any
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.atomic import replacing
+from ...settings.migrations import VERSION, migrated
 from ...settings.read import find_faults
+from ...settings.rules import FILE_NAME_RULE
 
 FILE = "model.json"
 """What makes a folder a project; a name of earlier versions, so that their projects are found."""
 RUNS, CLASS_IMAGE_RUNS, GENERATED = "runs", "class-picture-runs", "drawn"
 """Folders in a project: of its runs, of the jobs that generated class images, and of images generated on request."""
-RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at its ends"
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,19 @@ class Project:
     def read(self) -> dict[str, Any]:
         """`created` (unix seconds), `base` (the checkpoint's title), `settings` as the form has them, maybe `origin`.
 
+        Settings of an earlier version are migrated.
+
         Raises:
-            UserError: there is no such project, or its file is damaged.
+            UserError: there is no such project, or its file is damaged or of a newer version.
         """
         try:
-            return json.loads(self.file.read_text(encoding="utf-8"))
+            content = json.loads(self.file.read_text(encoding="utf-8"))
+            settings = {**content["settings"], "version": content.pop("version", 1)}
         except OSError as error:
             raise UserError(f'Project "{self.name}" not found: create it, or choose another one.') from error
-        except ValueError as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{self.file} is damaged ({error}): delete the project and create it again.") from error
+        return {**content, "settings": migrated(settings)}
 
     def settings(self) -> dict[str, Any]:
         """The settings as they stand in the form, which may be faulty."""
@@ -75,7 +80,7 @@ class Project:
 
     def write_settings(self, settings: dict[str, Any]) -> None:
         """Keep the settings as they stand in the form. Raises UserError if the project is gone."""
-        self._write({**self.read(), "settings": settings})
+        self._write({**self.read(), "settings": migrated(settings)})
 
     def run_names(self) -> list[str]:
         """The runs, the latest first."""
@@ -83,8 +88,9 @@ class Project:
         return [path.name for path in sorted(made, key=lambda path: (path / "settings.json").stat().st_mtime)][::-1]
 
     def _write(self, content: dict[str, Any]) -> None:
+        text = json.dumps({"version": VERSION, **content}, indent=2, ensure_ascii=False)
         with replacing(self.file) as path:
-            path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            path.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def create(
@@ -115,7 +121,7 @@ def projects_folder(host: Host) -> Path:
 def project_named(parent: Path, name: str) -> Project:
     """The project of that name. Raises UserError if no folder can be called so; so no name leads out of `parent`."""
     if "output.name" in find_faults({"output": {"name": name}}):
-        raise UserError(f'"{name}" cannot be the name of a project: {RULE}.')
+        raise UserError(f'"{name}" cannot be the name of a project: {FILE_NAME_RULE}.')
     return Project(parent / name)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Body
 
+from ... import __version__
 from ...errors import UserError
 from ...settings.read import find_faults
 from ..advice.fit_to_gpu import fit
@@ -42,8 +43,8 @@ router = APIRouter(route_class=Route, tags=["projects"])
 def start(context: Context = CONTEXT) -> dict[str, Any]:
     """The form, the checkpoints, the projects, the job that is going on: all that a page needs at first."""
     host = context.host
-    facts = {"host": host.name, "faults": host.faults(), "lesson": host.example_settings() is not None}
-    return {**facts, "form": form(), **_lists(context)}
+    facts = {"host": host.name, "version": __version__, "faults": host.faults()}
+    return {**facts, "lesson": host.example_settings() is not None, "form": form(), **_lists(context)}
 
 
 @router.get("/models")

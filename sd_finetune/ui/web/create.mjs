@@ -1,30 +1,62 @@
-// Create Model: from a checkpoint, or going on from what an earlier run made.
-import { get, post } from "./api.mjs";
-import { h, number, offer } from "./dom.mjs";
+// Create Model: from a checkpoint, or continuing from an earlier run.
+import { get, post, sentence } from "./api.mjs";
+import { button, h, labelled, offer } from "./dom.mjs";
+import { number } from "./figures.mjs";
+/** @import { Checkpoint, Model, Origin } from "./types.d.ts" */
 
-const SNAPSHOT = "snapshot";
+const SAMPLER = "Sampler for samples and class images; can be changed for each under Generate";
+const CONTINUE =
+  "A snapshot continues at its step with its optimizer state; a result gives a new run its starting weights. " +
+  "Method and settings are copied.";
+const LESSON = "First time here? The toy checkpoint learns a two-colored star in about a minute, without a GPU.";
 
-/** The panel: `element`, `show(checkpoints)`, `read()` asks again what can be gone on from. `created(model)` after each. */
+/**
+ * The panel: `element`, `show(checkpoints)`, `read()` asks again what can be gone on from.
+ * @param {string[]} samplers
+ * @param {boolean} lesson whether there is a first one
+ * @param {(model: Model, train: boolean) => Promise<void>} created called after each; `train`: begin at once
+ */
 export function makeCreate(samplers, lesson, created) {
   const name = h("input", { type: "text", id: "sd_finetune_name" });
   const source = h("select", { id: "sd_finetune_source" });
-  const path = h("input", { type: "text", id: "sd_finetune_source_path", placeholder: "or the path of any SD 1.x .safetensors file" });
-  const sampler = h("select", { id: "sd_finetune_sampler" }, h("option", { value: "" }, "the usual one"), samplers.map((each) => h("option", { value: each }, each)));
-  const origin = h("select", { id: "sd_finetune_origin", onchange: () => showFields() });
+  const path = h("input", {
+    type: "text",
+    id: "sd_finetune_source_path",
+    placeholder: "or the path of an SD 1.x .safetensors file",
+  });
+  const sampler = h(
+    "select",
+    { id: "sd_finetune_sampler" },
+    h("option", { value: "" }, "default"),
+    samplers.map((each) => h("option", { value: each }, each)),
+  );
+  const origin = h("select", { id: "sd_finetune_origin", onchange: showFields });
   const said = h("div", { class: "sdft-message", role: "alert" });
-  const row = (text, input, help = "") => h("div", { class: "sdft-field" }, h("label", { for: input.id, title: help }, text), h("span", { class: "sdft-inputs" }, input));
   const ofCheckpoint = [
-    row("Source checkpoint", source), row("Another file", path),
-    row("Noise scheduler", sampler, "How samples and class pictures are drawn; can be changed for each later, under Generate"),
+    labelled("Source checkpoint", source),
+    labelled("Another file", path),
+    labelled("Sampler", sampler, SAMPLER),
   ];
-  const form = h("form", { onsubmit: send }, row("Name", name), ofCheckpoint,
-    row("Continue from", origin, "A snapshot goes on at its step, with its optimizer; a result is where a new training starts. Method and settings are taken over."),
-    h("div", { class: "sdft-row" }, h("button", { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" }, "Create Model")));
-  const first = h("div", { class: "sdft-lesson" }, h("p", {}, "First time here? The toy checkpoint learns a star of two colours in about a minute, without a GPU."),
-    h("button", { type: "button", class: "sdft-button", id: "sd_finetune_lesson", onclick: () => create(() => post(["lesson"]), true) }, "Teach the toy its star"));
+  const submit = { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" };
+  const form = h(
+    "form",
+    { onsubmit: send },
+    labelled("Name", name),
+    ofCheckpoint,
+    labelled("Continue from", origin, CONTINUE),
+    h("div", { class: "sdft-row" }, h("button", submit, "Create Model")),
+  );
+  const teach = button("Teach the toy its star", () => create(() => post(["lesson"]), true), {
+    id: "sd_finetune_lesson",
+  });
+  const first = h("div", { class: "sdft-lesson" }, h("p", {}, LESSON), teach);
   const element = h("div", {}, form, said, lesson ? first : null);
   showFields();
 
+  /**
+   * @param {() => Promise<Model>} request
+   * @param {boolean} train
+   */
   async function create(request, train) {
     said.textContent = "";
     try {
@@ -33,10 +65,11 @@ export function makeCreate(samplers, lesson, created) {
       showFields();
       await created(model, train);
     } catch (error) {
-      said.textContent = error.message;
+      said.textContent = sentence(error);
     }
   }
 
+  /** @param {Event} event */
   function send(event) {
     event.preventDefault();
     const from = origin.value
@@ -52,17 +85,25 @@ export function makeCreate(samplers, lesson, created) {
 
   async function read() {
     const found = await get("origins").catch(() => []);
-    const option = ({ model, run, what, method, step }) => {
-      const made = what === SNAPSHOT ? "snapshot" : what;
-      return [JSON.stringify({ model, run, what }), `${run}: ${made}, step ${number(step)} (${method})`];
-    };
-    offer(origin, [["", "nothing, start anew"], ...found.map(option)]);
+    offer(origin, [["", "nothing: start from the checkpoint"], ...found.map(choice)]);
     showFields();
   }
 
+  /** @param {Checkpoint[]} checkpoints */
   function show(checkpoints) {
-    offer(source, checkpoints.map((each) => [each.title, each.loaded ? `${each.title} (loaded)` : each.title]));
+    offer(
+      source,
+      checkpoints.map((each) => [each.title, each.loaded ? `${each.title} (loaded)` : each.title]),
+    );
   }
 
   return { element, show, read };
+}
+
+/**
+ * @param {Origin} origin
+ * @returns {[value: string, label: string]}
+ */
+function choice({ model, run, what, method, step }) {
+  return [JSON.stringify({ model, run, what }), `${run}: ${what}, step ${number(step)} (${method})`];
 }

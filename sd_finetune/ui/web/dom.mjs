@@ -1,73 +1,115 @@
 // Elements without a framework.
+/** @import { Child, Properties } from "./elements.d.ts" */
 
 /**
  * An element: h("button", {onclick, class: "x", disabled: true}, "text", child, [more]).
  * Functions become listeners, false and null leave an attribute out, `value` and `checked` are set as properties.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Properties<HTMLElementTagNameMap[Tag]>} properties
+ * @param {Child[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked") continue;
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+    else if (value !== false && value !== null && value !== undefined)
+      element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
-  for (const name of ["value", "checked"]) if (name in properties) element[name] = properties[name];
+  element.append(...flat(children));
+  if ("value" in properties) Object.assign(element, { value: properties.value });
+  if ("checked" in properties) Object.assign(element, { checked: properties.checked });
   return element;
 }
 
-/** Put these children in place of all that an element has. */
-export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+/**
+ * A button that does something when it is pressed.
+ * @param {string} label
+ * @param {() => unknown} onclick
+ * @param {Properties<HTMLButtonElement>} [more]
+ */
+export function button(label, onclick, more = {}) {
+  return h("button", { type: "button", class: "sdft-button", ...more, onclick }, label);
 }
 
-/** Offer [value, label] pairs in a select and keep what is chosen; an open list is left alone while nothing changed. */
+/**
+ * An input with its label before it.
+ * @param {string} text
+ * @param {HTMLInputElement | HTMLSelectElement} input
+ * @param {string} [help]
+ */
+export function labelled(text, input, help) {
+  const label = h("label", { for: input.id, title: help }, text);
+  return h("div", { class: "sdft-field" }, label, h("span", { class: "sdft-inputs" }, input));
+}
+
+/**
+ * Put these children in place of all that an element has.
+ * @param {HTMLElement} element
+ * @param {Child[]} children
+ */
+export function fill(element, ...children) {
+  element.replaceChildren(...flat(children));
+}
+
+/**
+ * The first element in `root` that fits the selector; it must be there.
+ * @param {ParentNode} root
+ * @param {string} selector
+ */
+export function find(root, selector) {
+  const element = root.querySelector(selector);
+  if (!(element instanceof HTMLElement)) throw new Error(`${selector} not found on the page.`);
+  return element;
+}
+
+/**
+ * Offer [value, label] pairs in a select and keep what is chosen; an open list is left alone while nothing changed.
+ * @param {HTMLSelectElement} select
+ * @param {[value: string, label: string][]} choices
+ */
 export function offer(select, choices) {
   const key = JSON.stringify(choices);
   if (select.dataset.offered === key) return;
   select.dataset.offered = key;
   const chosen = select.value;
-  fill(select, choices.map(([value, label]) => h("option", { value }, label)));
+  fill(
+    select,
+    choices.map(([value, label]) => h("option", { value }, label)),
+  );
   if (choices.some(([value]) => value === chosen)) select.value = chosen;
 }
 
-/** A function that runs `action` once nobody has called it for `milliseconds`; `.now()` runs a waiting one at once. */
+/**
+ * @param {Child[]} children
+ * @returns {(Node | string)[]} those that are there, without the lists around them
+ */
+function flat(children) {
+  return children.flatMap((child) => {
+    if (Array.isArray(child)) return flat(child);
+    return child === false || child === null || child === undefined ? [] : [child];
+  });
+}
+
+/**
+ * A function that runs `action` once nobody has called it for `milliseconds`; `.now()` runs a waiting one at once.
+ * @param {number} milliseconds
+ * @param {() => Promise<void>} action
+ */
 export function whenQuiet(milliseconds, action) {
-  let timer = null;
+  /** @type {number | undefined} */
+  let timer;
   const later = () => {
     clearTimeout(timer);
     timer = setTimeout(later.now, milliseconds);
   };
   later.now = () => {
-    if (timer === null) return Promise.resolve();
+    if (timer === undefined) return Promise.resolve();
     clearTimeout(timer);
-    timer = null;
+    timer = undefined;
     return action();
   };
   return later;
 }
-
-/** Seconds as "4:31" or "1:02:03". */
-export function duration(seconds) {
-  if (!Number.isFinite(seconds)) return "";
-  const whole = Math.max(0, Math.round(seconds));
-  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const shown = parts[0] ? parts : parts.slice(1);
-  return shown.map((part, index) => (index ? String(part).padStart(2, "0") : part)).join(":");
-}
-
-/** Seconds as a person would say them: "40 s", "7 min", "1 h 30 min". */
-export function roughly(seconds) {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-/** Bytes as "3.2 MB". */
-export function bytes(count) {
-  const units = ["bytes", "kB", "MB", "GB"];
-  const power = count ? Math.min(3, Math.floor(Math.log10(count) / 3)) : 0;
-  return `${(count / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
-}
-
-export const number = (value) => Number(value).toLocaleString("en-US");

@@ -1,26 +1,37 @@
 // One button that fits the settings to the GPU's memory.
-import { post } from "./api.mjs";
-import { h } from "./dom.mjs";
+import { post, sentence } from "./api.mjs";
+import { button, h } from "./dom.mjs";
 
-/** The row: `element`, `begin()` for another model. `save()` keeps the form first, `changed()` shows the new settings. */
+const HELP = "Chooses batch size, gradient checkpointing and precision for the VRAM of this GPU";
+
+/**
+ * The row: `element`, `begin()` for another model.
+ * @param {() => string} name the model's
+ * @param {() => Promise<void>} save keeps the form first
+ * @param {() => Promise<void>} changed shows the new settings
+ */
 export function makeFit(name, save, changed) {
   const said = h("span", { class: "sdft-said", role: "status" });
-  const button = h("button", { type: "button", class: "sdft-button", id: "sd_finetune_fit", onclick: ask,
-    title: "Chooses batch size, gradient checkpointing and number format by the memory that torch reports" }, "Fit to this GPU");
+  const press = button("Fit to this GPU", ask, { id: "sd_finetune_fit", title: HELP });
 
   async function ask() {
-    button.disabled = true;
-    said.textContent = "Asking torch for the GPU.";
+    press.disabled = true;
+    said.textContent = "Looking for the GPU.";
     try {
       await save();
-      const { changes, sentence } = await post(["models", name(), "fit"]);
-      if (Object.keys(changes).length) await changed();
-      said.textContent = sentence;
+      const fitted = await post(["models", name(), "fit"]);
+      if (Object.keys(fitted.changes).length) await changed();
+      said.textContent = fitted.sentence;
     } catch (error) {
-      said.textContent = error.message;
+      said.textContent = sentence(error);
     }
-    button.disabled = false;
+    press.disabled = false;
   }
 
-  return { element: h("div", { class: "sdft-row" }, button, said), begin: () => (said.textContent = "") };
+  return {
+    element: h("div", { class: "sdft-row" }, press, said),
+    begin() {
+      said.textContent = "";
+    },
+  };
 }

@@ -1,33 +1,93 @@
 // Tabs within the tab, by pointer and by arrow keys.
 import { h } from "./dom.mjs";
+/** @import { Child } from "./elements.d.ts" */
+/** @import { PanelName } from "./types.d.ts" */
 
-/** panels: [[name, label, content], ...]. Gives `element`, `open(name)`, `enable(name, whether)`, `of(element)`. */
+/** @type {Record<string, number>} */
+const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
+
+/**
+ * Gives `element`, `open(name)`, `enable(name, whether)`, `of(element)`.
+ * @param {[name: PanelName, label: string, content: Child][]} panels
+ */
 export function makePanels(panels) {
-  const bodies = new Map(panels.map(([name, label, content]) => [name, h("div", { class: "sdft-panel", role: "tabpanel", id: `sd_finetune_panel_${name}`, "aria-label": label, hidden: true }, content)]));
-  const tabs = new Map(panels.map(([name, label]) => [name, h("button", { type: "button", role: "tab", id: `sd_finetune_tab_${name}`, "aria-controls": `sd_finetune_panel_${name}`, onclick: () => open(name), onkeydown: (event) => move(event, name) }, label)]));
+  const all = panels.map(([name, label, content]) => ({
+    name,
+    tab: makeTab(name, label),
+    body: body(name, label, content),
+  }));
 
+  /**
+   * @param {PanelName} name
+   * @param {string} label
+   */
+  function makeTab(name, label) {
+    return h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `sd_finetune_tab_${name}`,
+        "aria-controls": `sd_finetune_panel_${name}`,
+        onclick: () => open(name),
+        onkeydown: (event) => move(STEPS[event.key] ?? 0, name),
+      },
+      label,
+    );
+  }
+
+  /** @param {PanelName} name */
   function open(name) {
-    for (const [other, tab] of tabs) {
-      tab.setAttribute("aria-selected", String(other === name));
-      tab.tabIndex = other === name ? 0 : -1;
-      bodies.get(other).hidden = other !== name;
+    for (const each of all) {
+      each.tab.setAttribute("aria-selected", String(each.name === name));
+      each.tab.tabIndex = each.name === name ? 0 : -1;
+      each.body.hidden = each.name !== name;
     }
   }
 
-  function move(event, name) {
-    const names = [...tabs].filter(([, tab]) => !tab.disabled).map(([each]) => each);
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  /**
+   * @param {number} step
+   * @param {PanelName} name
+   */
+  function move(step, name) {
     if (!step) return;
-    const next = names[(names.indexOf(name) + step + names.length) % names.length];
-    open(next);
-    tabs.get(next).focus();
+    const enabled = all.filter((each) => !each.tab.disabled);
+    const place = enabled.findIndex((each) => each.name === name);
+    const next = enabled[(place + step + enabled.length) % enabled.length];
+    open(next.name);
+    next.tab.focus();
   }
 
   open(panels[0][0]);
   return {
-    element: h("section", { class: "sdft-panels", "aria-label": "Decisions" }, h("div", { class: "sdft-tabs", role: "tablist" }, [...tabs.values()]), [...bodies.values()]),
+    element: h(
+      "section",
+      { class: "sdft-panels", "aria-label": "Decisions" },
+      h(
+        "div",
+        { class: "sdft-tabs", role: "tablist" },
+        all.map((each) => each.tab),
+      ),
+      all.map((each) => each.body),
+    ),
     open,
-    enable: (name, whether) => (tabs.get(name).disabled = !whether),
-    of: (element) => [...bodies].find(([, body]) => body.contains(element))?.[0],
+    /**
+     * @param {PanelName} name
+     * @param {boolean} whether
+     */
+    enable(name, whether) {
+      for (const each of all) if (each.name === name) each.tab.disabled = !whether;
+    },
+    of: (/** @type {HTMLElement} */ element) => all.find((each) => each.body.contains(element))?.name,
   };
+}
+
+/**
+ * @param {PanelName} name
+ * @param {string} label
+ * @param {Child} content
+ */
+function body(name, label, content) {
+  const id = `sd_finetune_panel_${name}`;
+  return h("div", { class: "sdft-panel", role: "tabpanel", id, "aria-label": label, hidden: true }, content);
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sd_finetune import __version__
 from sd_finetune.__main__ import main
 from sd_finetune.commands import info
 from sd_finetune.errors import UserError
@@ -28,6 +29,12 @@ def test_help_names_every_option_with_default_and_range(
         assert f"{row.name} = {row.default}  (" in printed
         assert row.range in printed
         assert row.help in printed
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"SD Fine-Tune {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["train"], ["info"]])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from sd_finetune.commands import resume
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Phase, read_events, send_command
+from sd_finetune.runs.snapshots import MARKER, snapshot_folder
+from sd_finetune.settings.optimizers import OPTIMIZERS
 
 MakeFile = Callable[[str], Path]
 
@@ -57,16 +60,16 @@ def test_a_worker_that_dies(make_file: MakeFile, capsys: pytest.CaptureFixture[s
     [
         (
             ["--set", "lora.rank=0", "--set", "train.sed=1"],
-            "train.sed is not a setting: did you mean train.seed?\n"
-            "lora.rank = 0 cannot be used: it takes a whole number from 1 to 1024.\n",
+            "train.sed is not an option: did you mean train.seed?\n"
+            "lora.rank = 0 is out of range: use a whole number from 1 to 1024.\n",
         ),
         (
             ["--set", "base.checkpoint=/missing.ckpt"],
-            "base.checkpoint = /missing.ckpt is no file: check the path.\n",
+            "base.checkpoint = /missing.ckpt not found: give the path of a file.\n",
         ),
         (
             ["--set", "output.notes=\udcff"],
-            "--set 'output.notes=\\udcff' is no text in UTF-8: write it in that encoding.\n",
+            "--set 'output.notes=\\udcff' is not UTF-8: write it in that encoding.\n",
         ),
     ],
 )
@@ -78,14 +81,23 @@ def test_bad_settings_start_nothing(
     assert not Path("runs").exists()
 
 
+def test_a_missing_package_starts_nothing(
+    make_file: MakeFile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
+    assert main(["train", str(make_file("finish"))]) == 2
+    assert "pip install not_installed, or choose another optimizer.\n" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
 def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(make_file("user error"))]) == 1
     folder = RunFolder(tmp_path / "runs" / "dog-001")
     capsys.readouterr()
     assert main(["resume", "runs/dog-001"]) == 2
     assert "dog-001 has no snapshot to resume from: start a new run" in capsys.readouterr().err
-    (folder.snapshots / "step-000001").mkdir()
-    (folder.snapshots / "step-000001" / "complete.json").touch()
+    snapshot_folder(folder.snapshots, 1).mkdir()
+    (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
     folder.settings.write_text(folder.settings.read_text().replace("user error", "finish"))
     assert main(["resume", "runs/dog-001"]) == 0
     printed = capsys.readouterr()
@@ -105,8 +117,8 @@ def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.Ca
 def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Popen[str]], tmp_path: Path) -> None:
     process = start_train("until stop")
     folder = RunFolder(tmp_path / "runs" / "dog-001")
-    (folder.snapshots / "step-000001").mkdir()
-    (folder.snapshots / "step-000001" / "complete.json").touch()
+    snapshot_folder(folder.snapshots, 1).mkdir()
+    (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
     events = folder.events.read_bytes()
     with pytest.raises(UserError, match=r"dog-001 is running as process [0-9]+: wait until it ends, or stop it"):
         resume.run(argparse.Namespace(folder=folder.path))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sd_finetune import __version__
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.families.sd1.targets import lora_name
@@ -196,6 +197,7 @@ def test_a_lora_of_ours_says_how_it_was_made(tmp_path: Path) -> None:
     assert found.details == {
         "method": "LoRA", "layers": "2 UNet, 1 text encoder", "rank": "2 to 8", "alpha": "4", "precision": "fp16",
     }  # fmt: skip
+    assert found.training["SD Fine-Tune"] == __version__
     assert found.training["steps"] == "42"
     assert found.training["lora.rank"] == "8"
     assert found.training["concepts.1.instance_prompt"] == "a photo of sks star"

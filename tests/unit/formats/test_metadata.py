@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sd_finetune import __version__
 from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
 from sd_finetune.settings.duration import Duration
@@ -69,6 +70,7 @@ def test_every_value_is_a_text(metadata: dict[str, str]) -> None:
         ("ss_resolution", "(512, 512)"),
         ("ss_unet_lr", "0.0001"),
         ("ss_text_encoder_lr", "None"),
+        ("ss_optimizer", "torch.optim.AdamW(betas=(0.9, 0.999),eps=1e-08,weight_decay=0.01)"),
         ("ss_lr_scheduler", "constant"),
         ("ss_lr_warmup_steps", "20"),
         ("ss_steps", "42"),
@@ -96,6 +98,7 @@ def test_every_value_is_a_text(metadata: dict[str, str]) -> None:
         ("modelspec.prediction_type", "epsilon"),
         ("modelspec.description", "a remark"),
         ("modelspec.trigger_phrase", "a photo of sks star"),
+        ("sd_finetune.version", __version__),
     ],
 )
 def test_values(metadata: dict[str, str], name: str, value: str) -> None:

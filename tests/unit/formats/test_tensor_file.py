@@ -38,6 +38,12 @@ def bits(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...], bytes]:
     return tensor.dtype, tuple(tensor.shape), tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
+@pytest.mark.filterwarnings("error")
+def test_reading_a_pickle_warns_of_nothing(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(2)}, tmp_path / "x.pt")
+    assert read_tensors(tmp_path / "x.pt").tensors["weight"].tolist() == [1, 1]
+
+
 def test_any_safetensors_reader_gets_the_same_bits(tmp_path: Path, mixed: dict[str, Tensor]) -> None:
     path = tmp_path / "mixed.safetensors"
     write_tensors(path, mixed, {"é": "ü\n"})

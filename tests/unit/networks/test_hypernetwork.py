@@ -21,7 +21,7 @@ from sd_finetune.networks.hypernetwork import (
     context_widths,
     new_hypernetwork,
 )
-from sd_finetune.settings import options
+from sd_finetune.settings.groups import hypernetwork as group
 from tests.toy import WIDE_TEXT, Toy, answer, load_doubled, make_checkpoint, relative_error
 
 SHAPE = HypernetworkShape(activation="tanh")
@@ -46,8 +46,8 @@ def strong(unet: nn.Module, widths: list[int], seed: int = 0) -> Hypernetwork:
 
 
 def test_the_choices_are_what_there_is() -> None:
-    assert set(options.ACTIVATIONS) == set(ACTIVATIONS)
-    assert set(options.INITIALIZATIONS) == set(INITIALIZATIONS)
+    assert set(group.ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(group.INITIALIZATIONS) == set(INITIALIZATIONS)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

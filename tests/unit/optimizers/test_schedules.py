@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sd_finetune.optimizers.schedules import learning_rate_factor
+from sd_finetune.optimizers.schedules import SCHEDULES, learning_rate_factor
+from sd_finetune.settings.catalogue import all_options
 
 
 def factors(name: str, total: int, warmup: int) -> list[float]:
@@ -27,7 +28,13 @@ def test_cosine_begins_after_the_warm_up() -> None:
     assert factors("cosine", 4, 2) == pytest.approx([1 / 3, 2 / 3, 1, 0.5])
 
 
-@pytest.mark.parametrize("name", ["constant", "cosine"])
+def test_the_table_has_what_the_settings_offer() -> None:
+    option = all_options()["schedule.name"].option
+    assert option is not None
+    assert option.choices == tuple(SCHEDULES)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_corners(name: str) -> None:
     assert factors(name, 1, 0) == [1]
     assert factors(name, 2, 2) == pytest.approx([1 / 3, 2 / 3])

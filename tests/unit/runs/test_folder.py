@@ -3,23 +3,27 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from sd_finetune import __version__
 from sd_finetune.errors import UserError
+from sd_finetune.runs.about import PACKAGES, installed_version
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.options import Settings
-from sd_finetune.settings.read import to_dict
+from sd_finetune.settings.read import to_file
 
 
 def test_a_new_folder_holds_settings_and_base(tmp_path: Path, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings("höchst")
     folder = RunFolder.create(tmp_path / "deep" / "runs", "dog", settings)
     assert folder.path == tmp_path / "deep" / "runs" / "dog-001"
-    assert json.loads(folder.settings.read_text(encoding="utf-8")) == to_dict(settings)
+    assert json.loads(folder.settings.read_text(encoding="utf-8")) == to_file(settings)
     assert folder.read_settings() == settings
     checkpoint = Path(settings.base.checkpoint)
     assert json.loads(folder.base.read_text()) == {
@@ -28,7 +32,21 @@ def test_a_new_folder_holds_settings_and_base(tmp_path: Path, make_settings: Cal
         "mtime": checkpoint.stat().st_mtime,
     }
     made = {path.name for path in folder.path.iterdir()}
-    assert made == {"settings.json", "base.json", "samples", "snapshots", "output"}
+    assert made == {"settings.json", "base.json", "about.json", "samples", "snapshots", "output"}
+
+
+def test_a_new_folder_says_which_versions_it_was_made_with(
+    tmp_path: Path, make_settings: Callable[..., Settings]
+) -> None:
+    made_with = json.loads(RunFolder.create(tmp_path, "dog", make_settings()).about.read_text(encoding="utf-8"))
+    assert made_with["sd_finetune"] == __version__
+    assert made_with["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert made_with["packages"]["torch"] == metadata.version("torch")
+    assert set(made_with["packages"]) == set(PACKAGES)
+
+
+def test_a_package_that_is_not_installed_has_no_version() -> None:
+    assert installed_version("no-such-package-anywhere") is None
 
 
 def test_numbers_go_up_and_gaps_stay(tmp_path: Path, make_settings: Callable[..., Settings]) -> None:
@@ -95,5 +113,5 @@ def test_what_is_no_run_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"settings\.json is not valid JSON \(Expecting value"):
         RunFolder(tmp_path).read_settings()
     (tmp_path / "settings.json").write_text("[]")
-    with pytest.raises(UserError, match=r"^The whole = \[\] cannot be used: it takes a table of settings\."):
+    with pytest.raises(UserError, match=r"^settings = \[\] is not valid: use a table of options\."):
         RunFolder(tmp_path).read_settings()

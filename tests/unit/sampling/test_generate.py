@@ -11,7 +11,7 @@ from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.sampling.generate import SAMPLERS, GenerationSettings, decode_latents, generate_images
-from sd_finetune.settings.options import SAMPLERS as NAMES
+from sd_finetune.settings.groups.samples import SAMPLERS as NAMES
 from tests.toy import Toy
 
 GENERATION = GenerationSettings(width=72, height=72, steps=2, guidance_scale=3.0)

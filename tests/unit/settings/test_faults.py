@@ -10,8 +10,8 @@ import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.settings.catalogue import all_options
-from sd_finetune.settings.faults import unknown_name
 from sd_finetune.settings.read import from_dict, read_toml
+from sd_finetune.settings.unknown_names import unknown_name
 
 
 def faults_of(content: Any) -> list[str]:
@@ -25,83 +25,83 @@ FAULTS = [
     # wrong type
     (
         {"train": {"batch_size": "four"}},
-        'train.batch_size = "four" cannot be used: it takes a whole number, 1 or more.',
+        'train.batch_size = "four" is not valid: use a whole number, 1 or more.',
     ),
-    ({"train": {"batch_size": 2.0}}, "train.batch_size = 2.0 cannot be used: it takes a whole number, 1 or more."),
-    ({"train": {"batch_size": True}}, "train.batch_size = true cannot be used: it takes a whole number, 1 or more."),
+    ({"train": {"batch_size": 2.0}}, "train.batch_size = 2.0 is not valid: use a whole number, 1 or more."),
+    ({"train": {"batch_size": True}}, "train.batch_size = true is not valid: use a whole number, 1 or more."),
     (
         {"prior": {"weight": False}},
-        'prior.weight = false cannot be used: it takes "auto" or a number, 0 or more.',
+        'prior.weight = false is not valid: use "auto" or a number, 0 or more.',
     ),
     (
         {"prior": {"weight": math.nan}},
-        'prior.weight = NaN cannot be used: it takes "auto" or a number, 0 or more.',
+        'prior.weight = NaN is not valid: use "auto" or a number, 0 or more.',
     ),
     (
         {"prior": {"weight": math.inf}},
-        'prior.weight = Infinity cannot be used: it takes "auto" or a number, 0 or more.',
+        'prior.weight = Infinity is not valid: use "auto" or a number, 0 or more.',
     ),
-    ({"data": {"cache_latents": 1}}, "data.cache_latents = 1 cannot be used: it takes true or false."),
-    ({"output": {"notes": 1}}, "output.notes = 1 cannot be used: it takes a text."),
-    ({"output": {"folder": []}}, "output.folder = [] cannot be used: it takes a path."),
-    ({"samples": {"prompts": "a"}}, 'samples.prompts = "a" cannot be used: it takes a list of texts.'),
-    ({"samples": {"prompts": ["a", 1]}}, 'samples.prompts = ["a", 1] cannot be used: it takes a list of texts.'),
-    ({"train": 3}, "train = 3 cannot be used: it takes a table of settings."),
+    ({"data": {"cache_latents": 1}}, "data.cache_latents = 1 is not valid: use true or false."),
+    ({"output": {"notes": 1}}, "output.notes = 1 is not valid: use a string."),
+    ({"output": {"folder": []}}, "output.folder = [] is not valid: use a path."),
+    ({"samples": {"prompts": "a"}}, 'samples.prompts = "a" is not valid: use a list of strings.'),
+    ({"samples": {"prompts": ["a", 1]}}, 'samples.prompts = ["a", 1] is not valid: use a list of strings.'),
+    ({"train": 3}, "train = 3 is not valid: use a table of options."),
     (
         {"concepts": {"folder": "x"}},
-        'concepts = {"folder": "x"} cannot be used: write each one under a [[concepts]] heading.',
+        'concepts = {"folder": "x"} is not valid: write each one under [[concepts]].',
     ),
-    ({"concepts": ["x"]}, 'concepts.1 = "x" cannot be used: it takes a table of settings.'),
+    ({"concepts": ["x"]}, 'concepts.1 = "x" is not valid: use a table of options.'),
     # durations
     (
         {"train": {"length": "3 hours"}},
-        'train.length = "3 hours" cannot be used: it takes a duration like "400 steps" or "10 epochs", at least 1.',
+        'train.length = "3 hours" is not valid: use a duration like "400 steps" or "10 epochs", at least 1.',
     ),
     (
         {"train": {"length": 400}},
-        'train.length = 400 cannot be used: it takes a duration like "400 steps" or "10 epochs", at least 1.',
+        'train.length = 400 is not valid: use a duration like "400 steps" or "10 epochs", at least 1.',
     ),
     (
         {"train": {"length": "0 epochs"}},
-        'train.length = "0 epochs" cannot be used: it takes a duration like "400 steps" or "10 epochs", at least 1.',
+        'train.length = "0 epochs" is out of range: use a duration like "400 steps" or "10 epochs", at least 1.',
     ),
     (
         {"samples": {"every": -1}},
-        'samples.every = -1 cannot be used: it takes a duration like "400 steps" or "10 epochs".',
+        'samples.every = -1 is not valid: use a duration like "400 steps" or "10 epochs".',
     ),
     # range and choice
-    ({"lora": {"rank": 0}}, "lora.rank = 0 cannot be used: it takes a whole number from 1 to 1024."),
-    ({"lora": {"rank": 1025}}, "lora.rank = 1025 cannot be used: it takes a whole number from 1 to 1024."),
+    ({"lora": {"rank": 0}}, "lora.rank = 0 is out of range: use a whole number from 1 to 1024."),
+    ({"lora": {"rank": 1025}}, "lora.rank = 1025 is out of range: use a whole number from 1 to 1024."),
     (
         {"data": {"resolution": 100}},
-        "data.resolution = 100 cannot be used: it takes a whole number from 64 to 2048, a multiple of 8.",
+        "data.resolution = 100 is out of range: use a whole number from 64 to 2048, a multiple of 8.",
     ),
     (
         {"output": {"precision": "fp8"}},
-        'output.precision = "fp8" cannot be used: it takes one of fp16, bf16, fp32.',
+        'output.precision = "fp8" is not valid: use one of fp16, bf16, fp32.',
     ),
-    ({"method": "lycoris"}, f'method = "lycoris" cannot be used: it takes one of {METHODS}.'),
+    ({"method": "lycoris"}, f'method = "lycoris" is not valid: use one of {METHODS}.'),
     # unknown names
-    ({"train": {"lenght": 3}}, "train.lenght is not a setting: did you mean train.length?"),
-    ({"trian": {"seed": 3}}, "trian is not a setting: did you mean train?"),
-    ({"rank": 3}, "rank is not a setting: did you mean lora.rank?"),
-    ({"train": {"rank": 3}}, "train.rank is not a setting: did you mean lora.rank?"),
-    ({"xyzzy": 3}, "xyzzy is not a setting: take it out; docs/settings.md lists all there are."),
-    ({"concepts": [{"foldr": "x"}]}, "concepts.1.foldr is not a setting: did you mean concepts.1.folder?"),
+    ({"train": {"lenght": 3}}, "train.lenght is not an option: did you mean train.length?"),
+    ({"trian": {"seed": 3}}, "trian is not an option: did you mean train?"),
+    ({"rank": 3}, "rank is not an option: did you mean lora.rank?"),
+    ({"train": {"rank": 3}}, "train.rank is not an option: did you mean lora.rank?"),
+    ({"xyzzy": 3}, "xyzzy is not an option: remove it; docs/settings.md lists all options."),
+    ({"concepts": [{"foldr": "x"}]}, "concepts.1.foldr is not an option: did you mean concepts.1.folder?"),
     # rules between options
     ({"base": {}}, "base.checkpoint is missing: give the path of an SD 1.x checkpoint."),
-    ({"concepts": []}, "There is nothing to learn: add a [[concepts]] heading with folder and instance_prompt."),
+    ({"concepts": []}, "There is no concept to train: add [[concepts]] with folder and instance_prompt."),
     (
         {"concepts": [{"folder": "x", "class_prompt": "y"}, {"class_prompt": "y"}]},
-        "concepts.2.folder is missing: give the folder of the instance pictures.",
+        "concepts.2.folder is missing: give the folder of the training images.",
     ),
     (
         {"concepts": [{"folder": "x", "class_prompt": "y", "instance_prompt": " "}]},
-        'concepts.1.instance_prompt is empty: write what the pictures show, like "a photo of sks dog".',
+        'concepts.1.instance_prompt is empty: write what the images show, like "a photo of sks dog".',
     ),
     (
         {"concepts": [{"folder": "x"}]},
-        "concepts.1.class_prompt is missing, which prior.weight = 1 needs: write what the subject is one of, like "
+        "concepts.1.class_prompt is missing, and prior.weight = 1 needs it: name the class, like "
         '"a photo of a dog", or set prior.weight = 0.',
     ),
     (
@@ -112,7 +112,7 @@ FAULTS = [
         {"train": {"device": "cpu", "mixed_precision": "fp16"}},
         'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".',
     ),
-    ({"samples": {"width": 32}}, "samples.width = 32 is too small to draw: give 64 or more, or 0 for data.resolution."),
+    ({"samples": {"width": 32}}, "samples.width = 32 is out of range: use 64 or more, or 0 for data.resolution."),
 ]
 
 
@@ -174,7 +174,7 @@ def test_what_follows_from_a_fault_is_no_second_one(content: dict[str, Any], cha
 
 
 def test_settings_that_are_no_table() -> None:
-    assert faults_of([1]) == ["The whole = [1] cannot be used: it takes a table of settings."]
+    assert faults_of([1]) == ["settings = [1] is not valid: use a table of options."]
 
 
 def test_overrides_and_file_are_reported_together(tmp_path: Path) -> None:
@@ -183,13 +183,13 @@ def test_overrides_and_file_are_reported_together(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_toml(file, ["rank", "concepts.3.repeats=2", "concepts.x.repeats=2", "train.sed=1", "lora.alpha=-1", "=3"])
     assert str(caught.value).split("\n") == [
-        '--set "rank" cannot be used: write it as group.option=value.',
-        "--set concepts.3.repeats names nothing that can be set: concepts are counted from 1, without a gap.",
-        "--set concepts.x.repeats names nothing that can be set: concepts are counted from 1, without a gap.",
-        '--set "=3" cannot be used: write it as group.option=value.',
-        "train.sed is not a setting: did you mean train.seed?",
-        "lora.rank = 0 cannot be used: it takes a whole number from 1 to 1024.",
-        "lora.alpha = -1 cannot be used: it takes a number, 0 or more.",
+        '--set "rank" is not valid: write it as group.option=value.',
+        "--set concepts.3.repeats is not an option: number concepts from 1, without a gap.",
+        "--set concepts.x.repeats is not an option: number concepts from 1, without a gap.",
+        '--set "=3" is not valid: write it as group.option=value.',
+        "train.sed is not an option: did you mean train.seed?",
+        "lora.rank = 0 is out of range: use a whole number from 1 to 1024.",
+        "lora.alpha = -1 is out of range: use a number, 0 or more.",
     ]
 
 
@@ -201,4 +201,4 @@ def test_every_option_is_found_again_from_a_slip() -> None:
         group, _, word = name.rpartition(".")
         slip = word[: len(word) // 2] + word[len(word) // 2] + word[len(word) // 2 :]
         slip = f"{group}.{slip}" if group else slip
-        assert unknown_name(slip, names) == f"{slip} is not a setting: did you mean {name}?"
+        assert unknown_name(slip, names) == f"{slip} is not an option: did you mean {name}?"

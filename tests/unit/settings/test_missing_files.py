@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
-from sd_finetune.settings.missing_files import missing_files, refuse_missing_files
+from sd_finetune.settings.missing_files import missing_files, refuse
 from sd_finetune.settings.read import from_dict
 
 
@@ -18,16 +18,16 @@ def test_all_that_is_missing_is_told_together(content: dict[str, Any], tmp_path:
     ]
     settings = from_dict(content)
     with pytest.raises(UserError) as raised:
-        refuse_missing_files(settings)
+        refuse(missing_files(settings))
     assert str(raised.value).splitlines() == [
-        "base.checkpoint = /no/c is no file: check the path.",
-        "base.config = /no/y is no file: check the path.",
-        "base.continue_from = /no/l is no file: check the path.",
-        "concepts.2.folder = /no/f is not a folder: check the path.",
-        "concepts.2.class_folder = /no/k is not a folder: check the path.",
+        "base.checkpoint = /no/c not found: give the path of a file.",
+        "base.config = /no/y not found: give the path of a file.",
+        "base.continue_from = /no/l not found: give the path of a file.",
+        "concepts.2.folder = /no/f not found: give the path of a folder.",
+        "concepts.2.class_folder = /no/k not found: give the path of a folder.",
     ]
     without_prior = from_dict({**content, "prior": {"weight": 0}})
-    assert "concepts.2.class_folder" not in missing_files(without_prior), "no picture of it is used"
+    assert "concepts.2.class_folder" not in missing_files(without_prior), "no image of it is used"
 
 
 def test_paths_that_cannot_be_looked_at_are_missing(content: dict[str, Any], tmp_path: Path) -> None:

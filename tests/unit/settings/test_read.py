@@ -54,9 +54,12 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["output"]["name"] = "name"
     content["schedule"]["warmup"] = "0 steps"
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
+    content["optimizer"]["name"] = "adamw"  # others take only some learning rates
     content["textual_inversion"]["word"] = "zib"
-    content["textual_inversion"]["sentences"].append("[name]")
-    content["textual_inversion"]["sentences"] = [text + "zib" for text in content["textual_inversion"]["sentences"]]
+    content["textual_inversion"]["own_templates"].append("[name]")
+    content["textual_inversion"]["own_templates"] = [
+        text + "zib" for text in content["textual_inversion"]["own_templates"]
+    ]
     content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
     content["samples"]["width"], content["samples"]["height"] = 0, 640
     for concept in content["concepts"]:
@@ -171,10 +174,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing\.toml cannot be read \(No such file or directory\)"):
         read_toml(tmp_path / "missing.toml")
     (tmp_path / "broken.toml").write_text("[base\ncheckpoint = 3")
-    with pytest.raises(UserError, match=r"broken\.toml is no TOML file: .*line 1"):
+    with pytest.raises(UserError, match=r"broken\.toml is not valid TOML \(.*line 1.*\): correct the file"):
         read_toml(tmp_path / "broken.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"binary\.toml is no TOML file"):
+    with pytest.raises(UserError, match=r"binary\.toml is not valid TOML"):
         read_toml(tmp_path / "binary.toml")
 
 

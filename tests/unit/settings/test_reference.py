@@ -24,7 +24,7 @@ def test_rows_say_default_unit_range_and_help() -> None:
         "512",
         "pixels",
         "a whole number from 64 to 2048, a multiple of 8",
-        "side of the training pictures",
+        "width and height of the training images, which are scaled and center cropped to this square",
     )
     assert rows["train.length"].default == '"100 epochs"'
     assert rows["samples.prompts"].default == "[]"

@@ -8,7 +8,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.settings.read import from_dict
 
 
-def test_drawn_class_pictures_have_no_captions(content: dict[str, Any]) -> None:
+def test_generated_class_images_have_no_captions(content: dict[str, Any]) -> None:
     content["concepts"][0]["class_prompt"] = "a photo of a dog, [filewords]"
     with pytest.raises(UserError, match=r"concepts\.1\.class_prompt .* asks for captions, .* or give a class_folder"):
         from_dict(content)

@@ -9,8 +9,8 @@ import pytest
 from sd_finetune.errors import UserError
 from sd_finetune.settings.read import from_dict
 
-STRUCTURE = 'numbers from 0.05 to 32, the first and the last being 1, like "1, 2, 1".'
-DROPOUT = "3 numbers, as layer_structure has, from 0 to below 1 and the first being 0."
+STRUCTURE = 'use numbers from 0.05 to 32, of which the first and last are 1, like "1, 2, 1".'
+DROPOUT = "use 3 numbers, as in layer_structure, from 0 to below 1, of which the first is 0."
 
 
 def settings(changes: dict[str, Any], **more: Any) -> Any:
@@ -30,7 +30,7 @@ def test_structures_that_can_be(structure: str) -> None:
 def test_structures_that_cannot(structure: str) -> None:
     with pytest.raises(UserError) as raised:
         settings({"layer_structure": structure})
-    assert str(raised.value) == f'hypernetwork.layer_structure = "{structure}" cannot be used: it takes {STRUCTURE}'
+    assert str(raised.value) == f'hypernetwork.layer_structure = "{structure}" is not valid: {STRUCTURE}'
 
 
 def test_of_another_method_they_do_not_matter() -> None:
@@ -47,18 +47,18 @@ def test_dropouts_that_can_be(dropout: str) -> None:
 def test_dropouts_that_cannot(dropout: str) -> None:
     with pytest.raises(UserError) as raised:
         settings({"dropout_structure": dropout})
-    assert str(raised.value) == f'hypernetwork.dropout_structure = "{dropout}" cannot be used: it takes {DROPOUT}'
+    assert str(raised.value) == f'hypernetwork.dropout_structure = "{dropout}" is not valid: {DROPOUT}'
 
 
 @pytest.mark.parametrize("sizes", ["0", "-320", "320.5", "wide", "768, inf"])
 def test_sizes_that_cannot(sizes: str) -> None:
-    with pytest.raises(UserError, match=f'hypernetwork.sizes = "{sizes}" cannot be used: it takes whole numbers'):
+    with pytest.raises(UserError, match=f'hypernetwork.sizes = "{sizes}" is not valid: use whole numbers'):
         settings({"sizes": sizes})
 
 
 @pytest.mark.parametrize("activation", ["glu", "softmax", "softmax2d", "threshold", "multiheadattention"])
 def test_activations_of_the_webui_that_cannot_work(activation: str) -> None:
-    with pytest.raises(UserError, match=f'hypernetwork.activation = "{activation}" cannot be used: it takes one of'):
+    with pytest.raises(UserError, match=f'hypernetwork.activation = "{activation}" is not valid: use one of'):
         settings({"activation": activation})
 
 

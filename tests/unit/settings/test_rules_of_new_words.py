@@ -1,4 +1,4 @@
-"""What textual inversion asks of a word and its sentences, before anything is loaded."""
+"""What textual inversion asks of a word and its prompt templates, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from sd_finetune.errors import UserError
 from sd_finetune.settings.read import from_dict
 
-WAY_OUT = r"put \[name\] where it goes"
+WAY_OUT = r"write \[name\] where it goes"
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def word(content: dict[str, Any]) -> dict[str, Any]:
     [
         (
             {"word": "<zib>"},
-            r'textual_inversion\.word = "<zib>" cannot be a new word: it takes letters, digits, spaces',
+            r'textual_inversion\.word = "<zib>" is not valid as a new word: use only letters, digits, spaces',
         ),
-        ({"word": "._-"}, r'textual_inversion\.word = "\._-" cannot be a new word'),
-        ({"vectors": 76}, r"textual_inversion\.vectors = 76 cannot be used: it takes a whole number from 1 to 75"),
-        ({"template": "own"}, r'textual_inversion\.sentences is empty: write some, like "a photo of \[name\]"'),
+        ({"word": "._-"}, r'textual_inversion\.word = "\._-" is not valid as a new word'),
+        ({"vectors": 76}, r"textual_inversion\.vectors = 76 is out of range: use a whole number from 1 to 75"),
+        ({"template": "own"}, r'textual_inversion\.own_templates is empty: add prompts like "a photo of \[name\]"'),
         (
-            {"template": "own", "sentences": ["a [name]", "a star"]},
-            rf'textual_inversion\.sentences has "a star", which lacks the new word: {WAY_OUT}',
+            {"template": "own", "own_templates": ["a [name]", "a star"]},
+            rf'textual_inversion\.own_templates contains "a star", which lacks the new word: {WAY_OUT}',
         ),
         (
             {"template": "instance_prompt"},
@@ -41,7 +41,7 @@ def test_what_cannot_be_is_said(word: dict[str, Any], changes: dict[str, Any], s
     with pytest.raises(UserError, match=sentence) as raised:
         from_dict({**word, "textual_inversion": changes})
     assert "\n" not in str(raised.value)
-    if "cannot be used" not in sentence:
+    if "is out of range" not in sentence:
         from_dict({**word, "method": "lora", "textual_inversion": changes})
 
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_is_said(word: dict[str, Any], changes: dict[str, Any], s
     "changes",
     [
         {},
-        {"template": "own", "sentences": ["a [name]", "one ZIB-7"]},
+        {"template": "own", "own_templates": ["a [name]", "one ZIB-7"]},
         {"template": "instance_prompt", "word": "SKS dog"},
         {"word": "Żółw 3._-"},
     ],
@@ -66,7 +66,7 @@ def test_captions_may_hold_the_word(word: dict[str, Any]) -> None:
 
 def test_the_file_s_name_is_the_word_unless_another_is_given(word: dict[str, Any]) -> None:
     with pytest.raises(
-        UserError, match=r'output\.name = "zib\(7\)" cannot be a new word: .* in textual_inversion\.word'
+        UserError, match=r'output\.name = "zib\(7\)" is not valid as a new word: .*, or set textual_inversion\.word\.'
     ):
         from_dict({**word, "output": {"name": "zib(7)"}})
     from_dict({**word, "output": {"name": "zib(7)"}, "textual_inversion": {"word": "zib"}})
@@ -80,6 +80,6 @@ def test_the_text_encoder_is_not_trained_beside(word: dict[str, Any]) -> None:
 def test_a_name_that_nothing_fills_in_is_refused(content: dict[str, Any]) -> None:
     content["concepts"][0]["instance_prompt"] = "a photo of [name]"
     with pytest.raises(
-        UserError, match=r"instance_prompt = .* has \[name\], which only textual inversion fills in: write"
+        UserError, match=r"instance_prompt = .* has \[name\], which only textual_inversion replaces: write"
     ):
         from_dict({**content, "method": "lora"})

@@ -7,7 +7,7 @@ from torch.nn.functional import mse_loss
 from sd_finetune.training.step.randomness import normal_noise
 from tests.toy import Toy
 
-WANTED = {"evaluation.every": "1 step", "evaluation.pictures": 2, "evaluation.draws": 2, "concepts.repeats": 5}
+WANTED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2, "concepts.repeats": 5}
 
 
 def test_it_is_the_same_each_time_and_on_distinct_images(toy: Toy) -> None:

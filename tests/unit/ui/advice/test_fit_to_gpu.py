@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.read import from_dict
-from sd_finetune.ui.advice import fit_to_gpu as fitting
 from sd_finetune.ui.advice.fit_to_gpu import GB, USABLE, fit, needed_bytes
 from sd_finetune.ui.advice.gpu import Gpu
 
@@ -37,7 +38,8 @@ def with_changes(content: dict[str, Any], changes: dict[str, Any]) -> float:
 def test_shivams_table_of_dreambooth(
     published: float, batch: int, checkpointing: bool, eight_bit: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitting, "TRAINED_BYTES", 10 if eight_bit else 16)  # moments of one byte each
+    if eight_bit:  # moments of one byte each
+        monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], state_bytes=2))
     asked = settings("dreambooth", mixed_precision="fp16", batch_size=batch, gradient_checkpointing=checkpointing)
     assert needed_bytes(from_dict(asked)) / GB == pytest.approx(published, rel=0.09)
 

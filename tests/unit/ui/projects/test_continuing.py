@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, EventLog, Saved
+from sd_finetune.runs.snapshots import MARKER
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.projects.continuing import origin_faults, origin_shape
 from sd_finetune.ui.projects.host_folders import settings_of_run
@@ -29,7 +30,7 @@ def stopped(screen: Screen) -> RunFolder:
     settings = screen.settings(lora__rank=4, train__batch_size=2)
     run = RunFolder.create(screen.context.projects / "dog" / "runs", "dog", from_dict(settings))
     (run.snapshots / "step-000008").mkdir()
-    for name in ("trained.safetensors", "optimizer.pt", "complete.json"):
+    for name in ("trained.safetensors", "optimizer.pt", MARKER):
         (run.snapshots / "step-000008" / name).write_text(name)
     (run.output / "dog.safetensors").write_text("learned")
     EventLog(run.events).append(Saved(8, "lora", str(run.output / "dog.safetensors")))
@@ -111,8 +112,16 @@ def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: st
     assert f"set it back to {old}" in origin_faults(after, 20, origin)[f"hypernetwork.{option}"]
 
 
+def test_the_optimizer_stays_the_one_that_the_snapshot_is_of(screen: Screen) -> None:
+    settings = from_dict(screen.settings())
+    origin = {"step": 8, "of": "dog-001", "shape": {**origin_shape(settings), "optimizer.name": "another"}}
+    assert 'set it back to "another"' in origin_faults(settings, 20, origin)["optimizer.name"]
+    earlier = {**origin, "shape": {"method": "lora"}}  # as models have it that were made before there was a choice
+    assert origin_faults(settings, 20, earlier) == {}
+
+
 def test_a_run_without_a_snapshot(client: TestClient, stopped: RunFolder) -> None:
-    (stopped.snapshots / "step-000008" / "complete.json").unlink()
+    (stopped.snapshots / "step-000008" / MARKER).unlink()
     assert "has no snapshot to continue from" in ask(client, "snapshot").json()["error"]
     assert not (stopped.path.parents[2] / "puppy" / "model.json").exists()
 
@@ -129,3 +138,13 @@ def test_settings_of_a_run_leave_open_what_the_host_had_decided(
     assert (found["output"]["folder"], found["class_images"]["cache_folder"]) == ("", "")
     client.post("/sd_finetune/models/dog/runs/dog-001/settings/use")
     assert screen.context.project("dog").settings() == found
+
+
+def test_settings_of_a_run_of_version_1_have_the_names_of_today(screen: Screen, stopped: RunFolder) -> None:
+    settings = json.loads(stopped.settings.read_text())
+    del settings["version"]
+    settings["evaluation"] = {"every": "0 steps", "pictures": 3, "draws": 2}
+    stopped.settings.write_text(json.dumps(settings))
+    found = settings_of_run(screen.context.host, stopped)
+    assert found["evaluation"] == {"every": "0 steps", "images": 3, "timesteps": 2}
+    assert "version" not in found

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict, to_dict
 from sd_finetune.ui.projects.form import FOREMOST, form
@@ -66,6 +71,16 @@ def test_options_of_the_same_name_are_told_apart_by_their_group() -> None:
         "lora.slow_steps": "Slow steps (LoRA)",
         "train.new_unet_option": "New UNet option",
     }
+
+
+def test_an_optimizer_whose_package_is_missing_cannot_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    (name,) = (field for field in fields() if field["name"] == "optimizer.name")
+    assert (name["titles"]["adamw"], name["unavailable"]) == ("AdamW", [])
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
+    (name,) = (field for field in fields() if field["name"] == "optimizer.name")
+    assert name["titles"]["adamw"] == "AdamW (needs pip install not_installed)"
+    assert name["unavailable"] == ["adamw"]
+    assert all(not field["unavailable"] for field in fields() if field["name"] != "optimizer.name")
 
 
 def test_what_a_method_does_not_train_has_no_rate_there() -> None:

@@ -1,0 +1,39 @@
+"""What the training loop asks of an optimizer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from ..settings.options import Settings
+
+Group = dict[str, Any]
+"""One of an optimizer's `param_groups`: `params`, `name`, `lr`, `initial_lr` and what the optimizer adds."""
+
+
+class Implementation(ABC):
+    """One optimizer of the table `settings.optimizers`. It holds nothing: all that changes is in torch's optimizer."""
+
+    @staticmethod
+    @abstractmethod
+    def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
+        """The optimizer over groups that have `params`, `name`, `lr` and `initial_lr`, the learning rate asked for."""
+
+    @staticmethod
+    def set_learning_rate(group: Group, factor: float) -> None:
+        """Have the next step use `factor` times the learning rate that was asked for."""
+        group["lr"] = group["initial_lr"] * factor
+
+    @staticmethod
+    def applied_learning_rate(group: Group) -> float:
+        """The learning rate that the next step applies, for the curve."""
+        return group["lr"]
+
+    @staticmethod
+    def evaluation_weights(optimizer: torch.optim.Optimizer) -> AbstractContextManager[None]:
+        """The weights that are to be used and saved, for as long as the block runs: mostly just those that train."""
+        return nullcontext()

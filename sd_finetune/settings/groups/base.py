@@ -1,0 +1,23 @@
+"""The group [base]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..option import option
+
+
+@dataclass(frozen=True)
+class Base:
+    """The checkpoint that training starts from."""
+
+    checkpoint: str = option("", "base checkpoint: an SD 1.x model, .safetensors or .ckpt", is_path=True)
+    config: str = option(
+        "", "model config (.yaml); empty = the one beside the checkpoint, if there is one", is_path=True
+    )
+    continue_from: str = option(
+        "",
+        "result of an earlier run to continue from: a LoRA, embedding or hypernetwork, for dreambooth a checkpoint "
+        "(class images still come from the base checkpoint); empty = start from scratch",
+        is_path=True,
+    )

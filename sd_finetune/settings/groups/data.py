@@ -1,0 +1,41 @@
+"""The groups [data] and [[concepts]]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..option import option
+
+
+@dataclass(frozen=True)
+class Data:
+    """How images are prepared for training."""
+
+    resolution: int = option(
+        512,
+        "width and height of the training images, which are scaled and center cropped to this square",
+        "pixels",
+        minimum=64,
+        maximum=2048,
+        multiple_of=8,
+    )
+    horizontal_flip: bool = option(
+        False, "random horizontal flip, half of the time; leave it off for asymmetric subjects, such as text"
+    )
+    cache_latents: bool = option(
+        True, "encode every image once, before training, and keep its latents in RAM; off = encode it at each use"
+    )
+
+
+@dataclass(frozen=True)
+class Concept:
+    """One subject or style to train: a folder of images with its prompts."""
+
+    folder: str = option("", "folder of the training images", is_path=True)
+    instance_prompt: str = option("[filewords]", "prompt of the training images; [filewords] = the image's caption")
+    class_prompt: str = option("", 'prompt of the class images, like "a photo of a dog"')
+    class_folder: str = option(
+        "", "folder of your own class (regularization) images, used before any are generated", is_path=True
+    )
+    class_images: int = option(0, "number of class images; 0 = 10 for each training image", "images", minimum=0)
+    repeats: int = option(1, "how often each training image is used in an epoch", minimum=1)

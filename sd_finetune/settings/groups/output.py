@@ -1,0 +1,26 @@
+"""The group [output]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..duration import Duration
+from ..option import option
+
+
+@dataclass(frozen=True)
+class Output:
+    """The files that a run saves."""
+
+    name: str = option("sd-finetune", "file name of the result, without folder and extension")
+    folder: str = option(
+        "",
+        "folder of the result; empty = the WebUI's folder for this kind of file, or outside the WebUI the output "
+        "folder of the run",
+        is_path=True,
+    )
+    precision: str = option("fp16", "precision of the saved weights", choices=("fp16", "bf16", "fp32"))
+    save_every: Duration = option(
+        Duration(0), "also save the result at this interval during training; 0 = only at the end", minimum=0
+    )
+    notes: str = option("", "your comment, stored in the metadata of the result")

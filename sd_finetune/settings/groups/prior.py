@@ -1,0 +1,56 @@
+"""The groups [prior] and [class_images]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..methods import defaults_text, methods_with
+from ..option import option
+from .samples import SAMPLERS
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Prior preservation (DreamBooth, arXiv 2208.12242): keeps what the model knows about the class."""
+
+    weight: float | None = option(
+        None,
+        "prior loss weight, the weight of class images in the loss; 0 = off, else every concept needs a class_prompt; "
+        + defaults_text("prior_weight", "auto"),
+        minimum=0,
+    )
+    source: str = option(
+        "images",
+        "target of the prior loss: images = class images, missing ones are generated; model = what the untrained model "
+        "predicts for the class prompt on noisy latents of the images in class_folder, or else of the training images, "
+        "so that no class images are generated",
+        choices=("images", "model"),
+    )
+    bank_size: int = option(
+        1000,
+        "with source = model, number of prior predictions that are precomputed before training and used in turn; at "
+        "512 pixels each takes 64 KiB in the run folder until the run is finished",
+        "predictions",
+        minimum=1,
+        methods=methods_with("changes_weights"),
+    )
+
+
+@dataclass(frozen=True)
+class ClassImages:
+    """Generation of missing class images with the untrained model."""
+
+    negative_prompt: str = option("", "negative prompt")
+    steps: int = option(25, "sampling steps", "steps", minimum=1, maximum=1000)
+    guidance_scale: float = option(7.5, "CFG scale, how closely images follow the prompt", minimum=1, maximum=30)
+    seed: int = option(
+        0, "random seed, from which each class image has a seed of its own", minimum=0, maximum=2**32 - 1
+    )
+    sampler: str = option("ddim", "sampling method", choices=SAMPLERS)
+    batch_size: int = option(4, "images generated at a time", "images", minimum=1)
+    cache_folder: str = option(
+        "",
+        "folder in which generated class images are kept for later runs; empty = class-images in the data folder of "
+        "the tab, or on the command line beside the run folders",
+        is_path=True,
+    )

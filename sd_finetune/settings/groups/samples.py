@@ -1,0 +1,45 @@
+"""The groups [samples] and [evaluation]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..duration import Duration
+from ..option import option
+
+SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images generated during training, to watch its progress."""
+
+    prompts: tuple[str, ...] = option((), "prompts to generate samples with, one image each; empty = no samples")
+    negative_prompt: str = option("", "negative prompt")
+    every: Duration = option(
+        Duration(10, "epochs"), "interval at which samples are generated; 0 = only at the end", minimum=0
+    )
+    at_start: bool = option(True, "generate samples before the first step too")
+    steps: int = option(25, "sampling steps", "steps", minimum=1, maximum=1000)
+    guidance_scale: float = option(7.5, "CFG scale, how closely images follow the prompt", minimum=1, maximum=30)
+    seed: int = option(
+        0, "random seed of the first prompt's sample; each further prompt adds 1", minimum=0, maximum=2**32 - 1
+    )
+    sampler: str = option("ddim", "sampling method", choices=SAMPLERS)
+    width: int = option(
+        0, "width of the samples; 0 = data.resolution", "pixels", minimum=0, maximum=2048, multiple_of=8
+    )
+    height: int = option(
+        0, "height of the samples; 0 = data.resolution", "pixels", minimum=0, maximum=2048, multiple_of=8
+    )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation loss: on fixed images, noise and timesteps, so that it shows convergence (arXiv 2302.04841)."""
+
+    every: Duration = option(
+        Duration(10, "epochs"), "interval at which the evaluation loss is computed; 0 = off", minimum=0
+    )
+    images: int = option(4, "training images that it is computed on", "images", minimum=1)
+    timesteps: int = option(4, "timesteps for each image, evenly spaced", "timesteps", minimum=1)

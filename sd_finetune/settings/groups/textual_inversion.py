@@ -1,0 +1,61 @@
+"""The group [textual_inversion]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..methods import methods_with
+from ..option import option
+
+PROMPT_TOKENS = 75
+"""Tokens that fit into a prompt."""
+NAME = "[name]"
+"""Stands for the new word in a prompt template."""
+EMBEDDING = methods_with("learns_word")
+
+
+@dataclass(frozen=True)
+class TextualInversion:
+    """The embedding and the prompts that it is trained with."""
+
+    word: str = option(
+        "",
+        "the new word in prompts; empty = output.name, by which the WebUI calls the embedding in any case",
+        methods=EMBEDDING,
+    )
+    vectors: int = option(
+        1,
+        f"number of vectors; each takes one of the {PROMPT_TOKENS} tokens of a prompt",
+        minimum=1,
+        maximum=PROMPT_TOKENS,
+        methods=EMBEDDING,
+    )
+    initial_text: str = option(
+        "*", "initialization text, whose token embeddings the vectors start from; empty = zeros", methods=EMBEDDING
+    )
+    learning_rate: float = option(
+        5e-3,
+        "learning rate of the embedding; those of [train] are not used",
+        minimum=0,
+        maximum=1,
+        methods=EMBEDDING,
+    )
+    template: str = option(
+        "subject",
+        "prompt templates: built in for a subject or a style, with or without captions; own = own_templates; "
+        "instance_prompt = each concept's instance prompt; in all of them [name] = the new word and [filewords] = the "
+        "image's caption",
+        choices=("subject", "style", "subject_filewords", "style_filewords", "own", "instance_prompt"),
+        methods=EMBEDDING,
+    )
+    own_templates: tuple[str, ...] = option(
+        (),
+        'your prompt templates for template = "own", like "a photo of [name]"; each image gets a random one each time',
+        methods=EMBEDDING,
+    )
+    format: str = option(
+        "safetensors",
+        "file format; pt = the older format of the WebUI",
+        choices=("safetensors", "pt"),
+        methods=EMBEDDING,
+    )

@@ -1,0 +1,75 @@
+"""The group [train]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..duration import Duration
+from ..methods import defaults_text, methods_with
+from ..optimizers import OPTIMIZERS
+from ..option import option
+
+
+def _default_text(fact: str) -> str:
+    """What a learning rate of 0 stands for."""
+    multipliers = (name for name, facts in OPTIMIZERS.items() if facts.learning_rate == "multiplier")
+    return f"{defaults_text(fact, '0')}, with {', '.join(multipliers)} 1"
+
+
+@dataclass(frozen=True)
+class Train:
+    """The training loop."""
+
+    length: Duration = option(Duration(100, "epochs"), "length of the training", minimum=1)
+    batch_size: int = option(
+        1,
+        "training images in one forward pass; prior preservation adds as many class images",
+        "images",
+        minimum=1,
+    )
+    gradient_accumulation_steps: int = option(
+        1,
+        "forward passes per step, whose gradients are averaged: the effect of a larger batch without more VRAM",
+        "passes",
+        minimum=1,
+    )
+    unet_learning_rate: float = option(
+        0.0,
+        "learning rate of what is trained in the UNet: LoRA layers, hypernetwork layers or all weights; "
+        + _default_text("unet_learning_rate"),
+        minimum=0,
+        maximum=1,
+        methods=methods_with("unet_learning_rate"),
+    )
+    train_text_encoder: bool = option(
+        False, "train the text encoder too", methods=methods_with("text_encoder_learning_rate")
+    )
+    text_encoder_learning_rate: float = option(
+        0.0,
+        f"learning rate of the text encoder; {_default_text('text_encoder_learning_rate')}",
+        minimum=0,
+        maximum=1,
+        methods=methods_with("text_encoder_learning_rate"),
+    )
+    seed: int = option(0, "random seed", minimum=0, maximum=2**32 - 1)
+    mixed_precision: str = option(
+        "no",
+        "precision of the forward pass: fp16 and bf16 need less VRAM, no = fp32; trained weights stay in fp32",
+        choices=("no", "fp16", "bf16"),
+    )
+    gradient_checkpointing: bool = option(
+        False, "recompute activations in the backward pass: less VRAM, but slower steps"
+    )
+    max_grad_norm: float = option(1.0, "maximum gradient norm (clipping); 0 = off", minimum=0)
+    device: str = option(
+        "auto", "device to train on; auto = the GPU if there is one, else the CPU", choices=("auto", "cpu", "cuda")
+    )
+    snr_gamma: float = option(
+        0.0, "gamma of the min-SNR loss weighting (arXiv 2303.09556), usually 5; 0 = off", minimum=0
+    )
+    noise_offset: float = option(
+        0.0,
+        "noise offset: extra noise for each channel as a whole, for darker and brighter images; 0 = off",
+        minimum=0,
+        maximum=1,
+    )

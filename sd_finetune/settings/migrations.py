@@ -1,0 +1,74 @@
+"""Settings of earlier versions, brought to the names of this one by numbered steps.
+
+A settings file, the settings.json of a run folder and a saved project carry the `version` of their settings. Without
+one they are of version 1. To rename or change an option, add a step to the end of `STEPS`. A step is a pure function
+that leaves settings of later versions as they are, because a settings file need not say its version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from ..errors import UserError
+
+Table = dict[str, Any]
+
+_RENAMED_IN_2 = {
+    "textual_inversion.sentences": "textual_inversion.own_templates",
+    "textual_inversion.form": "textual_inversion.format",
+    "evaluation.pictures": "evaluation.images",
+    "evaluation.draws": "evaluation.timesteps",
+}
+
+RENAMED: Mapping[str, str] = {**_RENAMED_IN_2}
+"""Today's names by those of all earlier versions."""
+
+
+def migrated(content: Any) -> Any:
+    """The plain settings `content` with today's names and without `version`; what is not a table is returned as it is.
+
+    Raises:
+        UserError: the version is newer than `VERSION`, or is not a whole number.
+    """
+    if not isinstance(content, dict):
+        return content
+    table: Table = {**cast(Table, content)}
+    version = table.pop("version", 1)
+    if type(version) is not int or version < 1:
+        raise UserError(
+            f"version = {json.dumps(version, default=str)} is not valid: use a whole number, 1 to {VERSION}."
+        )
+    if version > VERSION:
+        raise UserError(
+            f"version = {version} of the settings is newer than {VERSION}, the latest that this SD Fine-Tune reads: "
+            "update SD Fine-Tune."
+        )
+    for step in STEPS[version - 1 :]:
+        table = step(table)
+    return table
+
+
+def _to_version_2(content: Table) -> Table:
+    """The words of the field: image, prompt template, file format."""
+    return _renamed(content, _RENAMED_IN_2)
+
+
+def _renamed(content: Table, names: Mapping[str, str]) -> Table:
+    """The same with other names for options of a group; where both names are given, the old one stays to be refused."""
+    result = {**content}
+    for old, new in names.items():
+        (group, old_word), new_word = old.split("."), new.split(".")[1]
+        table = result.get(group)
+        if isinstance(table, dict) and old_word in table and new_word not in table:
+            entries = cast(Table, table).items()
+            result[group] = {new_word if word == old_word else word: value for word, value in entries}
+    return result
+
+
+STEPS: tuple[Callable[[Table], Table], ...] = (_to_version_2,)
+"""Step k brings settings of version k to version k + 1."""
+
+VERSION = len(STEPS) + 1
+"""The version of the settings that this program writes."""

@@ -1,0 +1,172 @@
+// One concept: its fields, its images with captions, and images dropped on it.
+import { address, get, post, sentence, upload } from "./api.mjs";
+import { button, fill, find, h } from "./dom.mjs";
+import { field } from "./fields.mjs";
+import { counted } from "./figures.mjs";
+/** @import { Fitted, Group, Option, Picture, Settings } from "./types.d.ts" */
+
+const SIZES = 6;
+const OVER = "sdft-over";
+const CAPTION = "Caption, kept in a .txt file beside the image; used where the prompt has [filewords]";
+
+/**
+ * @typedef {object} Place
+ * @property {Group} group the options of a concept
+ * @property {number} side the default resolution
+ * @property {string} model its name
+ * @property {Settings} settings edited in place
+ * @property {number} number the concept's, from 1
+ * @property {(name: string) => void} changed
+ * @property {() => Promise<void>} save
+ * @property {(number: number) => void} remove
+ */
+
+/**
+ * Gives `element`, `read()` which reads the pictures again if what they depend on changed.
+ * @param {Place} place
+ */
+export function makeConcept({ group, side, model, settings, number, changed, save, remove }) {
+  const pictures = h("div", { class: "sdft-thumbnails" });
+  const count = h("div", { class: "sdft-count", role: "status" });
+  const make = (/** @type {Option} */ option) =>
+    field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, changed);
+  const foremost = group.fields.filter((option) => option.foremost).map(make);
+  const rest = group.fields.filter((option) => !option.foremost).map(make);
+  const more = h("details", { class: "sdft-fold" }, h("summary", {}, "More about this concept"), rest);
+  const element = h(
+    "fieldset",
+    { class: "sdft-concept" },
+    h("legend", {}, `Concept ${number}`),
+    foremost,
+    makeDrop(send),
+    count,
+    pictures,
+    rest.length ? more : null,
+    button(`Remove concept ${number}`, () => remove(number), { class: "sdft-button sdft-small" }),
+  );
+  let known = "";
+
+  const concept = () => settings.concepts?.[number - 1] ?? {};
+  const resolution = () => settings.data?.resolution ?? side;
+
+  /** @param {File[]} files */
+  async function send(files) {
+    const refused = [];
+    let folder = "";
+    for (const [index, file] of files.entries()) {
+      count.textContent = `Uploading ${index + 1} of ${files.length}`;
+      try {
+        folder = (await upload(["models", model, "concepts", number, "upload"], file)).folder;
+      } catch (error) {
+        refused.push(sentence(error));
+      }
+    }
+    if (folder) {
+      concept().folder = folder;
+      Object.assign(find(element, `[data-name="concepts.${number}.folder"] input`), { value: folder });
+      known = ""; // there are more images than were read, whether the folder is another one or not
+      await save();
+    }
+    await read();
+    if (refused.length) fill(count, h("span", { class: "sdft-fault" }, refused.join(" ")));
+  }
+
+  async function read() {
+    const { folder, instance_prompt: prompt } = concept();
+    const key = JSON.stringify([folder, prompt, resolution()]);
+    if (!folder) fill(pictures);
+    if (!folder || key === known) return;
+    known = key;
+    try {
+      const told = await get("models", model, "concepts", number);
+      const square = `${resolution()} × ${resolution()}`;
+      fill(
+        count,
+        `${counted(told.count, "image")}; the center square of each is trained at ${square} × ${square}`,
+        sizes(told.sizes),
+      );
+      fill(
+        pictures,
+        told.pictures.map((picture) => thumbnail(model, number, picture)),
+      );
+    } catch {
+      count.textContent = ""; // the folder's fault stands beside its field
+      fill(pictures);
+    }
+  }
+
+  return { element, read };
+}
+
+/**
+ * Where pictures are dropped or chosen.
+ * @param {(files: File[]) => Promise<void>} send
+ */
+function makeDrop(send) {
+  const files = h("input", {
+    type: "file",
+    multiple: true,
+    accept: "image/*,.txt",
+    onchange() {
+      const chosen = [...(files.files ?? [])];
+      files.value = ""; // so that the same ones can be chosen again
+      send(chosen);
+    },
+  });
+  const drop = h("label", { class: "sdft-drop" }, "Drop pictures here, or choose them", files);
+  /** @param {DragEvent} event */
+  const over = (event) => {
+    event.preventDefault();
+    drop.classList.add(OVER);
+  };
+  drop.addEventListener("dragenter", over);
+  drop.addEventListener("dragover", over);
+  drop.addEventListener("dragleave", () => drop.classList.remove(OVER));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove(OVER);
+    send([...(event.dataTransfer?.files ?? [])]);
+  });
+  return drop;
+}
+
+/** @param {Fitted[]} all */
+function sizes(all) {
+  const others = all.length > SIZES ? h("li", {}, `and ${all.length - SIZES} other sizes`) : null;
+  return h("ul", { class: "sdft-sizes" }, all.slice(0, SIZES).map(sizeRow), others);
+}
+
+/**
+ * What training makes of the pictures of one size.
+ * @param {Fitted} fitted
+ */
+function sizeRow({ size: [width, height], count, cut, scale }) {
+  const sides = width > height ? "left and right" : "top and bottom";
+  const gone = cut < 0.005 ? "whole image" : `${Math.round(100 * cut)} % cropped ${sides}`;
+  const scaled = scale > 1.005 ? `, upscaled ${scale.toPrecision(2)}×, so blurry` : "";
+  return h("li", {}, `${count} of ${width} × ${height}: ${gone}${scaled}`);
+}
+
+/**
+ * @param {string} model
+ * @param {number} number
+ * @param {Picture} picture
+ */
+function thumbnail(model, number, { name, caption, prompt, size }) {
+  const source = `${address("models", model, "concepts", number, "thumbnail")}?picture=${encodeURIComponent(name)}`;
+  const title = `${name}, ${size ? `${size[0]} × ${size[1]}` : "cannot be read"}`;
+  return h(
+    "figure",
+    { class: size ? "" : "sdft-broken" },
+    h("img", { src: source, alt: name, title, loading: "lazy" }),
+    h("input", {
+      type: "text",
+      value: caption,
+      placeholder: prompt,
+      "aria-label": `Caption of ${name}`,
+      title: CAPTION,
+      onchange: (event) =>
+        post(["models", model, "concepts", number, "caption"], { picture: name, text: event.target.value }),
+    }),
+  );
+}

@@ -1,0 +1,55 @@
+// What dom.mjs makes elements from. For the type checker only: no page loads it.
+
+export type Child = Node | string | false | null | undefined | Child[];
+
+export type Properties<Element extends HTMLElement> = Listeners<Element> & Attributes;
+
+/** `onclick` and its like; `target` is the element itself, so none of those that listen has others inside. */
+type Listeners<Element> = {
+  [Name in keyof HTMLElementEventMap as `on${Name}`]?: (
+    event: HTMLElementEventMap[Name] & { target: Element },
+  ) => unknown;
+};
+
+interface Attributes {
+  [name: `aria-${string}`]: string;
+  [name: `data-${string}`]: string;
+  accept?: string;
+  alt?: string;
+  checked?: boolean;
+  class?: string;
+  disabled?: boolean;
+  download?: string;
+  for?: string;
+  hidden?: boolean;
+  href?: string;
+  id?: string;
+  inputmode?: "decimal" | "numeric";
+  loading?: "lazy";
+  max?: number;
+  min?: number;
+  multiple?: boolean;
+  name?: string;
+  open?: boolean;
+  placeholder?: string;
+  role?: string;
+  rows?: number;
+  selected?: boolean;
+  spellcheck?: "false";
+  src?: string;
+  step?: number;
+  style?: string;
+  tabindex?: number;
+  target?: string;
+  title?: string;
+  type?: string;
+  value?: number | string;
+}
+
+declare global {
+  /** What the WebUI's own scripts offer; not there without it. */
+  interface Window {
+    selectCheckpoint(title: string): void;
+    switch_to_txt2img?(): void;
+  }
+}

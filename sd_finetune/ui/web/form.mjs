@@ -1,0 +1,49 @@
+// Finds groups and options in the server's form.
+import { valueAt } from "./fields.mjs";
+/** @import { Form, Group, Model, Option, PanelName } from "./types.d.ts" */
+
+/**
+ * @param {Form} form
+ * @param {string} name
+ */
+export function groupOf(form, name) {
+  const group = form.groups.find((each) => each.name === name);
+  if (!group) throw new Error(`The form has no group ${name}.`);
+  return group;
+}
+
+/**
+ * @param {Form} form
+ * @param {string} name with its group's: "data.resolution"
+ */
+export function optionOf(form, name) {
+  const option = groupOf(form, name.split(".")[0]).fields.find((each) => each.name === name);
+  if (!option) throw new Error(`The form has no option ${name}.`);
+  return option;
+}
+
+/**
+ * A model's method, or the default one.
+ * @param {Form} form
+ * @param {Model} model
+ */
+export function methodOf(form, model) {
+  return String(model.settings.method ?? form.fields.find((option) => option.name === "method")?.default);
+}
+
+/**
+ * The groups of a panel, with the options that apply to the model's method.
+ * @param {Form} form
+ * @param {PanelName} panel
+ * @param {Model} model
+ * @returns {Group[]}
+ */
+export function groupsFor(form, panel, model) {
+  const method = methodOf(form, model);
+  // A switch that is on for a method that has none is a fault, and can be mended where it is seen.
+  const applies = (/** @type {Option} */ option) =>
+    option.methods.includes(method) || (option.kind === "flag" && valueAt(model.settings, option.name) === true);
+  return form.groups
+    .filter((each) => each.panel === panel && (!each.method || each.method === method))
+    .map((each) => ({ ...each, fields: each.fields.filter(applies) }));
+}

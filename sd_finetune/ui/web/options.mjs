@@ -1,0 +1,114 @@
+// The fields of a method's options, in the panels Settings, Saving and Generate.
+import { fill, find, h } from "./dom.mjs";
+import { field, putAt, valueAt } from "./fields.mjs";
+import { groupsFor, methodOf } from "./form.mjs";
+/** @import { Form, Group, Model, Option, PanelName } from "./types.d.ts" */
+
+/** @type {Record<string, string>} */
+const NAMES = { lora: "LoRA", dreambooth: "DreamBooth" };
+
+/**
+ * The panels: `settings`, `saving`, `generate`, `show(model)`.
+ * @param {Form} form
+ * @param {HTMLElement} fit stands below the options of no group
+ * @param {(name: string) => void} changed
+ */
+export function makeOptions(form, fit, changed) {
+  const settings = h("div", {});
+  const saving = h("div", {});
+  const generate = h("div", {});
+
+  /**
+   * The fields of the method; what does not apply to it is not there.
+   * @param {Model} model
+   */
+  function show(model) {
+    const method = methodOf(form, model);
+    const make = (/** @type {Option} */ option) => field(option, option.name, model.settings, changed);
+    /** @param {PanelName} panel */
+    const content = (panel) => {
+      const groups = groupsFor(form, panel, model);
+      const foremost = groups.flatMap((each) => each.fields.filter((option) => option.foremost));
+      return [foremost.map(make), groups.map((each) => fold(each, make))];
+    };
+    const choose = (/** @type {string} */ chosen) => {
+      swap(form, model, method, chosen);
+      model.settings.method = chosen;
+      show(model);
+      changed("method");
+      find(settings, `input[name="sd_finetune_method"][value="${chosen}"]`).focus();
+    };
+    const top = form.fields.map((option) =>
+      option.name === "method" ? methods(option, method, choose) : make(option),
+    );
+    fill(settings, top, fit, content("settings"));
+    fill(saving, content("saving"));
+    fill(generate, content("generate"));
+  }
+
+  return { settings, saving, generate, show };
+}
+
+/**
+ * What of a group is not foremost; nothing where there is no more.
+ * @param {Group} group
+ * @param {(option: Option) => HTMLElement} make
+ */
+function fold(group, make) {
+  const rest = group.fields.filter((option) => !option.foremost);
+  if (!rest.length) return null;
+  return h(
+    "details",
+    { class: "sdft-fold", "data-group": group.name },
+    h("summary", { title: group.help }, group.label),
+    h("p", { class: "sdft-about" }, group.help),
+    rest.map(make),
+  );
+}
+
+/**
+ * @param {Option} option
+ * @param {string} method the one that is chosen
+ * @param {(method: string) => void} choose
+ */
+function methods(option, method, choose) {
+  const one = (/** @type {string} */ value) => {
+    const checked = value === method;
+    const input = h("input", {
+      type: "radio",
+      name: "sd_finetune_method",
+      value,
+      checked,
+      onchange: () => choose(value),
+    });
+    return h("label", {}, input, h("span", {}, NAMES[value] ?? capitalized(value)));
+  };
+  return h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map(one));
+}
+
+/**
+ * "textual_inversion" is "Textual Inversion".
+ * @param {string} name
+ */
+function capitalized(name) {
+  const words = name.split("_").map((word) => word[0].toUpperCase() + word.slice(1));
+  return words.join(" ");
+}
+
+/**
+ * What follows the method becomes what it was when the new one was left, or else what suits it.
+ * @param {Form} form
+ * @param {Model} model
+ * @param {string} from
+ * @param {string} to
+ */
+function swap(form, model, from, to) {
+  const { settings, suited } = model;
+  const fields = [...form.fields, ...form.groups.flatMap((each) => each.fields)];
+  const follow = fields.filter((option) => option.follows_method).map((option) => option.name);
+  const names = [...new Set([...follow, ...Object.keys(suited[from] ?? {}), ...Object.keys(suited[to] ?? {})])];
+  const left = (model.left ??= {});
+  left[from] = Object.fromEntries(names.map((name) => [name, valueAt(settings, name)]));
+  const values = { ...suited[to], ...left[to] };
+  for (const name of names) putAt(settings, name, values[name]);
+}

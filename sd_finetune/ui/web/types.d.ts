@@ -1,0 +1,292 @@
+// What the server's JSON routes take and answer. For the type checker only: no page loads it.
+
+// ui/projects/form.py: the form, made from the options of the settings.
+
+export type Kind = "flag" | "choice" | "number" | "auto number" | "text" | "path" | "texts" | "duration";
+export type Value = boolean | number | string | string[];
+export type PanelName = "create" | "settings" | "concepts" | "saving" | "generate";
+
+export interface Option {
+  /** With its group's: "train.length". */
+  name: string;
+  label: string;
+  kind: Kind;
+  default: Value;
+  help: string;
+  /** What values it takes, in words. */
+  takes: string;
+  unit: string;
+  minimum: number | null;
+  maximum: number | null;
+  multiple_of: number | null;
+  choices: string[];
+  /** By choice, what it is shown as where that is not its name in the settings. */
+  titles: Record<string, string>;
+  /** Choices that cannot be chosen on this machine. */
+  unavailable: string[];
+  /** Seen at once; all others are folded under their group. */
+  foremost: boolean;
+  methods: string[];
+  follows_method: boolean;
+}
+
+export interface Group {
+  name: string;
+  label: string;
+  help: string;
+  panel: PanelName;
+  /** The only method that it is for, or empty. */
+  method: string;
+  fields: Option[];
+}
+
+export interface Form {
+  /** Those of no group. */
+  fields: Option[];
+  groups: Group[];
+}
+
+// ui/server/project_routes.py: models and their settings.
+
+/** As they stand in the form: what is faulty is kept as it was typed. */
+export interface Settings {
+  base?: { checkpoint?: string; continue_from?: string };
+  method?: string;
+  concepts?: Concept[];
+  data?: { resolution?: number | string };
+  samples?: { prompts?: string[] };
+  [group: string]: unknown;
+}
+
+export interface Concept {
+  folder?: string;
+  instance_prompt?: string;
+  [option: string]: unknown;
+}
+
+export interface Check {
+  /** Sentences by the name of the faulty setting. */
+  faults: Record<string, string>;
+  warnings: string[];
+  /** Of each concept. */
+  pictures: number[];
+  /** This and `steps` are 0 while they cannot be told. */
+  steps_per_epoch: number;
+  steps: number;
+  seconds: number | null;
+}
+
+export interface Model {
+  name: string;
+  created: number;
+  /** The title of its checkpoint. */
+  base: string;
+  settings: Settings;
+  /** The snapshot that it goes on from. */
+  origin?: { step: number; of: string } | null;
+  /** The latest first. */
+  runs: string[];
+  check: Check;
+  /** For each method the values that suit the checkpoint, by the option's name. */
+  suited: Record<string, Record<string, Value>>;
+  /** The page's own: for each method the values that stood there when it was left. */
+  left?: Record<string, Record<string, unknown>>;
+}
+
+export interface NewModel {
+  name: string;
+  checkpoint?: string;
+  sampler?: string;
+  continue_from?: Pick<Origin, "model" | "run" | "what">;
+}
+
+export interface Job {
+  kind: "train" | "class images" | "draw";
+  model: string;
+  run: string;
+  phase: { name: string; done: number; total: number } | null;
+}
+
+export interface Checkpoint {
+  title: string;
+  loaded: boolean;
+}
+
+export interface Lists {
+  models: string[];
+  checkpoints: Checkpoint[];
+  job: Job | null;
+}
+
+export interface Start extends Lists {
+  host: string;
+  version: string;
+  faults: string[];
+  form: Form;
+  /** Whether there is a first lesson. */
+  lesson: boolean;
+}
+
+export interface Origin {
+  model: string;
+  run: string;
+  /** "snapshot", or a result's name. */
+  what: string;
+  method: string;
+  step: number;
+}
+
+// ui/live/run_view.py and runs/messages.py: what a run tells.
+
+/** What cannot be written as a number of JSON is text: "nan". */
+type Real = number | string;
+
+interface Event {
+  /** Unix seconds. */
+  time: number;
+  serial: number;
+}
+
+export interface Phase extends Event {
+  name: string;
+  done: number;
+  total: number;
+}
+
+export interface Step extends Event {
+  step: number;
+  total_steps: number;
+  epoch: number;
+  loss: Real;
+  images_per_second: Real;
+  seconds_left: Real;
+  memory_bytes: number;
+}
+
+export interface Sample extends Event {
+  step: number;
+  file: string;
+  prompt: string;
+  seed: number;
+}
+
+export interface Saved extends Event {
+  step: number;
+  result: string;
+  path: string;
+}
+
+export interface Warning extends Event {
+  message: string;
+}
+
+export interface Failure extends Event {
+  kind: "error";
+  message: string;
+}
+
+export interface Done extends Event {
+  kind: "done";
+  step: number;
+  outcome: "finished" | "stopped";
+}
+
+/** A step and means over the steps since the last point; of a training: loss, instance loss, prior loss, rates. */
+export type Point = [step: number, ...means: (number | null)[]];
+export type State = "" | "starting" | "running" | "finished" | "stopped" | "failed";
+
+/** What is known of a run. */
+export interface View {
+  run: string;
+  /** How many events were read. */
+  since: number;
+  state: State;
+  phase: Phase | null;
+  step: Step | null;
+  end: Done | Failure | null;
+  asked: "" | "stop" | "pause";
+  /** Whether somebody works at it. */
+  active: boolean;
+  resumable: boolean;
+  /** Names of the learning rates. */
+  rates: string[];
+  /** Steps that a point stands for. */
+  stride: number;
+  points: Point[];
+  evaluations: Point[];
+  samples: Sample[];
+  saved: Saved[];
+  warnings: Warning[];
+}
+
+/** What is new of a run. */
+export interface Status extends View {
+  /** Ask again at once. */
+  more: boolean;
+  /** Throw away what came before. */
+  reset: boolean;
+  evaluation_stride: number;
+}
+
+export type Command = "stop" | "save" | "sample" | "pause" | "resume" | "end";
+
+export interface Result {
+  name: string;
+  step: number;
+  kind: string;
+  path: string;
+  bytes: number;
+  sentence: string;
+  prompt: string;
+  checkpoint: string;
+}
+
+// ui/server/concept_routes.py and ui/server/drawing_routes.py: pictures.
+
+export interface Picture {
+  name: string;
+  caption: string;
+  prompt: string;
+  /** Width and height; null if it cannot be read. */
+  size: [number, number] | null;
+}
+
+/** What training makes of the pictures of one size. */
+export interface Fitted {
+  size: [number, number];
+  count: number;
+  /** The share that is cut off. */
+  cut: number;
+  scale: number;
+}
+
+export interface Pictures {
+  count: number;
+  pictures: Picture[];
+  sizes: Fitted[];
+}
+
+export interface ClassPictures {
+  key: string;
+  prompt: string;
+  folder: string;
+  pictures: string[];
+}
+
+export interface DrawRequest {
+  prompt: string;
+  seed: number;
+  count: number;
+  run: string;
+  result: string;
+}
+
+export interface Drawn {
+  key: string;
+  prompt: string;
+  seed: number;
+  /** A result's name, or empty. */
+  with: string;
+  pictures: string[];
+  error: string;
+}

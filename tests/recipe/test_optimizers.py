@@ -1,0 +1,88 @@
+"""Every optimizer of the table in whole runs of the toy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from sd_finetune.errors import UserError
+from sd_finetune.optimizers.build import evaluation_weights
+from sd_finetune.optimizers.kept_state import kept_state
+from sd_finetune.runs.messages import Phase, Step
+from sd_finetune.settings.optimizers import OPTIMIZERS
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import Training, prepare
+from tests.optimizers import LEARNING_RATES, optimizer_changes
+from tests.toy import ROWS, Toy, events_of, train_and_command, trained
+
+ROW = pytest.mark.parametrize("name", LEARNING_RATES)
+
+
+def changes_for(name: str) -> dict[str, Any]:
+    return {**ROWS["lora+text"], **optimizer_changes(name), "train.length": "6 steps"}
+
+
+def stopped(toy: Toy, changes: dict[str, Any]) -> Training:
+    """A run that was stopped after three steps."""
+    training = toy.prepare(changes)
+    training.events.append(train_and_command(training, 3, "stop"))
+    return training
+
+
+@ROW
+def test_stopped_and_resumed_is_the_same_run(toy: Toy, name: str) -> None:
+    changes = {**changes_for(name), "schedule.name": "cosine", "schedule.warmup": "2 steps"}
+    whole, first = toy.train(changes), stopped(toy, changes)
+    second = prepare(first.run, resume=True)
+    train(second)
+    steps = [[(e.step, e.loss, e.learning_rates) for e in events_of(t.run, Step)] for t in (whole, second)]
+    assert len(steps[0]) == 6
+    assert steps[0] == steps[1]
+    assert [key for key, value in trained(whole).items() if not torch.equal(value, trained(second)[key])] == []
+
+
+@ROW
+def test_resumed_it_follows_the_settings_as_they_are_now(toy: Toy, name: str) -> None:
+    first = stopped(toy, changes_for(name))
+    settings = json.loads(first.run.settings.read_text())
+    settings["optimizer"] |= {"beta1": 0.7, "eps": 1e-6, "weight_decay": 0.3}
+    settings["train"] |= dict.fromkeys(("unet_learning_rate", "text_encoder_learning_rate"), LEARNING_RATES[name] / 2)
+    first.run.settings.write_text(json.dumps(settings))
+    second = prepare(first.run, resume=True)
+    for group in second.optimizer.param_groups:
+        assert (group["lr"], group["initial_lr"]) == (LEARNING_RATES[name] / 2,) * 2
+        assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.7, 0.999), 1e-6, 0.3)
+    groups = [kept_state(training.optimizer, name)["groups"] for training in (first, second)]
+    assert groups[0] == groups[1]
+
+
+@ROW
+def test_what_is_saved_and_shown_is_what_is_to_be_used(toy: Toy, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    shown = {"samples.prompts": ["a star"], "samples.at_start": False, "evaluation.every": "6 steps"}
+    training = toy.prepare({**changes_for(name), **shown})
+    seen: dict[str, dict[str, torch.Tensor]] = {}
+
+    def seeing(place: str, result: Any) -> Any:
+        return lambda *_: seen.update({place: trained(training)}) or result
+
+    monkeypatch.setattr(training.method, "write", seeing("result", None))
+    monkeypatch.setattr(training.evaluation, "loss", seeing("evaluation", 0.5))
+    monkeypatch.setattr("sd_finetune.training.loop.generate_samples", seeing("samples", []))
+    train(training)
+    with evaluation_weights(training.optimizer, name):
+        used = trained(training)
+    assert set(seen) == {"result", "evaluation", "samples"}
+    for place, values in seen.items():
+        assert [key for key, value in values.items() if not torch.equal(value, used[key])] == [], place
+
+
+def test_a_missing_package_is_told_before_anything_is_loaded(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = toy.run()
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
+    with pytest.raises(UserError, match="needs the package not_installed"):
+        prepare(run, resume=False)
+    assert events_of(run, Phase) == []

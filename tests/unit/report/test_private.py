@@ -1,0 +1,62 @@
+"""What of a run is taken for private."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sd_finetune.report.private import find_private
+
+
+def found(settings: dict[str, Any], *prompts: str) -> dict[str, str]:
+    return dict(find_private(settings, prompts, [], "").texts)
+
+
+def test_the_trigger_word_is_what_the_class_does_not_have() -> None:
+    concept = {"instance_prompt": "a photo of zwk Dog in snow, [filewords]", "class_prompt": "a photo of a dog"}
+    assert found({"concepts": [concept]}) == {
+        "zwk": "<trigger word>",
+        "snow": "<trigger word>",
+        concept["instance_prompt"]: "<prompt 1>",
+        concept["class_prompt"]: "<prompt 2>",
+    }
+
+
+def test_prompts_of_events_are_numbered_after_those_of_the_settings() -> None:
+    settings = {"samples": {"prompts": ["one cat", "two cats"]}}
+    assert found(settings, "two cats", "", "three cats") == {
+        "one cat": "<prompt 1>",
+        "two cats": "<prompt 2>",
+        "three cats": "<prompt 3>",
+    }
+
+
+def test_a_new_word_and_its_sentences_are_private() -> None:
+    group = {"word": "zwk", "sentences": ["a [name] on a wall"], "initial_text": "cat", "template": "own"}
+    assert found({"method": "textual_inversion", "output": {"name": "zwk-1"}, "textual_inversion": group}) == {
+        "zwk": "<trigger word>",
+        "zwk-1": "<name>",
+        "a [name] on a wall": "<prompt 1>",
+        "cat": "<prompt 2>",
+    }
+
+
+def test_captions_count_and_names_of_images_where_they_are_captions(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "01-a red car.png").touch()
+    (tmp_path / "deep" / "x.txt").write_text("a blue car")
+    with_names = found({"concepts": [{"folder": str(tmp_path), "instance_prompt": "[filewords]"}]})
+    assert with_names == {"a red car": "<caption>", "a blue car": "<caption>", "x": "<caption>"}
+    without = found({"concepts": [{"folder": str(tmp_path), "instance_prompt": "zwk"}]})
+    assert "a red car" not in without
+    assert without["a blue car"] == "<caption>"
+
+
+def test_a_folder_that_is_gone_is_no_fault() -> None:
+    assert found({"concepts": [{"folder": "/no/such/folder"}, {"folder": "\0"}, {"folder": 3}]}) == {}
+
+
+def test_people_are_told_by_the_homes_that_are_named_anywhere() -> None:
+    private = find_private({"base": {"checkpoint": "/Users/ann/x.ckpt"}}, [], [Path("/home/joe/runs")], "/home/mary/y")
+    assert {"/Users/ann", "/home/joe", "/home/mary"} <= private.homes
+    assert {"ann", "joe", "mary"} <= private.people

@@ -1,0 +1,130 @@
+"""The table of optimizers, and what it asks of the settings before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sd_finetune.errors import UserError
+from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.missing_files import missing_for_training, refuse
+from sd_finetune.settings.optimizer_arguments import optimizer_arguments, optimizer_text
+from sd_finetune.settings.optimizers import OPTIMIZERS, missing_package, optimizer_help
+from sd_finetune.settings.read import find_faults, from_dict
+from tests.optimizers import LEARNING_RATES
+
+ADAMW = OPTIMIZERS["adamw"]
+
+
+@pytest.fixture
+def multiplier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes AdamW an optimizer that finds its own learning rate."""
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, learning_rate="multiplier"))
+
+
+@pytest.fixture
+def packaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes AdamW an optimizer of a package that is not installed."""
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, package="not_installed"))
+
+
+def test_the_choices_are_the_rows() -> None:
+    option = all_options()["optimizer.name"].option
+    assert option is not None
+    assert list(option.choices) == list(OPTIMIZERS)
+    assert set(LEARNING_RATES) == set(OPTIMIZERS), "each is tested"
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_row_uses_options_that_there_are(name: str) -> None:
+    options = {option.partition(".")[2] for option in all_options() if option.startswith("optimizer.")} - {"name"}
+    assert set(OPTIMIZERS[name].options) <= options
+    assert not set(OPTIMIZERS[name].arguments) & options
+
+
+def test_it_is_built_with_its_own_options_and_no_others(
+    content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content["optimizer"] = {"beta2": 0.9, "eps": 1e-5}
+    settings = from_dict(content)
+    assert optimizer_arguments(settings) == {"betas": (0.9, 0.9), "eps": 1e-5, "weight_decay": 0.01}
+    assert optimizer_text(settings) == "torch.optim.AdamW(betas=(0.9, 0.9),eps=1e-05,weight_decay=0.01)"
+    fewer = replace(ADAMW, options=("eps",), arguments={"fused": True})
+    monkeypatch.setitem(OPTIMIZERS, "adamw", fewer)
+    assert optimizer_text(settings) == "torch.optim.AdamW(eps=1e-05,fused=True)"
+
+
+def test_a_missing_package_is_told_with_the_files(packaged: None, content: dict[str, Any]) -> None:
+    with pytest.raises(UserError) as raised:
+        refuse(missing_for_training(from_dict(content)))
+    *files, package = str(raised.value).splitlines()
+    assert len(files) == 2
+    assert 'optimizer.name = "adamw" needs the package not_installed, which is not installed: run ' in package
+    assert package.endswith("-m pip install not_installed, or choose another optimizer.")
+    assert optimizer_help().startswith("the optimizer; adamw = the usual one (needs pip install not_installed)")
+
+
+def test_a_package_that_is_there_is_not_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, package="collection_of_optimizers"))
+    assert missing_package("adamw")
+    (tmp_path / "collection_of_optimizers.py").write_text("raise RuntimeError('looking must not import it')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert missing_package("adamw") == ""
+
+
+def with_rates(content: dict[str, Any], unet: float, text_encoder: float | None = None) -> dict[str, Any]:
+    train = {"unet_learning_rate": unet}
+    if text_encoder is not None:
+        train |= {"train_text_encoder": True, "text_encoder_learning_rate": text_encoder}
+    return {**content, "train": train}
+
+
+def test_left_to_the_method_a_factor_is_1(multiplier: None, content: dict[str, Any]) -> None:
+    settings = from_dict(with_rates(content, 0, 0))
+    assert (settings.unet_learning_rate(), settings.text_encoder_learning_rate()) == (1.0, 1.0)
+    hypernetwork = from_dict({**content, "method": "hypernetwork"})
+    assert (hypernetwork.unet_learning_rate(), hypernetwork.text_encoder_learning_rate()) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("rates", "name", "sentence"),
+    [
+        ((1e-4,), "train.unet_learning_rate", "= 0.0001 is a factor to the learning rate that adamw finds"),
+        ((1, 5e-5), "train.text_encoder_learning_rate", "far too small: set it to 1, or choose another optimizer."),
+        ((1, 0.5), "train.text_encoder_learning_rate", "= 0.5 differs from train.unet_learning_rate = 1, and adamw"),
+    ],
+)
+def test_an_absolute_learning_rate_is_no_factor(
+    multiplier: None, content: dict[str, Any], rates: tuple[float, ...], name: str, sentence: str
+) -> None:
+    faults = find_faults(with_rates(content, *rates))
+    assert list(faults) == [name]
+    assert sentence in faults[name]
+
+
+@pytest.mark.parametrize("rates", [(0,), (1,), (0.5,), (0.01,), (0, 1), (0.5, 0.5)])
+def test_factors_are_taken(multiplier: None, content: dict[str, Any], rates: tuple[float, ...]) -> None:
+    assert find_faults(with_rates(content, *rates)) == {}
+
+
+def test_an_absolute_one_is_taken_where_that_is_what_is_meant(content: dict[str, Any]) -> None:
+    assert find_faults(with_rates(content, 1e-4, 5e-5)) == {}
+
+
+def test_an_option_that_cannot_be_0_is_told(content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    content["optimizer"] = {"beta1": 0, "beta2": 0}
+    assert find_faults(content) == {}
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, above_0=("beta1",)))
+    assert find_faults(content) == {
+        "optimizer.beta1": "optimizer.beta1 = 0 is out of range for adamw: use a number above 0."
+    }
+
+
+def test_a_word_has_its_own(multiplier: None, content: dict[str, Any]) -> None:
+    content |= {"method": "textual_inversion", "output": {"name": "zib-7"}}
+    assert list(find_faults(content)) == ["textual_inversion.learning_rate"]
+    content["textual_inversion"] = {"learning_rate": 1.0}
+    assert find_faults(content) == {}
