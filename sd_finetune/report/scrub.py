@@ -11,8 +11,8 @@ from .paths import shown_path, without_known, without_paths
 from .phrases import Words, runs_of, without_phrases
 from .private import Private, is_free_text, is_path
 
-OWN_WORDS = frozenset({"kind", "result", "artefact", "outcome", "command", "time"})
-"""Fields of events and commands, of earlier versions too, whose values are only words of ours."""
+OWN_WORDS = frozenset({"kind", "artefact", "result", "outcome", "command", "time"})
+"""Fields of events and commands that hold nothing but words of ours."""
 SAMPLE_FILE = re.compile(r"samples/step-\d+-\d+\.png")
 
 _QUOTED = re.compile(r"(?<!\w)(?P<quote>[\"'])(?P<text>[^\"'\n]*\s[^\"'\n]*)(?P=quote)(?!\w)")

@@ -98,7 +98,7 @@ class RunFolder:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def read_settings(self) -> Settings:
-        """The settings of the run, of this version or an earlier one.
+        """The settings the run was made with, by this version or an earlier one.
 
         Raises:
             UserError: the folder is not a run folder, or its settings are not valid.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ResultKind = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
-"""The kind of result that a run saves."""
+"""Kinds of results; a snapshot is no result."""
 
 
 @dataclass(frozen=True)
