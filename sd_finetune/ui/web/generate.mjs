@@ -40,7 +40,7 @@ export function makeGenerate(save) {
     labelled("Prompt", prompt),
     labelled("With", source),
     labelled("First seed", seed),
-    labelled("Pictures", many),
+    labelled("Images", many),
     h("div", { class: "sdft-row" }, draw),
     drawn,
   );
