@@ -44,12 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
         command_parser.set_defaults(run=command.run)
     parser.epilog = commands.choices["train"].epilog  # all settings, also here
     options = parser.parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # file names that the terminal cannot show must not end a run
+    output: object = sys.stdout
+    if isinstance(output, io.TextIOWrapper):
+        output.reconfigure(errors="replace")  # file names that the terminal cannot show must not end a run
     try:
         code = options.run(options)
-        if sys.stdout is not None:  # it is None without a terminal
-            sys.stdout.flush()
+        _flush_output()
         return code
     except UserError as error:
         print(error, file=sys.stderr)
@@ -59,6 +59,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whatever reads the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None:  # it is None without a terminal
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

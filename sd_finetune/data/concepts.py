@@ -110,7 +110,7 @@ def _no_images(name: str, folder: str, warnings: list[str]) -> str:
 
 
 def _prompt_warnings(name: str, templates: Sequence[str], examples: list[Example]) -> list[str]:
-    warnings = []
+    warnings: list[str] = []
     if not any(FILEWORDS in template for template in templates):
         captioned = [example.image for example in examples if caption_file(example.image).is_file()]
         if captioned:

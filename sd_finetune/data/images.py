@@ -51,7 +51,8 @@ def usable_images(folder: str | Path) -> tuple[list[Path], list[str]]:
 
     Raises UserError when `folder` is not a folder.
     """
-    usable, warnings = [], []
+    usable: list[Path] = []
+    warnings: list[str] = []
     images = find_images(folder)
     for path in images:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,13 +14,10 @@ from torch import Tensor
 from ..errors import UserError
 from .images import fit_image, open_image
 
-if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
-
 
 def to_pixels(image: NDArray[np.uint8]) -> Tensor:
     """(height, width, 3), 0 … 255 → (3, height, width), float32, -1 … 1."""
-    return torch.from_numpy(image).permute(2, 0, 1).float() / 127.5 - 1
+    return torch.as_tensor(image).permute(2, 0, 1).float() / 127.5 - 1
 
 
 class Moments(Protocol):
@@ -31,10 +28,34 @@ class Moments(Protocol):
         ...
 
 
+class Distribution(Protocol):
+    """What is used of diffusers' `DiagonalGaussianDistribution`: mean and standard deviation."""
+
+    mean: Tensor
+    std: Tensor
+
+
+class Encoded(Protocol):
+    """What is used of diffusers' `AutoencoderKLOutput`."""
+
+    @property
+    def latent_dist(self) -> Distribution: ...
+
+
+class ImageAutoencoder(Protocol):
+    """What is used of diffusers' `AutoencoderKL`, whose own annotations leave open what it returns."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    def encode(self, x: Tensor) -> Encoded: ...
+
+
 class ImageEncoder:
     """Reads and encodes the image at each call."""
 
-    def __init__(self, vae: AutoencoderKL, resolution: int) -> None:
+    def __init__(self, vae: ImageAutoencoder, resolution: int) -> None:
         self.vae = vae
         self.resolution = resolution
 

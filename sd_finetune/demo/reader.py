@@ -34,7 +34,7 @@ class Reading:
 
 def read_image(image: Image.Image) -> Reading:
     """Shape, color, size and background of an image, and whether it shows the demo's subject."""
-    pixels = np.asarray(image.convert("RGB").resize((world.IMAGE_SIZE,) * 2), dtype=np.float32)
+    pixels = np.asarray(image.convert("RGB").resize((world.IMAGE_SIZE, world.IMAGE_SIZE)), dtype=np.float32)
     edges = (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])
     border = np.concatenate([edge.reshape(-1, 3) for edge in edges])
     ground = np.median(border, axis=0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,17 +25,17 @@ class TextConditioning:
 
     def row(self, index: int) -> TextConditioning:
         """One prompt's, still with a batch dimension of 1."""
-        return TextConditioning(*(None if t is None else t[index : index + 1] for t in self._tensors()))
+        return self._each(lambda tensor: tensor[index : index + 1])
 
     def repeated(self, count: int) -> TextConditioning:
         """The same single prompt `count` times, without a copy."""
-        return TextConditioning(*(None if t is None else t.expand(count, *t.shape[1:]) for t in self._tensors()))
+        return self._each(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
 
-    def _tensors(self) -> list[Tensor | None]:
-        return [getattr(self, field.name) for field in fields(self)]
+    def _each(self, change: Callable[[Tensor], Tensor]) -> TextConditioning:
+        return replace(self, **{name: change(tensor) for name, tensor in vars(self).items() if tensor is not None})
 
 
 def join_conditioning(pieces: Sequence[TextConditioning]) -> TextConditioning:
     """All rows one after another; the pieces have the same fields."""
-    columns = zip(*(piece._tensors() for piece in pieces), strict=True)
-    return TextConditioning(*(None if column[0] is None else torch.cat(list(column)) for column in columns))
+    names = [name for name, tensor in vars(pieces[0]).items() if tensor is not None]
+    return TextConditioning(**{name: torch.cat([getattr(piece, name) for piece in pieces]) for name in names})

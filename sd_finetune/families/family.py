@@ -6,11 +6,12 @@ Nothing outside of this package asks which family it is; it asks the family.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,9 @@ from .table import FAMILIES
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Tensor name to shape."""
+
+TargetLayer = nn.Linear | nn.Conv2d
+"""A layer that a LoRA can stand beside."""
 
 
 class Architecture(Protocol):
@@ -41,7 +45,7 @@ class Architecture(Protocol):
         ...
 
     @property
-    def sizes(self) -> Mapping[str, Any]:
+    def sizes(self) -> Mapping[str, object]:
         """Part to a dataclass of its widths and depths."""
         ...
 
@@ -55,7 +59,7 @@ class CheckpointTensors(Protocol):
     def architecture(self) -> Any: ...
     @property
     def path(self) -> Path: ...
-    @property
+    @cached_property  # as in `Checkpoint`: pyright takes none for a property
     def parts(self) -> Mapping[str, Mapping[str, Tensor]]:
         """Part to the module's tensor name to tensor."""
         ...
@@ -146,7 +150,7 @@ class Family(Protocol):
 
     # --- networks beside the model
 
-    def lora_targets(self, part: str, module: nn.Module) -> dict[str, nn.Module]:
+    def lora_targets(self, part: str, module: nn.Module) -> dict[str, TargetLayer]:
         """The layers of a part that a LoRA trains, by path."""
         ...
 
@@ -193,6 +197,11 @@ class DiffusionModel:
         """The module of a part: "unet", "vae" or a text encoder's name."""
         return {"unet": self.unet, "vae": self.vae, **self.text_encoders}[part]
 
+    def place_of(self, part: str) -> tuple[torch.device, torch.dtype]:
+        """Device and precision of a part's module."""
+        module = cast("Any", self.module(part))
+        return module.device, module.dtype
+
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move and cast all modules. The VAE stays in float32 for float16, in which it overflows."""
         for module in (self.unet, *self.text_encoders.values()):
@@ -215,7 +224,13 @@ def family_called(name: str) -> Family:
     return import_module(f".{name}.family", __package__).FAMILY
 
 
-def first_difference(one: Any, other: Any, parts: Sequence[str]) -> str:
+def target_layers(module: nn.Module) -> dict[str, TargetLayer]:
+    """All layers in a module that a LoRA can stand beside, by path."""
+    named: Iterable[tuple[str, nn.Module]] = cast("Any", module).named_modules()  # which torch gives no type
+    return {path: layer for path, layer in named if isinstance(layer, (nn.Linear, nn.Conv2d))}
+
+
+def first_difference(one: Architecture, other: Architecture, parts: Sequence[str]) -> str:
     """The first difference of two architectures of a family, in these parts or in prediction type; "" if none.
 
     As in "unet: model_channels 320 and 384".

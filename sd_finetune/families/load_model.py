@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -49,6 +50,7 @@ def assign_tensors(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     CLIP's `position_ids` is a constant that some versions of transformers keep among the weights and others do not.
     """
     result = module.load_state_dict(dict(tensors), strict=False, assign=True)
-    unexplained = [k for k in (*result.missing_keys, *result.unexpected_keys) if not k.endswith("position_ids")]
+    missing, unexpected = cast("tuple[list[str], list[str]]", result)
+    unexplained = [k for k in (*missing, *unexpected) if not k.endswith("position_ids")]
     if unexplained:
         raise ValueError(f"{type(module).__name__} and the checkpoint disagree about {', '.join(unexplained[:5])}")

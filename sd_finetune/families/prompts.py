@@ -24,13 +24,17 @@ def tokenize(model: DiffusionModel, prompts: Sequence[str]) -> Tensor:
 
     New words are replaced by their placeholders.
     """
+    return torch.tensor(_token_rows(model, prompts))
+
+
+def _token_rows(model: DiffusionModel, prompts: Sequence[str]) -> list[list[int]]:
     start, end = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
     limit = model.tokenizer.model_max_length - 2
     rows = [with_new_words(word_tokens(model, prompt), model.new_words, limit) for prompt in prompts]
-    return torch.tensor([[start, *row, *[end] * (limit - len(row) + 1)] for row in rows])
+    return [[start, *row, *[end] * (limit - len(row) + 1)] for row in rows]
 
 
 def uses_new_word(model: DiffusionModel, prompt: str) -> bool:
     """Whether there is a new word in the prompt, as far as it is not truncated."""
     placeholders = {placeholder for word in model.new_words for placeholder in word.placeholders}
-    return bool(placeholders) and not placeholders.isdisjoint(tokenize(model, [prompt])[0].tolist())
+    return bool(placeholders) and not placeholders.isdisjoint(_token_rows(model, [prompt])[0])

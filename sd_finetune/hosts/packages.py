@@ -28,7 +28,7 @@ def missing(requirements: Path) -> list[str]:
 def faults() -> list[str]:
     """A sentence for each package that keeps training from working, with the way out; none when all is well."""
     absent = [name for name in _needed() if installed_version(name) is None]
-    sentences = []
+    sentences: list[str] = []
     if absent:
         sentences.append(
             f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed, which training needs: "

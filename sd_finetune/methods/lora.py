@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import UserError
 from ..families.family import DiffusionModel
@@ -30,7 +30,7 @@ class LoraMethod(Method):
         self.settings, self.base = settings, base
         rank, alpha = settings.lora.rank, settings.lora.alpha or settings.lora.rank
         generator = torch.Generator().manual_seed(settings.train.seed)
-        self.networks = {
+        self._adapters = {
             part: new_adapter_network(
                 model.family.lora_targets(part, model.module(part)), ALGORITHMS["lora"], rank, alpha, generator
             )
@@ -38,9 +38,10 @@ class LoraMethod(Method):
         }
         if settings.base.continue_from:
             _load_file(self._named_layers(), Path(settings.base.continue_from), rank)
-        for part, network in self.networks.items():
-            network.to(model.module(part).device)
+        for network in self._adapters.values():
+            network.to(model.unet.device)
             network.attach()
+        self.networks: Mapping[str, nn.Module] = self._adapters
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
@@ -53,13 +54,13 @@ class LoraMethod(Method):
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
             ParameterGroup(part, list(network.parameters()), learning_rate_of(part, self.settings))
-            for part, network in self.networks.items()
+            for part, network in self._adapters.items()
         ]
 
     def trained_tensors(self) -> dict[str, Tensor]:
         return {
             f"{part}.{path}.{name}": value
-            for part, network in self.networks.items()
+            for part, network in self._adapters.items()
             for path, layer in network.named_layers()
             for name, value in layer.trained().items()
         }
@@ -75,16 +76,16 @@ class LoraMethod(Method):
         family, architecture = self.base.family, self.base.architecture
         return {
             family.lora_name(architecture, part, name): layer
-            for part, network in self.networks.items()
+            for part, network in self._adapters.items()
             for name, layer in network.named_layers()
         }
 
     def detach(self) -> None:
-        for network in self.networks.values():
+        for network in self._adapters.values():
             network.detach()
 
     def untrained(self) -> AbstractContextManager[None]:
-        return all_detached(self.networks.values())
+        return all_detached(self._adapters.values())
 
 
 def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int) -> None:

@@ -27,7 +27,7 @@ class AdapterLayer(Protocol):
         """The addition to the original layer's output for the same input."""
         ...
 
-    def trained(self) -> dict[str, nn.Parameter]:
+    def trained(self) -> dict[str, Tensor]:
         """The parameters by their names in snapshots."""
         ...
 
@@ -48,13 +48,13 @@ class Algorithm:
     """
 
     name: str
-    make: Callable[[nn.Module, int, float, torch.Generator], Any]
+    make: Callable[[nn.Module, int, float, torch.Generator], nn.Module]
 
 
 class AdapterNetwork(AttachableNetwork):
     """All adapter layers of one module, by the path of their original layers."""
 
-    def __init__(self, targets: Mapping[str, nn.Module], layers: Mapping[str, Any]) -> None:
+    def __init__(self, targets: Mapping[str, nn.Module], layers: Mapping[str, nn.Module]) -> None:
         """targets, layers: the original layers and their adapter layers, by the same paths in the same order."""
         super().__init__()
         if list(targets) != list(layers):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from types import MethodType
 from typing import Any
@@ -41,7 +41,7 @@ class AttachableNetwork(nn.Module, ABC):
             undo.close()
 
     @contextmanager
-    def detached(self) -> Iterator[None]:
+    def detached(self) -> Generator[None, None, None]:
         """The model without the layers, for as long as the block runs."""
         self.detach()
         try:
@@ -67,7 +67,7 @@ def replace_forward(module: nn.Module, forward: Callable[..., Any], called: str)
 
 
 @contextmanager
-def all_detached(networks: Iterable[AttachableNetwork]) -> Iterator[None]:
+def all_detached(networks: Iterable[AttachableNetwork]) -> Generator[None, None, None]:
     """The model without any of the networks, for as long as the block runs."""
     with ExitStack() as stack:
         for network in networks:

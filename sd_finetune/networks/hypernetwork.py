@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers.models.attention_processor import Attention
@@ -111,8 +111,11 @@ class Hypernetwork(AttachableNetwork):
 
     def modules_by_width(self) -> Iterator[tuple[int, HypernetworkModule, HypernetworkModule]]:
         """Each context width with its modules for the keys and for the values."""
-        for width, pair in self.pairs.items():
-            yield int(width), pair["k"], pair["v"]  # type: ignore[index, misc]
+        for width in self.pairs:
+            yield int(width), self._module(width, "k"), self._module(width, "v")
+
+    def _module(self, width: str, to: str) -> HypernetworkModule:
+        return cast("HypernetworkModule", cast("nn.ModuleDict", self.pairs[width])[to])
 
     def _attach_to_model(self, undo: ExitStack) -> None:
         """Every context goes through its module."""
@@ -145,7 +148,7 @@ class Hypernetwork(AttachableNetwork):
         return before
 
     def _through(self, width: str, to: str, context: Tensor) -> Tensor:
-        module = self.pairs[width][to]  # type: ignore[index]
+        module = self._module(width, to)
         own = next(module.parameters()).dtype  # float32 also where the UNet is in half precision
         return module(context.to(own)).to(context.dtype)
 
@@ -153,7 +156,7 @@ class Hypernetwork(AttachableNetwork):
 def _projections(unet: nn.Module) -> list[tuple[nn.Module, int, str]]:
     """The layers that compute keys and values, each with its context's width and "k" or "v"."""
     attentions = [module for module in unet.modules() if isinstance(module, Attention)]
-    return [(p, p.in_features, to) for a in attentions for p, to in ((a.to_k, "k"), (a.to_v, "v"))]
+    return [(p, p.in_features, to) for a in attentions for p, to in ((a.to_k, "k"), (a.to_v, "v")) if p]
 
 
 def context_widths(unet: nn.Module) -> list[int]:

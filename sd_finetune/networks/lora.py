@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..families.family import TargetLayer
+
 
 class LoraLayer(nn.Module):
     """The low-rank addition to one Linear or convolution layer; `up` starts at zero, so it has no effect at first.
@@ -20,8 +22,9 @@ class LoraLayer(nn.Module):
         self.rank, self.alpha = rank, alpha
         if isinstance(original, nn.Conv2d):
             shape: dict[str, Any] = {"stride": original.stride, "padding": original.padding}
-            self.down: nn.Module = nn.Conv2d(original.in_channels, rank, original.kernel_size, bias=False, **shape)
-            self.up: nn.Module = nn.Conv2d(rank, original.out_channels, 1, bias=False)
+            height, width = original.kernel_size
+            self.down: TargetLayer = nn.Conv2d(original.in_channels, rank, (height, width), bias=False, **shape)
+            self.up: TargetLayer = nn.Conv2d(rank, original.out_channels, 1, bias=False)
         elif isinstance(original, nn.Linear):
             self.down = nn.Linear(original.in_features, rank, bias=False)
             self.up = nn.Linear(rank, original.out_features, bias=False)
@@ -40,7 +43,7 @@ class LoraLayer(nn.Module):
         """The addition to the original layer's output for the same input."""
         return self.up(self.down(x)) * self.scale
 
-    def trained(self) -> dict[str, nn.Parameter]:
+    def trained(self) -> dict[str, Tensor]:
         return {"down": self.down.weight, "up": self.up.weight}
 
     def file_tensors(self) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..families.family import DiffusionModel
+from ..families.family import DiffusionModel, TargetLayer, target_layers
 from ..formats.lora import LoraModule
 from .adapter import AdapterNetwork
 from .lora import LoraLayer
@@ -50,14 +50,14 @@ def attach_loras(model: DiffusionModel, loras: Sequence[WeightedLora]) -> list[A
     """
     known = _layers_of(model)
     modules = combine_loras([_with_shapes_of(lora, known) for lora in loras])
-    networks = []
+    networks: list[AdapterNetwork] = []
     for part in model.family.facts.trainable_parts:
         chosen = {
             known[name].path: (known[name].module, own) for name, own in modules.items() if known[name].part == part
         }
         targets = {path: original for path, (original, _) in chosen.items()}
         network = AdapterNetwork(targets, {path: _filled(*pair) for path, pair in chosen.items()})
-        network.to(model.module(part).device, model.module(part).dtype).requires_grad_(False)
+        network.to(*model.place_of(part)).requires_grad_(False)
         network.attach()
         networks.append(network)
     return networks
@@ -68,7 +68,7 @@ class _KnownLayer(NamedTuple):
 
     part: str
     path: str
-    module: nn.Module
+    module: TargetLayer
 
 
 def _layers_of(model: DiffusionModel) -> dict[str, _KnownLayer]:
@@ -76,15 +76,14 @@ def _layers_of(model: DiffusionModel) -> dict[str, _KnownLayer]:
     return {
         model.family.lora_name(model.architecture, part, path): _KnownLayer(part, path, module)
         for part in model.family.facts.trainable_parts
-        for path, module in model.module(part).named_modules()
-        if isinstance(module, (nn.Linear, nn.Conv2d))
+        for path, module in target_layers(model.module(part)).items()
     }
 
 
 def _with_shapes_of(lora: WeightedLora, known: Mapping[str, _KnownLayer]) -> WeightedLora:
     """The LoRA with its layers in the shapes of the model's: a 1x1 convolution may be stored as linear."""
     refuse_unknown_layers(lora, known)
-    shaped = {}
+    shaped: dict[str, LoraModule] = {}
     for name, module in lora.modules.items():
         _, path, original = known[name]
         out, *into = original.weight.shape

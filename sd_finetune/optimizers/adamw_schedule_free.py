@@ -6,7 +6,7 @@ the state holds z, and x is what is to be used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -27,7 +27,7 @@ class AdamWScheduleFree(Implementation):
 
     @staticmethod
     @contextmanager
-    def evaluation_weights(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    def evaluation_weights(optimizer: torch.optim.Optimizer) -> Generator[None, None, None]:
         """x for y; afterwards y is what it was to the bit, which computing it from x would not give."""
         trained = [(p, p.detach().to("cpu", copy=True)) for group in optimizer.param_groups for p in group["params"]]
         for group in optimizer.param_groups:

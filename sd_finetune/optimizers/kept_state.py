@@ -44,7 +44,7 @@ def put_back(optimizer: torch.optim.Optimizer, name: str, kept: Mapping[Any, Any
     Raises:
         UserError: it is the state of another optimizer.
     """
-    whole = kept if "state" in kept else {"optimizer": "adamw", "state": kept, "groups": {}}
+    whole: Mapping[Any, Any] = kept if "state" in kept else {"optimizer": "adamw", "state": kept, "groups": {}}
     if whole["optimizer"] != name:
         raise UserError(
             f'optimizer.name = "{name}" cannot go on from the state of {whole["optimizer"]} in the snapshot: set it to '

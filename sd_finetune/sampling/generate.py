@@ -7,13 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-)
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
+from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 from PIL import Image
 from torch import Tensor
 
@@ -55,7 +54,7 @@ def generate_images(
     with autocast or nullcontext():
         latents = _denoise(model, prompts, generators, settings)
     pixels = decode_latents(model, latents)  # not under autocast: SD1's VAE overflows in float16
-    return [Image.fromarray(p.numpy()) for p in pixels]
+    return [Image.fromarray(image) for image in np.asarray(pixels)]
 
 
 def _denoise(
@@ -97,8 +96,9 @@ def _timesteps(scheduler: Any, settings: GenerationSettings) -> Tensor:
 
 def decode_latents(model: DiffusionModel, latents: Tensor) -> Tensor:
     """Images, uint8 (batch, height, width, 3) on the CPU, of scaled latents (batch, 4, height/8, width/8)."""
-    pieces = (latents.to(model.vae.dtype) / model.scale_factor).split(IMAGES_PER_DECODE)
-    pixels = [model.vae.decode(piece).sample for piece in pieces]
+    scaled = latents.to(model.vae.dtype) / model.scale_factor
+    starts = range(0, len(scaled), IMAGES_PER_DECODE)
+    pixels = [model.vae.decode(scaled[start : start + IMAGES_PER_DECODE]).sample for start in starts]
     whole = (torch.cat(pixels).float() / 2 + 0.5).clamp(0, 1) * 255
     return whole.round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
@@ -106,4 +106,4 @@ def decode_latents(model: DiffusionModel, latents: Tensor) -> Tensor:
 def _scheduler(model: DiffusionModel, sampler: str) -> Any:
     kind, options = SAMPLERS[sampler]
     betas = 1 - model.alphas_cumprod / torch.cat([model.alphas_cumprod.new_ones(1), model.alphas_cumprod[:-1]])
-    return kind(trained_betas=betas.cpu().numpy(), prediction_type=model.prediction_type, **options)
+    return kind(trained_betas=np.asarray(betas.cpu()), prediction_type=model.prediction_type, **options)

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..families.family import first_difference
 from ..families.load_model import load_model
 from ..formats.checkpoint import Checkpoint
-from .svd import Truncation, factored
+from .svd import Truncation, factored, norm
 
 
 def extract_lora(
@@ -60,11 +60,11 @@ def _refuse_other_architecture(base: Checkpoint, tuned: Checkpoint) -> None:
 def change_norms(base: Checkpoint, tuned: Checkpoint) -> dict[str, float]:
     """The Frobenius norm of the whole difference, in all layers of the UNet and of the text encoders, by part."""
 
-    def norm(part: str) -> float:
+    def norm_of(part: str) -> float:
         one, other = base.parts[part], tuned.parts[part]
-        return math.hypot(*(float((other[name].float() - tensor.float()).norm()) for name, tensor in one.items()))
+        return math.hypot(*(norm(other[name].float() - tensor.float()) for name, tensor in one.items()))
 
-    return {part: norm(part) for part in base.family.facts.trainable_parts}
+    return {part: norm_of(part) for part in base.family.facts.trainable_parts}
 
 
 def _layer_pairs(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -40,6 +40,19 @@ def share_of_all(truncations: Iterable[Truncation]) -> float:
     return kept / norm if norm else 1.0
 
 
+def _qr(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    return cast("Any", torch.linalg).qr(matrix)
+
+
+def _svd(matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    return cast("Any", torch.linalg).svd(matrix, full_matrices=False)
+
+
+def norm(tensor: Tensor) -> float:
+    """The Frobenius norm."""
+    return float(cast("Any", tensor).norm())
+
+
 def truncated(module: LoraModule, rank: int) -> Truncation:
     """The layer at `rank`, with the same scale alpha / rank.
 
@@ -47,9 +60,9 @@ def truncated(module: LoraModule, rank: int) -> Truncation:
     Ru Rd^T, which is as small as the old rank. Computed in float64, returned in float32.
     """
     up, down = module.up.double().flatten(1), module.down.double().flatten(1)
-    left, from_up = torch.linalg.qr(up)
-    right, from_down = torch.linalg.qr(down.T)
-    u, values, v = torch.linalg.svd(from_up @ from_down.T, full_matrices=False)
+    left, from_up = _qr(up)
+    right, from_down = _qr(down.T)
+    u, values, v = _svd(from_up @ from_down.T)
     new_up, new_down = _factors(left @ u, values, v @ right.T, rank)
     scale = module.alpha / module.rank
     new = LoraModule(
@@ -57,7 +70,7 @@ def truncated(module: LoraModule, rank: int) -> Truncation:
         up=new_up.reshape(*module.up.shape[:1], -1, *module.up.shape[2:]),
         alpha=scale * new_down.shape[0],
     )
-    return Truncation(new, abs(scale) * float(values.norm()), abs(scale) * float(values[:rank].norm()))
+    return Truncation(new, abs(scale) * norm(values), abs(scale) * norm(values[:rank]))
 
 
 def resized(modules: Mapping[str, LoraModule], rank: int) -> dict[str, Truncation]:
@@ -75,20 +88,20 @@ def factored(change: Tensor, rank: int) -> Truncation:
     """
     matrix = change.float().flatten(1)
     space = _largest_subspace(matrix, min(2 * rank + OVERSAMPLING, *matrix.shape))
-    u, values, v = torch.linalg.svd(space.T @ matrix, full_matrices=False)
+    u, values, v = _svd(space.T @ matrix)
     up, down = _factors(space @ u, values, v, rank)
     ones = change.shape[2:]
     module = LoraModule(down.reshape(*down.shape, *ones), up.reshape(*up.shape, *ones), float(len(down)))
-    return Truncation(module, float(matrix.norm()), float(values[:rank].norm()))
+    return Truncation(module, norm(matrix), norm(values[:rank]))
 
 
 def _largest_subspace(matrix: Tensor, size: int) -> Tensor:
     """An orthonormal basis, (out, size), that nearly spans the largest left singular vectors."""
     start = torch.randn(matrix.shape[1], size, generator=torch.Generator().manual_seed(0))
-    basis, _ = torch.linalg.qr(matrix @ start)
+    basis, _ = _qr(matrix @ start)
     for _ in range(POWER_ITERATIONS):
-        other, _ = torch.linalg.qr(matrix.T @ basis)
-        basis, _ = torch.linalg.qr(matrix @ other)
+        other, _ = _qr(matrix.T @ basis)
+        basis, _ = _qr(matrix @ other)
     return basis
 
 

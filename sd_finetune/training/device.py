@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, cast
+
+import accelerate  # pyright: ignore[reportMissingTypeStubs]
 import psutil
 import torch
-from accelerate import Accelerator
+from torch import Tensor, nn
 
 from ..errors import UserError
 from ..settings.options import Settings
 
 DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """Of frozen weights and of the forward pass, by `train.mixed_precision`."""
+
+
+class HasState(Protocol):
+    """What of a `GradScaler` is kept: a few numbers."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
+
+
+class Accelerator(Protocol):
+    """What a run uses of accelerate's `Accelerator`, which has hardly any types."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def scaler(self) -> HasState | None:
+        """fp16's, of the loss."""
+        ...
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The precision of the forward pass."""
+        ...
+
+    def prepare(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """The optimizer, which leaves out the steps whose gradients overflow in fp16."""
+        ...
+
+    def backward(self, loss: Tensor) -> None: ...
+    def clip_grad_norm_(self, parameters: list[nn.Parameter], max_norm: float) -> None: ...
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
@@ -21,7 +54,7 @@ def accelerator_for(settings: Settings) -> Accelerator:
     on_cpu = wanted == "cpu" or not torch.cuda.is_available()
     if on_cpu and precision == "fp16":
         raise UserError("train.mixed_precision = 'fp16' needs a CUDA GPU: use 'bf16' or 'no' on the CPU.")
-    return Accelerator(mixed_precision=precision, cpu=on_cpu)
+    return cast("Accelerator", accelerate.Accelerator(mixed_precision=precision, cpu=on_cpu))
 
 
 def memory_in_use(device: torch.device) -> int:

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..formats.tensor_file import refuse_not_finite
 from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
-from ..runs.messages import Done, Error, Evaluation, Phase, Step
+from ..runs.messages import Command, Done, Error, Evaluation, Phase, Step
 from ..runs.snapshots import is_finished, snapshot_folder
 from .device import memory_in_use
 from .output.samples import generate_samples
@@ -21,7 +21,7 @@ from .output.snapshots import write_snapshot
 from .pace import Pace
 from .state import Training, evaluating
 from .step.loss import loss_of
-from .step.randomness import derived_seed
+from .step.randomness import seed_dropout
 
 PAUSE_SECONDS = 0.2
 
@@ -39,7 +39,7 @@ def train(training: Training) -> Done | Error:
         factor = learning_rate_factor(settings.schedule.name, step, total, training.warmup_steps)
         rates = set_learning_rates(training.optimizer, settings.optimizer.name, factor)
         losses, images, learns = _zero_losses(training), 0, False
-        torch.manual_seed(derived_seed(settings.train.seed, "dropout", step))  # which draws from torch's own stream
+        seed_dropout(settings.train.seed, step)
         for batch in training.batches.of_step(step):
             prior_targets = training.prior_targets(batch) if training.prior_targets else None
             with training.accelerator.autocast():
@@ -72,7 +72,7 @@ def _zero_losses(training: Training) -> LossParts:
 def _step_event(
     training: Training, step: int, losses: LossParts, rates: dict[str, float], images: int, pace: Pace
 ) -> Step:
-    total, instance, prior = torch.stack(losses).tolist()
+    total, instance, prior = (float(loss) for loss in torch.stack(losses).cpu().unbind())
     pace.stop(images)
     return Step(
         step=step + 1,
@@ -129,7 +129,7 @@ def _write_snapshot(training: Training, step: int) -> None:
     )
 
 
-def _commands(training: Training) -> list[str]:
+def _commands(training: Training) -> list[Command]:
     """What the run was told since it last asked; after a pause this returns when it was told to go on or to stop."""
     commands = training.commands.new()
     while "pause" in commands:

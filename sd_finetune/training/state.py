@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 
 from ..families.family import DiffusionModel
@@ -21,6 +20,7 @@ from ..runs.loss_table import append_losses
 from ..runs.messages import CommandReader, EventLog, Step
 from ..settings.duration import Duration
 from ..settings.options import Settings
+from .device import Accelerator
 from .prior.targets import PriorTargets
 from .step.batches import Batches
 from .step.conditioning import Conditioning
@@ -88,7 +88,7 @@ class Training:
 
 
 @contextmanager
-def evaluating(training: Training) -> Iterator[None]:
+def evaluating(training: Training) -> Generator[None, None, None]:
     """The model in evaluation mode and without gradients, while the block runs."""
     for module in _modules_with_modes(training.model, training.method):
         module.eval()

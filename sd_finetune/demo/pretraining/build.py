@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ...families.prompts import CLIP_TOKENIZER_FOLDER
@@ -38,10 +39,10 @@ def assemble(folder: Path, seed: int) -> None:
     vae.load_state_dict(vae_state)
     images, _ = image_bank(folder, BANK_IMAGES, seed)
     _, scale = latent_bank(folder, vae, images)
-    both = torch.nn.ModuleList([UNet2DConditionModel(**UNET_CONFIG), CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))])
+    unet, text_encoder = UNet2DConditionModel(**UNET_CONFIG), CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))
+    both = torch.nn.ModuleList([unet, text_encoder])
     averaged = torch.load(folder / "unet.pt", map_location="cpu", weights_only=True)["average"]
     both.load_state_dict({k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")})
-    unet, text_encoder = both
     lengthen_unseen_words(text_encoder, CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER))
     parts = {"unet": unet.state_dict(), "vae": vae_state, "text_encoder": text_encoder.state_dict()}
     new_checkpoint(TOY_CHECKPOINT, FAMILY, toy_architecture(scale), parts)

@@ -15,11 +15,15 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -104,11 +108,19 @@ def to_pixels(images: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def _encoded(vae: AutoencoderKL, pixels: Tensor) -> DiagonalGaussianDistribution:
+    return cast("AutoencoderKLOutput", vae.encode(pixels)).latent_dist
+
+
+def _decoded(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    return cast("DecoderOutput", vae.decode(cast("torch.FloatTensor", latents))).sample
+
+
 def vae_loss(vae: AutoencoderKL, pixels: Tensor, generator: torch.Generator) -> Tensor:
     """L1 + 2 MSE + half the L1 of the image's gradients + 1e-6 KL, means over everything."""
-    posterior = vae.encode(pixels).latent_dist
+    posterior = _encoded(vae, pixels)
     noise = torch.randn(posterior.mean.shape, generator=generator).to(pixels.device)
-    decoded = vae.decode(posterior.mean + posterior.std * noise).sample
+    decoded = _decoded(vae, posterior.mean + posterior.std * noise)
     difference = decoded - pixels
     edges = difference.diff(dim=-1).abs().mean() + difference.diff(dim=-2).abs().mean()
     kl = 0.5 * (posterior.mean.square() + posterior.var - 1 - posterior.logvar).sum((1, 2, 3)).mean()
@@ -122,7 +134,7 @@ def train_vae(folder: Path, steps: int, seed: int, device: torch.device, start: 
     start_linear(vae)
     if start:
         vae.load_state_dict(start.vae.state_dict())
-    vae.to(device)
+    cast("Any", vae).to(device)  # which diffusers wraps without types
     images = vae_bank(folder, seed)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=VAE_LEARNING_RATE, betas=(0.9, 0.99), weight_decay=1e-4)
     parts = {"vae": vae, "optimizer": optimizer}
@@ -131,7 +143,8 @@ def train_vae(folder: Path, steps: int, seed: int, device: torch.device, start: 
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         pixels = to_pixels(images[np.sort(rng.integers(0, len(images), VAE_BATCH))]).to(device)
         for module in (vae.encoder, vae.quant_conv):
-            module.requires_grad_(step < ENCODER_STEPS)
+            if module is not None:
+                module.requires_grad_(step < ENCODER_STEPS)
         loss = vae_loss(vae, pixels, generator)
         _set_rate(optimizer, VAE_LEARNING_RATE, step, steps)
         optimizer.zero_grad()
@@ -148,7 +161,7 @@ def reconstruction_psnr(vae: AutoencoderKL, images: np.ndarray) -> float:
     errors = []
     for start in range(0, len(images), 32):
         pixels = to_pixels(images[start : start + 32]).to(vae.device)
-        decoded = vae.decode(vae.encode(pixels).latent_dist.mode()).sample.clamp(-1, 1)
+        decoded = _decoded(vae, _encoded(vae, pixels).mode()).clamp(-1, 1)
         errors.append(((decoded - pixels) * 127.5).round().square().mean((1, 2, 3)))
     return float(10 * torch.log10(255**2 / torch.cat(errors).mean()))
 
@@ -159,7 +172,7 @@ def latent_bank(folder: Path, vae: AutoencoderKL, images: np.ndarray) -> tuple[T
     path = folder / "latents.pt"
     if not path.exists():
         batches = [
-            vae.encode(to_pixels(images[start : start + 64]).to(vae.device)).latent_dist.mode().cpu()
+            _encoded(vae, to_pixels(images[start : start + 64]).to(vae.device)).mode().cpu()
             for start in range(0, len(images), 64)
         ]
         _save_via(path, lambda p: torch.save(torch.cat(batches), p))
@@ -237,7 +250,7 @@ def train_unet(
             ids = ids[:, :SHORT_CAPTION_TOKENS]
         noise = torch.randn(clean.shape, generator=generator).to(device)
         timesteps = torch.randint(0, 1000, (batch,), generator=generator).to(device)
-        noisy = scheduler.add_noise(clean, noise, timesteps)
+        noisy = scheduler.add_noise(clean, noise, cast("torch.IntTensor", timesteps))
         predicted = unet(noisy, timesteps, text_encoder(ids).last_hidden_state).sample
         loss = (weights[timesteps] * (predicted - noise).square().mean((1, 2, 3))).mean()
         _set_rate(optimizer, UNET_LEARNING_RATE, step, steps)

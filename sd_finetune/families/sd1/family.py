@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...diffusion.noising import PredictionType
 from ...diffusion.schedule import scaled_linear_alphas_cumprod
 from ..conditioning import TextConditioning
-from ..family import DiffusionModel, Modules, Shapes
+from ..family import DiffusionModel, Modules, Shapes, TargetLayer
 from ..prompts import tokenize
 from . import keys, ldm_config
 from .architecture import Architecture
@@ -69,7 +69,7 @@ class StableDiffusion1:
         dtype = model.unet.dtype
         return model.unet(noisy_latents.to(dtype), timesteps, conditioning.hidden_states.to(dtype)).sample
 
-    def lora_targets(self, part: str, module: nn.Module) -> dict[str, nn.Module]:
+    def lora_targets(self, part: str, module: nn.Module) -> dict[str, TargetLayer]:
         return lora_targets(part, module)
 
     def lora_name(self, architecture: Architecture, part: str, path: str) -> str:

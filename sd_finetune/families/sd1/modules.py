@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from accelerate import init_empty_weights
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from typing import Any, cast
+
+from accelerate import init_empty_weights  # pyright: ignore[reportMissingTypeStubs]
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer  # pyright: ignore[reportMissingTypeStubs]
 
 from ..family import Modules
 from ..prompts import CLIP_TOKENIZER_FOLDER
@@ -17,5 +20,5 @@ def empty_modules(architecture: Architecture) -> Modules:
         unet = UNet2DConditionModel(**architecture.unet_config())
         vae = AutoencoderKL(**architecture.vae_config())
         text_encoder = CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
-    tokenizer = CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER)
+    tokenizer = cast("Any", CLIPTokenizer).from_pretrained(CLIP_TOKENIZER_FOLDER)
     return Modules(unet, vae, {"text_encoder": text_encoder}, {"text_encoder": tokenizer})

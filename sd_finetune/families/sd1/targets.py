@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from torch import nn
 
+from ..family import TargetLayer, target_layers
+
 PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te"}
 
 
-def lora_targets(part: str, module: nn.Module) -> dict[str, nn.Module]:
+def lora_targets(part: str, module: nn.Module) -> dict[str, TargetLayer]:
     """By path: all Linear layers and 1x1 convolutions of the UNet's attention blocks (192 in SD1.5), or all Linear
     layers of the text encoder's attentions and MLPs (72).
     """
     chosen = _in_unet if part == "unet" else _in_text_encoder
-    return {name: layer for name, layer in module.named_modules() if chosen(name) and _fits(layer)}
+    return {name: layer for name, layer in target_layers(module).items() if chosen(name) and _fits(layer)}
 
 
 def _in_unet(path: str) -> bool:
@@ -23,8 +25,8 @@ def _in_text_encoder(path: str) -> bool:
     return ".self_attn." in path or ".mlp." in path
 
 
-def _fits(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1))
+def _fits(layer: TargetLayer) -> bool:
+    return isinstance(layer, nn.Linear) or layer.kernel_size == (1, 1)
 
 
 def lora_name(part: str, path: str) -> str:

@@ -1,5 +1,8 @@
 """Takes a turn in the WebUI's queue, and its GPU, for a job of ours; gives both back in any case."""
 
+# pyright: reportMissingImports=false
+# `modules` is the WebUI's, which is there only while its process runs us.
+
 from __future__ import annotations
 
 import logging

@@ -1,5 +1,8 @@
 """The tab in AUTOMATIC1111's WebUI (v1.10.1): its folders, lists, queue, progress bar and login."""
 
+# pyright: reportMissingImports=false
+# `modules` is the WebUI's, which is there only while its process runs us.
+
 from __future__ import annotations
 
 import sys

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from accelerate import Accelerator
-
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Sample
 from ...sampling.generate import GenerationSettings, generate_images
 from ...settings.options import Settings
+from ..device import Accelerator
 
 
 def sample_generation_settings(settings: Settings) -> GenerationSettings:
@@ -29,7 +28,8 @@ def generate_samples(
     run: RunFolder, model: DiffusionModel, settings: Settings, accelerator: Accelerator, step: int
 ) -> list[Sample]:
     """Generate one image for each sample prompt, the k-th with seed `samples.seed` + k; returns their events."""
-    generation, events = sample_generation_settings(settings), []
+    generation = sample_generation_settings(settings)
+    events: list[Sample] = []
     for number, prompt in enumerate(settings.samples.prompts):
         seed = settings.samples.seed + number
         (image,) = generate_images(model, [prompt], [seed], generation, accelerator.autocast())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from ...data.concepts import Example
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ...optimizers.build import evaluation_weights
 from ...runs.messages import Phase, Saved
@@ -27,8 +29,8 @@ def save_result(training: Training, step: int, final: bool) -> Path:
 
 
 def _facts(training: Training, step: int) -> RunFacts:
-    classes = training.classes.examples if training.classes else []
-    concepts = []
+    classes: Sequence[Example] = training.classes.examples if training.classes else ()
+    concepts: list[ConceptFacts] = []
     for number in range(len(training.settings.concepts)):
         used = {e.image: e.prompt for e in training.instances.examples if e.concept == number}
         class_images = sum(e.concept == number and e.image not in used for e in classes)

@@ -7,24 +7,18 @@ import pickle
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from ...errors import UserError
 from ...optimizers.kept_state import kept_state, put_back
 from ...runs.atomic import replacing
 from ...runs.snapshots import MARKER, all_snapshots, is_finished, snapshot_folder
-
-
-class HasState(Protocol):
-    """What of a `GradScaler` is kept: a few numbers."""
-
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
+from ..device import HasState
 
 
 def write_snapshot(

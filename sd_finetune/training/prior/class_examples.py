@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from accelerate import Accelerator
-
 from ...data.concepts import Example, class_examples
 from ...data.prompt_templates import class_templates
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
 from ...runs.messages import Event, Phase, Warning_
-from ...settings.options import Settings
+from ...settings.options import Concept, Settings
+from ..device import Accelerator
 from .class_images import (
     cache_folder_of,
     class_images_of,
@@ -77,7 +76,7 @@ def complete_class_images(
         count = len({e.image for e in instances if e.concept == number})
         folder = cache_folder_of(cache, base, concept.class_prompt, settings)
 
-        def generate(numbers: list[int], paths: list[Path], concept=concept) -> None:  # type: ignore[no-untyped-def]
+        def generate(numbers: list[int], paths: list[Path], concept: Concept = concept) -> None:
             def report(done: int, total: int) -> None:
                 emit(Phase(name="generating class images", done=done, total=total))
 

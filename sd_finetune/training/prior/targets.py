@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from ...data.captions import prompt_for
@@ -19,6 +18,7 @@ from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Concept, Settings
+from ..device import Accelerator
 from ..step.batches import Batch, Batches
 from ..step.conditioning import Conditioning
 from ..step.loss import predictions_of
@@ -72,7 +72,7 @@ class PredictionBank:
     def __call__(self, batch: Batch) -> Tensor:
         """Targets as in `PriorTargets`, float32, on the batch's device."""
         rows = np.load(self._path, mmap_mode="r")[list(batch.class_numbers)]
-        return torch.from_numpy(rows).to(batch.latents.device)
+        return torch.as_tensor(rows).to(batch.latents.device)
 
 
 def prior_bank(
@@ -90,9 +90,9 @@ def prior_bank(
         emit(Warning_(message=_size_message(shape)))
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             header = {"descr": FLOAT.str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
+            np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportUnknownMemberType]
             for rows in _bank_rows(shape[0], batches, predictions, emit):
-                file.write(rows.cpu().numpy().tobytes())
+                file.write(np.asarray(rows.cpu()).tobytes())
     return PredictionBank(path)
 
 

@@ -19,6 +19,11 @@ def derived_seed(seed: int, stream: str, index: int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+def seed_dropout(seed: int, step: int) -> None:
+    """Seed torch's own stream for one step, from which its random layers draw."""
+    torch.manual_seed(derived_seed(seed, "dropout", step))  # pyright: ignore[reportUnknownMemberType]
+
+
 def generator_for(seed: int, stream: str, index: int) -> torch.Generator:
     """A generator on the CPU for one example of one stream."""
     return torch.Generator().manual_seed(derived_seed(seed, stream, index))
