@@ -1,4 +1,4 @@
-"""Pack what a bug report needs of a run: settings, versions, hardware, events, losses, the end of the log."""
+"""Pack a run for a bug report: settings, versions, hardware, events, losses and the end of the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..runs.folder import RunFolder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("folder", type=Path, metavar="RUN_FOLDER", help="the run's folder, as in runs/dog-001")
+    add("folder", type=Path, metavar="RUN_FOLDER", help="run folder, like runs/dog-001")
     add("--out", type=Path, metavar="FILE.zip", help="default: sd-finetune-report-DATE-TIME.zip in the current folder")
     add("--with-samples", action="store_true", help="add the samples (without it, no image is in the report)")
     add(
@@ -24,11 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the report and print where it is; 0. What is not a run's folder raises UserError."""
+    """Write the report and print its path; 0. Raises UserError if the folder is not a run folder."""
     out = options.out or Path(time.strftime("sd-finetune-report-%Y%m%d-%H%M%S.zip"))
     missing = pack_report(RunFolder(options.folder.absolute()), out, options.with_prompts, options.with_samples)
     print(out)
     for name, why in missing.items():
         print(f"without {name}: {why}")
-    print("Read through it before you attach it to an issue.")
+    print("Read it before you attach it to an issue.")
     return 0

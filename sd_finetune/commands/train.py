@@ -30,7 +30,7 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="overrides",
         metavar="GROUP.OPTION=VALUE",
-        help="overrides a setting of the file, as lora.rank=8 or concepts.1.repeats=2; repeatable",
+        help="overrides a setting of the file, like lora.rank=8 or concepts.1.repeats=2; repeatable",
     )
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder for run folders (default: runs)"

@@ -45,9 +45,9 @@ def instance_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:
     """The prompt templates of the concept's training images, one by chance each time; `[filewords]` is left in them."""
     if not settings.learns_word():
         return (concept.instance_prompt,)
-    asked = settings.textual_inversion
-    named = {**TEMPLATES, "own": asked.own_templates, "instance_prompt": (concept.instance_prompt,)}
-    return tuple(template.replace(NAME, settings.new_word()) for template in named[asked.template])
+    options = settings.textual_inversion
+    named = {**TEMPLATES, "own": options.own_templates, "instance_prompt": (concept.instance_prompt,)}
+    return tuple(template.replace(NAME, settings.new_word()) for template in named[options.template])
 
 
 def class_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:

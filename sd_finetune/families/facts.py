@@ -13,8 +13,10 @@ class MemoryFacts:
     unet: int
     text_encoders: int
     vae: int
-    lora_per_rank: int
-    """Parameters of a LoRA for each rank."""
+    unet_lora_per_rank: int
+    """Parameters of a LoRA of the UNet for each rank."""
+    text_encoders_lora_per_rank: int
+    """The same of the text encoders."""
     hypernetwork: int
     """Parameters of a hypernetwork with the layer structure 1, 2, 1 for all context widths."""
 

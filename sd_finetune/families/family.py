@@ -131,7 +131,7 @@ class Family(Protocol):
     # --- the model
 
     def empty_modules(self, architecture: Any) -> Modules:
-        """The modules without weights, on the device "meta"; buffers that are no weights are real."""
+        """The modules without weights, on the device "meta"; buffers that are not weights are real."""
         ...
 
     def alphas_cumprod(self, architecture: Any) -> Tensor:

@@ -87,11 +87,11 @@ class Host(Protocol):
         ...
 
     def show(self, event: Event, run: RunFolder) -> None:
-        """An event of the run that is going on, for the host's own progress bar. Must not raise."""
+        """An event of the current run, for the host's own progress bar. Must not raise."""
         ...
 
     def asked_to_stop(self) -> bool:
-        """Whether somebody pressed the host's own button to interrupt since the run began."""
+        """Whether the host's own button to interrupt was pressed since the run began."""
         ...
 
     def refresh(self, kind: ResultKind) -> None:
@@ -103,5 +103,5 @@ class Host(Protocol):
         ...
 
     def is_allowed(self, request: Request) -> bool:
-        """Whether whoever sent this request has the login that the host asks for; True where it asks for none."""
+        """Whether the request has the login that the host requires; True if it requires none."""
         ...

@@ -28,7 +28,7 @@ class HypernetworkMethod(Method):
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
         self.steps_before = 0
-        widths = _asked_widths(settings.hypernetwork.sizes, context_widths(model.unet))
+        widths = _chosen_widths(settings.hypernetwork.sizes, context_widths(model.unet))
         if settings.base.continue_from:
             file = read_hypernetwork(Path(settings.base.continue_from))
             self.network, self.steps_before = _from_file(model, file, settings, widths), file.step
@@ -77,25 +77,25 @@ class HypernetworkMethod(Method):
 
 def shape_of(settings: Settings) -> HypernetworkShape:
     """The shape of the MLPs by the settings."""
-    asked = settings.hypernetwork
-    structure = numbers(asked.layer_structure)
+    options = settings.hypernetwork
+    structure = numbers(options.layer_structure)
     return HypernetworkShape(
         layer_structure=structure,
-        activation=asked.activation,
-        layer_norm=asked.layer_norm,
-        dropout_structure=numbers(asked.dropout_structure) or (0.0,) * len(structure),
-        activate_output=asked.activate_output,
-        initialization=asked.initialization,
+        activation=options.activation,
+        layer_norm=options.layer_norm,
+        dropout_structure=numbers(options.dropout_structure) or (0.0,) * len(structure),
+        activate_output=options.activate_output,
+        initialization=options.initialization,
     )
 
 
-def _asked_widths(asked: str, known: list[int]) -> list[int]:
+def _chosen_widths(sizes: str, known: list[int]) -> list[int]:
     """The context widths that get layers: those of the setting, or all."""
-    widths = [int(width) for width in numbers(asked)] or known
+    widths = [int(width) for width in numbers(sizes)] or known
     missing = [width for width in widths if width not in known]
     if missing:
         raise UserError(
-            f'hypernetwork.sizes = "{asked}" has the width {missing[0]}, but the contexts of this checkpoint have '
+            f'hypernetwork.sizes = "{sizes}" has the width {missing[0]}, but the contexts of this checkpoint have '
             f"{', '.join(map(str, known))}: choose from these, or leave it empty for all."
         )
     return list(dict.fromkeys(widths))
@@ -115,8 +115,8 @@ def _from_file(model: DiffusionModel, file: HypernetworkFile, settings: Settings
             f"of this checkpoint have {', '.join(map(str, context_widths(model.unet)))}: choose one that was trained "
             "on this kind of checkpoint."
         )
-    asked, found = shape_of(settings), replace(file.shape, initialization=settings.hypernetwork.initialization)
-    other = {name: value for name, value in asdict(found).items() if value != asdict(asked)[name]}
+    wanted, found = shape_of(settings), replace(file.shape, initialization=settings.hypernetwork.initialization)
+    other = {name: value for name, value in asdict(found).items() if value != asdict(wanted)[name]}
     if set(network.widths) != set(widths):
         other["sizes"] = tuple(network.widths)
     if other:

@@ -98,19 +98,19 @@ def _refuse_known_word(model: DiffusionModel, word: str) -> None:
 
 def _initial_vectors(model: DiffusionModel, settings: Settings) -> tuple[Tensor, int]:
     """The vectors, (vectors, width), and their steps so far: of the file to continue from, or of the initial text."""
-    asked, file = settings.textual_inversion, settings.base.continue_from
+    options, file = settings.textual_inversion, settings.base.continue_from
     if not file:
-        return initial_vectors(model, asked.initial_text, asked.vectors), 0
+        return initial_vectors(model, options.initial_text, options.vectors), 0
     vectors = embedding_vectors(model, Path(file))
     if len(vectors) > PROMPT_TOKENS:
         raise UserError(
             f"base.continue_from = {file} has {len(vectors)} vectors, but a prompt has room for {PROMPT_TOKENS}: "
             "continue from another embedding."
         )
-    if len(vectors) != asked.vectors:
+    if len(vectors) != options.vectors:
         raise UserError(
-            f"base.continue_from = {file} has {len(vectors)} vectors, but textual_inversion.vectors = {asked.vectors}: "
-            f"set textual_inversion.vectors = {len(vectors)} to continue from it."
+            f"base.continue_from = {file} has {len(vectors)} vectors, but textual_inversion.vectors is "
+            f"{options.vectors}: set textual_inversion.vectors = {len(vectors)} to continue from it."
         )
     return vectors, read_embedding(Path(file)).step or 0
 
@@ -150,22 +150,22 @@ def _way_out(model: DiffusionModel, settings: Settings, without: Sequence[str]) 
 
 
 def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
-    asked = settings.textual_inversion
-    tokens = len(word_tokens(model, asked.initial_text))
-    if tokens > asked.vectors and not settings.base.continue_from:
+    options = settings.textual_inversion
+    tokens = len(word_tokens(model, options.initial_text))
+    if tokens > options.vectors and not settings.base.continue_from:
         yield (
-            f'textual_inversion.initial_text = "{asked.initial_text}" is {tokens} tokens long, of which the first '
-            f"{asked.vectors} are used: set textual_inversion.vectors = {tokens} to use all."
+            f'textual_inversion.initial_text = "{options.initial_text}" is {tokens} tokens long, of which the first '
+            f"{options.vectors} are used: set textual_inversion.vectors = {tokens} to use all."
         )
-    if asked.own_templates and asked.template != "own":
+    if options.own_templates and options.template != "own":
         yield (
-            f'textual_inversion.own_templates is not used, as textual_inversion.template is "{asked.template}": '
+            f'textual_inversion.own_templates is not used, as textual_inversion.template is "{options.template}": '
             'set that to "own" to use it.'
         )
     word, name = settings.new_word(), settings.output.name
     if word.lower() != name.lower():
         yield f'The WebUI uses the file name of an embedding as the word: there it is "{name}", not "{word}".'
-    template = asked.template
+    template = options.template
     unused = [c.instance_prompt for c in settings.concepts if c.instance_prompt != FILEWORDS]
     if template != "instance_prompt" and unused:
         yield (

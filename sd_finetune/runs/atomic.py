@@ -42,7 +42,7 @@ def replacing(path: Path) -> Generator[Path, None, None]:
         sentence = f"{path} cannot be written ({error.strerror or error}): choose another folder or fix this one."
         raise UserError(sentence) from error
     finally:
-        with suppress(OSError):  # without the folder there is no file
+        with suppress(OSError):  # a missing folder has no such file
             unfinished.unlink(missing_ok=True)
 
 

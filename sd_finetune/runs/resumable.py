@@ -18,6 +18,5 @@ def refuse_to_resume(run: RunFolder) -> None:
         )
     if not finished_snapshots(run.snapshots):
         raise UserError(
-            f"{run.path.name} has no snapshot to resume from: start a new run; Stop, or output.save_every, makes it "
-            "save one."
+            f"{run.path.name} has no snapshot to resume from: start a new run (Stop and output.save_every save one)."
         )

@@ -1,4 +1,4 @@
-"""Names and finding of snapshots: a folder `step-000400`, finished once the file `complete.json` is in it."""
+"""Names of snapshots, and finding them: a folder `step-000400`, finished once the file `complete.json` is in it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _NAME = re.compile(r"step-([0-9]+)")
 
 
 def snapshot_folder(snapshots: Path, step: int) -> Path:
-    """Where the snapshot of a step is, or would be, in the folder `snapshots`."""
+    """The folder of a step's snapshot in `snapshots`, whether it exists or not."""
     return snapshots / f"step-{step:06d}"
 
 
 def step_of(folder: Path) -> int:
-    """The step that a snapshot's folder is named after.
+    """The step of a snapshot, by the name of its folder.
 
     Raises:
-        ValueError: it is not named as one.
+        ValueError: it does not have the name of a snapshot.
     """
     match = _NAME.fullmatch(folder.name)
     if match is None:
@@ -36,7 +36,7 @@ def all_snapshots(snapshots: Path) -> list[Path]:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether the snapshot in `folder` is whole."""
+    """Whether the snapshot in `folder` is complete."""
     return (folder / MARKER).exists()
 
 
@@ -54,7 +54,7 @@ def latest_snapshot(snapshots: Path) -> Path:
     finished = finished_snapshots(snapshots)
     if not finished:
         raise UserError(
-            f"{snapshots} holds no finished snapshot to resume from: start a new run, and stop it with Stop or set "
-            "output.save_every to have one next time."
+            f"No finished snapshot in {snapshots} to resume from: start a new run (Stop and output.save_every "
+            "save one)."
         )
     return finished[-1]

@@ -41,7 +41,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     settings, events = run.read_settings(), EventLog(run.events)
     if resume:
         refuse_to_resume(run)
-    implementation_of(settings.optimizer.name)  # a missing package is told before anything is loaded
+    implementation_of(settings.optimizer.name)  # raises for a missing package before anything is loaded
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
     refuse_place(run, settings)

@@ -53,7 +53,7 @@ class Training:
 
     @cached_property
     def base_facts(self) -> BaseFacts:
-        """What the results say of the base; its hashes take seconds, so once a run."""
+        """The base checkpoint's facts for metadata; its hashes take seconds, so they are computed once per run."""
         return base_facts(self.base)
 
     @property

@@ -58,7 +58,7 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     story.press(page, "Stop and save")
     story.wait_for_state(page, "stopped")
     stopped = story.shown_step(page)
-    story.press(page, "Continue this run")
+    story.press(page, "Resume this run")
     wait_until(lambda: story.shown_step(page) > stopped)
     assert quick.context.project("my dog").run_names() == ["my dog-001"]
     story.press(page, "Stop and save")
@@ -72,9 +72,9 @@ def test_a_run_that_could_not_save_is_continued(quick: Server, new_page: NewPage
     story.ready_to_train(quick, page, pictures, notes="cannot save")
     story.train(page)
     story.wait_for_state(page, "failed")
-    story.press(page, "Continue this run")
+    story.press(page, "Resume this run")
     story.wait_for_state(page, "finished")
-    assert page.locator("text=Continue this run").is_hidden()
+    assert page.locator("text=Resume this run").is_hidden()
     assert quick.context.project("my dog").run_names() == ["my dog-001"]
 
 

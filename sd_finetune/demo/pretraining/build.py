@@ -28,7 +28,7 @@ from .toy_report import toy_report, write_report
 
 UNSEEN_WORD_LENGTH = 12.0
 """Norm of the embeddings of words in no caption, those of learned words have about half of one. In pretraining the
-text encoder learns to encode the class whatever unknown word comes before it, by hardly distinguishing such words; at
+text encoder learns to encode the class after any unknown word, by hardly distinguishing such words; at
 this norm the images stay the same (15 stars of 16), and training can distinguish "sks" from no word."""
 
 

@@ -21,8 +21,8 @@ SD1 = FamilyFacts(
         unet=859_520_964,
         text_encoders=123_060_480,
         vae=83_653_863,
-        # 37 million at rank 32 on all linear and convolution layers (LyCORIS, docs/Guidelines.md: 75 MB in fp16).
-        lora_per_rank=1_170_000,
-        hypernetwork=22_000_000,  # for the context widths 320, 640, 768 and 1280
+        unet_lora_per_rank=423_936,
+        text_encoders_lora_per_rank=165_888,
+        hypernetwork=21_939_840,
     ),
 )

@@ -1,4 +1,4 @@
-"""Takes the WebUI's turn and GPU for a job of ours, and gives both back whatever happens."""
+"""Takes a turn in the WebUI's queue, and its GPU, for a job of ours; gives both back in any case."""
 
 # pyright: reportMissingImports=false
 # `modules` is the WebUI's, which is there only while its process runs us.
@@ -74,7 +74,7 @@ def lent(checkpoint: Path) -> Generator[Path, None, None]:
 
 
 def loaded_model() -> Any:
-    """The model that the WebUI has loaded, after a loading that is going on; None without one."""
+    """The model that the WebUI has loaded, or is just loading; None without one."""
     with sd_models.model_data.lock:
         return sd_models.model_data.sd_model
 
@@ -94,7 +94,7 @@ def _weights_in_ram(model: Any, checkpoint: Path) -> Generator[Path | None, None
 
 
 def clear_caches_by_name() -> None:
-    """Have prompts and hypernetworks read anew: the WebUI keeps them by name, and a result may have taken that name."""
+    """Drop cached prompts and hypernetworks: the WebUI caches them by name, and a result may have taken that name."""
     for each, parts in (
         (processing.StableDiffusionProcessing, ("cached_c", "cached_uc")),
         (processing.StableDiffusionProcessingTxt2Img, ("cached_hr_c", "cached_hr_uc")),
@@ -105,7 +105,7 @@ def clear_caches_by_name() -> None:
 
 
 def restore_lora_weights(model: Any) -> None:
-    """Restore the weights that LoRAs changed in place; the next image that asks for them gets them again."""
+    """Restore the weights that LoRAs changed in place; they are applied again for the next image that uses them."""
     networks: Any = sys.modules.get("networks")  # of the WebUI's own Lora extension, which may be switched off
     if networks is None or not hasattr(model, "network_layer_mapping"):
         return
@@ -117,7 +117,7 @@ def restore_lora_weights(model: Any) -> None:
 
 
 def state_with_own_vae(model: Any) -> dict[str, Tensor]:
-    """The model's tensors by name, with the checkpoint's VAE where another one was put in its place."""
+    """The model's tensors by name, with the checkpoint's VAE where another one replaces it."""
     state: dict[str, Tensor] = model.state_dict()
     own = sd_vae.get_base_vae(model) or {}
     return {**state, **{f"first_stage_model.{name}": tensor for name, tensor in own.items()}}
@@ -140,7 +140,7 @@ def _vram_freed(model: Any) -> Generator[None, None, None]:
 
 def _give_back(model: Any, unet_option: Any) -> None:
     current = loaded_model()
-    if current is not model:  # somebody had another one loaded meanwhile, which took care of itself
+    if current is not model:  # another one was loaded meanwhile, and is on the GPU
         return
     try:
         sd_models.send_model_to_device(model)

@@ -108,14 +108,14 @@ class A1111:
     def use(self, kind: ResultKind, path: Path) -> Use:
         """A checkpoint is selected, all else goes into the prompt."""
         if kind == "checkpoint":
-            infos = list(sd_models.checkpoints_list.values())  # which another thread may read anew meanwhile
+            infos = list(sd_models.checkpoints_list.values())  # a copy, as another thread may read it again meanwhile
             title = next((info.title for info in infos if Path(info.filename).resolve() == path.resolve()), path.name)
             return Use(f"Select {path.name} as checkpoint.", checkpoint=title)
         prompt = prompt_text(kind, path)
         return Use(f"Add {prompt} to the prompt.", prompt)
 
     def is_allowed(self, request: Request) -> bool:
-        """Whoever may see the WebUI's page (--gradio-auth); without a page, nobody once there is a login."""
+        """Everyone who may open the WebUI's page (--gradio-auth); without a page, nobody if there is a login."""
         app = request.app
         if not hasattr(app, "tokens"):
             return not shared.cmd_opts.api_auth
@@ -126,5 +126,5 @@ class A1111:
 
 @cache
 def the_webui(example: Path) -> A1111:
-    """The one host of this process, however often the WebUI builds its page anew."""
+    """The one host of this process, however often the WebUI rebuilds its page."""
     return A1111(example)

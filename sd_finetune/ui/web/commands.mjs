@@ -40,7 +40,7 @@ export function makeCommands(tell) {
     save: make("save", "Save now", "Save the result as it is now and keep training"),
     sample: make("sample", "Sample now", "Generate the sample prompts now and keep training", "sd_finetune_skip"),
     end: make("end", "End at once", "End the worker process now, without saving"),
-    continue: make("continue", "Continue this run", "Resume from the run's latest snapshot"),
+    continue: make("continue", "Resume this run", "Resume from the run's latest snapshot"),
   };
 
   /**

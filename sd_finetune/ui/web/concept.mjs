@@ -82,7 +82,7 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
       const square = `${resolution()} × ${resolution()}`;
       fill(
         count,
-        `${counted(told.count, "image")}; the center square of each is trained at ${square} × ${square}`,
+        `${counted(told.count, "image")}; the center square of each is trained at ${square} pixels`,
         sizes(told.sizes),
       );
       fill(
@@ -113,7 +113,7 @@ function makeDrop(send) {
       send(chosen);
     },
   });
-  const drop = h("label", { class: "sdft-drop" }, "Drop pictures here, or choose them", files);
+  const drop = h("label", { class: "sdft-drop" }, "Drop images here, or choose them", files);
   /** @param {DragEvent} event */
   const over = (event) => {
     event.preventDefault();

@@ -11,7 +11,7 @@ const CONTINUE =
 const LESSON = "First time here? The toy checkpoint learns a two-colored star in about a minute, without a GPU.";
 
 /**
- * The panel: `element`, `show(checkpoints)`, `read()` asks again what can be gone on from.
+ * The panel: `element`, `show(checkpoints)`, `read()` asks again what can be continued from.
  * @param {string[]} samplers
  * @param {boolean} lesson whether there is a first one
  * @param {(model: Model, train: boolean) => Promise<void>} created called after each; `train`: begin at once

@@ -34,7 +34,7 @@ export function makeOutput(ended, changed) {
     h("label", {}, "Run ", runs),
     h("label", {}, "Compare with ", others),
   );
-  const empty = h("p", { class: "sdft-empty" }, "Nothing has been trained yet. Press Train, and it is seen here.");
+  const empty = h("p", { class: "sdft-empty" }, "Nothing trained yet: press Train to start.");
   const parts = [progress.bar, progress.numbers, commands.element, warnings, chart.element, gallery.element];
   const whole = h("div", { hidden: true }, parts, results.element, results.files, log.element);
   const element = h(

@@ -50,5 +50,5 @@ def test_where_there_is_none_the_way_out_is_told(tmp_path: Path, made: bool) -> 
     if made:
         snapshots.mkdir()
     assert finished_snapshots(snapshots) == []
-    with pytest.raises(UserError, match=r"holds no finished snapshot to resume from: start a new run, .*save_every"):
+    with pytest.raises(UserError, match=r"No finished snapshot in .* to resume from: start a new run .*save_every"):
         latest_snapshot(snapshots)

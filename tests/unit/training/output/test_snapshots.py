@@ -91,7 +91,7 @@ def test_an_unfinished_one_does_not_count(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was never finished"):
         read_snapshot(bad, optimizer, "adamw")
     (good / MARKER).unlink()
-    with pytest.raises(UserError, match="holds no finished snapshot"):
+    with pytest.raises(UserError, match="No finished snapshot in"):
         latest_snapshot(tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_what_is_as_it_should_be_is_not_changed() -> None:
     asked = settings("lora", mixed_precision="bf16")
     found = fit(asked, Gpu("RTX 4090", int(24 * GB), bf16=True))
     assert found.changes == {}
-    assert found.sentence.startswith("Needs about 5.2 GB of VRAM")
+    assert found.sentence.startswith("Needs about 5.0 GB of VRAM")
     assert "and RTX 4090 has 22.4 GB: batch size 1, bf16, gradient checkpointing off" in found.sentence
 
 
@@ -95,7 +95,7 @@ def test_what_cannot_fit_is_told_with_the_way_out() -> None:
     large = settings("lora", weight=1)
     large["data"] = {"resolution": 1024}
     assert (
-        "set data.resolution to 384 and fit again, or use a GPU with more VRAM"
+        "set data.resolution to 448 and fit again, or use a GPU with more VRAM"
         in fit(large, Gpu("tiny", int(4 * GB), bf16=True)).sentence
     )
 
