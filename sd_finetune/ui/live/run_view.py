@@ -124,7 +124,6 @@ class RunView:
     def _take_step(self, event: dict[str, Any]) -> None:
         if self._step is None:
             self._rates = list(event["learning_rates"])
-            self._curve = Curve()
         self._state, self._step, self._end = "running", event, None
         values = [_number(event.get(name)) for name in LOSSES]
         values += [_number(event["learning_rates"].get(name)) for name in self._rates]
