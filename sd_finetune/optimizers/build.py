@@ -10,7 +10,8 @@ import torch
 
 from ..errors import UserError
 from ..methods.method import ParameterGroup
-from ..settings.optimizers import OPTIMIZERS, missing_package
+from ..settings.optimizer_availability import why_unavailable
+from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from .optimizer import Implementation
 
@@ -43,13 +44,13 @@ def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> AbstractC
     return implementation_of(name).evaluation_weights(optimizer)
 
 
-def implementation_of(name: str) -> type[Implementation]:
-    """The class of the optimizer that `settings.optimizer.name` calls `name`.
+def implementation_of(name: str, on_gpu: bool = True) -> type[Implementation]:
+    """The class of the optimizer that `settings.optimizer.name` calls `name`. on_gpu: whether training runs on one.
 
     Raises:
-        UserError: the package that it needs is not installed.
+        UserError: the package that it needs is not installed, or it needs a GPU.
     """
-    missing = missing_package(name)
-    if missing:
-        raise UserError(missing)
+    unavailable = why_unavailable(name, on_gpu)
+    if unavailable:
+        raise UserError(unavailable)
     return getattr(import_module(f".{name}", __package__), OPTIMIZERS[name].implementation)

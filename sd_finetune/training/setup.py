@@ -41,9 +41,10 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     settings, events = run.read_settings(), EventLog(run.events)
     if resume:
         refuse_to_resume(run)
-    implementation_of(settings.optimizer.name)  # a missing package is told before anything is loaded
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
+    # What the optimizer lacks is told before anything is loaded.
+    implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
     refuse_place(run, settings)
     events.append(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)

@@ -22,7 +22,7 @@ from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
-from tests.optimizers import optimizer_changes
+from tests.optimizers import ROW, optimizer_changes
 from tests.toy import WIDE_TEXT, Toy, events_of, forget_accelerator, make_checkpoint, make_images
 
 Measure = Callable[[Training], Any]
@@ -321,7 +321,7 @@ def test_the_device_is_the_one_asked_for(toy: Toy, monkeypatch: pytest.MonkeyPat
         toy.prepare({"train.device": "auto", "train.mixed_precision": "fp16"})
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@ROW
 def test_the_optimizer_is_the_one_asked_for(toy: Toy, name: str) -> None:
     module, _, own_name = OPTIMIZERS[name].builds.rpartition(".")
     assert type(toy.prepare(optimizer_changes(name)).optimizer.optimizer) is getattr(import_module(module), own_name)
