@@ -14,23 +14,30 @@ from torch import nn
 
 from .stochastic_rounding import rounded_stochastically
 
+STANDS_FOR = "stands_for"
+"""Attribute of a stand-in: the parameter itself. For a class of its own torch's optimizers would not be as fast."""
+
 
 def new_stand_in(parameter: nn.Parameter) -> nn.Parameter:
     """What an optimizer knows a bf16 parameter by: empty, fp32, on its device."""
-    return nn.Parameter(torch.empty(0, device=parameter.device))
+    stand_in = nn.Parameter(torch.empty(0, device=parameter.device))
+    setattr(stand_in, STANDS_FOR, parameter)
+    return stand_in
+
+
+def weight_of(known: nn.Parameter) -> nn.Parameter:
+    """What is trained behind a parameter of an optimizer: that itself, or what it stands for."""
+    return getattr(known, STANDS_FOR, known)
 
 
 @contextmanager
-def in_fp32(
-    parameters: Sequence[nn.Parameter],
-    stand_ins: Sequence[nn.Parameter],
-    generators: Iterable[torch.Generator],
-) -> Iterator[None]:
-    """Stand-ins hold the parameters' values and gradients as long as the block runs, e.g. for a step of the optimizer.
+def in_fp32(stand_ins: Sequence[nn.Parameter], generators: Iterable[torch.Generator]) -> Iterator[None]:
+    """Stand-ins hold values and gradients of what they stand for as long as the block runs: for an optimizer's step.
 
     Then the parameters take over what has become of the values, rounded stochastically by a generator each. Their
     gradients are gone from the beginning.
     """
+    parameters = [weight_of(stand_in) for stand_in in stand_ins]
     for parameter, stand_in in zip(parameters, stand_ins, strict=True):
         stand_in.data = parameter.detach().float()
         stand_in.grad = None if parameter.grad is None else parameter.grad.float()

@@ -78,7 +78,7 @@ OPTIMIZERS = {
     ),
     "lion8bit": OptimizerFacts(
         "Lion8bit", title="Lion 8-bit", builds="bitsandbytes.optim.Lion8bit", package="bitsandbytes",
-        summary="steps by the sign of its moment, with a fifth of AdamW's learning rate where that is 0",
+        summary="steps by the sign of its moment, in still less VRAM",
         options=("weight_decay",), state_bytes=QUANTIZED_BYTES, without_gpu_from=(0, 50),
         learning_rate_share=0.2, arguments={"betas": (0.9, 0.99)},  # of the paper; AdamW's would forget too slowly
     ),

@@ -10,7 +10,7 @@ from ..data.prompt_templates import instance_templates
 from ..families.family import DiffusionModel
 from ..families.load_model import load_model
 from ..methods import attach_method, check_method, method_class
-from ..optimizers.build import build_optimizer, implementation_of
+from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import CommandReader, EventLog, Phase, Warning_, read_events
@@ -28,6 +28,7 @@ from .step.batches import Batches
 from .step.conditioning import Conditioning
 from .step.evaluation import fixed_evaluation
 from .step.example_sets import class_example_set, example_set
+from .step.updates import Updates
 
 
 def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Training:
@@ -63,7 +64,6 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(model, settings.prompts_learn())
     train_mode(model, method)
-    optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings))
     training = Training(
         run=run,
         settings=settings,
@@ -71,7 +71,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         accelerator=accelerator,
         model=model,
         method=method,
-        optimizer=optimizer,
+        updates=Updates(method.parameter_groups(), settings, accelerator),
         batches=batches,
         prior_targets=stored or live_prior(settings, model, method.untrained, accelerator) if classes else None,
         conditioning=Conditioning(model, settings.train.train_text_encoder),

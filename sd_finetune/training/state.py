@@ -26,6 +26,7 @@ from .step.batches import Batches
 from .step.conditioning import Conditioning
 from .step.evaluation import FixedEvaluation
 from .step.example_sets import ExampleSet
+from .step.updates import Updates
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Training:
     accelerator: Accelerator
     model: DiffusionModel
     method: Method
-    optimizer: torch.optim.Optimizer
+    updates: Updates
     batches: Batches
     prior_targets: PriorTargets | None
     conditioning: Conditioning
@@ -69,8 +70,8 @@ class Training:
         return self.steps_in(self.settings.schedule.warmup)
 
     @property
-    def trained_parameters(self) -> list[nn.Parameter]:
-        return [p for group in self.optimizer.param_groups for p in group["params"]]
+    def optimizer(self) -> torch.optim.Optimizer:
+        return self.updates.optimizer
 
     def steps_in(self, duration: Duration) -> int:
         """A duration of the settings in optimizer steps."""

@@ -69,7 +69,7 @@ def test_stand_ins_are_full_only_while_they_are_needed() -> None:
     before = parameter.detach().clone()
     parameter.grad = torch.full_like(parameter, 0.5)
     stand_in = new_stand_in(parameter)
-    with in_fp32([parameter], [stand_in], [generator()]):
+    with in_fp32([stand_in], [generator()]):
         assert parameter.grad is None
         assert torch.equal(stand_in.detach(), before.float())
         assert stand_in.grad is not None
@@ -82,10 +82,11 @@ def test_stand_ins_are_full_only_while_they_are_needed() -> None:
 
 
 def test_a_step_that_fails_leaves_the_weights() -> None:
-    parameter, stand_in = nn.Parameter(weights()), nn.Parameter(torch.empty(0))
+    parameter = nn.Parameter(weights())
+    stand_in = new_stand_in(parameter)
 
     def fail() -> None:
-        with in_fp32([parameter], [stand_in], [generator()]):
+        with in_fp32([stand_in], [generator()]):
             stand_in.data += 1
             raise RuntimeError
 
