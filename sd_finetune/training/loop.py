@@ -148,8 +148,10 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
             with training.accelerator.autocast():
                 loss = training.evaluation.loss(training.conditioning)
             training.events.append(Evaluation(step=step, loss=loss))
-        if draw:
-            for sample in generate_samples(training.run, training.model, training.settings, training.accelerator, step):
+        if draw and training.settings.samples.prompts:
+            with training.placement.brought_back(["vae", *training.model.text_encoders]):
+                samples = generate_samples(training.run, training.model, training.settings, training.accelerator, step)
+            for sample in samples:
                 training.events.append(sample)
 
 

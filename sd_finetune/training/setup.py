@@ -21,8 +21,9 @@ from .base_checkpoint import read_base
 from .device import DTYPES, accelerator_for
 from .output.place import refuse_place
 from .output.snapshots import read_snapshot
+from .placement import Placement
 from .prior.class_examples import class_examples_of
-from .prior.targets import live_prior, stored_prior
+from .prior.targets import BasePredictions, live_prior, stored_prior
 from .state import Training, train_mode
 from .step.batches import Batches
 from .step.conditioning import Conditioning
@@ -51,6 +52,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     base = read_base(settings, weights)
     model = load_model(base)
     model.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    placement = Placement(model, accelerator.device)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, events)
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, events.append)
@@ -58,12 +60,15 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
     instances = example_set(settings, model, examples, "instance", events.append)
     classes = class_example_set(settings, model, class_rows, instances, events.append) if class_rows else None
+    if settings.data.cache_latents:
+        placement.put_away(["vae"])
     batches = Batches(model, settings, instances, classes)
     stored = stored_prior(run, settings, model, batches, accelerator, events.append) if classes else None
     method = attach_method(model, settings, base)
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(model, settings.prompts_learn())
     train_mode(model, method)
+    live = live_prior(settings, model, method.untrained, accelerator, placement.brought_back)
     training = Training(
         run=run,
         settings=settings,
@@ -73,8 +78,9 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         method=method,
         updates=Updates(method.parameter_groups(), settings, accelerator),
         batches=batches,
-        prior_targets=stored or live_prior(settings, model, method.untrained, accelerator) if classes else None,
-        conditioning=Conditioning(model, settings.train.train_text_encoder),
+        prior_targets=stored or live if classes else None,
+        conditioning=Conditioning(model, settings.train.train_text_encoder, placement.brought_back),
+        placement=placement,
         evaluation=fixed_evaluation(settings, model, instances),
         events=events,
         commands=commands,
@@ -84,6 +90,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     )
     if resume:
         _load_snapshot(training)
+    _put_text_encoders_away(training)
     cut_losses(run.loss_csv, training.first_step)
     return training
 
@@ -111,6 +118,19 @@ def _load_snapshot(training: Training) -> None:
     snapshot, name = latest_snapshot(training.run.snapshots), training.settings.optimizer.name
     training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
     training.method.load_trained_tensors(trained)
+
+
+def _put_text_encoders_away(training: Training) -> None:
+    """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone."""
+    if training.settings.prompts_learn() or not training.placement.moves:
+        return
+    classes = training.classes.examples if training.classes else []
+    with training.accelerator.autocast():
+        shown = [*training.instances.examples, *classes]
+        training.conditioning.cache([prompt for e in shown for prompt in (e.prompt, *e.variants)])
+    if isinstance(training.prior_targets, BasePredictions):
+        training.prior_targets.cache_prompts(classes)
+    training.placement.put_away(training.model.text_encoders)
 
 
 def _checkpoint_gradients(model: DiffusionModel, prompts_learn: bool) -> None:

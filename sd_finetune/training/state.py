@@ -21,6 +21,7 @@ from ..runs.loss_table import append_losses
 from ..runs.messages import CommandReader, EventLog, Step
 from ..settings.duration import Duration
 from ..settings.options import Settings
+from .placement import Placement
 from .prior.targets import PriorTargets
 from .step.batches import Batches
 from .step.conditioning import Conditioning
@@ -43,6 +44,7 @@ class Training:
     batches: Batches
     prior_targets: PriorTargets | None
     conditioning: Conditioning
+    placement: Placement
     evaluation: FixedEvaluation | None
     events: EventLog
     commands: CommandReader
