@@ -14,11 +14,11 @@ from ..families.family import DiffusionModel, first_difference
 from ..families.load_model import assign_tensors
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts
+from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts, weight_format
 
 
 class DreamBoothMethod(Method):
-    """Trains the model's own weights, held in float32: a step of 2e-6 changes nothing in a bfloat16 weight."""
+    """Trains the model's own weights, in the format of `train.weights` whatever the forward pass computes in."""
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings, self.base = settings, _start_checkpoint(settings, base)
@@ -28,7 +28,7 @@ class DreamBoothMethod(Method):
             if part not in self.modules and self.base is not base:
                 _load_copies(encoder, self.base.parts[part], encoder.dtype)
         for part, module in self.modules.items():
-            _load_copies(module, self.base.parts[part], torch.float32)
+            _load_copies(module, self.base.parts[part], weight_format(settings))
             module.requires_grad_(True)
 
     @classmethod

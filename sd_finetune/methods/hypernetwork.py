@@ -19,11 +19,11 @@ from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hyp
 from ..networks.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
 from ..settings.layer_structure import numbers
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into
+from .method import Method, ParameterGroup, copy_into, weight_format
 
 
 class HypernetworkMethod(Method):
-    """Trains one `Hypernetwork` in float32; the model itself is frozen."""
+    """Trains one `Hypernetwork`; the model itself is frozen."""
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
@@ -36,7 +36,7 @@ class HypernetworkMethod(Method):
             generator = torch.Generator().manual_seed(settings.train.seed)
             self.network = new_hypernetwork(model.unet, shape_of(settings), widths, generator)
         self.networks = {"unet": self.network}
-        self.network.to(model.unet.device)
+        self.network.to(model.unet.device, weight_format(settings))
         self.network.attach()
 
     @classmethod

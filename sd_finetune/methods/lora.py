@@ -20,7 +20,7 @@ from ..networks.attachable import all_detached
 from ..networks.lora import LoraLayer
 from ..networks.lora_files import fitted
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts
+from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts, weight_format
 
 
 class LoraMethod(Method):
@@ -39,7 +39,7 @@ class LoraMethod(Method):
         if settings.base.continue_from:
             _load_file(self._named_layers(), Path(settings.base.continue_from), rank)
         for network in self._adapters.values():
-            network.to(model.unet.device)
+            network.to(model.unet.device, weight_format(settings))
             network.attach()
         self.networks: Mapping[str, nn.Module] = self._adapters
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from ..data.concepts import Example
@@ -112,6 +113,11 @@ def trained_parts(model: DiffusionModel, settings: Settings) -> tuple[str, ...]:
     """The UNet, and the text encoders where they are trained too."""
     parts = model.family.facts.trainable_parts
     return parts if settings.train.train_text_encoder else parts[:1]
+
+
+def weight_format(settings: Settings) -> torch.dtype:
+    """The number format that trained weights are held in."""
+    return torch.bfloat16 if settings.train.weights == "bf16" else torch.float32
 
 
 def learning_rate_of(part: str, settings: Settings) -> float:

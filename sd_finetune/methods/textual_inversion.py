@@ -19,7 +19,7 @@ from ..formats.embedding import read_embedding, write_embedding
 from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
 from ..settings.groups.textual_inversion import PROMPT_TOKENS
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into
+from .method import Method, ParameterGroup, copy_into, weight_format
 
 
 class TextualInversionMethod(Method):
@@ -32,7 +32,7 @@ class TextualInversionMethod(Method):
         vectors, self.steps_before = _initial_vectors(model, settings)
         self.words = NewWords(model, [(word, vectors)])
         self.networks: Mapping[str, nn.Module] = {"text_encoder": self.words}
-        self.words.to(model.text_encoder.device)
+        self.words.to(model.text_encoder.device, weight_format(settings))
         self.words.attach()
 
     @property

@@ -6,11 +6,12 @@ the state holds z, and x is what is to be used.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from pytorch_optimizer import ScheduleFreeAdamW
+from torch import Tensor
 
 from ..settings.optimizer_arguments import optimizer_arguments
 from ..settings.options import Settings
@@ -26,17 +27,6 @@ class AdamWScheduleFree(Implementation):
         return ScheduleFreeAdamW(groups, **optimizer_arguments(settings))
 
     @staticmethod
-    @contextmanager
-    def evaluation_weights(optimizer: torch.optim.Optimizer) -> Generator[None, None, None]:
-        """x for y; afterwards y is what it was to the bit, which computing it from x would not give."""
-        trained = [(p, p.detach().to("cpu", copy=True)) for group in optimizer.param_groups for p in group["params"]]
-        for group in optimizer.param_groups:
-            beta1 = group["betas"][0]
-            for p in group["params"]:
-                if "z" in optimizer.state[p]:
-                    p.data.lerp_(optimizer.state[p]["z"], 1 - 1 / beta1)
-        try:
-            yield
-        finally:
-            for p, value in trained:
-                p.data.copy_(value)
+    def weight_to_use(weight: Tensor, group: Group, state: Mapping[str, Any]) -> Tensor:
+        """x for y."""
+        return weight.lerp(state["z"], 1 - 1 / group["betas"][0]) if "z" in state else weight

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from ..errors import UserError
 from ..methods.method import ParameterGroup
-from ..settings.optimizers import OPTIMIZERS, missing_package
+from ..settings.optimizer_availability import why_unavailable
+from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
-from .optimizer import Implementation
+from .bf16_weights import weight_of
+from .optimizer import Group, Implementation
 
 
 def build_optimizer(groups: Sequence[ParameterGroup], settings: Settings) -> torch.optim.Optimizer:
@@ -38,18 +42,45 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, name: str, factor: floa
     return {group["name"]: own.applied_learning_rate(group) for group in optimizer.param_groups}
 
 
-def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> AbstractContextManager[None]:
-    """What is trained as it is to be used and saved, for as long as the block runs. name: as above."""
-    return implementation_of(name).evaluation_weights(optimizer)
+@contextmanager
+def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> Iterator[None]:
+    """What is trained as it is to be used and saved, for as long as the block runs. name: as above.
+
+    Afterwards it is what it was to the bit, which computing it back would not give.
+    """
+    changed: list[tuple[Tensor, Tensor]] = []
+    try:
+        for group in optimizer.param_groups:
+            for known_as in group["params"]:
+                changed += _put_to_use(implementation_of(name), known_as, group, optimizer.state.get(known_as, {}))
+        yield
+    finally:
+        for weight, trains in changed:
+            weight.data.copy_(trains)
 
 
-def implementation_of(name: str) -> type[Implementation]:
-    """The class of the optimizer that `settings.optimizer.name` calls `name`.
+@torch.no_grad()
+def _put_to_use(
+    own: type[Implementation], known_as: nn.Parameter, group: Group, state: Mapping[str, Any]
+) -> list[tuple[Tensor, Tensor]]:
+    """Give a weight the value that is to be used; the weight and its earlier value if that is another."""
+    weight = weight_of(known_as)
+    trains = weight.detach().float()
+    to_use = own.weight_to_use(trains, group, state)
+    if to_use is trains:
+        return []
+    before = weight.detach().to("cpu", copy=True)
+    weight.copy_(to_use)
+    return [(weight, before)]
+
+
+def implementation_of(name: str, on_gpu: bool = True) -> type[Implementation]:
+    """The class of the optimizer that `settings.optimizer.name` calls `name`. on_gpu: whether training runs on one.
 
     Raises:
-        UserError: the package that it needs is not installed.
+        UserError: the package that it needs is not installed, or it needs a GPU.
     """
-    missing = missing_package(name)
-    if missing:
-        raise UserError(missing)
+    unavailable = why_unavailable(name, on_gpu)
+    if unavailable:
+        raise UserError(unavailable)
     return getattr(import_module(f".{name}", __package__), OPTIMIZERS[name].implementation)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..settings.options import Settings
 
@@ -34,6 +34,9 @@ class Implementation(ABC):
         return group["lr"]
 
     @staticmethod
-    def evaluation_weights(optimizer: torch.optim.Optimizer) -> AbstractContextManager[None]:
-        """The weights that are to be used and saved, for as long as the block runs: mostly just those that train."""
-        return nullcontext()
+    def weight_to_use(weight: Tensor, group: Group, state: Mapping[str, Any]) -> Tensor:
+        """A weight as it is to be used and saved, given as it trains in fp32: mostly just that itself.
+
+        state: what the optimizer keeps of the weight, empty before the first step.
+        """
+        return weight

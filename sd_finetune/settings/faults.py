@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ..errors import UserError
 
+Broken = tuple[tuple[str, ...], str]
+"""The options that a sentence about a rule is about, then the sentence; left out where one has a fault already."""
+
 
 class Faults:
     """Sentences by the full name of the option that they are about."""

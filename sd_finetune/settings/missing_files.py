@@ -1,4 +1,4 @@
-"""The files, folders and packages that the settings need and that are not found."""
+"""The files, folders and packages, and the GPU, that the settings need and that are not found."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
-from .optimizers import missing_package
+from .gpu_driver import has_gpu_driver
+from .optimizer_availability import why_unavailable
 from .options import Settings
 
 
@@ -25,9 +26,10 @@ def missing_files(settings: Settings) -> dict[str, str]:
 
 
 def missing_for_training(settings: Settings) -> dict[str, str]:
-    """A sentence for each missing file or folder, and for the package that the optimizer needs."""
-    package = missing_package(settings.optimizer.name)
-    return {**missing_files(settings), **({"optimizer.name": package} if package else {})}
+    """A sentence for each missing file or folder, and for the package or GPU that the optimizer needs."""
+    on_gpu = settings.train.device != "cpu" and has_gpu_driver()
+    unavailable = why_unavailable(settings.optimizer.name, on_gpu)
+    return {**missing_files(settings), **({"optimizer.name": unavailable} if unavailable else {})}
 
 
 def refuse(missing: dict[str, str]) -> None:

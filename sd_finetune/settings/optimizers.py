@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, Literal
 
 
@@ -34,7 +32,16 @@ class OptimizerFacts:
     """Options that it cannot take as 0."""
     package: str = ""
     """The package that it needs beside torch, by the name that both `import` and pip know it by."""
+    without_gpu_from: tuple[int, ...] = ()
+    """The first version of the package that does without a GPU; empty where every one does."""
+    steps_alone: bool = True
+    """The step of a parameter needs nothing of the others, so that it can be taken as soon as its gradient is there."""
+    learning_rate_share: float = 1
+    """Which share of a method's own learning rates, which are AdamW's, stands for a learning rate of 0."""
 
+
+QUANTIZED_BYTES = 1 + 4 / 256
+"""Of a value in 8 bits: a byte, and a scale in fp32 for every 256."""
 
 OPTIMIZERS = {
     "adamw": OptimizerFacts(
@@ -45,14 +52,35 @@ OPTIMIZERS = {
         "Prodigy", title="Prodigy", builds="pytorch_optimizer.Prodigy", package="pytorch_optimizer",
         summary="finds the learning rate itself and multiplies it by those of the settings, usually 1",
         options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=16, learning_rate="multiplier",
-        keeps=("d", "d_max", "d_hat", "d_numerator", "d_de_nom", "step"),
+        keeps=("d", "d_max", "d_hat", "d_numerator", "d_de_nom", "step"), steps_alone=False,
         arguments={"bias_correction": True, "safeguard_warmup": True},  # as its authors advise for diffusion models
     ),
     "adamw_schedule_free": OptimizerFacts(
         "AdamWScheduleFree", title="AdamW, schedule-free", builds="pytorch_optimizer.ScheduleFreeAdamW",
         package="pytorch_optimizer", summary="averages weights instead of lowering the learning rate towards the end",
         options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, above_0=("beta1",),
-        keeps=("weight_sum", "lr_max", "step"),
+        keeps=("weight_sum", "lr_max", "step"), steps_alone=False,
+    ),
+    "adafactor": OptimizerFacts(
+        "AdafactorImplementation", title="Adafactor", builds="sd_finetune.optimizers.adafactor.Adafactor",
+        summary="takes hardly any VRAM, but has no first moment", options=("weight_decay",), state_bytes=0.01,
+    ),
+    "adamw8bit": OptimizerFacts(
+        "AdamW8bit", title="AdamW 8-bit", summary="AdamW in a quarter of its VRAM", package="bitsandbytes",
+        builds="bitsandbytes.optim.AdamW8bit", options=("beta1", "beta2", "eps", "weight_decay"),
+        state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50),
+    ),
+    "paged_adamw8bit": OptimizerFacts(
+        "PagedAdamW8bit", title="AdamW 8-bit, paged", package="bitsandbytes",
+        summary="adamw8bit that moves its state into RAM while VRAM is short",
+        builds="bitsandbytes.optim.PagedAdamW8bit", options=("beta1", "beta2", "eps", "weight_decay"),
+        state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50),
+    ),
+    "lion8bit": OptimizerFacts(
+        "Lion8bit", title="Lion 8-bit", builds="bitsandbytes.optim.Lion8bit", package="bitsandbytes",
+        summary="steps by the sign of its moment, in still less VRAM",
+        options=("weight_decay",), state_bytes=QUANTIZED_BYTES, without_gpu_from=(0, 50),
+        learning_rate_share=0.2, arguments={"betas": (0.9, 0.99)},  # of the paper; AdamW's would forget too slowly
     ),
 }  # fmt: skip
 
@@ -69,17 +97,8 @@ def default_learning_rate(name: str, method_s: float | None) -> float:
     """What stands for a learning rate of 0 with optimizer `name`; method_s: the method's own, None = not trained."""
     if method_s is None:
         return 0.0
-    return 1.0 if OPTIMIZERS[name].learning_rate == "multiplier" else method_s
-
-
-def missing_package(name: str) -> str:
-    """The sentence that refuses optimizer `name` while its package is not installed; empty where none is missing."""
-    package = OPTIMIZERS[name].package
-    if not package or find_spec(package) is not None:
-        return ""
-    command = f"{sys.executable or 'python'} -m pip install {package}"
-    needs = f'optimizer.name = "{name}" needs the package {package}, which is not installed'
-    return f"{needs}: run {command}, or choose another optimizer."
+    facts = OPTIMIZERS[name]
+    return 1.0 if facts.learning_rate == "multiplier" else method_s * facts.learning_rate_share
 
 
 def _summary(facts: OptimizerFacts) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .catalogue import members
-from .faults import Faults
+from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
+from .memory_rules import bf16_weights, fused_backward
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .options import Settings
-
-# The options that a sentence is about, then the sentence. It is left out where one of them has a fault already.
-Broken = tuple[tuple[str, ...], str]
 
 FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
 
@@ -196,6 +194,8 @@ RULES = (
     _output_name,
     _warmup,
     _mixed_precision,
+    bf16_weights,
+    fused_backward,
     _methods,
     _above_0,
     _multipliers,

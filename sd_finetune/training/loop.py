@@ -40,21 +40,19 @@ def train(training: Training) -> Done | Error:
         rates = set_learning_rates(training.optimizer, settings.optimizer.name, factor)
         losses, images, learns = _zero_losses(training), 0, False
         seed_dropout(settings.train.seed, step)
+        training.updates.begin(step)
         for batch in training.batches.of_step(step):
             prior_targets = training.prior_targets(batch) if training.prior_targets else None
             with training.accelerator.autocast():
                 conditioning = training.conditioning(batch.prompts)
                 part = loss_of(training.model, batch, conditioning, settings, prior_targets)
             if part.total.requires_grad:  # it does not where no prompt of the batch has the new word that is learning
-                training.accelerator.backward(part.total)
+                training.accelerator.backward(part.total)  # with train.fused_backward weights change in here
                 learns = True
             losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part, strict=True)))
             images += len(batch.latents)
         if learns:
-            if settings.train.max_grad_norm:
-                training.accelerator.clip_grad_norm_(training.trained_parameters, settings.train.max_grad_norm)
-            training.optimizer.step()
-            training.optimizer.zero_grad(set_to_none=True)
+            training.updates.finish()
         event = _step_event(training, step, losses, rates, images, pace)
         training.record(event)
         if not torch.isfinite(torch.tensor(event.loss)):
@@ -150,8 +148,10 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
             with training.accelerator.autocast():
                 loss = training.evaluation.loss(training.conditioning)
             training.events.append(Evaluation(step=step, loss=loss))
-        if draw:
-            for sample in generate_samples(training.run, training.model, training.settings, training.accelerator, step):
+        if draw and training.settings.samples.prompts:
+            with training.placement.brought_back(["vae", *training.model.text_encoders]):
+                samples = generate_samples(training.run, training.model, training.settings, training.accelerator, step)
+            for sample in samples:
                 training.events.append(sample)
 
 

@@ -10,7 +10,7 @@ from ..data.prompt_templates import instance_templates
 from ..families.family import DiffusionModel
 from ..families.load_model import load_model
 from ..methods import attach_method, check_method, method_class
-from ..optimizers.build import build_optimizer, implementation_of
+from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import CommandReader, EventLog, Phase, Warning_, read_events
@@ -21,13 +21,15 @@ from .base_checkpoint import read_base
 from .device import DTYPES, accelerator_for
 from .output.place import refuse_place
 from .output.snapshots import read_snapshot
+from .placement import Placement
 from .prior.class_examples import class_examples_of
-from .prior.targets import live_prior, stored_prior
+from .prior.targets import BasePredictions, live_prior, stored_prior
 from .state import Training, train_mode
 from .step.batches import Batches
 from .step.conditioning import Conditioning
 from .step.evaluation import fixed_evaluation
 from .step.example_sets import class_example_set, example_set
+from .step.updates import Updates
 
 
 def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Training:
@@ -41,14 +43,16 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     settings, events = run.read_settings(), EventLog(run.events)
     if resume:
         refuse_to_resume(run)
-    implementation_of(settings.optimizer.name)  # raises for a missing package before anything is loaded
     commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = accelerator_for(settings)
+    # What the optimizer lacks is told before anything is loaded.
+    implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
     refuse_place(run, settings)
     events.append(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
     model = load_model(base)
     model.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    placement = Placement(model, accelerator.device)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, events)
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, events.append)
@@ -56,13 +60,15 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
     instances = example_set(settings, model, examples, "instance", events.append)
     classes = class_example_set(settings, model, class_rows, instances, events.append) if class_rows else None
+    if settings.data.cache_latents:
+        placement.put_away(["vae"])
     batches = Batches(model, settings, instances, classes)
     stored = stored_prior(run, settings, model, batches, accelerator, events.append) if classes else None
     method = attach_method(model, settings, base)
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(model, settings.prompts_learn())
     train_mode(model, method)
-    optimizer = accelerator.prepare(build_optimizer(method.parameter_groups(), settings))
+    live = live_prior(settings, model, method.untrained, accelerator, placement.brought_back)
     training = Training(
         run=run,
         settings=settings,
@@ -70,10 +76,11 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         accelerator=accelerator,
         model=model,
         method=method,
-        optimizer=optimizer,
+        updates=Updates(method.parameter_groups(), settings, accelerator),
         batches=batches,
-        prior_targets=stored or live_prior(settings, model, method.untrained, accelerator) if classes else None,
-        conditioning=Conditioning(model, settings.train.train_text_encoder),
+        prior_targets=stored or live if classes else None,
+        conditioning=Conditioning(model, settings.train.train_text_encoder, placement.brought_back),
+        placement=placement,
         evaluation=fixed_evaluation(settings, model, instances),
         events=events,
         commands=commands,
@@ -83,6 +90,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     )
     if resume:
         _load_snapshot(training)
+    _put_text_encoders_away(training)
     cut_losses(run.loss_csv, training.first_step)
     return training
 
@@ -110,6 +118,19 @@ def _load_snapshot(training: Training) -> None:
     snapshot, name = latest_snapshot(training.run.snapshots), training.settings.optimizer.name
     training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
     training.method.load_trained_tensors(trained)
+
+
+def _put_text_encoders_away(training: Training) -> None:
+    """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone."""
+    if training.settings.prompts_learn() or not training.placement.moves:
+        return
+    classes = training.classes.examples if training.classes else []
+    with training.accelerator.autocast():
+        shown = [*training.instances.examples, *classes]
+        training.conditioning.cache([prompt for e in shown for prompt in (e.prompt, *e.variants)])
+    if isinstance(training.prior_targets, BasePredictions):
+        training.prior_targets.cache_prompts(classes)
+    training.placement.put_away(training.model.text_encoders)
 
 
 def _checkpoint_gradients(model: DiffusionModel, prompts_learn: bool) -> None:

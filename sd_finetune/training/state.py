@@ -21,11 +21,13 @@ from ..runs.messages import CommandReader, EventLog, Step
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .device import Accelerator
+from .placement import Placement
 from .prior.targets import PriorTargets
 from .step.batches import Batches
 from .step.conditioning import Conditioning
 from .step.evaluation import FixedEvaluation
 from .step.example_sets import ExampleSet
+from .step.updates import Updates
 
 
 @dataclass
@@ -38,10 +40,11 @@ class Training:
     accelerator: Accelerator
     model: DiffusionModel
     method: Method
-    optimizer: torch.optim.Optimizer
+    updates: Updates
     batches: Batches
     prior_targets: PriorTargets | None
     conditioning: Conditioning
+    placement: Placement
     evaluation: FixedEvaluation | None
     events: EventLog
     commands: CommandReader
@@ -69,8 +72,8 @@ class Training:
         return self.steps_in(self.settings.schedule.warmup)
 
     @property
-    def trained_parameters(self) -> list[nn.Parameter]:
-        return [p for group in self.optimizer.param_groups for p in group["params"]]
+    def optimizer(self) -> torch.optim.Optimizer:
+        return self.updates.optimizer
 
     def steps_in(self, duration: Duration) -> int:
         """A duration of the settings in optimizer steps."""

@@ -99,7 +99,7 @@ def test_exactly_these_are_trained(toy: Toy, row: dict[str, Any]) -> None:
     training = toy.prepare(row)
     tensors = training.method.trained_tensors()
     assert set(tensors) == expected_names(toy, row)
-    in_groups = [id(p) for p in training.trained_parameters]
+    in_groups = [id(p) for p in training.updates.parameters]
     assert sorted(in_groups) == sorted(id(value) for value in tensors.values()), "each is in exactly one group"
     wanting_gradients = {name for name, p in own_tensors(training.model).items() if p.requires_grad}
     assert wanting_gradients == (set(tensors) if row["method"] == "dreambooth" else set())

@@ -13,13 +13,12 @@ from sd_finetune.errors import UserError
 from sd_finetune.optimizers.build import evaluation_weights
 from sd_finetune.optimizers.kept_state import kept_state
 from sd_finetune.runs.messages import Phase, Step
+from sd_finetune.settings.optimizer_arguments import optimizer_arguments
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training, prepare
-from tests.optimizers import LEARNING_RATES, optimizer_changes
+from tests.optimizers import LEARNING_RATES, ROW, optimizer_changes, other_options
 from tests.toy import ROWS, Toy, events_of, train_and_command, trained
-
-ROW = pytest.mark.parametrize("name", LEARNING_RATES)
 
 
 def changes_for(name: str) -> dict[str, Any]:
@@ -49,13 +48,14 @@ def test_stopped_and_resumed_is_the_same_run(toy: Toy, name: str) -> None:
 def test_resumed_it_follows_the_settings_as_they_are_now(toy: Toy, name: str) -> None:
     first = stopped(toy, changes_for(name))
     settings = json.loads(first.run.settings.read_text())
-    settings["optimizer"] |= {"beta1": 0.7, "eps": 1e-6, "weight_decay": 0.3}
+    settings["optimizer"] |= other_options(name)
     settings["train"] |= dict.fromkeys(("unet_learning_rate", "text_encoder_learning_rate"), LEARNING_RATES[name] / 2)
     first.run.settings.write_text(json.dumps(settings))
     second = prepare(first.run, resume=True)
     for group in second.optimizer.param_groups:
         assert (group["lr"], group["initial_lr"]) == (LEARNING_RATES[name] / 2,) * 2
-        assert (group["betas"], group["eps"], group["weight_decay"]) == ((0.7, 0.999), 1e-6, 0.3)
+        arguments = optimizer_arguments(second.settings)
+        assert {key: group[key] for key in arguments} == arguments
     groups = [kept_state(training.optimizer, name)["groups"] for training in (first, second)]
     assert groups[0] == groups[1]
 

@@ -22,7 +22,7 @@ from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
-from tests.optimizers import optimizer_changes
+from tests.optimizers import ROW, optimizer_changes
 from tests.toy import WIDE_TEXT, Toy, events_of, forget_accelerator, make_checkpoint, make_images
 
 Measure = Callable[[Training], Any]
@@ -159,6 +159,24 @@ def dtype(training: Training) -> Any:
     return training.model.unet.conv_in.weight.dtype
 
 
+def formats_of_weights(training: Training) -> Any:
+    return {value.dtype for value in training.method.trained_tensors().values()}
+
+
+def most_gradients(training: Training) -> int:
+    """How many gradients there are when the update is finished, of the most in any step."""
+    counts: list[int] = []
+    finish = training.updates.finish
+
+    def count_and_finish() -> None:
+        counts.append(sum(p.grad is not None for p in training.updates.parameters))
+        finish()
+
+    training.updates.finish = count_and_finish  # type: ignore[method-assign]
+    train(training)
+    return max(counts)
+
+
 def answer_type(training: Training) -> str:
     return training.model.prediction_type
 
@@ -176,6 +194,7 @@ HYPERNETWORK = {"method": "hypernetwork", "base.checkpoint": "{other}/wide-text.
 TEXT = {"train.train_text_encoder": True}
 DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
 EVALUATED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2}
+CLIPPED = {"train.max_grad_norm": 1e-4, "optimizer.eps": 0.1, "train.unet_learning_rate": 1e-2}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
 # {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/ and class/ in it.
@@ -198,6 +217,9 @@ EFFECTS: dict[str, Effect] = {
     "train.seed": Effect(weights, 1),
     "train.mixed_precision": Effect(dtype, "bf16"),
     "train.gradient_checkpointing": Effect(is_checkpointing, True),
+    "train.weights": Effect(formats_of_weights, "bf16", within={"train.mixed_precision": "bf16"}),
+    "train.fused_backward": Effect(most_gradients, True, within={"train.clip_by": "parameter_norm"}),
+    "train.clip_by": Effect(weights, "parameter_norm", within=CLIPPED),
     "train.max_grad_norm": Effect(weights, 1e-4, within={"optimizer.eps": 0.1, **BIG_STEPS}),
     "train.snr_gamma": Effect(weights, 0.1),
     "train.noise_offset": Effect(weights, 0.2),
@@ -321,7 +343,7 @@ def test_the_device_is_the_one_asked_for(toy: Toy, monkeypatch: pytest.MonkeyPat
         toy.prepare({"train.device": "auto", "train.mixed_precision": "fp16"})
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@ROW
 def test_the_optimizer_is_the_one_asked_for(toy: Toy, name: str) -> None:
     module, _, own_name = OPTIMIZERS[name].builds.rpartition(".")
     assert type(toy.prepare(optimizer_changes(name)).optimizer.optimizer) is getattr(import_module(module), own_name)

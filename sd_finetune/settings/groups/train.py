@@ -12,8 +12,10 @@ from ..option import option
 
 def _default_text(fact: str) -> str:
     """What a learning rate of 0 stands for."""
-    multipliers = (name for name, facts in OPTIMIZERS.items() if facts.learning_rate == "multiplier")
-    return f"{defaults_text(fact, '0')}, with {', '.join(multipliers)} 1"
+    others = [f"with {name} 1" for name, facts in OPTIMIZERS.items() if facts.learning_rate == "multiplier"]
+    shares = {name: facts.learning_rate_share for name, facts in OPTIMIZERS.items()}
+    others += [f"with {name} {share:g} times that" for name, share in shares.items() if share != 1]
+    return ", ".join([defaults_text(fact, "0"), *others])
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,28 @@ class Train:
     seed: int = option(0, "random seed", minimum=0, maximum=2**32 - 1)
     mixed_precision: str = option(
         "no",
-        "precision of the forward pass: fp16 and bf16 need less VRAM, no = fp32; trained weights stay in fp32",
+        "precision of the forward pass: fp16 and bf16 need less VRAM, no = fp32; weights has its own",
         choices=("no", "fp16", "bf16"),
     )
     gradient_checkpointing: bool = option(
         False, "recompute activations in the backward pass: less VRAM, but slower steps"
     )
+    weights: str = option(
+        "fp32",
+        "precision of the trained weights and their gradients; bf16 = half their VRAM, where each step is rounded up "
+        "or down at random so that small ones add up; needs mixed_precision bf16",
+        choices=("fp32", "bf16"),
+    )
+    fused_backward: bool = option(
+        False, "update each weight inside the backward pass and free its gradient at once: less VRAM, but slower steps"
+    )
     max_grad_norm: float = option(1.0, "maximum gradient norm (clipping); 0 = off", minimum=0)
+    clip_by: str = option(
+        "global_norm",
+        "norm that max_grad_norm limits: that of all gradients together, or each parameter's own, which fused_backward "
+        "needs",
+        choices=("global_norm", "parameter_norm"),
+    )
     device: str = option(
         "auto", "device to train on; auto = the GPU if there is one, else the CPU", choices=("auto", "cpu", "cuda")
     )

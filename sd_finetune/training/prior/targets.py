@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...data.captions import prompt_for
+from ...data.concepts import Example
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
@@ -20,7 +21,7 @@ from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Concept, Settings
 from ..device import Accelerator
 from ..step.batches import Batch, Batches
-from ..step.conditioning import Conditioning
+from ..step.conditioning import BringBack, Conditioning, nothing_is_away
 from ..step.loss import predictions_of
 
 FLOAT = np.dtype(np.float32)
@@ -46,18 +47,26 @@ class BasePredictions:
         concepts: Sequence[Concept],
         untrained: Callable[[], AbstractContextManager[Any]],
         autocast: Callable[[], AbstractContextManager[Any]],
+        bring_back: BringBack = nothing_is_away,
     ) -> None:
         self._model, self._concepts = model, concepts
         self._untrained, self._autocast = untrained, autocast
-        self._conditioning = Conditioning(model, text_encoder_is_trained=False)
+        self._conditioning = Conditioning(model, text_encoder_is_trained=False, bring_back=bring_back)
 
     @torch.no_grad()
     def __call__(self, batch: Batch) -> Tensor:
         """Targets as in `PriorTargets`, float32, on the model's device."""
-        prompts = [prompt_for(self._concepts[e.concept].class_prompt, e.image) for e in batch.class_examples]
         rows = batch.latents[batch.is_class], batch.noise[batch.is_class], batch.timesteps[batch.is_class]
         with self._untrained(), self._autocast():
-            return predictions_of(self._model, *rows, self._conditioning(prompts)).float()
+            return predictions_of(self._model, *rows, self._conditioning(self._prompts(batch.class_examples))).float()
+
+    def cache_prompts(self, examples: Sequence[Example]) -> None:
+        """Encode the class prompts of these class examples now; see `Conditioning.cache`."""
+        with self._untrained(), self._autocast():
+            self._conditioning.cache(self._prompts(examples))
+
+    def _prompts(self, examples: Sequence[Example]) -> list[str]:
+        return [prompt_for(self._concepts[e.concept].class_prompt, e.image) for e in examples]
 
 
 class PredictionBank:
@@ -134,8 +143,9 @@ def live_prior(
     model: DiffusionModel,
     untrained: Callable[[], AbstractContextManager[Any]],
     accelerator: Accelerator,
-) -> PriorTargets | None:
+    bring_back: BringBack,
+) -> BasePredictions | None:
     """Prior predictions at each step, if `prior.source` is "model". untrained: as in `BasePredictions`."""
     if settings.prior.source == "images":
         return None
-    return BasePredictions(model, settings.concepts, untrained, accelerator.autocast)
+    return BasePredictions(model, settings.concepts, untrained, accelerator.autocast, bring_back)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -10,13 +11,29 @@ from ...families.conditioning import TextConditioning, join_conditioning
 from ...families.family import DiffusionModel
 from ...families.prompts import uses_new_word
 
+BringBack = Callable[[Iterable[str]], AbstractContextManager[None]]
+"""A context in which parts of the model are on the device that it trains on, as `Placement.brought_back`."""
+CACHED_TOGETHER = 16
+"""Prompts in one pass of the text encoder when they are encoded ahead."""
+
+
+def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
+    """A `BringBack` for a model all of whose parts are where they compute."""
+    return nullcontext()
+
 
 class Conditioning:
     """Encodes prompts: once, or at each call where the text encoder or a new word in them is trained."""
 
-    def __init__(self, model: DiffusionModel, text_encoder_is_trained: bool) -> None:
+    def __init__(
+        self,
+        model: DiffusionModel,
+        text_encoder_is_trained: bool,
+        bring_back: BringBack = nothing_is_away,
+    ) -> None:
         self._model = model
         self._trained = text_encoder_is_trained
+        self._bring_back = bring_back
         self._cache: dict[str, TextConditioning] = {}
 
     def __call__(self, prompts: Sequence[str]) -> TextConditioning:
@@ -31,8 +48,15 @@ class Conditioning:
         states = {**self._cache, **self._states(learning)}
         return join_conditioning([states[p] for p in prompts])
 
+    def cache(self, prompts: Sequence[str]) -> None:
+        """Encode now what is going to be asked for, so that the text encoder is not needed again."""
+        distinct = list(dict.fromkeys(prompts))
+        for start in range(0, len(distinct), CACHED_TOGETHER):
+            self(distinct[start : start + CACHED_TOGETHER])
+
     def _states(self, prompts: Sequence[str]) -> dict[str, TextConditioning]:
         if not prompts:
             return {}
-        encoded = self._model.encode_prompts(prompts)
+        with self._bring_back(self._model.text_encoders):
+            encoded = self._model.encode_prompts(prompts)
         return {prompt: encoded.row(index) for index, prompt in enumerate(prompts)}

@@ -1,11 +1,4 @@
-"""Fits training to the VRAM of a GPU: the fastest settings that fit, with as many images in a step as before.
-
-VRAM of a step (parameters of the model: `families.facts.MemoryFacts`): frozen weights in the precision of the
-forward pass; trained ones in fp32 with their gradients and the optimizer's state; and for each image the activations
-that the backward pass needs. That last figure is the difference between one image and two in the table of
-ShivamShrirao's DreamBooth README (T4, 512 pixels, fp16, memory-efficient attention, 8-bit Adam): 9.92 and 10.4 GB with
-gradient checkpointing, 11.17 and 13.67 GB without. Its five rows, one of them with AdamW, come out here within 9 %.
-"""
+"""Fits training to the VRAM of a GPU: the fastest settings that fit, with as many images in a step as before."""
 
 from __future__ import annotations
 
@@ -14,25 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...families.facts import MemoryFacts
-from ...families.table import DEFAULT_FAMILY, FAMILIES
 from ...settings.methods import METHODS
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
 from ...settings.read import from_dict
 from ..plain_settings import with_values
 from .gpu import Gpu
+from .vram_estimate import needed_bytes
 
-GB = 1e9
-BYTES_OF_PRECISION = {"no": 4, "fp16": 2, "bf16": 2}
-TRAINED_BYTES = 8
-"""Of a trained parameter: weight and gradient. The optimizer's state comes on top."""
-IMAGE_GB = {False: 2.5, True: 0.48}
-"""Activations of an image of 512 × 512 pixels at two bytes a value, without and with gradient checkpointing."""
-OVERHEAD_GB = 0.6
-"""The CUDA context, and fragmentation."""
 USABLE = 0.94
 """Share of the VRAM: the rest is for the desktop and other programs."""
+LARGE_STATE = 4
+"""Bytes of an optimizer's state for each parameter above which Adafactor is tried in its place."""
 SMALLER_RESOLUTIONS = (448, 384, 320, 256)
 
 
@@ -56,27 +42,8 @@ def fit(settings: dict[str, Any], gpu: Gpu | None) -> Fit:
         needed = needed_bytes(_settings_with(settings, changes))
         if needed <= usable:
             return Fit(_differences(settings, changes), _fits(gpu, needed, changes))
-    return Fit({}, _too_small(settings, gpu, list(_ways(asked, gpu))[-1]))
-
-
-def needed_bytes(settings: Settings, model: MemoryFacts = FAMILIES[DEFAULT_FAMILY].memory) -> float:
-    """The most VRAM that training takes, estimated as in this module's docstring. model: the base's parameters."""
-    train, width = settings.train, BYTES_OF_PRECISION[settings.train.mixed_precision]
-    trained = _trained_parameters(settings, model)
-    own = trained if METHODS[settings.method].changes_weights else 0
-    frozen = model.unet + model.text_encoders + model.vae - own
-    trained_bytes = TRAINED_BYTES + OPTIMIZERS[settings.optimizer.name].state_bytes
-    images = train.batch_size * (2 if settings.prior_weight() > 0 else 1)
-    activations = IMAGE_GB[train.gradient_checkpointing] * GB * width / 2 * (settings.data.resolution / 512) ** 2
-    return frozen * width + trained * trained_bytes + images * activations + OVERHEAD_GB * GB
-
-
-def _trained_parameters(settings: Settings, model: MemoryFacts) -> int:
-    if METHODS[settings.method].changes_weights:
-        return model.unet + model.text_encoders * settings.train.train_text_encoder
-    lora_per_rank = model.unet_lora_per_rank + model.text_encoders_lora_per_rank * settings.train.train_text_encoder
-    networks = {"lora": lora_per_rank * settings.lora.rank, "hypernetwork": model.hypernetwork}
-    return networks.get(settings.method, 0)
+    least = min(_ways(asked, gpu), key=lambda changes: needed_bytes(_settings_with(settings, changes)))
+    return Fit({}, _too_small(settings, gpu, least))
 
 
 def _ways(asked: Settings, gpu: Gpu) -> Iterator[dict[str, Any]]:
@@ -84,7 +51,10 @@ def _ways(asked: Settings, gpu: Gpu) -> Iterator[dict[str, Any]]:
     in_a_step = asked.train.batch_size * asked.train.gradient_accumulation_steps
     batches = [size for size in range(in_a_step, 0, -1) if in_a_step % size == 0]
     encoders = [True, False] if asked.train.train_text_encoder else [False]
-    for encoder, batch, checkpointing in itertools.product(encoders, batches, (False, True)):
+    ways = itertools.product(encoders, _savings(asked, gpu), batches, (False, True))
+    for encoder, saving, batch, checkpointing in ways:
+        if saving["train.fused_backward"] and batch < in_a_step:
+            continue  # gradients that are freed cannot be accumulated
         yield {
             "train.mixed_precision": "bf16" if gpu.bf16 else "fp16",
             "train.train_text_encoder": encoder,
@@ -92,7 +62,32 @@ def _ways(asked: Settings, gpu: Gpu) -> Iterator[dict[str, Any]]:
             "train.gradient_accumulation_steps": in_a_step // batch,
             "train.gradient_checkpointing": checkpointing,
             "data.cache_latents": True,
+            **saving,
         }
+
+
+def _savings(asked: Settings, gpu: Gpu) -> list[dict[str, Any]]:
+    """Ways to hold weights, gradients and optimizer's state: as asked first, then in less and less VRAM.
+
+    Without bf16 a GPU trains in fp16, which needs all gradients at once for its loss scale.
+    """
+    train, optimizer = asked.train, OPTIMIZERS[asked.optimizer.name]
+    as_asked = {
+        "train.weights": train.weights if gpu.bf16 else "fp32",
+        "train.fused_backward": train.fused_backward and gpu.bf16,
+    }
+    unfused = {**as_asked, "train.fused_backward": False}
+    if not METHODS[asked.method].changes_weights:
+        return [as_asked, unfused]
+    replaced = optimizer.state_bytes > LARGE_STATE and optimizer.learning_rate == "absolute"
+    factored = {**unfused, **({"optimizer.name": "adafactor"} if replaced else {})}
+    if not gpu.bf16:
+        return [as_asked, unfused, factored]
+    bf16 = {**factored, "train.weights": "bf16"}
+    if not (replaced or optimizer.steps_alone):
+        return [as_asked, unfused, factored, bf16]
+    clipping = {"train.clip_by": "parameter_norm"} if train.max_grad_norm else {}
+    return [as_asked, unfused, factored, bf16, {**bf16, "train.fused_backward": True, **clipping}]
 
 
 def _settings_with(settings: dict[str, Any], changes: dict[str, Any]) -> Settings:
@@ -115,6 +110,9 @@ def _fits(gpu: Gpu, needed: float, changes: dict[str, Any]) -> str:
         f"batch size {changes['train.batch_size']}",
         changes["train.mixed_precision"],
         f"gradient checkpointing {'on' if changes['train.gradient_checkpointing'] else 'off'}",
+        *(["Adafactor"] if "optimizer.name" in changes else []),
+        *(["weights in bf16"] if changes["train.weights"] == "bf16" else []),
+        *(["optimizer in the backward pass"] if changes["train.fused_backward"] else []),
     ]
     return f"Needs about {_gb(needed)} of VRAM, and {gpu.name} has {_gb(gpu.memory)}: {', '.join(how)}."
 

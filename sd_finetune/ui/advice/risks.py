@@ -9,6 +9,7 @@ from ...data.captions import FILEWORDS, caption_file
 from ...data.images import find_images
 from ...data.prompt_templates import instance_templates
 from ...errors import UserError
+from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Concept, Settings
 
 FEW_IMAGES = 5
@@ -51,7 +52,8 @@ def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str
 
 
 def _of_learning_rate(settings: Settings) -> Iterator[str]:
-    if not settings.optimizer.name.startswith("adam") or not _is_full_size(settings.base.checkpoint):
+    optimizer = OPTIMIZERS[settings.optimizer.name]
+    if optimizer.learning_rate == "multiplier" or not _is_full_size(settings.base.checkpoint):
         return
     if settings.learns_word():
         name, rate = "textual_inversion.learning_rate", settings.textual_inversion.learning_rate
@@ -59,6 +61,7 @@ def _of_learning_rate(settings: Settings) -> Iterator[str]:
     else:
         name, rate = "train.unet_learning_rate", settings.unet_learning_rate()
         usual = USUAL_LEARNING_RATES.get(settings.method)
+    usual = usual and tuple(bound * optimizer.learning_rate_share for bound in usual)
     if usual and not usual[0] <= rate <= usual[1]:
         risk = "the model may learn too little" if rate < usual[0] else "training may diverge"
         yield f"{name} = {rate:g} is outside the usual range from {usual[0]:g} to {usual[1]:g}: {risk}."

@@ -7,7 +7,9 @@ from typing import Any
 
 from ...settings.catalogue import Member, all_options, members
 from ...settings.duration import Duration
-from ...settings.optimizers import OPTIMIZERS, missing_package
+from ...settings.gpu_driver import has_gpu_driver
+from ...settings.optimizer_availability import missing_package, why_unavailable
+from ...settings.optimizers import OPTIMIZERS
 from ...settings.option import AUTO
 from ...settings.options import Settings
 from ...settings.values import NUMBER_OR_AUTO, range_text
@@ -80,13 +82,21 @@ def _titles(name: str) -> dict[str, str]:
     """By choice, what it is shown as where that is not its name in the settings."""
     if name != "optimizer.name":
         return {}
-    missing = {choice: f" (needs pip install {OPTIMIZERS[choice].package})" for choice in _unavailable(name)}
+    missing = {choice: f" (needs {_needed(choice)})" for choice in _unavailable(name)}
     return {choice: f"{facts.title}{missing.get(choice, '')}" for choice, facts in OPTIMIZERS.items()}
+
+
+def _needed(optimizer: str) -> str:
+    package = missing_package(optimizer)
+    return f"pip install {package}" if package else "a CUDA GPU"
 
 
 def _unavailable(name: str) -> list[str]:
     """The choices of an option that cannot be chosen on this machine."""
-    return [choice for choice in OPTIMIZERS if name == "optimizer.name" and missing_package(choice)]
+    if name != "optimizer.name":
+        return []
+    on_gpu = has_gpu_driver()
+    return [choice for choice in OPTIMIZERS if why_unavailable(choice, on_gpu)]
 
 
 def _kind(member: Member) -> str:

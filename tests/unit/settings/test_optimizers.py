@@ -12,7 +12,8 @@ from sd_finetune.errors import UserError
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.missing_files import missing_for_training, refuse
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments, optimizer_text
-from sd_finetune.settings.optimizers import OPTIMIZERS, missing_package, optimizer_help
+from sd_finetune.settings.optimizer_availability import missing_package, needs_gpu, why_unavailable
+from sd_finetune.settings.optimizers import OPTIMIZERS, optimizer_help
 from sd_finetune.settings.read import find_faults, from_dict
 from tests.optimizers import LEARNING_RATES
 
@@ -73,6 +74,39 @@ def test_a_package_that_is_there_is_not_missing(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "collection_of_optimizers.py").write_text("raise RuntimeError('looking must not import it')")
     monkeypatch.syspath_prepend(tmp_path)
     assert missing_package("adamw") == ""
+
+
+@pytest.fixture
+def old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes AdamW an optimizer of a package whose installed version does not do without a GPU yet."""
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, package="torch", without_gpu_from=(99, 1)))
+
+
+def test_without_the_gpu_that_it_needs_it_is_refused(old: None, content: dict[str, Any]) -> None:
+    content["train"] = {"device": "cpu"}
+    told = missing_for_training(from_dict(content))["optimizer.name"]
+    assert told.startswith('optimizer.name = "adamw" needs a CUDA GPU, or torch 99.1 or newer, and ')
+    assert told.endswith(" is installed: choose another optimizer.")
+    assert (why_unavailable("adamw", on_gpu=False), why_unavailable("adamw", on_gpu=True)) == (told, "")
+
+
+@pytest.mark.parametrize(("there", "refused"), [(True, False), (False, True)])
+def test_a_gpu_is_one_whose_driver_is_there(
+    old: None, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch, there: bool, refused: bool
+) -> None:
+    monkeypatch.setattr("sd_finetune.settings.missing_files.has_gpu_driver", lambda: there)
+    assert ("optimizer.name" in missing_for_training(from_dict(content))) == refused
+
+
+def test_a_newer_version_may_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, package="torch", without_gpu_from=(2, 0)))
+    assert not needs_gpu("adamw")
+    assert not needs_gpu("prodigy")
+
+
+def test_left_to_the_method_a_share_of_its_learning_rate_is_used(content: dict[str, Any]) -> None:
+    rates = [from_dict({**content, "optimizer": {"name": name}}).unet_learning_rate() for name in ("adamw", "lion8bit")]
+    assert rates == [1e-4, pytest.approx(2e-5)]
 
 
 def with_rates(content: dict[str, Any], unet: float, text_encoder: float | None = None) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["schedule"]["warmup"] = "0 steps"
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
     content["optimizer"]["name"] = "adamw"  # others take only some learning rates
+    content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"
     content["textual_inversion"]["word"] = "zib"
     content["textual_inversion"]["own_templates"].append("[name]")
     content["textual_inversion"]["own_templates"] = [

@@ -77,3 +77,14 @@ def test_unusual_rates_of_models_of_full_size(
 def test_nothing_to_draw(screen: Screen, many: str) -> None:
     concept = {"folder": many, "instance_prompt": "a dog"}
     assert "There are no sample prompts" in told(screen, concepts=[concept], samples__prompts=[])[0]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "unusual"), [("adamw", 4e-4, 0), ("lion8bit", 4e-4, 1), ("prodigy", 1, 0)]
+)
+def test_usual_rates_are_those_of_the_optimizer(
+    screen: Screen, many: str, monkeypatch: pytest.MonkeyPatch, optimizer: str, rate: float, unusual: int
+) -> None:
+    monkeypatch.setattr(looked_at, "FULL_SIZE", 10)
+    asked = {"method": "lora", "concepts": [{"folder": many, "instance_prompt": "a sks dog"}]}
+    assert len(told(screen, **asked, optimizer__name=optimizer, train__unet_learning_rate=rate)) == unusual

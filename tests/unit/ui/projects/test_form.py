@@ -75,12 +75,22 @@ def test_options_of_the_same_name_are_told_apart_by_their_group() -> None:
 
 def test_an_optimizer_whose_package_is_missing_cannot_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     (name,) = (field for field in fields() if field["name"] == "optimizer.name")
-    assert (name["titles"]["adamw"], name["unavailable"]) == ("AdamW", [])
+    assert name["titles"]["adamw"] == "AdamW"
+    assert "adamw" not in name["unavailable"]
     monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
     (name,) = (field for field in fields() if field["name"] == "optimizer.name")
     assert name["titles"]["adamw"] == "AdamW (needs pip install not_installed)"
-    assert name["unavailable"] == ["adamw"]
+    assert "adamw" in name["unavailable"]
     assert all(not field["unavailable"] for field in fields() if field["name"] != "optimizer.name")
+
+
+def test_an_optimizer_that_needs_a_gpu_cannot_be_chosen_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="pytest", without_gpu_from=(99,)))
+    for there in (True, False):
+        monkeypatch.setattr("sd_finetune.ui.projects.form.has_gpu_driver", lambda there=there: there)
+        (name,) = (field for field in fields() if field["name"] == "optimizer.name")
+        assert name["titles"]["adamw"] == ("AdamW" if there else "AdamW (needs a CUDA GPU)")
+        assert ("adamw" in name["unavailable"]) is not there
 
 
 def test_what_a_method_does_not_train_has_no_rate_there() -> None:

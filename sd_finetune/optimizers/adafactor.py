@@ -1,0 +1,83 @@
+"""Adafactor (arXiv 1804.04235, algorithm 4): Adam without a first moment, whose second moment is a row and a column.
+
+Learning rates are those of the settings and their schedule, so the paper's relative step sizes are not used. A kernel
+of a convolution, (out, in, height, width), counts as the matrix (out, in * height * width): by its two last dimensions,
+as transformers factors it, a kernel of 3 x 3 would keep two thirds of its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..settings.optimizer_arguments import optimizer_arguments
+from ..settings.options import Settings
+from .optimizer import Group, Implementation
+
+
+class AdafactorImplementation(Implementation):
+    """`Adafactor` below."""
+
+    @staticmethod
+    def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
+        """The optimizer with the settings' weight decay."""
+        return Adafactor(groups, **optimizer_arguments(settings))
+
+
+class Adafactor(torch.optim.Optimizer):
+    """The optimizer.
+
+    decay_power: the second moment's decay in step t is 1 - t ** -decay_power (section 7.2). eps: added to squares
+    (epsilon 1). clip_threshold: the root mean square that an update may have, before the learning rate (section 6).
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        decay_power: float = 0.8,
+        eps: float = 1e-30,
+        clip_threshold: float = 1.0,
+    ) -> None:
+        own = {"decay_power": decay_power, "eps": eps, "clip_threshold": clip_threshold}
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **own})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Move every weight that has a gradient; decay is decoupled, as AdamW's."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    update = _update(p.grad, self.state[p], group)
+                    p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
+        return loss
+
+
+def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
+    """The step of one weight before the learning rate, in its shape; `state` is brought up to date."""
+    state["step"] = state.get("step", 0) + 1
+    new_share = state["step"] ** -group["decay_power"]  # 1 in the first step, so that there is no bias to correct
+    matrix = gradient.flatten(1) if gradient.ndim > 1 else gradient
+    squares = matrix.square().add_(group["eps"])
+    if gradient.ndim > 1:
+        row = _average(state, "row", squares.mean(1), new_share)
+        column = _average(state, "column", squares.mean(0), new_share)
+        # V = row column^T / mean(row), here as G / sqrt(V) factor by factor
+        update = torch.mul(matrix, (row / row.mean()).rsqrt_()[:, None], out=squares).mul_(column.rsqrt())
+    else:
+        update = torch.mul(matrix, _average(state, "squares", squares, new_share).rsqrt())
+    rms = torch.linalg.vector_norm(update) / update.numel() ** 0.5
+    return update.div_((rms / group["clip_threshold"]).clamp_(min=1)).view_as(gradient)
+
+
+def _average(state: dict[str, Any], name: str, new: Tensor, new_share: float) -> Tensor:
+    """The running average `name` of the state with `new` in it."""
+    return state.setdefault(name, torch.zeros_like(new)).lerp_(new, new_share)

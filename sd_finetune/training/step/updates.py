@@ -1,0 +1,153 @@
+"""How gradients become new weights: after the backward passes of a step, or inside the only one.
+
+Weights in bf16 (`train.weights`) are stepped a few at a time, as their optimizer computes in fp32. With
+`train.fused_backward` each weight is stepped as soon as its gradient is there, which is freed at once (LOMO, arXiv
+2306.09782, section 3.1); the result is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+
+from ...methods.method import ParameterGroup
+from ...optimizers.bf16_weights import in_fp32, new_stand_in, weight_of
+from ...optimizers.build import build_optimizer
+from ...settings.optimizers import OPTIMIZERS
+from ...settings.options import Settings
+from .randomness import derived_seed
+
+PORTION_VALUES = 2**24
+"""Values of bf16 weights that are stepped together, in 8 bytes each while they are."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A trained parameter. number: in the order of all; group: the number of its group."""
+
+    known_as: nn.Parameter
+    """What the optimizer knows it by: itself, or a stand-in of `optimizers.bf16_weights`."""
+    number: int
+    group: int
+
+    @property
+    def parameter(self) -> nn.Parameter:
+        return weight_of(self.known_as)
+
+
+class Updates:
+    """Steps the settings' optimizer, which it builds over the method's parameters.
+
+    A step is `begin`, then backward passes, then `finish`.
+    """
+
+    def __init__(self, groups: Sequence[ParameterGroup], settings: Settings, accelerator: Accelerator) -> None:
+        self._settings, self._accelerator, self._step = settings, accelerator, 0
+        self._weights = list(_weights(groups, in_bf16=settings.train.weights == "bf16"))
+        known = [
+            ParameterGroup(group.name, [w.known_as for w in self._weights if w.group == number], group.learning_rate)
+            for number, group in enumerate(groups)
+        ]
+        self.optimizer: Any = accelerator.prepare(build_optimizer(known, settings))
+        if settings.train.fused_backward:
+            for weight in self._weights:
+                weight.parameter.register_post_accumulate_grad_hook(partial(self._use_gradient, weight))
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that is trained."""
+        return [weight.parameter for weight in self._weights]
+
+    def begin(self, step: int) -> None:
+        """The backward passes of optimizer step `step` follow."""
+        self._step = step
+
+    def finish(self) -> None:
+        """Use the gradients that the backward passes have left, and free them."""
+        train = self._settings.train
+        if train.fused_backward:
+            return  # there are none
+        self._clip()
+        if train.weights == "bf16":
+            alone = OPTIMIZERS[self._settings.optimizer.name].steps_alone
+            for portion in _portions(self._weights, PORTION_VALUES) if alone else [self._weights]:
+                self._step_some(portion)
+        else:
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def _clip(self) -> None:
+        train = self._settings.train
+        if train.max_grad_norm and train.clip_by == "global_norm":
+            self._accelerator.clip_grad_norm_(self.parameters, train.max_grad_norm)
+        elif train.max_grad_norm:
+            self._accelerator.unscale_gradients()
+            for parameter in self.parameters:
+                clip_grad_norm_(parameter, train.max_grad_norm)
+
+    def _use_gradient(self, weight: Weight, parameter: nn.Parameter) -> None:
+        """Step the weight whose gradient the backward pass has just finished."""
+        if self._settings.train.max_grad_norm:
+            clip_grad_norm_(parameter, self._settings.train.max_grad_norm)
+        self._step_some([weight])
+
+    def _step_some(self, weights: Sequence[Weight]) -> None:
+        """The optimizer's step for these weights alone; without a gradient afterwards."""
+        weights = [weight for weight in weights if weight.parameter.grad is not None]
+        if not weights:
+            return
+        in_bf16 = self._settings.train.weights == "bf16"
+        computing = in_fp32([w.known_as for w in weights], map(self._rounding, weights)) if in_bf16 else nullcontext()
+        with _only(self.optimizer, weights), computing:
+            self.optimizer.step()
+        for weight in weights:
+            weight.parameter.grad = None
+
+    def _rounding(self, weight: Weight) -> torch.Generator:
+        """The chance by which a bf16 weight is rounded: another in each step, the same in a resumed run."""
+        seed = derived_seed(self._settings.train.seed, f"rounding of weight {weight.number}", self._step)
+        return torch.Generator(weight.parameter.device).manual_seed(seed)
+
+
+def _weights(groups: Sequence[ParameterGroup], in_bf16: bool) -> Iterator[Weight]:
+    number = 0
+    for group_number, group in enumerate(groups):
+        for parameter in group.parameters:
+            yield Weight(new_stand_in(parameter) if in_bf16 else parameter, number, group_number)
+            number += 1
+
+
+def _portions(weights: Sequence[Weight], most: int) -> Iterator[list[Weight]]:
+    """The weights in order, as many at a time as have up to `most` values, and at least one."""
+    portion: list[Weight] = []
+    size = 0
+    for weight in weights:
+        if portion and size + weight.parameter.numel() > most:
+            yield portion
+            portion, size = [], 0
+        portion.append(weight)
+        size += weight.parameter.numel()
+    if portion:
+        yield portion
+
+
+@contextmanager
+def _only(optimizer: Any, weights: Sequence[Weight]) -> Iterator[None]:
+    """The optimizer's groups have no parameters but these, as long as the block runs."""
+    groups = optimizer.param_groups
+    whole = [group["params"] for group in groups]
+    for number, group in enumerate(groups):
+        group["params"] = [weight.known_as for weight in weights if weight.group == number]
+    try:
+        yield
+    finally:
+        for group, parameters in zip(groups, whole, strict=True):
+            group["params"] = parameters

@@ -1,0 +1,181 @@
+"""Weights in bf16 and the optimizer inside the backward pass: the same run in less VRAM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.optimizers import bf16_weights
+from sd_finetune.optimizers.bf16_weights import weight_of
+from sd_finetune.optimizers.build import evaluation_weights
+from sd_finetune.runs.messages import Evaluation, Step
+from sd_finetune.settings.optimizers import OPTIMIZERS
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
+from sd_finetune.training.step import updates
+from tests.optimizers import LEARNING_RATES, marks_of, optimizer_changes
+from tests.optimizers import ROW as ROW_OF_OPTIMIZERS
+from tests.toy import ROWS, Toy, events_of, forget_accelerator, train_and_command, trained
+
+ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+FUSED = {"train.fused_backward": True}
+BF16 = {"train.weights": "bf16", "train.mixed_precision": "bf16"}
+UNCLIPPED = {"train.max_grad_norm": 0}
+EACH_CLIPPED = {"train.max_grad_norm": 1e-3, "train.clip_by": "parameter_norm"}
+STEPS_ALONE = [name for name in LEARNING_RATES if OPTIMIZERS[name].steps_alone]
+LENGTH = {"train.length": "3 steps", "prior.weight": 1.0, "concepts.class_images": 2}
+
+
+def losses(training: Training) -> list[float]:
+    return [event.loss for event in events_of(training.run, Step)]
+
+
+def assert_same_run(first: Training, second: Training) -> None:
+    assert losses(first) == losses(second)
+    assert len(losses(first)) > 2
+    one, other = trained(first), trained(second)
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+@ROW
+@pytest.mark.parametrize("format_", [{}, BF16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("clipping", [UNCLIPPED, EACH_CLIPPED], ids=["unclipped", "each clipped"])
+def test_inside_the_backward_pass_a_step_is_the_same_to_the_bit(
+    toy: Toy, row: dict[str, Any], format_: dict[str, Any], clipping: dict[str, Any]
+) -> None:
+    changes = {**LENGTH, **row, **format_, **clipping}
+    assert_same_run(toy.train(changes), toy.train({**changes, **FUSED}))
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in STEPS_ALONE])
+def test_it_is_with_every_optimizer_that_can(toy: Toy, name: str) -> None:
+    changes = {**LENGTH, **UNCLIPPED, **ROWS["dreambooth+text"], **BF16, **optimizer_changes(name)}
+    assert_same_run(toy.train(changes), toy.train({**changes, **FUSED}))
+
+
+def test_it_is_with_gradient_checkpointing(toy: Toy) -> None:
+    """Hypernetworks stand in every checkpointed block, and the text encoder's are checkpointed in another way."""
+    for row in (ROWS["hypernetwork"], ROWS["lora+text"]):
+        changes = {**LENGTH, **row, **UNCLIPPED, "train.gradient_checkpointing": True}
+        assert_same_run(toy.train(changes), toy.train({**changes, **FUSED}))
+
+
+def test_each_gradient_is_freed_at_once(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    most: list[int] = []
+    step_some = updates.Updates._step_some
+
+    def count_and_step(self: updates.Updates, weights: Any) -> None:
+        most.append(sum(p.grad is not None for p in self.parameters))
+        step_some(self, weights)
+
+    monkeypatch.setattr(updates.Updates, "_step_some", count_and_step)
+    training = toy.train({**LENGTH, **ROWS["dreambooth"], **UNCLIPPED, **FUSED})
+    assert len(most) == 3 * len(training.updates.parameters)
+    assert max(most) == 1
+
+
+def test_each_parameter_is_clipped_by_its_own_norm(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[float] = []
+    step_some = updates.Updates._step_some
+
+    def look_and_step(self: updates.Updates, weights: Any) -> None:
+        found.extend(float(weight.parameter.grad.norm()) for weight in weights)
+        step_some(self, weights)
+
+    monkeypatch.setattr(updates.Updates, "_step_some", look_and_step)
+    toy.train({**ROWS["dreambooth"], **EACH_CLIPPED, **FUSED, "train.length": "1 step"})
+    assert max(found) == pytest.approx(1e-3, rel=1e-2)
+    assert sum(norm > 0.9e-3 for norm in found) > 10, "each may be as long as that"
+
+
+@ROW
+def test_bf16_weights_learn_as_fp32_ones(toy: Toy, row: dict[str, Any]) -> None:
+    """The losses of eight steps, on a model that starts from the same rounded weights."""
+    rate = {"textual_inversion": 1e-2, "hypernetwork": 1e-2}.get(row["method"], 1e-3)
+    rates = {"train.unet_learning_rate": rate, "train.text_encoder_learning_rate": rate}
+    changes = {**row, **rates, "train.length": "8 steps", "train.mixed_precision": "bf16"}
+    fp32 = toy.train(changes)
+    bf16 = toy.train({**changes, "train.weights": "bf16"})
+    assert {value.dtype for value in trained(bf16).values()} == {torch.bfloat16}
+    assert losses(bf16) == pytest.approx(losses(fp32), rel=0.05)
+    assert losses(bf16) != losses(fp32)
+
+
+@pytest.mark.parametrize(("plainly", "share"), [(False, 1.0), (True, 0.0)], ids=["stochastically", "plainly"])
+def test_small_steps_are_not_lost(toy: Toy, monkeypatch: pytest.MonkeyPatch, plainly: bool, share: float) -> None:
+    """At DreamBooth's own learning rate of 2e-6, of which plain rounding leaves nearly nothing."""
+    if plainly:
+        monkeypatch.setattr(bf16_weights, "rounded_stochastically", lambda values, generator: values.bfloat16())
+    changes = {**ROWS["dreambooth"], **UNCLIPPED, "train.unet_learning_rate": 2e-6, "train.length": "1 step"}
+    fp32, bf16 = (moves(toy.prepare({**changes, **format_})) for format_ in ({"train.mixed_precision": "bf16"}, BF16))
+    assert float(fp32.abs().mean()) == pytest.approx(2e-6, rel=0.05)
+    # Single bf16 weights stay or jump; all of them together go as far the way that fp32 ones went.
+    assert float((bf16 * fp32.sign()).mean() / fp32.abs().mean()) == pytest.approx(share, abs=0.1)
+
+
+def moves(training: Training) -> Tensor:
+    """How far a run moves all that it trains, as one vector."""
+    start = trained(training)
+    train(training)
+    end = trained(training)
+    return torch.cat([(end[name].double() - start[name].double()).flatten() for name in start])
+
+
+@pytest.mark.parametrize("fused", [{}, FUSED], ids=["", "fused"])
+def test_stopped_and_resumed_is_the_same_run(toy: Toy, fused: dict[str, Any]) -> None:
+    changes = {**LENGTH, **ROWS["dreambooth+text"], **BF16, **UNCLIPPED, **fused, "train.length": "4 steps"}
+    whole, first = toy.train(changes), toy.prepare(changes)
+    first.events.append(train_and_command(first, 2, "stop"))
+    second = prepare(first.run, resume=True)
+    train(second)
+    assert_same_run(whole, second)
+    for state in second.optimizer.state.values():
+        assert {value.dtype for value in state.values()} == {torch.float32}, "what is kept stays in fp32"
+
+
+@ROW_OF_OPTIMIZERS
+def test_every_optimizer_steps_bf16_weights(toy: Toy, name: str) -> None:
+    """What is used of them, too: schedule-free AdamW's are not those that train."""
+    changes = {**LENGTH, **ROWS["lora"], **optimizer_changes(name), "train.mixed_precision": "bf16"}
+    shown = {"evaluation.every": "3 steps"}
+    fp32, bf16 = (toy.train({**changes, **shown, "train.weights": format_}) for format_ in ("fp32", "bf16"))
+    assert {value.dtype for value in trained(bf16).values()} == {torch.bfloat16}
+    assert losses(bf16) == pytest.approx(losses(fp32), rel=0.05)
+    found = [[event.loss for event in events_of(training.run, Evaluation)] for training in (fp32, bf16)]
+    assert len(found[0]) == 2
+    assert found[1] == pytest.approx(found[0], rel=0.02)
+    with evaluation_weights(bf16.optimizer, name):
+        used = trained(bf16)
+    assert all(torch.equal(used[key], value) for key, value in trained(bf16).items()) == (name != "adamw_schedule_free")
+
+
+def test_the_seed_decides_how_weights_are_rounded(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {**ROWS["dreambooth"], **BF16, "train.length": "1 step"}
+    first, again = trained(toy.train(changes)), trained(toy.train(changes))
+    monkeypatch.setattr(updates, "derived_seed", lambda *args: 7)
+    other = trained(toy.train(changes))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_few_weights_are_in_fp32_at_a_time(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    in_fp32 = updates.in_fp32
+
+    def count_and_do(stand_ins: Any, generators: Any) -> Any:
+        sizes.append(sum(weight_of(p).numel() for p in stand_ins))
+        return in_fp32(stand_ins, generators)
+
+    monkeypatch.setattr(updates, "in_fp32", count_and_do)
+    monkeypatch.setattr(updates, "PORTION_VALUES", 10_000)
+    changes = {**LENGTH, **ROWS["dreambooth"], **BF16}
+    few = toy.train(changes)
+    largest = max(p.numel() for p in few.updates.parameters)
+    assert max(sizes) == max(largest, 10_000)
+    monkeypatch.undo()
+    forget_accelerator()
+    assert_same_run(few, toy.train(changes))
