@@ -8,7 +8,7 @@ as transformers factors it, a kernel of 3 x 3 would keep two thirds of its size.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -47,7 +47,7 @@ class Adafactor(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **own})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Move every weight that has a gradient; decay is decoupled, as AdamW's."""
         loss = None
         if closure is not None:
@@ -74,7 +74,7 @@ def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
         update = torch.mul(matrix, (row / row.mean()).rsqrt_()[:, None], out=squares).mul_(column.rsqrt())
     else:
         update = torch.mul(matrix, _average(state, "squares", squares, new_share).rsqrt())
-    rms = torch.linalg.vector_norm(update) / update.numel() ** 0.5
+    rms: Tensor = cast("Any", torch).linalg.vector_norm(update) / update.numel() ** 0.5
     return update.div_((rms / group["clip_threshold"]).clamp_(min=1)).view_as(gradient)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, cast
 
 import torch
-from bitsandbytes.optim import AdamW8bit as Collected
 
 from ..settings.optimizer_arguments import optimizer_arguments
 from ..settings.options import Settings
@@ -18,4 +19,4 @@ class AdamW8bit(Implementation):
     @staticmethod
     def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
         """The optimizer with the settings' betas, eps and weight decay."""
-        return Collected(groups, **optimizer_arguments(settings))
+        return cast("Any", import_module("bitsandbytes.optim")).AdamW8bit(groups, **optimizer_arguments(settings))

@@ -6,7 +6,7 @@ of the weights there is no second copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -31,7 +31,7 @@ def weight_of(known: nn.Parameter) -> nn.Parameter:
 
 
 @contextmanager
-def in_fp32(stand_ins: Sequence[nn.Parameter], generators: Iterable[torch.Generator]) -> Iterator[None]:
+def in_fp32(stand_ins: Sequence[nn.Parameter], generators: Iterable[torch.Generator]) -> Generator[None, None, None]:
     """Stand-ins hold values and gradients of what they stand for as long as the block runs: for an optimizer's step.
 
     Then the parameters take over what has become of the values, rounded stochastically by a generator each. Their

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -43,7 +43,7 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, name: str, factor: floa
 
 
 @contextmanager
-def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> Iterator[None]:
+def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> Generator[None, None, None]:
     """What is trained as it is to be used and saved, for as long as the block runs. name: as above.
 
     Afterwards it is what it was to the bit, which computing it back would not give.

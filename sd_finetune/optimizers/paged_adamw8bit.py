@@ -6,9 +6,10 @@ A resumed run holds those that it has read from its snapshot on the GPU.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, cast
 
 import torch
-from bitsandbytes.optim import PagedAdamW8bit as Collected
 
 from ..settings.optimizer_arguments import optimizer_arguments
 from ..settings.options import Settings
@@ -21,4 +22,4 @@ class PagedAdamW8bit(Implementation):
     @staticmethod
     def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
         """The optimizer with the settings' betas, eps and weight decay."""
-        return Collected(groups, **optimizer_arguments(settings))
+        return cast("Any", import_module("bitsandbytes.optim")).PagedAdamW8bit(groups, **optimizer_arguments(settings))

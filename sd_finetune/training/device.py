@@ -44,6 +44,9 @@ class Accelerator(Protocol):
 
     def backward(self, loss: Tensor) -> None: ...
     def clip_grad_norm_(self, parameters: list[nn.Parameter], max_norm: float) -> None: ...
+    def unscale_gradients(self) -> None:
+        """Take fp16's loss scale off the gradients, once a step."""
+        ...
 
 
 def accelerator_for(settings: Settings) -> Accelerator:

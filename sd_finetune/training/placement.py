@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 
 import torch
@@ -45,7 +45,7 @@ class Placement:
                 self._away.add(part)
 
     @contextmanager
-    def brought_back(self, parts: Iterable[str]) -> Iterator[None]:
+    def brought_back(self, parts: Iterable[str]) -> Generator[None, None, None]:
         """These parts are on the device as long as the block runs; then those wait again that did before."""
         waiting = [part for part in parts if part in self._away]
         self._away.difference_update(waiting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..data.concepts import Example, instance_examples
@@ -124,7 +125,7 @@ def _put_text_encoders_away(training: Training) -> None:
     """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone."""
     if training.settings.prompts_learn() or not training.placement.moves:
         return
-    classes = training.classes.examples if training.classes else []
+    classes: Sequence[Example] = training.classes.examples if training.classes else []
     with training.accelerator.autocast():
         shown = [*training.instances.examples, *classes]
         training.conditioning.cache([prompt for e in shown for prompt in (e.prompt, *e.variants)])

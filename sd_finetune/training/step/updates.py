@@ -7,14 +7,13 @@ Weights in bf16 (`train.weights`) are stepped a few at a time, as their optimize
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
@@ -23,6 +22,7 @@ from ...optimizers.bf16_weights import in_fp32, new_stand_in, weight_of
 from ...optimizers.build import build_optimizer
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
+from ..device import Accelerator
 from .randomness import derived_seed
 
 PORTION_VALUES = 2**24
@@ -59,7 +59,8 @@ class Updates:
         self.optimizer: Any = accelerator.prepare(build_optimizer(known, settings))
         if settings.train.fused_backward:
             for weight in self._weights:
-                weight.parameter.register_post_accumulate_grad_hook(partial(self._use_gradient, weight))
+                parameter: Any = weight.parameter
+                parameter.register_post_accumulate_grad_hook(partial(self._use_gradient, weight))
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -140,7 +141,7 @@ def _portions(weights: Sequence[Weight], most: int) -> Iterator[list[Weight]]:
 
 
 @contextmanager
-def _only(optimizer: Any, weights: Sequence[Weight]) -> Iterator[None]:
+def _only(optimizer: Any, weights: Sequence[Weight]) -> Generator[None, None, None]:
     """The optimizer's groups have no parameters but these, as long as the block runs."""
     groups = optimizer.param_groups
     whole = [group["params"] for group in groups]
