@@ -1,8 +1,8 @@
 """Set up SD Fine-Tune and start it.
 
-    python install.py demo [--method METHOD]             teach the toy checkpoint its subject and see what came of it
-    python install.py ui [--port 7861]                   open the tab by itself, on this machine only
-    python install.py test --quick                       ruff and the tests that take no time, within a minute
+    python install.py demo [--method METHOD]             train the toy checkpoint's demo and show the result
+    python install.py ui [--port 7861]                   open the tab without the WebUI, on this machine only
+    python install.py test --quick                       ruff and the quick tests, within a minute
     python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
 
 Packages go into a virtual environment beside this file, once. Without arguments, as the WebUI calls it at each start,
@@ -98,10 +98,10 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     """The command and its options; `start` is the function that does it."""
     parser = argparse.ArgumentParser(prog="python install.py", description="Set up SD Fine-Tune and start it.")
     commands = parser.add_subparsers(metavar="COMMAND")
-    demo = commands.add_parser("demo", help="teach the toy checkpoint its subject and see what came of it")
+    demo = commands.add_parser("demo", help="train the toy checkpoint's demo and show the result")
     demo.add_argument("--method", choices=METHODS, default="lora", help="default: lora")
     demo.set_defaults(start=start_demo)
-    ui = commands.add_parser("ui", help="open the tab by itself, on this machine only")
+    ui = commands.add_parser("ui", help="open the tab without the WebUI, on this machine only")
     ui.add_argument("--port", type=int, default=7861, help="default: 7861")
     ui.add_argument("--data", default="sd-finetune-data", metavar="FOLDER", help="where models and runs are kept")
     ui.set_defaults(start=start_ui)
@@ -180,12 +180,14 @@ def set_up(pins: str, extra_files: "list[str]") -> str:
             install(environment, python, files)
             write_stamp(stamp, {**installed, **wanted})
         except OSError as error:
-            raise SetupError(f"{environment} cannot be written: {error}; make room or mend its permissions.") from error
+            raise SetupError(
+                f"{environment} cannot be written: {error}; free some space or correct its permissions."
+            ) from error
     return str(python)
 
 
 def read_stamp(stamp: Path) -> "dict[str, str]":
-    """What is installed: a digest for each file of versions, and the Python; nothing if that cannot be told."""
+    """What is installed: a digest for each file of versions, and the Python; nothing if that cannot be read."""
     try:
         return json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -193,14 +195,14 @@ def read_stamp(stamp: Path) -> "dict[str, str]":
 
 
 def write_stamp(stamp: Path, installed: "dict[str, str]") -> None:
-    """Written last and at once, so that an installation that broke off is done again."""
+    """Written last and as a whole, so that an interrupted installation is repeated."""
     unfinished = stamp.with_suffix(".unfinished")
     unfinished.write_text(json.dumps(installed, indent=2), encoding="utf-8")
     os.replace(unfinished, stamp)
 
 
 def install(environment: Path, python: Path, files: "list[str]") -> None:
-    """Install what `files` name; SetupError says why it could not be done."""
+    """Install what `files` name; SetupError says why that failed."""
     print(f"Installing {' and '.join(files)}; the first time this downloads a few gigabytes", flush=True)
     requirements = [word for name in files for word in ("-r", str(REQUIREMENTS / name))]
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *requirements]
@@ -208,7 +210,7 @@ def install(environment: Path, python: Path, files: "list[str]") -> None:
     if code != 0:
         raise SetupError(
             f"Installing {' and '.join(files)} failed ({error or f'exit code {code}'}): check the network and the free "
-            f"space, then run this again; {environment / 'install.log'} holds all that pip said."
+            f"space, then run this again; {environment / 'install.log'} holds pip's output."
         )
 
 

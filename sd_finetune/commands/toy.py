@@ -8,7 +8,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("folder", type=Path, help="checkpoint folder; 19 MB are written")
+    parser.add_argument("folder", type=Path, help="checkpoint folder; 24 MB are written")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ def convert(value: Any, member: Member) -> Any:
     """The value in the type of the option.
 
     Raises:
-        ValueError: "is not valid" or "is out of range", as a sentence about the value goes on.
+        ValueError: "is not valid" or "is out of range", as the rest of a sentence about the value.
     """
     facts = member.option
     assert facts is not None

@@ -93,7 +93,7 @@ def _after_step(training: Training, step: int) -> str:
     draw = "sample" in commands or training.is_due(settings.samples.every, step) or last
     try:
         _show(training, step, draw=draw, evaluate=training.is_due(settings.evaluation.every, step) or last)
-    finally:  # a picture that fails must not cost what was learned
+    finally:  # a sample that fails must not lose what was trained
         if last or stop or "save" in commands or training.is_due(settings.output.save_every, step):
             _save(training, step, final=last or stop)
     if stop or (not last and training.is_due(settings.output.save_every, step)):
