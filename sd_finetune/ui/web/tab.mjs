@@ -13,12 +13,12 @@ import { makeOutput } from "./output.mjs";
 import { makePanels } from "./panels.mjs";
 import { makeTop } from "./top.mjs";
 import { refreshLists } from "./use.mjs";
-/** @import { Check, Model, PanelName, Start } from "./types.d.ts" */
+/** @import { Check, Project, PanelName, Start } from "./types.d.ts" */
 
-const LAST_MODEL = "sd_finetune_model";
+const LAST_PROJECT = "sd_finetune_project";
 const LOOK_AGAIN = 1000;
 /** @type {PanelName[]} */
-const OF_A_MODEL = ["settings", "concepts", "saving", "generate"];
+const OF_A_PROJECT = ["settings", "concepts", "saving", "generate"];
 
 /** All parts together; `job` is what the server is doing. */
 export class Tab {
@@ -30,14 +30,14 @@ export class Tab {
     this.start = start;
     this.job = start.job;
     this.keeper = new Keeper(
-      (model, check) => this.checked(model, check),
+      (project, check) => this.checked(project, check),
       (problem) => this.output.tell(problem, "error"),
     );
     const save = () => this.keeper.save();
     const reread = () => this.reread();
     const side = Number(optionOf(start.form, "data.resolution").default);
     const samplers = optionOf(start.form, "samples.sampler").choices;
-    this.create = makeCreate(samplers, start.lesson, (model, train) => this.created(model, train));
+    this.create = makeCreate(samplers, start.example, (project, train) => this.created(project, train));
     this.fit = makeFit(
       () => this.keeper.selected().name,
       () => this.keeper.saveNow(),
@@ -61,8 +61,8 @@ export class Tab {
       () => this.delete(),
     );
     this.layOut(root);
-    this.showModels();
-    this.selectFirst(this.job?.model ?? localStorage.getItem(LAST_MODEL));
+    this.showProjects();
+    this.selectFirst(this.job?.project ?? localStorage.getItem(LAST_PROJECT));
     setInterval(() => this.lookAgain(), LOOK_AGAIN);
   }
 
@@ -75,34 +75,34 @@ export class Tab {
   }
 
   /**
-   * @param {Model} model
+   * @param {Project} project
    * @param {boolean} train whether to begin at once
    */
-  async created(model, train) {
+  async created(project, train) {
     await this.refresh();
-    await this.select(model.name);
-    this.output.tell(`Created ${model.name} from ${model.base}.`, "done");
-    const goesOn = model.runs.length || model.origin || model.settings.base?.continue_from;
+    await this.select(project.name);
+    this.output.tell(`Created ${project.name} from ${project.base}.`, "done");
+    const goesOn = project.runs.length || project.source || project.settings.base?.continue_from;
     if (train) await this.begin();
     else this.panels.open(goesOn ? "settings" : "concepts");
   }
 
-  showModels() {
-    this.top.offer(this.start.models, this.keeper.model);
+  showProjects() {
+    this.top.offer(this.start.projects, this.keeper.project);
     this.create.show(this.start.checkpoints);
   }
 
   async refresh() {
-    Object.assign(this.start, await get("models"));
-    this.showModels();
+    Object.assign(this.start, await get("projects"));
+    this.showProjects();
     this.job = this.start.job;
   }
 
-  /** @param {string | null} [wanted] selected if there is such a model, or else the first one */
+  /** @param {string | null} [wanted] selected if there is such a project, or else the first one */
   selectFirst(wanted = null) {
-    const { models } = this.start;
-    if (wanted !== null && models.includes(wanted)) this.select(wanted);
-    else if (models.length) this.select(models[0]);
+    const { projects } = this.start;
+    if (wanted !== null && projects.includes(wanted)) this.select(wanted);
+    else if (projects.length) this.select(projects[0]);
     else this.showNone();
   }
 
@@ -113,7 +113,7 @@ export class Tab {
   async select(name, run = null) {
     await this.keeper.later.now();
     try {
-      this.showModel(await get("models", name), run);
+      this.showProject(await get("projects", name), run);
     } catch (error) {
       this.output.tell(sentence(error), "error");
     }
@@ -125,19 +125,19 @@ export class Tab {
   }
 
   /**
-   * @param {Model} model
+   * @param {Project} project
    * @param {string | null} run the one to look at
    */
-  showModel(model, run) {
-    this.take(model);
-    localStorage.setItem(LAST_MODEL, model.name);
-    this.options.show(model);
-    this.concepts.show(model);
-    this.generate.show(model);
+  showProject(project, run) {
+    this.take(project);
+    localStorage.setItem(LAST_PROJECT, project.name);
+    this.options.show(project);
+    this.concepts.show(project);
+    this.generate.show(project);
     this.generate.working(this.job);
-    this.checked(model, model.check);
-    const active = this.job?.kind === "train" && this.job.model === model.name ? this.job.run : null;
-    this.output.look(model.name, run ?? active ?? model.runs[0] ?? null, model.runs);
+    this.checked(project, project.check);
+    const active = this.job?.kind === "train" && this.job.project === project.name ? this.job.run : null;
+    this.output.look(project.name, run ?? active ?? project.runs[0] ?? null, project.runs);
   }
 
   showNone() {
@@ -147,35 +147,35 @@ export class Tab {
     this.output.look(null, null, []);
   }
 
-  /** @param {Model | null} model */
-  take(model) {
-    if (model?.name !== this.keeper.model?.name) this.fit.begin();
-    this.keeper.model = model;
+  /** @param {Project | null} project */
+  take(project) {
+    if (project?.name !== this.keeper.project?.name) this.fit.begin();
+    this.keeper.project = project;
     this.create.read();
-    for (const name of OF_A_MODEL) this.panels.enable(name, model !== null);
-    this.top.show(model);
+    for (const name of OF_A_PROJECT) this.panels.enable(name, project !== null);
+    this.top.show(project);
   }
 
   /**
-   * @param {Model} model
+   * @param {Project} project
    * @param {Check} check
    */
-  checked(model, check) {
-    model.check = check;
+  checked(project, check) {
+    project.check = check;
     this.problems.show(check);
-    this.top.tell(model, check);
+    this.top.tell(project, check);
     this.concepts.checked();
   }
 
   async begin() {
-    if (!this.keeper.model || this.top.train.disabled) return;
+    if (!this.keeper.project || this.top.train.disabled) return;
     this.top.train.disabled = true;
     try {
       await this.keeper.saveNow();
       const { name, check } = this.keeper.selected();
       const faults = Object.keys(check.faults);
       if (faults.length) return this.problems.lead(faults[0]);
-      const { run } = await post(["models", name, "train"]);
+      const { run } = await post(["projects", name, "train"]);
       this.output.tell("");
       await this.refresh();
       await this.select(this.keeper.selected().name, run);
@@ -190,8 +190,8 @@ export class Tab {
     const { name } = this.keeper.selected();
     if (!window.confirm(`Delete the project ${name} with its runs and uploaded images?`)) return;
     try {
-      await post(["models", name, "delete"]);
-      this.keeper.model = null;
+      await post(["projects", name, "delete"]);
+      this.keeper.project = null;
       await this.refresh();
       this.selectFirst();
     } catch (error) {
@@ -210,19 +210,19 @@ export class Tab {
     const job = this.job;
     this.generate.working(job);
     if (job?.kind !== "train" || job.run === before?.run) return;
-    if (job.model === this.keeper.model?.name) {
-      const others = this.keeper.model.runs.filter((run) => run !== job.run);
-      this.output.look(job.model, job.run, [job.run, ...others]);
-    } else if (!this.keeper.model) this.select(job.model);
+    if (job.project === this.keeper.project?.name) {
+      const others = this.keeper.project.runs.filter((run) => run !== job.run);
+      this.output.look(job.project, job.run, [job.run, ...others]);
+    } else if (!this.keeper.project) this.select(job.project);
   }
 
   async ended() {
     refreshLists();
     const { name } = this.keeper.selected();
-    const told = await get("models", name).catch(() => null);
-    if (told && this.keeper.model?.name === name) {
-      this.keeper.model.runs = told.runs;
-      this.generate.show(this.keeper.model);
+    const told = await get("projects", name).catch(() => null);
+    if (told && this.keeper.project?.name === name) {
+      this.keeper.project.runs = told.runs;
+      this.generate.show(this.keeper.project);
       this.create.read();
       this.keeper.save(); // the time that it takes is known better now
     }
