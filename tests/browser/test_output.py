@@ -44,6 +44,7 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     wait_until(lambda: story.shown_step(page) > 1)  # when the first steps come, all that they tell moves in
     story.press(page, "Pause")
     story.wait_for_state(page, "paused")
+    assert "memory 1.9 GB" in page.inner_text(".sdft-numbers"), "of 2^30 bytes"
     before = story.shown_step(page)
     page.wait_for_timeout(700)  # more than ten steps of the worker, and one look of the page
     assert story.shown_step(page) - before <= 2
