@@ -58,7 +58,7 @@ class Server:
 
     def __init__(self, port: int, folder: Path) -> None:
         self.address = f"http://127.0.0.1:{port}/"
-        self.models = folder / "models"
+        self.projects = folder / "models"
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._asked = 0.0
 
@@ -127,34 +127,34 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
-def open_model(server: Server, chromium: Any, name: str) -> Any:
+def open_project(server: Server, chromium: Any, name: str) -> Any:
     page = chromium.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(server.address)
-    page.select_option("#sd_finetune_model", name)
+    page.select_option("#sd_finetune_project", name)
     page.wait_for_function("!document.querySelector('#sd_finetune_generate').disabled")
     return page
 
 
 def first_step(server: Server, chromium: Any) -> dict[str, float]:
     """Seconds from the click on Train to the first step of the toy, and how they split."""
-    name = server.ask("lesson", {})["name"]
-    settings = server.ask(f"models/{name}")["settings"]
+    name = server.ask("example", {})["name"]
+    settings = server.ask(f"projects/{name}")["settings"]
     settings["prior"]["weight"] = 0  # class images are drawn once and kept; their time is theirs
     settings["samples"]["at_start"] = False
     settings["evaluation"]["every"] = "0 steps"
-    server.ask(f"models/{name}/settings", settings)
-    page = open_model(server, chromium, name)
+    server.ask(f"projects/{name}/settings", settings)
+    page = open_project(server, chromium, name)
     clicked = time.time()
     page.click("#sd_finetune_generate")
     page.wait_for_selector(".sdft-numbers >> text=epoch")
     seen = time.time()
-    run = RunFolder(server.models / name / "runs" / server.ask(f"models/{name}")["runs"][0])
+    run = RunFolder(server.projects / name / "runs" / server.ask(f"projects/{name}")["runs"][0])
     times: dict[str, float] = {}
     for event in read_events(run.events)[0]:
         times.setdefault(getattr(event, "name", event.kind), event.time)
-    server.ask(f"models/{name}/runs/{run.path.name}/command", {"command": "end"})
-    while server.ask("models")["job"]:
+    server.ask(f"projects/{name}/runs/{run.path.name}/command", {"command": "end"})
+    while server.ask("projects")["job"]:
         time.sleep(0.05)
     page.close()
     parts = {
@@ -180,11 +180,11 @@ def create(server: Server, folder: Path) -> dict[str, float]:
         for _ in range(CHECKPOINT_BYTES // 10_000_000):
             out.write(bytes(10_000_000))
     began = time.perf_counter()
-    server.ask("models", {"name": "large", "checkpoint": str(file)})
+    server.ask("projects", {"name": "large", "checkpoint": str(file)})
     seconds = time.perf_counter() - began
-    written = sum(path.stat().st_size for path in (server.models / "large").rglob("*") if path.is_file())
+    written = sum(path.stat().st_size for path in (server.projects / "large").rglob("*") if path.is_file())
     file.unlink()
-    return {"Create Model on 2.1 GB, s": seconds, "a model, kB": written / 1000}
+    return {"Create Model on 2.1 GB, s": seconds, "a project, kB": written / 1000}
 
 
 def make_long_run(server: Server, name: str, steps: int) -> RunFolder:
@@ -194,7 +194,7 @@ def make_long_run(server: Server, name: str, steps: int) -> RunFolder:
         "prior": {"weight": 0},
         "concepts": [{"folder": str(SUBJECTS["star"].folder), "instance_prompt": "a"}],
     }
-    project = Project.create(server.models, name, "toy", content)
+    project = Project.create(server.projects, name, "toy", content)
     run = RunFolder.create(project.runs, name, from_dict(content))
     append_steps(run, 1, steps)
     return run
@@ -208,7 +208,7 @@ def append_steps(run: RunFolder, first: int, last: int) -> None:
 def long_run(server: Server) -> dict[str, float]:
     """Milliseconds of the status route at 100,000 steps: while they are first read, all of it, and what is new."""
     run = make_long_run(server, "long", STEPS)
-    place = f"models/long/runs/{run.path.name}/status"
+    place = f"projects/long/runs/{run.path.name}/status"
 
     def ask(since: int) -> tuple[float, dict[str, Any]]:
         began = time.perf_counter()
@@ -242,7 +242,7 @@ def long_run(server: Server) -> dict[str, float]:
 def page_memory(server: Server, chromium: Any) -> dict[str, float]:
     """MB of the page's JavaScript heap, after a collection, while 100,000 steps arrive."""
     run = make_long_run(server, "watched", WATCHED[0])
-    page = open_model(server, chromium, "watched")
+    page = open_project(server, chromium, "watched")
     session = page.context.new_cdp_session(page)
     found: dict[str, float] = {}
     known = WATCHED[0]

@@ -15,7 +15,7 @@ def create(page: Any, name: str) -> None:
     page.click("#sd_finetune_tab_create")
     page.fill("#sd_finetune_name", name)
     page.click("#sd_finetune_create")
-    page.wait_for_function("name => document.querySelector('#sd_finetune_model').value === name", arg=name)
+    page.wait_for_function("name => document.querySelector('#sd_finetune_project').value === name", arg=name)
 
 
 def put(page: Any, panel: str, name: str, value: str) -> None:

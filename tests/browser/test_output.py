@@ -44,6 +44,7 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     wait_until(lambda: story.shown_step(page) > 1)  # when the first steps come, all that they tell moves in
     story.press(page, "Pause")
     story.wait_for_state(page, "paused")
+    assert "memory 1.9 GB" in page.inner_text(".sdft-numbers"), "of 2^30 bytes"
     before = story.shown_step(page)
     page.wait_for_timeout(700)  # more than ten steps of the worker, and one look of the page
     assert story.shown_step(page) - before <= 2
@@ -63,7 +64,7 @@ def test_pause_resume_save_sample_stop_and_continue(quick: Server, new_page: New
     assert quick.context.project("my dog").run_names() == ["my dog-001"]
     story.press(page, "Stop and save")
     story.wait_for_state(page, "stopped")
-    goes_on_in_another_model(page, story.shown_step(page))
+    goes_on_in_another_project(page, story.shown_step(page))
     assert quick.context.project("my dog").run_names() == ["my dog-001"]
 
 
@@ -78,11 +79,11 @@ def test_a_run_that_could_not_save_is_continued(quick: Server, new_page: NewPage
     assert quick.context.project("my dog").run_names() == ["my dog-001"]
 
 
-def goes_on_in_another_model(page: Any, stopped: int) -> None:
+def goes_on_in_another_project(page: Any, stopped: int) -> None:
     page.click("#sd_finetune_tab_create")
     page.fill("#sd_finetune_name", "my puppy")
-    page.locator("#sd_finetune_origin option:has-text('my dog-001: snapshot')").wait_for(state="attached")
-    page.select_option("#sd_finetune_origin", index=1)
+    page.locator("#sd_finetune_continue_from option:has-text('my dog-001: snapshot')").wait_for(state="attached")
+    page.select_option("#sd_finetune_continue_from", index=1)
     assert page.locator("#sd_finetune_source").is_hidden()
     page.click("#sd_finetune_create")
     page.locator(f".sdft-facts:has-text('continues from step {stopped} of my dog-001')").wait_for()

@@ -29,9 +29,9 @@ def test_a_first_visitor_presses_one_button(quick: Server, new_page: NewPage) ->
     page = new_page(quick.address)
     assert "No project yet" in page.inner_text("#sd_finetune_root")
     assert page.inner_text("#sd_finetune_root footer") == f"SD Fine-Tune {__version__}"
-    page.click("#sd_finetune_lesson")
+    page.click("#sd_finetune_example")
     story.wait_for_state(page, "finished")
-    assert page.locator(".sdft-pictures img").count() == 3
+    assert page.locator(".sdft-images img").count() == 3
     assert page.locator(".sdft-result b").inner_text() == "example-1.safetensors"
 
 

@@ -71,13 +71,13 @@ def test_from_create_to_result(method: str, server: Server, new_page: Callable[.
     assert identify(file).kind == KINDS[method]
     assert page.locator(".sdft-gallery img").count() == 1
     if method == "lora":  # what follows is alike for all
-        looks_at_class_pictures(page)
-        draws_with_the_result(page)
+        looks_at_class_images(page)
+        generates_with_the_result(page)
     if "SCREENSHOTS" in os.environ:
         page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"{method}.png")
 
 
-def looks_at_class_pictures(page: Any) -> None:
+def looks_at_class_images(page: Any) -> None:
     page.click("#sd_finetune_tab_generate")
     summary = page.locator('summary:has-text("2 images of")')
     summary.click()
@@ -85,12 +85,12 @@ def looks_at_class_pictures(page: Any) -> None:
     page.wait_for_selector('summary:has-text("1 image of")')
 
 
-def draws_with_the_result(page: Any) -> None:
-    page.fill("#sd_finetune_draw_prompt", "a photo of a star")
-    page.fill("#sd_finetune_draw_count", "2")
-    page.select_option("#sd_finetune_draw_with", index=0)
-    assert "skstar.safetensors, step 3" in page.inner_text("#sd_finetune_draw_with option >> nth=0")
+def generates_with_the_result(page: Any) -> None:
+    page.fill("#sd_finetune_generate_prompt", "a photo of a star")
+    page.fill("#sd_finetune_generate_count", "2")
+    page.select_option("#sd_finetune_generate_with", index=0)
+    assert "skstar.safetensors, step 3" in page.inner_text("#sd_finetune_generate_with option >> nth=0")
     page.click('text="Generate" >> nth=-1')
-    page.wait_for_selector(".sdft-drawn img >> nth=1")
-    width = page.locator(".sdft-drawn img").last.evaluate("image => image.decode().then(() => image.naturalWidth)")
+    page.wait_for_selector(".sdft-generated img >> nth=1")
+    width = page.locator(".sdft-generated img").last.evaluate("image => image.decode().then(() => image.naturalWidth)")
     assert width == 64

@@ -1,5 +1,7 @@
 """Check the page's JavaScript: rules (ESLint), layout (Prettier), types by its JSDoc comments (TypeScript).
 
+Prettier looks at the style sheets too.
+
     python tests/javascript/check.py
 
 The tools go into node_modules beside this file, once for each package-lock.json. Where there is no Node.js with npm,

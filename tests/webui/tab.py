@@ -1,4 +1,4 @@
-"""The tab without its page: models and runs through the routes that the page uses."""
+"""The tab without its page: projects and runs through the routes that the page uses."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ RUN_SECONDS = 400
 
 
 class Tab:
-    """A model in the tab, trained through the routes that the page uses."""
+    """A project in the tab, trained through the routes that the page uses."""
 
     def __init__(self, webui: WebUI, name: str, folder: Path, changes: Mapping[str, Any] | None = None, **train: Any):
         self.webui, self.name = webui, name
         self.start = webui.get("/sd_finetune/start")
         checkpoint = self.start["checkpoints"][0]
-        made = webui.post("/sd_finetune/models", {"name": name, "checkpoint": checkpoint["title"]})
+        made = webui.post("/sd_finetune/projects", {"name": name, "checkpoint": checkpoint["title"]})
         settings = made["settings"]
         settings["train"] = {**settings.get("train", {}), "device": "cpu", **train}
         settings["data"] = {**settings.get("data", {}), "resolution": 64}
@@ -32,12 +32,12 @@ class Tab:
         pictures = make_images(folder / "pictures", 2)
         settings["concepts"] = [{"folder": str(pictures), "instance_prompt": "a photo of sks star"}]
         settings.update(changes or {})
-        kept = webui.post(f"/sd_finetune/models/{quote(name)}/settings", settings)
+        kept = webui.post(f"/sd_finetune/projects/{quote(name)}/settings", settings)
         assert kept["faults"] == {}, kept
-        self.run = webui.post(f"/sd_finetune/models/{quote(name)}/train")["run"]
+        self.run = webui.post(f"/sd_finetune/projects/{quote(name)}/train")["run"]
 
     def status(self) -> Any:
-        return self.webui.get(f"/sd_finetune/models/{quote(self.name)}/runs/{quote(self.run)}/status")
+        return self.webui.get(f"/sd_finetune/projects/{quote(self.name)}/runs/{quote(self.run)}/status")
 
     def wait(self) -> None:
         """Until the run is over."""

@@ -46,7 +46,7 @@ def test_a_result_is_there_without_a_restart(webui: WebUI, method: str, tmp_path
     tab = Tab(webui, name, tmp_path, {"method": method, **CHANGES[method]}, length="2 steps", **rate)
     tab.wait()
     assert tab.events()[-1]["kind"] == "done", (tab.folder / "worker.log").read_text()[-3000:]
-    (result,) = webui.get(f"/sd_finetune/models/{tab.name}/runs/{tab.run}/results".replace(" ", "%20"))
+    (result,) = webui.get(f"/sd_finetune/projects/{tab.name}/runs/{tab.run}/results".replace(" ", "%20"))
     changes = {"override_settings": {"sd_model_checkpoint": result["checkpoint"]}} if result["checkpoint"] else {}
     prompt = PROMPT if result["prompt"] in PROMPT else f"{PROMPT} {result['prompt']}"
     drawn = webui.draw(prompt, **changes)

@@ -49,7 +49,7 @@ def test_without_a_page_our_routes_answer(started: Started) -> None:
         told = webui.get("/sd_finetune/start")
         assert told["faults"] == []
         assert told["checkpoints"][0]["loaded"]
-        made = webui.post("/sd_finetune/models", {"name": "dog", "checkpoint": told["checkpoints"][0]["title"]})
+        made = webui.post("/sd_finetune/projects", {"name": "dog", "checkpoint": told["checkpoints"][0]["title"]})
         assert made["name"] == "dog"
 
 
@@ -57,9 +57,9 @@ def test_who_has_not_logged_in_gets_nothing(started: Started) -> None:
     with started("--gradio-auth", "user:secret") as webui:
         stranger = urllib.request.build_opener()
         guest = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        for path in ("start", "web/main.mjs", "web/style.css", "models/dog"):
+        for path in ("start", "web/main.mjs", "web/style.css", "projects/dog"):
             assert code_of(stranger, f"{webui.address}sd_finetune/{path}") == 401, path
-        for path in ("models", "models/dog/train", "models/dog/delete"):
+        for path in ("projects", "projects/dog/train", "projects/dog/delete"):
             assert code_of(stranger, f"{webui.address}sd_finetune/{path}", b"{}") == 401, path
         form = urllib.parse.urlencode({"username": "user", "password": "secret"}).encode()
         assert code_of(guest, f"{webui.address}login", form) == 200

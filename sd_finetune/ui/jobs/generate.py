@@ -49,25 +49,25 @@ def generate_job(project: Project, request: dict[str, Any], result: dict[str, An
         arguments = [*_model_arguments(weights, result), *words, "--out", str(folder.path)]
         return start_process([sys.executable, "-u", "-m", "sd_finetune", "sample", *arguments], folder.log)
 
-    return NewJob("draw", project.name, folder, base, launch)
+    return NewJob("generate", project.name, folder, base, launch)
 
 
 def generated(project: Project) -> list[dict[str, Any]]:
-    """What was generated, the latest first: `key`, `prompt`, `seed`, `with` (a result's name), `pictures`, `error`."""
+    """What was generated, the latest first: `key`, `prompt`, `seed`, `with` (a result's name), `images`, `error`."""
     found: list[dict[str, Any]] = []
     for file in sorted(project.folder.glob(f"{GENERATED}/*/{REQUEST}"), reverse=True):
         run = RunFolder(file.parent)
         images = sorted((path.name for path in run.path.glob("*.png")), key=_number)
         request = json.loads(file.read_text(encoding="utf-8"))
         error = next((event.message for event in read_events(run.events)[0] if isinstance(event, Error)), "")
-        found.append({"key": run.path.name, **request, "pictures": images, "error": error})
+        found.append({"key": run.path.name, **request, "images": images, "error": error})
     return found
 
 
 def generated_image(project: Project, key: str, name: str) -> Path:
     """The file of a generated image. Raises UserError if there is none."""
     for entry in generated(project):
-        if entry["key"] == key and name in entry["pictures"]:
+        if entry["key"] == key and name in entry["images"]:
             return project.folder / GENERATED / key / name
     raise UserError(f"Image {name} not found: reload the page.")
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 from ...runs.folder import RunFolder
 
-JobKind = Literal["train", "class images", "draw"]
+JobKind = Literal["train", "class images", "generate"]
 DOING: dict[JobKind, str] = {
-    "train": "training", "class images": "generating class images", "draw": "generating images"
+    "train": "training", "class images": "generating class images", "generate": "generating images"
 }  # fmt: skip
 """What a project with such a job is doing."""
 WAITING = "waiting for its turn"

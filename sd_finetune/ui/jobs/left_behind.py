@@ -11,7 +11,7 @@ from ...runs.worker_process import FoundWorker, noted_worker
 from ..projects.project import CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects
 from .job import WAITING, Job, JobKind
 
-KIND_OF_FOLDER: dict[str, JobKind] = {RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "draw"}
+KIND_OF_FOLDER: dict[str, JobKind] = {RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "generate"}
 """In a project's folder."""
 MOST_BYTES_OF_WAITING = 4096
 """Of the events of a job that never started, so that those of long runs are not read again at each start."""

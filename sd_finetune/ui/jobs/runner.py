@@ -107,7 +107,7 @@ class Runner:
     def _follow(self, job: Job, worker: AnyWorker, since: int) -> set[ResultKind]:
         """Follow the worker to its end; returns the kinds of results that were saved."""
         made: set[ResultKind] = set()
-        if job.kind == "draw":
+        if job.kind == "generate":
             wait_for_images(job.run, worker)
             return made
         asked = False

@@ -73,7 +73,7 @@ def base_checkpoint(settings: dict[str, Any]) -> Path:
 
 
 def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What the page shows of settings: `faults`, `warnings`, `pictures` (images of each concept), and amounts.
+    """What the page shows of settings: `faults`, `warnings`, `images` (how many each concept has), and amounts.
 
     `seconds` is how long training takes, None without an earlier run of the kind in the folder `projects`.
     """
@@ -83,7 +83,7 @@ def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | No
     return {
         "faults": found.faults,
         "warnings": risks(whole) if whole else [],
-        "pictures": found.images,
+        "images": found.images,
         "steps_per_epoch": found.steps_per_epoch,
         "steps": found.steps,
         "seconds": seconds_for(whole, to_do, projects) if whole else None,

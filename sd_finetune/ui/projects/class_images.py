@@ -14,7 +14,7 @@ from .project import Project
 
 
 def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
-    """A folder for each class prompt and way of sampling: `key`, `prompt`, `folder`, `pictures` (names of images)."""
+    """A folder for each class prompt and way of sampling: `key`, `prompt`, `folder`, `images` (their names)."""
     settings = project.settings()
     prompts = [concept["class_prompt"] for concept in concepts(settings) if concept.get("class_prompt")]
     found: list[dict[str, Any]] = []
@@ -22,7 +22,7 @@ def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
         prompt = json.loads(note.read_text(encoding="utf-8")).get("prompt")
         images = sorted(path.name for path in note.parent.glob("*.png"))
         if prompt in prompts and images:
-            entry = {"key": note.parent.name, "prompt": prompt, "folder": str(note.parent), "pictures": images}
+            entry = {"key": note.parent.name, "prompt": prompt, "folder": str(note.parent), "images": images}
             found.append(entry)
     return found
 

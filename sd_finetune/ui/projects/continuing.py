@@ -26,13 +26,13 @@ SNAPSHOT = "snapshot"
 def continuation_sources(projects: Path, views: Views) -> list[dict[str, Any]]:
     """Results and snapshots that a project can continue from, the latest run of each project first.
 
-    Each has `model` (the project's name), `run`, `what` (a result's name, or SNAPSHOT), `method` and `step`.
+    Each has `project` (the project's name), `run`, `what` (a result's name, or SNAPSHOT), `method` and `step`.
     """
     found: list[dict[str, Any]] = []
     for project in all_projects(projects):
         for name in project.run_names():
             run = RunFolder(project.runs / name)
-            facts = {"model": project.name, "run": name, "method": _method(run)}
+            facts = {"project": project.name, "run": name, "method": _method(run)}
             snapshot = latest_snapshot(run)
             if snapshot is not None:
                 found.append({**facts, "what": SNAPSHOT, "step": step_of(snapshot)})

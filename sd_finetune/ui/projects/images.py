@@ -23,7 +23,7 @@ SHOWN = 200
 
 
 def describe_images(folder: str, prompt: str, resolution: int) -> dict[str, Any]:
-    """The images in `folder`: `count`, `pictures` (name, caption, prompt, size in pixels, upright) and `sizes`.
+    """The images in `folder`: `count`, `images` (name, caption, prompt, size in pixels, upright) and `sizes`.
 
     `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_image` does with such an image at
     that resolution: the share that is `cut` off beside the middle square, and the `scale` it is resized by.
@@ -33,7 +33,7 @@ def describe_images(folder: str, prompt: str, resolution: int) -> dict[str, Any]
     shown = [_entry(path, Path(folder), prompt) for path in paths[:SHOWN]]
     sizes = Counter(entry["size"] for entry in shown if entry["size"])
     fitted = [{"size": size, "count": count, **_fitted(size, resolution)} for size, count in sizes.most_common()]
-    return {"count": len(paths), "pictures": shown, "sizes": fitted}
+    return {"count": len(paths), "images": shown, "sizes": fitted}
 
 
 def thumbnail(folder: str, name: str) -> bytes:

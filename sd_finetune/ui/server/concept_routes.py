@@ -19,12 +19,12 @@ from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT
 
 MOST_UPLOAD_MB = 100
-CAPTION = {"picture": "1.png", "text": "a photo of sks dog in the snow"}
+CAPTION = {"image": "1.png", "text": "a photo of sks dog in the snow"}
 
 router = APIRouter(route_class=Route, tags=["concepts"])
 
 
-@router.get("/models/{name}/concepts/{number}")
+@router.get("/projects/{name}/concepts/{number}")
 def images(number: int, project: Project = PROJECT) -> dict[str, Any]:
     """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off of each."""
     settings = project.settings()
@@ -32,23 +32,23 @@ def images(number: int, project: Project = PROJECT) -> dict[str, Any]:
     return describe_images(concept["folder"], str(concept.get("instance_prompt", "")), _resolution(settings))
 
 
-@router.get("/models/{name}/concepts/{number}/thumbnail")
-def small_image(number: int, picture: str, project: Project = PROJECT) -> Response:
+@router.get("/projects/{name}/concepts/{number}/thumbnail")
+def small_image(number: int, image: str, project: Project = PROJECT) -> Response:
     """One of them, small."""
-    return _jpeg(thumbnail(_concept(project.settings(), number)["folder"], picture))
+    return _jpeg(thumbnail(_concept(project.settings(), number)["folder"], image))
 
 
-@router.post("/models/{name}/concepts/{number}/caption", dependencies=CHANGE)
+@router.post("/projects/{name}/concepts/{number}/caption", dependencies=CHANGE)
 def caption(
     number: int, content: dict[str, Any] = Body(..., example=CAPTION), project: Project = PROJECT
 ) -> dict[str, Any]:
-    """Write the caption `text` of the image `picture`; an empty text deletes it."""
+    """Write the caption `text` of `image`; an empty text deletes it."""
     folder = _concept(project.settings(), number)["folder"]
-    write_caption(folder, str(content.get("picture")), str(content.get("text", "")))
+    write_caption(folder, str(content.get("image")), str(content.get("text", "")))
     return {}
 
 
-@router.post("/models/{name}/concepts/{number}/upload", dependencies=CHANGE)
+@router.post("/projects/{name}/concepts/{number}/upload", dependencies=CHANGE)
 async def upload(number: int, file: str, request: Request, project: Project = PROJECT) -> dict[str, Any]:
     """Keep an image, the request's body, named `file`, in the project's own folder; answers with that folder."""
     size = int(request.headers.get("content-length", 0))
@@ -59,22 +59,22 @@ async def upload(number: int, file: str, request: Request, project: Project = PR
     return {"folder": str(folder), "name": keep_upload(folder, file, await request.body()).name}
 
 
-@router.get("/models/{name}/class-pictures")
+@router.get("/projects/{name}/class-images")
 def class_images(project: Project = PROJECT, context: Context = CONTEXT) -> list[dict[str, Any]]:
     """The generated class images of each prompt: folder's key, prompt, names."""
     return class_image_folders(context.host, project)
 
 
-@router.get("/models/{name}/class-pictures/{key}/{picture}")
-def small_class_image(key: str, picture: str, project: Project = PROJECT, context: Context = CONTEXT) -> Response:
+@router.get("/projects/{name}/class-images/{key}/{image}")
+def small_class_image(key: str, image: str, project: Project = PROJECT, context: Context = CONTEXT) -> Response:
     """One of them, small."""
-    return _jpeg(thumbnail(class_image_folder(context.host, project, key), picture))
+    return _jpeg(thumbnail(class_image_folder(context.host, project, key), image))
 
 
-@router.post("/models/{name}/class-pictures/{key}/{picture}/delete", dependencies=CHANGE)
-def delete(key: str, picture: str, project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
+@router.post("/projects/{name}/class-images/{key}/{image}/delete", dependencies=CHANGE)
+def delete(key: str, image: str, project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
     """Delete one; the next run or the button generates it again, and another one only with another seed."""
-    delete_class_image(class_image_folder(context.host, project, key), picture)
+    delete_class_image(class_image_folder(context.host, project, key), image)
     return {}
 
 

@@ -20,7 +20,7 @@ REQUEST = {"prompt": "sks dog on the moon", "seed": 0, "count": 4, "run": "my do
 router = APIRouter(route_class=Route, tags=["images"])
 
 
-@router.post("/models/{name}/draw", dependencies=CHANGE)
+@router.post("/projects/{name}/generate", dependencies=CHANGE)
 def generate(
     content: dict[str, Any] = Body(..., example=REQUEST), project: Project = PROJECT, context: Context = CONTEXT
 ) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def generate(
     return {}
 
 
-@router.post("/models/{name}/end", dependencies=CHANGE)
+@router.post("/projects/{name}/end", dependencies=CHANGE)
 def end(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
     """End at once the generating for a project; images that are finished stay."""
     job = context.runner.current()
@@ -42,13 +42,13 @@ def end(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any
     return {}
 
 
-@router.get("/models/{name}/drawn")
+@router.get("/projects/{name}/generated")
 def images(project: Project = PROJECT) -> list[dict[str, Any]]:
     """What was generated, the latest first."""
     return generated(project)
 
 
-@router.get("/models/{name}/drawn/{key}/{picture}")
-def image(key: str, picture: str, project: Project = PROJECT) -> FileResponse:
+@router.get("/projects/{name}/generated/{key}/{image}")
+def image(key: str, image: str, project: Project = PROJECT) -> FileResponse:
     """One of the images."""
-    return FileResponse(generated_image(project, key, picture))
+    return FileResponse(generated_image(project, key, image))

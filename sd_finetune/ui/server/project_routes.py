@@ -44,48 +44,51 @@ def start(context: Context = CONTEXT) -> dict[str, Any]:
     """The form, the checkpoints, the projects, the job that is going on: all that a page needs at first."""
     host = context.host
     facts = {"host": host.name, "version": __version__, "faults": host.faults()}
-    return {**facts, "lesson": host.example_settings() is not None, "form": form(), **_lists(context)}
+    return {**facts, "example": host.example_settings() is not None, "form": form(), **_lists(context)}
 
 
-@router.get("/models")
+@router.get("/projects")
 def lists(context: Context = CONTEXT) -> dict[str, Any]:
     """Projects, checkpoints, and the job that is going on."""
     return _lists(context)
 
 
-@router.post("/models", dependencies=CHANGE)
+@router.post("/projects", dependencies=CHANGE)
 def create(content: dict[str, Any] = Body(..., example=NEW_PROJECT), context: Context = CONTEXT) -> dict[str, Any]:
     """Create a project: `name`, and `checkpoint` (a title from the list, or the path of a file).
 
-    `sampler` generates class images and samples. In place of a checkpoint, `continue_from` with the `model`, `run` and
-    `what` of one entry of /origins continues from that.
+    `sampler` generates class images and samples. In place of a checkpoint, `continue_from` with the `project`, `run`
+    and `what` of one entry of /continuation-sources continues from that.
     """
-    name, origin = str(content.get("name", "")).strip(), content.get("continue_from")
-    if origin:
-        return _described(context, _continued(context, name, origin))
+    name, source = str(content.get("name", "")).strip(), content.get("continue_from")
+    if source:
+        return _described(context, _continued(context, name, source))
     checkpoint, sampler = str(content.get("checkpoint", "")), str(content.get("sampler") or "")
     return _described(context, project_from_checkpoint(context.host, name, checkpoint, sampler))
 
 
-@router.get("/origins")
-def origins(context: Context = CONTEXT) -> list[dict[str, Any]]:
+@router.get("/continuation-sources")
+def sources(context: Context = CONTEXT) -> list[dict[str, Any]]:
     """What a new project can continue from: snapshots and results of all runs."""
     return continuation_sources(context.projects, context.views)
 
 
-@router.post("/lesson", dependencies=CHANGE)
+@router.post("/example", dependencies=CHANGE)
 def example(context: Context = CONTEXT) -> dict[str, Any]:
     """Create a project that can be trained as it is, for a first visitor."""
     return _described(context, example_project(context.host))
 
 
-@router.get("/models/{name}")
+@router.get("/projects/{name}")
 def read(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
-    """A project: its base checkpoint, its settings as they stand in the form, and its runs, the latest first."""
+    """A project: its base checkpoint, its settings as they stand in the form, and its runs, the latest first.
+
+    `source` is the snapshot that it continues from, `method_defaults` what suits its checkpoint, by method.
+    """
     return _described(context, project)
 
 
-@router.post("/models/{name}/settings", dependencies=CHANGE)
+@router.post("/projects/{name}/settings", dependencies=CHANGE)
 def keep_settings(
     content: dict[str, Any] = Body(..., example=SETTINGS), project: Project = PROJECT, context: Context = CONTEXT
 ) -> dict[str, Any]:
@@ -94,7 +97,7 @@ def keep_settings(
     return report(content, context.projects, project.origin())
 
 
-@router.post("/models/{name}/fit", dependencies=CHANGE)
+@router.post("/projects/{name}/fit", dependencies=CHANGE)
 def fit_to_gpu(project: Project = PROJECT) -> dict[str, Any]:
     """Change the settings so that training fits into the VRAM of this machine's GPU; `changes`, and a `sentence`."""
     settings = project.settings()
@@ -106,7 +109,7 @@ def fit_to_gpu(project: Project = PROJECT) -> dict[str, Any]:
     return {"changes": found.changes, "sentence": found.sentence}
 
 
-@router.post("/models/{name}/delete", dependencies=CHANGE)
+@router.post("/projects/{name}/delete", dependencies=CHANGE)
 def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
     """Delete a project with its runs. Results in the host's own folders stay."""
     job = context.runner.current()
@@ -127,7 +130,7 @@ def concepts(content: Any = Body(..., example=THEIR_CONCEPTS)) -> list[dict[str,
 def _lists(context: Context) -> dict[str, Any]:
     job = context.runner.current()
     return {
-        "models": [project.name for project in all_projects(context.projects)],
+        "projects": [project.name for project in all_projects(context.projects)],
         "checkpoints": [{"title": each.title, "loaded": each.loaded} for each in context.host.checkpoints()],
         "job": None if job is None else _described_job(context, job),
     }
@@ -137,20 +140,25 @@ def _described_job(context: Context, job: Job) -> dict[str, Any]:
     """`phase`: its name, `done` and `total`, of what is no training."""
     phase = None if job.kind == "train" else context.views.of(job.run).phase()
     shown = phase and {name: phase[name] for name in ("name", "done", "total")}
-    return {"kind": job.kind, "model": job.project, "run": job.run.path.name, "phase": shown}
+    return {"kind": job.kind, "project": job.project, "run": job.run.path.name, "phase": shown}
 
 
 def _described(context: Context, project: Project) -> dict[str, Any]:
     content = project.read()
-    settings = content["settings"]
-    suited = method_defaults(Path(text(settings, "base.checkpoint")), context.host.example_settings())
-    found = report(settings, context.projects, content.get("origin"))
-    return {"name": project.name, **content, "runs": project.run_names(), "check": found, "suited": suited}
+    settings, source = content["settings"], content.pop("origin", None)
+    return {
+        "name": project.name,
+        **content,
+        "source": source,
+        "runs": project.run_names(),
+        "check": report(settings, context.projects, source),
+        "method_defaults": method_defaults(Path(text(settings, "base.checkpoint")), context.host.example_settings()),
+    }
 
 
-def _continued(context: Context, name: str, origin: dict[str, Any]) -> Project:
-    source = context.project(str(origin.get("model")))
-    run = context.run(source.name, str(origin.get("run")))
-    what = str(origin.get("what"))
+def _continued(context: Context, name: str, source: dict[str, Any]) -> Project:
+    earlier = context.project(str(source.get("project")))
+    run = context.run(earlier.name, str(source.get("run")))
+    what = str(source.get("what"))
     result = None if what == SNAPSHOT else result_of(context.views, run, what)
-    return project_from_run(context.host, source, run, result, context.projects, name)
+    return project_from_run(context.host, earlier, run, result, context.projects, name)

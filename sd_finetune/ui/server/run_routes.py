@@ -25,28 +25,28 @@ STOP = {"command": "stop"}
 router = APIRouter(route_class=Route, tags=["runs"])
 
 
-@router.post("/models/{name}/train", dependencies=CHANGE)
+@router.post("/projects/{name}/train", dependencies=CHANGE)
 def train(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
     """Start a run with the project's settings; answers at once. Of two presses, one starts a run."""
     job = context.runner.start(lambda: train_job(context.host, project))
     return {"run": job.run.path.name}
 
 
-@router.post("/models/{name}/class-images", dependencies=CHANGE)
+@router.post("/projects/{name}/class-images/generate", dependencies=CHANGE)
 def class_images(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
     """Generate the class images that are missing."""
     context.runner.start(lambda: class_images_job(context.host, project))
     return {}
 
 
-@router.post("/models/{name}/runs/{run}/resume", dependencies=CHANGE)
+@router.post("/projects/{name}/runs/{run}/resume", dependencies=CHANGE)
 def resume(project: Project = PROJECT, found: RunFolder = RUN, context: Context = CONTEXT) -> dict[str, Any]:
     """Resume a run from its latest snapshot."""
     context.runner.start(lambda: resume_job(project, found))
     return {"run": found.path.name}
 
 
-@router.get("/models/{name}/runs/{run}/status")
+@router.get("/projects/{name}/runs/{run}/status")
 def status(since: int = 0, found: RunFolder = RUN, context: Context = CONTEXT) -> JSONResponse:
     """What changed after the first `since` events; `more` means that asking again at once brings more."""
     changed = context.views.of(found).status(since)
@@ -54,7 +54,7 @@ def status(since: int = 0, found: RunFolder = RUN, context: Context = CONTEXT) -
     return JSONResponse({**changed, "active": active, "resumable": resumable})
 
 
-@router.post("/models/{name}/runs/{run}/command", dependencies=CHANGE)
+@router.post("/projects/{name}/runs/{run}/command", dependencies=CHANGE)
 def command(
     content: dict[str, Any] = Body(..., example=STOP), found: RunFolder = RUN, context: Context = CONTEXT
 ) -> dict[str, Any]:
@@ -71,44 +71,44 @@ def command(
     return {}
 
 
-@router.get("/models/{name}/runs/{run}/settings")
+@router.get("/projects/{name}/runs/{run}/settings")
 def settings(found: RunFolder = RUN) -> FileResponse:
     """The settings that the run was made with."""
     return FileResponse(found.settings, media_type="application/json")
 
 
-@router.post("/models/{name}/runs/{run}/settings/use", dependencies=CHANGE)
+@router.post("/projects/{name}/runs/{run}/settings/use", dependencies=CHANGE)
 def use_settings(project: Project = PROJECT, found: RunFolder = RUN, context: Context = CONTEXT) -> dict[str, Any]:
     """Make the settings of a run the project's own again."""
     project.write_settings(settings_of_run(context.host, found))
     return {}
 
 
-@router.get("/models/{name}/runs/{run}/samples/{file}")
+@router.get("/projects/{name}/runs/{run}/samples/{file}")
 def sample(file: str, found: RunFolder = RUN) -> FileResponse:
     """An image generated during training."""
     return FileResponse(_inside(found.samples, file), headers={"Cache-Control": "max-age=86400"})
 
 
-@router.get("/models/{name}/runs/{run}/log")
+@router.get("/projects/{name}/runs/{run}/log")
 def log(found: RunFolder = RUN) -> PlainTextResponse:
     """The end of what the worker printed."""
     return PlainTextResponse(_tail(found.log))
 
 
-@router.get("/models/{name}/runs/{run}/loss.csv")
+@router.get("/projects/{name}/runs/{run}/loss.csv")
 def losses(found: RunFolder = RUN) -> FileResponse:
     """The losses of every step as a table."""
     return FileResponse(_existing(found.loss_csv), filename=f"{found.path.name}-loss.csv")
 
 
-@router.get("/models/{name}/runs/{run}/results")
+@router.get("/projects/{name}/runs/{run}/results")
 def results(found: RunFolder = RUN, context: Context = CONTEXT) -> list[dict[str, Any]]:
     """The files that the run saved, with how each is used."""
     return [describe_result(context.host, entry) for entry in context.views.of(found).results()]
 
 
-@router.get("/models/{name}/runs/{run}/results/{file}")
+@router.get("/projects/{name}/runs/{run}/results/{file}")
 def result(file: str, found: RunFolder = RUN, context: Context = CONTEXT) -> FileResponse:
     """Download one of them."""
     return FileResponse(_existing(Path(result_of(context.views, found, file)["path"])), filename=file)

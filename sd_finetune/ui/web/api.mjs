@@ -9,7 +9,7 @@ export class Refused extends Error {}
 const KEPT_ALIVE = 60000;
 
 /**
- * The full address of a route, as address("models", "my dog", "runs").
+ * The full address of a route, as address("projects", "my dog", "runs").
  * @param {(string | number)[]} parts
  */
 export function address(...parts) {
@@ -45,13 +45,13 @@ export async function upload(parts, file) {
 
 /**
  * Status of a run since N events.
- * @param {string} model
+ * @param {string} project
  * @param {string} run
  * @param {number} since
  * @returns {Promise<Status>}
  */
-export async function status(model, run, since) {
-  return answer(await fetch(`${address("models", model, "runs", run, "status")}?since=${since}`));
+export async function status(project, run, since) {
+  return answer(await fetch(`${address("projects", project, "runs", run, "status")}?since=${since}`));
 }
 
 /**

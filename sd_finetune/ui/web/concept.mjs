@@ -3,7 +3,7 @@ import { address, get, post, sentence, upload } from "./api.mjs";
 import { button, fill, find, h } from "./dom.mjs";
 import { field } from "./fields.mjs";
 import { counted } from "./figures.mjs";
-/** @import { Fitted, Group, Option, Picture, Settings } from "./types.d.ts" */
+/** @import { Fitted, Group, Image, Option, Settings } from "./types.d.ts" */
 
 const SIZES = 6;
 const OVER = "sdft-over";
@@ -13,7 +13,7 @@ const CAPTION = "Caption, kept in a .txt file beside the image; used where the p
  * @typedef {object} Place
  * @property {Group} group the options of a concept
  * @property {number} side the default resolution
- * @property {string} model its name
+ * @property {string} project its name
  * @property {Settings} settings edited in place
  * @property {number} number the concept's, from 1
  * @property {(name: string) => void} changed
@@ -22,11 +22,11 @@ const CAPTION = "Caption, kept in a .txt file beside the image; used where the p
  */
 
 /**
- * Gives `element`, `read()` which reads the pictures again if what they depend on changed.
+ * Gives `element`, `read()` which reads the images again if what they depend on changed.
  * @param {Place} place
  */
-export function makeConcept({ group, side, model, settings, number, changed, save, remove }) {
-  const pictures = h("div", { class: "sdft-thumbnails" });
+export function makeConcept({ group, side, project, settings, number, changed, save, remove }) {
+  const images = h("div", { class: "sdft-thumbnails" });
   const count = h("div", { class: "sdft-count", role: "status" });
   const make = (/** @type {Option} */ option) =>
     field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, changed);
@@ -40,7 +40,7 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
     foremost,
     makeDrop(send),
     count,
-    pictures,
+    images,
     rest.length ? more : null,
     button(`Remove concept ${number}`, () => remove(number), { class: "sdft-button sdft-small" }),
   );
@@ -56,7 +56,7 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
     for (const [index, file] of files.entries()) {
       count.textContent = `Uploading ${index + 1} of ${files.length}`;
       try {
-        folder = (await upload(["models", model, "concepts", number, "upload"], file)).folder;
+        folder = (await upload(["projects", project, "concepts", number, "upload"], file)).folder;
       } catch (error) {
         refused.push(sentence(error));
       }
@@ -74,11 +74,11 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
   async function read() {
     const { folder, instance_prompt: prompt } = concept();
     const key = JSON.stringify([folder, prompt, resolution()]);
-    if (!folder) fill(pictures);
+    if (!folder) fill(images);
     if (!folder || key === known) return;
     known = key;
     try {
-      const told = await get("models", model, "concepts", number);
+      const told = await get("projects", project, "concepts", number);
       const square = `${resolution()} × ${resolution()}`;
       fill(
         count,
@@ -86,12 +86,12 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
         sizes(told.sizes),
       );
       fill(
-        pictures,
-        told.pictures.map((picture) => thumbnail(model, number, picture)),
+        images,
+        told.images.map((image) => thumbnail(project, number, image)),
       );
     } catch {
       count.textContent = ""; // the folder's fault stands beside its field
-      fill(pictures);
+      fill(images);
     }
   }
 
@@ -99,7 +99,7 @@ export function makeConcept({ group, side, model, settings, number, changed, sav
 }
 
 /**
- * Where pictures are dropped or chosen.
+ * Where images are dropped or chosen.
  * @param {(files: File[]) => Promise<void>} send
  */
 function makeDrop(send) {
@@ -137,7 +137,7 @@ function sizes(all) {
 }
 
 /**
- * What training makes of the pictures of one size.
+ * What training makes of the images of one size.
  * @param {Fitted} fitted
  */
 function sizeRow({ size: [width, height], count, cut, scale }) {
@@ -148,12 +148,12 @@ function sizeRow({ size: [width, height], count, cut, scale }) {
 }
 
 /**
- * @param {string} model
+ * @param {string} project
  * @param {number} number
- * @param {Picture} picture
+ * @param {Image} image
  */
-function thumbnail(model, number, { name, caption, prompt, size }) {
-  const source = `${address("models", model, "concepts", number, "thumbnail")}?picture=${encodeURIComponent(name)}`;
+function thumbnail(project, number, { name, caption, prompt, size }) {
+  const source = `${address("projects", project, "concepts", number, "thumbnail")}?image=${encodeURIComponent(name)}`;
   const title = `${name}, ${size ? `${size[0]} × ${size[1]}` : "cannot be read"}`;
   return h(
     "figure",
@@ -166,7 +166,7 @@ function thumbnail(model, number, { name, caption, prompt, size }) {
       "aria-label": `Caption of ${name}`,
       title: CAPTION,
       onchange: (event) =>
-        post(["models", model, "concepts", number, "caption"], { picture: name, text: event.target.value }),
+        post(["projects", project, "concepts", number, "caption"], { image: name, text: event.target.value }),
     }),
   );
 }

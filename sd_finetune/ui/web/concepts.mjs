@@ -2,10 +2,10 @@
 import { post, sentence } from "./api.mjs";
 import { makeConcept } from "./concept.mjs";
 import { button, fill, h } from "./dom.mjs";
-/** @import { Concept, Group, Model, Settings } from "./types.d.ts" */
+/** @import { Concept, Group, Project, Settings } from "./types.d.ts" */
 
 /**
- * The panel: `element`, `show(model)` after another model was selected, `checked()` after settings were kept.
+ * The panel: `element`, `show(project)` after another project was selected, `checked()` after settings were kept.
  * @param {Group} group
  * @param {number} side the default resolution
  * @param {(name: string) => void} changed
@@ -23,18 +23,18 @@ export function makeConcepts(group, side, changed, save) {
     file,
   );
   const element = h("div", {}, list, h("div", { class: "sdft-row" }, add, old), said);
-  /** @type {Model | null} */
-  let model = null;
+  /** @type {Project | null} */
+  let project = null;
   /** @type {ReturnType<typeof makeConcept>[]} */
   let cards = [];
 
-  /** @param {Model} shown */
+  /** @param {Project} shown */
   function show(shown) {
-    model = shown;
+    project = shown;
     const { name, settings } = shown;
     settings.concepts ??= [plain(group)];
     cards = settings.concepts.map((_, index) =>
-      makeConcept({ group, side, model: name, settings, number: index + 1, changed, save, remove }),
+      makeConcept({ group, side, project: name, settings, number: index + 1, changed, save, remove }),
     );
     fill(
       list,
@@ -45,10 +45,10 @@ export function makeConcepts(group, side, changed, save) {
 
   /** @param {(concepts: Concept[]) => Concept[]} action */
   async function change(action) {
-    if (!model) return;
-    model.settings.concepts = action(model.settings.concepts ?? []);
+    if (!project) return;
+    project.settings.concepts = action(project.settings.concepts ?? []);
     await save();
-    show(model);
+    show(project);
   }
 
   /** @param {number} number */

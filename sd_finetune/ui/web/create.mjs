@@ -2,21 +2,21 @@
 import { get, post, sentence } from "./api.mjs";
 import { button, h, labelled, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";
-/** @import { Checkpoint, Model, Origin } from "./types.d.ts" */
+/** @import { Checkpoint, ContinuationSource, Project } from "./types.d.ts" */
 
 const SAMPLER = "Sampler for samples and class images; can be changed for each under Generate";
 const CONTINUE =
   "A snapshot continues at its step with its optimizer state; a result gives a new run its starting weights. " +
   "Method and settings are copied.";
-const LESSON = "First time here? The toy checkpoint learns a two-colored star in about a minute, without a GPU.";
+const EXAMPLE = "First time here? The toy checkpoint learns a two-colored star in about a minute, without a GPU.";
 
 /**
  * The panel: `element`, `show(checkpoints)`, `read()` asks again what can be continued from.
  * @param {string[]} samplers
- * @param {boolean} lesson whether there is a first one
- * @param {(model: Model, train: boolean) => Promise<void>} created called after each; `train`: begin at once
+ * @param {boolean} example whether there is one for a first visitor
+ * @param {(project: Project, train: boolean) => Promise<void>} created called after each; `train`: begin at once
  */
-export function makeCreate(samplers, lesson, created) {
+export function makeCreate(samplers, example, created) {
   const name = h("input", { type: "text", id: "sd_finetune_name" });
   const source = h("select", { id: "sd_finetune_source" });
   const path = h("input", {
@@ -30,7 +30,7 @@ export function makeCreate(samplers, lesson, created) {
     h("option", { value: "" }, "default"),
     samplers.map((each) => h("option", { value: each }, each)),
   );
-  const origin = h("select", { id: "sd_finetune_origin", onchange: showFields });
+  const earlier = h("select", { id: "sd_finetune_continue_from", onchange: showFields });
   const said = h("div", { class: "sdft-message", role: "alert" });
   const ofCheckpoint = [
     labelled("Source checkpoint", source),
@@ -43,27 +43,27 @@ export function makeCreate(samplers, lesson, created) {
     { onsubmit: send },
     labelled("Name", name),
     ofCheckpoint,
-    labelled("Continue from", origin, CONTINUE),
+    labelled("Continue from", earlier, CONTINUE),
     h("div", { class: "sdft-row" }, h("button", submit, "Create Model")),
   );
-  const teach = button("Teach the toy its star", () => create(() => post(["lesson"]), true), {
-    id: "sd_finetune_lesson",
+  const teach = button("Teach the toy its star", () => create(() => post(["example"]), true), {
+    id: "sd_finetune_example",
   });
-  const first = h("div", { class: "sdft-lesson" }, h("p", {}, LESSON), teach);
-  const element = h("div", {}, form, said, lesson ? first : null);
+  const first = h("div", { class: "sdft-example" }, h("p", {}, EXAMPLE), teach);
+  const element = h("div", {}, form, said, example ? first : null);
   showFields();
 
   /**
-   * @param {() => Promise<Model>} request
+   * @param {() => Promise<Project>} request
    * @param {boolean} train
    */
   async function create(request, train) {
     said.textContent = "";
     try {
-      const model = await request();
-      name.value = path.value = origin.value = "";
+      const project = await request();
+      name.value = path.value = earlier.value = "";
       showFields();
-      await created(model, train);
+      await created(project, train);
     } catch (error) {
       said.textContent = sentence(error);
     }
@@ -72,20 +72,20 @@ export function makeCreate(samplers, lesson, created) {
   /** @param {Event} event */
   function send(event) {
     event.preventDefault();
-    const from = origin.value
-      ? { continue_from: JSON.parse(origin.value) }
+    const from = earlier.value
+      ? { continue_from: JSON.parse(earlier.value) }
       : { checkpoint: path.value.trim() || source.value, sampler: sampler.value };
-    create(() => post(["models"], { name: name.value, ...from }), false);
+    create(() => post(["projects"], { name: name.value, ...from }), false);
   }
 
   /** What an earlier run decides is not asked for. */
   function showFields() {
-    for (const each of ofCheckpoint) each.hidden = origin.value !== "";
+    for (const each of ofCheckpoint) each.hidden = earlier.value !== "";
   }
 
   async function read() {
-    const found = await get("origins").catch(() => []);
-    offer(origin, [["", "nothing: start from the checkpoint"], ...found.map(choice)]);
+    const found = await get("continuation-sources").catch(() => []);
+    offer(earlier, [["", "nothing: start from the checkpoint"], ...found.map(choice)]);
     showFields();
   }
 
@@ -101,9 +101,9 @@ export function makeCreate(samplers, lesson, created) {
 }
 
 /**
- * @param {Origin} origin
+ * @param {ContinuationSource} source
  * @returns {[value: string, label: string]}
  */
-function choice({ model, run, what, method, step }) {
-  return [JSON.stringify({ model, run, what }), `${run}: ${what}, step ${number(step)} (${method})`];
+function choice({ project, run, what, method, step }) {
+  return [JSON.stringify({ project, run, what }), `${run}: ${what}, step ${number(step)} (${method})`];
 }

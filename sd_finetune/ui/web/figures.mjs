@@ -31,7 +31,13 @@ export function pace(speed) {
 }
 
 /**
- * Bytes as "3.2 MB".
+ * Memory as "12.0 GB", of 2^30 bytes each, as the makers of GPUs count.
+ * @param {number} count bytes
+ */
+export const memory = (count) => `${(count / 2 ** 30).toFixed(1)} GB`;
+
+/**
+ * Bytes of a file as "3.2 MB", of 1000^2 bytes each.
  * @param {number} count
  */
 export function bytes(count) {

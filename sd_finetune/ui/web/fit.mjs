@@ -5,8 +5,8 @@ import { button, h } from "./dom.mjs";
 const HELP = "Chooses batch size, gradient checkpointing and precision for the VRAM of this GPU";
 
 /**
- * The row: `element`, `begin()` for another model.
- * @param {() => string} name the model's
+ * The row: `element`, `begin()` for another project.
+ * @param {() => string} name the project's
  * @param {() => Promise<void>} save keeps the form first
  * @param {() => Promise<void>} changed shows the new settings
  */
@@ -19,7 +19,7 @@ export function makeFit(name, save, changed) {
     said.textContent = "Looking for the GPU.";
     try {
       await save();
-      const fitted = await post(["models", name(), "fit"]);
+      const fitted = await post(["projects", name(), "fit"]);
       if (Object.keys(fitted.changes).length) await changed();
       said.textContent = fitted.sentence;
     } catch (error) {

@@ -71,13 +71,13 @@ function latest(old, news) {
 
 /**
  * All that is known of a run.
- * @param {string} model
+ * @param {string} project
  * @param {string} run
  */
-export async function wholeView(model, run) {
+export async function wholeView(project, run) {
   const view = emptyView();
   for (let more = true; more;) {
-    const news = await status(model, run, view.since);
+    const news = await status(project, run, view.since);
     takeIn(view, news);
     more = news.more;
   }
@@ -86,12 +86,12 @@ export async function wholeView(model, run) {
 
 /**
  * Ask for the run's status without end. `soon()` asks again shortly, for what somebody has just done.
- * @param {string} model
+ * @param {string} project
  * @param {string} run
  * @param {(view: View) => void} shown after each answer
  * @param {(error: unknown) => void} silent while there is none
  */
-export function followRun(model, run, shown, silent) {
+export function followRun(project, run, shown, silent) {
   const view = emptyView();
   let going = true;
   let wait = STEADY;
@@ -102,7 +102,7 @@ export function followRun(model, run, shown, silent) {
     if (!going) return;
     let pause = STEADY;
     try {
-      const news = await status(model, run, view.since);
+      const news = await status(project, run, view.since);
       if (!going) return;
       takeIn(view, news);
       wait = STEADY;

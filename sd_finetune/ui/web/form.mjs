@@ -1,6 +1,6 @@
 // Finds groups and options in the server's form.
 import { valueAt } from "./fields.mjs";
-/** @import { Form, Group, Model, Option, PanelName } from "./types.d.ts" */
+/** @import { Form, Group, Option, PanelName, Project } from "./types.d.ts" */
 
 /**
  * @param {Form} form
@@ -23,26 +23,26 @@ export function optionOf(form, name) {
 }
 
 /**
- * A model's method, or the default one.
+ * A project's method, or the default one.
  * @param {Form} form
- * @param {Model} model
+ * @param {Project} project
  */
-export function methodOf(form, model) {
-  return String(model.settings.method ?? form.fields.find((option) => option.name === "method")?.default);
+export function methodOf(form, project) {
+  return String(project.settings.method ?? form.fields.find((option) => option.name === "method")?.default);
 }
 
 /**
- * The groups of a panel, with the options that apply to the model's method.
+ * The groups of a panel, with the options that apply to the project's method.
  * @param {Form} form
  * @param {PanelName} panel
- * @param {Model} model
+ * @param {Project} project
  * @returns {Group[]}
  */
-export function groupsFor(form, panel, model) {
-  const method = methodOf(form, model);
+export function groupsFor(form, panel, project) {
+  const method = methodOf(form, project);
   // A switch that is on for a method that has none is a fault, and can be mended where it is seen.
   const applies = (/** @type {Option} */ option) =>
-    option.methods.includes(method) || (option.kind === "flag" && valueAt(model.settings, option.name) === true);
+    option.methods.includes(method) || (option.kind === "flag" && valueAt(project.settings, option.name) === true);
   return form.groups
     .filter((each) => each.panel === panel && (!each.method || each.method === method))
     .map((each) => ({ ...each, fields: each.fields.filter(applies) }));

@@ -4,13 +4,13 @@ import { fill, h, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";
 /** @import { Sample } from "./types.d.ts" */
 
-/** @typedef {{ model: string, run: string }} Place */
+/** @typedef {{ project: string, run: string }} Place */
 
 const ALONE = "384px";
 
-/** `element`, `begin(model, run)`, `show(samples)`; it stays at the newest step until the slider is moved. */
+/** `element`, `begin(project, run)`, `show(samples)`; it stays at the newest step until the slider is moved. */
 export function makeGallery() {
-  const pictures = h("div", { class: "sdft-pictures" });
+  const images = h("div", { class: "sdft-images" });
   const label = h("output", { class: "sdft-step" });
   const slider = h("input", {
     type: "range",
@@ -26,8 +26,8 @@ export function makeGallery() {
   const beside = h("label", { class: "sdft-legend", hidden: true }, compared, "beside those before training");
   const row = h("label", { class: "sdft-row sdft-time" }, "Step", slider, label);
   const choices = h("div", { class: "sdft-row" }, prompts, beside);
-  const element = h("div", { class: "sdft-gallery", hidden: true }, h("h4", {}, "Samples"), choices, row, pictures);
-  let place = { model: "", run: "" };
+  const element = h("div", { class: "sdft-gallery", hidden: true }, h("h4", {}, "Samples"), choices, row, images);
+  let place = { project: "", run: "" };
   /** @type {Sample[]} */
   let samples = [];
   /** @type {number[]} */
@@ -43,14 +43,14 @@ export function makeGallery() {
   function draw() {
     const step = steps.at(Number(slider.value));
     const now = samplesAt(step);
-    pictures.style.gridTemplateColumns = prompts.value === "" ? "" : `repeat(${now.length}, minmax(0, ${ALONE}))`;
+    images.style.gridTemplateColumns = prompts.value === "" ? "" : `repeat(${now.length}, minmax(0, ${ALONE}))`;
     const key = JSON.stringify([place, now.map((sample) => sample.serial)]);
     label.textContent = step === undefined ? "" : step === 0 ? "before training" : number(step);
     if (key === shown) return;
     shown = key;
     fill(
-      pictures,
-      now.map((sample) => picture(place, sample)),
+      images,
+      now.map((sample) => image(place, sample)),
     );
   }
 
@@ -75,11 +75,11 @@ export function makeGallery() {
   return {
     element,
     /**
-     * @param {string} model
+     * @param {string} project
      * @param {string} run
      */
-    begin(model, run) {
-      place = { model, run };
+    begin(project, run) {
+      place = { project, run };
       [samples, steps, newest, shown] = [[], [], true, ""];
       element.hidden = true;
       offerPrompts();
@@ -106,9 +106,9 @@ const nameOf = (sample) => `${sample.prompt} (seed ${sample.seed})`;
  * @param {Place} place
  * @param {Sample} sample
  */
-function picture({ model, run }, sample) {
+function image({ project, run }, sample) {
   const file = sample.file.split("/").at(-1) ?? "";
-  const source = `${address("models", model, "runs", run, "samples", file)}?at=${sample.serial}`;
+  const source = `${address("projects", project, "runs", run, "samples", file)}?at=${sample.serial}`;
   return h(
     "figure",
     {},

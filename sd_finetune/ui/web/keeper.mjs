@@ -1,38 +1,38 @@
-// Keeps the settings of the selected model on the server while they are edited.
+// Keeps the settings of the selected project on the server while they are edited.
 import { post, sentence } from "./api.mjs";
 import { whenQuiet } from "./dom.mjs";
-/** @import { Check, Model } from "./types.d.ts" */
+/** @import { Check, Project } from "./types.d.ts" */
 
 const QUIET = 350;
 
-/** `model` is the selected one, or null; its settings are edited in place, and `later()` is called after each edit. */
+/** `project` is the selected one, or null; its settings are edited in place, with `later()` called after each edit. */
 export class Keeper {
   /**
-   * @param {(model: Model, check: Check) => void} checked called with what is wrong with the settings
+   * @param {(project: Project, check: Check) => void} checked called with what is wrong with the settings
    * @param {(sentence: string) => void} failed
    */
   constructor(checked, failed) {
-    /** @type {Model | null} */
-    this.model = null;
+    /** @type {Project | null} */
+    this.project = null;
     this.checked = checked;
     this.failed = failed;
     this.later = whenQuiet(QUIET, () => this.save());
     window.addEventListener("pagehide", () => this.later.now());
   }
 
-  /** The model, for what is pressed only while there is one. */
+  /** The project, for what is pressed only while there is one. */
   selected() {
-    if (!this.model) throw new Error("No project is selected.");
-    return this.model;
+    if (!this.project) throw new Error("No project is selected.");
+    return this.project;
   }
 
-  /** Keep the settings as they stand; a model that was left meanwhile is not touched. */
+  /** Keep the settings as they stand; a project that was left meanwhile is not touched. */
   async save() {
-    const model = this.model;
-    if (!model) return;
+    const project = this.project;
+    if (!project) return;
     try {
-      const check = await post(["models", model.name, "settings"], model.settings);
-      if (this.model === model) this.checked(model, check);
+      const check = await post(["projects", project.name, "settings"], project.settings);
+      if (this.project === project) this.checked(project, check);
     } catch (error) {
       this.failed(sentence(error));
     }

@@ -2,13 +2,13 @@
 import { fill, find, h } from "./dom.mjs";
 import { field, putAt, valueAt } from "./fields.mjs";
 import { groupsFor, methodOf } from "./form.mjs";
-/** @import { Form, Group, Model, Option, PanelName } from "./types.d.ts" */
+/** @import { Form, Group, Option, PanelName, Project } from "./types.d.ts" */
 
 /** @type {Record<string, string>} */
 const NAMES = { lora: "LoRA", dreambooth: "DreamBooth" };
 
 /**
- * The panels: `settings`, `saving`, `generate`, `show(model)`.
+ * The panels: `settings`, `saving`, `generate`, `show(project)`.
  * @param {Form} form
  * @param {HTMLElement} fit stands below the options of no group
  * @param {(name: string) => void} changed
@@ -20,21 +20,21 @@ export function makeOptions(form, fit, changed) {
 
   /**
    * The fields of the method; what does not apply to it is not there.
-   * @param {Model} model
+   * @param {Project} project
    */
-  function show(model) {
-    const method = methodOf(form, model);
-    const make = (/** @type {Option} */ option) => field(option, option.name, model.settings, changed);
+  function show(project) {
+    const method = methodOf(form, project);
+    const make = (/** @type {Option} */ option) => field(option, option.name, project.settings, changed);
     /** @param {PanelName} panel */
     const content = (panel) => {
-      const groups = groupsFor(form, panel, model);
+      const groups = groupsFor(form, panel, project);
       const foremost = groups.flatMap((each) => each.fields.filter((option) => option.foremost));
       return [foremost.map(make), groups.map((each) => fold(each, make))];
     };
     const choose = (/** @type {string} */ chosen) => {
-      swap(form, model, method, chosen);
-      model.settings.method = chosen;
-      show(model);
+      swap(form, project, method, chosen);
+      project.settings.method = chosen;
+      show(project);
       changed("method");
       find(settings, `input[name="sd_finetune_method"][value="${chosen}"]`).focus();
     };
@@ -98,17 +98,17 @@ function capitalized(name) {
 /**
  * What follows the method becomes what it was when the new one was left, or else what suits it.
  * @param {Form} form
- * @param {Model} model
+ * @param {Project} project
  * @param {string} from
  * @param {string} to
  */
-function swap(form, model, from, to) {
-  const { settings, suited } = model;
+function swap(form, project, from, to) {
+  const { settings, method_defaults: defaults } = project;
   const fields = [...form.fields, ...form.groups.flatMap((each) => each.fields)];
   const follow = fields.filter((option) => option.follows_method).map((option) => option.name);
-  const names = [...new Set([...follow, ...Object.keys(suited[from] ?? {}), ...Object.keys(suited[to] ?? {})])];
-  const left = (model.left ??= {});
+  const names = [...new Set([...follow, ...Object.keys(defaults[from] ?? {}), ...Object.keys(defaults[to] ?? {})])];
+  const left = (project.left ??= {});
   left[from] = Object.fromEntries(names.map((name) => [name, valueAt(settings, name)]));
-  const values = { ...suited[to], ...left[to] };
+  const values = { ...defaults[to], ...left[to] };
   for (const name of names) putAt(settings, name, values[name]);
 }

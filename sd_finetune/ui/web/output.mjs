@@ -12,9 +12,9 @@ import { makeResults } from "./results.mjs";
 /** @import { View } from "./types.d.ts" */
 
 /**
- * The panel: `element`, `look(model, run, names)`, `run()`, `tell(sentence)`.
+ * The panel: `element`, `look(project, run, names)`, `run()`, `tell(sentence)`.
  * @param {() => void} ended called when a run comes to its end
- * @param {() => void} changed called when the model's settings were replaced
+ * @param {() => void} changed called when the project's settings were replaced
  */
 export function makeOutput(ended, changed) {
   const chart = makeChart();
@@ -48,7 +48,7 @@ export function makeOutput(ended, changed) {
     whole,
   );
   /** @type {string | null} */
-  let model = null;
+  let project = null;
   /** @type {string | null} */
   let run = null;
   /** @type {ReturnType<typeof followRun> | null} */
@@ -58,14 +58,14 @@ export function makeOutput(ended, changed) {
 
   /**
    * Look at a run, or at none.
-   * @param {string | null} newModel
+   * @param {string | null} newProject
    * @param {string | null} newRun
-   * @param {string[]} names of the model's runs
+   * @param {string[]} names of the project's runs
    */
-  function look(newModel, newRun, names) {
+  function look(newProject, newRun, names) {
     offerRuns(newRun, names);
-    if (newModel === model && newRun === run && following) return;
-    [model, run] = [newModel, newRun];
+    if (newProject === project && newRun === run && following) return;
+    [project, run] = [newProject, newRun];
     following?.stop();
     following = null;
     chart.compare(emptyView());
@@ -77,9 +77,9 @@ export function makeOutput(ended, changed) {
     element.dataset.state = "";
     chart.show(emptyView());
     results.clear();
-    if (model === null || run === null) return;
-    for (const part of [gallery, results, log]) part.begin(model, run);
-    following = followRun(model, run, show, silent);
+    if (project === null || run === null) return;
+    for (const part of [gallery, results, log]) part.begin(project, run);
+    following = followRun(project, run, show, silent);
   }
 
   /**
@@ -97,7 +97,7 @@ export function makeOutput(ended, changed) {
 
   function choose() {
     const names = [...runs.options].map((option) => option.value);
-    look(model, runs.value, names);
+    look(project, runs.value, names);
   }
 
   /** @param {View} view */
@@ -143,10 +143,10 @@ export function makeOutput(ended, changed) {
 
   /** @param {Press} command */
   async function press(command) {
-    if (model === null || run === null) return;
+    if (project === null || run === null) return;
     try {
-      if (command === "continue") await post(["models", model, "runs", run, "resume"]);
-      else await post(["models", model, "runs", run, "command"], { command });
+      if (command === "continue") await post(["projects", project, "runs", run, "resume"]);
+      else await post(["projects", project, "runs", run, "command"], { command });
       following?.soon();
       tell(SAID[command] ?? "", "done");
     } catch (error) {
@@ -156,7 +156,7 @@ export function makeOutput(ended, changed) {
 
   async function compare() {
     const earlier = others.value;
-    chart.compare(model !== null && earlier !== "" ? await wholeView(model, earlier) : emptyView());
+    chart.compare(project !== null && earlier !== "" ? await wholeView(project, earlier) : emptyView());
   }
 
   return { element, look, run: () => run, tell };

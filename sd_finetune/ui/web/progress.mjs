@@ -1,6 +1,6 @@
 // How far a run is: its state in words, a bar, and numbers.
 import { fill, h } from "./dom.mjs";
-import { bytes, counted, duration, number, pace } from "./figures.mjs";
+import { counted, duration, memory, number, pace } from "./figures.mjs";
 /** @import { State, Step, View } from "./types.d.ts" */
 
 /** @type {Record<State, string>} */
@@ -72,6 +72,6 @@ function factsOf(step, ended) {
     `loss ${Number(step.loss).toPrecision(4)}`,
     `${Number(step.images_per_second).toFixed(1)} images/s`,
     ...(!ended && left > 0 ? ahead : []),
-    bytes(step.memory_bytes),
+    `memory ${memory(step.memory_bytes)}`,
   ];
 }

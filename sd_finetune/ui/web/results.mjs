@@ -8,8 +8,8 @@ import { useResult } from "./use.mjs";
 const SMALL = "sdft-button sdft-small";
 
 /**
- * `element`, `files`, `begin(model, run)`, `clear()`, `read()` when there is a new result, `hasLosses(whether)`.
- * @param {() => void} changed called when the model's settings were replaced
+ * `element`, `files`, `begin(project, run)`, `clear()`, `read()` when there is a new result, `hasLosses(whether)`.
+ * @param {() => void} changed called when the project's settings were replaced
  * @param {(sentence: string) => void} failed
  */
 export function makeResults(changed, failed) {
@@ -19,19 +19,19 @@ export function makeResults(changed, failed) {
   const title = "Load the settings of this run into the form";
   const again = button("Use its settings again", use, { class: SMALL, title });
   const files = h("div", { class: "sdft-row sdft-files" }, losses, settings, again);
-  let place = { model: "", run: "" };
+  let place = { project: "", run: "" };
 
   /**
    * Another run is looked at.
-   * @param {string} model
+   * @param {string} project
    * @param {string} run
    */
-  function begin(model, run) {
-    place = { model, run };
-    losses.href = address("models", model, "runs", run, "loss.csv");
+  function begin(project, run) {
+    place = { project, run };
+    losses.href = address("projects", project, "runs", run, "loss.csv");
     losses.download = `${run}-loss.csv`;
     losses.hidden = false;
-    settings.href = address("models", model, "runs", run, "settings");
+    settings.href = address("projects", project, "runs", run, "settings");
     settings.download = `${run}-settings.json`;
   }
 
@@ -41,7 +41,7 @@ export function makeResults(changed, failed) {
 
   async function use() {
     try {
-      await post(["models", place.model, "runs", place.run, "settings", "use"]);
+      await post(["projects", place.project, "runs", place.run, "settings", "use"]);
       changed();
     } catch (error) {
       failed(sentence(error));
@@ -49,9 +49,9 @@ export function makeResults(changed, failed) {
   }
 
   async function read() {
-    const { model, run } = place;
-    const list = await get("models", model, "runs", run, "results").catch(() => []);
-    const rows = list.reverse().map((result) => row(model, run, result));
+    const { project, run } = place;
+    const list = await get("projects", project, "runs", run, "results").catch(() => []);
+    const rows = list.reverse().map((result) => row(project, run, result));
     fill(element, rows.length ? h("h4", {}, "Results") : null, rows);
   }
 
@@ -64,13 +64,13 @@ export function makeResults(changed, failed) {
 }
 
 /**
- * @param {string} model
+ * @param {string} project
  * @param {string} run
  * @param {Result} result
  */
-function row(model, run, result) {
+function row(project, run, result) {
   const said = h("span", { class: "sdft-said", role: "status" });
-  const href = address("models", model, "runs", run, "results", result.name);
+  const href = address("projects", project, "runs", run, "results", result.name);
   const facts = `${result.kind}, step ${number(result.step)}, ${bytes(result.bytes)}`;
   const download = h("a", { class: "sdft-button", href, download: result.name }, "Download");
   return h(

@@ -1,229 +1,97 @@
-// The tab: what is decided on the left, what happens on the right.
+// The tab as a whole, and what is done in it: create, train, delete.
 import { get, post, sentence } from "./api.mjs";
-import { makeConcepts } from "./concepts.mjs";
-import { makeCreate } from "./create.mjs";
-import { fill, h } from "./dom.mjs";
-import { makeFit } from "./fit.mjs";
-import { groupOf, optionOf } from "./form.mjs";
-import { makeGenerate } from "./generate.mjs";
 import { Keeper } from "./keeper.mjs";
-import { makeProblems } from "./problems.mjs";
-import { makeOptions } from "./options.mjs";
-import { makeOutput } from "./output.mjs";
-import { makePanels } from "./panels.mjs";
-import { makeTop } from "./top.mjs";
+import { layOut, makeParts } from "./parts.mjs";
+import { Selection } from "./selection.mjs";
 import { refreshLists } from "./use.mjs";
-/** @import { Check, Model, PanelName, Start } from "./types.d.ts" */
+import { offerLists, refresh, watch } from "./watch.mjs";
+/** @import { Project, Start } from "./types.d.ts" */
 
-const LAST_MODEL = "sd_finetune_model";
-const LOOK_AGAIN = 1000;
-/** @type {PanelName[]} */
-const OF_A_MODEL = ["settings", "concepts", "saving", "generate"];
-
-/** All parts together; `job` is what the server is doing. */
+/** All parts together. */
 export class Tab {
   /**
    * @param {HTMLElement} root
-   * @param {Start} start
+   * @param {Start} start its lists are kept up to date
    */
   constructor(root, start) {
-    this.start = start;
-    this.job = start.job;
+    this.lists = start;
     this.keeper = new Keeper(
-      (model, check) => this.checked(model, check),
-      (problem) => this.output.tell(problem, "error"),
+      (project, check) => this.selection.checked(project, check),
+      (problem) => this.parts.output.tell(problem, "error"),
     );
-    const save = () => this.keeper.save();
-    const reread = () => this.reread();
-    const side = Number(optionOf(start.form, "data.resolution").default);
-    const samplers = optionOf(start.form, "samples.sampler").choices;
-    this.create = makeCreate(samplers, start.lesson, (model, train) => this.created(model, train));
-    this.fit = makeFit(
-      () => this.keeper.selected().name,
-      () => this.keeper.saveNow(),
-      reread,
-    );
-    this.options = makeOptions(start.form, this.fit.element, this.keeper.later);
-    this.concepts = makeConcepts(groupOf(start.form, "concepts"), side, this.keeper.later, save);
-    this.generate = makeGenerate(save);
-    this.output = makeOutput(() => this.ended(), reread);
-    this.panels = makePanels([
-      ["create", "Create Model", this.create.element],
-      ["settings", "Settings", this.options.settings],
-      ["concepts", "Concepts", this.concepts.element],
-      ["saving", "Saving", this.options.saving],
-      ["generate", "Generate", h("div", {}, this.options.generate, this.generate.element)],
-    ]);
-    this.problems = makeProblems(root, this.panels);
-    this.top = makeTop(
-      (name) => this.select(name),
-      () => this.begin(),
-      () => this.delete(),
-    );
-    this.layOut(root);
-    this.showModels();
-    this.selectFirst(this.job?.model ?? localStorage.getItem(LAST_MODEL));
-    setInterval(() => this.lookAgain(), LOOK_AGAIN);
+    this.parts = makeParts(root, start, this.keeper, {
+      created: (project, train) => this.created(project, train),
+      reread: () => this.selection.reread(),
+      ended: () => this.ended(),
+      select: (name) => this.selection.select(name),
+      begin: () => this.begin(),
+      remove: () => this.remove(),
+    });
+    this.selection = new Selection(this.keeper, this.parts, start);
+    layOut(root, start, this.parts);
+    offerLists(start, this.selection);
+    this.selection.begin();
+    watch(start, this.selection);
   }
 
-  /** @param {HTMLElement} root */
-  layOut(root) {
-    const problems = this.start.faults.map((fault) => h("div", { class: "sdft-message", "data-kind": "error" }, fault));
-    const columns = h("div", { class: "sdft-columns" }, this.panels.element, this.output.element);
-    const foot = h("footer", { class: "sdft-foot" }, `SD Fine-Tune ${this.start.version}`);
-    fill(root, problems, this.top.element, this.problems.element, columns, foot);
+  refresh() {
+    return refresh(this.lists, this.selection);
   }
 
   /**
-   * @param {Model} model
+   * @param {Project} project
    * @param {boolean} train whether to begin at once
    */
-  async created(model, train) {
+  async created(project, train) {
     await this.refresh();
-    await this.select(model.name);
-    this.output.tell(`Created ${model.name} from ${model.base}.`, "done");
-    const goesOn = model.runs.length || model.origin || model.settings.base?.continue_from;
+    await this.selection.select(project.name);
+    this.parts.output.tell(`Created ${project.name} from ${project.base}.`, "done");
+    const goesOn = project.runs.length || project.source || project.settings.base?.continue_from;
     if (train) await this.begin();
-    else this.panels.open(goesOn ? "settings" : "concepts");
-  }
-
-  showModels() {
-    this.top.offer(this.start.models, this.keeper.model);
-    this.create.show(this.start.checkpoints);
-  }
-
-  async refresh() {
-    Object.assign(this.start, await get("models"));
-    this.showModels();
-    this.job = this.start.job;
-  }
-
-  /** @param {string | null} [wanted] selected if there is such a model, or else the first one */
-  selectFirst(wanted = null) {
-    const { models } = this.start;
-    if (wanted !== null && models.includes(wanted)) this.select(wanted);
-    else if (models.length) this.select(models[0]);
-    else this.showNone();
-  }
-
-  /**
-   * @param {string} name
-   * @param {string | null} [run] the one to look at
-   */
-  async select(name, run = null) {
-    await this.keeper.later.now();
-    try {
-      this.showModel(await get("models", name), run);
-    } catch (error) {
-      this.output.tell(sentence(error), "error");
-    }
-  }
-
-  /** The settings were replaced on the server; what is looked at stays. */
-  reread() {
-    return this.select(this.keeper.selected().name, this.output.run());
-  }
-
-  /**
-   * @param {Model} model
-   * @param {string | null} run the one to look at
-   */
-  showModel(model, run) {
-    this.take(model);
-    localStorage.setItem(LAST_MODEL, model.name);
-    this.options.show(model);
-    this.concepts.show(model);
-    this.generate.show(model);
-    this.generate.working(this.job);
-    this.checked(model, model.check);
-    const active = this.job?.kind === "train" && this.job.model === model.name ? this.job.run : null;
-    this.output.look(model.name, run ?? active ?? model.runs[0] ?? null, model.runs);
-  }
-
-  showNone() {
-    this.take(null);
-    this.panels.open("create");
-    this.problems.say("No project yet: enter a name and press Create Model.");
-    this.output.look(null, null, []);
-  }
-
-  /** @param {Model | null} model */
-  take(model) {
-    if (model?.name !== this.keeper.model?.name) this.fit.begin();
-    this.keeper.model = model;
-    this.create.read();
-    for (const name of OF_A_MODEL) this.panels.enable(name, model !== null);
-    this.top.show(model);
-  }
-
-  /**
-   * @param {Model} model
-   * @param {Check} check
-   */
-  checked(model, check) {
-    model.check = check;
-    this.problems.show(check);
-    this.top.tell(model, check);
-    this.concepts.checked();
+    else this.parts.panels.open(goesOn ? "settings" : "concepts");
   }
 
   async begin() {
-    if (!this.keeper.model || this.top.train.disabled) return;
-    this.top.train.disabled = true;
+    const { top, problems, output } = this.parts;
+    if (!this.keeper.project || top.train.disabled) return;
+    top.train.disabled = true;
     try {
       await this.keeper.saveNow();
       const { name, check } = this.keeper.selected();
       const faults = Object.keys(check.faults);
-      if (faults.length) return this.problems.lead(faults[0]);
-      const { run } = await post(["models", name, "train"]);
-      this.output.tell("");
+      if (faults.length) return problems.lead(faults[0]);
+      const { run } = await post(["projects", name, "train"]);
+      output.tell("");
       await this.refresh();
-      await this.select(this.keeper.selected().name, run);
+      await this.selection.select(this.keeper.selected().name, run);
     } catch (error) {
-      this.output.tell(sentence(error), "error");
+      output.tell(sentence(error), "error");
     } finally {
-      this.top.train.disabled = false;
+      top.train.disabled = false;
     }
   }
 
-  async delete() {
+  async remove() {
     const { name } = this.keeper.selected();
     if (!window.confirm(`Delete the project ${name} with its runs and uploaded images?`)) return;
     try {
-      await post(["models", name, "delete"]);
-      this.keeper.model = null;
+      await post(["projects", name, "delete"]);
+      this.keeper.project = null;
       await this.refresh();
-      this.selectFirst();
+      this.selection.selectFirst();
     } catch (error) {
-      this.output.tell(sentence(error), "error");
+      this.parts.output.tell(sentence(error), "error");
     }
-  }
-
-  /** A run that another tab has started, or that ended, is noticed here. */
-  async lookAgain() {
-    const before = this.job;
-    try {
-      await this.refresh();
-    } catch {
-      return; // the output says that the server is silent
-    }
-    const job = this.job;
-    this.generate.working(job);
-    if (job?.kind !== "train" || job.run === before?.run) return;
-    if (job.model === this.keeper.model?.name) {
-      const others = this.keeper.model.runs.filter((run) => run !== job.run);
-      this.output.look(job.model, job.run, [job.run, ...others]);
-    } else if (!this.keeper.model) this.select(job.model);
   }
 
   async ended() {
     refreshLists();
     const { name } = this.keeper.selected();
-    const told = await get("models", name).catch(() => null);
-    if (told && this.keeper.model?.name === name) {
-      this.keeper.model.runs = told.runs;
-      this.generate.show(this.keeper.model);
-      this.create.read();
+    const told = await get("projects", name).catch(() => null);
+    if (told && this.keeper.project?.name === name) {
+      this.keeper.project.runs = told.runs;
+      this.parts.generate.show(this.keeper.project);
+      this.parts.create.read();
       this.keeper.save(); // the time that it takes is known better now
     }
   }

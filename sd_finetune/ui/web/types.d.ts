@@ -46,7 +46,7 @@ export interface Form {
   groups: Group[];
 }
 
-// ui/server/project_routes.py: models and their settings.
+// ui/server/project_routes.py: projects and their settings.
 
 /** As they stand in the form: what is faulty is kept as it was typed. */
 export interface Settings {
@@ -69,40 +69,40 @@ export interface Check {
   faults: Record<string, string>;
   warnings: string[];
   /** Of each concept. */
-  pictures: number[];
+  images: number[];
   /** This and `steps` are 0 while they cannot be told. */
   steps_per_epoch: number;
   steps: number;
   seconds: number | null;
 }
 
-export interface Model {
+export interface Project {
   name: string;
   created: number;
   /** The title of its checkpoint. */
   base: string;
   settings: Settings;
   /** The snapshot that it goes on from. */
-  origin?: { step: number; of: string } | null;
+  source: { step: number; of: string } | null;
   /** The latest first. */
   runs: string[];
   check: Check;
   /** For each method the values that suit the checkpoint, by the option's name. */
-  suited: Record<string, Record<string, Value>>;
+  method_defaults: Record<string, Record<string, Value>>;
   /** The page's own: for each method the values that stood there when it was left. */
   left?: Record<string, Record<string, unknown>>;
 }
 
-export interface NewModel {
+export interface NewProject {
   name: string;
   checkpoint?: string;
   sampler?: string;
-  continue_from?: Pick<Origin, "model" | "run" | "what">;
+  continue_from?: Pick<ContinuationSource, "project" | "run" | "what">;
 }
 
 export interface Job {
-  kind: "train" | "class images" | "draw";
-  model: string;
+  kind: "train" | "class images" | "generate";
+  project: string;
   run: string;
   phase: { name: string; done: number; total: number } | null;
 }
@@ -113,7 +113,7 @@ export interface Checkpoint {
 }
 
 export interface Lists {
-  models: string[];
+  projects: string[];
   checkpoints: Checkpoint[];
   job: Job | null;
 }
@@ -123,12 +123,12 @@ export interface Start extends Lists {
   version: string;
   faults: string[];
   form: Form;
-  /** Whether there is a first lesson. */
-  lesson: boolean;
+  /** Whether there is an example for a first visitor. */
+  example: boolean;
 }
 
-export interface Origin {
-  model: string;
+export interface ContinuationSource {
+  project: string;
   run: string;
   /** "snapshot", or a result's name. */
   what: string;
@@ -241,9 +241,9 @@ export interface Result {
   checkpoint: string;
 }
 
-// ui/server/concept_routes.py and ui/server/drawing_routes.py: pictures.
+// ui/server/concept_routes.py and ui/server/generate_routes.py: images.
 
-export interface Picture {
+export interface Image {
   name: string;
   caption: string;
   prompt: string;
@@ -251,7 +251,7 @@ export interface Picture {
   size: [number, number] | null;
 }
 
-/** What training makes of the pictures of one size. */
+/** What training makes of the images of one size. */
 export interface Fitted {
   size: [number, number];
   count: number;
@@ -260,20 +260,20 @@ export interface Fitted {
   scale: number;
 }
 
-export interface Pictures {
+export interface Images {
   count: number;
-  pictures: Picture[];
+  images: Image[];
   sizes: Fitted[];
 }
 
-export interface ClassPictures {
+export interface ClassImages {
   key: string;
   prompt: string;
   folder: string;
-  pictures: string[];
+  images: string[];
 }
 
-export interface DrawRequest {
+export interface GenerateRequest {
   prompt: string;
   seed: number;
   count: number;
@@ -281,12 +281,12 @@ export interface DrawRequest {
   result: string;
 }
 
-export interface Drawn {
+export interface Generated {
   key: string;
   prompt: string;
   seed: number;
   /** A result's name, or empty. */
   with: string;
-  pictures: string[];
+  images: string[];
   error: string;
 }

@@ -56,7 +56,7 @@ def test_the_command(
         [sys.executable, "-u", "-m", "sd_finetune", "sample", *named, *asked, "--out", str(job.run.path)]
     ]
     (entry,) = generated(project)
-    assert (entry["prompt"], entry["with"], entry["pictures"]) == ("a dog", "r" if result else "", [])
+    assert (entry["prompt"], entry["with"], entry["images"]) == ("a dog", "r" if result else "", [])
 
 
 @pytest.mark.parametrize(

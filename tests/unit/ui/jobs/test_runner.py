@@ -151,7 +151,7 @@ def test_another_server_finds_generating_again_and_sees_its_end(
     second = make_context(tmp_path)
     job = second.runner.current()
     assert job is not None
-    assert (job.kind, job.project) == ("draw", "dog")
+    assert (job.kind, job.project) == ("generate", "dog")
     wait_until(lambda: second.runner.current() is None)
     told = last_event(run)
     assert (told.message if isinstance(told, Error) else "done").startswith(end)

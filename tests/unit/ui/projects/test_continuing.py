@@ -39,17 +39,17 @@ def stopped(screen: Screen) -> RunFolder:
 
 
 def ask(client: TestClient, what: str, name: str = "puppy") -> Any:
-    origin = {"model": "dog", "run": "dog-001", "what": what}
-    return client.post("/sd_finetune/models", json={"name": name, "continue_from": origin})
+    origin = {"project": "dog", "run": "dog-001", "what": what}
+    return client.post("/sd_finetune/projects", json={"name": name, "continue_from": origin})
 
 
 def test_what_can_be_gone_on_from(client: TestClient, stopped: RunFolder) -> None:
     (stopped.snapshots / "step-000012").mkdir()  # was never finished
-    told = client.get("/sd_finetune/origins").json()
-    facts = {"model": "dog", "run": "dog-001", "method": "lora", "step": 8}
+    told = client.get("/sd_finetune/continuation-sources").json()
+    facts = {"project": "dog", "run": "dog-001", "method": "lora", "step": 8}
     assert told == [{**facts, "what": "snapshot"}, {**facts, "what": "dog.safetensors"}]
     (stopped.output / "dog.safetensors").unlink()
-    assert [entry["what"] for entry in client.get("/sd_finetune/origins").json()] == ["snapshot"]
+    assert [entry["what"] for entry in client.get("/sd_finetune/continuation-sources").json()] == ["snapshot"]
 
 
 def test_from_a_result(client: TestClient, stopped: RunFolder) -> None:
@@ -61,11 +61,11 @@ def test_from_a_result(client: TestClient, stopped: RunFolder) -> None:
 
 
 def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: TestClient, stopped: RunFolder) -> None:
-    assert ask(client, "snapshot").json()["origin"]["step"] == 8
-    assert client.post("/sd_finetune/models/dog/delete").status_code == 200
-    run = client.post("/sd_finetune/models/puppy/train").json()["run"]
+    assert ask(client, "snapshot").json()["source"]["step"] == 8
+    assert client.post("/sd_finetune/projects/dog/delete").status_code == 200
+    run = client.post("/sd_finetune/projects/puppy/train").json()["run"]
     wait_until(lambda: screen.context.runner.current() is None)
-    told = client.get(f"/sd_finetune/models/puppy/runs/{run}/status").json()
+    told = client.get(f"/sd_finetune/projects/puppy/runs/{run}/status").json()
     assert [point[0] for point in told["points"]][:2] == [9, 10]
     assert (told["state"], told["step"]["step"]) == ("finished", 20)
     kept = screen.context.projects / "puppy" / "runs" / run / "snapshots" / "step-000008"
@@ -87,9 +87,9 @@ def test_what_does_not_fit_the_snapshot_is_told(
 ) -> None:
     settings = ask(client, "snapshot").json()["settings"]
     (settings[group] if group else settings)[option] = value
-    told = client.post("/sd_finetune/models/puppy/settings", json=settings).json()
+    told = client.post("/sd_finetune/projects/puppy/settings", json=settings).json()
     assert words in told["faults"][name]
-    refused = client.post("/sd_finetune/models/puppy/train")
+    refused = client.post("/sd_finetune/projects/puppy/train")
     assert refused.status_code == 400
     assert words in refused.json()["error"]
 
@@ -136,7 +136,7 @@ def test_settings_of_a_run_leave_open_what_the_host_had_decided(
     stopped.settings.write_text(json.dumps(settings))
     found = settings_of_run(screen.context.host, stopped)
     assert (found["output"]["folder"], found["class_images"]["cache_folder"]) == ("", "")
-    client.post("/sd_finetune/models/dog/runs/dog-001/settings/use")
+    client.post("/sd_finetune/projects/dog/runs/dog-001/settings/use")
     assert screen.context.project("dog").settings() == found
 
 

@@ -44,7 +44,7 @@ def all_routes(screen: Screen) -> list[tuple[str, str]]:
 
 def address_of(path: str) -> str:
     """The address of something that is there, in the project "dog" with its run "dog-001"."""
-    there = {"name": "dog", "number": "1", "run": "dog-001", "file": "dog.safetensors", "key": "x", "picture": "0.png"}
+    there = {"name": "dog", "number": "1", "run": "dog-001", "file": "dog.safetensors", "key": "x", "image": "0.png"}
     return path.format(**there)
 
 
@@ -55,7 +55,7 @@ def test_every_route_asks_for_the_login(screen: Screen, client: TestClient, monk
 
 
 def test_every_change_is_asked_for_by_our_own_page(screen: Screen, client: TestClient) -> None:
-    client.post("/sd_finetune/models/dog/train")
+    client.post("/sd_finetune/projects/dog/train")
     wait_until(lambda: screen.context.runner.current() is None)
     before = contents(screen.context.projects)
     for method, path in all_routes(screen):
@@ -65,7 +65,7 @@ def test_every_change_is_asked_for_by_our_own_page(screen: Screen, client: TestC
         for headers in ({"Origin": "http://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
             assert client.request(method, address_of(path), json={}, headers=headers).status_code == 403, path
     assert contents(screen.context.projects) == before, "asking changes nothing"
-    assert client.post("/sd_finetune/models/dog/settings", json={}, headers={"Origin": BASE}).status_code == 200
+    assert client.post("/sd_finetune/projects/dog/settings", json={}, headers={"Origin": BASE}).status_code == 200
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -76,38 +76,38 @@ def contents(folder: Path) -> dict[Path, bytes]:
     "wrong", [{}, {"base": 3}, {"method": []}, {"concepts": "x"}, {"concepts": [1]}, {"data": 3, "samples": []}]
 )
 def test_whatever_was_kept_is_answered_with_a_sentence(screen: Screen, client: TestClient, wrong: dict) -> None:
-    place = "/sd_finetune/models/dog"
+    place = "/sd_finetune/projects/dog"
     assert client.post(f"{place}/settings", json={**screen.settings(), **wrong} if wrong else {}).json()["faults"]
-    for path in ("", "/concepts/1", "/class-pictures", "/drawn"):
+    for path in ("", "/concepts/1", "/class-images", "/generated"):
         assert client.get(f"{place}{path}").status_code in (200, 400), path
-    for path in ("/train", "/class-images", "/fit"):
+    for path in ("/train", "/class-images/generate", "/fit"):
         assert client.post(f"{place}{path}", json={}).json()["error"], path
     assert screen.context.runner.current() is None
 
 
 def test_a_name_that_was_led_to_this_machine_is_refused(client: TestClient) -> None:
-    assert client.get("/sd_finetune/models", headers={"Host": "evil.example:7861"}).status_code == 401
+    assert client.get("/sd_finetune/projects", headers={"Host": "evil.example:7861"}).status_code == 401
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "models/..%2f..",
-        "models/dog/runs/..%2f..%2fdog/status",
-        "models/dog/runs/dog-001/samples/..%2fsettings.json",
-        "models/dog/runs/dog-001/samples/..",
-        "models/dog/runs/dog-001/results/settings.json",
-        "models/dog/concepts/1/thumbnail?picture=../outside.png",
-        "models/dog/concepts/1/thumbnail?picture=/etc/passwd",
-        "models/dog/class-pictures/..%2f../x.png",
-        "models/dog/drawn/..%2fruns/x.png",
+        "projects/..%2f..",
+        "projects/dog/runs/..%2f..%2fdog/status",
+        "projects/dog/runs/dog-001/samples/..%2fsettings.json",
+        "projects/dog/runs/dog-001/samples/..",
+        "projects/dog/runs/dog-001/results/settings.json",
+        "projects/dog/concepts/1/thumbnail?image=../outside.png",
+        "projects/dog/concepts/1/thumbnail?image=/etc/passwd",
+        "projects/dog/class-images/..%2f../x.png",
+        "projects/dog/generated/..%2fruns/x.png",
         "web/..%2fapp.py",
-        "web/.%2e/models.py",
+        "web/.%2e/plain_settings.py",
     ],
 )
 def test_no_path_leaves_its_folder(screen: Screen, client: TestClient, tmp_path: Path, path: str) -> None:
     (tmp_path / "outside.png").write_bytes(png())
-    client.post("/sd_finetune/models/dog/train")
+    client.post("/sd_finetune/projects/dog/train")
     wait_until(lambda: screen.context.runner.current() is None)
     answer = client.get(f"/sd_finetune/{path}")
     assert answer.status_code in (400, 404), answer.text
@@ -117,26 +117,26 @@ def test_no_path_leaves_its_folder(screen: Screen, client: TestClient, tmp_path:
 def test_a_project_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> None:
     file = tmp_path / "own.safetensors"
     file.write_bytes(b"x")
-    made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": str(file)}).json()
+    made = client.post("/sd_finetune/projects", json={"name": "cat", "checkpoint": str(file)}).json()
     assert made["settings"]["base"]["checkpoint"] == str(file)
     assert made["check"]["faults"].keys() == {"concepts.1.folder", "concepts.1.class_prompt"}
-    refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": "/etc/passwd"})
+    refused = client.post("/sd_finetune/projects", json={"name": "cow", "checkpoint": "/etc/passwd"})
     assert refused.status_code == 400
     assert "is not a checkpoint" in refused.json()["error"]
 
 
 def test_settings_are_kept_as_they_stand_and_what_is_wrong_is_told(screen: Screen, client: TestClient) -> None:
     settings = screen.settings(train__batch_size="many")
-    told = client.post("/sd_finetune/models/dog/settings", json=settings).json()
+    told = client.post("/sd_finetune/projects/dog/settings", json=settings).json()
     assert list(told["faults"]) == ["train.batch_size"]
-    assert client.get("/sd_finetune/models/dog").json()["settings"] == settings
-    told = client.post("/sd_finetune/models/dog/settings", json=screen.settings(train__length="4 epochs")).json()
-    assert (told["faults"], told["pictures"], told["steps_per_epoch"], told["steps"]) == ({}, [3], 3, 12)
+    assert client.get("/sd_finetune/projects/dog").json()["settings"] == settings
+    told = client.post("/sd_finetune/projects/dog/settings", json=screen.settings(train__length="4 epochs")).json()
+    assert (told["faults"], told["images"], told["steps_per_epoch"], told["steps"]) == ({}, [3], 3, 12)
 
 
 def test_a_run_seen_through_the_routes(screen: Screen, client: TestClient) -> None:
-    run = client.post("/sd_finetune/models/dog/train").json()["run"]
-    place = f"/sd_finetune/models/dog/runs/{run}"
+    run = client.post("/sd_finetune/projects/dog/train").json()["run"]
+    place = f"/sd_finetune/projects/dog/runs/{run}"
     wait_until(lambda: not client.get(f"{place}/status").json()["active"])
     told = client.get(f"{place}/status").json()
     assert (told["state"], told["step"]["step"], len(told["points"])) == ("finished", 20, 20)
@@ -152,7 +152,7 @@ def test_a_run_seen_through_the_routes(screen: Screen, client: TestClient) -> No
 
 
 def test_images_that_are_dropped(client: TestClient) -> None:
-    place = "/sd_finetune/models/dog/concepts/1"
+    place = "/sd_finetune/projects/dog/concepts/1"
     first = client.post(f"{place}/upload?file=../../my dog.png", content=png(16)).json()
     second = client.post(f"{place}/upload?file=my dog.png", content=png(16)).json()
     assert (first["name"], second["name"]) == ("my dog.png", "my dog-2.png")
@@ -163,18 +163,18 @@ def test_images_that_are_dropped(client: TestClient) -> None:
 
 
 def test_captions(screen: Screen, client: TestClient) -> None:
-    place = "/sd_finetune/models/dog/concepts/1"
-    client.post(f"{place}/caption", json={"picture": "1.png", "text": " a  dog\nin snow "})
+    place = "/sd_finetune/projects/dog/concepts/1"
+    client.post(f"{place}/caption", json={"image": "1.png", "text": " a  dog\nin snow "})
     assert (screen.pictures / "1.txt").read_text() == "a dog in snow\n"
     told = client.get(place).json()
-    assert [(entry["name"], entry["caption"], entry["size"]) for entry in told["pictures"]] == [
+    assert [(entry["name"], entry["caption"], entry["size"]) for entry in told["images"]] == [
         ("0.png", "", [64, 48]),
         ("1.png", "a dog in snow", [64, 64]),
         ("2.png", "", [64, 48]),
     ]
-    client.post(f"{place}/caption", json={"picture": "1.png", "text": ""})
+    client.post(f"{place}/caption", json={"image": "1.png", "text": ""})
     assert not (screen.pictures / "1.txt").exists()
-    small = Image.open(io.BytesIO(client.get(f"{place}/thumbnail?picture=0.png").content))
+    small = Image.open(io.BytesIO(client.get(f"{place}/thumbnail?image=0.png").content))
     assert (small.format, small.size) == ("JPEG", (64, 48))
 
 
@@ -182,8 +182,8 @@ def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None
     turned = Image.Exif()
     turned[0x0112] = 6  # as a phone notes it that was held upright
     Image.new("RGB", (96, 32)).save(screen.pictures / "turned.jpg", exif=turned)
-    client.post("/sd_finetune/models/dog/settings", json=screen.settings(data__resolution=128))
-    told = client.get("/sd_finetune/models/dog/concepts/1").json()["sizes"]
+    client.post("/sd_finetune/projects/dog/settings", json=screen.settings(data__resolution=128))
+    told = client.get("/sd_finetune/projects/dog/concepts/1").json()["sizes"]
     assert told[0] == {"size": [64, 48], "count": 2, "cut": 0.25, "scale": pytest.approx(128 / 48)}
     assert told[1:] == [
         {"size": [64, 64], "count": 1, "cut": 0, "scale": 2},
@@ -214,23 +214,23 @@ def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> No
 
 def test_a_project_at_work_is_not_deleted(screen: Screen, client: TestClient) -> None:
     slow = screen.settings(output__notes="slow", train__length="2000 steps")
-    client.post("/sd_finetune/models/dog/settings", json=slow)
-    client.post("/sd_finetune/models/dog/train")
-    assert "stop it before" in client.post("/sd_finetune/models/dog/delete").json()["error"]
+    client.post("/sd_finetune/projects/dog/settings", json=slow)
+    client.post("/sd_finetune/projects/dog/train")
+    assert "stop it before" in client.post("/sd_finetune/projects/dog/delete").json()["error"]
     screen.context.runner.kill()
     wait_until(lambda: screen.context.runner.current() is None)
-    assert client.post("/sd_finetune/models/dog/delete").json()["models"] == []
+    assert client.post("/sd_finetune/projects/dog/delete").json()["projects"] == []
 
 
 def test_settings_are_fitted_to_the_gpu(screen: Screen, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for gpu in (None, Gpu("RTX 3060", 12_600_000_000, bf16=True)):
         monkeypatch.setattr("sd_finetune.ui.server.project_routes.find_gpu", lambda gpu=gpu: gpu)
-        told = client.post("/sd_finetune/models/dog/fit").json()
+        told = client.post("/sd_finetune/projects/dog/fit").json()
         assert ("train.mixed_precision" in told["changes"]) == (gpu is not None)
     assert "RTX 3060" in told["sentence"]
     assert screen.context.project("dog").settings()["train"]["mixed_precision"] == "bf16"
-    client.post("/sd_finetune/models/dog/settings", json=screen.settings(train__batch_size="many"))
-    assert "train.batch_size" in client.post("/sd_finetune/models/dog/fit").json()["error"]
+    client.post("/sd_finetune/projects/dog/settings", json=screen.settings(train__batch_size="many"))
+    assert "train.batch_size" in client.post("/sd_finetune/projects/dog/fit").json()["error"]
 
 
 def test_torch_is_asked_for_the_gpu() -> None:
@@ -249,7 +249,7 @@ def test_a_torch_that_cannot_be_asked_is_told(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_example_to_train_as_it_is(client: TestClient) -> None:
     for name in ("example-1", "example-2"):
-        made = client.post("/sd_finetune/lesson").json()
+        made = client.post("/sd_finetune/example").json()
         assert (made["name"], made["settings"]["output"]["name"], made["check"]["faults"]) == (name, name, {})
 
 
@@ -259,32 +259,32 @@ def test_class_images_of_the_project_s_prompts(screen: Screen, client: TestClien
         folder = make_images(tmp_path / "cache" / key, 2)
         (folder / "class-images.json").write_text(json.dumps({"prompt": prompt}))
     settings = screen.settings(concepts=[concept], class_images__cache_folder=str(tmp_path / "cache"))
-    client.post("/sd_finetune/models/dog/settings", json=settings)
-    place = "/sd_finetune/models/dog/class-pictures"
+    client.post("/sd_finetune/projects/dog/settings", json=settings)
+    place = "/sd_finetune/projects/dog/class-images"
     (told,) = client.get(place).json()
-    assert (told["key"], told["prompt"], told["pictures"]) == ("dogs", "a dog", ["0.png", "1.png"])
+    assert (told["key"], told["prompt"], told["images"]) == ("dogs", "a dog", ["0.png", "1.png"])
     assert client.get(f"{place}/dogs/0.png").headers["content-type"] == "image/jpeg"
     assert "Class images cats not found" in client.post(f"{place}/cats/0.png/delete").json()["error"]
     client.post(f"{place}/dogs/0.png/delete")
-    assert client.get(place).json()[0]["pictures"] == ["1.png"]
+    assert client.get(place).json()[0]["images"] == ["1.png"]
 
 
 def test_the_sampling_method_of_a_new_project(client: TestClient) -> None:
-    made = client.post("/sd_finetune/models", json={"name": "cat", "checkpoint": TOY, "sampler": "euler"}).json()
+    made = client.post("/sd_finetune/projects", json={"name": "cat", "checkpoint": TOY, "sampler": "euler"}).json()
     assert [made["settings"][group]["sampler"] for group in ("samples", "class_images")] == ["euler", "euler"]
-    refused = client.post("/sd_finetune/models", json={"name": "cow", "checkpoint": TOY, "sampler": "none"})
+    refused = client.post("/sd_finetune/projects", json={"name": "cow", "checkpoint": TOY, "sampler": "none"})
     assert "is not a sampling method" in refused.json()["error"]
 
 
 def test_generating_can_be_ended_at_once(screen: Screen, client: TestClient) -> None:
-    assert "nothing to end" in client.post("/sd_finetune/models/dog/end").json()["error"]
-    client.post("/sd_finetune/models/dog/settings", json=screen.settings(prior__weight=1, output__notes="slow",
+    assert "nothing to end" in client.post("/sd_finetune/projects/dog/end").json()["error"]
+    client.post("/sd_finetune/projects/dog/settings", json=screen.settings(prior__weight=1, output__notes="slow",
         concepts=[{"folder": str(screen.pictures), "instance_prompt": "a", "class_prompt": "b"}]))  # fmt: skip
-    client.post("/sd_finetune/models/dog/class-images")
-    job = client.get("/sd_finetune/models").json()["job"]
+    client.post("/sd_finetune/projects/dog/class-images/generate")
+    job = client.get("/sd_finetune/projects").json()["job"]
     assert job["kind"] == "class images"
     assert set(job["phase"]) == {"name", "done", "total"}
-    assert client.post("/sd_finetune/models/dog/end").status_code == 200
+    assert client.post("/sd_finetune/projects/dog/end").status_code == 200
     wait_until(lambda: screen.context.runner.current() is None)
 
 

@@ -1,0 +1,71 @@
+// The parts of the tab, made and put in their places.
+import { makeConcepts } from "./concepts.mjs";
+import { makeCreate } from "./create.mjs";
+import { fill, h } from "./dom.mjs";
+import { makeFit } from "./fit.mjs";
+import { groupOf, optionOf } from "./form.mjs";
+import { makeGenerate } from "./generate.mjs";
+import { makeOptions } from "./options.mjs";
+import { makeOutput } from "./output.mjs";
+import { makePanels } from "./panels.mjs";
+import { makeProblems } from "./problems.mjs";
+import { makeTop } from "./top.mjs";
+/** @import { Keeper } from "./keeper.mjs" */
+/** @import { Project, Start } from "./types.d.ts" */
+
+/**
+ * @typedef {object} Acts what the parts call
+ * @property {(project: Project, train: boolean) => Promise<void>} created
+ * @property {() => Promise<void>} reread the settings were replaced on the server
+ * @property {() => Promise<void>} ended a run has come to its end
+ * @property {(name: string) => Promise<void>} select
+ * @property {() => Promise<void>} begin starts a training
+ * @property {() => Promise<void>} remove deletes the selected project
+ */
+
+/** @typedef {ReturnType<typeof makeParts>} Parts */
+
+/**
+ * All parts, which are not on the page yet.
+ * @param {HTMLElement} root
+ * @param {Start} start
+ * @param {Keeper} keeper
+ * @param {Acts} acts
+ */
+export function makeParts(root, { form, example }, keeper, acts) {
+  const save = () => keeper.save();
+  const side = Number(optionOf(form, "data.resolution").default);
+  const create = makeCreate(optionOf(form, "samples.sampler").choices, example, acts.created);
+  const fit = makeFit(
+    () => keeper.selected().name,
+    () => keeper.saveNow(),
+    acts.reread,
+  );
+  const options = makeOptions(form, fit.element, keeper.later);
+  const concepts = makeConcepts(groupOf(form, "concepts"), side, keeper.later, save);
+  const generate = makeGenerate(save);
+  const output = makeOutput(acts.ended, acts.reread);
+  const panels = makePanels([
+    ["create", "Create Model", create.element],
+    ["settings", "Settings", options.settings],
+    ["concepts", "Concepts", concepts.element],
+    ["saving", "Saving", options.saving],
+    ["generate", "Generate", h("div", {}, options.generate, generate.element)],
+  ]);
+  const problems = makeProblems(root, panels);
+  const top = makeTop(acts.select, acts.begin, acts.remove);
+  return { create, fit, options, concepts, generate, output, panels, problems, top };
+}
+
+/**
+ * What is decided on the left, what happens on the right.
+ * @param {HTMLElement} root
+ * @param {Start} start
+ * @param {Parts} parts
+ */
+export function layOut(root, { faults, version }, { panels, output, top, problems }) {
+  const messages = faults.map((fault) => h("div", { class: "sdft-message", "data-kind": "error" }, fault));
+  const columns = h("div", { class: "sdft-columns" }, panels.element, output.element);
+  const foot = h("footer", { class: "sdft-foot" }, `SD Fine-Tune ${version}`);
+  fill(root, messages, top.element, problems.element, columns, foot);
+}
