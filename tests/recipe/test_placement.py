@@ -64,8 +64,9 @@ def losses(training: Training) -> list[float]:
 
 
 @ROW
-def test_a_run_does_without_what_is_away(toy: Toy, row: dict[str, Any], moves: Moves) -> None:
-    training = toy.train({**ALL_KINDS, **row})
+@pytest.mark.parametrize("prior", ["images", "model"])
+def test_a_run_does_without_what_is_away(toy: Toy, row: dict[str, Any], moves: Moves, prior: str) -> None:
+    training = toy.train({**ALL_KINDS, **row, "prior.source": prior, "prior.bank_size": 2})
     assert len(events_of(training.run, Sample)) == 3
     assert len(events_of(training.run, Evaluation)) == 4
     learns = training.settings.prompts_learn()

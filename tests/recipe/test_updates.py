@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -153,13 +155,22 @@ def test_every_optimizer_steps_bf16_weights(toy: Toy, name: str) -> None:
     assert all(torch.equal(used[key], value) for key, value in trained(bf16).items()) == (name != "adamw_schedule_free")
 
 
-def test_the_seed_decides_how_weights_are_rounded(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    changes = {**ROWS["dreambooth"], **BF16, "train.length": "1 step"}
-    first, again = trained(toy.train(changes)), trained(toy.train(changes))
-    monkeypatch.setattr(updates, "derived_seed", lambda *args: 7)
+def test_the_seed_decides_how_each_weight_is_rounded_in_each_step(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {**ROWS["dreambooth"], **BF16, "train.seed": 5, "train.length": "2 steps"}
+    asked: list[tuple[int, str, int]] = []
+    derived_seed = updates.derived_seed
+
+    def noted(*what: Any) -> int:
+        asked.append(what)
+        return derived_seed(*what)
+
+    monkeypatch.setattr(updates, "derived_seed", noted)
+    first = toy.train(changes)
+    assert {seed for seed, _, _ in asked} == {5}
+    assert len(asked) == len(set(asked)) == 2 * len(first.updates.parameters)
+    monkeypatch.setattr(updates, "derived_seed", lambda *what: 7)
     other = trained(toy.train(changes))
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    assert any(not torch.equal(first[name], other[name]) for name in first)
+    assert any(not torch.equal(value, other[name]) for name, value in trained(first).items())
 
 
 def test_few_weights_are_in_fp32_at_a_time(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,3 +190,11 @@ def test_few_weights_are_in_fp32_at_a_time(toy: Toy, monkeypatch: pytest.MonkeyP
     monkeypatch.undo()
     forget_accelerator()
     assert_same_run(few, toy.train(changes))
+
+
+def test_hooks_do_not_keep_weights_alive(toy: Toy) -> None:
+    training = toy.train({**ROWS["lora"], **UNCLIPPED, **FUSED, "train.length": "1 step"})
+    weight = weakref.ref(training.updates.parameters[0])
+    del training
+    gc.collect()
+    assert weight() is None

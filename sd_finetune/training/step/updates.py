@@ -7,14 +7,14 @@ Weights in bf16 (`train.weights`) are stepped a few at a time, as their optimize
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
+from weakref import ref
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from ...methods.method import ParameterGroup
@@ -56,11 +56,12 @@ class Updates:
             ParameterGroup(group.name, [w.known_as for w in self._weights if w.group == number], group.learning_rate)
             for number, group in enumerate(groups)
         ]
-        self.optimizer: Any = accelerator.prepare(build_optimizer(known, settings))
+        self._optimizer = build_optimizer(known, settings)
+        self.optimizer: Any = accelerator.prepare(self._optimizer)
         if settings.train.fused_backward:
             for weight in self._weights:
                 parameter: Any = weight.parameter
-                parameter.register_post_accumulate_grad_hook(partial(self._use_gradient, weight))
+                parameter.register_post_accumulate_grad_hook(_hook(ref(self), weight.number))
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -94,10 +95,11 @@ class Updates:
             for parameter in self.parameters:
                 clip_grad_norm_(parameter, train.max_grad_norm)
 
-    def _use_gradient(self, weight: Weight, parameter: nn.Parameter) -> None:
+    def use_gradient(self, number: int) -> None:
         """Step the weight whose gradient the backward pass has just finished."""
+        weight = self._weights[number]
         if self._settings.train.max_grad_norm:
-            clip_grad_norm_(parameter, self._settings.train.max_grad_norm)
+            clip_grad_norm_(weight.parameter, self._settings.train.max_grad_norm)
         self._step_some([weight])
 
     def _step_some(self, weights: Sequence[Weight]) -> None:
@@ -107,8 +109,8 @@ class Updates:
             return
         in_bf16 = self._settings.train.weights == "bf16"
         computing = in_fp32([w.known_as for w in weights], map(self._rounding, weights)) if in_bf16 else nullcontext()
-        with _only(self.optimizer, weights), computing:
-            self.optimizer.step()
+        with _only(self._optimizer, weights), computing:
+            self._optimizer.step()  # not accelerate's around it, which looks for a package in each call
         for weight in weights:
             weight.parameter.grad = None
 
@@ -116,6 +118,17 @@ class Updates:
         """The chance by which a bf16 weight is rounded: another in each step, the same in a resumed run."""
         seed = derived_seed(self._settings.train.seed, f"rounding of weight {weight.number}", self._step)
         return torch.Generator(weight.parameter.device).manual_seed(seed)
+
+
+def _hook(updates: ref[Updates], number: int) -> Callable[[Tensor], None]:
+    """Uses the gradient of a weight. It refers to that by number: torch never frees one whose hook refers to it."""
+
+    def use_gradient(_: Tensor) -> None:
+        alive = updates()
+        if alive is not None:
+            alive.use_gradient(number)
+
+    return use_gradient
 
 
 def _weights(groups: Sequence[ParameterGroup], in_bf16: bool) -> Iterator[Weight]:
