@@ -19,8 +19,9 @@ from ..networks.algorithms import ALGORITHMS
 from ..networks.attachable import all_detached
 from ..networks.lora import LoraLayer
 from ..networks.lora_files import fitted
+from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts, weight_format
+from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
 
 
 class LoraMethod(Method):
