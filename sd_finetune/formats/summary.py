@@ -20,7 +20,7 @@ from ..settings.methods import METHODS
 from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
 from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
-from .tensor_file import DTYPES, TensorFile
+from .tensor_file import FILE_DTYPES, TensorFile
 
 LORA_KINDS = {
     "lora_up": "LoRA", "lora_A": "LoRA", "lora": "LoRA", "lora_linear_layer": "LoRA",
@@ -68,7 +68,7 @@ def _size(tensors: Iterable[Tensor]) -> str:
 
 def _precision(tensors: Iterable[Tensor]) -> str:
     """The precisions, the most frequent first."""
-    names = {dtype: name for name, dtype in DTYPES.items()}
+    names = {dtype: name for name, dtype in FILE_DTYPES.items()}
     counts: Counter[torch.dtype] = Counter()
     for tensor in tensors:
         if tensor.is_floating_point():

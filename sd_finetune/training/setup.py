@@ -19,7 +19,7 @@ from ..runs.resumable import refuse_to_resume
 from ..runs.snapshots import latest_snapshot
 from ..settings.options import Settings
 from .base_checkpoint import read_base
-from .device import DTYPES, accelerator_for
+from .device import FORWARD_DTYPES, accelerator_for
 from .output.place import refuse_place
 from .output.snapshots import read_snapshot
 from .placement import Placement
@@ -52,7 +52,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     events.append(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
     model = load_model(base)
-    model.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
     placement = Placement(model, accelerator.device)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, events)
