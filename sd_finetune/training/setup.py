@@ -15,8 +15,7 @@ from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import CommandReader, EventLog, Phase, Warning_, read_events
-from ..runs.resumable import refuse_to_resume
-from ..runs.snapshots import latest_snapshot
+from ..runs.resumable import refuse_to_resume, snapshot_to_resume
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .device import FORWARD_DTYPES, accelerator_for
@@ -116,7 +115,7 @@ def _warn(events: EventLog, messages: list[str]) -> None:
 
 
 def _load_snapshot(training: Training) -> None:
-    snapshot, name = latest_snapshot(training.run.snapshots), training.settings.optimizer.name
+    snapshot, name = snapshot_to_resume(training.run), training.settings.optimizer.name
     training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
     training.method.load_trained_tensors(trained)
 
