@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...data.captions import FILEWORDS, caption_file
+from ...data.concepts import wanted_class_images
 from ...data.images import find_images
 from ...data.prompt_templates import instance_templates
 from ...errors import UserError
@@ -46,7 +47,7 @@ def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str
         stand_in = "its file name replaces" if len(uncaptioned) == 1 else "their file names replace"
         yield f"{name} has {_count(len(uncaptioned), 'image')} without a caption: {stand_in} {FILEWORDS}."
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
-        own, wanted = len(_images(concept.class_folder)), concept.class_images or 10 * len(images)
+        own, wanted = len(_images(concept.class_folder)), wanted_class_images(concept, len(images))
         if concept.class_folder and own == 0 and wanted:
             yield f"{name} has no images in {concept.class_folder}: all {wanted:,} class images will be generated."
 
