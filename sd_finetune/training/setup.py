@@ -18,7 +18,7 @@ from ..runs.messages import CommandReader, EventLog, Phase, Warning_, read_event
 from ..runs.resumable import refuse_to_resume, snapshot_to_resume
 from ..settings.options import Settings
 from .base_checkpoint import read_base
-from .device import FORWARD_DTYPES, accelerator_for
+from .device import FORWARD_DTYPES, Accelerator, accelerator_for
 from .output.place import refuse_place
 from .output.snapshots import read_snapshot
 from .placement import Placement
@@ -44,10 +44,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     if resume:
         refuse_to_resume(run)
     commands = CommandReader(run.commands, after=_last_event_time(run))
-    accelerator = accelerator_for(settings)
-    # What the optimizer lacks is told before anything is loaded.
-    implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
-    refuse_place(run, settings)
+    accelerator = _accelerator(run, settings)
     events.append(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
     model = load_model(base)
@@ -93,6 +90,14 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     _put_text_encoders_away(training)
     cut_losses(run.loss_csv, training.first_step)
     return training
+
+
+def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
+    """Where the run is trained. What the optimizer or the results' folder lacks is told before anything is loaded."""
+    accelerator = accelerator_for(settings)
+    implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
+    refuse_place(run, settings)
+    return accelerator
 
 
 def _last_event_time(run: RunFolder) -> float:
