@@ -67,11 +67,10 @@ def run(options: argparse.Namespace) -> int:
     from ..formats.checkpoint import read_checkpoint
     from ..sampling.generate import GenerationSettings
 
-    checkpoint = read_checkpoint(options.checkpoint, options.config)
-    model = load_model(checkpoint)
+    model = load_model(read_checkpoint(options.checkpoint, options.config))
     _move(model)
     _attach(model, options)
-    side = checkpoint.architecture.image_size * 8
+    side = model.native_side
     generation = GenerationSettings(
         width=options.width or side,
         height=options.height or side,

@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from .facts import SD1
 
-UNET = "model.diffusion_model."
-VAE = "first_stage_model."
-TEXT = "cond_stage_model.transformer."
+UNET, VAE, TEXT = (SD1.part_prefixes[part] for part in ("unet", "vae", "text_encoder"))
 
 Pair = tuple[str, str]
 """A diffusers name and an LDM name."""
