@@ -31,7 +31,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sd_finetune.families.sd1.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint
 from sd_finetune.runs.folder import RunFolder
@@ -42,7 +42,7 @@ from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step.loss import loss_of
 
-TOY = Architecture(
+TOY = Sd1Architecture(
     unet=UNetSizes(model_channels=64, channel_mult=(1, 1, 1, 1), num_heads=4, context_dim=64),
     vae=VaeSizes(ch=32, ch_mult=(1, 1, 1, 1), num_res_blocks=0),
     text_encoder=TextEncoderSizes(hidden_size=64, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4),
@@ -53,7 +53,7 @@ SIZES = {"sd15": (SD15, 8192), "toy": (TOY, 512)}
 WARM_UP = 5
 
 
-def random_checkpoint(path: Path, architecture: Architecture) -> None:
+def random_checkpoint(path: Path, architecture: Sd1Architecture) -> None:
     """Seeded random weights in fp16."""
     torch.manual_seed(0)
     modules = {

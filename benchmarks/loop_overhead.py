@@ -32,7 +32,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from sd_finetune.families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint
 from sd_finetune.runs.folder import RunFolder
@@ -47,7 +47,7 @@ WARM_UP = 3
 def random_checkpoint(path: Path, width: int) -> None:
     """A model of random weights whose levels are all `width` channels wide."""
     torch.manual_seed(0)
-    architecture = Architecture(
+    architecture = Sd1Architecture(
         unet=UNetSizes(model_channels=width, channel_mult=(1, 1, 1, 1), num_heads=4, context_dim=64),
         vae=VaeSizes(ch=32, ch_mult=(1, 1, 1, 1), num_res_blocks=0),
         text_encoder=TextEncoderSizes(

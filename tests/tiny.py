@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sd_finetune.families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 
-TINY = Architecture(
+TINY = Sd1Architecture(
     unet=UNetSizes(model_channels=32, channel_mult=(1, 2), num_res_blocks=1, attention_resolutions=(1,), num_heads=4),
     vae=VaeSizes(ch=32, ch_mult=(1, 2), num_res_blocks=1),
     text_encoder=TextEncoderSizes(
@@ -23,7 +23,7 @@ TINY = replace(TINY, unet=replace(TINY.unet, context_dim=32))
 Parts = dict[str, dict[str, Tensor]]
 
 
-def build_parts(architecture: Architecture, seed: int = 0) -> Parts:
+def build_parts(architecture: Sd1Architecture, seed: int = 0) -> Parts:
     """State dicts with the shapes that the real modules have, filled with random float32 numbers."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel

@@ -20,7 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
-from sd_finetune.families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.runs.folder import RunFolder
@@ -31,7 +31,7 @@ from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 
-ARCHITECTURE = Architecture(
+ARCHITECTURE = Sd1Architecture(
     unet=UNetSizes(model_channels=32, channel_mult=(1, 1, 1, 1), num_heads=2, context_dim=32),
     vae=VaeSizes(ch=32, ch_mult=(1, 1, 1, 1), num_res_blocks=0),
     text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2),

@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections import Counter
 
-from ..errors import UserError
 from ..settings.missing_files import missing_files, refuse
+from ..settings.prior_rules import refuse_without_class_images
 from ..settings.read import read_toml
 from .progress import Progress
 from .train import add_settings_arguments
@@ -21,10 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Generate what is missing, then print how many class images of each folder every concept uses; 0."""
     settings = read_toml(options.settings, options.overrides)
-    if settings.prior_weight() == 0:
-        raise UserError("prior.weight = 0 uses no class images: set a weight, as in --set prior.weight=1.")
-    if settings.prior.source == "model":
-        raise UserError('prior.source = "model" generates no class images: use --set prior.source=images.')
+    refuse_without_class_images(settings)
     refuse(missing_files(settings))
     from ..training.prior.class_run import generate_missing_class_images  # loads torch, which --help does not need
 

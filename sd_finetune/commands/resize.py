@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _precision_of(modules: Mapping[str, LoraModule]) -> str:
     """The precision of a LoRA's first layer, float32 if we do not have it."""
-    from ..formats.tensor_file import DTYPES
+    from ..formats.tensor_file import FILE_DTYPES
 
     dtype = next(iter(modules.values())).down.dtype
-    return next((name for name, own in DTYPES.items() if own == dtype), "fp32")
+    return next((name for name, own in FILE_DTYPES.items() if own == dtype), "fp32")

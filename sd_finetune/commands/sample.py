@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..settings.groups.samples import SAMPLERS
+from ..settings.option import MOST_SEED
 from .arguments import whole_number
 from .model_files import file_and_weight, read_hypernetwork_for, read_lora_for
 
@@ -23,7 +24,7 @@ IMAGES_PER_BATCH = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    side, seed = whole_number(64, 2048, multiple_of=8), whole_number(0, 2**32 - 1)
+    side, seed = whole_number(64, 2048, multiple_of=8), whole_number(0, MOST_SEED)
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
     add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
@@ -66,11 +67,10 @@ def run(options: argparse.Namespace) -> int:
     from ..formats.checkpoint import read_checkpoint
     from ..sampling.generate import GenerationSettings
 
-    checkpoint = read_checkpoint(options.checkpoint, options.config)
-    model = load_model(checkpoint)
+    model = load_model(read_checkpoint(options.checkpoint, options.config))
     _move(model)
     _attach(model, options)
-    side = checkpoint.architecture.image_size * 8
+    side = model.native_side
     generation = GenerationSettings(
         width=options.width or side,
         height=options.height or side,

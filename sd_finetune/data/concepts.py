@@ -12,6 +12,9 @@ from ..settings.options import Concept
 from .captions import FILEWORDS, caption_file, prompt_for
 from .images import readable_formats, usable_images
 
+CLASS_IMAGES_PER_INSTANCE = 10
+"""Class images for each training image, where a concept leaves their number open."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -26,6 +29,11 @@ class Example:
     concept: int
     role: Literal["instance", "class"]
     variants: tuple[str, ...] = ()
+
+
+def wanted_class_images(concept: Concept, instance_images: int) -> int:
+    """How many class images a concept with that many training images gets."""
+    return concept.class_images or CLASS_IMAGES_PER_INSTANCE * instance_images
 
 
 def instance_examples(

@@ -16,7 +16,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 # Endings of image formats that not every version of Pillow reads: such files are not skipped in silence.
 UNSUPPORTED_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jxl"})
 
-_ORIENTATION_TAG = 0x0112
+ORIENTATION_TAG = 0x0112
+"""The EXIF tag."""
 # How to undo each EXIF orientation; 1 is upright.
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -125,7 +126,7 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
         return 1
     try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # an image with broken EXIF is still an image
         return 1
 

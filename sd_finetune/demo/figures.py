@@ -15,6 +15,8 @@ CELL = 96
 """Side of an image in the grid, in pixels; the toy's images are enlarged."""
 MARGIN = 8
 LINE = 22
+MEMORY = 0.95
+"""Of the running mean: the share that a step leaves of it."""
 
 
 def plot_losses(events: Sequence[Event], path: Path, title: str) -> None:
@@ -38,12 +40,12 @@ def plot_losses(events: Sequence[Event], path: Path, title: str) -> None:
         figure.savefig(unfinished, format="png", dpi=110)
 
 
-def running_mean(values: Sequence[float], memory: float = 0.95) -> list[float]:
+def running_mean(values: Sequence[float]) -> list[float]:
     """Exponential moving average with bias correction (as in Adam, arXiv 1412.6980, algorithm 1)."""
     means, mean = [], 0.0
     for count, value in enumerate(values, start=1):
-        mean = memory * mean + (1 - memory) * value
-        means.append(mean / (1 - memory**count))
+        mean = MEMORY * mean + (1 - MEMORY) * value
+        means.append(mean / (1 - MEMORY**count))
     return means
 
 

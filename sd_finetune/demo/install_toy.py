@@ -8,33 +8,33 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..families.prompts import CLIP_TOKENIZER_FOLDER
-from ..families.sd1.architecture import Architecture
+from ..families.sd1.architecture import Sd1Architecture
 from ..formats.checkpoint import read_checkpoint
 from ..runs.atomic import replacing
 from .paths import TOY_CHECKPOINT
 
 
-def place_toy(folder: Path, checkpoint: Path = TOY_CHECKPOINT) -> Path:
+def place_toy(folder: Path) -> Path:
     """Copy the toy into a checkpoint folder and return the copy's path.
 
     Beside it go its `.yaml` and a folder with tokenizer and text encoder config: the WebUI's own are for a text
     encoder of another size. The `.yaml` has the full path of that folder, since the WebUI resolves a relative
     one from the folder it was started in.
     """
-    base = read_checkpoint(checkpoint)
-    placed = folder / checkpoint.name
-    text_model = (folder / f"{checkpoint.stem}-text-model").absolute()
+    base = read_checkpoint(TOY_CHECKPOINT)
+    placed = folder / TOY_CHECKPOINT.name
+    text_model = (folder / f"{TOY_CHECKPOINT.stem}-text-model").absolute()
     write_text_model(text_model, base.architecture)
     config = base.family.to_yaml(replace(base.architecture, text_model=str(text_model)))
     # The .yaml before the checkpoint: without it the WebUI would take the file for a Stable Diffusion 1.5.
     with replacing(placed.with_suffix(".yaml")) as unfinished:
         unfinished.write_text(config, encoding="utf-8")
     with replacing(placed) as unfinished:
-        shutil.copyfile(checkpoint, unfinished)
+        shutil.copyfile(TOY_CHECKPOINT, unfinished)
     return placed
 
 
-def write_text_model(folder: Path, architecture: Architecture) -> None:
+def write_text_model(folder: Path, architecture: Sd1Architecture) -> None:
     """Write the files that CLIPTokenizer and CLIPTextConfig of transformers read, without weights."""
     config = {"model_type": "clip_text_model", **architecture.text_config()}
     with replacing(folder / "config.json") as unfinished:

@@ -36,14 +36,12 @@ class Score:
     leaked: float
 
 
-def generate_many(
-    model: DiffusionModel, prompt: str, count: int, seed: int, generation: GenerationSettings = SCORED_GENERATION
-) -> list[Image.Image]:
+def generate_many(model: DiffusionModel, prompt: str, count: int, seed: int) -> list[Image.Image]:
     """`count` images of one prompt with seeds from `seed` on."""
     images: list[Image.Image] = []
     for start in range(0, count, IMAGES_PER_BATCH):
         seeds = range(seed + start, seed + min(start + IMAGES_PER_BATCH, count))
-        images += generate_images(model, [prompt] * len(seeds), seeds, generation)
+        images += generate_images(model, [prompt] * len(seeds), seeds, SCORED_GENERATION)
     return images
 
 

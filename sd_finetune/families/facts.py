@@ -37,6 +37,10 @@ class FamilyFacts:
     """The parts that encode prompts, in order."""
     part_prefixes: Mapping[str, str]
     """Beginning of each part's tensor names in a checkpoint."""
+    lora_prefixes: Mapping[str, str]
+    """Beginning of each trainable part's layer names in a LoRA file."""
+    kohya_v2: bool
+    """`ss_v2`: whether kohya's scripts train it as a Stable Diffusion 2."""
     kohya_versions: Mapping[str, str]
     """`ss_base_model_version` by prediction type."""
     modelspec_architecture: str

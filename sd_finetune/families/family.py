@@ -184,6 +184,11 @@ class DiffusionModel:
         return self.architecture.scale_factor
 
     @property
+    def native_side(self) -> int:
+        """Side of the images that the model was trained on, in pixels."""
+        return self.architecture.image_size * 8
+
+    @property
     def text_encoder(self) -> Any:
         """The first text encoder, which gets the vectors of new words."""
         return self.text_encoders[self.family.facts.text_encoders[0]]

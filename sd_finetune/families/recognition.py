@@ -30,6 +30,13 @@ METADATA_BASES = {
 
 TRANSFORMER_BLOCKS = {"joint_blocks.0.": "sd3", "double_blocks.0.": "flux"}
 UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+"""Beginnings of tensor names in LDM's layout, which the WebUI has its models in, too."""
+OTHER_PARTS = {
+    "VAE": (VAE, "vae."),
+    "text encoder": ("cond_stage_model.", "conditioner.", "text_encoders."),
+}
+"""Parts that a checkpoint may lack, to the beginnings of their tensors' names in checkpoints of any base."""
 
 
 def base_of_hypernetwork(widths: Iterable[int]) -> str:
@@ -81,6 +88,11 @@ def base_of_lora(shapes: Shapes, metadata: Mapping[str, str]) -> str:
     if by_width or _has(shapes, "lora_te2_"):
         return by_width or "sdxl"
     return _base_by_metadata(metadata)
+
+
+def is_text_encoder_layer(layer: str) -> bool:
+    """Whether a layer of a LoRA, by its name in kohya's or diffusers' layout, is one of a text encoder."""
+    return "lora_te" in layer or "text_encoder" in layer
 
 
 def _base_by_metadata(metadata: Mapping[str, str]) -> str:

@@ -27,7 +27,7 @@ from ..families.family import Architecture, Family, family_called
 from ..runs.atomic import is_taken, replacing
 from .classify import family_of_checkpoint
 from .metadata_keys import CONFIG_KEY
-from .tensor_file import DTYPES, TensorFile, read_tensors, write_tensors
+from .tensor_file import FILE_DTYPES, TensorFile, read_tensors, write_tensors
 
 Parts = Mapping[str, Mapping[str, Tensor]]
 """Part to the module's tensor name to tensor."""
@@ -174,7 +174,7 @@ def write_checkpoint(
             file_name = base.file_names[part][name]
             tensors[file_name] = tensor.detach().reshape(base.tensors[file_name].shape)
             if precision is not None:
-                dtypes[file_name] = DTYPES[precision]
+                dtypes[file_name] = FILE_DTYPES[precision]
     _write(path, tensors, dtypes, base.yaml_text, {**lasting(base.metadata), **(metadata or {})}, base.has_yaml_file)
 
 
@@ -204,7 +204,7 @@ def new_checkpoint(
         for name, ldm in names.items():
             tensor = parts[part][name].detach()
             tensors[ldm] = tensor.reshape(family.file_shape(ldm, tuple(tensor.shape)))
-            dtypes[ldm] = DTYPES[precision]
+            dtypes[ldm] = FILE_DTYPES[precision]
     _write(path, tensors, dtypes, family.to_yaml(architecture), dict(metadata or {}), True)
 
 

@@ -16,6 +16,7 @@ from ..families.facts import FamilyFacts
 from ..families.recognition import (
     BASES,
     UNET,
+    VAE,
     base_of_checkpoint,
     base_of_embedding,
     base_of_hypernetwork,
@@ -96,7 +97,7 @@ def classify(file: TensorFile) -> tuple[str, str]:
         return "checkpoint", base_of_checkpoint(shapes)
     if "down_blocks.0.resnets.0.conv1.weight" in shapes:
         return "unet", base_of_unet(shapes)
-    if any(name.removeprefix("first_stage_model.") == "decoder.conv_in.weight" for name in shapes):
+    if any(name.removeprefix(VAE) == "decoder.conv_in.weight" for name in shapes):
         return "vae", ""
     if shapes and (set(shapes) <= EMBEDDING_NAMES or (len(shapes) == 1 and _is_matrix(shapes.values()))):
         return "embedding", base_of_embedding(shapes.values(), file.metadata)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from .tensor_file import (
-    DTYPES,
+    FILE_DTYPES,
     METADATA_KEY,
     TensorFile,
     read_tensors,
@@ -57,7 +57,7 @@ def write_embedding(
     Raises:
         UserError: there is no space left.
     """
-    stored = vectors.detach().to("cpu", DTYPES[precision]).contiguous()
+    stored = vectors.detach().to("cpu", FILE_DTYPES[precision]).contiguous()
     steps = steps_before + int(metadata.get("ss_steps", 0))
     if path.suffix != ".pt":
         together = {STEPS_KEY: str(steps)} if steps_before else {}

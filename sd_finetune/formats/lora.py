@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from .hashes import kohya_hashes
-from .tensor_file import DTYPES, read_tensors, refuse_not_finite, write_tensors
+from .tensor_file import FILE_DTYPES, read_tensors, refuse_not_finite, write_tensors
 
 ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
 """Of a layer's tensors."""
@@ -68,8 +68,8 @@ def write_lora(
     tensors: dict[str, Tensor] = {}
     for name, layer in layers.items():
         for ending, tensor in layer.file_tensors().items():
-            tensors[f"{name}.{ending}"] = tensor.to("cpu", DTYPES[precision])
-        tensors[f"{name}.alpha"] = _exact(layer.alpha, DTYPES[precision])
+            tensors[f"{name}.{ending}"] = tensor.to("cpu", FILE_DTYPES[precision])
+        tensors[f"{name}.alpha"] = _exact(layer.alpha, FILE_DTYPES[precision])
     write_tensors(path, tensors, {**metadata, **kohya_hashes(tensors, metadata)})
 
 

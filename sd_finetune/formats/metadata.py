@@ -103,7 +103,7 @@ def _model(settings: Settings, facts: RunFacts) -> dict[str, Any]:
     return {
         "output_name": settings.output.name,
         "training_comment": settings.output.notes,
-        "v2": False,
+        "v2": facts.base.family.kohya_v2,
         "base_model_version": facts.base.family.kohya_versions[facts.base.prediction_type],
         "sd_model_name": facts.base.name,
         "sd_model_hash": facts.base.old_hash,

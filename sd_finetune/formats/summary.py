@@ -16,11 +16,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ..families.recognition import OTHER_PARTS, is_text_encoder_layer
 from ..settings.methods import METHODS
 from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
 from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
-from .tensor_file import DTYPES, TensorFile
+from .tensor_file import FILE_DTYPES, TensorFile
 
 LORA_KINDS = {
     "lora_up": "LoRA", "lora_A": "LoRA", "lora": "LoRA", "lora_linear_layer": "LoRA",
@@ -29,10 +30,6 @@ LORA_KINDS = {
 }  # fmt: skip
 """First word of a tensor's name after the layer's, to the kind of layer."""
 
-CHECKPOINT_PARTS = {
-    "VAE": ("first_stage_model.", "vae."),
-    "text encoder": ("cond_stage_model.", "conditioner.", "text_encoders."),
-}
 HYPERNETWORK_FACTS = ("name", "step", "sd_checkpoint_name")
 
 NOT_SHOWN = {"ss_tag_frequency", "ss_bucket_info", "ss_datasets", "sshs_model_hash", "sshs_legacy_hash"}
@@ -68,7 +65,7 @@ def _size(tensors: Iterable[Tensor]) -> str:
 
 def _precision(tensors: Iterable[Tensor]) -> str:
     """The precisions, the most frequent first."""
-    names = {dtype: name for name, dtype in DTYPES.items()}
+    names = {dtype: name for name, dtype in FILE_DTYPES.items()}
     counts: Counter[torch.dtype] = Counter()
     for tensor in tensors:
         if tensor.is_floating_point():
@@ -77,7 +74,7 @@ def _precision(tensors: Iterable[Tensor]) -> str:
 
 
 def _checkpoint_details(file: TensorFile) -> dict[str, str]:
-    missing = [part for part, prefixes in CHECKPOINT_PARTS.items() if not _any_starts(file.tensors, prefixes)]
+    missing = [part for part, prefixes in OTHER_PARTS.items() if not _any_starts(file.tensors, prefixes)]
     details = {"parameters": _size(file.tensors.values())}
     if missing:
         details["missing"] = " and ".join(missing)
@@ -93,7 +90,7 @@ def _any_starts(names: Iterable[str], prefixes: tuple[str, ...]) -> bool:
 def _lora_details(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     kinds = {LORA_KINDS.get(word, "") for _, word in map(_split, tensors)} - {""}
     layers = {layer for layer, word in map(_split, tensors) if word in LORA_KINDS}
-    text = sum("lora_te" in layer or "text_encoder" in layer for layer in layers)
+    text = sum(map(is_text_encoder_layer, layers))
     ranks = {t.shape[0] for name, t in tensors.items() if name.endswith(("lora_down.weight", "lora_A.weight"))}
     alphas = {float(tensor) for name, tensor in tensors.items() if name.endswith(".alpha") and tensor.numel() == 1}
     details = {"method": ", ".join(sorted(kinds)), "layers": f"{len(layers) - text} UNet, {text} text encoder"}

@@ -5,7 +5,7 @@
     write_tensors(path, tensors, metadata, dtypes=None), whole or not at all
     write_legacy_pickle(path, content), likewise
     file_pieces(tensors, metadata, dtypes=None) -> the bytes of such a file, piece by piece
-    DTYPES: precision "fp16" | "bf16" | "fp32" -> torch.dtype
+    FILE_DTYPES: precision "fp16" | "bf16" | "fp32" -> torch.dtype
 
 Written here and not with `safetensors.torch.save_file`: before 0.8 that first gathers a copy of all tensors, and it
 cannot change their type one at a time.
@@ -34,7 +34,7 @@ from ..runs.atomic import replacing
 METADATA_KEY = "__metadata__"
 """Where a .safetensors has its metadata, and a pickle of ours too."""
 
-DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+FILE_DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 _DTYPE_NAMES = {
     torch.float64: "F64",

@@ -45,7 +45,7 @@ def extracted_metadata(
     return {
         **about_tuned,
         "ss_output_name": out.stem,
-        "ss_v2": "False",
+        "ss_v2": str(base.family.kohya_v2),
         "ss_base_model_version": base.family.kohya_versions[base.prediction_type],
         "ss_sd_model_name": base.name,
         "ss_sd_model_hash": base.old_hash,

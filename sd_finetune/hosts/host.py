@@ -14,6 +14,7 @@ from ..settings.methods import ResultKind
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
 PROMPT_TEXTS: dict[ResultKind, str] = {
     "lora": "<lora:{name}:1>", "embedding": "{name}", "hypernetwork": "<hypernet:{name}:1>"
 }  # fmt: skip

@@ -35,7 +35,7 @@ def faults() -> list[str]:
             "connect to the internet and start the WebUI without --skip-install; its console shows what pip said."
         )
     found, oldest, too_new = installed_version("diffusers"), OLDEST_DIFFUSERS, _first_too_new()
-    if found is not None and not oldest <= numbers(found) < too_new:
+    if found is not None and not oldest <= version_numbers(found) < too_new:
         sentences.append(
             f"diffusers {found} is installed, perhaps by another extension, and training needs "
             f"{'.'.join(map(str, oldest))} or newer, but older than {'.'.join(map(str, too_new))}: uninstall it (pip "
@@ -50,7 +50,7 @@ def installed_versions() -> list[str]:
     return sorted(f"{name}=={number}" for name, number in found.items() if name and number)
 
 
-def numbers(text: str) -> tuple[int, ...]:
+def version_numbers(text: str) -> tuple[int, ...]:
     """The leading numbers of a version: (0, 31, 0) of "0.31.0.dev0"."""
     found = re.match(r"\d+(?:\.\d+)*", text)
     return tuple(map(int, found[0].split("."))) if found else ()
@@ -61,4 +61,4 @@ def _needed() -> list[str]:
 
 
 def _first_too_new() -> tuple[int, ...]:
-    return FIRST_TOO_NEW_DIFFUSERS[numbers(installed_version("transformers") or "") >= NEW_TRANSFORMERS]
+    return FIRST_TOO_NEW_DIFFUSERS[version_numbers(installed_version("transformers") or "") >= NEW_TRANSFORMERS]

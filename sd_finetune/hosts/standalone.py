@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
 from ..settings.methods import ResultKind
-from .host import BaseCheckpoint, Use, prompt_text
+from .host import CHECKPOINT_ENDINGS, BaseCheckpoint, Use, prompt_text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
 OWN_NAMES = ("127.0.0.1", "localhost", "::1")
 HOW_TO_USE: dict[ResultKind, str] = {
     "checkpoint": "Copy it to the WebUI's folder models/Stable-diffusion and select it as checkpoint.",

@@ -13,8 +13,9 @@ from ..errors import UserError
 from ..families.family import DiffusionModel, first_difference
 from ..families.load_model import assign_tensors
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts, weight_format
+from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
 
 
 class DreamBoothMethod(Method):

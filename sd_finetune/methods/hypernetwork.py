@@ -17,9 +17,10 @@ from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from ..networks.hypernetwork import Hypernetwork, context_widths, hypernetwork_from_file, new_hypernetwork
+from ..optimizers.parameter_group import ParameterGroup
 from ..settings.layer_structure import numbers
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into, weight_format
+from .method import Method, copy_into, weight_format
 
 
 class HypernetworkMethod(Method):

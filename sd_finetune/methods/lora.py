@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..families.facts import FamilyFacts
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule, read_lora, write_lora
@@ -19,8 +20,9 @@ from ..networks.algorithms import ALGORITHMS
 from ..networks.attachable import all_detached
 from ..networks.lora import LoraLayer
 from ..networks.lora_files import fitted
+from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into, learning_rate_of, trained_parts, weight_format
+from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
 
 
 class LoraMethod(Method):
@@ -37,7 +39,7 @@ class LoraMethod(Method):
             for part in trained_parts(model, settings)
         }
         if settings.base.continue_from:
-            _load_file(self._named_layers(), Path(settings.base.continue_from), rank)
+            _load_file(self._named_layers(), Path(settings.base.continue_from), rank, model.family.facts)
         for network in self._adapters.values():
             network.to(model.unet.device, weight_format(settings))
             network.attach()
@@ -88,7 +90,7 @@ class LoraMethod(Method):
         return all_detached(self._adapters.values())
 
 
-def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int) -> None:
+def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int, family: FamilyFacts) -> None:
     """Initialize the layers from a LoRA file; those that it does not have keep their initial values.
 
     Raises:
@@ -97,7 +99,8 @@ def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int) -> None:
     modules, _ = read_lora(path)
     unknown = [name for name in modules if name not in layers]
     if unknown:
-        way_out = "set train.train_text_encoder = true" if unknown[0].startswith("lora_te") else "use another LoRA"
+        of_text = unknown[0].startswith(tuple(family.lora_prefixes[part] for part in family.text_encoders))
+        way_out = "set train.train_text_encoder = true" if of_text else "use another LoRA"
         raise UserError(
             f"base.continue_from = {path} does not fit this run, which does not train {len(unknown)} of its layers, "
             f"such as {unknown[0]}: {way_out}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,16 +13,8 @@ from torch import Tensor, nn
 from ..data.concepts import Example
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
+from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
-
-
-@dataclass(frozen=True)
-class ParameterGroup:
-    """Parameters with one learning rate. `name` ("unet", "text_encoder") is the name in events and metadata."""
-
-    name: str
-    parameters: list[nn.Parameter]
-    learning_rate: float
 
 
 class Method(Protocol):

@@ -17,9 +17,10 @@ from ..families.prompts import uses_new_word, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
 from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
+from ..optimizers.parameter_group import ParameterGroup
 from ..settings.groups.textual_inversion import PROMPT_TOKENS
 from ..settings.options import Settings
-from .method import Method, ParameterGroup, copy_into, weight_format
+from .method import Method, copy_into, weight_format
 
 
 class TextualInversionMethod(Method):

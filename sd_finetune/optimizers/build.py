@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..methods.method import ParameterGroup
 from ..settings.optimizer_availability import why_unavailable
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from .bf16_weights import weight_of
 from .optimizer import Group, Implementation
+from .parameter_group import ParameterGroup
 
 
 def build_optimizer(groups: Sequence[ParameterGroup], settings: Settings) -> torch.optim.Optimizer:

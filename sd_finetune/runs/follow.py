@@ -13,6 +13,9 @@ from .messages import Done, Error, Event, EventLog, read_events
 
 GONE = 1000
 """Stands for the exit code of a worker that has ended, where it is unknown."""
+TAIL_BYTES = 4000
+"""How much of a log is searched for its last line."""
+LONGEST_LINE = 300
 
 
 class Worker(Protocol):
@@ -65,12 +68,12 @@ def _manner_of_death(exit_code: int) -> str:
     return f"was killed by {name}{hint} before the run was done"
 
 
-def last_line(log: Path, tail_bytes: int = 4000, length: int = 300) -> str:
-    """The last non-empty line of a log, at most `length` characters; "" if there is none."""
+def last_line(log: Path) -> str:
+    """The last non-empty line of a log, at most LONGEST_LINE characters; "" if there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - tail_bytes))
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return ""
-    return next((line.strip()[:length] for line in reversed(lines) if line.strip()), "")
+    return next((line.strip()[:LONGEST_LINE] for line in reversed(lines) if line.strip()), "")

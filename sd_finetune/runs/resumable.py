@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..errors import UserError
 from .folder import RunFolder
 from .messages import Done, read_events
-from .snapshots import finished_snapshots
+from .snapshots import needed_snapshot
 
 
 def refuse_to_resume(run: RunFolder) -> None:
@@ -16,7 +18,9 @@ def refuse_to_resume(run: RunFolder) -> None:
             f"{run.path.name} is finished and cannot be resumed: start a new run, and set base.continue_from to "
             "its result to continue from it."
         )
-    if not finished_snapshots(run.snapshots):
-        raise UserError(
-            f"{run.path.name} has no snapshot to resume from: start a new run (Stop and output.save_every save one)."
-        )
+    snapshot_to_resume(run)
+
+
+def snapshot_to_resume(run: RunFolder) -> Path:
+    """The folder of the snapshot to resume a run from. Raises UserError if it has none."""
+    return needed_snapshot(run, "resume", "start a new run (Stop and output.save_every save one)")

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from ..errors import UserError
+from .folder import RunFolder
 
 MARKER = "complete.json"
 """The file that is written last."""
@@ -45,16 +46,19 @@ def finished_snapshots(snapshots: Path) -> list[Path]:
     return [folder for folder in all_snapshots(snapshots) if is_finished(folder)]
 
 
-def latest_snapshot(snapshots: Path) -> Path:
-    """The folder of the latest finished snapshot in `snapshots`.
+def latest_snapshot(run: RunFolder) -> Path | None:
+    """The folder of a run's latest finished snapshot, None without one."""
+    finished = finished_snapshots(run.snapshots)
+    return finished[-1] if finished else None
+
+
+def needed_snapshot(run: RunFolder, use: str, way_out: str) -> Path:
+    """The folder of a run's latest finished snapshot.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none to `use` ("resume", "continue") the run from; says the `way_out`.
     """
-    finished = finished_snapshots(snapshots)
-    if not finished:
-        raise UserError(
-            f"No finished snapshot in {snapshots} to resume from: start a new run (Stop and output.save_every "
-            "save one)."
-        )
-    return finished[-1]
+    snapshot = latest_snapshot(run)
+    if snapshot is None:
+        raise UserError(f"{run.path.name} has no snapshot to {use} from: {way_out}.")
+    return snapshot

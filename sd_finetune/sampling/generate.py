@@ -35,9 +35,9 @@ class GenerationSettings:
 
     width: int
     height: int
-    steps: int = 25
-    guidance_scale: float = 7.0
-    sampler: str = "euler"
+    steps: int
+    guidance_scale: float
+    sampler: str
     negative_prompt: str = ""
 
 

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 AUTO = "auto"
 """How None is written for a number that can be left to the method."""
+MOST_SEED = 2**32 - 1
+"""The largest random seed, as in the WebUI."""
 
 
 @dataclass(frozen=True)

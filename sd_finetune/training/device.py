@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..settings.options import Settings
 
-DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+FORWARD_DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """Of frozen weights and of the forward pass, by `train.mixed_precision`."""
 
 

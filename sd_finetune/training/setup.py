@@ -15,11 +15,10 @@ from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import CommandReader, EventLog, Phase, Warning_, read_events
-from ..runs.resumable import refuse_to_resume
-from ..runs.snapshots import latest_snapshot
+from ..runs.resumable import refuse_to_resume, snapshot_to_resume
 from ..settings.options import Settings
 from .base_checkpoint import read_base
-from .device import DTYPES, accelerator_for
+from .device import FORWARD_DTYPES, Accelerator, accelerator_for
 from .output.place import refuse_place
 from .output.snapshots import read_snapshot
 from .placement import Placement
@@ -45,14 +44,11 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     if resume:
         refuse_to_resume(run)
     commands = CommandReader(run.commands, after=_last_event_time(run))
-    accelerator = accelerator_for(settings)
-    # What the optimizer lacks is told before anything is loaded.
-    implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
-    refuse_place(run, settings)
+    accelerator = _accelerator(run, settings)
     events.append(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
     model = load_model(base)
-    model.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
     placement = Placement(model, accelerator.device)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, events)
@@ -96,6 +92,14 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
     return training
 
 
+def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
+    """Where the run is trained. What the optimizer or the results' folder lacks is told before anything is loaded."""
+    accelerator = accelerator_for(settings)
+    implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
+    refuse_place(run, settings)
+    return accelerator
+
+
 def _last_event_time(run: RunFolder) -> float:
     """Time of the last event of this run's earlier worker, 0 without one; older commands were for that worker."""
     earlier, _ = read_events(run.events)
@@ -116,7 +120,7 @@ def _warn(events: EventLog, messages: list[str]) -> None:
 
 
 def _load_snapshot(training: Training) -> None:
-    snapshot, name = latest_snapshot(training.run.snapshots), training.settings.optimizer.name
+    snapshot, name = snapshot_to_resume(training.run), training.settings.optimizer.name
     training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
     training.method.load_trained_tensors(trained)
 

@@ -26,7 +26,8 @@ from sd_finetune.runs.messages import (
     Step,
     read_events,
 )
-from sd_finetune.runs.snapshots import MARKER, latest_snapshot, snapshot_folder, step_of
+from sd_finetune.runs.resumable import snapshot_to_resume
+from sd_finetune.runs.snapshots import MARKER, snapshot_folder, step_of
 
 run = RunFolder(Path(sys.argv[1]))
 settings = run.read_settings()
@@ -44,7 +45,7 @@ def main() -> None:
         time.sleep(30 if slow else 0)
         events.append(Done(step=0, outcome="finished"))
         return
-    first = step_of(latest_snapshot(run.snapshots)) if "--resume" in sys.argv else 0
+    first = step_of(snapshot_to_resume(run)) if "--resume" in sys.argv else 0
     events.append(Phase(name="training", done=first, total=total))
     commands = CommandReader(run.commands, after=began)
     if first == 0:

@@ -17,13 +17,13 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from sd_finetune.families.sd1 import keys
-from sd_finetune.families.sd1.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.families.sd1.infer_sizes import infer_architecture
 from sd_finetune.families.sd1.ldm_config import dump
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 
-TOY = Architecture(
+TOY = Sd1Architecture(
     unet=UNetSizes(model_channels=64, channel_mult=(1, 1, 1, 1), num_heads=4, context_dim=64),
     vae=VaeSizes(ch=32, ch_mult=(1, 1, 2, 2), num_res_blocks=1),
     text_encoder=TextEncoderSizes(hidden_size=64, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4),
@@ -31,7 +31,7 @@ TOY = Architecture(
 )
 
 
-def empty_modules(architecture: Architecture) -> dict[str, torch.nn.Module]:
+def empty_modules(architecture: Sd1Architecture) -> dict[str, torch.nn.Module]:
     with torch.device("meta"):
         return {
             "unet": UNet2DConditionModel(**architecture.unet_config()),
@@ -40,7 +40,7 @@ def empty_modules(architecture: Architecture) -> dict[str, torch.nn.Module]:
         }
 
 
-def ldm_checkpoint(architecture: Architecture) -> dict[str, Tensor]:
+def ldm_checkpoint(architecture: Sd1Architecture) -> dict[str, Tensor]:
     """A checkpoint in which the k-th tensor is filled with k."""
     table = keys.name_table(architecture)
     checkpoint: dict[str, Tensor] = {}
@@ -67,7 +67,7 @@ def content(tensors: dict[str, Tensor]) -> dict[str, tuple[tuple[int, ...], floa
 
 
 @pytest.mark.parametrize("architecture", [SD15, TOY], ids=["sd15", "toy"])
-def test_the_table_agrees_with_diffusers_converter(architecture: Architecture) -> None:
+def test_the_table_agrees_with_diffusers_converter(architecture: Sd1Architecture) -> None:
     checkpoint = ldm_checkpoint(architecture)
     theirs = converted_by_diffusers(checkpoint, yaml.safe_load(dump(architecture)))
     for part, names in keys.name_table(architecture).items():
@@ -86,7 +86,7 @@ def test_stable_diffusion_1_5_has_its_1130_tensors() -> None:
 
 
 @pytest.mark.parametrize("architecture", [SD15, TOY], ids=["sd15", "toy"])
-def test_modules_are_configured_as_diffusers_would(architecture: Architecture) -> None:
+def test_modules_are_configured_as_diffusers_would(architecture: Sd1Architecture) -> None:
     """Their config from our yaml, and ours, build modules with the same settings."""
     checkpoint, config = ldm_checkpoint(architecture), yaml.safe_load(dump(architecture))
     unet = single_file_utils.create_unet_diffusers_config_from_ldm(config, checkpoint)

@@ -64,7 +64,8 @@ def test_what_the_model_knows_of_the_class_stays_to_the_bit(toy: Toy) -> None:
         with torch.no_grad():
             states = model.encode_prompts(prompts).hidden_states
         return states, [
-            np.asarray(image) for image in generate_images(model, prompts, [0, 1], GenerationSettings(72, 72, 2))
+            np.asarray(image)
+            for image in generate_images(model, prompts, [0, 1], GenerationSettings(72, 72, 2, 7.0, "euler"))
         ]
 
     table = model.text_encoder.text_model.embeddings.token_embedding.weight

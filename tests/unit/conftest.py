@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from sd_finetune.families.sd1.architecture import Architecture
+from sd_finetune.families.sd1.architecture import Sd1Architecture
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint
 from tests.tiny import TINY, Parts, build_parts
 
 
 @pytest.fixture(scope="session")
-def tiny() -> Architecture:
+def tiny() -> Sd1Architecture:
     return TINY
 
 

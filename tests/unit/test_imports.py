@@ -36,8 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": FOUNDATION | {"families", "diffusion"},
     "networks": FOUNDATION | PARTS,
     "sampling": FOUNDATION | PARTS,
-    "optimizers": FOUNDATION | {"methods"},
-    "methods": FOUNDATION | PARTS | {"networks"},
+    "optimizers": {"errors", "settings"},
+    "methods": FOUNDATION | PARTS | {"networks", "optimizers"},
     "training": FOUNDATION | MODEL | {"methods", "hub_cache"},
     "tools": FOUNDATION | PARTS | {"networks"},
     "report": FOUNDATION,
@@ -47,6 +47,13 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them
+FAMILY_PREFIXES = tuple(
+    prefix
+    for facts in FAMILIES.values()
+    for prefix in (*facts.part_prefixes.values(), *(each.rstrip("_") for each in facts.lora_prefixes.values()))
+)
+OPTIONS_OF_OTHERS = {"lora_unet_rank"}
+"""Not a tensor's name, though it begins like one: an option of another trainer."""
 FAMILY_ROOMS = tuple(f"sd_finetune.families.{name}" for name in FAMILIES)
 
 
@@ -153,6 +160,8 @@ def test_nothing_outside_families_asks_which_family_it_is() -> None:
             tree = ast.parse(file.read_text(encoding="utf-8"))
             words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
             assert not words & FAMILIES.keys(), f"{file}: ask the family instead"
+            named = {word for word in words if isinstance(word, str) and word.startswith(FAMILY_PREFIXES)}
+            assert not named - OPTIONS_OF_OTHERS, f"{file}: the family's facts say how its tensors' names begin"
             own = [name for name in names_in(file) if name.startswith(FAMILY_ROOMS)]
             assert not own, f"{file}: ask families.family, not {own}"
 

@@ -17,7 +17,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ...families.prompts import CLIP_TOKENIZER_FOLDER
-from ...families.sd1.architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from ...families.sd1.architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from ...families.sd1.family import FAMILY
 from ...formats.checkpoint import new_checkpoint
 from .. import world
@@ -60,10 +60,10 @@ def lengthen_unseen_words(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer)
     rows[seen] = kept
 
 
-def toy_architecture(scale_factor: float) -> Architecture:
+def toy_architecture(scale_factor: float) -> Sd1Architecture:
     """The sizes of the toy, for its .yaml."""
     width, text_width = UNET_CONFIG["block_out_channels"][0], TEXT_CONFIG["hidden_size"]
-    return Architecture(
+    return Sd1Architecture(
         unet=UNetSizes(
             model_channels=width,
             channel_mult=(1, 1, 1, 1),

@@ -17,14 +17,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...families.sd1.architecture import Architecture
+from ...families.sd1.architecture import Sd1Architecture
 from ...formats.checkpoint import new_checkpoint, read_checkpoint
 
 READS_TEXT = re.compile(r"\.attn2\.to_[kv]\.weight$")
 """Weights of the UNet that take the hidden states."""
 
 
-def widened_architecture(narrow: Architecture) -> Architecture:
+def widened_architecture(narrow: Sd1Architecture) -> Sd1Architecture:
     """The same with a text encoder twice as wide, with twice as many heads."""
     text = narrow.text_encoder
     return replace(

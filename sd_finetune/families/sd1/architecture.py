@@ -1,9 +1,9 @@
 """The sizes of a Stable Diffusion 1 model, and the constructor arguments that follow from them.
 
-Architecture(unet, vae, text_encoder, prediction_type, scale_factor, linear_start, linear_end, timesteps, ...)
-Architecture.unet_config() / .vae_config() / .text_config() -> dict, the keyword arguments of
+Sd1Architecture(unet, vae, text_encoder, prediction_type, scale_factor, linear_start, linear_end, timesteps, ...)
+Sd1Architecture.unet_config() / .vae_config() / .text_config() -> dict, the keyword arguments of
     diffusers.UNet2DConditionModel / diffusers.AutoencoderKL / transformers.CLIPTextConfig
-SD15: the Architecture of Stable Diffusion 1.5
+SD15: that of Stable Diffusion 1.5
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class TextEncoderSizes:
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Sd1Architecture:
     """A Stable Diffusion 1 model: the sizes of its three parts, and noise schedule and scale."""
 
     unet: UNetSizes = field(default_factory=UNetSizes)
@@ -147,4 +147,4 @@ class Architecture:
         }
 
 
-SD15 = Architecture()
+SD15 = Sd1Architecture()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .architecture import Architecture
+from .architecture import Sd1Architecture
 from .keys import TEXT
 
 POSITION_IDS = f"{TEXT}text_model.embeddings.position_ids"
 
 
-def constant_tensors(architecture: Architecture) -> dict[str, Tensor]:
+def constant_tensors(architecture: Sd1Architecture) -> dict[str, Tensor]:
     """The noise schedule's buffers and CLIP's position ids, by name."""
     positions = architecture.text_encoder.max_position_embeddings
     return {**schedule_buffers(architecture), POSITION_IDS: torch.arange(positions).unsqueeze(0)}
 
 
-def schedule_buffers(architecture: Architecture) -> dict[str, Tensor]:
+def schedule_buffers(architecture: Sd1Architecture) -> dict[str, Tensor]:
     """The noise schedule as in SD1 files (float32, (timesteps,) each; arXiv 2006.11239, eqs. 4, 6 and 7)."""
     start, end = architecture.linear_start**0.5, architecture.linear_end**0.5
     betas = torch.linspace(start, end, architecture.timesteps, dtype=torch.float64) ** 2

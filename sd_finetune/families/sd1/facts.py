@@ -15,6 +15,8 @@ SD1 = FamilyFacts(
         "vae": "first_stage_model.",
         "text_encoder": "cond_stage_model.transformer.",
     },
+    lora_prefixes={"unet": "lora_unet_", "text_encoder": "lora_te_"},
+    kohya_v2=False,
     kohya_versions={"epsilon": "sd_v1", "v_prediction": "sd_v1_v"},
     modelspec_architecture="stable-diffusion-v1",
     memory=MemoryFacts(

@@ -14,7 +14,7 @@ from ..conditioning import TextConditioning
 from ..family import DiffusionModel, Modules, Shapes, TargetLayer
 from ..prompts import tokenize
 from . import keys, ldm_config
-from .architecture import Architecture
+from .architecture import Sd1Architecture
 from .constant_tensors import constant_tensors
 from .facts import SD1
 from .infer_sizes import infer_architecture
@@ -29,7 +29,7 @@ class StableDiffusion1:
     def usual_name(self, file_name: str) -> str:
         return keys.usual_spelling(file_name)
 
-    def name_table(self, architecture: Architecture) -> dict[str, dict[str, str]]:
+    def name_table(self, architecture: Sd1Architecture) -> dict[str, dict[str, str]]:
         return keys.name_table(architecture)
 
     def module_shape(self, part: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -38,24 +38,24 @@ class StableDiffusion1:
     def file_shape(self, usual_name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
         return keys.file_shape(usual_name, shape)
 
-    def infer_architecture(self, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> Architecture:
+    def infer_architecture(self, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> Sd1Architecture:
         return infer_architecture(shapes, yaml_text, folder)
 
-    def to_yaml(self, architecture: Architecture) -> str:
+    def to_yaml(self, architecture: Sd1Architecture) -> str:
         return ldm_config.dump(architecture)
 
-    def constant_tensors(self, architecture: Architecture) -> dict[str, Tensor]:
+    def constant_tensors(self, architecture: Sd1Architecture) -> dict[str, Tensor]:
         return constant_tensors(architecture)
 
-    def with_prediction_type(self, architecture: Architecture, prediction_type: PredictionType) -> Architecture:
+    def with_prediction_type(self, architecture: Sd1Architecture, prediction_type: PredictionType) -> Sd1Architecture:
         return replace(architecture, prediction_type=prediction_type)
 
-    def empty_modules(self, architecture: Architecture) -> Modules:
+    def empty_modules(self, architecture: Sd1Architecture) -> Modules:
         from .modules import empty_modules  # imports diffusers, which is not needed to read a file
 
         return empty_modules(architecture)
 
-    def alphas_cumprod(self, architecture: Architecture) -> Tensor:
+    def alphas_cumprod(self, architecture: Sd1Architecture) -> Tensor:
         return scaled_linear_alphas_cumprod(architecture.linear_start, architecture.linear_end, architecture.timesteps)
 
     def encode_prompts(self, model: DiffusionModel, prompts: Sequence[str]) -> TextConditioning:
@@ -72,7 +72,7 @@ class StableDiffusion1:
     def lora_targets(self, part: str, module: nn.Module) -> dict[str, TargetLayer]:
         return lora_targets(part, module)
 
-    def lora_name(self, architecture: Architecture, part: str, path: str) -> str:
+    def lora_name(self, architecture: Sd1Architecture, part: str, path: str) -> str:
         return lora_name(part, path)
 
 

@@ -1,6 +1,6 @@
-"""A model's Architecture from the shapes of its tensors and, for the rest, from its config.
+"""A model's sizes from the shapes of its tensors and, for the rest, from its config.
 
-    infer_architecture(shapes, yaml_text=None, folder=None) -> Architecture
+    infer_architecture(shapes, yaml_text=None, folder=None) -> Sd1Architecture
 
 Shapes give every width and depth. Attention heads, prediction type, scale factor and noise schedule come from the
 config; without one they are Stable Diffusion 1.5's.
@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from ...errors import UserError
 from ..family import Shapes
 from . import ldm_config
-from .architecture import DEFAULT_TEXT_MODEL, SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from .architecture import DEFAULT_TEXT_MODEL, SD15, Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from .keys import TEXT, UNET, VAE
 
 CLIP = TEXT + "text_model."
@@ -26,8 +26,8 @@ HEADS = ("num_heads", "num_head_channels", "num_attention_heads")
 Sizes = TypeVar("Sizes", UNetSizes, VaeSizes, TextEncoderSizes)
 
 
-def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Path | None = None) -> Architecture:
-    """The Architecture of a Stable Diffusion 1 checkpoint.
+def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Path | None = None) -> Sd1Architecture:
+    """The sizes of a Stable Diffusion 1 checkpoint.
 
     Args:
         shapes: of the checkpoint's tensors, under the names of `families.sd1.keys`.
@@ -41,7 +41,7 @@ def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Pat
     unet, vae, text = _unet_sizes(shapes), _vae_sizes(shapes), _text_sizes(shapes)
     if yaml_text is None:
         _refuse_unknown_heads(unet, text)
-        return Architecture(unet, vae, text)
+        return Sd1Architecture(unet, vae, text)
     config = ldm_config.parse(yaml_text)
     unet, vae = _with_config(unet, config.unet), _with_config(vae, config.vae)
     text_model = config.text_model or DEFAULT_TEXT_MODEL
@@ -52,7 +52,7 @@ def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Pat
     _refuse_wrong_heads("num_attention_heads", text.num_attention_heads, [text.hidden_size])
     # What the config leaves out has LDM's own default, as in the WebUI.
     parameters = config.model
-    return Architecture(
+    return Sd1Architecture(
         unet,
         vae,
         text,

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .architecture import Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from .architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from .facts import SD1
 
-UNET = "model.diffusion_model."
-VAE = "first_stage_model."
-TEXT = "cond_stage_model.transformer."
+UNET, VAE, TEXT = (SD1.part_prefixes[part] for part in ("unet", "vae", "text_encoder"))
 
 Pair = tuple[str, str]
 """A diffusers name and an LDM name."""
 
 
-def name_table(architecture: Architecture) -> dict[str, dict[str, str]]:
+def name_table(architecture: Sd1Architecture) -> dict[str, dict[str, str]]:
     """Part to diffusers tensor name to LDM tensor name, in the order of the network."""
     return {
         "unet": {name: UNET + ldm for name, ldm in _unet(architecture.unet)},

@@ -13,7 +13,7 @@ from typing import Any, cast
 import yaml
 
 from ...errors import UserError
-from .architecture import Architecture
+from .architecture import Sd1Architecture
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _section(value: Any) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value)
 
 
-def dump(architecture: Architecture) -> str:
+def dump(architecture: Sd1Architecture) -> str:
     """The config of a model, from which `parse` gets the same numbers back."""
     model = {
         "target": "ldm.models.diffusion.ddpm.LatentDiffusion",
@@ -85,7 +85,7 @@ def dump(architecture: Architecture) -> str:
     return yaml.safe_dump({"model": model, "text_encoder": text}, sort_keys=False)
 
 
-def _model_params(architecture: Architecture) -> dict[str, Any]:
+def _model_params(architecture: Sd1Architecture) -> dict[str, Any]:
     # `parameterization` is only written for v: LDM's default is "eps".
     v_prediction = {"parameterization": "v"} if architecture.prediction_type == "v_prediction" else {}
     return {
@@ -105,7 +105,7 @@ def _model_params(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _unet_params(architecture: Architecture) -> dict[str, Any]:
+def _unet_params(architecture: Sd1Architecture) -> dict[str, Any]:
     unet = architecture.unet
     heads = {"num_heads": unet.num_heads} if unet.num_heads else {"num_head_channels": unet.num_head_channels}
     return {
@@ -125,7 +125,7 @@ def _unet_params(architecture: Architecture) -> dict[str, Any]:
     }
 
 
-def _first_stage_params(architecture: Architecture) -> dict[str, Any]:
+def _first_stage_params(architecture: Sd1Architecture) -> dict[str, Any]:
     vae = architecture.vae
     sizes = {
         "double_z": True,

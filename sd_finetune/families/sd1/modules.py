@@ -11,10 +11,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer  # pyright
 
 from ..family import Modules
 from ..prompts import CLIP_TOKENIZER_FOLDER
-from .architecture import Architecture
+from .architecture import Sd1Architecture
 
 
-def empty_modules(architecture: Architecture) -> Modules:
+def empty_modules(architecture: Sd1Architecture) -> Modules:
     """As `Family.empty_modules`."""
     with init_empty_weights(include_buffers=False):
         unet = UNet2DConditionModel(**architecture.unet_config())

@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ..family import TargetLayer, target_layers
-
-PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te"}
+from .facts import SD1
 
 
 def lora_targets(part: str, module: nn.Module) -> dict[str, TargetLayer]:
@@ -31,4 +30,4 @@ def _fits(layer: TargetLayer) -> bool:
 
 def lora_name(part: str, path: str) -> str:
     """As kohya's scripts name it: the path in the diffusers or transformers module, dots as underscores."""
-    return f"{PREFIXES[part]}_{path.replace('.', '_')}"
+    return f"{SD1.lora_prefixes[part]}{path.replace('.', '_')}"

@@ -16,6 +16,7 @@ import torch
 from modules import call_queue, devices, processing, progress, sd_models, sd_unet, sd_vae, shared
 from torch import Tensor
 
+from ...families.recognition import VAE
 from .weights import in_ram
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ def state_with_own_vae(model: Any) -> dict[str, Tensor]:
     """The model's tensors by name, with the checkpoint's VAE where another one replaces it."""
     state: dict[str, Tensor] = model.state_dict()
     own = sd_vae.get_base_vae(model) or {}
-    return {**state, **{f"first_stage_model.{name}": tensor for name, tensor in own.items()}}
+    return {**state, **{VAE + name: tensor for name, tensor in own.items()}}
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..methods import defaults_text, methods_with
-from ..option import option
+from ..option import MOST_SEED, option
 from .samples import SAMPLERS
 
 
@@ -44,7 +44,7 @@ class ClassImages:
     steps: int = option(25, "sampling steps", "steps", minimum=1, maximum=1000)
     guidance_scale: float = option(7.5, "CFG scale, how closely images follow the prompt", minimum=1, maximum=30)
     seed: int = option(
-        0, "random seed, from which each class image has a seed of its own", minimum=0, maximum=2**32 - 1
+        0, "random seed, from which each class image has a seed of its own", minimum=0, maximum=MOST_SEED
     )
     sampler: str = option("ddim", "sampling method", choices=SAMPLERS)
     batch_size: int = option(4, "images generated at a time", "images", minimum=1)

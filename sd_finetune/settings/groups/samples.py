@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..duration import Duration
-from ..option import option
+from ..option import MOST_SEED, option
 
 SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
 
@@ -23,7 +23,7 @@ class Samples:
     steps: int = option(25, "sampling steps", "steps", minimum=1, maximum=1000)
     guidance_scale: float = option(7.5, "CFG scale, how closely images follow the prompt", minimum=1, maximum=30)
     seed: int = option(
-        0, "random seed of the first prompt's sample; each further prompt adds 1", minimum=0, maximum=2**32 - 1
+        0, "random seed of the first prompt's sample; each further prompt adds 1", minimum=0, maximum=MOST_SEED
     )
     sampler: str = option("ddim", "sampling method", choices=SAMPLERS)
     width: int = option(

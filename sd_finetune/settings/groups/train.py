@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..duration import Duration
 from ..methods import defaults_text, methods_with
 from ..optimizers import OPTIMIZERS
-from ..option import option
+from ..option import MOST_SEED, option
 
 
 def _default_text(fact: str) -> str:
@@ -53,7 +53,7 @@ class Train:
         maximum=1,
         methods=methods_with("text_encoder_learning_rate"),
     )
-    seed: int = option(0, "random seed", minimum=0, maximum=2**32 - 1)
+    seed: int = option(0, "random seed", minimum=0, maximum=MOST_SEED)
     mixed_precision: str = option(
         "no",
         "precision of the forward pass: fp16 and bf16 need less VRAM, no = fp32; weights has its own",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ...data.concepts import Example, class_examples
+from ...data.concepts import Example, class_examples, wanted_class_images
 from ...data.prompt_templates import class_templates
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
@@ -17,7 +17,6 @@ from .class_images import (
     class_images_of,
     generate_class_images,
     images_for_prior_predictions,
-    wanted_class_images,
 )
 
 

@@ -20,13 +20,6 @@ from ...sampling.generate import GenerationSettings, generate_images
 from ...settings.options import Concept, Settings
 from ..step.randomness import derived_seed
 
-CLASS_IMAGES_PER_INSTANCE = 10
-
-
-def wanted_class_images(concept: Concept, instance_images: int) -> int:
-    """How many class images a concept with that many training images gets."""
-    return concept.class_images or CLASS_IMAGES_PER_INSTANCE * instance_images
-
 
 def class_generation_settings(settings: Settings) -> GenerationSettings:
     """How class images are generated."""

@@ -11,7 +11,7 @@ from ...runs.folder import describe_base
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
 from ..base_checkpoint import read_base
-from ..device import DTYPES, accelerator_for
+from ..device import FORWARD_DTYPES, accelerator_for
 from .class_examples import complete_class_images
 
 
@@ -34,5 +34,5 @@ def generate_missing_class_images(
         emit(Warning_(message=message))
     base = read_base(settings, weights)
     model = load_model(base)
-    model.to(accelerator.device, DTYPES[settings.train.mixed_precision])
+    model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
     return complete_class_images(runs, settings, base, model, examples, accelerator, emit)

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
-from ...methods.method import ParameterGroup
 from ...optimizers.bf16_weights import in_fp32, new_stand_in, weight_of
 from ...optimizers.build import build_optimizer
+from ...optimizers.parameter_group import ParameterGroup
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
 from ..device import Accelerator

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...data.captions import FILEWORDS, caption_file
+from ...data.concepts import wanted_class_images
 from ...data.images import find_images
 from ...data.prompt_templates import instance_templates
 from ...errors import UserError
+from ...families.facts import FamilyFacts
+from ...families.table import DEFAULT_FAMILY, FAMILIES
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Concept, Settings
 
@@ -16,6 +19,8 @@ FEW_IMAGES = 5
 """The DreamBooth paper (arXiv 2208.12242) teaches a subject from 3 to 5; fewer show one pose and one background."""
 FULL_SIZE = 1_000_000_000
 """Bytes from which a checkpoint is Stable Diffusion's own size; smaller models learn at other learning rates."""
+LEAST_RESOLUTION = 0.75
+"""Of the resolution that a model was trained on, before the tab warns."""
 USUAL_LEARNING_RATES = {
     "lora": (1e-5, 1e-3),
     "dreambooth": (2e-7, 2e-5),
@@ -30,7 +35,7 @@ def risks(settings: Settings) -> list[str]:
     found: list[str] = []
     for number, concept in enumerate(settings.concepts, start=1):
         found += _of_concept(f"Concept {number}", concept, settings)
-    found += _of_learning_rate(settings)
+    found += [*_of_learning_rate(settings), *_of_resolution(settings)]
     if not settings.samples.prompts:
         found.append("There are no sample prompts: add one under Generate to see the model learn.")
     return found
@@ -46,7 +51,7 @@ def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str
         stand_in = "its file name replaces" if len(uncaptioned) == 1 else "their file names replace"
         yield f"{name} has {_count(len(uncaptioned), 'image')} without a caption: {stand_in} {FILEWORDS}."
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
-        own, wanted = len(_images(concept.class_folder)), concept.class_images or 10 * len(images)
+        own, wanted = len(_images(concept.class_folder)), wanted_class_images(concept, len(images))
         if concept.class_folder and own == 0 and wanted:
             yield f"{name} has no images in {concept.class_folder}: all {wanted:,} class images will be generated."
 
@@ -65,6 +70,15 @@ def _of_learning_rate(settings: Settings) -> Iterator[str]:
     if usual and not usual[0] <= rate <= usual[1]:
         risk = "the model may learn too little" if rate < usual[0] else "training may diverge"
         yield f"{name} = {rate:g} is outside the usual range from {usual[0]:g} to {usual[1]:g}: {risk}."
+
+
+def _of_resolution(settings: Settings, family: FamilyFacts = FAMILIES[DEFAULT_FAMILY]) -> Iterator[str]:
+    side, native = settings.data.resolution, family.native_resolution
+    if side < LEAST_RESOLUTION * native and _is_full_size(settings.base.checkpoint):
+        yield (
+            f"data.resolution = {side} is far below the {native} pixels that {family.title} was trained on, so that "
+            f"its images may lose detail: use {native}."
+        )
 
 
 def _is_full_size(checkpoint: str) -> bool:

@@ -15,6 +15,7 @@ from ...runs.folder import RunFolder
 from ...runs.follow import GONE, Worker, last_line
 from ...runs.launch import start_process
 from ...runs.messages import Done, Error, EventLog, read_events
+from ...settings.option import MOST_SEED
 from ..plain_settings import table
 from ..projects.check import base_checkpoint
 from ..projects.project import GENERATED, Project
@@ -25,7 +26,6 @@ RESULT_FLAGS = {"lora": "--lora", "embedding": "--embedding", "hypernetwork": "-
 SAMPLE_FLAGS = {"steps": "--steps", "guidance_scale": "--cfg", "sampler": "--sampler", "negative_prompt": "--negative"}
 """By the option of the group samples."""
 MOST_IMAGES = 16
-MOST_SEED = 2**32 - 1
 LOOK_SECONDS = 0.2
 REQUEST = "request.json"
 

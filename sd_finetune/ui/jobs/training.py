@@ -13,6 +13,7 @@ from ...runs.folder import RunFolder
 from ...runs.launch import start_worker
 from ...runs.resumable import refuse_to_resume
 from ...settings.options import Settings
+from ...settings.prior_rules import refuse_without_class_images
 from ..projects.check import checked_settings
 from ..projects.continuing import copy_snapshot
 from ..projects.host_folders import fill_host_folders
@@ -39,8 +40,7 @@ def resume_job(project: Project, run: RunFolder) -> NewJob:
 def class_images_job(host: Host, project: Project) -> NewJob:
     """Generate the class images that the project's settings ask for and that are missing. Raises UserError."""
     settings = _run_settings(host, project)
-    if settings.prior_weight() == 0:
-        raise UserError("prior.weight = 0 uses no class images: set it above 0 first, for example to 1.")
+    refuse_without_class_images(settings)
     instance_examples(settings.concepts)
     run = RunFolder.create(project.folder / CLASS_IMAGE_RUNS, project.name, settings)
     return _job("class images", project, run, settings, "--class-images")

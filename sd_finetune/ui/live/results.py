@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
-from ...runs.snapshots import finished_snapshots
+from ...runs.snapshots import latest_snapshot as latest_snapshot
 from .run_view import Views
 
 
@@ -34,9 +34,3 @@ def describe_result(host: Host, entry: dict[str, Any]) -> dict[str, Any]:
         "prompt": use.prompt,
         "checkpoint": use.checkpoint,
     }
-
-
-def latest_snapshot(run: RunFolder) -> Path | None:
-    """The folder of the latest complete snapshot of a run, None without one."""
-    finished = finished_snapshots(run.snapshots)
-    return finished[-1] if finished else None

@@ -8,13 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
-from ...runs.snapshots import all_snapshots, step_of
+from ...runs.snapshots import all_snapshots, latest_snapshot, needed_snapshot, step_of
 from ...settings.methods import METHODS
 from ...settings.options import Settings
-from ..live.results import latest_snapshot
 from ..live.run_view import Views
 from .host_folders import settings_of_run
 from .project import Project, all_projects
@@ -57,9 +55,7 @@ def project_from_run(
     if result is not None:
         settings["base"]["continue_from"] = result["path"]
         return Project.create(projects, name, base, settings)
-    snapshot = latest_snapshot(run)
-    if snapshot is None:
-        raise UserError(f"Run {run.path.name} has no snapshot to continue from: choose one of its results.")
+    snapshot = needed_snapshot(run, "continue", "choose one of its results")
     origin = {"step": step_of(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
     project = Project.create(projects, name, base, settings, origin)
     _copy(snapshot, project.snapshots / snapshot.name)

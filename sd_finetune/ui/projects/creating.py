@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
-from ...hosts.host import Host
+from ...hosts.host import CHECKPOINT_ENDINGS, Host
 from ...settings.groups.samples import SAMPLERS
 from ...settings.read import read_toml, to_dict
 from .form import defaults
 from .project import Project, all_projects, projects_folder
-
-ENDINGS = (".safetensors", ".ckpt")
 
 
 def project_from_checkpoint(host: Host, name: str, checkpoint: str, sampler: str = "") -> Project:
@@ -54,8 +52,8 @@ def _checkpoint_file(host: Host, title: str) -> Path:
         if title in (checkpoint.title, str(checkpoint.path)):
             return checkpoint.path
     path = Path(title).expanduser()
-    if not title or not path.is_file() or path.suffix.lower() not in ENDINGS:
-        way_out = f"choose one from the list, or enter the path of a {' or '.join(ENDINGS)} file"
+    if not title or not path.is_file() or path.suffix.lower() not in CHECKPOINT_ENDINGS:
+        way_out = f"choose one from the list, or enter the path of a {' or '.join(CHECKPOINT_ENDINGS)} file"
         raise UserError(f'"{title}" is not a checkpoint: {way_out}.')
     return path.resolve()
 

@@ -11,13 +11,13 @@ from typing import Any
 from PIL import Image
 
 from ...data.captions import caption_file, caption_of, prompt_for
-from ...data.images import find_images, open_image, readable_formats
+from ...data.images import ORIENTATION_TAG, find_images, open_image, readable_formats
 from ...errors import UserError
 from ...runs.atomic import replacing
 
 THUMBNAIL_SIDE = 160
-ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
-"""The EXIF tag, and its values for an image that lies on its side."""
+QUARTER_TURNS = (5, 6, 7, 8)
+"""Values of ORIENTATION_TAG for an image that lies on its side."""
 SHOWN = 200
 """Images of a folder that are listed; the count tells of the rest."""
 
@@ -100,7 +100,7 @@ def _size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path, formats=readable_formats()) as image:
             width, height = image.size
-            turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in QUARTER_TURNS
+            turned = image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG) in QUARTER_TURNS
             return (height, width) if turned else (width, height)
     except Exception:  # decoders raise whatever their parser happened to meet
         return None

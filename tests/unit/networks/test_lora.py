@@ -40,8 +40,9 @@ def test_it_adds_scaled_up_times_down(layer: nn.Module) -> None:
     network.attach()
     attached = layer(x)
     network.detach()
+    torch.testing.assert_close(lora.weight_change(), merged)
     weight = layer.weight.data
-    layer.weight.data = weight + merged
+    layer.weight.data = weight + lora.weight_change()
     torch.testing.assert_close(attached, layer(x), rtol=1e-4, atol=1e-5)
     layer.weight.data = weight
     assert torch.equal(layer(x), before)

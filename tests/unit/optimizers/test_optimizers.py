@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from sd_finetune.errors import UserError
-from sd_finetune.methods.method import ParameterGroup
 from sd_finetune.optimizers.build import build_optimizer, evaluation_weights, implementation_of, set_learning_rates
 from sd_finetune.optimizers.kept_state import kept_state, put_back
+from sd_finetune.optimizers.parameter_group import ParameterGroup
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings

@@ -14,7 +14,7 @@ from sd_finetune.sampling.generate import SAMPLERS, GenerationSettings, decode_l
 from sd_finetune.settings.groups.samples import SAMPLERS as NAMES
 from tests.toy import Toy
 
-GENERATION = GenerationSettings(width=72, height=72, steps=2, guidance_scale=3.0)
+GENERATION = GenerationSettings(width=72, height=72, steps=2, guidance_scale=3.0, sampler="euler")
 PROMPTS, SEEDS = ["a star", "a moon", "a star"], [1, 2, 3]
 
 

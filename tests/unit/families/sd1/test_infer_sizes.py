@@ -12,13 +12,13 @@ import yaml
 
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1 import keys
-from sd_finetune.families.sd1.architecture import SD15, Architecture
+from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture
 from sd_finetune.families.sd1.infer_sizes import Shapes, infer_architecture
 from sd_finetune.families.sd1.ldm_config import dump
 from tests.tiny import TINY
 
 
-def shapes_of(architecture: Architecture) -> Shapes:
+def shapes_of(architecture: Sd1Architecture) -> Shapes:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 

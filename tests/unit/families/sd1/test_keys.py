@@ -10,9 +10,9 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from sd_finetune.families.sd1 import keys
-from sd_finetune.families.sd1.architecture import SD15, Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 
-TOY = Architecture(
+TOY = Sd1Architecture(
     unet=UNetSizes(model_channels=64, channel_mult=(1, 1, 1, 1), num_heads=4, context_dim=64),
     vae=VaeSizes(ch=32, ch_mult=(1, 1, 2, 2), num_res_blocks=1),
     text_encoder=TextEncoderSizes(hidden_size=64, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4),
@@ -35,7 +35,7 @@ SHALLOW = replace(SD15, vae=replace(SD15.vae, ch_mult=(1, 1, 1, 1), num_res_bloc
 """An encoder without residual blocks; its decoder has one at each level."""
 
 
-def module_names(architecture: Architecture) -> dict[str, set[str]]:
+def module_names(architecture: Sd1Architecture) -> dict[str, set[str]]:
     with torch.device("meta"):
         modules = {
             "unet": UNet2DConditionModel(**architecture.unet_config()),
@@ -46,13 +46,13 @@ def module_names(architecture: Architecture) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("architecture", [SD15, TOY, ODD, SHALLOW], ids=["sd15", "toy", "odd", "shallow"])
-def test_the_table_names_every_parameter_of_the_modules_and_nothing_else(architecture: Architecture) -> None:
+def test_the_table_names_every_parameter_of_the_modules_and_nothing_else(architecture: Sd1Architecture) -> None:
     table = keys.name_table(architecture)
     assert {part: set(names) for part, names in table.items()} == module_names(architecture)
 
 
 @pytest.mark.parametrize("architecture", [SD15, TOY, ODD, SHALLOW], ids=["sd15", "toy", "odd", "shallow"])
-def test_no_two_parameters_share_a_name_in_the_file(architecture: Architecture) -> None:
+def test_no_two_parameters_share_a_name_in_the_file(architecture: Sd1Architecture) -> None:
     ldm_names = [ldm for names in keys.name_table(architecture).values() for ldm in names.values()]
     assert len(ldm_names) == len(set(ldm_names))
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sd_finetune.data.concepts import wanted_class_images
 from sd_finetune.errors import UserError
 from sd_finetune.settings.options import Concept
-from sd_finetune.training.prior.class_images import class_images_of, wanted_class_images
+from sd_finetune.training.prior.class_images import class_images_of
 from tests.toy import make_images
 
 

@@ -74,6 +74,17 @@ def test_unusual_rates_of_models_of_full_size(
     assert told(screen, **usual, **{name: rate}) == []
 
 
+def test_a_resolution_far_below_that_of_models_of_full_size(
+    screen: Screen, many: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"concepts": [{"folder": many, "instance_prompt": "a sks dog"}]}
+    assert told(screen, **asked, data__resolution=64) == [], "of a small model"
+    monkeypatch.setattr(looked_at, "FULL_SIZE", 10)
+    assert told(screen, **asked, data__resolution=384) == []
+    (sentence,) = told(screen, **asked, data__resolution=376)
+    assert sentence.startswith("data.resolution = 376 is far below the 512 pixels that Stable Diffusion 1 was trained")
+
+
 def test_nothing_to_draw(screen: Screen, many: str) -> None:
     concept = {"folder": many, "instance_prompt": "a dog"}
     assert "There are no sample prompts" in told(screen, concepts=[concept], samples__prompts=[])[0]

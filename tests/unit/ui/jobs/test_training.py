@@ -6,6 +6,7 @@ import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.ui.jobs.training import class_images_job, train_job
+from sd_finetune.ui.projects.project import CLASS_IMAGE_RUNS
 from tests.screen import Screen
 
 
@@ -27,3 +28,13 @@ def test_every_fault_is_told_before_a_run_is_made(screen: Screen) -> None:
 def test_class_images_are_for_a_prior(screen: Screen) -> None:
     with pytest.raises(UserError, match="uses no class images: set it above 0"):
         class_images_job(screen.context.host, screen.context.project("dog"))
+
+
+def test_none_are_generated_where_the_model_is_asked(screen: Screen) -> None:
+    project = screen.context.project("dog")
+    (concept,) = screen.settings()["concepts"]
+    asked = {"concepts": [{**concept, "class_prompt": "a dog"}], "prior__weight": 1.0, "prior__source": "model"}
+    project.write_settings(screen.settings(**asked))
+    with pytest.raises(UserError, match='"model" generates no class images: set it to "images"'):
+        class_images_job(screen.context.host, project)
+    assert not (project.folder / CLASS_IMAGE_RUNS).exists()
