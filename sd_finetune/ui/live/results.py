@@ -1,4 +1,4 @@
-"""What a run has saved: its results by name, how the host uses them, and its latest snapshot."""
+"""What a run has saved: its results by name, and how the host uses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
-from ...runs.snapshots import latest_snapshot as latest_snapshot
 from .run_view import Views
 
 

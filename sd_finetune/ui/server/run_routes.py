@@ -11,8 +11,9 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.messages import COMMANDS, send_command
+from ...runs.snapshots import latest_snapshot
 from ..jobs.training import class_images_job, resume_job, train_job
-from ..live.results import describe_result, latest_snapshot, result_of
+from ..live.results import describe_result, result_of
 from ..projects.host_folders import settings_of_run
 from ..projects.project import Project
 from .context import Context
