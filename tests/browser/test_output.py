@@ -105,7 +105,7 @@ def test_a_killed_worker_is_told_and_the_next_run_works(quick: Server, new_page:
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
     story.wait_for_state(page, "failed")
-    assert "was ended by SIGKILL, as the system does when memory runs out" in story.message(page)
+    assert "was killed by SIGKILL (the system does this when RAM runs out)" in story.message(page)
     story.put(page, "saving", "output.notes", "")
     story.set_duration(page, "settings", "train.length", 20, "steps")
     story.train(page)
