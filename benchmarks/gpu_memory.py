@@ -204,8 +204,8 @@ def agreement(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     changes = {"method": "dreambooth", "train.unet_learning_rate": 1e-4, "train.max_grad_norm": 0}
     fused = {"train.fused_backward": True}
     pairs = [
-        ("fused, fp32", {}, fused, 1e-3),
-        ("fused, bf16", BF16, {**BF16, **fused}, 1e-3),
+        ("fused, fp32", {}, fused, 0.01),
+        ("fused, bf16", BF16, {**BF16, **fused}, 0.01),
         ("bf16 and fp32, AdamW", {}, BF16, 0.05),
         ("bf16 and fp32, Adafactor", FACTORED, {**FACTORED, **BF16}, 0.05),
     ]
@@ -224,13 +224,13 @@ def agreement(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def table(found: list[Row], agreed: list[dict[str, Any]], on_gpu: bool) -> Iterator[str]:
-    headings = {"method": -18, "settings": -24, "limit": 6, "ms": 7, "prepare": 9, "reserved": 10, "allocated": 11}
+    headings = {"method": -18, "settings": -30, "limit": 6, "ms": 7, "prepare": 9, "reserved": 10, "allocated": 11}
     yield (
         "".join(f"{name:<{-width}}" if width < 0 else f"{name:>{width}}" for name, width in headings.items())
         + "  estimate"
     )
     for row in found:
-        line = f"{row.method:18}{row.settings:24}{f'{row.limit} GB' if row.limit else '-':>6}"
+        line = f"{row.method:18}{row.settings:30}{f'{row.limit} GB' if row.limit else '-':>6}"
         if row.losses:
             figures = [row.prepare, row.reserved, row.allocated]
             told = [f"{figure:.2f}" if on_gpu else "-" for figure in figures]

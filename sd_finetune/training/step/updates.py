@@ -2,7 +2,7 @@
 
 Weights in bf16 (`train.weights`) are stepped a few at a time, as their optimizer computes in fp32. With
 `train.fused_backward` each weight is stepped as soon as its gradient is there, which is freed at once (LOMO, arXiv
-2306.09782, section 3.1); the result is the same.
+2306.09782, figure 1); the result is the same.
 """
 
 from __future__ import annotations
