@@ -87,7 +87,7 @@ def test_what_is_told_before_training_and_kept_after_it(quick: Server, new_page:
     assert json.loads(Path(download.value.path()).read_text())["output"]["name"] == "my dog"
     story.put(page, "settings", "train.unet_learning_rate", "0.5")
     wait_until(lambda: quick.context.project("my dog").settings()["train"].get("unet_learning_rate") == 0.5)
-    page.click("text=Use its settings again")
+    page.click("text=Load this run's settings")
     page.wait_for_function("document.querySelector('#sd_finetune_train_unet_learning_rate').value === '0.006'")
 
 

@@ -4,7 +4,7 @@ import { button, h, labelled, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";
 /** @import { Checkpoint, ContinuationSource, Project } from "./types.d.ts" */
 
-const SAMPLER = "Sampler for samples and class images; can be changed for each under Generate";
+const SAMPLER = "For samples and class images; can be changed for each under Generate";
 const CONTINUE =
   "A snapshot continues at its step with its optimizer state; a result gives a new run its starting weights. " +
   "Method and settings are copied.";
@@ -35,7 +35,7 @@ export function makeCreate(samplers, example, created) {
   const ofCheckpoint = [
     labelled("Source checkpoint", source),
     labelled("Another file", path),
-    labelled("Sampler", sampler, SAMPLER),
+    labelled("Sampling method", sampler, SAMPLER),
   ];
   const submit = { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" };
   const form = h(
@@ -85,7 +85,7 @@ export function makeCreate(samplers, example, created) {
 
   async function read() {
     const found = await get("continuation-sources").catch(() => []);
-    offer(earlier, [["", "nothing: start from the checkpoint"], ...found.map(choice)]);
+    offer(earlier, [["", "none (start from the checkpoint)"], ...found.map(choice)]);
     showFields();
   }
 

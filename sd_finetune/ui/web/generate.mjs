@@ -44,9 +44,9 @@ export function makeGenerate(save) {
     classes,
     h("h4", {}, "Generate now"),
     labelled("Prompt", prompt),
-    labelled("With", source),
+    labelled("Result", source),
     labelled("First seed", seed),
-    labelled("Images", many),
+    labelled("Number of images", many),
     h("div", { class: "sdft-row" }, generate),
     generated,
   );

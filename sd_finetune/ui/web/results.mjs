@@ -17,7 +17,7 @@ export function makeResults(changed, failed) {
   const losses = h("a", { class: SMALL }, "Loss table (CSV)");
   const settings = h("a", { class: SMALL }, "Settings (JSON)");
   const title = "Load the settings of this run into the form";
-  const again = button("Use its settings again", use, { class: SMALL, title });
+  const again = button("Load this run's settings", use, { class: SMALL, title });
   const files = h("div", { class: "sdft-row sdft-files" }, losses, settings, again);
   let place = { project: "", run: "" };
 
