@@ -15,6 +15,13 @@ from .loop import train
 from .prior.class_run import generate_missing_class_images
 from .setup import prepare
 
+OUT_OF_MEMORY = (
+    "CUDA out of memory: turn on train.gradient_checkpointing, set train.mixed_precision to bf16 or fp16, "
+    "lower train.batch_size or data.resolution, "
+    "or, for DreamBooth, set optimizer.name to adafactor and train.weights to bf16."
+)
+OUT_OF_MEMORY_IN_CLASS_IMAGES = "CUDA out of memory while generating class images: lower class_images.batch_size."
+
 
 def work(run_dir: Path, resume: bool, only_class_images: bool = False, weights: Path | None = None) -> int:
     """Do the run, or only generate its missing class images; `weights` as in `base_checkpoint.read_base`.
@@ -35,10 +42,7 @@ def work(run_dir: Path, resume: bool, only_class_images: bool = False, weights: 
         outcome = Error(message=str(error))
     except torch.cuda.OutOfMemoryError:
         traceback.print_exc()
-        outcome = Error(
-            message="CUDA out of memory: turn on train.gradient_checkpointing, set train.mixed_precision to bf16 or "
-            "fp16, or lower train.batch_size or data.resolution."
-        )
+        outcome = Error(message=OUT_OF_MEMORY_IN_CLASS_IMAGES if only_class_images else OUT_OF_MEMORY)
     except Exception as error:
         traceback.print_exc()
         outcome = Error(

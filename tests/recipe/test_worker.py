@@ -1,4 +1,4 @@
-"""A run as the screen starts it: exit code, events, commands, and a sentence for whatever goes wrong."""
+"""A run as the server starts it: exit code, events, commands, and a sentence for whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_paused_it_can_be_stopped(toy: Toy) -> None:
     assert (outcome.step, outcome.outcome) == (1, "stopped")
 
 
-def test_after_a_crash_it_goes_on_from_the_last_save(toy: Toy) -> None:
+def test_after_a_crash_it_continues_from_the_last_save(toy: Toy) -> None:
     changes = {"train.length": "5 steps", "output.save_every": "2 steps"}
     whole = toy.train(changes)
     crashed = toy.prepare(changes)
@@ -245,6 +245,24 @@ def test_whatever_else_fails_becomes_an_event(toy: Toy, monkeypatch: pytest.Monk
     run = toy.run()
     assert work(run.path, resume=False) == 1
     assert "RuntimeError: the cable was pulled" in events_of(run)[-1].message
+
+
+@pytest.mark.parametrize(
+    ("only_class_images", "fails", "way_out"),
+    [(False, "train", "train.weights to bf16"), (True, "generate_missing_class_images", "class_images.batch_size")],
+)
+def test_out_of_memory_names_the_ways_out(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, only_class_images: bool, fails: str, way_out: str
+) -> None:
+    def out_of_memory(*_: Any) -> None:
+        raise torch.cuda.OutOfMemoryError("2 GB wanted")
+
+    monkeypatch.setattr(f"sd_finetune.training.worker.{fails}", out_of_memory)
+    run = toy.run()
+    assert work(run.path, resume=False, only_class_images=only_class_images) == 1
+    message = events_of(run)[-1].message
+    assert message.startswith("CUDA out of memory")
+    assert way_out in message
 
 
 def test_a_base_that_is_not_finite_is_to_blame_and_not_the_rate(toy: Toy, tmp_path: Path) -> None:
