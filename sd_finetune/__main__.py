@@ -10,7 +10,7 @@ import sys
 from . import __version__
 from .commands import class_images, demo, extract, info, merge, report, resize, resume, sample, toy, train, ui
 from .errors import UserError
-from .hub_cache import use_empty_hub_cache
+from .hub_cache import hide_missing_kernels, use_empty_hub_cache
 
 COMMANDS = {
     "train": train,
@@ -68,4 +68,5 @@ def _flush_output() -> None:
 
 if __name__ == "__main__":
     use_empty_hub_cache()
+    hide_missing_kernels()
     sys.exit(main())

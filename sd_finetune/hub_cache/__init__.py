@@ -7,6 +7,7 @@ and moves files. In this folder both find their mark, so they neither print nor 
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -22,3 +23,11 @@ def use_empty_hub_cache() -> None:
         os.environ[name] = str(Path(__file__).parent)
     for name in DEPRECATED_VARIABLES:
         os.environ.pop(name, None)
+
+
+def hide_missing_kernels() -> None:
+    """Hide that bitsandbytes lacks the package kernels on a CPU: it is for inference in 4 bits, which is not used here.
+
+    diffusers imports bitsandbytes wherever it is installed, and 0.50 warns at that.
+    """
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)

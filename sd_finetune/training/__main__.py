@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..hub_cache import use_empty_hub_cache
+from ..hub_cache import hide_missing_kernels, use_empty_hub_cache
 
 
 def main() -> int:
@@ -25,4 +25,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     use_empty_hub_cache()
+    hide_missing_kernels()
     sys.exit(main())
