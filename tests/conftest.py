@@ -38,6 +38,12 @@ SLOW = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Switches of tests/reliability."""
+    parser.addoption("--long", action="store_true", help="tests of reliability at full length")
+    parser.addoption("--record", action="store_true", help="write what they measure to docs/reliability.md")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is slow."""
     for item in items:
