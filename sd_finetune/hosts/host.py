@@ -27,7 +27,10 @@ def prompt_text(kind: ResultKind, path: Path) -> str:
 
 @dataclass(frozen=True)
 class BaseCheckpoint:
-    """A checkpoint that training can start from. `title` is that of the host's own list; at most one is `loaded`."""
+    """A checkpoint that training can start from. `title` is that of the host's own list.
+
+    At most one is `loaded`: the one that the host generates with next.
+    """
 
     title: str
     path: Path

@@ -100,7 +100,8 @@ def note(name: str, test: str, figures: str) -> None:
 
 
 def _link(promise: Promise) -> str:
-    return f"[test_{promise.name}.py](../tests/reliability/test_{promise.name}.py)"
+    file = Path(__file__).parent / f"test_{promise.name}.py"
+    return f"[{file.name}](../tests/reliability/{file.name})" if file.exists() else "nothing yet"
 
 
 def _figures(promise: Promise) -> str:

@@ -20,7 +20,8 @@ from ...runs.messages import Event, Phase, Sample, Step
 from ...settings.methods import ResultKind
 from .. import packages
 from ..host import BaseCheckpoint, Use, prompt_text
-from .lending import is_loaded, lent, loaded_model, turn
+from .lending import lent, turn
+from .lists import selected
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -45,10 +46,9 @@ class A1111:
 
     def checkpoints(self) -> list[BaseCheckpoint]:
         """The WebUI's list, the loaded one first."""
-        model = loaded_model()
-        infos = list(sd_models.checkpoints_list.values())
-        found = [(info.title, Path(info.filename).absolute()) for info in infos]
-        bases = [BaseCheckpoint(title, path, is_loaded(model, path)) for title, path in found]
+        loaded = selected()
+        infos = list(sd_models.checkpoints_list.values())  # a copy, as another thread may change the list
+        bases = [BaseCheckpoint(info.title, Path(info.filename).absolute(), info is loaded) for info in infos]
         return sorted(bases, key=lambda base: not base.loaded)
 
     def result_folder(self, kind: ResultKind) -> Path:

@@ -13,16 +13,17 @@ from .form import defaults
 from .project import Project, all_projects, projects_folder
 
 
-def project_from_checkpoint(host: Host, name: str, checkpoint: str, sampler: str = "") -> Project:
+def project_from_checkpoint(host: Host, name: str, checkpoint: str | None, sampler: str = "") -> Project:
     """A new project.
 
     Args:
-        checkpoint: a title from the host's list, or the path of a file.
+        checkpoint: a title from the host's list, or the path of a file; None for the one that the host has loaded.
         sampler: samples class images and samples; empty = the default.
 
     Raises:
         UserError: there is no such checkpoint or sampler, or no project can be called so.
     """
+    checkpoint = _loaded_title(host) if checkpoint is None else checkpoint
     path = _checkpoint_file(host, checkpoint)
     settings = _first_settings(host, path, name)
     if sampler and sampler not in SAMPLERS:
@@ -44,6 +45,18 @@ def example_project(host: Host) -> Project:
         number += 1
     settings = to_dict(read_toml(file, [f"output.name={name}"]))
     return Project.create(projects_folder(host), name, Path(settings["base"]["checkpoint"]).name, settings)
+
+
+def loaded_title(host: Host) -> str | None:
+    """The title of the checkpoint that the host has loaded; None if it has none."""
+    return next((checkpoint.title for checkpoint in host.checkpoints() if checkpoint.loaded), None)
+
+
+def _loaded_title(host: Host) -> str:
+    title = loaded_title(host)
+    if title is None:
+        raise UserError("No checkpoint is loaded: choose one from the list.")
+    return title
 
 
 def _checkpoint_file(host: Host, title: str) -> Path:

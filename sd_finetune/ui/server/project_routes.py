@@ -55,7 +55,7 @@ def lists(context: Context = CONTEXT) -> dict[str, Any]:
 
 @router.post("/projects", dependencies=CHANGE)
 def create(content: dict[str, Any] = Body(..., example=NEW_PROJECT), context: Context = CONTEXT) -> dict[str, Any]:
-    """Create a project: `name`, and `checkpoint` (a title from the list, or the path of a file).
+    """Create a project: `name`, and `checkpoint` (a title from the list, or the path of a file; null: the loaded one).
 
     `sampler` generates class images and samples. In place of a checkpoint, `continue_from` with the `project`, `run`
     and `what` of one entry of /continuation-sources continues from that.
@@ -63,7 +63,8 @@ def create(content: dict[str, Any] = Body(..., example=NEW_PROJECT), context: Co
     name, source = str(content.get("name", "")).strip(), content.get("continue_from")
     if source:
         return _described(context, _continued(context, name, source))
-    checkpoint, sampler = str(content.get("checkpoint", "")), str(content.get("sampler") or "")
+    checkpoint, sampler = content.get("checkpoint", ""), str(content.get("sampler") or "")
+    checkpoint = checkpoint if checkpoint is None else str(checkpoint)
     return _described(context, project_from_checkpoint(context.host, name, checkpoint, sampler))
 
 

@@ -95,7 +95,8 @@ export interface Project {
 
 export interface NewProject {
   name: string;
-  checkpoint?: string;
+  /** A title from the list, or the path of a file; null: the one that is loaded when this arrives. */
+  checkpoint?: string | null;
   sampler?: string;
   continue_from?: Pick<ContinuationSource, "project" | "run" | "what">;
 }
@@ -109,6 +110,7 @@ export interface Job {
 
 export interface Checkpoint {
   title: string;
+  /** The WebUI generates with it next; none is outside the WebUI. Asked again and again: see watch.mjs. */
   loaded: boolean;
 }
 
