@@ -108,6 +108,7 @@ def show(step: int) -> None:
 
 
 def save(step: int, ending: str) -> None:
+    events.append(Phase(name="saving", done=0, total=1))
     path = Path(settings.output.folder or run.output) / f"{settings.output.name}{ending}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"pretended" * 100)

@@ -56,7 +56,8 @@ def press(page: Any, label: str) -> None:
 
 
 def message(page: Any) -> str:
-    return page.inner_text(f"{OUTPUT} > .sdft-message")
+    """All that is said in words about the run that is looked at."""
+    return "\n".join(filter(None, page.locator(f"{OUTPUT} .sdft-message:visible").all_inner_texts()))
 
 
 def shown_step(page: Any) -> int:

@@ -15,8 +15,8 @@ DOING: dict[JobKind, str] = {
     "train": "training", "class images": "generating class images", "generate": "generating images"
 }  # fmt: skip
 """What a project with such a job is doing."""
-WAITING = "waiting for its turn"
-"""The phase of a job that has no worker yet."""
+WAITING, STARTING = "waiting for its turn", "starting"
+"""The phases of a job whose worker does not tell anything yet: before and after it got its turn."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ...runs.folder import RunFolder
 from ...runs.messages import Error, EventLog, Phase, read_events
 from ...runs.worker_process import FoundWorker, noted_worker
 from ..projects.project import CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects
-from .job import WAITING, Job, JobKind
+from .job import STARTING, WAITING, Job, JobKind
 
 KIND_OF_FOLDER: dict[str, JobKind] = {RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "generate"}
 """In a project's folder."""
@@ -43,4 +43,4 @@ def _waits(run: RunFolder) -> bool:
     if not run.events.is_file() or run.events.stat().st_size > MOST_BYTES_OF_WAITING:
         return False
     events, _ = read_events(run.events)
-    return bool(events) and isinstance(events[-1], Phase) and events[-1].name == WAITING
+    return bool(events) and isinstance(events[-1], Phase) and events[-1].name in (WAITING, STARTING)

@@ -15,7 +15,7 @@ from ...runs.messages import Error, EventLog, Phase, Saved, send_command
 from ...runs.worker_process import FoundWorker, forget_worker, note_worker
 from ...settings.methods import ResultKind
 from .generate import wait_for_images
-from .job import DOING, WAITING, Job, NewJob
+from .job import DOING, STARTING, WAITING, Job, NewJob
 from .left_behind import end_waiting_jobs, noted_jobs
 
 AnyWorker = FoundWorker | subprocess.Popen[bytes]
@@ -34,6 +34,7 @@ class Runner:
         self._host = host
         self._lock = threading.Lock()
         self._job: Job | None = None
+        self._ended: Job | None = None
         self._worker: AnyWorker | None = None
         self._canceled = False
         for job, worker in noted_jobs(projects):
@@ -43,6 +44,10 @@ class Runner:
     def current(self) -> Job | None:
         """The job that is going on."""
         return self._job
+
+    def ended(self) -> Job | None:
+        """The job that ended last, if one has since this server started."""
+        return self._ended
 
     def start(self, make: Callable[[], NewJob]) -> Job:
         """Make a job and start it, unless there is one: of two presses at once, one starts a run.
@@ -76,6 +81,7 @@ class Runner:
             with self._host.lend(job.checkpoint, job.run) as weights:
                 if self._canceled:
                     raise UserError("Canceled before it started.")
+                EventLog(job.run.events).append(Phase(name=STARTING, done=0, total=1))
                 self._worker = worker = job.launch(weights)
                 if self._canceled:
                     self.kill()
@@ -128,7 +134,7 @@ class Runner:
                 self._host.refresh(kind)
         finally:
             self._worker = None
-            self._job = None
+            self._job, self._ended = None, job
 
 
 def _in_thread(work: Callable[[], None]) -> None:

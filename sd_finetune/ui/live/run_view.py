@@ -12,6 +12,8 @@ from ...runs.json_lines import read_lines
 from ...runs.messages import with_current_names
 from .curve import Curve
 
+TRAINING = "training"
+"""The phase in which steps are taken."""
 LOSSES = ("loss", "instance_loss", "prior_loss")
 PIECE_BYTES = 64 * 1024
 """Read at a time, far longer than any line."""
@@ -61,17 +63,28 @@ class RunView:
             }
 
     def phase(self) -> dict[str, Any] | None:
-        """The latest phase: `name`, `done`, `total`."""
+        """What the run is at: `name`, `done`, `total`."""
         with self._lock:
             self._read()
             return self._phase
 
-    def results(self) -> list[dict[str, Any]]:
-        """The files that were saved, without snapshots, the latest last; all events are read first."""
+    def error(self) -> str:
+        """Why the run failed; empty if it did not, or has not ended."""
         with self._lock:
             while self._read():
                 pass
-            return [entry for entry in self._saved if entry["result"] != "snapshot"]
+            return str(self._end.get("message", "")) if self._end else ""
+
+    def results(self) -> list[dict[str, Any]]:
+        """The files that were saved, each once and without snapshots, the latest last; all events are read first.
+
+        A run that goes on after it was stopped saves its result again, under the same name.
+        """
+        with self._lock:
+            while self._read():
+                pass
+            latest = {entry["path"]: entry for entry in self._saved if entry["result"] != "snapshot"}
+            return sorted(latest.values(), key=lambda entry: entry["serial"])
 
     def _forget(self) -> None:
         self._position = 0
@@ -125,6 +138,9 @@ class RunView:
         if self._step is None:
             self._rates = list(event["learning_rates"])
         self._state, self._step, self._end = "running", event, None
+        known = {name: event[name] for name in ("time", "serial")}
+        # A worker that saves, say, does not tell when it is done with that, but takes the next step.
+        self._phase = {"name": TRAINING, "done": event["step"], "total": event["total_steps"], **known}
         values = [_number(event.get(name)) for name in LOSSES]
         values += [_number(event["learning_rates"].get(name)) for name in self._rates]
         self._curve.add(int(event["step"]), values, self._serial)

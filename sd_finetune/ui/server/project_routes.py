@@ -49,7 +49,7 @@ def start(context: Context = CONTEXT) -> dict[str, Any]:
 
 @router.get("/projects")
 def lists(context: Context = CONTEXT) -> dict[str, Any]:
-    """Projects, checkpoints, and the job that is going on."""
+    """Projects, checkpoints, the job that is going on, and the one that `ended` last."""
     return _lists(context)
 
 
@@ -129,19 +129,29 @@ def concepts(content: Any = Body(..., example=THEIR_CONCEPTS)) -> list[dict[str,
 
 
 def _lists(context: Context) -> dict[str, Any]:
-    job = context.runner.current()
+    job, ended = context.runner.current(), context.runner.ended()
     return {
         "projects": [project.name for project in all_projects(context.projects)],
         "checkpoints": [{"title": each.title, "loaded": each.loaded} for each in context.host.checkpoints()],
         "job": None if job is None else _described_job(context, job),
+        "ended": None if ended is None else _described_end(context, ended),
     }
 
 
 def _described_job(context: Context, job: Job) -> dict[str, Any]:
-    """`phase`: its name, `done` and `total`, of what is no training."""
-    phase = None if job.kind == "train" else context.views.of(job.run).phase()
+    """`phase`: what it is at, with its name, `done` and `total`."""
+    phase = context.views.of(job.run).phase()
     shown = phase and {name: phase[name] for name in ("name", "done", "total")}
-    return {"kind": job.kind, "project": job.project, "run": job.run.path.name, "phase": shown}
+    return {**_named_job(job), "phase": shown}
+
+
+def _described_end(context: Context, job: Job) -> dict[str, Any]:
+    """`error`: why the job failed, or empty."""
+    return {**_named_job(job), "error": context.views.of(job.run).error()}
+
+
+def _named_job(job: Job) -> dict[str, Any]:
+    return {"kind": job.kind, "project": job.project, "run": job.run.path.name}
 
 
 def _described(context: Context, project: Project) -> dict[str, Any]:

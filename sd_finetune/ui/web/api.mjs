@@ -5,6 +5,17 @@
 /** What the server refused, as a sentence for the person. */
 export class Refused extends Error {}
 
+/** The server does not answer. */
+export class Away extends Error {
+  constructor() {
+    super("The server does not respond: try again when it is back.");
+  }
+}
+
+/** What a proxy answers in place of a server that is away. */
+const NO_SERVER = [502, 503, 504];
+const EVENT = "sd_finetune_connection";
+
 /** Browsers let so much be on its way when a page is left. */
 const KEPT_ALIVE = 60000;
 
@@ -17,10 +28,10 @@ export function address(...parts) {
 }
 
 /**
- * The answer of a route. Throws Refused for what the server refuses, and TypeError when it does not answer.
+ * The answer of a route. Throws Refused for what the server refuses, and Away when it does not answer.
  * @type {Get}
  */
-export const get = async (/** @type {(string | number)[]} */ ...parts) => answer(await fetch(address(...parts)));
+export const get = async (/** @type {(string | number)[]} */ ...parts) => answer(address(...parts));
 
 /**
  * Change something; `content` is sent as JSON. Throws as `get` does.
@@ -29,7 +40,7 @@ export const get = async (/** @type {(string | number)[]} */ ...parts) => answer
 export const post = async (/** @type {(string | number)[]} */ parts, /** @type {unknown} */ content = {}) => {
   const body = JSON.stringify(content);
   const headers = { "Content-Type": "application/json" };
-  return answer(await fetch(address(...parts), { method: "POST", headers, body, keepalive: body.length < KEPT_ALIVE }));
+  return answer(address(...parts), { method: "POST", headers, body, keepalive: body.length < KEPT_ALIVE });
 };
 
 /**
@@ -40,7 +51,7 @@ export const post = async (/** @type {(string | number)[]} */ parts, /** @type {
  */
 export async function upload(parts, file) {
   const target = `${address(...parts)}?file=${encodeURIComponent(file.name)}`;
-  return answer(await fetch(target, { method: "POST", body: file }));
+  return answer(target, { method: "POST", body: file });
 }
 
 /**
@@ -51,7 +62,7 @@ export async function upload(parts, file) {
  * @returns {Promise<Status>}
  */
 export async function status(project, run, since) {
-  return answer(await fetch(`${address("projects", project, "runs", run, "status")}?since=${since}`));
+  return answer(`${address("projects", project, "runs", run, "status")}?since=${since}`);
 }
 
 /**
@@ -63,10 +74,23 @@ export function sentence(error) {
 }
 
 /**
- * @param {Response} response
+ * Call `heard` after each request, with whether the server answered it.
+ * @param {(there: boolean) => void} heard
+ */
+export function onConnection(heard) {
+  window.addEventListener(EVENT, (event) => heard(/** @type {CustomEvent<boolean>} */ (event).detail));
+}
+
+/**
+ * @param {string} target
+ * @param {RequestInit} [request]
  * @returns {Promise<any>} the routes' types say what
  */
-async function answer(response) {
+async function answer(target, request) {
+  const response = await fetch(target, request).catch(() => null);
+  const there = response !== null && !NO_SERVER.includes(response.status);
+  window.dispatchEvent(new CustomEvent(EVENT, { detail: there }));
+  if (!there) throw new Away();
   if (response.ok) return response.headers.get("content-type")?.includes("json") ? response.json() : response.text();
   if (response.status === 401) throw new Refused("Log in first, then reload the page.");
   const content = await response.json().catch(() => ({}));

@@ -91,6 +91,7 @@ export function makeGallery() {
       const known = steps.at(Number(slider.value)) ?? -1;
       steps = [...new Set(all.map((sample) => sample.step))].sort((a, b) => a - b);
       beside.hidden = steps[0] !== 0 || steps.length < 2;
+      slider.hidden = steps.length < 2;
       slider.max = String(Math.max(0, steps.length - 1));
       slider.value = String(newest ? steps.length - 1 : Math.max(0, steps.indexOf(known)));
       element.hidden = steps.length === 0;

@@ -2,7 +2,8 @@
 import { get, post, sentence } from "./api.mjs";
 import { button, fill, h, labelled } from "./dom.mjs";
 import { classFolder, generatedRow } from "./generated.mjs";
-/** @import { GenerateRequest, Job, Project } from "./types.d.ts" */
+import { makeNotice } from "./notice.mjs";
+/** @import { EndedJob, GenerateRequest, Job, Project } from "./types.d.ts" */
 
 /** @typedef {Job | { kind: "soon", project: string }} Work a job, or one that was asked for just now */
 
@@ -18,7 +19,7 @@ const ABOUT =
  * @param {() => Promise<void>} save
  */
 export function makeGenerate(save) {
-  const said = h("div", { class: "sdft-message", role: "alert" });
+  const notice = makeNotice();
   const classes = h("div", {});
   const generated = h("div", {});
   const prompt = h("input", { type: "text", id: "sd_finetune_generate_prompt" });
@@ -32,12 +33,14 @@ export function makeGenerate(save) {
     const content = asked();
     return begin((name) => post(["projects", name, "generate"], content));
   });
-  const cancel = () => ask((name) => post(["projects", name, "end"]));
+  const cancel = async () => {
+    canceled = await ask((name) => post(["projects", name, "end"]));
+  };
   const end = button("Cancel", cancel, { hidden: true, title: "Images that are finished stay" });
   const element = h(
     "div",
     {},
-    h("div", { class: "sdft-row" }, said, end),
+    h("div", { class: "sdft-row" }, notice.element, end),
     h("h4", {}, "Class images"),
     h("p", {}, ABOUT),
     h("div", { class: "sdft-row" }, make),
@@ -54,6 +57,7 @@ export function makeGenerate(save) {
   let project = null;
   /** @type {Work | null} */
   let job = null;
+  let canceled = false;
 
   /**
    * Ask for a job, and show at once that it was asked for.
@@ -69,15 +73,25 @@ export function makeGenerate(save) {
    */
   async function ask(request) {
     if (!project) return false;
-    said.textContent = "";
+    notice.clear();
     try {
       await save();
       await request(project.name);
       return true;
     } catch (error) {
-      said.textContent = sentence(error);
+      notice.failed(sentence(error));
       return false;
     }
+  }
+
+  /**
+   * Whether it generates for this project.
+   * @template {{ kind: string, project: string }} Any
+   * @param {Any | null | undefined} any
+   * @returns {any is Any}
+   */
+  function isMine(any) {
+    return Boolean(any && any.kind !== "train" && any.project === project?.name);
   }
 
   /** @returns {GenerateRequest} */
@@ -105,6 +119,7 @@ export function makeGenerate(save) {
   /** @param {Project} shown */
   async function show(shown) {
     project = shown;
+    notice.about(shown.name);
     const { name, runs, settings } = shown;
     if (!prompt.value) prompt.value = settings.samples?.prompts?.[0] ?? settings.concepts?.[0]?.instance_prompt ?? "";
     const lists = await Promise.all(runs.slice(0, RUNS).map((run) => resultsOf(name, run)));
@@ -112,13 +127,18 @@ export function makeGenerate(save) {
     read();
   }
 
-  /** @param {Work | null} now */
-  function working(now) {
-    const mine = now && now.kind !== "train" && now.project === project?.name ? now : null;
+  /**
+   * @param {Work | null} now
+   * @param {EndedJob | null} [ended] the job that ended last
+   */
+  function working(now, ended) {
+    const mine = isMine(now) ? now : null;
     make.disabled = generate.disabled = now !== null;
     end.hidden = !mine || mine.kind === "soon";
-    if (mine) said.textContent = progress(mine);
-    else if (job && job.kind !== "train") said.textContent = "Done.";
+    if (mine) notice.done(progress(mine), () => job !== mine);
+    else if (isMine(job) && canceled) notice.done("Canceled; the images that are finished stay.");
+    else if (isMine(job) && isMine(ended)) ended.error ? notice.failed(ended.error) : notice.done("Done.");
+    if (!mine) canceled = false;
     if (mine || (job && !now)) read();
     job = now;
   }

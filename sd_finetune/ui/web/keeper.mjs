@@ -1,5 +1,5 @@
 // Keeps the settings of the selected project on the server while they are edited.
-import { post, sentence } from "./api.mjs";
+import { Away, onConnection, post, sentence } from "./api.mjs";
 import { whenQuiet } from "./dom.mjs";
 /** @import { Check, Project } from "./types.d.ts" */
 
@@ -17,7 +17,20 @@ export class Keeper {
     this.checked = checked;
     this.failed = failed;
     this.later = whenQuiet(QUIET, () => this.save());
+    /** The project whose settings could not be kept, as the server is away. @type {Project | null} */
+    this.unsaved = null;
     window.addEventListener("pagehide", () => this.later.now());
+    onConnection((there) => this.again(there));
+  }
+
+  /**
+   * Keep what could not be kept, once the server is back.
+   * @param {boolean} there
+   */
+  again(there) {
+    if (!there || !this.unsaved) return;
+    if (this.unsaved === this.project) this.later();
+    this.unsaved = null;
   }
 
   /** The project, for what is pressed only while there is one. */
@@ -34,7 +47,8 @@ export class Keeper {
       const check = await post(["projects", project.name, "settings"], project.settings);
       if (this.project === project) this.checked(project, check);
     } catch (error) {
-      this.failed(sentence(error));
+      if (error instanceof Away) this.unsaved = project;
+      else this.failed(sentence(error));
     }
   }
 

@@ -1,18 +1,20 @@
 // What happens: state, progress, buttons, loss curve, samples, results, log. Always on the screen.
-import { post, Refused, sentence } from "./api.mjs";
+import { Away, post, sentence } from "./api.mjs";
 import { makeChart } from "./chart.mjs";
-import { makeCommands, SAID } from "./commands.mjs";
+import { makeCommands, WHAT_FOLLOWS } from "./commands.mjs";
 import { fill, h } from "./dom.mjs";
 import { emptyView, followRun, wholeView } from "./follow.mjs";
 import { makeGallery } from "./gallery.mjs";
 import { makeLog } from "./log.mjs";
+import { makeNotice } from "./notice.mjs";
 import { headline, makeProgress } from "./progress.mjs";
 import { makeResults } from "./results.mjs";
+import { makeWarnings } from "./warnings.mjs";
 /** @import { Press } from "./commands.mjs" */
-/** @import { View } from "./types.d.ts" */
+/** @import { Job, View } from "./types.d.ts" */
 
 /**
- * The panel: `element`, `look(project, run, names)`, `run()`, `tell(sentence)`.
+ * The panel: `element`, `notice`, `look(project, run, names)`, `run()`, `working(job)`.
  * @param {() => void} ended called when a run comes to its end
  * @param {() => void} changed called when the project's settings were replaced
  */
@@ -22,10 +24,11 @@ export function makeOutput(ended, changed) {
   const log = makeLog();
   const progress = makeProgress();
   const commands = makeCommands((command) => press(command));
-  const results = makeResults(changed, (problem) => tell(problem, "error"));
+  const results = makeResults(changed, (problem) => notice.failed(problem));
+  const notice = makeNotice();
   const state = h("div", { class: "sdft-state", role: "status" });
-  const message = h("div", { class: "sdft-message", role: "alert" });
-  const warnings = h("div", { class: "sdft-warnings" });
+  const failure = h("div", { class: "sdft-message", "data-kind": "error", role: "alert" });
+  const warnings = makeWarnings();
   const runs = h("select", { "aria-label": "Run", onchange: choose });
   const others = h("select", { "aria-label": "Compare with an earlier run", onchange: compare });
   const chosen = h(
@@ -35,24 +38,21 @@ export function makeOutput(ended, changed) {
     h("label", {}, "Compare with ", others),
   );
   const empty = h("p", { class: "sdft-empty" }, "Nothing trained yet: press Train to start.");
-  const parts = [progress.bar, progress.numbers, commands.element, warnings, chart.element, gallery.element];
-  const whole = h("div", { hidden: true }, parts, results.element, results.files, log.element);
-  const element = h(
-    "section",
-    { class: "sdft-output", "aria-label": "Output" },
-    h("h3", {}, "Output"),
-    state,
-    message,
-    chosen,
-    empty,
-    whole,
-  );
+  const now = h("div", { class: "sdft-now", hidden: true }, state, progress.bar, progress.numbers, commands.element);
+  const parts = [failure, warnings.element, chart.element, gallery.element, results.element, results.files];
+  const whole = h("div", { hidden: true }, parts, log.element);
+  const heading = h("div", { class: "sdft-row sdft-heading" }, h("h3", {}, "Output"), chosen);
+  const label = { class: "sdft-output", "aria-label": "Output" };
+  const element = h("section", label, heading, now, notice.element, empty, whole);
   /** @type {string | null} */
   let project = null;
   /** @type {string | null} */
   let run = null;
   /** @type {ReturnType<typeof followRun> | null} */
   let following = null;
+  /** @type {View} */
+  let latest = emptyView();
+  let job = "";
   /** What was seen of the run: its end's number, how many results, whether it was at work. */
   let seen = { end: /** @type {number | null} */ (null), saved: 0, active: false };
 
@@ -69,10 +69,13 @@ export function makeOutput(ended, changed) {
     following?.stop();
     following = null;
     chart.compare(emptyView());
-    message.textContent = "";
+    latest = emptyView();
+    about();
     seen = { end: null, saved: 0, active: false };
     empty.hidden = run !== null;
-    whole.hidden = run === null;
+    now.hidden = whole.hidden = run === null;
+    failure.textContent = "";
+    warnings.show([]);
     state.textContent = "";
     element.dataset.state = "";
     chart.show(emptyView());
@@ -102,17 +105,16 @@ export function makeOutput(ended, changed) {
 
   /** @param {View} view */
   function show(view) {
-    if (message.dataset.silent) tell("");
+    latest = view;
     const paused = view.asked === "pause" && view.active;
     element.dataset.state = paused ? "paused" : view.state;
     fill(state, h("span", { class: "sdft-dot" }), headline(view, paused));
     progress.show(view);
     commands.show(view, paused);
-    if (view.end?.kind === "error") tell(view.end.message, "error");
-    fill(
-      warnings,
-      view.warnings.map((warning) => h("div", { class: "sdft-warning" }, warning.message)),
-    );
+    notice.look();
+    const wrong = view.end?.kind === "error" ? view.end.message : "";
+    if (failure.textContent !== wrong) failure.textContent = wrong;
+    warnings.show(view.warnings);
     chart.show(view);
     gallery.show(view.samples);
     results.hasLosses(view.step !== null);
@@ -126,31 +128,32 @@ export function makeOutput(ended, changed) {
 
   /** @param {unknown} error */
   function silent(error) {
-    if (error instanceof Refused) return tell(error.message, "error");
-    tell("The server does not respond; trying again. A running training continues without it.", "error");
-    message.dataset.silent = "1";
+    if (!(error instanceof Away)) notice.failed(sentence(error)); // that it is away is said for the whole tab
   }
 
-  /**
-   * @param {string} text
-   * @param {"" | "done" | "error"} kind
-   */
-  function tell(text, kind = "") {
-    delete message.dataset.silent;
-    if (message.textContent !== text) message.textContent = text;
-    message.dataset.kind = kind;
+  /** What is said here is about this run, and about the job that goes on. */
+  function about() {
+    notice.about(JSON.stringify([project, run, job]));
+  }
+
+  /** @param {Job | null} current the job that goes on */
+  function working(current) {
+    job = current?.run ?? "";
+    about();
   }
 
   /** @param {Press} command */
   async function press(command) {
     if (project === null || run === null) return;
+    const before = latest.since;
     try {
       if (command === "continue") await post(["projects", project, "runs", run, "resume"]);
       else await post(["projects", project, "runs", run, "command"], { command });
       following?.soon();
-      tell(SAID[command] ?? "", "done");
+      const { said, over } = WHAT_FOLLOWS[command];
+      notice.done(said, () => over(latest, before));
     } catch (error) {
-      tell(sentence(error), "error");
+      notice.failed(sentence(error));
     }
   }
 
@@ -159,5 +162,5 @@ export function makeOutput(ended, changed) {
     chart.compare(project !== null && earlier !== "" ? await wholeView(project, earlier) : emptyView());
   }
 
-  return { element, look, run: () => run, tell };
+  return { element, notice, look, run: () => run, working };
 }

@@ -1,10 +1,12 @@
 // Tabs within the tab, by pointer and by arrow keys.
 import { h } from "./dom.mjs";
+import { recall, remember } from "./memory.mjs";
 /** @import { Child } from "./elements.d.ts" */
 /** @import { PanelName } from "./types.d.ts" */
 
 /** @type {Record<string, number>} */
 const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
+const LAST_PANEL = "sd_finetune_panel";
 
 /**
  * Gives `element`, `open(name)`, `enable(name, whether)`, `of(element)`.
@@ -38,6 +40,7 @@ export function makePanels(panels) {
 
   /** @param {PanelName} name */
   function open(name) {
+    remember(LAST_PANEL, name);
     for (const each of all) {
       each.tab.setAttribute("aria-selected", String(each.name === name));
       each.tab.tabIndex = each.name === name ? 0 : -1;
@@ -58,7 +61,8 @@ export function makePanels(panels) {
     next.tab.focus();
   }
 
-  open(panels[0][0]);
+  const last = recall(LAST_PANEL);
+  open((all.find((each) => each.name === last) ?? all[0]).name);
   return {
     element: h(
       "section",

@@ -1,5 +1,6 @@
 // The parts of the tab, made and put in their places.
 import { makeConcepts } from "./concepts.mjs";
+import { makeConnection } from "./connection.mjs";
 import { makeCreate } from "./create.mjs";
 import { fill, h } from "./dom.mjs";
 import { makeFit } from "./fit.mjs";
@@ -9,9 +10,10 @@ import { makeOptions } from "./options.mjs";
 import { makeOutput } from "./output.mjs";
 import { makePanels } from "./panels.mjs";
 import { makeProblems } from "./problems.mjs";
+import { makeRunning } from "./running.mjs";
 import { makeTop } from "./top.mjs";
 /** @import { Keeper } from "./keeper.mjs" */
-/** @import { Project, Start } from "./types.d.ts" */
+/** @import { Job, Project, Start } from "./types.d.ts" */
 
 /**
  * @typedef {object} Acts what the parts call
@@ -19,6 +21,7 @@ import { makeTop } from "./top.mjs";
  * @property {() => Promise<void>} reread the settings were replaced on the server
  * @property {() => Promise<void>} ended a run has come to its end
  * @property {(name: string) => Promise<void>} select
+ * @property {(job: Job) => Promise<void>} go to where a job is to be seen
  * @property {() => Promise<void>} begin starts a training
  * @property {() => Promise<void>} remove deletes the selected project
  */
@@ -54,7 +57,8 @@ export function makeParts(root, { form, example }, keeper, acts) {
   ]);
   const problems = makeProblems(root, panels);
   const top = makeTop(acts.select, acts.begin, acts.remove);
-  return { create, fit, options, concepts, generate, output, panels, problems, top };
+  const running = makeRunning(acts.go);
+  return { create, fit, options, concepts, generate, output, panels, problems, running, top };
 }
 
 /**
@@ -63,9 +67,9 @@ export function makeParts(root, { form, example }, keeper, acts) {
  * @param {Start} start
  * @param {Parts} parts
  */
-export function layOut(root, { faults, version }, { panels, output, top, problems }) {
+export function layOut(root, { faults, version }, { panels, output, top, problems, running }) {
   const messages = faults.map((fault) => h("div", { class: "sdft-message", "data-kind": "error" }, fault));
   const columns = h("div", { class: "sdft-columns" }, panels.element, output.element);
   const foot = h("footer", { class: "sdft-foot" }, `SD Fine-Tune ${version}`);
-  fill(root, messages, top.element, problems.element, columns, foot);
+  fill(root, makeConnection().element, messages, top.element, running.element, problems.element, columns, foot);
 }

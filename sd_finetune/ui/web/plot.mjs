@@ -1,4 +1,5 @@
 // Draws the chart's axes and lines on its canvas.
+import { number } from "./figures.mjs";
 import { HEIGHT, MARGIN, scales } from "./scales.mjs";
 /** @import { Line } from "./curves.mjs" */
 /** @import { Scales } from "./scales.mjs" */
@@ -54,7 +55,7 @@ function drawAxes(pen, scale, width, style) {
     pen.moveTo(MARGIN.left, y);
     pen.lineTo(width - MARGIN.right, y);
     pen.stroke();
-    pen.fillText(tick.toPrecision(3), MARGIN.left - 6, y + 4);
+    pen.fillText(String(Number(tick.toPrecision(3))), MARGIN.left - 6, y + 4);
   }
   pen.textAlign = "left";
   for (const tick of scale.rates ? scale.right.ticks : []) {
@@ -62,10 +63,7 @@ function drawAxes(pen, scale, width, style) {
     pen.fillText(text, width - MARGIN.right + 6, scale.right.place(tick) + 4);
   }
   pen.textAlign = "center";
-  for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-    const step = scale.first + (scale.last - scale.first) * part;
-    pen.fillText(Math.round(step).toLocaleString("en-US"), scale.x(step), HEIGHT - 8);
-  }
+  for (const step of scale.steps) pen.fillText(number(step), scale.x(step), HEIGHT - 8);
 }
 
 /**

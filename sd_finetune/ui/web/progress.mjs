@@ -3,6 +3,7 @@ import { fill, h } from "./dom.mjs";
 import { counted, duration, memory, number, pace } from "./figures.mjs";
 /** @import { State, Step, View } from "./types.d.ts" */
 
+const TRAINING = "training";
 /** @type {Record<State, string>} */
 const STATES = {
   running: "Running",
@@ -35,13 +36,15 @@ export function makeProgress() {
 
   /** @param {View} view */
   function show(view) {
-    const step = trained(view);
+    const training = view.end !== null || !view.phase || view.phase.name === TRAINING;
+    const step = training ? view.step : null;
     const [done, total] = step ? [step.step, step.total_steps] : [view.phase?.done ?? 0, view.phase?.total ?? 1];
     bar.max = total || 1;
     if (view.end?.kind === "done" && view.end.outcome === "finished") bar.value = total;
     else if (step || done > 0 || view.end) bar.value = done;
     else bar.removeAttribute("value");
-    const facts = [`${number(done)} / ${number(total)}`, `${Math.floor((100 * done) / (total || 1))} %`];
+    const counts = step !== null || total > 1;
+    const facts = counts ? [`${number(done)} / ${number(total)}`, `${Math.floor((100 * done) / (total || 1))} %`] : [];
     if (step) facts.push(...factsOf(step, view.end !== null));
     fill(
       numbers,
@@ -50,14 +53,6 @@ export function makeProgress() {
   }
 
   return { bar, numbers, show };
-}
-
-/**
- * The last step, if it tells more than the phase that came before or after it.
- * @param {View} view
- */
-function trained({ step, phase, end }) {
-  return step && (end || !phase || phase.name === "training" || phase.time < step.time) ? step : null;
 }
 
 /**

@@ -3,7 +3,9 @@
 
 export const MARGIN = { left: 52, right: 52, top: 10, bottom: 26 };
 export const HEIGHT = 250;
-const TICKS = [0, 1, 2, 3, 4];
+const MOST_TICKS = 6;
+/** A round number is one of these times a power of ten. */
+const ROUND = [1, 2, 5, 10];
 
 /**
  * @typedef {object} Axis
@@ -22,13 +24,16 @@ export function scales(canvas, lines, log) {
   const shown = lines.filter((line) => line.shown && line.points.length);
   const left = shown.filter((line) => !line.right).flatMap(values);
   const right = shown.filter((line) => line.right).flatMap(values);
-  const [first, last] = ends(shown);
+  const steps = ends(shown);
+  // A single step stands in the middle.
+  const [first, last] = steps.first < steps.last ? [steps.first, steps.last] : [steps.first - 1, steps.first + 1];
   const width = canvas.clientWidth - MARGIN.left - MARGIN.right;
   return {
     x: (/** @type {number} */ step) => MARGIN.left + ((step - first) / (last - first)) * width,
     step: (/** @type {number} */ place) => first + ((place - MARGIN.left) / width) * (last - first),
     first,
     last,
+    steps: roundNumbers(steps.first, steps.last, 1),
     y: axis(left, log),
     right: axis([0, ...right], false),
     any: left.length > 0,
@@ -40,14 +45,50 @@ export function scales(canvas, lines, log) {
 const values = (line) => line.points.map((point) => point[1]);
 
 /**
- * The first and the last step, which are never the same one.
+ * The first and the last step.
  * @param {Line[]} lines each with points
  */
 function ends(lines) {
-  if (!lines.length) return [0, 1];
-  const first = Math.min(...lines.map((line) => line.points[0][0]));
-  const last = Math.max(...lines.map((line) => line.points[line.points.length - 1][0]));
-  return [first, Math.max(last, first + 1)];
+  if (!lines.length) return { first: 0, last: 1 };
+  return {
+    first: Math.min(...lines.map((line) => line.points[0][0])),
+    last: Math.max(...lines.map((line) => line.points[line.points.length - 1][0])),
+  };
+}
+
+/**
+ * Round numbers from `low` to `high`, at equal distances of at least `least`.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} [least]
+ */
+function roundNumbers(low, high, least = 0) {
+  const wanted = (high - low) / MOST_TICKS;
+  if (!(wanted > 0)) return [low];
+  const power = 10 ** Math.floor(Math.log10(wanted));
+  const distance = Math.max(
+    least,
+    ...ROUND.map((part) => part * power)
+      .filter((each) => each >= wanted)
+      .slice(0, 1),
+  );
+  const before = Math.ceil(low / distance);
+  const count = Math.floor(high / distance) - before + 1;
+  return Array.from({ length: count }, (_, index) => (before + index) * distance);
+}
+
+/**
+ * Round numbers for a logarithmic axis.
+ * @param {number} low above 0
+ * @param {number} high
+ */
+function roundPowers(low, high) {
+  const decades = Math.log10(high / low);
+  if (decades < 1) return roundNumbers(low, high);
+  const parts = decades < 2 ? ROUND.slice(0, 3) : [1];
+  const powers = roundNumbers(Math.floor(Math.log10(low)), Math.ceil(Math.log10(high)), 1);
+  const all = powers.flatMap((power) => parts.map((part) => part * 10 ** power));
+  return all.filter((value) => value >= low && value <= high);
 }
 
 /**
@@ -66,9 +107,8 @@ function axis(numbers, log) {
   const height = HEIGHT - MARGIN.top - MARGIN.bottom;
   const share = (/** @type {number} */ value) =>
     ((log ? Math.log10(Math.max(value, 1e-12)) : value) - low) / (high - low);
-  const ticks = TICKS.map((part) => low + ((high - low) * part) / (TICKS.length - 1));
   return {
     place: (value) => MARGIN.top + height * (1 - share(value)),
-    ticks: log ? ticks.map((value) => 10 ** value) : ticks,
+    ticks: log ? roundPowers(10 ** low, 10 ** high) : roundNumbers(low, high),
   };
 }

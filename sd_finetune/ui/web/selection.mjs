@@ -1,8 +1,9 @@
 // Which project is selected, shown in all parts.
 import { get, sentence } from "./api.mjs";
+import { recall, remember } from "./memory.mjs";
 /** @import { Keeper } from "./keeper.mjs" */
 /** @import { Parts } from "./parts.mjs" */
-/** @import { Check, Lists, PanelName, Project } from "./types.d.ts" */
+/** @import { Check, Job, Lists, PanelName, Project } from "./types.d.ts" */
 
 const LAST_PROJECT = "sd_finetune_project";
 /** @type {PanelName[]} */
@@ -21,15 +22,15 @@ export class Selection {
     this.lists = lists;
   }
 
-  /** The project that is at work, or else the one that was selected last. */
+  /** The project and the run that were looked at last, or else the project that is at work. */
   begin() {
-    this.selectFirst(this.lists.job?.project ?? localStorage.getItem(LAST_PROJECT));
+    this.selectFirst(recall(LAST_PROJECT) ?? this.lists.job?.project);
   }
 
-  /** @param {string | null} [wanted] selected if there is such a project, or else the first one */
-  selectFirst(wanted = null) {
+  /** @param {string} [wanted] selected if there is such a project, or else the first one */
+  selectFirst(wanted) {
     const { projects } = this.lists;
-    if (wanted !== null && projects.includes(wanted)) this.select(wanted);
+    if (wanted !== undefined && projects.includes(wanted)) this.select(wanted);
     else if (projects.length) this.select(projects[0]);
     else this.showNone();
   }
@@ -43,7 +44,8 @@ export class Selection {
     try {
       this.show(await get("projects", name), run);
     } catch (error) {
-      this.parts.output.tell(sentence(error), "error");
+      this.parts.top.show(this.keeper.project);
+      this.parts.output.notice.failed(sentence(error));
     }
   }
 
@@ -60,14 +62,14 @@ export class Selection {
     const { options, concepts, generate, output } = this.parts;
     const { job } = this.lists;
     this.take(project);
-    localStorage.setItem(LAST_PROJECT, project.name);
+    remember(LAST_PROJECT, project.name);
     options.show(project);
     concepts.show(project);
     generate.show(project);
-    generate.working(job);
     this.checked(project, project.check);
-    const active = job?.kind === "train" && job.project === project.name ? job.run : null;
+    const active = job?.kind === "train" && this.isSelected(job) ? job.run : null;
     output.look(project.name, run ?? active ?? project.runs[0] ?? null, project.runs);
+    this.working();
   }
 
   showNone() {
@@ -85,6 +87,29 @@ export class Selection {
     create.read();
     for (const name of OF_A_PROJECT) panels.enable(name, project !== null);
     top.show(project);
+  }
+
+  /** What goes on, whether here or in another project. */
+  working() {
+    const { generate, output, running } = this.parts;
+    const { job, ended } = this.lists;
+    generate.working(job, ended);
+    output.working(job);
+    running.show(job, job !== null && (job.kind === "train" ? job.run === output.run() : this.isSelected(job)));
+  }
+
+  /** @param {Job} job */
+  isSelected(job) {
+    return job.project === this.keeper.project?.name;
+  }
+
+  /**
+   * Go to where a job is to be seen.
+   * @param {Job} job
+   */
+  async go(job) {
+    await this.select(job.project, job.kind === "train" ? job.run : null);
+    if (job.kind !== "train") this.parts.panels.open("generate");
   }
 
   /**

@@ -17,13 +17,14 @@ export class Tab {
     this.lists = start;
     this.keeper = new Keeper(
       (project, check) => this.selection.checked(project, check),
-      (problem) => this.parts.output.tell(problem, "error"),
+      (problem) => this.parts.output.notice.failed(problem),
     );
     this.parts = makeParts(root, start, this.keeper, {
       created: (project, train) => this.created(project, train),
       reread: () => this.selection.reread(),
       ended: () => this.ended(),
       select: (name) => this.selection.select(name),
+      go: (job) => this.selection.go(job),
       begin: () => this.begin(),
       remove: () => this.remove(),
     });
@@ -45,7 +46,7 @@ export class Tab {
   async created(project, train) {
     await this.refresh();
     await this.selection.select(project.name);
-    this.parts.output.tell(`Created ${project.name} from ${project.base}.`, "done");
+    this.parts.output.notice.done(`Created ${project.name} from ${project.base}.`);
     const goesOn = project.runs.length || project.source || project.settings.base?.continue_from;
     if (train) await this.begin();
     else this.parts.panels.open(goesOn ? "settings" : "concepts");
@@ -61,11 +62,11 @@ export class Tab {
       const faults = Object.keys(check.faults);
       if (faults.length) return problems.lead(faults[0]);
       const { run } = await post(["projects", name, "train"]);
-      output.tell("");
+      output.notice.clear();
       await this.refresh();
       await this.selection.select(this.keeper.selected().name, run);
     } catch (error) {
-      output.tell(sentence(error), "error");
+      output.notice.failed(sentence(error));
     } finally {
       top.train.disabled = false;
     }
@@ -80,7 +81,7 @@ export class Tab {
       await this.refresh();
       this.selection.selectFirst();
     } catch (error) {
-      this.parts.output.tell(sentence(error), "error");
+      this.parts.output.notice.failed(sentence(error));
     }
   }
 

@@ -101,11 +101,19 @@ export interface NewProject {
   continue_from?: Pick<ContinuationSource, "project" | "run" | "what">;
 }
 
-export interface Job {
+interface NamedJob {
   kind: "train" | "class images" | "generate";
   project: string;
   run: string;
+}
+
+export interface Job extends NamedJob {
   phase: { name: string; done: number; total: number } | null;
+}
+
+export interface EndedJob extends NamedJob {
+  /** Why it failed, or empty. */
+  error: string;
 }
 
 export interface Checkpoint {
@@ -118,6 +126,8 @@ export interface Lists {
   projects: string[];
   checkpoints: Checkpoint[];
   job: Job | null;
+  /** The job that ended last. */
+  ended: EndedJob | null;
 }
 
 export interface Start extends Lists {

@@ -43,14 +43,15 @@ async function lookAgain(lists, selection) {
   try {
     await refresh(lists, selection);
   } catch {
-    return; // the output says that the server is silent
+    return; // that the server is away is said for the whole tab
   }
   const { job } = lists;
   const { keeper, parts } = selection;
-  parts.generate.working(job);
-  if (job?.kind !== "train" || job.run === before?.run) return;
-  if (job.project === keeper.project?.name) {
-    const others = keeper.project.runs.filter((run) => run !== job.run);
-    parts.output.look(job.project, job.run, [job.run, ...others]);
-  } else if (!keeper.project) selection.select(job.project);
+  const fresh = job?.kind === "train" && job.run !== before?.run ? job : null;
+  if (fresh && !keeper.project) return selection.go(fresh);
+  if (fresh && selection.isSelected(fresh)) {
+    const others = keeper.selected().runs.filter((run) => run !== fresh.run);
+    parts.output.look(fresh.project, fresh.run, [fresh.run, ...others]);
+  }
+  selection.working();
 }

@@ -47,6 +47,16 @@ def test_a_run_from_start_to_end(screen: Screen) -> None:
     assert noted_worker(job.run) is None
 
 
+def test_it_waits_for_its_turn_only_until_it_has_it(screen: Screen) -> None:
+    job = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    phases = [event.name for event in read_events(job.run.events)[0] if isinstance(event, Phase)]
+    assert phases[:3] == ["waiting for its turn", "starting", "loading"]
+    ended = screen.context.runner.ended()
+    assert ended is not None
+    assert ended.run == job.run
+
+
 def test_of_many_presses_at_once_one_starts_a_run(screen: Screen) -> None:
     slow(screen)
     refused: list[str] = []

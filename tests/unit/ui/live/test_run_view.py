@@ -130,3 +130,37 @@ def test_a_long_file_is_read_piece_by_piece(run: RunFolder, log: EventLog) -> No
     while told["more"]:
         told = view.status(told["since"])
     assert (told["since"], told["step"]["step"]) == (12_000, 12_000)
+
+
+def test_what_is_done_is_over_with_the_next_step(run: RunFolder, log: EventLog) -> None:
+    view = RunView(run)
+    for event, phase in (
+        (Phase("training", 0, 10), ("training", 0, 10)),
+        (step(4), ("training", 4, 10)),
+        (Phase("saving", 0, 1), ("saving", 0, 1)),
+        (Saved(4, "lora", "/x/dog.safetensors"), ("saving", 0, 1)),
+        (step(5), ("training", 5, 10)),
+    ):
+        log.append(event)
+        told = view.phase()
+        assert told is not None
+        assert (told["name"], told["done"], told["total"]) == phase
+
+
+def test_a_file_that_is_saved_again_is_one_result(run: RunFolder, log: EventLog) -> None:
+    paths = ["/x/dog.safetensors", "/x/dog-step4.safetensors", "/x/dog.safetensors"]
+    for number, path in enumerate(paths, 3):
+        log.append(Saved(number, "lora", path))
+    assert [(entry["path"], entry["step"]) for entry in RunView(run).results()] == [
+        ("/x/dog-step4.safetensors", 4),
+        ("/x/dog.safetensors", 5),
+    ]
+
+
+def test_why_it_failed(run: RunFolder, log: EventLog) -> None:
+    view = RunView(run)
+    assert view.error() == ""
+    log.append(Error("It broke."))
+    assert view.error() == "It broke."
+    log.append(Phase("loading", 0, 1))
+    assert view.error() == ""
