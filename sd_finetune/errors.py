@@ -5,3 +5,11 @@ from __future__ import annotations
 
 class UserError(Exception):
     """A problem that only the user can fix. The message is one sentence: the value, the rule and the way out."""
+
+
+class CannotWriteError(UserError):
+    """A file cannot be written: the disk is full, or the place is gone or read-only."""
+
+
+class NotFiniteError(UserError):
+    """Values that were trained are NaN or infinite."""

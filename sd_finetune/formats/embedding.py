@@ -20,6 +20,7 @@ from .tensor_file import (
     FILE_DTYPES,
     METADATA_KEY,
     TensorFile,
+    converted,
     read_tensors,
     refuse_not_finite,
     write_legacy_pickle,
@@ -55,9 +56,9 @@ def write_embedding(
     steps_before: steps of the earlier runs that this one continues from; the metadata has its own.
 
     Raises:
-        UserError: there is no space left.
+        UserError: there is no space left, or a value is not finite in that precision.
     """
-    stored = vectors.detach().to("cpu", FILE_DTYPES[precision]).contiguous()
+    stored = converted(path, vectors, FILE_DTYPES[precision])
     steps = steps_before + int(metadata.get("ss_steps", 0))
     if path.suffix != ".pt":
         together = {STEPS_KEY: str(steps)} if steps_before else {}

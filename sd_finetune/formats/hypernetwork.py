@@ -18,7 +18,14 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..settings.layer_structure import is_dropout_structure, is_layer_structure
-from .tensor_file import FILE_DTYPES, METADATA_KEY, read_tensors, refuse_not_finite, write_legacy_pickle
+from .tensor_file import (
+    FILE_DTYPES,
+    METADATA_KEY,
+    converted,
+    read_tensors,
+    refuse_not_finite,
+    write_legacy_pickle,
+)
 
 OLDEST_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
 """Layer names in the WebUI's first hypernetworks, and today's."""
@@ -75,11 +82,11 @@ def write_hypernetwork(path: Path, hypernetwork: HypernetworkFile, precision: st
     """Write a hypernetwork whose weights are stored as `precision` ("fp16" | "bf16" | "fp32"; the WebUI uses fp32).
 
     Raises:
-        UserError: there is no space left.
+        UserError: there is no space left, or a value is not finite in that precision.
     """
     dtype = FILE_DTYPES[precision]
     content: dict[int | str, Any] = {
-        width: tuple({n: t.detach().to("cpu", dtype).contiguous() for n, t in mlp.items()} for mlp in pair)
+        width: tuple({n: converted(path, t, dtype) for n, t in mlp.items()} for mlp in pair)
         for width, pair in hypernetwork.pairs.items()
     }
     write_legacy_pickle(path, {**content, **_facts(hypernetwork)})

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from .hashes import kohya_hashes
-from .tensor_file import FILE_DTYPES, read_tensors, refuse_not_finite, write_tensors
+from .tensor_file import FILE_DTYPES, converted, read_tensors, refuse_not_finite, write_tensors
 
 ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
 """Of a layer's tensors."""
@@ -63,12 +63,12 @@ def write_lora(
     layers: by layer name, as `Family.lora_name` gives it.
 
     Raises:
-        UserError: there is no space left.
+        UserError: there is no space left, or a value is not finite in that precision.
     """
     tensors: dict[str, Tensor] = {}
     for name, layer in layers.items():
         for ending, tensor in layer.file_tensors().items():
-            tensors[f"{name}.{ending}"] = tensor.to("cpu", FILE_DTYPES[precision])
+            tensors[f"{name}.{ending}"] = converted(path, tensor, FILE_DTYPES[precision])
         tensors[f"{name}.alpha"] = _exact(layer.alpha, FILE_DTYPES[precision])
     write_tensors(path, tensors, {**metadata, **kohya_hashes(tensors, metadata)})
 

@@ -2,6 +2,8 @@
 
     read_tensors(path) -> TensorFile(tensors, metadata, content), memory-mapped where the file allows it
     refuse_not_finite(path, tensors): UserError
+    converted(path, tensor, dtype) -> the tensor as it is written, or UserError if it is not finite then
+    fits(tensor, dtype): whether it is
     write_tensors(path, tensors, metadata, dtypes=None), whole or not at all
     write_legacy_pickle(path, content), likewise
     file_pieces(tensors, metadata, dtypes=None) -> the bytes of such a file, piece by piece
@@ -28,7 +30,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..errors import UserError
+from ..errors import NotFiniteError, UserError
 from ..runs.atomic import replacing
 
 METADATA_KEY = "__metadata__"
@@ -151,6 +153,27 @@ def refuse_not_finite(path: Path, tensors: Iterable[Tensor]) -> None:
         raise UserError(f"{path} has NaN or infinite values, as a failed training leaves them: choose another file.")
 
 
+def fits(tensor: Tensor, dtype: torch.dtype) -> bool:
+    """Whether all values are finite, and stay so in `dtype`."""
+    return bool(tensor.detach().to(dtype).isfinite().all())
+
+
+def converted(path: Path, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """The tensor on the CPU and in the type in which it is written into the file `path`.
+
+    Raises:
+        NotFiniteError: a value is NaN or infinite, or beyond the range of the type.
+    """
+    result = tensor.detach().to("cpu", dtype).contiguous()
+    if fits(result, dtype):
+        return result
+    precision = str(dtype).removeprefix("torch.")
+    if fits(tensor, torch.float32):
+        problem = f"values up to {float(tensor.abs().max()):.3g}, beyond the range of {precision}"
+        raise NotFiniteError(f"{path} is not written, as it would have {problem}: use fp32 or bf16.")
+    raise NotFiniteError(f"{path} is not written, as it would have NaN or infinite values: use other weights.")
+
+
 def write_tensors(
     path: Path,
     tensors: Mapping[str, Tensor],
@@ -160,10 +183,11 @@ def write_tensors(
     """Write a `.safetensors`; tensors named in `dtypes` are converted, one at a time, as they are written.
 
     Raises:
+        NotFiniteError: one of those is not finite then.
         UserError: there is no space left for the file.
     """
     with replacing(path) as unfinished, unfinished.open("wb") as file:
-        for piece in file_pieces(tensors, metadata, dtypes):
+        for piece in file_pieces(tensors, metadata, dtypes, path):
             file.write(piece)
 
 
@@ -182,16 +206,24 @@ def write_legacy_pickle(path: Path, content: Mapping[Any, Any]) -> None:
 
 
 def file_pieces(
-    tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtypes: Mapping[str, torch.dtype] | None = None
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    dtypes: Mapping[str, torch.dtype] | None = None,
+    path: Path = Path("the file"),
 ) -> Iterator[bytes | memoryview]:
-    """The bytes of a `.safetensors`: first all that comes before the first tensor, then each tensor's."""
+    """The bytes of a `.safetensors`: first all that comes before the first tensor, then each tensor's.
+
+    Raises:
+        NotFiniteError: a tensor of `dtypes` is not finite in that type. path: what is named then.
+    """
     dtypes = dtypes or {}
     layout = {name: (dtypes.get(name, tensor.dtype), tuple(tensor.shape)) for name, tensor in tensors.items()}
     # The widest types first, as in safetensors' own files, so that each tensor starts at a multiple of its width.
     order = sorted(layout, key=lambda name: (-layout[name][0].itemsize, name))
     yield _header({name: layout[name] for name in order}, metadata)
     for name in order:
-        yield _tensor_bytes(tensors[name], layout[name][0])
+        tensor = tensors[name]
+        yield _tensor_bytes(converted(path, tensor, dtypes[name]) if name in dtypes else tensor)
 
 
 def _header(layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]], metadata: Mapping[str, str]) -> bytes:
@@ -206,7 +238,7 @@ def _header(layout: Mapping[str, tuple[torch.dtype, tuple[int, ...]]], metadata:
     return struct.pack("<Q", len(text)) + text
 
 
-def _tensor_bytes(tensor: Tensor, dtype: torch.dtype) -> memoryview:
-    """The tensor's elements as `dtype`, row by row; without a copy if it is contiguous, on the CPU and of that type."""
-    plain = tensor.detach().to("cpu", dtype).contiguous().flatten()
+def _tensor_bytes(tensor: Tensor) -> memoryview:
+    """The tensor's elements, row by row; without a copy if it is contiguous and on the CPU."""
+    plain = tensor.detach().to("cpu").contiguous().flatten()
     return memoryview(cast("Any", plain.view(torch.uint8)).numpy())

@@ -52,12 +52,12 @@ class DreamBoothMethod(Method):
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
         trained = {
             part: {name: value.detach() for name, value in module.named_parameters()}
             for part, module in self.modules.items()
         }
-        write_checkpoint(path, self.base, trained, self.settings.output.precision, metadata)
+        write_checkpoint(path, self.base, trained, precision, metadata)
 
     def detach(self) -> None:
         for module in self.modules.values():

@@ -57,7 +57,7 @@ class HypernetworkMethod(Method):
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
         file = HypernetworkFile(
             shape=self.network.shape,
             pairs={width: (k.state_dict(), v.state_dict()) for width, k, v in self.network.modules_by_width()},
@@ -67,7 +67,7 @@ class HypernetworkMethod(Method):
             checkpoint_name=Path(metadata.get("ss_sd_model_name", "")).stem,
             metadata=metadata,
         )
-        write_hypernetwork(path, file, self.settings.output.precision)
+        write_hypernetwork(path, file, precision)
 
     def detach(self) -> None:
         self.network.detach()

@@ -70,8 +70,8 @@ class LoraMethod(Method):
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        write_lora(path, self._named_layers(), metadata, self.settings.output.precision)
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
+        write_lora(path, self._named_layers(), metadata, precision)
 
     def _named_layers(self) -> dict[str, Any]:
         """The layers by their names in the file."""

@@ -68,8 +68,12 @@ class Method(Protocol):
         """Load the tensors of a snapshot."""
         ...
 
-    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        """Write the result, in the precision of the settings."""
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
+        """Write the result, its weights in `precision` ("fp16" | "bf16" | "fp32").
+
+        Raises:
+            NotFiniteError: a weight is not finite in it.
+        """
         ...
 
     def detach(self) -> None:

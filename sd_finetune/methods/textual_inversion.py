@@ -78,8 +78,8 @@ class TextualInversionMethod(Method):
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str]) -> None:
-        write_embedding(path, self._vectors, metadata, self.settings.output.precision, self.steps_before)
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
+        write_embedding(path, self._vectors, metadata, precision, self.steps_before)
 
     def detach(self) -> None:
         self.words.detach()

@@ -39,7 +39,12 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, name: str, factor: floa
     own = implementation_of(name)
     for group in optimizer.param_groups:
         own.set_learning_rate(group, factor)
-    return {group["name"]: own.applied_learning_rate(group) for group in optimizer.param_groups}
+    return applied_learning_rates(optimizer, name)
+
+
+def applied_learning_rates(optimizer: torch.optim.Optimizer, name: str) -> dict[str, float]:
+    """The learning rates of the step that is made, by group. name: as above."""
+    return {group["name"]: implementation_of(name).applied_learning_rate(group) for group in optimizer.param_groups}
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,13 +15,13 @@ from typing import Any
 import pytest
 import torch
 
-from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Evaluation, Event, Phase, Sample, Saved, Step, Warning_, send_command
 from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
+from tests.broken_files import put_value
 from tests.toy import Toy, after_step, events_of, make_images, train_and_command, trained
 
 REPO = Path(__file__).parents[2]
@@ -107,7 +108,7 @@ def test_paused_it_can_be_stopped(toy: Toy) -> None:
 
 
 def test_after_a_crash_it_continues_from_the_last_save(toy: Toy) -> None:
-    changes = {"train.length": "5 steps", "output.save_every": "2 steps"}
+    changes = {"train.length": "5 steps", "snapshots.every": "2 steps"}
     whole = toy.train(changes)
     crashed = toy.prepare(changes)
 
@@ -266,10 +267,10 @@ def test_out_of_memory_names_the_ways_out(
 
 
 def test_a_base_that_is_not_finite_is_to_blame_and_not_the_rate(toy: Toy, tmp_path: Path) -> None:
-    base = read_checkpoint(toy.checkpoint)
-    name = "conv_in.weight"
-    broken = {"unet": {name: torch.full_like(base.parts["unet"][name], float("nan"))}}
-    write_checkpoint(tmp_path / "broken.safetensors", base, broken, "fp32")
-    outcome = train(toy.prepare({"base.checkpoint": str(tmp_path / "broken.safetensors")}))
+    broken = tmp_path / "broken.safetensors"
+    shutil.copy(toy.checkpoint, broken)
+    shutil.copy(toy.checkpoint.with_suffix(".yaml"), broken.with_suffix(".yaml"))
+    put_value(broken, "model.diffusion_model.input_blocks.0.0.weight", float("nan"))
+    outcome = train(toy.prepare({"base.checkpoint": str(broken)}))
     assert isinstance(outcome, Error)
     assert "broken.safetensors has NaN or infinite values" in outcome.message

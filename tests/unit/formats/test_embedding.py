@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sd_finetune.errors import UserError
+from sd_finetune.errors import NotFiniteError, UserError
 from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.formats.identify import identify
+from tests.broken_files import put_value
 
 VECTORS = torch.randn(3, 768, generator=torch.Generator().manual_seed(0))
 METADATA = {
@@ -118,6 +119,16 @@ def test_the_base_of_an_odd_width_is_the_one_told(tmp_path: Path) -> None:
 
 
 def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
-    write_embedding(tmp_path / "zib.pt", torch.full((1, 768), float("nan")), METADATA)
-    with pytest.raises(UserError, match=r"zib\.pt has NaN or infinite values"):
-        read_embedding(tmp_path / "zib.pt")
+    path = tmp_path / "zib.safetensors"
+    write_embedding(path, torch.ones(1, 768), METADATA)
+    put_value(path, "emb_params", float("nan"))
+    with pytest.raises(UserError, match=r"zib\.safetensors has NaN or infinite values"):
+        read_embedding(path)
+
+
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+@pytest.mark.parametrize(("value", "said"), [(float("nan"), "NaN or infinite"), (70_000, "7e[+]04, beyond the range")])
+def test_numbers_that_are_none_are_not_written(tmp_path: Path, ending: str, value: float, said: str) -> None:
+    with pytest.raises(NotFiniteError, match=said):
+        write_embedding(tmp_path / f"zib.{ending}", torch.full((1, 768), float(value)), METADATA, "fp16")
+    assert not list(tmp_path.iterdir())

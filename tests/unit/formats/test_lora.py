@@ -11,12 +11,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from sd_finetune.errors import UserError
+from sd_finetune.errors import NotFiniteError, UserError
 from sd_finetune.families.sd1.architecture import SD15
 from sd_finetune.families.sd1.keys import name_table
 from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
+from tests.broken_files import put_value
 
 ATTENTIONS = [
     *(f"down_blocks_{block}_attentions_{place}" for block in (0, 1, 2) for place in (0, 1)),
@@ -151,13 +152,19 @@ def test_layers_without_a_rank_are_refused(tmp_path: Path, down: tuple[int, ...]
 
 
 def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
-    write_lora(
-        tmp_path / "x.safetensors",
-        {lora_name("unet", "x"): LoraModule(torch.ones(2, 4), torch.ones(4, 2) / 0, 1.0)},
-        {},
-    )
+    path, name = tmp_path / "x.safetensors", lora_name("unet", "x")
+    write_lora(path, {name: LoraModule(torch.ones(2, 4), torch.ones(4, 2), 1.0)}, {})
+    put_value(path, f"{name}.lora_up.weight", float("inf"))
     with pytest.raises(UserError, match=r"x\.safetensors has NaN or infinite values"):
-        read_lora(tmp_path / "x.safetensors")
+        read_lora(path)
+
+
+@pytest.mark.parametrize(("value", "said"), [(float("inf"), "NaN or infinite"), (-70_000, "7e[+]04, beyond the range")])
+def test_numbers_that_are_none_are_not_written(tmp_path: Path, value: float, said: str) -> None:
+    layer = LoraModule(torch.ones(2, 4), torch.full((4, 2), float(value)), 1.0)
+    with pytest.raises(NotFiniteError, match=said):
+        write_lora(tmp_path / "x.safetensors", {lora_name("unet", "x"): layer}, {}, "fp16")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_alpha_that_is_no_number_is_refused(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_dreambooth_keeps_what_it_did_not_train(toy: Toy, tmp_path) -> None:
     training = toy.prepare({"method": "dreambooth", "output.precision": "fp16"})
     for value in training.method.trained_tensors().values():
         value.data += 0.5
-    training.method.write(tmp_path / "out.safetensors", {"ss_note": "mine"})
+    training.method.write(tmp_path / "out.safetensors", {"ss_note": "mine"}, "fp16")
     base, written = read_checkpoint(toy.checkpoint), read_checkpoint(tmp_path / "out.safetensors")
     assert base.tensors.keys() == written.tensors.keys()
     unet_names = set(base.file_names["unet"].values())
@@ -57,7 +57,7 @@ def test_dreambooth_keeps_what_it_did_not_train(toy: Toy, tmp_path) -> None:
 
 def test_lora_writes_kohya_s_names_and_alpha(toy: Toy, tmp_path) -> None:
     training = toy.prepare({"train.train_text_encoder": True, "lora.alpha": 1.5})
-    training.method.write(tmp_path / "out.safetensors", {})
+    training.method.write(tmp_path / "out.safetensors", {}, "fp16")
     modules, _ = read_lora(tmp_path / "out.safetensors")
     assert "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_out_0" in modules
     assert "lora_te_text_model_encoder_layers_0_self_attn_q_proj" in modules
@@ -67,7 +67,7 @@ def test_lora_writes_kohya_s_names_and_alpha(toy: Toy, tmp_path) -> None:
 
 def test_lora_s_alpha_of_zero_is_the_rank(toy: Toy, tmp_path) -> None:
     training = toy.prepare({"lora.rank": 3, "lora.alpha": 0})
-    training.method.write(tmp_path / "out.safetensors", {})
+    training.method.write(tmp_path / "out.safetensors", {}, "fp16")
     modules, _ = read_lora(tmp_path / "out.safetensors")
     assert {(module.rank, module.alpha) for module in modules.values()} == {(3, 3.0)}
 
