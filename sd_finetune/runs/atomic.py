@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import CannotWriteError
 
 
 def is_taken(path: Path) -> bool:
@@ -24,9 +25,9 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     After an exception nothing is left under either name (an older file under `path` stays as it was).
 
     Raises:
-        UserError: there is no space left for the file, or it cannot be written at this place.
+        CannotWriteError: there is no space left for the file, or it cannot be written at this place.
     """
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
+    unfinished = unfinished_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
@@ -34,16 +35,48 @@ def replacing(path: Path) -> Generator[Path, None, None]:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            sentence = f"No space left on the disk for {path}: free some space or choose another folder."
-            raise UserError(sentence) from error
         if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
             raise  # about another file, which the block reads
-        sentence = f"{path} cannot be written ({error.strerror or error}): choose another folder or fix this one."
-        raise UserError(sentence) from error
+        raise _cannot_write(path, error) from error
     finally:
         with suppress(OSError):  # a missing folder has no such file
             unfinished.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> CannotWriteError:
+    if error.errno == errno.ENOSPC:
+        return CannotWriteError(f"No space left on the disk for {path}: free some space or choose another folder.")
+    return CannotWriteError(
+        f"{path} cannot be written ({error.strerror or error}): choose another folder or fix this one."
+    )
+
+
+def unfinished_name(path: Path) -> Path:
+    """Where the file or folder `path` is written until it is complete."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Generator[Path, None, None]:
+    """Yield a temporary folder beside `path`, which takes its name when the block ends without an error.
+
+    Then an older folder of that name is gone; after an exception nothing is left of the new one.
+
+    Raises:
+        CannotWriteError: there is no space left for it, or it cannot be written at this place.
+    """
+    unfinished = unfinished_name(path)
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        shutil.rmtree(path, ignore_errors=True)
+        os.rename(unfinished, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    except CannotWriteError as error:  # about a file in it, whose temporary name says nothing
+        raise _cannot_write(path, error.__cause__) if isinstance(error.__cause__, OSError) else error from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 class _Tried(Exception):

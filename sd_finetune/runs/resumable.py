@@ -23,4 +23,4 @@ def refuse_to_resume(run: RunFolder) -> None:
 
 def snapshot_to_resume(run: RunFolder) -> Path:
     """The folder of the snapshot to resume a run from. Raises UserError if it has none."""
-    return needed_snapshot(run, "resume", "start a new run (Stop and output.save_every save one)")
+    return needed_snapshot(run, "resume", "start a new run ([snapshots] in its settings says when one is written)")

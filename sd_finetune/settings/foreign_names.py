@@ -12,6 +12,10 @@ _KOHYA = {
     "save_precision": "output.precision",
     "save_every_n_steps": "output.save_every",
     "save_every_n_epochs": "output.save_every",
+    "save_state": "snapshots.every",
+    "save_state_on_train_end": "snapshots.at_end",
+    "save_last_n_steps_state": "snapshots.keep",
+    "save_last_n_epochs_state": "snapshots.keep",
     "training_comment": "output.notes",
     "max_train_steps": "train.length",
     "max_train_epochs": "train.length",
@@ -50,6 +54,8 @@ _KOHYA = {
 }
 
 _DIFFUSERS = {
+    "checkpointing_steps": "snapshots.every",
+    "checkpoints_total_limit": "snapshots.keep",
     "num_train_epochs": "train.length",
     "adam_beta1": "optimizer.beta1",
     "adam_beta2": "optimizer.beta2",

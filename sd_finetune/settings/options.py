@@ -12,6 +12,7 @@ from .groups.optimizer import Optimizer, Schedule
 from .groups.output import Output
 from .groups.prior import ClassImages, Prior
 from .groups.samples import Evaluation, Samples
+from .groups.snapshots import Snapshots
 from .groups.textual_inversion import TextualInversion
 from .groups.train import Train
 from .methods import ALL_METHODS, METHODS, ResultKind
@@ -26,6 +27,7 @@ class Settings:
     method: str = option("lora", "training method", choices=ALL_METHODS)
     base: Base = field(default_factory=Base)
     output: Output = field(default_factory=Output)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     train: Train = field(default_factory=Train)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)

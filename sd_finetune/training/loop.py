@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 import torch
 
 from ..diffusion.loss import LossParts
-from ..errors import UserError
-from ..formats.tensor_file import refuse_not_finite
 from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import Command, Done, Error, Evaluation, Phase, Step
-from ..runs.snapshots import is_finished, snapshot_folder
 from .device import memory_in_use
+from .output.keeping import Keeper
+from .output.not_finite import loss_not_finite, refuse_broken_weights
 from .output.samples import generate_samples
-from .output.save import save_result
-from .output.snapshots import write_snapshot
 from .pace import Pace
 from .state import Training, evaluating
 from .step.loss import loss_of
@@ -28,12 +24,12 @@ PAUSE_SECONDS = 0.2
 
 def train(training: Training) -> Done | Error:
     """Train from `training.first_step` to the end or until told to stop; returns the event that ends the run."""
-    settings, total, pace = training.settings, training.total_steps, Pace()
+    settings, total, pace, keeper = training.settings, training.total_steps, Pace(), Keeper(training)
     training.events.append(Phase(name="training", done=training.first_step, total=total))
     if training.first_step == 0:
         _show(training, 0, draw=settings.samples.at_start, evaluate=True)
     if training.first_step == total:  # it was all learned, and then the result could not be saved
-        _save(training, total, final=True)
+        keeper.save(total, final=True)
     for step in range(training.first_step, total):
         pace.start()
         factor = learning_rate_factor(settings.schedule.name, step, total, training.warmup_steps)
@@ -56,8 +52,8 @@ def train(training: Training) -> Done | Error:
         event = _step_event(training, step, losses, rates, images, pace)
         training.record(event)
         if not torch.isfinite(torch.tensor(event.loss)):
-            return Error(message=_not_finite(training, event))
-        if _after_step(training, step + 1) == "stop":
+            return Error(message=loss_not_finite(training, event))
+        if _after_step(training, keeper, step + 1) == "stop":
             return Done(step=step + 1, outcome="stopped")
     return Done(step=total, outcome="finished")
 
@@ -86,45 +82,26 @@ def _step_event(
     )
 
 
-def _after_step(training: Training, step: int) -> str:
+def _after_step(training: Training, keeper: Keeper, step: int) -> str:
     """What is due after `step` steps, by the settings or by command; "stop" if the run was told to."""
     settings, commands = training.settings, _commands(training)
     stop, last = "stop" in commands, step == training.total_steps
     draw = "sample" in commands or training.is_due(settings.samples.every, step) or last
+    save = last or stop or "save" in commands or training.is_due(settings.output.save_every, step)
+    snapshot = keeper.snapshot_is_due(step) or (stop and not last)
+    if draw or save or snapshot:
+        refuse_broken_weights(training, step)
     try:
         _show(training, step, draw=draw, evaluate=training.is_due(settings.evaluation.every, step) or last)
-    finally:  # a sample that fails must not lose what was trained
-        if last or stop or "save" in commands or training.is_due(settings.output.save_every, step):
-            _save(training, step, final=last or stop)
-    if stop or (not last and training.is_due(settings.output.save_every, step)):
-        _write_snapshot(training, step)
-    return "stop" if stop and not last else ""
-
-
-def _save(training: Training, step: int, final: bool) -> None:
-    """Save the result; where that fails, what was learned is kept in a snapshot, from which the run can be resumed."""
-    try:
-        save_result(training, step, final)
-    except Exception as error:
-        with suppress(UserError):  # where the run folder's disk is full too
-            _write_snapshot(training, step)
-        if isinstance(error, UserError) and is_finished(snapshot_folder(training.run.snapshots, step)):
-            kept = f"What was learned is kept in {training.run.path}: mend this and resume that run."
-            raise UserError(f"{error} {kept}") from error
+    except Exception:
+        keeper.snapshot(step)
         raise
-
-
-def _write_snapshot(training: Training, step: int) -> None:
-    if is_finished(snapshot_folder(training.run.snapshots, step)):
-        return
-    write_snapshot(
-        training.run.snapshots,
-        step,
-        training.method.trained_tensors(),
-        training.optimizer,
-        training.settings.optimizer.name,
-        training.accelerator.scaler,
-    )
+    finally:  # a sample that fails must not lose what was trained
+        if save:
+            keeper.save(step, final=last or stop)
+    if snapshot:
+        keeper.snapshot(step)
+    return "stop" if stop and not last else ""
 
 
 def _commands(training: Training) -> list[Command]:
@@ -153,16 +130,3 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
                 samples = generate_samples(training.run, training.model, training.settings, training.accelerator, step)
             for sample in samples:
                 training.events.append(sample)
-
-
-def _not_finite(training: Training, event: Step) -> str:
-    if event.step == training.first_step + 1:  # what was trained in earlier steps was not broken yet
-        try:
-            refuse_not_finite(training.base.path, training.base.tensors.values())
-        except UserError as error:
-            return str(error)
-    rates = ", ".join(f"{name} {rate:g}" for name, rate in event.learning_rates.items())
-    return (
-        f"The loss of step {event.step} is {event.loss} at learning rates {rates} and mixed precision "
-        f"{training.settings.train.mixed_precision}: lower the learning rate, or use bf16 or no mixed precision."
-    )

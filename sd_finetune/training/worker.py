@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.messages import Done, Error, EventLog
 from .loop import train
+from .output.snapshots import remove_snapshots
 from .prior.class_run import generate_missing_class_images
 from .setup import prepare
 
@@ -48,10 +49,17 @@ def work(run_dir: Path, resume: bool, only_class_images: bool = False, weights: 
         outcome = Error(
             message=f"The run failed with {type(error).__name__}: {error} (see {run.log.name} in the run folder)."
         )
-    if isinstance(outcome, Done) and outcome.outcome == "finished":
-        run.prior_bank.unlink(missing_ok=True)
     events.append(outcome)
+    if isinstance(outcome, Done) and outcome.outcome == "finished":
+        _tidy(run)
     return 0 if isinstance(outcome, Done) else 1
+
+
+def _tidy(run: RunFolder) -> None:
+    """Remove what only a run that is not finished needs."""
+    run.prior_bank.unlink(missing_ok=True)
+    if not run.read_settings().snapshots.at_end:
+        remove_snapshots(run.snapshots, keep=0)
 
 
 def _generate_class_images(run: RunFolder, weights: Path | None) -> Done:

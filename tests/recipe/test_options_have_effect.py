@@ -18,12 +18,14 @@ from safetensors.torch import save_file
 from sd_finetune.errors import UserError
 from sd_finetune.formats.metadata import SETTINGS_KEY
 from sd_finetune.runs.messages import Evaluation, Phase, Sample, Saved, Step
+from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
+from sd_finetune.training.worker import work
 from tests.optimizers import ROW, optimizer_changes
-from tests.toy import WIDE_TEXT, Toy, events_of, forget_accelerator, make_checkpoint, make_images
+from tests.toy import WIDE_TEXT, Toy, after_step, events_of, forget_accelerator, make_checkpoint, make_images
 
 Measure = Callable[[Training], Any]
 
@@ -74,6 +76,21 @@ def rates(training: Training) -> list[float]:
 def files(training: Training) -> list[str]:
     train(training)
     return [f"{Path(e.path).parent.name}/{Path(e.path).name}" for e in events_of(training.run, Saved)]
+
+
+def snapshots_on_the_way(training: Training) -> list[list[int]]:
+    """The steps of the snapshots that there are after each step."""
+    found: list[list[int]] = []
+    total = training.total_steps
+    for step in range(1, total + 1):
+        after_step(training, step, lambda: found.append(list(map(step_of, finished_snapshots(training.run.snapshots)))))
+    train(training)
+    return found
+
+
+def snapshots_left(training: Training) -> list[int]:
+    assert work(training.run.path, resume=False) == 0
+    return list(map(step_of, finished_snapshots(training.run.snapshots)))
 
 
 def number_formats(training: Training) -> set[str]:
@@ -207,6 +224,10 @@ EFFECTS: dict[str, Effect] = {
     "output.folder": Effect(files, "{other}/here", within=SHORT),
     "output.precision": Effect(number_formats, "bf16", within=SHORT),
     "output.save_every": Effect(files, "1 step"),
+    "snapshots.every_minutes": Effect(snapshots_on_the_way, 1e-9),
+    "snapshots.every": Effect(snapshots_on_the_way, "1 step"),
+    "snapshots.keep": Effect(snapshots_on_the_way, 1, within={"snapshots.every": "1 step", "train.length": "4 steps"}),
+    "snapshots.at_end": Effect(snapshots_left, True, within=SHORT),
     "output.notes": Effect(metadata_comment, "my remark", within=SHORT),
     "train.length": Effect(steps, "3 steps"),
     "train.batch_size": Effect(images_a_step, 2),

@@ -21,6 +21,8 @@ class Output:
     )
     precision: str = option("fp16", "precision of the saved weights", choices=("fp16", "bf16", "fp32"))
     save_every: Duration = option(
-        Duration(0), "also save the result at this interval during training; 0 = only at the end", minimum=0
+        Duration(0),
+        "also save the result at this interval during training (snapshots are apart); 0 = only at the end",
+        minimum=0,
     )
     notes: str = option("", "your comment, stored in the metadata of the result")

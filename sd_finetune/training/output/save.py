@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...data.concepts import Example
+from ...errors import CannotWriteError
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
+from ...formats.tensor_file import FILE_DTYPES, fits
 from ...optimizers.build import evaluation_weights
-from ...runs.messages import Phase, Saved
+from ...runs.messages import Phase, Saved, Warning_
 from ..state import Training
 from .card import write_card
 from .place import result_path
@@ -21,11 +23,30 @@ def save_result(training: Training, step: int, final: bool) -> Path:
     path = result_path(training.run, settings, "" if final else f"-step{step:06d}")
     training.events.append(Phase(name="saving", done=0, total=1))
     with evaluation_weights(training.optimizer, settings.optimizer.name):
-        training.method.write(path, training_metadata(settings, _facts(training, step)))
+        precision = _precision_for(training)
+        training.method.write(path, training_metadata(settings, _facts(training, step)), precision)
     training.events.append(Saved(step=step, result=settings.result_kind(), path=str(path)))
     if final:
-        write_card(path, training.run, settings, training.base.family.facts)
+        try:
+            write_card(path, training.run, settings, training.base.family.facts)
+        except CannotWriteError as error:
+            training.events.append(Warning_(message=f"{error} The result itself is saved; only its card lacks this."))
     return path
+
+
+def _precision_for(training: Training) -> str:
+    """That of the settings, or fp32 for weights beyond its range, which are not finite in it."""
+    asked, weights = training.settings.output.precision, training.method.trained_tensors().values()
+    if all(fits(weight, FILE_DTYPES[asked]) for weight in weights):
+        return asked
+    largest = max(float(weight.detach().abs().max()) for weight in weights)
+    training.events.append(
+        Warning_(
+            message=f"The result has weights up to {largest:.3g}, beyond the range of output.precision = "
+            f'"{asked}", and is saved as fp32. Training that goes well has no such weights: lower the learning rate.'
+        )
+    )
+    return "fp32"
 
 
 def _facts(training: Training, step: int) -> RunFacts:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from ...errors import UserError
+from ...errors import NotFiniteError, UserError
+from ...formats.tensor_file import write_tensors
 from ...optimizers.kept_state import kept_state, put_back
-from ...runs.atomic import replacing
-from ...runs.snapshots import MARKER, all_snapshots, is_finished, snapshot_folder
+from ...runs.atomic import replacing, replacing_folder
+from ...runs.snapshots import MARKER, all_snapshots, finished_snapshots, is_finished, snapshot_folder
 from ..device import HasState
 
 
@@ -28,25 +30,53 @@ def write_snapshot(
     optimizer: torch.optim.Optimizer,
     name: str,
     scaler: HasState | None = None,
+    keep: int = 1,
 ) -> Path:
-    """Write `step-000123/` in `snapshots`, its marker last, and then remove older ones.
+    """Write `step-000123/` in `snapshots`, whole or not at all, and then remove older ones.
 
-    name: the optimizer's, in the settings. scaler: fp16's, of the loss.
+    name: the optimizer's, in the settings. scaler: fp16's, of the loss. keep: how many are left, the latest.
 
     Raises:
-        UserError: it cannot be written; an earlier snapshot stays.
+        NotFiniteError: a value is NaN or infinite; nothing was written or removed.
+        CannotWriteError: it cannot be written; the latest earlier one stays.
     """
+    state = kept_state(optimizer, name)
+    if not (all_finite(trained.values()) and all_finite(_tensors_in(state))):
+        problem = f"What is trained, or what the optimizer keeps, is NaN or infinite after step {step}"
+        raise NotFiniteError(f"{problem}: lower the learning rate.")
     folder = snapshot_folder(snapshots, step)
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        _fill(folder, step, trained, kept_state(optimizer, name), scaler)
-    except (SafetensorError, RuntimeError, OSError) as error:  # as safetensors and torch say that the disk is full
-        shutil.rmtree(folder, ignore_errors=True)
-        raise UserError(f"The snapshot {folder} cannot be written ({error}): free some space, then resume.") from error
-    for other in all_snapshots(snapshots):
-        if other != folder:
-            shutil.rmtree(other)
+    with replacing_folder(folder) as unfinished:
+        _fill(unfinished, step, trained, state, scaler)
+    remove_snapshots(snapshots, keep)
     return folder
+
+
+def remove_snapshots(snapshots: Path, keep: int) -> None:
+    """Remove all but the latest `keep` finished snapshots, and what was never finished."""
+    finished = finished_snapshots(snapshots)
+    kept = finished[len(finished) - min(keep, len(finished)) :]
+    for folder in all_snapshots(snapshots):
+        if folder not in kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether no value is NaN or infinite; the devices are asked once each."""
+    flags: dict[torch.device, list[Tensor]] = {}
+    for tensor in tensors:
+        if tensor.is_floating_point():
+            flags.setdefault(tensor.device, []).append(tensor.detach().isfinite().all())
+    return all(bool(torch.stack(of_device).all()) for of_device in flags.values())
+
+
+def _tensors_in(values: Any) -> Iterator[Tensor]:
+    """All tensors in nested dictionaries and lists."""
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, (dict, list, tuple)):
+        inner = cast("dict[Any, Any]", values).values() if isinstance(values, dict) else cast("list[Any]", values)
+        for value in inner:
+            yield from _tensors_in(value)
 
 
 def _fill(
@@ -56,14 +86,22 @@ def _fill(
     optimizer: Mapping[str, Any],
     scaler: HasState | None,
 ) -> None:
-    folder.mkdir(parents=True)
-    values = {name: value.detach().cpu().contiguous() for name, value in trained.items()}
-    with replacing(folder / "trained.safetensors") as path:
-        save_file(values, path)
-    with replacing(folder / "optimizer.pt") as path:
-        torch.save(optimizer, path)
+    write_tensors(folder / "trained.safetensors", trained, {})
+    with replacing(folder / "optimizer.pt") as path, path.open("wb") as file, _errors_of_disk():
+        torch.save(optimizer, file)
     with replacing(folder / MARKER) as path:
         path.write_text(json.dumps({"step": step, "scaler": scaler.state_dict() if scaler else {}}), encoding="utf-8")
+
+
+@contextmanager
+def _errors_of_disk() -> Generator[None, None, None]:
+    """What torch.save makes a RuntimeError without words is the OSError again that it came of."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def read_snapshot(

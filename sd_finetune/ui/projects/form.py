@@ -16,11 +16,18 @@ from ...settings.values import NUMBER_OR_AUTO, range_text
 from ..advice.method_defaults import FOLLOWS_METHOD
 from .labels import group_label, option_labels
 
-PANELS = {"base": "create", "output": "saving", "samples": "generate", "class_images": "generate"}
+PANELS = {
+    "base": "create",
+    "output": "saving",
+    "snapshots": "saving",
+    "samples": "generate",
+    "class_images": "generate",
+}
 """Where a group is shown; all others are in the panel "settings"."""
 
 FOREMOST = {
-    "method", "output.name", "output.precision", "output.save_every", "train.length", "train.batch_size",
+    "method", "output.name", "output.precision", "output.save_every", "snapshots.every_minutes",
+    "train.length", "train.batch_size",
     "train.unet_learning_rate", "train.train_text_encoder", "train.text_encoder_learning_rate", "prior.weight",
     "data.resolution", "samples.prompts", "samples.every", "class_images.steps", "class_images.guidance_scale",
     "concepts.folder", "concepts.instance_prompt", "concepts.class_prompt", "concepts.class_folder",

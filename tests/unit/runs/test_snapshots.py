@@ -58,5 +58,5 @@ def test_where_there_is_none_the_way_out_is_told(tmp_path: Path, made: bool) -> 
     assert latest_snapshot(run) is None
     with pytest.raises(UserError, match="dog-001 has no snapshot to continue from: choose another"):
         needed_snapshot(run, "continue", "choose another")
-    with pytest.raises(UserError, match=r"dog-001 has no snapshot to resume from: start a new run .*save_every"):
+    with pytest.raises(UserError, match=r"dog-001 has no snapshot to resume from: start a new run .*snapshots"):
         snapshot_to_resume(run)

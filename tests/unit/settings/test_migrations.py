@@ -63,6 +63,7 @@ def of_those_in(names: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
         if isinstance(group, dict)
         else group
         for name, group in whole.items()
+        if name in names
     }
 
 

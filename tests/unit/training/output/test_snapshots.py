@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from sd_finetune.errors import UserError
+from sd_finetune.errors import NotFiniteError, UserError
 from sd_finetune.runs.snapshots import MARKER, finished_snapshots
 from sd_finetune.training.output.snapshots import read_snapshot, write_snapshot
 
@@ -119,3 +119,28 @@ def test_a_torn_one_is_named(tmp_path: Path, name: str) -> None:
     (folder / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="step-000005 is damaged"):
         read_snapshot(folder, optimizer, "adamw")
+
+
+def test_as_many_as_asked_for_are_kept(tmp_path: Path) -> None:
+    layer, optimizer = trained_a_little()
+    (tmp_path / "step-000004").mkdir()  # was never finished
+    for step in (5, 10, 15):
+        write_snapshot(tmp_path, step, dict(layer.named_parameters()), optimizer, "adamw", keep=2)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["step-000010", "step-000015"]
+
+
+@pytest.mark.parametrize("where", ["weight", "optimizer"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_replaces_nothing(tmp_path: Path, where: str, value: float) -> None:
+    layer, optimizer = trained_a_little()
+    write_snapshot(tmp_path, 5, dict(layer.named_parameters()), optimizer, "adamw")
+    before = contents(tmp_path)
+    broken = layer.weight.data if where == "weight" else optimizer.state[layer.weight]["exp_avg_sq"]
+    broken[1, 2] = value
+    with pytest.raises(NotFiniteError, match="NaN or infinite after step 6"):
+        write_snapshot(tmp_path, 6, dict(layer.named_parameters()), optimizer, "adamw")
+    assert contents(tmp_path) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,88 @@
+"""What is kept of a run while it trains: its results, and snapshots that it can be resumed from."""
+
+from __future__ import annotations
+
+import time
+
+from ...errors import CannotWriteError, NotFiniteError, UserError
+from ...runs.messages import Warning_
+from ...runs.snapshots import is_finished, latest_snapshot, snapshot_folder, step_of
+from ..state import Training
+from .save import save_result
+from .snapshots import write_snapshot
+
+
+class Keeper:
+    """Saves results and snapshots of one run, and knows when a snapshot is due."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._last = time.monotonic()
+        self._told = False
+
+    def snapshot_is_due(self, step: int) -> bool:
+        """Whether the settings ask for a snapshot after `step` steps."""
+        asked = self._training.settings.snapshots
+        if step == self._training.total_steps:
+            return asked.at_end
+        minutes = (time.monotonic() - self._last) / 60
+        return 0 < asked.every_minutes <= minutes or self._training.is_due(asked.every, step)
+
+    def snapshot(self, step: int) -> bool:
+        """Write a snapshot after `step` steps; whether there is one then.
+
+        Where it cannot be written the run goes on without it, and says so once until one can be written again.
+        """
+        try:
+            self._write_snapshot(step)
+            self._told = False
+        except UserError as error:
+            if not self._told:
+                self._training.events.append(Warning_(message=f"{error} {self._without_snapshot()}"))
+            self._told = True
+        self._last = time.monotonic()
+        return is_finished(snapshot_folder(self._training.run.snapshots, step))
+
+    def save(self, step: int, final: bool) -> None:
+        """Save the result after `step` steps; where that fails, what was learned is kept in a snapshot.
+
+        Training goes on without an intermediate result that cannot be written.
+
+        Raises:
+            UserError: the result of the end cannot be saved.
+        """
+        try:
+            save_result(self._training, step, final)
+        except CannotWriteError as error:
+            kept = self.snapshot(step)
+            if not final:
+                self._training.events.append(Warning_(message=f"{error} Training goes on without this result."))
+            elif kept:
+                way_out = "mend this and resume that run"
+                raise UserError(f"{error} What was learned is kept in {self._training.run.path}: {way_out}.") from error
+            else:
+                raise
+        except NotFiniteError:
+            raise
+        except Exception:
+            self.snapshot(step)
+            raise
+
+    def _write_snapshot(self, step: int) -> None:
+        training = self._training
+        if is_finished(snapshot_folder(training.run.snapshots, step)):
+            return
+        write_snapshot(
+            training.run.snapshots,
+            step,
+            training.method.trained_tensors(),
+            training.optimizer,
+            training.settings.optimizer.name,
+            training.accelerator.scaler,
+            training.settings.snapshots.keep,
+        )
+
+    def _without_snapshot(self) -> str:
+        latest = latest_snapshot(self._training.run)
+        there = f"that of step {step_of(latest)} stays" if latest else "there is none to resume from yet"
+        return f"Training goes on without a new snapshot; {there}."
