@@ -51,5 +51,8 @@ declare global {
   interface Window {
     selectCheckpoint(title: string): void;
     switch_to_txt2img?(): void;
+    showModal?(event: { target: HTMLImageElement; stopPropagation(): void }): void;
+    modalZoomSet?(image: Element | null, zoomed: boolean | undefined): void;
+    opts?: { js_modal_lightbox?: boolean; js_modal_lightbox_initially_zoomed?: boolean };
   }
 }

@@ -2,6 +2,7 @@
 import { address } from "./api.mjs";
 import { fill, h, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";
+import { openFullScreen } from "./lightbox.mjs";
 /** @import { Sample } from "./types.d.ts" */
 
 /** @typedef {{ project: string, run: string }} Place */
@@ -27,6 +28,7 @@ export function makeGallery() {
   const row = h("label", { class: "sdft-row sdft-time" }, "Step", slider, label);
   const choices = h("div", { class: "sdft-row" }, prompts, beside);
   const element = h("div", { class: "sdft-gallery", hidden: true }, h("h4", {}, "Samples"), choices, row, images);
+  openFullScreen(images);
   let place = { project: "", run: "" };
   /** @type {Sample[]} */
   let samples = [];

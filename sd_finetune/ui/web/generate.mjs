@@ -2,6 +2,7 @@
 import { get, post, sentence } from "./api.mjs";
 import { button, fill, h, labelled } from "./dom.mjs";
 import { classFolder, generatedRow } from "./generated.mjs";
+import { openFullScreen } from "./lightbox.mjs";
 import { makeNotice } from "./notice.mjs";
 /** @import { EndedJob, GenerateRequest, Job, Project } from "./types.d.ts" */
 
@@ -22,6 +23,7 @@ export function makeGenerate(save) {
   const notice = makeNotice();
   const classes = h("div", {});
   const generated = h("div", {});
+  for (const images of [classes, generated]) openFullScreen(images);
   const prompt = h("input", { type: "text", id: "sd_finetune_generate_prompt" });
   const seed = h("input", { type: "text", inputmode: "numeric", value: "0", id: "sd_finetune_generate_seed" });
   const many = h("input", { type: "text", inputmode: "numeric", value: "4", id: "sd_finetune_generate_count" });

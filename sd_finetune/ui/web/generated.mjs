@@ -25,7 +25,7 @@ export function classFolder(project, folder, open, again) {
     return h(
       "figure",
       {},
-      h("img", { src, alt: `${folder.prompt}, ${name}`, loading: "lazy" }),
+      h("a", { href: src, target: "_blank" }, h("img", { src, alt: `${folder.prompt}, ${name}`, loading: "lazy" })),
       button("×", remove, { class: "sdft-button sdft-small", title: DELETE, "aria-label": `Delete ${name}` }),
     );
   };
