@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from .readable import readable
+
 
 class UserError(Exception):
     """A problem that only the user can fix. The message is one sentence: the value, the rule and the way out."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(readable(sentence))
 
 
 class CannotWriteError(UserError):

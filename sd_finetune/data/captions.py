@@ -45,11 +45,14 @@ def without_filewords(template: str) -> str:
     return without.strip(" ,")
 
 
-def _read_text(file: Path) -> str:
-    data = file.read_bytes()
+def decoded_caption(data: bytes) -> str:
+    """The text of a caption file. Raises UnicodeDecodeError if it is not Unicode."""
     # Windows tools write UTF-16, always with a byte order mark, and some put one before UTF-8.
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
+def _read_text(file: Path) -> str:
     try:
-        return data.decode(encoding)
+        return decoded_caption(file.read_bytes())
     except UnicodeDecodeError as error:
         raise UserError(f"{file} is not UTF-8 text: save the caption as UTF-8.") from error

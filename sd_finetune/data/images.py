@@ -42,9 +42,14 @@ def find_images(folder: str | Path) -> list[Path]:
     Hidden files and folders are skipped (macOS puts a `._photo.jpg` beside each `photo.jpg`). The files are not opened;
     `usable_images` does that. Raises UserError when `folder` is not a folder.
     """
-    formats = readable_formats()
-    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in formats}
+    suffixes = image_suffixes()
     return [path for path in _visible_files(folder) if path.suffix.lower() in suffixes]
+
+
+def image_suffixes() -> set[str]:
+    """The endings of readable images, in lower case, as ".png"."""
+    formats = readable_formats()
+    return {suffix for suffix, name in Image.registered_extensions().items() if name in formats}
 
 
 def usable_images(folder: str | Path) -> tuple[list[Path], list[str]]:

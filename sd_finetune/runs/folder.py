@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..readable import json_bytes
 from ..settings.options import Settings
 from ..settings.read import from_dict, to_file
 from .about import about
@@ -129,7 +130,7 @@ def _fill(folder: RunFolder, settings: dict[str, Any], base: dict[str, Any]) -> 
     for place in (folder.path, folder.samples, folder.snapshots, folder.output):
         place.mkdir(parents=True)
     for path, content in ((folder.settings, settings), (folder.base, base), (folder.about, about())):
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_bytes(json_bytes(content, indent=2) + b"\n")
 
 
 def _take_next_number(unfinished: Path, name: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import UserError
+from ..readable import json_bytes
 
 
 def append_line(path: Path, content: dict[str, Any]) -> None:
@@ -19,7 +20,7 @@ def append_line(path: Path, content: dict[str, Any]) -> None:
     Raises:
         UserError: there is no space left.
     """
-    line = json.dumps(_without_nan(content), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    line = json_bytes(_without_nan(content)) + b"\n"
     try:
         with path.open("ab+", buffering=0) as file:
             file.write(line if _ends_whole(file) else b"\n" + line)

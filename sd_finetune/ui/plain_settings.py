@@ -25,6 +25,21 @@ def text(settings: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def value_at(settings: Mapping[str, Any], name: str) -> Any:
+    """The value of "option" or "group.option", None where it is left out."""
+    group, _, option = name.partition(".")
+    return table(settings, group).get(option) if option else settings.get(name)
+
+
+def with_value(settings: Mapping[str, Any], name: str, value: Any) -> dict[str, Any]:
+    """A copy with the value put in by name, or left out where it is None; what stands in the way is replaced."""
+    group, _, option = name.partition(".")
+    inner = {**table(settings, group), option: value} if option else value
+    kept = {key: entry for key, entry in inner.items() if entry is not None} if option else inner
+    changed = {**settings, group: kept}
+    return {key: entry for key, entry in changed.items() if entry is not None}
+
+
 def with_values(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A copy with `values` put in by name ("group.option"); a group that is no table stays as it is."""
     changed = copy.deepcopy(dict(settings))

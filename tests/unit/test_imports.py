@@ -16,7 +16,7 @@ PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
-FOUNDATION = {"__version__", "errors", "settings", "runs"}
+FOUNDATION = {"__version__", "errors", "readable", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools"}
@@ -24,10 +24,11 @@ SCREEN = {"hosts", "ui"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
-    "errors": set(),
+    "errors": {"readable"},
+    "readable": set(),
     "hub_cache": set(),
-    "settings": {"errors"},
-    "runs": {"__version__", "errors", "settings"},
+    "settings": {"errors", "readable"},
+    "runs": {"__version__", "errors", "readable", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data", "families"},  # of families the facts alone: no torch
     "data": FOUNDATION,
@@ -68,7 +69,7 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 }
 """The rooms of the package ui."""
 
-STANDARD_LIBRARY_ONLY = {"errors", "settings", "runs"}
+STANDARD_LIBRARY_ONLY = {"errors", "readable", "settings", "runs"}
 EXCEPT_FOR = {
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
     "runs/worker_process.py": {"psutil"},  # the standard library does not tell when another process began

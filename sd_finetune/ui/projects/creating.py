@@ -23,8 +23,8 @@ def project_from_checkpoint(host: Host, name: str, checkpoint: str | None, sampl
     Raises:
         UserError: there is no such checkpoint or sampler, or no project can be called so.
     """
-    checkpoint = _loaded_title(host) if checkpoint is None else checkpoint
-    path = _checkpoint_file(host, checkpoint)
+    checkpoint = chosen_title(host, checkpoint)
+    path = checkpoint_file(host, checkpoint)
     settings = _first_settings(host, path, name)
     if sampler and sampler not in SAMPLERS:
         raise UserError(f'"{sampler}" is not a sampling method: choose one of {", ".join(SAMPLERS)}.')
@@ -52,14 +52,15 @@ def loaded_title(host: Host) -> str | None:
     return next((checkpoint.title for checkpoint in host.checkpoints() if checkpoint.loaded), None)
 
 
-def _loaded_title(host: Host) -> str:
-    title = loaded_title(host)
+def chosen_title(host: Host, checkpoint: str | None) -> str:
+    """What was chosen, where None is the loaded checkpoint. Raises UserError if none is loaded."""
+    title = loaded_title(host) if checkpoint is None else checkpoint
     if title is None:
         raise UserError("No checkpoint is loaded: choose one from the list.")
     return title
 
 
-def _checkpoint_file(host: Host, title: str) -> Path:
+def checkpoint_file(host: Host, title: str) -> Path:
     """The file of a title, or of a path that the person typed. Raises UserError if there is none."""
     for checkpoint in host.checkpoints():
         if title in (checkpoint.title, str(checkpoint.path)):

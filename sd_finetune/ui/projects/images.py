@@ -10,12 +10,14 @@ from typing import Any
 
 from PIL import Image
 
-from ...data.captions import caption_file, caption_of, prompt_for
-from ...data.images import ORIENTATION_TAG, find_images, open_image, readable_formats
+from ...data.captions import caption_file, caption_of, decoded_caption, prompt_for
+from ...data.images import ORIENTATION_TAG, find_images, image_suffixes, open_image, readable_formats
 from ...errors import UserError
-from ...runs.atomic import replacing
+from ...runs.atomic import is_taken, replacing
 
 THUMBNAIL_SIDE = 160
+MOST_NAME_BYTES = 220
+"""Of an upload: file systems take 255, and a number and the ending of an unfinished file come to it."""
 QUARTER_TURNS = (5, 6, 7, 8)
 """Values of ORIENTATION_TAG for an image that lies on its side."""
 SHOWN = 200
@@ -63,20 +65,40 @@ def write_caption(folder: str, name: str, text: str) -> None:
         path.write_text(" ".join(text.split()) + "\n", encoding="utf-8")
 
 
-def keep_upload(folder: Path, name: str, content: bytes) -> Path:
-    """Write an image (or a caption) that was dropped on the page into `folder`, without overwriting another.
+def upload_name(name: str) -> str:
+    """The name under which an image or a caption is kept that was dropped on the page as `name`.
 
     Raises:
-        UserError: it is neither a readable image nor a text.
+        UserError: its ending is none of an image that is trained on, and no caption's; or it is too long.
     """
     plain = re.sub(r"[^\w .()-]+", "_", Path(name.replace("\\", "/")).name).strip(". ") or "image"
-    if Path(plain).suffix.lower() != ".txt":
+    if not is_caption(plain) and Path(plain).suffix.lower() not in image_suffixes():
+        kinds = ", ".join(readable_formats())
+        raise UserError(f"{name[:100]} is not an image that is trained on: use {kinds}, or .txt files with captions.")
+    if len(plain.encode()) > MOST_NAME_BYTES:
+        raise UserError(f"{name[:100]}... has a name of more than {MOST_NAME_BYTES} bytes: rename it.")
+    return plain
+
+
+def is_caption(name: str) -> bool:
+    """Whether an upload of that name is a caption and no image."""
+    return Path(name).suffix.lower() == ".txt"
+
+
+def keep_upload(folder: Path, name: str, content: bytes) -> Path:
+    """Write an upload into `folder` under the name `upload_name` or, where that is taken, the same with a number.
+
+    To be called by one at a time. Raises UserError if it is neither a readable image nor a text.
+    """
+    if is_caption(name):
+        _refuse_unless_text(name, content)
+    else:
         _refuse_unless_image(name, content)
-    path = folder / plain
+    path = folder / name
     number = 1
-    while path.exists():
+    while is_taken(path):
         number += 1
-        path = folder / f"{Path(plain).stem}-{number}{Path(plain).suffix}"
+        path = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
     return path
@@ -109,6 +131,15 @@ def _size(path: Path) -> tuple[int, int] | None:
 def _fitted(size: tuple[int, int], resolution: int) -> dict[str, float]:
     side = min(size)
     return {"cut": 1 - side / max(size), "scale": resolution / side}
+
+
+def _refuse_unless_text(name: str, content: bytes) -> None:
+    try:
+        readable_text = "\0" not in decoded_caption(content)
+    except UnicodeDecodeError:
+        readable_text = False
+    if not readable_text:
+        raise UserError(f"{name} is not UTF-8 text: save the caption as UTF-8.")
 
 
 def _refuse_unless_image(name: str, content: bytes) -> None:

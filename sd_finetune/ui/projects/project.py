@@ -7,11 +7,14 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from stat import S_ISREG
+from typing import Any, cast
 
 from ...errors import UserError
 from ...hosts.host import Host
+from ...readable import json_bytes
 from ...runs.atomic import replacing
+from ...settings.keepable import refuse_unkeepable
 from ...settings.migrations import VERSION, migrated
 from ...settings.read import find_faults
 from ...settings.rules import FILE_NAME_RULE
@@ -62,13 +65,15 @@ class Project:
             UserError: there is no such project, or its file is damaged or of a newer version.
         """
         try:
-            content = json.loads(self.file.read_text(encoding="utf-8"))
+            content = json.loads(self.file.read_bytes())
             settings = {**content["settings"], "version": content.pop("version", 1)}
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(f'Project "{self.name}" not found: create it, or choose another one.') from error
-        except (ValueError, KeyError, TypeError) as error:
+        except OSError as error:
+            raise UserError(f"{self.file} cannot be read ({error.strerror}): mend that, then try again.") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{self.file} is damaged ({error}): delete the project and create it again.") from error
-        return {**content, "settings": migrated(settings)}
+        return {**content, **_shaped(content), "settings": migrated(settings)}
 
     def settings(self) -> dict[str, Any]:
         """The settings as they stand in the form, which may be faulty."""
@@ -78,19 +83,36 @@ class Project:
         """The snapshot that it continues from: `step`, `of` (a run's name), `shape` (see continuing.origin_shape)."""
         return self.read().get("origin")
 
+    def revision(self) -> str:
+        """Another one after each change of the project's file, "" without a file; what it says means nothing."""
+        try:
+            facts = self.file.stat()
+        except OSError:
+            return ""
+        return f"{facts.st_mtime_ns:x}-{facts.st_ino:x}-{facts.st_size:x}"
+
     def write_settings(self, settings: dict[str, Any]) -> None:
-        """Keep the settings as they stand in the form. Raises UserError if the project is gone."""
-        self._write({**self.read(), "settings": migrated(settings)})
+        """Keep the settings as they stand in the form. Raises UserError if the project is gone, or they are none."""
+        current = migrated(settings)
+        refuse_unkeepable(current)
+        self.replace_settings(current)
+
+    def replace_settings(self, settings: dict[str, Any]) -> None:
+        """Keep settings of this version that were checked before. Raises UserError if the project is gone."""
+        self._write({**self.read(), "settings": settings})
+
+    def write_base(self, title: str, settings: dict[str, Any]) -> None:
+        """Keep settings with another base checkpoint; `title` is that checkpoint's. Raises UserError as above."""
+        self._write({**self.read(), "base": title, "settings": settings})
 
     def run_names(self) -> list[str]:
         """The runs, the latest first."""
-        made = [path for path in self.runs.glob("*") if (path / "settings.json").is_file() and path.name[0] != "."]
-        return [path.name for path in sorted(made, key=lambda path: (path / "settings.json").stat().st_mtime)][::-1]
+        made = {path.name: _time_of(path / "settings.json") for path in entries(self.runs)}
+        return sorted((name for name, time in made.items() if time), key=lambda name: (made[name], name), reverse=True)
 
     def _write(self, content: dict[str, Any]) -> None:
-        text = json.dumps({"version": VERSION, **content}, indent=2, ensure_ascii=False)
         with replacing(self.file) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+            path.write_bytes(json_bytes({"version": VERSION, **content}, indent=2) + b"\n")
 
     @classmethod
     def create(
@@ -127,4 +149,40 @@ def project_named(parent: Path, name: str) -> Project:
 
 def all_projects(parent: Path) -> list[Project]:
     """Every project, by name."""
-    return [Project(file.parent) for file in sorted(parent.glob(f"*/{FILE}"))]
+    return [Project(folder) for folder in entries(parent) if _time_of(folder / FILE)]
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder and not hidden, by name; nothing where there is no folder that one may look into."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _time_of(file: Path) -> float:
+    """When a file was changed last; 0 where there is no file that one may look at."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return 0.0
+    return facts.st_mtime if S_ISREG(facts.st_mode) else 0.0
+
+
+def _shaped(content: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a project's file beside its settings, empty where they are something else."""
+    created, base, origin = content.get("created"), content.get("base"), content.get("origin")
+    return {
+        "created": created if isinstance(created, (int, float)) else 0.0,
+        "base": base if isinstance(base, str) else "",
+        "origin": origin if _is_origin(origin) else None,
+    }
+
+
+def _is_origin(value: Any) -> bool:
+    """Whether it is what Project.origin tells of."""
+    if not isinstance(value, dict):
+        return False
+    found = cast("dict[str, Any]", value)
+    step, of, shape = (found.get(name) for name in ("step", "of", "shape"))
+    return type(step) is int and isinstance(of, str) and isinstance(shape, dict)

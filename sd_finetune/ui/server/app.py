@@ -21,8 +21,11 @@ def make_router(context: Context) -> APIRouter:
 
 
 def make_app(context: Context) -> FastAPI:
-    """A server with the tab as its only page. Its JSON routes are documented in /openapi.json."""
-    app = FastAPI(title="SD Fine-Tune", docs_url=None, redoc_url=None)
+    """A server with the tab as its only page. Its JSON routes are documented in /openapi.json.
+
+    All of it asks for the host's login: FastAPI's own routes would not.
+    """
+    app = FastAPI(title="SD Fine-Tune", openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(make_router(context))
-    app.include_router(page_routes.own_page)
+    app.include_router(page_routes.own_page, dependencies=[Depends(login_required(context))])
     return app

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from ...errors import UserError
+from ...settings.keepable import MOST_ENTRIES
 from ...settings.options import Data
 from ...settings.read import find_faults
 from ..plain_settings import concepts, table
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
-from ..projects.images import describe_images, keep_upload, thumbnail, write_caption
+from ..projects.images import describe_images, is_caption, keep_upload, thumbnail, upload_name, write_caption
 from ..projects.project import Project
+from .body import CONTENT, read_body, takes, text_in
 from .context import Context
 from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT
 
-MOST_UPLOAD_MB = 100
+MOST_UPLOAD_MB, MOST_CAPTION_MB = 100, 1
 CAPTION = {"image": "1.png", "text": "a photo of sks dog in the snow"}
 
 router = APIRouter(route_class=Route, tags=["concepts"])
@@ -38,25 +41,32 @@ def small_image(number: int, image: str, project: Project = PROJECT) -> Response
     return _jpeg(thumbnail(_concept(project.settings(), number)["folder"], image))
 
 
-@router.post("/projects/{name}/concepts/{number}/caption", dependencies=CHANGE)
-def caption(
-    number: int, content: dict[str, Any] = Body(..., example=CAPTION), project: Project = PROJECT
-) -> dict[str, Any]:
+@router.post("/projects/{name}/concepts/{number}/caption", dependencies=CHANGE, openapi_extra=takes(CAPTION))
+def caption(number: int, content: dict[str, Any] = CONTENT, project: Project = PROJECT) -> dict[str, Any]:
     """Write the caption `text` of `image`; an empty text deletes it."""
     folder = _concept(project.settings(), number)["folder"]
-    write_caption(folder, str(content.get("image")), str(content.get("text", "")))
+    write_caption(folder, text_in(content, "image"), text_in(content, "text"))
     return {}
 
 
 @router.post("/projects/{name}/concepts/{number}/upload", dependencies=CHANGE)
-async def upload(number: int, file: str, request: Request, project: Project = PROJECT) -> dict[str, Any]:
-    """Keep an image, the request's body, named `file`, in the project's own folder; answers with that folder."""
-    size = int(request.headers.get("content-length", 0))
-    if size > MOST_UPLOAD_MB * 2**20:
-        limit = f"an upload may have {MOST_UPLOAD_MB} MB"
-        raise UserError(f"{file} has {size / 2**20:.0f} MB, and {limit}: copy it into the folder yourself.")
+async def upload(
+    number: int, file: str, request: Request, project: Project = PROJECT, context: Context = CONTEXT
+) -> dict[str, Any]:
+    """Keep an image or a caption, the request's body, named `file`, in the project's own folder; tells that folder."""
+    if not 1 <= number <= MOST_ENTRIES:
+        raise UserError(f"Concept {number} is out of range: use a whole number from 1 to {MOST_ENTRIES}.")
+    name = upload_name(file)
+    most_mb = MOST_CAPTION_MB if is_caption(name) else MOST_UPLOAD_MB
+    too_large = f"{name} has more than {most_mb} MB, the limit of such an upload: copy it into the folder yourself."
+    content = await read_body(request, most_mb, too_large)
     folder = project.uploads / f"concept-{number}"
-    return {"folder": str(folder), "name": keep_upload(folder, file, await request.body()).name}
+
+    def keep() -> str:
+        with context.saving:  # of two of the same name the second gets a number
+            return keep_upload(folder, name, content).name
+
+    return {"folder": str(folder), "name": await run_in_threadpool(keep)}
 
 
 @router.get("/projects/{name}/class-images")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ class Context:
     host: Host
     runner: Runner
     views: Views = field(default_factory=Views)
+    saving: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever changes a project's file, which is read, changed and written."""
 
     @classmethod
     def of(cls, host: Host) -> Context:
@@ -44,6 +47,11 @@ class Context:
         if name not in found.run_names():
             raise UserError(f'Run {name} of project "{project}" not found: choose one of its runs.')
         return RunFolder(found.runs / name)
+
+    def is_active(self, run: RunFolder) -> bool:
+        """Whether a job works at a run."""
+        job = self.runner.current()
+        return job is not None and job.run.path == run.path
 
 
 @cache

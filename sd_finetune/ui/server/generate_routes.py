@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from ...errors import UserError
 from ..jobs.generate import generate_job, generated, generated_image
 from ..live.results import result_of
 from ..projects.project import Project
+from .body import CONTENT, takes, text_in
 from .context import Context
 from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT
@@ -20,14 +21,14 @@ REQUEST = {"prompt": "sks dog on the moon", "seed": 0, "count": 4, "run": "my do
 router = APIRouter(route_class=Route, tags=["images"])
 
 
-@router.post("/projects/{name}/generate", dependencies=CHANGE)
+@router.post("/projects/{name}/generate", dependencies=CHANGE, openapi_extra=takes(REQUEST))
 def generate(
-    content: dict[str, Any] = Body(..., example=REQUEST), project: Project = PROJECT, context: Context = CONTEXT
+    content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT
 ) -> dict[str, Any]:
     """Generate `count` images of `prompt` from `seed` on, with the file `result` of `run`, or without both."""
-    name, result = content.get("result"), None
+    name, result = text_in(content, "result"), None
     if name:
-        result = result_of(context.views, context.run(project.name, str(content.get("run"))), str(name))
+        result = result_of(context.views, context.run(project.name, text_in(content, "run")), name)
     context.runner.start(lambda: generate_job(project, content, result))
     return {}
 

@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 
 from ...errors import UserError
+from ...readable import sendable
 from .context import Context
 
 
@@ -35,7 +37,7 @@ def same_origin(request: Request) -> None:
         HTTPException: 403, the request was sent by a page of another address.
     """
     origin = request.headers.get("origin")
-    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    elsewhere = origin is not None and _host_of(origin) != request.headers.get("host")
     if elsewhere or request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         raise HTTPException(403, "Cross-origin request refused: it was sent by a page of another address.")
 
@@ -44,16 +46,61 @@ CHANGE = [Depends(same_origin)]
 """The dependencies of a route that changes something."""
 
 
+class Answer(JSONResponse):
+    """JSON that can always be sent, whatever a file's name or a damaged file put into it."""
+
+    def render(self, content: Any) -> bytes:
+        """As JSONResponse does, but for numbers that JSON cannot hold and characters that are none of Unicode's."""
+        try:
+            return super().render(content)
+        except ValueError:  # UnicodeEncodeError is one
+            return super().render(sendable(content))
+
+
 class Route(APIRoute):
-    """A route whose UserErrors become the answer {"error": sentence} with code 400."""
+    """A route whose UserErrors become the answer {"error": sentence} with code 400.
+
+    So does what cannot be read as a parameter, and what the file system refuses: both are the asker's to mend.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             try:
-                return await answer(request)
+                response = await answer(request)
             except UserError as error:
-                return JSONResponse({"error": str(error)}, status_code=400)
+                response = refusal(str(error))
+            except RequestValidationError as error:
+                response = refusal(_sentence(error))
+            except OSError as error:
+                response = refusal(file_sentence(error))
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            return response
 
         return handle
+
+
+def refusal(sentence: str) -> Response:
+    """The answer that says why something cannot be done."""
+    return Answer({"error": sentence}, status_code=400)
+
+
+def file_sentence(error: OSError) -> str:
+    """What the file system refuses, in a sentence."""
+    place = error.filename if isinstance(error.filename, str) else "A file"
+    return f"{place} cannot be used ({error.strerror or error}): mend that on this computer, or choose another one."
+
+
+def _host_of(origin: str) -> str:
+    """The host and port of an origin, "" of what is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as http://[::1
+        return ""
+
+
+def _sentence(error: RequestValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"][1:])
+    return f"{name or 'The request'} is not valid ({first['msg']}): correct it."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
 
 WEB = Path(__file__).parents[1] / "web"
 STYLE = Path(__file__).parents[3] / "style.css"
@@ -15,7 +15,7 @@ NOT_KEPT = {"Cache-Control": "no-cache"}
 
 router = APIRouter()
 own_page = APIRouter()
-"""For a server whose only page this is; everybody may see it, since it tells nothing."""
+"""For a server whose only page this is."""
 
 
 @router.get("/web/{file}", include_in_schema=False)
@@ -33,7 +33,13 @@ def page() -> FileResponse:
     return FileResponse(WEB / "page.html", media_type="text/html", headers=NOT_KEPT)
 
 
+@own_page.get("/openapi.json", include_in_schema=False)
+def documentation(request: Request) -> JSONResponse:
+    """What each route takes and answers, for authors of scripts."""
+    return JSONResponse(request.app.openapi())
+
+
 @own_page.get("/favicon.ico", include_in_schema=False)
-def icon() -> RedirectResponse:
+def icon() -> Response:
     """Nothing, without an error in the browser's console."""
-    return RedirectResponse("data:,")
+    return Response(status_code=204)

@@ -5,23 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter
 
 from ... import __version__
 from ...errors import UserError
+from ...runs.folder import RunFolder
 from ...settings.read import find_faults
 from ..advice.fit_to_gpu import fit
 from ..advice.gpu import find_gpu
 from ..advice.method_defaults import method_defaults
 from ..jobs.job import DOING, Job
+from ..live.interrupted import is_interrupted
 from ..live.results import result_of
 from ..plain_settings import text, with_values
+from ..projects.base import change_base
+from ..projects.changes import change_settings
 from ..projects.check import report
 from ..projects.continuing import SNAPSHOT, continuation_sources, project_from_run
 from ..projects.creating import example_project, project_from_checkpoint
 from ..projects.dreambooth_extension import import_concepts
 from ..projects.form import defaults, form
 from ..projects.project import Project, all_projects
+from .body import ANY_CONTENT, CONTENT, takes, text_in
 from .context import Context
 from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT
@@ -34,6 +39,8 @@ SETTINGS = {
     "train": {"length": "100 epochs"},
     "concepts": [{"folder": "/images/dog", "instance_prompt": "a photo of sks dog", "class_prompt": "a dog"}],
 }
+CHANGES = {"changes": {"train.length": {"was": "100 epochs", "now": "800 steps"}}}
+NEW_BASE = {"checkpoint": "v1-5-pruned-emaonly.safetensors"}
 THEIR_CONCEPTS = [{"instance_data_dir": "/images/dog", "instance_prompt": "sks dog", "class_prompt": "dog"}]
 
 router = APIRouter(route_class=Route, tags=["projects"])
@@ -53,18 +60,17 @@ def lists(context: Context = CONTEXT) -> dict[str, Any]:
     return _lists(context)
 
 
-@router.post("/projects", dependencies=CHANGE)
-def create(content: dict[str, Any] = Body(..., example=NEW_PROJECT), context: Context = CONTEXT) -> dict[str, Any]:
+@router.post("/projects", dependencies=CHANGE, openapi_extra=takes(NEW_PROJECT))
+def create(content: dict[str, Any] = CONTENT, context: Context = CONTEXT) -> dict[str, Any]:
     """Create a project: `name`, and `checkpoint` (a title from the list, or the path of a file; null: the loaded one).
 
     `sampler` generates class images and samples. In place of a checkpoint, `continue_from` with the `project`, `run`
     and `what` of one entry of /continuation-sources continues from that.
     """
-    name, source = str(content.get("name", "")).strip(), content.get("continue_from")
+    name, source = text_in(content, "name").strip(), content.get("continue_from")
     if source:
         return _described(context, _continued(context, name, source))
-    checkpoint, sampler = content.get("checkpoint", ""), str(content.get("sampler") or "")
-    checkpoint = checkpoint if checkpoint is None else str(checkpoint)
+    checkpoint, sampler = _chosen(content), text_in(content, "sampler")
     return _described(context, project_from_checkpoint(context.host, name, checkpoint, sampler))
 
 
@@ -89,24 +95,46 @@ def read(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, An
     return _described(context, project)
 
 
-@router.post("/projects/{name}/settings", dependencies=CHANGE)
+@router.post("/projects/{name}/settings", dependencies=CHANGE, openapi_extra=takes(SETTINGS))
 def keep_settings(
-    content: dict[str, Any] = Body(..., example=SETTINGS), project: Project = PROJECT, context: Context = CONTEXT
+    content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT
 ) -> dict[str, Any]:
     """Keep the settings as they stand, faulty or not, and say what is wrong with them and what they amount to."""
-    project.write_settings(content)
-    return report(content, context.projects, project.origin())
+    with context.saving:
+        project.write_settings(content)
+    return report(project.settings(), context.projects, project.origin())
+
+
+@router.post("/projects/{name}/changes", dependencies=CHANGE, openapi_extra=takes(CHANGES))
+def change(content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
+    """Change settings beside other pages that do so: `changes`, by name what `was` read and what stands there `now`.
+
+    Where another one has changed the same value since, theirs stands: it is in `theirs` of the answer, by name. The
+    whole project as it is then is in `project`.
+    """
+    with context.saving:
+        theirs = change_settings(project, content.get("changes"))
+        return {"theirs": theirs, "project": _described(context, project)}
+
+
+@router.post("/projects/{name}/base", dependencies=CHANGE, openapi_extra=takes(NEW_BASE))
+def base(content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
+    """Let the project start from another `checkpoint`: a title of the list, the path of a file, or null: the loaded."""
+    with context.saving:
+        change_base(context.host, project, _chosen(content))
+    return _described(context, project)
 
 
 @router.post("/projects/{name}/fit", dependencies=CHANGE)
-def fit_to_gpu(project: Project = PROJECT) -> dict[str, Any]:
+def fit_to_gpu(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
     """Change the settings so that training fits into the VRAM of this machine's GPU; `changes`, and a `sentence`."""
     settings = project.settings()
     faults = find_faults(settings)
     if faults:
         raise UserError("\n".join(["Fix these settings before fitting them to the GPU:", *faults.values()]))
     found = fit(settings, find_gpu())
-    project.write_settings(with_values(settings, found.changes))
+    with context.saving:
+        project.replace_settings(with_values(project.settings(), found.changes))
     return {"changes": found.changes, "sentence": found.sentence}
 
 
@@ -117,21 +145,29 @@ def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
     if job is not None and job.project == name:
         raise UserError(f'"{name}" is {DOING[job.kind]}: stop it before you delete the project.')
     project = context.project(name)
-    project.delete()
+    with context.saving:
+        project.delete()
     context.views.forget(project.folder)
     return _lists(context)
 
 
-@router.post("/concepts/import", dependencies=CHANGE)
-def concepts(content: Any = Body(..., example=THEIR_CONCEPTS)) -> list[dict[str, Any]]:
+@router.post("/concepts/import", dependencies=CHANGE, openapi_extra=takes(THEIR_CONCEPTS))
+def concepts(content: Any = ANY_CONTENT) -> list[dict[str, Any]]:
     """Our concepts from a concepts list of the DreamBooth extension (sd_dreambooth_extension)."""
     return [{**defaults("concepts"), **concept} for concept in import_concepts(content)]
 
 
+def _chosen(content: dict[str, Any]) -> str | None:
+    """None where `checkpoint` is null, which is the one that the host has loaded."""
+    return None if content.get("checkpoint", "") is None else text_in(content, "checkpoint")
+
+
 def _lists(context: Context) -> dict[str, Any]:
     job, ended = context.runner.current(), context.runner.ended()
+    projects = all_projects(context.projects)
     return {
-        "projects": [project.name for project in all_projects(context.projects)],
+        "projects": [project.name for project in projects],
+        "revisions": {project.name: project.revision() for project in projects},
         "checkpoints": [{"title": each.title, "loaded": each.loaded} for each in context.host.checkpoints()],
         "job": None if job is None else _described_job(context, job),
         "ended": None if ended is None else _described_end(context, ended),
@@ -155,21 +191,32 @@ def _named_job(job: Job) -> dict[str, Any]:
 
 
 def _described(context: Context, project: Project) -> dict[str, Any]:
+    revision = project.revision()  # asked first: what is changed meanwhile is of a later one
     content = project.read()
-    settings, source = content["settings"], content.pop("origin", None)
+    settings, source, runs = content["settings"], content["origin"], project.run_names()
     return {
         "name": project.name,
-        **content,
+        "revision": revision,
+        "created": content["created"],
+        "base": content["base"],
+        "settings": settings,
         "source": source,
-        "runs": project.run_names(),
+        "runs": runs,
+        "interrupted": _interrupted(context, project, runs),
         "check": report(settings, context.projects, source),
         "method_defaults": method_defaults(Path(text(settings, "base.checkpoint")), context.host.example_settings()),
     }
 
 
-def _continued(context: Context, name: str, source: dict[str, Any]) -> Project:
-    earlier = context.project(str(source.get("project")))
-    run = context.run(earlier.name, str(source.get("run")))
-    what = str(source.get("what"))
+def _interrupted(context: Context, project: Project, runs: list[str]) -> str:
+    """The latest run where it ended unasked and can be resumed, else ""."""
+    run = RunFolder(project.runs / runs[0]) if runs else None
+    return run.path.name if run and not context.is_active(run) and is_interrupted(run) else ""
+
+
+def _continued(context: Context, name: str, source: Any) -> Project:
+    earlier = context.project(text_in(source, "project"))
+    run = context.run(earlier.name, text_in(source, "run"))
+    what = text_in(source, "what")
     result = None if what == SNAPSHOT else result_of(context.views, run, what)
     return project_from_run(context.host, earlier, run, result, context.projects, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
 from ...errors import UserError
@@ -16,6 +16,7 @@ from ..jobs.training import class_images_job, resume_job, train_job
 from ..live.results import describe_result, result_of
 from ..projects.host_folders import settings_of_run
 from ..projects.project import Project
+from .body import CONTENT, takes, text_in
 from .context import Context
 from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT, RUN
@@ -51,19 +52,17 @@ def resume(project: Project = PROJECT, found: RunFolder = RUN, context: Context 
 def status(since: int = 0, found: RunFolder = RUN, context: Context = CONTEXT) -> JSONResponse:
     """What changed after the first `since` events; `more` means that asking again at once brings more."""
     changed = context.views.of(found).status(since)
-    active, resumable = _is_active(context, found), latest_snapshot(found) is not None
+    active, resumable = context.is_active(found), latest_snapshot(found) is not None
     return JSONResponse({**changed, "active": active, "resumable": resumable})
 
 
-@router.post("/projects/{name}/runs/{run}/command", dependencies=CHANGE)
-def command(
-    content: dict[str, Any] = Body(..., example=STOP), found: RunFolder = RUN, context: Context = CONTEXT
-) -> dict[str, Any]:
+@router.post("/projects/{name}/runs/{run}/command", dependencies=CHANGE, openapi_extra=takes(STOP))
+def command(content: dict[str, Any] = CONTENT, found: RunFolder = RUN, context: Context = CONTEXT) -> dict[str, Any]:
     """Tell the worker one of stop, save, sample, pause, resume; or kill it with `end`, without saving."""
-    asked = content.get("command")
+    asked = text_in(content, "command")
     if asked != "end" and asked not in COMMANDS:
         raise UserError(f'"{asked}" is not a command: use one of {", ".join(COMMANDS)} or end.')
-    if not _is_active(context, found):
+    if not context.is_active(found):
         raise UserError(f"Run {found.path.name} is no longer running, so it cannot {asked}.")
     if asked == "end":
         context.runner.kill()
@@ -81,7 +80,8 @@ def settings(found: RunFolder = RUN) -> FileResponse:
 @router.post("/projects/{name}/runs/{run}/settings/use", dependencies=CHANGE)
 def use_settings(project: Project = PROJECT, found: RunFolder = RUN, context: Context = CONTEXT) -> dict[str, Any]:
     """Make the settings of a run the project's own again."""
-    project.write_settings(settings_of_run(context.host, found))
+    with context.saving:
+        project.write_settings(settings_of_run(context.host, found))
     return {}
 
 
@@ -113,11 +113,6 @@ def results(found: RunFolder = RUN, context: Context = CONTEXT) -> list[dict[str
 def result(file: str, found: RunFolder = RUN, context: Context = CONTEXT) -> FileResponse:
     """Download one of them."""
     return FileResponse(_existing(Path(result_of(context.views, found, file)["path"])), filename=file)
-
-
-def _is_active(context: Context, run: RunFolder) -> bool:
-    job = context.runner.current()
-    return job is not None and job.run.path == run.path
 
 
 def _inside(folder: Path, name: str) -> Path:

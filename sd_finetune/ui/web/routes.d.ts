@@ -17,6 +17,8 @@ export interface Post {
   (parts: ["example"]): Promise<Json.Project>;
   (parts: ["projects"], content: Json.NewProject): Promise<Json.Project>;
   (parts: ["projects", string, "settings"], content: Json.Settings): Promise<Json.Check>;
+  (parts: ["projects", string, "changes"], content: { changes: Json.Changes }): Promise<Json.Changed>;
+  (parts: ["projects", string, "base"], content: { checkpoint: string | null }): Promise<Json.Project>;
   (parts: ["projects", string, "fit"]): Promise<{ changes: Record<string, Json.Value>; sentence: string }>;
   (parts: ["projects", string, "delete"]): Promise<Json.Lists>;
   (parts: ["projects", string, "train"]): Promise<{ run: string }>;

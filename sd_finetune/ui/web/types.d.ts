@@ -76,8 +76,24 @@ export interface Check {
   seconds: number | null;
 }
 
+/**
+ * By an option's name, "method", "train.length" or "concepts" (the whole list): what this page read, and what shall
+ * stand there now; null is an option that is left out. Where something else than `was` stands, because another page
+ * changed it, that stays.
+ */
+export type Changes = Record<string, { was: unknown; now: unknown }>;
+
+export interface Changed {
+  /** The project as it is now, changes of others too. */
+  project: Project;
+  /** Changes that were not made: by name, what stands there because another page changed it. */
+  theirs: Record<string, unknown>;
+}
+
 export interface Project {
   name: string;
+  /** Another one after each change, of whomever; see Lists.revisions. */
+  revision: string;
   created: number;
   /** The title of its checkpoint. */
   base: string;
@@ -86,6 +102,8 @@ export interface Project {
   source: { step: number; of: string } | null;
   /** The latest first. */
   runs: string[];
+  /** The latest run, where it ended without being asked to (its server or its worker was gone) and can be resumed. */
+  interrupted: string;
   check: Check;
   /** For each method the values that suit the checkpoint, by the option's name. */
   method_defaults: Record<string, Record<string, Value>>;
@@ -124,6 +142,8 @@ export interface Checkpoint {
 
 export interface Lists {
   projects: string[];
+  /** By project: where it is not that of the project that was read, another page has changed it. */
+  revisions: Record<string, string>;
   checkpoints: Checkpoint[];
   job: Job | null;
   /** The job that ended last. */

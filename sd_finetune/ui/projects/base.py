@@ -1,0 +1,34 @@
+"""The base checkpoint of a project, changed afterwards."""
+
+from __future__ import annotations
+
+from ...errors import UserError
+from ...hosts.host import Host
+from ..plain_settings import text, with_values
+from .creating import checkpoint_file, chosen_title
+from .project import Project
+
+
+def change_base(host: Host, project: Project, checkpoint: str | None) -> None:
+    """Let a project start from another checkpoint; its runs keep theirs.
+
+    Args:
+        checkpoint: a title from the host's list, or the path of a file; None: the loaded one.
+
+    Raises:
+        UserError: there is no such checkpoint, or the project continues from what belongs to its own.
+    """
+    checkpoint = chosen_title(host, checkpoint)
+    path = checkpoint_file(host, checkpoint)
+    stored = project.read()
+    settings = stored["settings"]
+    changed = with_values(settings, {"base.checkpoint": str(path), "base.config": ""})
+    if str(path) == text(settings, "base.checkpoint"):
+        changed = settings
+    elif stored["origin"]:
+        of = stored["origin"]["of"]
+        raise UserError(
+            f'"{project.name}" continues from a snapshot of {of}, which belongs to its base checkpoint: create a new '
+            f"project from {path.name}."
+        )
+    project.write_base(path.name if checkpoint == str(path) else checkpoint, changed)
