@@ -11,6 +11,7 @@ from . import __version__
 from .commands import class_images, demo, extract, info, merge, report, resize, resume, sample, toy, train, ui
 from .errors import UserError
 from .hub_cache import hide_missing_kernels, use_empty_hub_cache
+from .readable import is_unicode
 
 COMMANDS = {
     "train": train,
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(output, io.TextIOWrapper):
         output.reconfigure(errors="replace")  # file names that the terminal cannot show must not end a run
     try:
+        _refuse_other_text(sys.argv[1:] if arguments is None else arguments)
         code = options.run(options)
         _flush_output()
         return code
@@ -59,6 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whatever reads the output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _refuse_other_text(arguments: list[str]) -> None:
+    """What is not Unicode could be neither noted in a run folder nor written into a result's metadata."""
+    for argument in arguments:
+        if not is_unicode(argument):
+            raise UserError(f"{argument} is not UTF-8 text: rename the file or folder of that name.")
 
 
 def _flush_output() -> None:

@@ -19,6 +19,11 @@ def readable(text: str) -> str:
     return text
 
 
+def is_unicode(text: str) -> bool:
+    """Whether every program takes the text as it is."""
+    return readable(text) == text
+
+
 def json_bytes(content: Any, indent: int | None = None) -> bytes:
     """JSON in UTF-8, and lone surrogates in it as \\uXXXX, from which `json.loads` makes them again."""
     return json.dumps(content, indent=indent, ensure_ascii=False).encode("utf-8", "backslashreplace")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..readable import is_unicode
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
 from ..settings.methods import ResultKind
@@ -43,9 +44,9 @@ class Standalone:
         self._folders = (data_folder / "checkpoints", *folders)
 
     def checkpoints(self) -> list[BaseCheckpoint]:
-        """The toy checkpoint, then those in the folders, by name."""
+        """The toy checkpoint, then those in the folders, by name; none whose name could not be shown."""
         found = {path.resolve() for folder in self._folders for path in folder.rglob("*") if path.is_file()}
-        files = sorted(path for path in found if path.suffix.lower() in CHECKPOINT_ENDINGS)
+        files = sorted(path for path in found if path.suffix.lower() in CHECKPOINT_ENDINGS and is_unicode(str(path)))
         return [BaseCheckpoint("toy (comes with SD Fine-Tune)", self._toy), *(BaseCheckpoint(p.name, p) for p in files)]
 
     def result_folder(self, kind: ResultKind) -> Path | None:

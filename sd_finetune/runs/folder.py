@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..readable import json_bytes
+from ..readable import is_unicode, json_bytes, readable
 from ..settings.options import Settings
 from ..settings.read import from_dict, to_file
 from .about import about
@@ -88,6 +88,8 @@ class RunFolder:
             UserError: the checkpoint does not exist, or the folder cannot be created (no space, no permission).
         """
         base = describe_base(Path(settings.base.checkpoint))
+        if not is_unicode(str(parent.absolute())):
+            raise UserError(f"Cannot create a run folder in {parent.absolute()}: its name is not UTF-8; rename it.")
         unfinished = parent.absolute() / f".{name}.{uuid.uuid4().hex[:8]}.unfinished"
         try:
             _fill(cls(unfinished), to_file(settings), base)
@@ -123,7 +125,7 @@ def describe_base(checkpoint: Path) -> dict[str, Any]:
     if not checkpoint.is_file():
         raise UserError(f"base.checkpoint = {str(checkpoint)!r} not found: choose an SD 1.x checkpoint.")
     facts = checkpoint.stat()
-    return {"path": str(checkpoint.resolve()), "size": facts.st_size, "mtime": facts.st_mtime}
+    return {"path": readable(str(checkpoint.resolve())), "size": facts.st_size, "mtime": facts.st_mtime}
 
 
 def _fill(folder: RunFolder, settings: dict[str, Any], base: dict[str, Any]) -> None:

@@ -52,7 +52,8 @@ def kill_worker(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """With this package on PYTHONPATH, whatever folder the worker starts in."""
+    """With this package on PYTHONPATH, whatever folder the worker starts in; its log is UTF-8 and takes every name."""
     package_home = str(Path(__file__).parents[2])
     known = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": f"{package_home}{os.pathsep}{known}" if known else package_home}
+    paths = f"{package_home}{os.pathsep}{known}" if known else package_home
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8:backslashreplace"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import UserError
+from ..readable import readable
 
 Broken = tuple[tuple[str, ...], str]
 """The options that a sentence about a rule is about, then the sentence; left out where one has a fault already."""
@@ -16,7 +17,7 @@ class Faults:
 
     def add(self, name: str, sentence: str) -> None:
         """Add a fault of `name`; of several, the first is kept."""
-        self._sentences.setdefault(name, sentence)
+        self._sentences.setdefault(readable(name), readable(sentence))
 
     def has(self, name: str) -> bool:
         """Whether `name` or a group that contains it has a fault; the settings as a whole have an empty name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
+from ..readable import is_unicode
 from .catalogue import Member
 from .duration import Duration
 from .option import AUTO, Option
@@ -16,10 +17,12 @@ def convert(value: Any, member: Member) -> Any:
     """The value in the type of the option.
 
     Raises:
-        ValueError: "is not valid" or "is out of range", as the rest of a sentence about the value.
+        ValueError: "is not valid", "is out of range" or the like, as the rest of a sentence about the value.
     """
     facts = member.option
     assert facts is not None
+    if not all(map(is_unicode, _texts(value))):
+        raise ValueError("has characters that are not Unicode text")
     try:
         converted = _typed(value, member.kind)
     except ValueError as error:
@@ -29,6 +32,11 @@ def convert(value: Any, member: Member) -> Any:
     if not _in_range(converted, facts):
         raise ValueError("is out of range")
     return converted
+
+
+def _texts(value: Any) -> list[str]:
+    entries = cast("list[Any]", value) if isinstance(value, (list, tuple)) else [value]
+    return [entry for entry in entries if isinstance(entry, str)]
 
 
 def range_text(member: Member) -> str:

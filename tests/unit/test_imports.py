@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": FOUNDATION,
     "demo": WORKER,
     "commands": WORKER | SCREEN | {"demo", "report"},
-    "__main__": {"__version__", "commands", "errors", "hub_cache"},
+    "__main__": {"__version__", "commands", "errors", "hub_cache", "readable"},
 }
 
 MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them
