@@ -14,6 +14,7 @@ from PIL import Image
 
 from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
 from sd_finetune.hosts.standalone import Standalone
+from sd_finetune.ui.projects.project import Project
 from sd_finetune.ui.server.context import Context
 
 FAKE_WORKER_FOLDER = Path(__file__).parent / "browser"
@@ -64,6 +65,14 @@ class Screen:
             group, _, option = name.rpartition("__")
             (content.setdefault(group, {}) if group else content)[option] = value
         return content
+
+
+def make_screen(folder: Path, patch: pytest.MonkeyPatch) -> Screen:
+    """A context with the project "dog" in `folder`, and a worker that only pretends."""
+    pretend(patch)
+    made = Screen(make_context(folder), make_images(folder / "pictures"))
+    Project.create(made.context.projects, "dog", "toy", made.settings())
+    return made
 
 
 def wait_until(true: Callable[[], Any], seconds: float = WAITED_SECONDS) -> Any:

@@ -8,6 +8,8 @@ from pathlib import Path
 from ..errors import UserError
 
 FILEWORDS = "[filewords]"
+MOST_BYTES = 64 * 1024
+"""Of a caption file: thousands of words, where a prompt has 75."""
 
 # As the WebUI's Train tab: "0012-a red car.png" is captioned "a red car".
 _LEADING_NUMBERS = re.compile(r"^[-_\d]+\s*")
@@ -45,14 +47,29 @@ def without_filewords(template: str) -> str:
     return without.strip(" ,")
 
 
-def decoded_caption(data: bytes) -> str:
-    """The text of a caption file. Raises UnicodeDecodeError if it is not Unicode."""
+def decoded_caption(data: bytes, name: object) -> str:
+    """The text of the caption file called `name`. Raises UserError if it is too long, or no Unicode text."""
+    if len(data) > MOST_BYTES:
+        raise UserError(f"{name} has more than {MOST_BYTES // 1024} KiB, too many for a caption: shorten it.")
     # Windows tools write UTF-16, always with a byte order mark, and some put one before UTF-8.
-    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _no_text(name) from error
+    if "\0" in text:
+        raise _no_text(name)
+    return text
+
+
+def _no_text(name: object) -> UserError:
+    return UserError(f"{name} is not UTF-8 text: save the caption as UTF-8.")
 
 
 def _read_text(file: Path) -> str:
     try:
-        return decoded_caption(file.read_bytes())
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file} is not UTF-8 text: save the caption as UTF-8.") from error
+        with file.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"The caption {file} cannot be read ({error.strerror}): fix or remove it.") from error
+    return decoded_caption(data, file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,10 +10,11 @@ from typing import Literal
 from ..errors import UserError
 from ..settings.options import Concept
 from .captions import FILEWORDS, caption_file, prompt_for
-from .images import readable_formats, usable_images
+from .images import readable_formats
+from .usable import UsableImages, usable_images
 
 CLASS_IMAGES_PER_INSTANCE = 10
-"""Class images for each training image, where a concept leaves their number open."""
+"""Class images for each training image, where a concept leaves their number open and has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ class Example:
     variants: tuple[str, ...] = ()
 
 
-def wanted_class_images(concept: Concept, instance_images: int) -> int:
-    """How many class images a concept with that many training images gets."""
-    return concept.class_images or CLASS_IMAGES_PER_INSTANCE * instance_images
+def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int:
+    """How many class images a concept gets that has so many training images, and `own` images in its class folder."""
+    return concept.class_images or own or CLASS_IMAGES_PER_INSTANCE * instance_images
 
 
 def instance_examples(
@@ -41,15 +42,17 @@ def instance_examples(
 ) -> tuple[list[Example], list[str]]:
     """The instance examples of all concepts, each image `repeats` times, and warnings for the user.
 
-    templates: the prompt templates of each concept, if they are not its `instance_prompt`. A damaged image is skipped
-    with a warning that names it. Raises one UserError, with a line for each concept without a folder or usable images.
+    templates: the prompt templates of each concept, if they are not its `instance_prompt`. What is skipped
+    is named in a warning. Raises one UserError, with a line for each concept without a folder or usable images.
     """
     examples: list[Example] = []
     warnings: list[str] = []
     faults: list[str] = []
+    class_folders = [concept.class_folder for concept in concepts]
     for index, concept in enumerate(concepts):
         try:
-            found, remarks = _examples_of(index, concept, templates[index] if templates else [concept.instance_prompt])
+            shown = templates[index] if templates else [concept.instance_prompt]
+            found, remarks = _examples_of(index, concept, shown, class_folders)
         except UserError as error:
             faults.append(str(error))
         else:
@@ -79,42 +82,48 @@ def _example(image: Path, templates: Sequence[str], index: int, role: Literal["i
     return Example(image, prompt, index, role, tuple(variants))
 
 
-def _examples_of(index: int, concept: Concept, templates: Sequence[str]) -> tuple[list[Example], list[str]]:
+def _examples_of(
+    index: int, concept: Concept, templates: Sequence[str], class_folders: Sequence[str]
+) -> tuple[list[Example], list[str]]:
     name = f"Concept {index + 1}"
-    images, warnings = _instance_images(name, concept)
+    images, warnings = _instance_images(name, concept, class_folders)
     shown = [_example(image, templates, index, "instance") for image in images]
     warnings += _prompt_warnings(name, templates, shown)
     return [example for example in shown for _ in range(concept.repeats)], warnings
 
 
-def _instance_images(name: str, concept: Concept) -> tuple[list[Path], list[str]]:
+def training_images(
+    folder: str, class_folder: str, other_class_folders: Iterable[str] = (), seconds: float = float("inf")
+) -> UsableImages:
+    """The training images of a concept; class images of it or another one that lie inside `folder` are left out.
+
+    seconds: as in `usable_images`.
+
+    Raises:
+        UserError: `folder` cannot be used, or is `class_folder` too.
+    """
+    if class_folder and Path(folder).resolve() == Path(class_folder).resolve():
+        raise UserError(f"{folder} is both folder and class_folder: use two folders.")
+    return usable_images(folder, without=[class_folder, *other_class_folders], seconds=seconds)
+
+
+def _instance_images(name: str, concept: Concept, class_folders: Sequence[str]) -> tuple[list[Path], list[str]]:
     if not concept.folder:
         raise UserError(f"{name} has no folder: set folder to the folder of its training images.")
     try:
-        images, warnings = usable_images(concept.folder)
+        found = training_images(concept.folder, concept.class_folder, class_folders)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
-    images = _without_class_images(name, concept, images)
-    if not images:
-        raise UserError(_no_images(name, concept.folder, warnings))
-    return images, warnings
+    if not found.images:
+        raise UserError(f"{name}: {no_images(concept.folder, found)}")
+    return found.images, found.warnings()
 
 
-def _without_class_images(name: str, concept: Concept, images: list[Path]) -> list[Path]:
-    """Class images that are kept in a subfolder must not be trained as the subject."""
-    if not concept.class_folder:
-        return images
-    class_folder = Path(concept.class_folder).resolve()
-    if class_folder == Path(concept.folder).resolve():
-        raise UserError(f"{name} has {concept.folder} as both folder and class_folder: use two folders.")
-    return [image for image in images if class_folder not in image.resolve().parents]
-
-
-def _no_images(name: str, folder: str, warnings: list[str]) -> str:
-    if warnings:
-        first = warnings[0].removeprefix("Skipped: ")
-        return f"{name}: no image in {folder} can be read. The first: {first}"
-    return f"{name}: no images in the folder {folder}: add {', '.join(readable_formats())} files."
+def no_images(folder: str, found: UsableImages) -> str:
+    """A sentence about a folder without a usable image."""
+    if found.skipped:
+        return f"no image in {folder} can be used. The first: {str(found.skipped[0]).removeprefix('Skipped: ')}"
+    return f"no images in the folder {folder}: add {', '.join(readable_formats())} files."
 
 
 def _prompt_warnings(name: str, templates: Sequence[str], examples: list[Example]) -> list[str]:

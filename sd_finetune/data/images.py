@@ -1,23 +1,35 @@
-"""Image files: finds them, reads them as upright 8-bit RGB and crops them to the training square."""
+"""The one reader of image files, for training, thumbnails and counts alike: upright 8-bit RGB, or why not."""
 
 from __future__ import annotations
 
+import re
+import stat
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import UserError
-from .rgb import to_rgb
+from .rgb import is_wide_gray, to_rgb
 
 # No other format is tried, whatever the ending of a file: for EPS, Pillow would run an external program.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-# Endings of image formats that not every version of Pillow reads: such files are not skipped in silence.
-UNSUPPORTED_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".jxl"})
 
-ORIENTATION_TAG = 0x0112
-"""The EXIF tag."""
+LEAST_SIDE = 16
+"""Pixels of the shorter side; less is a tracking pixel or an icon, of which nothing can be learned."""
+MOST_PROPORTION = 10
+"""Longer side to shorter side; beyond, the square that is trained is a sliver of the image."""
+MOST_PIXELS = 178_956_970
+"""Pillow's limit against decompression bombs, here also where another extension has turned that off."""
+LARGE_PIXELS = 30_000_000
+
+_ORIENTATION_TAG = 0x0112
 # How to undo each EXIF orientation; 1 is upright.
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,55 +40,69 @@ _TRANSPOSES = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_QUARTER_TURNS = (
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_270,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found out about an image file: `size` (width, height; upright), or `why` it cannot be used."""
+
+    size: tuple[int, int] | None
+    why: str = ""
 
 
 def readable_formats() -> list[str]:
     """Those of `FORMATS` that the installed Pillow can open."""
     Image.init()
+    if "AVIF" not in Image.OPEN:  # the WebUI has a plugin for it, which its own process imports and a worker would not
+        with suppress(ImportError):
+            import_module("pillow_avif")
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def find_images(folder: str | Path) -> list[Path]:
-    """Every file in `folder` and its subfolders that has the ending of a readable image, sorted by path.
-
-    Hidden files and folders are skipped (macOS puts a `._photo.jpg` beside each `photo.jpg`). The files are not opened;
-    `usable_images` does that. Raises UserError when `folder` is not a folder.
-    """
-    suffixes = image_suffixes()
-    return [path for path in _visible_files(folder) if path.suffix.lower() in suffixes]
-
-
-def image_suffixes() -> set[str]:
-    """The endings of readable images, in lower case, as ".png"."""
-    formats = readable_formats()
-    return {suffix for suffix, name in Image.registered_extensions().items() if name in formats}
-
-
-def usable_images(folder: str | Path) -> tuple[list[Path], list[str]]:
-    """The images in `folder` that can be opened, and a warning for each one that cannot.
-
-    Raises UserError when `folder` is not a folder.
-    """
-    usable: list[Path] = []
-    warnings: list[str] = []
-    images = find_images(folder)
-    for path in images:
-        try:
-            _read(path, quick=True)
-        except UserError as error:
-            warnings.append(f"Skipped: {error}")
-        else:
-            usable.append(path)
-    return usable, warnings + _unsupported_warnings(folder, set(images))
-
-
-def open_image(path: str | Path) -> Image.Image:
+def open_image(path: str | Path, least_side: int | None = None) -> Image.Image:
     """The image (of an animation, its first frame) as RGB, 8 bit, rotated upright by its EXIF.
 
-    Transparent parts become white. Raises UserError when the file is missing, damaged, of another format, or larger
-    than Pillow's limit against decompression bombs.
+    Transparent parts become white. least_side: a JPEG may be decoded with sides as small as this, which is quicker.
+    Raises UserError when the file is missing, damaged, of another format, no plain file, or has too many pixels.
     """
-    return _read(Path(path), quick=False)
+    path = Path(path)
+    try:
+        with _opened(path) as image:
+            if least_side is not None:
+                image.draft("RGB", (least_side, least_side))
+            image.load()
+            return _upright(to_rgb(image), _orientation(image))
+    except Exception as error:  # on damaged data Pillow's decoders raise exceptions of any kind
+        raise UserError(f"{path} {_why_not(path, error)}.") from error
+
+
+def look_at(file: Path | BytesIO, large_alone: AbstractContextManager[Any] | None = None) -> Seen:
+    """Whether `open_image` can read it, and its size, which must be one that something can be learned from.
+
+    Reads the file to its end, but makes no whole RGB image of it.
+
+    large_alone: a lock that is held while an image of more than `LARGE_PIXELS` is decoded, which takes its memory.
+    """
+    try:
+        with _opened(file) as image:
+            width, height = image.size
+            _refuse_useless_size(width, height)
+            with large_alone if large_alone and width * height > LARGE_PIXELS else nullcontext():
+                turned = _TRANSPOSES.get(_orientation(image)) in _QUARTER_TURNS
+                image.draft("RGB", (1, 1))  # decodes a JPEG at an eighth of its size, four times as fast
+                image.load()
+                to_rgb(image if is_wide_gray(image) else image.crop((0, 0, 1, 1)))
+            if image.format == "TIFF":  # which Pillow has turned by now
+                width, height = image.size
+            return Seen((height, width) if turned else (width, height))
+    except Exception as error:
+        return Seen(None, _why_not(file, error))
 
 
 def fit_image(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
@@ -94,36 +120,27 @@ def fit_image(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
     return np.array(square)
 
 
-def _read(path: Path, *, quick: bool) -> Image.Image:
-    """quick: decode a JPEG at an eighth of its size, four times as fast, to see whether it can be read to its end."""
-    try:
-        with Image.open(path, formats=readable_formats()) as image:
-            if quick:
-                image.draft("RGB", (1, 1))
-            image.load()
-            return _upright(to_rgb(image), _orientation(image))
-    except Exception as error:  # on damaged data Pillow's decoders raise exceptions of any kind
-        raise UserError(
-            f"{path} cannot be read as an image ({_reason(path, error)}): replace it, or save it as PNG or JPEG."
-        ) from error
+def _opened(file: Path | BytesIO) -> Image.Image:
+    """The image, of which only the header was read."""
+    if isinstance(file, Path) and not stat.S_ISREG(file.stat().st_mode):  # a pipe would wait for ever
+        raise ValueError("it is no plain file")
+    image = Image.open(file, formats=readable_formats())
+    if image.width * image.height > MOST_PIXELS:
+        image.close()
+        raise ValueError(_too_many_pixels(image.width * image.height))
+    return image
 
 
-def _visible_files(folder: str | Path) -> list[Path]:
-    root = Path(folder)
-    if not root.is_dir():
-        raise UserError(f"Folder {folder} not found: choose an existing folder of images.")
-    relative = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    visible = (path for path in relative if not any(part.startswith(".") for part in path.parts))
-    return [root / path for path in sorted(visible, key=Path.as_posix)]
+def _refuse_useless_size(width: int, height: int) -> None:
+    if min(width, height) < LEAST_SIDE:
+        raise ValueError(f"it has {width:,} x {height:,} pixels, and each side needs at least {LEAST_SIDE}")
+    if max(width, height) > MOST_PROPORTION * min(width, height):
+        most = f"the longer side may be {MOST_PROPORTION} times the shorter one"
+        raise ValueError(f"it has {width:,} x {height:,} pixels, and {most}")
 
 
-def _unsupported_warnings(folder: str | Path, images: set[Path]) -> list[str]:
-    unsupported = [path for path in _visible_files(folder) if path.suffix.lower() in UNSUPPORTED_SUFFIXES]
-    return [
-        f"Skipped: {path} has a format that is not supported: save it as PNG or JPEG."
-        for path in unsupported
-        if path not in images
-    ]
+def _too_many_pixels(count: int) -> str:
+    return f"it has {count / 1e6:,.0f} megapixels, and the limit is {MOST_PIXELS // 10**6}"
 
 
 def _orientation(image: Image.Image) -> int:
@@ -131,7 +148,7 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
         return 1
     try:
-        return int(image.getexif().get(ORIENTATION_TAG, 1))
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # an image with broken EXIF is still an image
         return 1
 
@@ -141,11 +158,17 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if transpose is None else image.transpose(transpose)
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _why_not(file: Path | BytesIO, error: Exception) -> str:
+    """The rest of a sentence about a file that could not be read."""
+    return f"cannot be read as an image ({_reason(file, error)}): replace it, or save it as PNG or JPEG"
+
+
+def _reason(file: Path | BytesIO, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
-        return f"it has more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, the limit"
+        pixels = re.search(r"[0-9]+", str(error))
+        return _too_many_pixels(int(pixels[0])) if pixels else "it has too many pixels"
     if isinstance(error, UnidentifiedImageError):
-        if path.stat().st_size == 0:
+        if (file.stat().st_size if isinstance(file, Path) else file.getbuffer().nbytes) == 0:
             return "the file is empty"
         return f"it is not one of {', '.join(readable_formats())}"
     if isinstance(error, OSError) and error.strerror:

@@ -13,13 +13,18 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
     Raises ValueError for gray values outside 0 … 65535 and for modes that Pillow does not convert.
     """
-    if image.mode == "F" or image.mode.startswith("I"):
+    if is_wide_gray(image):
         return _wide_gray_to_rgb(image)
     # A palette, gray or RGB image may name one color as the transparent one instead of having an alpha channel.
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def is_wide_gray(image: Image.Image) -> bool:
+    """Whether its values are gray, 16-bit or float."""
+    return image.mode == "F" or image.mode.startswith("I")
 
 
 def _wide_gray_to_rgb(image: Image.Image) -> Image.Image:

@@ -34,8 +34,12 @@ class Concept:
     folder: str = option("", "folder of the training images", is_path=True)
     instance_prompt: str = option("[filewords]", "prompt of the training images; [filewords] = the image's caption")
     class_prompt: str = option("", 'prompt of the class images, like "a photo of a dog"')
-    class_folder: str = option(
-        "", "folder of your own class (regularization) images, used before any are generated", is_path=True
+    class_folder: str = option("", "folder of your own class (regularization) images", is_path=True)
+    class_images: int = option(
+        0,
+        "number of class images, of which those in class_folder come first and the rest is generated; 0 = those in "
+        "class_folder alone, or without any 10 generated for each training image",
+        "images",
+        minimum=0,
     )
-    class_images: int = option(0, "number of class images; 0 = 10 for each training image", "images", minimum=0)
     repeats: int = option(1, "how often each training image is used in an epoch", minimum=1)

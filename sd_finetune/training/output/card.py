@@ -11,9 +11,10 @@ from ...data.captions import without_filewords
 from ...families.facts import FamilyFacts
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
+from ...runs.own_files import CARD_IMAGE
 from ...settings.options import Settings
 
-PREVIEW, METADATA = ".preview.png", ".json"
+PREVIEW, METADATA = f"{CARD_IMAGE}.png", ".json"
 
 
 def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyFacts) -> None:

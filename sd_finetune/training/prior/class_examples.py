@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ...data.concepts import Example, class_examples, wanted_class_images
+from ...data.concepts import Example, class_examples
 from ...data.prompt_templates import class_templates
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
@@ -49,10 +49,7 @@ def _images_for_prior_predictions(
     found: list[list[Path]] = []
     for number, concept in enumerate(settings.concepts):
         own = list(dict.fromkeys(e.image for e in instances if e.concept == number))
-        images, warnings = images_for_prior_predictions(concept, wanted_class_images(concept, len(own)), own)
-        for message in warnings:
-            emit(Warning_(message=message))
-        found.append(images)
+        found.append(images_for_prior_predictions(concept, own, _warner(number, emit)))
     return found
 
 
@@ -81,8 +78,10 @@ def complete_class_images(
 
             generate_class_images(model, concept, settings, numbers, paths, accelerator.autocast, report)
 
-        images, warnings = class_images_of(concept, wanted_class_images(concept, count), folder, generate)
-        for message in warnings:
-            emit(Warning_(message=message))
-        found.append(images)
+        found.append(class_images_of(concept, count, folder, generate, _warner(number, emit)))
     return found
+
+
+def _warner(number: int, emit: Callable[[Event], None]) -> Callable[[str], None]:
+    """Emits warnings about the concept `number`, counted from 0."""
+    return lambda sentence: emit(Warning_(message=f"Concept {number + 1}: {sentence}"))

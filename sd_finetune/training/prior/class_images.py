@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...data.captions import FILEWORDS
-from ...data.images import usable_images
+from ...data.concepts import wanted_class_images
+from ...data.usable import usable_images
 from ...errors import UserError
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
@@ -53,19 +54,21 @@ def cache_folder_of(cache: Path, base: Checkpoint, class_prompt: str, settings: 
 
 def class_images_of(
     concept: Concept,
-    wanted: int,
+    instance_images: int,
     generated_folder: Path,
     generate: Callable[[list[int], list[Path]], None],
-) -> tuple[list[Path], list[str]]:
-    """`wanted` class images of a concept, and warnings: first those in its class folder, then generated ones.
+    warn: Callable[[str], None],
+) -> list[Path]:
+    """The class images of a concept with so many training images: those in its class folder, then generated ones.
 
     generate: called for the numbers and paths of missing images. Generated images have no captions, so with a class
-    prompt that uses captions there are only those in the class folder.
+    prompt that uses captions there are only those in the class folder. warn: called with sentences for the user.
 
     Raises:
-        UserError: the class folder does not exist, or there are no class images.
+        UserError: the class folder cannot be used, or there are no class images.
     """
-    own, warnings = usable_images(concept.class_folder) if concept.class_folder else ([], [])
+    own = _own_class_images(concept, warn)
+    wanted = wanted_class_images(concept, instance_images, len(own))
     own = own[:wanted]
     if FILEWORDS in concept.class_prompt:
         if not own:
@@ -73,30 +76,45 @@ def class_images_of(
                 f"No class images in class_folder = {concept.class_folder!r}, and none can be generated for the "
                 f"class_prompt {concept.class_prompt!r}: add images with captions, or remove {FILEWORDS} from it."
             )
-        return own, warnings
+        return own
     generated = [generated_folder / f"{k:05d}.png" for k in range(wanted - len(own))]
     missing = [k for k, path in enumerate(generated) if not path.exists()]
     if missing:
+        if own:
+            more = "1 class image is" if len(missing) == 1 else f"{len(missing):,} class images are"
+            warn(
+                f"{more} generated, as {concept.class_folder} has {len(own):,} and "
+                f"class_images = {wanted:,}: set it to 0 to train with yours alone."
+            )
         generate(missing, [generated[k] for k in missing])
-    return [*own, *generated], warnings
+    return [*own, *generated]
 
 
 def images_for_prior_predictions(
-    concept: Concept, wanted: int, instance_images: list[Path]
-) -> tuple[list[Path], list[str]]:
-    """The images on whose noisy latents prior predictions are made, and warnings; none is generated.
+    concept: Concept, instance_images: list[Path], warn: Callable[[str], None]
+) -> list[Path]:
+    """The images on whose noisy latents prior predictions are made; none is generated.
 
-    Up to `wanted` images in the class folder, or else the training images.
+    Those in the class folder, as many as are wanted, or else the training images. warn: as in `class_images_of`.
 
     Raises:
-        UserError: the class folder does not exist.
+        UserError: the class folder cannot be used.
     """
     if not concept.class_folder:
-        return instance_images, []
-    own, warnings = usable_images(concept.class_folder)
+        return instance_images
+    own = _own_class_images(concept, warn)
     if not own:
-        warnings.append(f"No class images in {concept.class_folder}: prior predictions use the training images.")
-    return own[:wanted] or instance_images, warnings
+        warn(f"No class images in {concept.class_folder}: prior predictions use the training images.")
+    return own[: wanted_class_images(concept, len(instance_images), len(own))] or instance_images
+
+
+def _own_class_images(concept: Concept, warn: Callable[[str], None]) -> list[Path]:
+    if not concept.class_folder:
+        return []
+    found = usable_images(concept.class_folder, "class")
+    for sentence in found.warnings():
+        warn(sentence)
+    return found.images
 
 
 def generate_class_images(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...data.captions import FILEWORDS, caption_file
-from ...data.concepts import wanted_class_images
-from ...data.images import find_images
+from ...data.concepts import training_images, wanted_class_images
 from ...data.prompt_templates import instance_templates
+from ...data.usable import UsableImages, usable_images
 from ...errors import UserError
 from ...families.facts import FamilyFacts
 from ...families.table import DEFAULT_FAMILY, FAMILIES
@@ -19,6 +19,8 @@ FEW_IMAGES = 5
 """The DreamBooth paper (arXiv 2208.12242) teaches a subject from 3 to 5; fewer show one pose and one background."""
 FULL_SIZE = 1_000_000_000
 """Bytes from which a checkpoint is Stable Diffusion's own size; smaller models learn at other learning rates."""
+LOOK_SECONDS = 0.5
+"""How long files of class images are read, as `data.usable.usable_images` has it."""
 LEAST_RESOLUTION = 0.75
 """Of the resolution that a model was trained on, before the tab warns."""
 USUAL_LEARNING_RATES = {
@@ -42,7 +44,7 @@ def risks(settings: Settings) -> list[str]:
 
 
 def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str]:
-    images = _images(concept.folder)
+    images = _found(lambda: training_images(concept.folder, *_class_folders(concept, settings), LOOK_SECONDS))
     if 0 < len(images) < FEW_IMAGES:
         few = _count(len(images), "training image")
         yield f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."
@@ -51,9 +53,22 @@ def _of_concept(name: str, concept: Concept, settings: Settings) -> Iterator[str
         stand_in = "its file name replaces" if len(uncaptioned) == 1 else "their file names replace"
         yield f"{name} has {_count(len(uncaptioned), 'image')} without a caption: {stand_in} {FILEWORDS}."
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
-        own, wanted = len(_images(concept.class_folder)), wanted_class_images(concept, len(images))
-        if concept.class_folder and own == 0 and wanted:
-            yield f"{name} has no images in {concept.class_folder}: all {wanted:,} class images will be generated."
+        yield from _of_class_images(name, concept, len(images))
+
+
+def _of_class_images(name: str, concept: Concept, training_images: int) -> Iterator[str]:
+    """That class images are generated beside the user's own, which not everybody expects."""
+    if not concept.class_folder:
+        return
+    own = len(_found(lambda: usable_images(concept.class_folder, "class", seconds=LOOK_SECONDS)))
+    wanted = wanted_class_images(concept, training_images, own)
+    if own == 0 and wanted:
+        yield f"{name} has no images in {concept.class_folder}: all {wanted:,} class images will be generated."
+    elif own < wanted:
+        yield (
+            f"{name} has {_count(own, 'class image')} in {concept.class_folder}, so that {wanted - own:,} more will be "
+            f"generated for a number of {wanted:,}: set the number to 0 to train with yours alone."
+        )
 
 
 def _of_learning_rate(settings: Settings) -> Iterator[str]:
@@ -85,9 +100,13 @@ def _is_full_size(checkpoint: str) -> bool:
     return Path(checkpoint).is_file() and Path(checkpoint).stat().st_size >= FULL_SIZE
 
 
-def _images(folder: str) -> list[Path]:
+def _class_folders(concept: Concept, settings: Settings) -> tuple[str, list[str]]:
+    return concept.class_folder, [other.class_folder for other in settings.concepts]
+
+
+def _found(look: Callable[[], UsableImages]) -> list[Path]:
     try:
-        return find_images(folder) if folder else []
+        return look().images
     except UserError:
         return []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.epoch_order import steps_per_epoch
-from ...data.images import find_images
+from ...data.usable import UsableImages
 from ...errors import UserError
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
@@ -15,6 +15,7 @@ from ...settings.read import find_faults, from_dict
 from ..advice.duration_estimate import seconds_for
 from ..advice.risks import risks
 from ..plain_settings import concepts, text
+from .concept_images import images_of_concept
 from .continuing import origin_faults
 
 
@@ -22,34 +23,37 @@ from .continuing import origin_faults
 class Checked:
     """The faults by the setting's name, and what the settings amount to.
 
-    images: of each concept. settings: None where they cannot be read; then `steps_per_epoch` and `steps` are 0.
+    images: of each concept. unchecked: how many of all images were not read yet. settings: None where they cannot be
+    read; then `steps_per_epoch` and `steps` are 0.
     """
 
     faults: dict[str, str]
     images: list[int]
+    unchecked: int
     settings: Settings | None = None
     steps_per_epoch: int = 0
     steps: int = 0
 
 
 def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Checked:
-    """Check settings as they stand in the form; looks at file names only. origin: see Project.origin."""
+    """Check settings as they stand in the form; of files, reads images for a second. origin: see Project.origin."""
     faults = find_faults(settings)
-    images = [_count_images(concept, number, faults) for number, concept in enumerate(concepts(settings), start=1)]
+    found = [_usable_images(settings, number, faults) for number in range(1, len(concepts(settings)) + 1)]
+    images, unchecked = [len(each.images) for each in found], sum(each.unchecked for each in found)
     try:
         base_checkpoint(settings)
     except UserError as error:
         faults.setdefault("base.checkpoint", str(error))
     if faults:
-        return Checked(faults, images)
+        return Checked(faults, images, unchecked)
     whole = from_dict(settings)
     faults = missing_for_training(whole)
     if faults:
-        return Checked(faults, images)
+        return Checked(faults, images, unchecked)
     examples = sum(count * concept.repeats for count, concept in zip(images, whole.concepts, strict=True))
     an_epoch = steps_per_epoch(examples, whole.train.batch_size, whole.train.gradient_accumulation_steps)
     steps = whole.train.length.steps(an_epoch)
-    return Checked(origin_faults(whole, steps, origin), images, whole, an_epoch, steps)
+    return Checked(origin_faults(whole, steps, origin), images, unchecked, whole, an_epoch, steps)
 
 
 def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Settings:
@@ -75,6 +79,8 @@ def base_checkpoint(settings: dict[str, Any]) -> Path:
 def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the page shows of settings: `faults`, `warnings`, `images` (how many each concept has), and amounts.
 
+    `unchecked` of the images have not been read yet, and may turn out to be none that can be trained.
+
     `seconds` is how long training takes, None without an earlier run of the kind in the folder `projects`.
     """
     found = check(settings, origin)
@@ -84,24 +90,25 @@ def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | No
         "faults": found.faults,
         "warnings": risks(whole) if whole else [],
         "images": found.images,
+        "unchecked": found.unchecked,
         "steps_per_epoch": found.steps_per_epoch,
         "steps": found.steps,
         "seconds": seconds_for(whole, to_do, projects) if whole else None,
     }
 
 
-def _count_images(concept: dict[str, Any], number: int, faults: dict[str, str]) -> int:
-    """How many images a concept has; a folder without any is a fault."""
-    folder = concept.get("folder")
-    if not isinstance(folder, str) or not folder:
-        return 0
+def _usable_images(settings: dict[str, Any], number: int, faults: dict[str, str]) -> UsableImages:
+    """A concept's images; a folder without any is a fault."""
+    name, found = f"concepts.{number}.folder", UsableImages()
+    folder = concepts(settings)[number - 1].get("folder")
+    if not folder:
+        return found
     try:
-        count = len(find_images(folder))
+        found = images_of_concept(settings, number)
     except UserError as error:
-        faults.setdefault(f"concepts.{number}.folder", str(error))
-        return 0
-    except OSError:  # too long a name, or a folder that one may not enter: missing_files tells
-        return 0
-    if count == 0:
-        faults.setdefault(f"concepts.{number}.folder", f"{folder} contains no images: add some, or drop them below.")
-    return count
+        faults.setdefault(name, str(error))
+        return found
+    if not found.images:
+        first = f" The first: {found.skipped[0]}" if found.skipped else ""
+        faults.setdefault(name, f"{folder} contains no images that can be used: add some, or drop them below.{first}")
+    return found

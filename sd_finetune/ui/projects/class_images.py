@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
+from ...runs.own_files import CLASS_IMAGES_NOTE
 from ..plain_settings import concepts
 from .host_folders import class_image_cache
 from .images import image_in
@@ -18,13 +20,20 @@ def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
     settings = project.settings()
     prompts = [concept["class_prompt"] for concept in concepts(settings) if concept.get("class_prompt")]
     found: list[dict[str, Any]] = []
-    for note in sorted(class_image_cache(host, settings).glob("*/class-images.json")):
-        prompt = json.loads(note.read_text(encoding="utf-8")).get("prompt")
+    for note in sorted(class_image_cache(host, settings).glob(f"*/{CLASS_IMAGES_NOTE}")):
+        prompt = _prompt_of(note)
         images = sorted(path.name for path in note.parent.glob("*.png"))
         if prompt in prompts and images:
             entry = {"key": note.parent.name, "prompt": prompt, "folder": str(note.parent), "images": images}
             found.append(entry)
     return found
+
+
+def _prompt_of(note: Path) -> str | None:
+    try:
+        return json.loads(note.read_text(encoding="utf-8"))["prompt"]
+    except (OSError, ValueError, KeyError, TypeError):  # damaged: its images are used by no run
+        return None
 
 
 def class_image_folder(host: Host, project: Project, key: str) -> str:
@@ -37,4 +46,4 @@ def class_image_folder(host: Host, project: Project, key: str) -> str:
 
 def delete_class_image(folder: str, name: str) -> None:
     """Delete a class image; it is generated again when it is next needed. UserError: there is none of that name."""
-    image_in(folder, name).unlink()
+    image_in(folder, name, "class").unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...data.images import find_images
+from ...data.folder import list_folder
 from ...errors import UserError
 
 NAMES = {
@@ -55,7 +55,7 @@ def _class_images(entry: dict[str, Any], folder: str) -> dict[str, int]:
     if type(whole) is int and whole > 0:
         return {"class_images": whole}
     try:
-        images = len(find_images(folder))
+        images = len(list_folder(folder).images)
     except UserError:
         return {}
     return {"class_images": each * images} if type(each) is int and each > 0 else {}

@@ -8,56 +8,60 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from ...data.captions import caption_file, caption_of, decoded_caption, prompt_for
-from ...data.images import ORIENTATION_TAG, find_images, image_suffixes, open_image, readable_formats
+from ...data.folder import image_called
+from ...data.images import look_at, open_image, readable_formats
+from ...data.skipped import Use, readable_suffixes
+from ...data.usable import UsableImages
 from ...errors import UserError
 from ...runs.atomic import is_taken, replacing
 
 THUMBNAIL_SIDE = 160
 MOST_NAME_BYTES = 220
 """Of an upload: file systems take 255, and a number and the ending of an unfinished file come to it."""
-QUARTER_TURNS = (5, 6, 7, 8)
-"""Values of ORIENTATION_TAG for an image that lies on its side."""
 SHOWN = 200
 """Images of a folder that are listed; the count tells of the rest."""
 
 
-def describe_images(folder: str, prompt: str, resolution: int) -> dict[str, Any]:
-    """The images in `folder`: `count`, `images` (name, caption, prompt, size in pixels, upright) and `sizes`.
+def describe_images(found: UsableImages, folder: str, prompt: str, resolution: int) -> dict[str, Any]:
+    """A concept's images: `count`, `images` (name, caption, prompt, size in pixels, upright), `sizes`, `skipped`.
 
     `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_image` does with such an image at
     that resolution: the share that is `cut` off beside the middle square, and the `scale` it is resized by.
-    Opens no image further than its header. Raises UserError when `folder` is not a folder.
+    `skipped` has a sentence for each file that is not trained; `unchecked` is how many may still turn out to be such.
     """
-    paths = find_images(folder)
-    shown = [_entry(path, Path(folder), prompt) for path in paths[:SHOWN]]
-    sizes = Counter(entry["size"] for entry in shown if entry["size"])
+    sizes = Counter(found.sizes.values())
     fitted = [{"size": size, "count": count, **_fitted(size, resolution)} for size, count in sizes.most_common()]
-    return {"count": len(paths), "images": shown, "sizes": fitted}
+    return {
+        "count": len(found.images),
+        "images": [_entry(path, Path(folder), prompt, found.sizes.get(path)) for path in found.images[:SHOWN]],
+        "sizes": fitted,
+        "skipped": found.warnings(),
+        "unchecked": found.unchecked,
+    }
 
 
-def thumbnail(folder: str, name: str) -> bytes:
+def thumbnail(folder: str, name: str, use: Use = "training") -> bytes:
     """A small JPEG of the image `name` in `folder`. Raises UserError if it is not one of the folder's images."""
-    image = open_image(image_in(folder, name))
+    image = open_image(image_in(folder, name, use), least_side=THUMBNAIL_SIDE)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=85)
     return buffer.getvalue()
 
 
-def image_in(folder: str, name: str) -> Path:
-    """The image, which must be one that `find_images` finds there, so that no name leads out of the folder."""
-    for path in find_images(folder):
-        if path.relative_to(folder).as_posix() == name:
-            return path
-    raise UserError(f"Image {name} not found in {folder}: reload the page.")
+def image_in(folder: str, name: str, use: Use = "training") -> Path:
+    """The image, which must be one that is found in the folder, so that no name leads out of it. Raises UserError."""
+    path = image_called(folder, name, use)
+    if path is None:
+        raise UserError(f"Image {name} not found in {folder}: reload the page.")
+    return path
 
 
 def write_caption(folder: str, name: str, text: str) -> None:
     """Keep the caption of an image in the text file beside it; an empty one removes that file."""
     file = caption_file(image_in(folder, name))
+    decoded_caption(text.encode("utf-8", "surrogatepass"), name)
     if not text.strip():
         file.unlink(missing_ok=True)
         return
@@ -72,7 +76,7 @@ def upload_name(name: str) -> str:
         UserError: its ending is none of an image that is trained on, and no caption's; or it is too long.
     """
     plain = re.sub(r"[^\w .()-]+", "_", Path(name.replace("\\", "/")).name).strip(". ") or "image"
-    if not is_caption(plain) and Path(plain).suffix.lower() not in image_suffixes():
+    if not is_caption(plain) and Path(plain).suffix.lower() not in readable_suffixes():
         kinds = ", ".join(readable_formats())
         raise UserError(f"{name[:100]} is not an image that is trained on: use {kinds}, or .txt files with captions.")
     if len(plain.encode()) > MOST_NAME_BYTES:
@@ -91,9 +95,9 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
     To be called by one at a time. Raises UserError if it is neither a readable image nor a text.
     """
     if is_caption(name):
-        _refuse_unless_text(name, content)
-    else:
-        _refuse_unless_image(name, content)
+        decoded_caption(content, name)
+    elif why := look_at(io.BytesIO(content)).why:
+        raise UserError(f"{name} {why}.")
     path = folder / name
     number = 1
     while is_taken(path):
@@ -104,8 +108,7 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def _entry(path: Path, folder: Path, prompt: str) -> dict[str, Any]:
-    size = _size(path)
+def _entry(path: Path, folder: Path, prompt: str, size: tuple[int, int] | None) -> dict[str, Any]:
     try:
         caption, shown = caption_of(path), prompt_for(prompt, path)
     except UserError as error:
@@ -118,34 +121,6 @@ def _entry(path: Path, folder: Path, prompt: str) -> dict[str, Any]:
     }
 
 
-def _size(path: Path) -> tuple[int, int] | None:
-    try:
-        with Image.open(path, formats=readable_formats()) as image:
-            width, height = image.size
-            turned = image.format != "TIFF" and image.getexif().get(ORIENTATION_TAG) in QUARTER_TURNS
-            return (height, width) if turned else (width, height)
-    except Exception:  # decoders raise whatever their parser happened to meet
-        return None
-
-
 def _fitted(size: tuple[int, int], resolution: int) -> dict[str, float]:
     side = min(size)
     return {"cut": 1 - side / max(size), "scale": resolution / side}
-
-
-def _refuse_unless_text(name: str, content: bytes) -> None:
-    try:
-        readable_text = "\0" not in decoded_caption(content)
-    except UnicodeDecodeError:
-        readable_text = False
-    if not readable_text:
-        raise UserError(f"{name} is not UTF-8 text: save the caption as UTF-8.")
-
-
-def _refuse_unless_image(name: str, content: bytes) -> None:
-    try:
-        with Image.open(io.BytesIO(content), formats=readable_formats()) as image:
-            image.verify()
-    except Exception as error:
-        kinds = ", ".join(readable_formats())
-        raise UserError(f"{name} is not a readable image: use {kinds}, or .txt files with captions.") from error

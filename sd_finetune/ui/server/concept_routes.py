@@ -14,6 +14,7 @@ from ...settings.options import Data
 from ...settings.read import find_faults
 from ..plain_settings import concepts, table
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
+from ..projects.concept_images import folder_of_concept, images_of_concept
 from ..projects.images import describe_images, is_caption, keep_upload, thumbnail, upload_name, write_caption
 from ..projects.project import Project
 from .body import CONTENT, read_body, takes, text_in
@@ -29,22 +30,23 @@ router = APIRouter(route_class=Route, tags=["concepts"])
 
 @router.get("/projects/{name}/concepts/{number}")
 def images(number: int, project: Project = PROJECT) -> dict[str, Any]:
-    """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off of each."""
+    """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off, and skipped."""
     settings = project.settings()
-    concept = _concept(settings, number)
-    return describe_images(concept["folder"], str(concept.get("instance_prompt", "")), _resolution(settings))
+    folder, found = folder_of_concept(settings, number), images_of_concept(settings, number)
+    prompt = str(concepts(settings)[number - 1].get("instance_prompt", ""))
+    return describe_images(found, folder, prompt, _resolution(settings))
 
 
 @router.get("/projects/{name}/concepts/{number}/thumbnail")
 def small_image(number: int, image: str, project: Project = PROJECT) -> Response:
     """One of them, small."""
-    return _jpeg(thumbnail(_concept(project.settings(), number)["folder"], image))
+    return _jpeg(thumbnail(folder_of_concept(project.settings(), number), image))
 
 
 @router.post("/projects/{name}/concepts/{number}/caption", dependencies=CHANGE, openapi_extra=takes(CAPTION))
 def caption(number: int, content: dict[str, Any] = CONTENT, project: Project = PROJECT) -> dict[str, Any]:
     """Write the caption `text` of `image`; an empty text deletes it."""
-    folder = _concept(project.settings(), number)["folder"]
+    folder = folder_of_concept(project.settings(), number)
     write_caption(folder, text_in(content, "image"), text_in(content, "text"))
     return {}
 
@@ -78,7 +80,7 @@ def class_images(project: Project = PROJECT, context: Context = CONTEXT) -> list
 @router.get("/projects/{name}/class-images/{key}/{image}")
 def small_class_image(key: str, image: str, project: Project = PROJECT, context: Context = CONTEXT) -> Response:
     """One of them, small."""
-    return _jpeg(thumbnail(class_image_folder(context.host, project, key), image))
+    return _jpeg(thumbnail(class_image_folder(context.host, project, key), image, "class"))
 
 
 @router.post("/projects/{name}/class-images/{key}/{image}/delete", dependencies=CHANGE)
@@ -86,14 +88,6 @@ def delete(key: str, image: str, project: Project = PROJECT, context: Context = 
     """Delete one; the next run or the button generates it again, and another one only with another seed."""
     delete_class_image(class_image_folder(context.host, project, key), image)
     return {}
-
-
-def _concept(settings: dict[str, Any], number: int) -> dict[str, Any]:
-    """Folders are those that stand in the project's settings, no others."""
-    found = concepts(settings)
-    if not 1 <= number <= len(found) or not found[number - 1].get("folder"):
-        raise UserError(f"Concept {number} has no folder yet: enter one, or drop images.")
-    return found[number - 1]
 
 
 def _resolution(settings: dict[str, Any]) -> int:

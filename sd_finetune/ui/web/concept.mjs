@@ -7,6 +7,7 @@ import { counted } from "./figures.mjs";
 
 const SIZES = 6;
 const OVER = "sdft-over";
+const READ_ON_AFTER = 300;
 const CAPTION = "Caption, kept in a .txt file beside the image; used where the prompt has [filewords]";
 
 /**
@@ -45,6 +46,7 @@ export function makeConcept({ group, side, project, settings, number, changed, s
     button(`Remove concept ${number}`, () => remove(number), { class: "sdft-button sdft-small" }),
   );
   let known = "";
+  let unchecked = 0;
 
   const concept = () => settings.concepts?.[number - 1] ?? {};
   const resolution = () => settings.data?.resolution ?? side;
@@ -80,19 +82,32 @@ export function makeConcept({ group, side, project, settings, number, changed, s
     try {
       const told = await get("projects", project, "concepts", number);
       const square = `${resolution()} × ${resolution()}`;
+      const unread = told.unchecked ? `, ${told.unchecked} of them not read yet` : "";
       fill(
         count,
-        `${counted(told.count, "image")}; the center square of each is trained at ${square} pixels`,
+        `${counted(told.count, "image")}${unread}; the center square of each is trained at ${square} pixels`,
         sizes(told.sizes),
+        skipped(told.skipped),
       );
       fill(
         images,
         told.images.map((image) => thumbnail(project, number, image)),
       );
+      const before = unchecked;
+      unchecked = told.unchecked;
+      if (unchecked) setTimeout(readOn, READ_ON_AFTER);
+      else if (before) await save(); // as fewer images may be left, and so fewer steps
     } catch {
       count.textContent = ""; // the folder's fault stands beside its field
       fill(images);
     }
+  }
+
+  /** Of thousands of images the server reads some at each request. */
+  async function readOn() {
+    if (!element.isConnected) return;
+    known = "";
+    await read();
   }
 
   return { element, read };
@@ -137,6 +152,17 @@ function sizes(all) {
 }
 
 /**
+ * What is not trained, and why.
+ * @param {string[]} sentences
+ */
+function skipped(sentences) {
+  if (!sentences.length) return null;
+  const list = sentences.map((each) => h("li", {}, each.replace(/^Skipped: /, "")));
+  const title = h("summary", {}, `Skipped: ${sentences.length}`);
+  return h("details", { class: "sdft-fold" }, title, h("ul", { class: "sdft-sizes" }, list));
+}
+
+/**
  * What training makes of the images of one size.
  * @param {Fitted} fitted
  */
@@ -154,10 +180,10 @@ function sizeRow({ size: [width, height], count, cut, scale }) {
  */
 function thumbnail(project, number, { name, caption, prompt, size }) {
   const source = `${address("projects", project, "concepts", number, "thumbnail")}?image=${encodeURIComponent(name)}`;
-  const title = `${name}, ${size ? `${size[0]} × ${size[1]}` : "cannot be read"}`;
+  const title = `${name}, ${size ? `${size[0]} × ${size[1]}` : "not read yet"}`;
   return h(
     "figure",
-    { class: size ? "" : "sdft-broken" },
+    {},
     h("img", { src: source, alt: name, title, loading: "lazy" }),
     h("input", {
       type: "text",

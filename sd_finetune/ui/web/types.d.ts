@@ -70,6 +70,8 @@ export interface Check {
   warnings: string[];
   /** Of each concept. */
   images: number[];
+  /** How many of them were not read yet. */
+  unchecked: number;
   /** This and `steps` are 0 while they cannot be told. */
   steps_per_epoch: number;
   steps: number;
@@ -279,7 +281,7 @@ export interface Image {
   name: string;
   caption: string;
   prompt: string;
-  /** Width and height; null if it cannot be read. */
+  /** Width and height; null as long as it was not read. */
   size: [number, number] | null;
 }
 
@@ -296,6 +298,10 @@ export interface Images {
   count: number;
   images: Image[];
   sizes: Fitted[];
+  /** A sentence for each file that is not trained. */
+  skipped: string[];
+  /** How many of the images were not read yet, and may turn out to be none that can be trained. */
+  unchecked: number;
 }
 
 export interface ClassImages {

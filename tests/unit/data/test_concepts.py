@@ -48,7 +48,7 @@ def test_every_concept_without_an_image_is_reported(tmp_path, save):
     empty, broken, missing, unnamed = str(caught.value).splitlines()
     assert empty.startswith(f"Concept 2: no images in the folder {tmp_path / 'empty'}: add PNG, JPEG, ")
     bad = tmp_path / "broken/bad.jpg"
-    assert broken.startswith(f"Concept 3: no image in {bad.parent} can be read. The first: {bad} cannot")
+    assert broken.startswith(f"Concept 3: no image in {bad.parent} can be used. The first: {bad} cannot")
     assert missing.startswith(f"Concept 4: Folder {tmp_path / 'missing'} not found: choose ")
     assert unnamed.startswith("Concept 5 has no folder: ")
 
@@ -80,7 +80,7 @@ def test_class_images_in_a_sub_folder_are_not_taught_as_the_subject(tmp_path, sa
 
 def test_one_folder_for_both_is_refused(tmp_path, save):
     save("own.png")
-    with pytest.raises(UserError, match=r"Concept 1 has .* as both folder and class_folder"):
+    with pytest.raises(UserError, match=r"Concept 1: .* is both folder and class_folder"):
         instance_examples([Concept(folder=str(tmp_path), class_folder=str(tmp_path))])
 
 

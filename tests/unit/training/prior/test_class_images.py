@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,36 +25,49 @@ class Drawer:
 
 
 def test_how_many() -> None:
-    assert wanted_class_images(Concept(), 7) == 70
-    assert wanted_class_images(Concept(class_images=12), 7) == 12
+    """The number that is asked for; else one's own alone; else ten for each training image."""
+    assert wanted_class_images(Concept(), 7, own=0) == 70
+    assert wanted_class_images(Concept(), 7, own=3) == 3
+    assert [wanted_class_images(Concept(class_images=12), 7, own) for own in (0, 3, 20)] == [12, 12, 12]
 
 
 def test_only_what_is_missing_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "00001.png").touch()
-    draw = Drawer()
-    images, warnings = class_images_of(Concept(class_prompt="a dog"), 3, tmp_path, draw)
+    draw, said = Drawer(), list[str]()
+    images = class_images_of(Concept(class_prompt="a dog", class_images=3), 1, tmp_path, draw, said.append)
     assert draw.numbers == [0, 2]
     assert [image.name for image in images] == ["00000.png", "00001.png", "00002.png"]
-    assert warnings == []
+    assert said == []
 
 
 def test_own_ones_count(tmp_path: Path) -> None:
     own = make_images(tmp_path / "own", 2)
-    draw = Drawer()
-    concept = Concept(class_prompt="a dog", class_folder=str(own))
-    images, _ = class_images_of(concept, 3, tmp_path, draw)
+    draw, said = Drawer(), list[str]()
+    concept = Concept(class_prompt="a dog", class_folder=str(own), class_images=3)
+    images = class_images_of(concept, 1, tmp_path, draw, said.append)
     assert images == [own / "0.png", own / "1.png", tmp_path / "00000.png"]
-    assert class_images_of(concept, 1, tmp_path, draw)[0] == [own / "0.png"]
+    assert said == [f"1 class image is generated, as {own} has 2 and class_images = 3: set it to 0 to train with "
+                    "yours alone."]  # fmt: skip
+    assert class_images_of(replace(concept, class_images=1), 1, tmp_path, draw, said.append) == [own / "0.png"]
     assert draw.numbers == [0]
+
+
+def test_without_a_number_none_is_generated_beside_own_ones(tmp_path: Path) -> None:
+    own = make_images(tmp_path / "own", 3)
+    draw, said = Drawer(), list[str]()
+    concept = Concept(class_prompt="a dog", class_folder=str(own))
+    assert len(class_images_of(concept, 3, tmp_path, draw, said.append)) == 3
+    assert draw.numbers == []
+    assert said == []
 
 
 def test_a_missing_class_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="gone"):
-        class_images_of(Concept(class_folder=str(tmp_path / "gone")), 3, tmp_path, Drawer())
+        class_images_of(Concept(class_folder=str(tmp_path / "gone")), 3, tmp_path, Drawer(), print)
 
 
 def test_captions_cannot_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     concept = Concept(class_prompt="a dog, [filewords]", class_folder=str(tmp_path / "own"))
     with pytest.raises(UserError, match="No class images"):
-        class_images_of(concept, 3, tmp_path, Drawer())
+        class_images_of(concept, 3, tmp_path, Drawer(), print)

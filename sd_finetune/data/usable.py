@@ -1,0 +1,119 @@
+"""The images of a folder that can be trained, and what is skipped: one answer for the worker, counts and thumbnails."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+
+from .folder import Listing, list_folder
+from .images import Seen, look_at
+from .skipped import Skipped, Use
+
+REMEMBERED = 50_000
+"""Images whose files are not read again as long as they have not changed."""
+MOST_WARNINGS = 300
+_THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass
+class UsableImages:
+    """images: sorted by path. sizes: in pixels, upright, of those that were looked at.
+
+    unchecked: how many of `images` there was no time to look at.
+    """
+
+    images: list[Path] = field(default_factory=list[Path])
+    sizes: dict[Path, tuple[int, int]] = field(default_factory=dict[Path, "tuple[int, int]"])
+    skipped: list[Skipped] = field(default_factory=list[Skipped])
+    unchecked: int = 0
+
+    def warnings(self) -> list[str]:
+        """A sentence for each file or folder that is skipped."""
+        more = len(self.skipped) - MOST_WARNINGS
+        rest = [f"Skipped: {more:,} more files, for reasons like these."] if more > 0 else []
+        return [*map(str, self.skipped[:MOST_WARNINGS]), *rest]
+
+
+def usable_images(
+    folder: str | Path, use: Use = "training", without: Iterable[str] = (), seconds: float = float("inf")
+) -> UsableImages:
+    """The images in `folder` and its sub-folders.
+
+    without: folders whose images are left out where they lie inside (class images, beside those of the subject).
+    seconds: how long files are read; those that were not read by then count as usable until they are.
+
+    Raises:
+        UserError: as `list_folder`.
+    """
+    listing = list_folder(folder, use)
+    _leave_out(listing, _inside(folder, without))
+    found = UsableImages(skipped=listing.skipped)
+    for path, seen in zip(listing.images, _all_seen(listing.images, time.monotonic() + seconds), strict=True):
+        if seen is not None and seen.why:
+            found.skipped.append(Skipped(path, seen.why))
+            continue
+        found.images.append(path)
+        if seen is None:
+            found.unchecked += 1
+        elif seen.size:
+            found.sizes[path] = seen.size
+    found.skipped.sort()
+    return found
+
+
+def _inside(folder: str | Path, others: Iterable[str]) -> list[Path]:
+    """Those of the other folders that lie in `folder`."""
+    root = Path(folder).resolve()
+    real = {Path(other).resolve() for other in others if other}
+    return sorted(other for other in real if root in other.parents)
+
+
+def _leave_out(listing: Listing, folders: list[Path]) -> None:
+    """Take the images in these folders off the listing."""
+    if not folders:
+        return
+    above = {image: set(image.resolve().parents) for image in listing.images}
+    for folder in folders:
+        if any(folder in each for each in above.values()):
+            listing.skipped.append(Skipped(folder, "holds class images, which are not trained as the subject"))
+    listing.images = [image for image in listing.images if above[image].isdisjoint(folders)]
+
+
+def _all_seen(images: list[Path], end: float) -> list[Seen | None]:
+    large_alone = Lock()
+
+    def seen(path: Path) -> Seen | None:
+        note = _note_of(path)
+        if note.seen is None and time.monotonic() < end:
+            note.seen = look_at(path, large_alone)
+        return note.seen
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(seen, images))
+
+
+@dataclass
+class _Note:
+    """What is known of a file in one of its states."""
+
+    seen: Seen | None = None
+
+
+def _note_of(path: Path) -> _Note:
+    try:
+        facts = path.stat()
+    except OSError as error:  # it is gone since it was listed
+        return _Note(Seen(None, f"cannot be read ({error.strerror})"))
+    return _remembered(path.absolute(), facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(path: Path, size: int, mtime: int) -> _Note:  # pyright: ignore[reportUnusedParameter]
+    """The note of a file's state; a file that changes has another one."""
+    return _Note()

@@ -1,0 +1,34 @@
+"""The training images of a concept as it stands in the form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...data.concepts import training_images
+from ...data.usable import UsableImages
+from ...errors import UserError
+from ..plain_settings import concepts
+
+LOOK_SECONDS = 1.0
+"""How long a route reads image files; the next one goes on with those that it has not come to."""
+
+
+def images_of_concept(settings: dict[str, Any], number: int) -> UsableImages:
+    """What is trained of the concept, counted from 1, and what is skipped. Raises UserError: its folder is unusable."""
+    folder = folder_of_concept(settings, number)
+    class_folders = [_folder(concept, "class_folder") for concept in concepts(settings)]
+    return training_images(folder, class_folders[number - 1], class_folders, LOOK_SECONDS)
+
+
+def folder_of_concept(settings: dict[str, Any], number: int) -> str:
+    """Its folder; those that stand in the project's settings, no others, are shown. Raises UserError without one."""
+    found = concepts(settings)
+    folder = _folder(found[number - 1], "folder") if 1 <= number <= len(found) else ""
+    if not folder:
+        raise UserError(f"Concept {number} has no folder yet: enter one, or drop images.")
+    return folder
+
+
+def _folder(concept: dict[str, Any], name: str) -> str:
+    value = concept.get(name)
+    return value if isinstance(value, str) else ""
