@@ -8,7 +8,23 @@ import os
 import sys
 
 from . import __version__
-from .commands import class_images, demo, extract, info, merge, report, resize, resume, sample, toy, train, ui
+from .commands import (
+    class_images,
+    demo,
+    extract,
+    info,
+    merge,
+    report,
+    resize,
+    resume,
+    runs,
+    sample,
+    stop,
+    toy,
+    train,
+    ui,
+    watch,
+)
 from .errors import UserError
 from .hub_cache import hide_missing_kernels, use_empty_hub_cache
 from .readable import is_unicode
@@ -16,6 +32,9 @@ from .readable import is_unicode
 COMMANDS = {
     "train": train,
     "resume": resume,
+    "runs": runs,
+    "watch": watch,
+    "stop": stop,
     "sample": sample,
     "class-images": class_images,
     "merge": merge,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..demo.paths import DEMO_FOLDER
-from .watch import watch
+from .start import start
 
 METHODS = sorted(file.stem for file in DEMO_FOLDER.glob("*.toml"))
 
@@ -21,4 +21,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from ..demo.run import run_demo  # imports torch
 
-    return 0 if run_demo(options.method, options.out, watch) else 1
+    return 0 if run_demo(options.method, options.out, lambda run: start(run) == 0) else 1

@@ -89,4 +89,6 @@ def event_text(event: Event) -> str:
         return f"saved {event.result}: {event.path}"
     if isinstance(event, Warning_):
         return f"warning: {event.message}"
-    return f"{event.outcome} after {event.step} steps" if isinstance(event, Done) else ""
+    if isinstance(event, Done):
+        return f"{event.outcome} after {event.step} steps" + (f". {event.reason}" if event.reason else "")
+    return ""

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from ..errors import UserError
-from ..runs.folder import RunFolder
+from ..runs.find import find_run
 from ..runs.resumable import refuse_to_resume
-from ..runs.worker_process import noted_worker
-from .watch import watch
+from .start import add_detach, start
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="run folder, like runs/dog-001")
+    parser.add_argument("folder", metavar="RUN", help="run folder, like runs/dog-001, or its name as runs lists it")
+    add_detach(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0: finished or stopped again; 1: the run failed. Raises UserError if the run cannot be resumed."""
-    folder = RunFolder(options.folder.absolute())
+    folder = find_run(options.folder)
     folder.read_settings()
     refuse_to_resume(folder)
-    worker = noted_worker(folder)
-    if worker is not None and worker.poll() is None:
-        raise UserError(f"{folder.path} is running as process {worker.pid}: wait until it ends, or stop it first.")
-    return 0 if watch(folder, "--resume") else 1
+    return start(folder, "--resume", detach=options.detach)

@@ -9,12 +9,13 @@ from ..runs.folder import RunFolder
 from ..settings.missing_files import missing_for_training, refuse
 from ..settings.read import read_toml
 from ..settings.reference import help_text
-from .watch import watch
+from .start import add_detach, start
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments; the epilog lists every setting."""
     add_settings_arguments(parser)
+    add_detach(parser)
     parser.epilog = help_text()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
@@ -38,9 +39,9 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0: finished or stopped; 1: the run failed. Raises UserError for settings that are not valid."""
+    """0: finished, stopped or detached; 1: the run failed. Raises UserError for settings that are not valid."""
     settings = read_toml(options.settings, options.overrides)
     refuse(missing_for_training(settings))
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")
-    return 0 if watch(folder) else 1
+    return start(folder, detach=options.detach)

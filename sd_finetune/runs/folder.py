@@ -76,6 +76,16 @@ class RunFolder:
         return self.path / "worker.log"
 
     @property
+    def owner_lock(self) -> Path:
+        """Held by the process that follows the run, see `owner`."""
+        return self.path / "owner.lock"
+
+    @property
+    def worker_lock(self) -> Path:
+        """Held by the run's worker, so that there is never a second one."""
+        return self.path / "worker.lock"
+
+    @property
     def loss_csv(self) -> Path:
         """The losses of every step as a table."""
         return self.path / "loss.csv"

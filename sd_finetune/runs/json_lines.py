@@ -31,16 +31,16 @@ def append_line(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_lines(path: Path, since: int = 0, most_bytes: int = -1) -> tuple[list[dict[str, Any]], int]:
-    """The objects written after byte `since`, and the byte to continue from. Incomplete lines are skipped.
+    """The objects written after byte `since`, and the byte to continue from. Other lines are skipped.
 
-    The last line counts only once its line end is written; until then it is left for the next call.
-    `most_bytes`, where it is not -1 for all, must be longer than any line.
+    What cannot be read at all counts as empty. The last line counts only once its line end is written; until then it is
+    left for the next call. `most_bytes`, where it is not -1 for all, must be longer than any line.
     """
     try:
         with path.open("rb") as file:
             file.seek(since)
             whole, line_end, _ = file.read(most_bytes).rpartition(b"\n")
-    except FileNotFoundError:
+    except OSError:
         return [], since
     contents = [_parse(line) for line in whole.split(b"\n")]
     return [content for content in contents if content is not None], since + len(whole) + len(line_end)
@@ -56,7 +56,7 @@ def _ends_whole(file: FileIO) -> bool:
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         content = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", content) if isinstance(content, dict) else None
 

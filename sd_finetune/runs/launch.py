@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .folder import RunFolder
+from .messages import command_position
 
 WORKER = "sd_finetune.training"
 
@@ -17,15 +18,21 @@ WORKER = "sd_finetune.training"
 _NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 
-def start_worker(folder: RunFolder, *arguments: str) -> subprocess.Popen[bytes]:
+def start_worker(
+    folder: RunFolder, *arguments: str, commands_since: int | None = None, owned: bool = True
+) -> subprocess.Popen[bytes]:
     """Start the worker of a run in a process group of its own, so that Ctrl+C here does not reach it.
 
     Everything it prints goes to the end of the run's worker.log.
 
     Args:
         arguments: more arguments of the worker, such as "--resume".
+        commands_since: the byte of the commands file at which its own begin; by default those sent from now on.
+        owned: it ends when the run has no owner any more (see `owner`); else it goes on by itself.
     """
-    return start_process([sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments], folder.log)
+    since = command_position(folder.commands) if commands_since is None else commands_since
+    more = ["--commands-since", str(since), *(["--owned"] if owned else [])]
+    return start_process([sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *more], folder.log)
 
 
 def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:

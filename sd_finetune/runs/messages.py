@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from ..settings.methods import ResultKind
 from .json_lines import append_line, read_lines
@@ -94,15 +94,24 @@ class Error(Event):
 
 @dataclass(frozen=True)
 class Done(Event):
-    """The run ended after `step` steps, at its last step or by the command stop. The last event of a run."""
+    """The run ended after `step` steps, at its last step or because it was told to. The last event of a run.
+
+    `reason` says what a person may want to know of it, else it is "".
+    """
 
     kind: ClassVar[str] = "done"
     step: int
     outcome: Literal["finished", "stopped"]
+    reason: str = ""
 
+
+WAITING, STARTING = "waiting for its turn", "starting"
+"""The phases of a job whose worker does not tell anything yet: before and after it got its turn."""
 
 Command = Literal["stop", "save", "sample", "pause", "resume"]
 COMMANDS: tuple[Command, ...] = get_args(Command)
+END = "end"
+"""Noted among the commands where a user ends the worker at once; a worker that is killed cannot follow it."""
 
 _EVENTS: dict[str, type[Event]] = {
     event.kind: event for event in (Phase, Step, Evaluation, Sample, Saved, Warning_, Error, Done)
@@ -124,19 +133,31 @@ def parse_event(content: dict[str, Any]) -> Event:
         ValueError: an unknown kind, or a field is missing.
     """
     content = with_current_names(content)
-    event = _EVENTS.get(content.get("kind", ""))
+    event = _EVENTS.get(str(content.get("kind", "")))
     if event is None:
         raise ValueError(f"{content.get('kind')!r} is not a kind of event")
-    known = {entry.name: _number(content[entry.name], entry.type) for entry in fields(event) if entry.name in content}
+    types = {entry.name: str(entry.type) for entry in fields(event)}
     try:
+        known = {name: _value(content[name], written) for name, written in types.items() if name in content}
         return event(**known)
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"incomplete event: {error}") from error
 
 
-def _number(value: Any, written_type: object) -> Any:
-    """Numbers that JSON cannot hold are written as text (see `json_lines`)."""
-    return float(value) if isinstance(value, str) and str(written_type).startswith("float") else value
+def _value(value: Any, written_type: str) -> Any:
+    """The value of a field. Raises ValueError if it is not of the type that is written there."""
+    if written_type.startswith("float"):
+        if value is None and "None" in written_type:
+            return None
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            return float(value)  # numbers that JSON cannot hold are written as text, see `json_lines`
+    elif written_type.startswith("dict"):
+        if isinstance(value, dict):
+            rates = cast("dict[object, object]", value)
+            return {str(name): _value(rate, "float") for name, rate in rates.items()}
+    elif isinstance(value, int if written_type == "int" else str):
+        return value
+    raise ValueError(f"{value!r} is not of type {written_type}")
 
 
 class EventLog:
@@ -153,13 +174,18 @@ class EventLog:
 def read_events(path: Path, since: int = 0) -> tuple[list[Event], int]:
     """The events written after byte `since`, and the byte to continue from; other lines are skipped."""
     contents, position = read_lines(path, since)
+    return events_of_lines(contents), position
+
+
+def events_of_lines(contents: list[dict[str, Any]]) -> list[Event]:
+    """The events among the objects of a file's lines; others are skipped."""
     events: list[Event] = []
     for content in contents:
         try:
             events.append(parse_event(content))
         except ValueError:
             continue
-    return events, position
+    return events
 
 
 def send_command(path: Path, name: Command) -> None:
@@ -167,18 +193,33 @@ def send_command(path: Path, name: Command) -> None:
     append_line(path, {"command": name, "time": time.time()})
 
 
+def note_end(path: Path, pid: int) -> None:
+    """Note in the commands file that a user ends the worker `pid` at once, before it is killed."""
+    append_line(path, {"command": END, "pid": pid, "time": time.time()})
+
+
+def was_ended(path: Path, pid: int) -> bool:
+    """Whether a user has ended the worker `pid` at once."""
+    return any(line.get("command") == END and line.get("pid") == pid for line in read_lines(path)[0])
+
+
+def command_position(path: Path) -> int:
+    """The byte of the commands file at which the commands begin that are still to come."""
+    return path.stat().st_size if path.is_file() else 0
+
+
 class CommandReader:
     """The worker's end of the commands file `path`: each command is returned once, in the order it was sent.
 
-    Commands sent before the Unix timestamp `after` were for an earlier worker of the run and are skipped.
+    Commands before byte `since` were for an earlier worker of the run and are skipped: their place in the file says
+    which is earlier, as a clock may go back.
     """
 
-    def __init__(self, path: Path, after: float = 0.0) -> None:
+    def __init__(self, path: Path, since: int = 0) -> None:
         self.path = path
-        self._after = after
-        self._position = 0
+        self._position = min(since, command_position(path))
 
     def new(self) -> list[Command]:
         """The commands since the last call; unknown ones are skipped."""
         contents, self._position = read_lines(self.path, self._position)
-        return [c["command"] for c in contents if c.get("command") in COMMANDS and c.get("time", 0) >= self._after]
+        return [line["command"] for line in contents if line.get("command") in COMMANDS]

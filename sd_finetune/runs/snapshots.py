@@ -52,6 +52,12 @@ def latest_snapshot(run: RunFolder) -> Path | None:
     return finished[-1] if finished else None
 
 
+def snapshot_step(run: RunFolder) -> int:
+    """The step of a run's latest finished snapshot, 0 without one."""
+    snapshot = latest_snapshot(run)
+    return step_of(snapshot) if snapshot else 0
+
+
 def needed_snapshot(run: RunFolder, use: str, way_out: str) -> Path:
     """The folder of a run's latest finished snapshot.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -48,17 +48,25 @@ def generate_images(
     seeds: Sequence[int],
     settings: GenerationSettings,
     autocast: AbstractContextManager[Any] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> list[Image.Image]:
-    """One image for each prompt and seed, in one batch; an image depends on its own seed, not on the batch."""
+    """One image for each prompt and seed, in one batch; an image depends on its own seed, not on the batch.
+
+    check: called before each denoising step and each pass of the decoder; what it raises ends this.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     with autocast or nullcontext():
-        latents = _denoise(model, prompts, generators, settings)
-    pixels = decode_latents(model, latents)  # not under autocast: SD1's VAE overflows in float16
+        latents = _denoise(model, prompts, generators, settings, check)
+    pixels = decode_latents(model, latents, check)  # not under autocast: SD1's VAE overflows in float16
     return [Image.fromarray(image) for image in np.asarray(pixels)]
 
 
 def _denoise(
-    model: DiffusionModel, prompts: Sequence[str], generators: list[torch.Generator], settings: GenerationSettings
+    model: DiffusionModel,
+    prompts: Sequence[str],
+    generators: list[torch.Generator],
+    settings: GenerationSettings,
+    check: Callable[[], None],
 ) -> Tensor:
     """Scaled latents, (prompts, 4, height/8, width/8), float32."""
     device = model.unet.device
@@ -74,6 +82,7 @@ def _denoise(
         conditioning = join_conditioning([unconditional, conditioning])
     extra = {"generator": generators} if settings.sampler == "euler_a" else {}
     for timestep in _timesteps(scheduler, settings):
+        check()
         model_input = scheduler.scale_model_input(latents, timestep)
         both = torch.cat([model_input] * 2) if guided else model_input
         predicted = model.predict(both, timestep, conditioning).float()
@@ -94,11 +103,13 @@ def _timesteps(scheduler: Any, settings: GenerationSettings) -> Tensor:
     return (rising[1:] if len(rising) > 1 else rising).clamp(max=total - 1).flip(0)
 
 
-def decode_latents(model: DiffusionModel, latents: Tensor) -> Tensor:
+def decode_latents(model: DiffusionModel, latents: Tensor, check: Callable[[], None] = lambda: None) -> Tensor:
     """Images, uint8 (batch, height, width, 3) on the CPU, of scaled latents (batch, 4, height/8, width/8)."""
     scaled = latents.to(model.vae.dtype) / model.scale_factor
-    starts = range(0, len(scaled), IMAGES_PER_DECODE)
-    pixels = [model.vae.decode(scaled[start : start + IMAGES_PER_DECODE]).sample for start in starts]
+    pixels: list[Tensor] = []
+    for start in range(0, len(scaled), IMAGES_PER_DECODE):
+        check()
+        pixels.append(model.vae.decode(scaled[start : start + IMAGES_PER_DECODE]).sample)
     whole = (torch.cat(pixels).float() / 2 + 0.5).clamp(0, 1) * 255
     return whole.round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 

@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
 from ..hub_cache import hide_missing_kernels, use_empty_hub_cache
+from ..runs.file_lock import hold, holder
+from ..runs.folder import RunFolder
+from ..runs.follow import SECOND
+from ..runs.messages import CommandReader, EventLog, command_position
+from ..runs.owner import Watched
+from .orders import Orders, ended_early
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """The exit code of the run."""
     parser = argparse.ArgumentParser(prog="python -m sd_finetune.training", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run, with its settings.json")
     parser.add_argument("--resume", action="store_true", help="resume from the run's latest snapshot")
     parser.add_argument("--class-images", action="store_true", help="generate missing class images, do not train")
     parser.add_argument("--weights", type=Path, help="file with the weights of the base checkpoint, read instead of it")
-    options = parser.parse_args()
+    parser.add_argument(
+        "--commands-since",
+        type=int,
+        metavar="BYTE",
+        help="where in commands.jsonl those for this worker begin (default: at its end)",
+    )
+    parser.add_argument("--owned", action="store_true", help="stop when the process that started it has ended")
+    options = parser.parse_args(arguments)
+    run = RunFolder(options.run_dir)
+    if not run.settings.is_file():
+        print(f"{run.path} is not a run folder: it has no {run.settings.name}.", file=sys.stderr)
+        return 2
+    at_work = hold(run.worker_lock)
+    if at_work is None:
+        print(f"{run.path.name} is in the hands of process {holder(run.worker_lock)} already.", file=sys.stderr)
+        return SECOND
+    with at_work:
+        return _work(run, options)
+
+
+def _work(run: RunFolder, options: argparse.Namespace) -> int:
+    since = command_position(run.commands) if options.commands_since is None else options.commands_since
+    orders = Orders(CommandReader(run.commands, since), Watched(run) if options.owned else lambda: True)
+    orders.watch(lambda: EventLog(run.events).append(ended_early(run, orders)))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, orders.stop)
 
     from .worker import work  # loads the libraries that look for their cache
 
-    return work(options.run_dir, options.resume, options.class_images, options.weights)
+    return work(run.path, options.resume, options.class_images, options.weights, orders)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 
 from ..diffusion.loss import LossParts
 from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
-from ..runs.messages import Command, Done, Error, Evaluation, Phase, Step
+from ..runs.messages import Done, Error, Evaluation, Phase, Step
 from .device import memory_in_use
+from .orders import NOBODY_FOLLOWS, StopAsked, ended_early
 from .output.keeping import Keeper
 from .output.not_finite import loss_not_finite, refuse_broken_weights
 from .output.samples import generate_samples
@@ -19,12 +18,18 @@ from .state import Training, evaluating
 from .step.loss import loss_of
 from .step.randomness import seed_dropout
 
-PAUSE_SECONDS = 0.2
-
 
 def train(training: Training) -> Done | Error:
     """Train from `training.first_step` to the end or until told to stop; returns the event that ends the run."""
-    settings, total, pace, keeper = training.settings, training.total_steps, Pace(), Keeper(training)
+    keeper = Keeper(training)
+    try:
+        return _train(training, keeper)
+    except StopAsked:
+        return _stopped(training, keeper)
+
+
+def _train(training: Training, keeper: Keeper) -> Done | Error:
+    settings, total, pace = training.settings, training.total_steps, Pace()
     training.events.append(Phase(name="training", done=training.first_step, total=total))
     if training.first_step == 0:
         _show(training, 0, draw=settings.samples.at_start, evaluate=True)
@@ -38,6 +43,8 @@ def train(training: Training) -> Done | Error:
         seed_dropout(settings.train.seed, step)
         training.updates.begin(step)
         for batch in training.batches.of_step(step):
+            training.orders.check()
+            training.orders.settle()
             prior_targets = training.prior_targets(batch) if training.prior_targets else None
             with training.accelerator.autocast():
                 conditioning = training.conditioning(batch.prompts)
@@ -49,12 +56,12 @@ def train(training: Training) -> Done | Error:
             images += len(batch.latents)
         if learns:
             training.updates.finish()
+        training.step = step + 1
         event = _step_event(training, step, losses, rates, images, pace)
         training.record(event)
         if not torch.isfinite(torch.tensor(event.loss)):
             return Error(message=loss_not_finite(training, event))
-        if _after_step(training, keeper, step + 1) == "stop":
-            return Done(step=step + 1, outcome="stopped")
+        _after_step(training, keeper)
     return Done(step=total, outcome="finished")
 
 
@@ -82,38 +89,45 @@ def _step_event(
     )
 
 
-def _after_step(training: Training, keeper: Keeper, step: int) -> str:
-    """What is due after `step` steps, by the settings or by command; "stop" if the run was told to."""
-    settings, commands = training.settings, _commands(training)
-    stop, last = "stop" in commands, step == training.total_steps
+def _stopped(training: Training, keeper: Keeper) -> Done:
+    """Save what was learned since the run began or was resumed; a step that is not complete does not count."""
+    step = training.step
+    if step == training.total_steps:  # it was stopped in its last samples
+        return Done(step=step, outcome="finished")
+    if step == training.first_step:
+        return ended_early(training.run, training.orders)
+    refuse_broken_weights(training, step)
+    if training.orders.alone:
+        keeper.snapshot(step)
+        return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} after saving a snapshot.")
+    keeper.save(step, final=True)
+    keeper.snapshot(step)
+    return Done(step=step, outcome="stopped")
+
+
+def _after_step(training: Training, keeper: Keeper) -> None:
+    """What is due after `training.step` steps, by the settings or by command. Raises StopAsked when told to stop."""
+    settings, step = training.settings, training.step
+    last = step == training.total_steps
+    commands = training.orders.new(may_stop=not last)
     draw = "sample" in commands or training.is_due(settings.samples.every, step) or last
-    save = last or stop or "save" in commands or training.is_due(settings.output.save_every, step)
-    snapshot = keeper.snapshot_is_due(step) or (stop and not last)
+    save = last or "save" in commands or training.is_due(settings.output.save_every, step)
+    snapshot = keeper.snapshot_is_due(step)
     if draw or save or snapshot:
         refuse_broken_weights(training, step)
     try:
         _show(training, step, draw=draw, evaluate=training.is_due(settings.evaluation.every, step) or last)
+    except StopAsked:
+        save = last  # else what stopping saves is the same
+        raise
     except Exception:
         keeper.snapshot(step)
         raise
     finally:  # a sample that fails must not lose what was trained
         if save:
-            keeper.save(step, final=last or stop)
+            keeper.save(step, final=last)
     if snapshot:
         keeper.snapshot(step)
-    return "stop" if stop and not last else ""
-
-
-def _commands(training: Training) -> list[Command]:
-    """What the run was told since it last asked; after a pause this returns when it was told to go on or to stop."""
-    commands = training.commands.new()
-    while "pause" in commands:
-        since = commands[len(commands) - commands[::-1].index("pause") :]
-        if "resume" in since or "stop" in since:
-            break
-        time.sleep(PAUSE_SECONDS)
-        commands += training.commands.new()
-    return commands
 
 
 def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
@@ -123,10 +137,11 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
     with evaluating(training):
         if evaluate and training.evaluation is not None:
             with training.accelerator.autocast():
-                loss = training.evaluation.loss(training.conditioning)
+                loss = training.evaluation.loss(training.conditioning, training.orders.check)
             training.events.append(Evaluation(step=step, loss=loss))
         if draw and training.settings.samples.prompts:
             with training.placement.brought_back(["vae", *training.model.text_encoders]):
-                samples = generate_samples(training.run, training.model, training.settings, training.accelerator, step)
-            for sample in samples:
-                training.events.append(sample)
+                for sample in generate_samples(
+                    training.run, training.model, training.settings, training.accelerator, step, training.orders.check
+                ):
+                    training.events.append(sample)

@@ -14,11 +14,12 @@ from ..methods import attach_method, check_method, method_class
 from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
-from ..runs.messages import CommandReader, EventLog, Phase, Warning_, read_events
+from ..runs.messages import EventLog, Phase, Warning_
 from ..runs.resumable import refuse_to_resume, snapshot_to_resume
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .device import FORWARD_DTYPES, Accelerator, accelerator_for
+from .orders import Orders, orders_of
 from .output.place import refuse_place
 from .output.snapshots import read_snapshot
 from .placement import Placement
@@ -32,35 +33,37 @@ from .step.example_sets import class_example_set, example_set
 from .step.updates import Updates
 
 
-def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Training:
+def prepare(run: RunFolder, resume: bool, weights: Path | None = None, orders: Orders | None = None) -> Training:
     """Load, generate class images, encode and attach; with `resume`, load the latest snapshot.
 
-    weights: as in `read_base`.
+    weights: as in `read_base`. orders: by default the commands that are sent from now on.
 
     Raises:
         UserError: the settings cannot be used.
+        StopAsked: it was told to stop meanwhile.
     """
+    orders = orders or orders_of(run)
     settings, events = run.read_settings(), EventLog(run.events)
+    emit = orders.asked_after(events.append)
     if resume:
         refuse_to_resume(run)
-    commands = CommandReader(run.commands, after=_last_event_time(run))
     accelerator = _accelerator(run, settings)
-    events.append(Phase(name="loading", done=0, total=1))
+    emit(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
     model = load_model(base)
     model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
     placement = Placement(model, accelerator.device)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, events)
-    class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, events.append)
+    class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, orders.check)
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
-    instances = example_set(settings, model, examples, "instance", events.append)
-    classes = class_example_set(settings, model, class_rows, instances, events.append) if class_rows else None
+    instances = example_set(settings, model, examples, "instance", emit)
+    classes = class_example_set(settings, model, class_rows, instances, emit) if class_rows else None
     if settings.data.cache_latents:
         placement.put_away(["vae"])
     batches = Batches(model, settings, instances, classes)
-    stored = stored_prior(run, settings, model, batches, accelerator, events.append) if classes else None
+    stored = stored_prior(run, settings, model, batches, accelerator, emit) if classes else None
     method = attach_method(model, settings, base)
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(model, settings.prompts_learn())
@@ -80,7 +83,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None) -> Traini
         placement=placement,
         evaluation=fixed_evaluation(settings, model, instances),
         events=events,
-        commands=commands,
+        orders=orders,
         instances=instances,
         classes=classes,
         started_at=time.time(),
@@ -100,12 +103,6 @@ def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
     return accelerator
 
 
-def _last_event_time(run: RunFolder) -> float:
-    """Time of the last event of this run's earlier worker, 0 without one; older commands were for that worker."""
-    earlier, _ = read_events(run.events)
-    return earlier[-1].time if earlier else 0.0
-
-
 def _instance_examples(settings: Settings, model: DiffusionModel, events: EventLog) -> list[Example]:
     """The training images with their prompts; problems with some of them become warnings."""
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
@@ -123,6 +120,7 @@ def _load_snapshot(training: Training) -> None:
     snapshot, name = snapshot_to_resume(training.run), training.settings.optimizer.name
     training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
     training.method.load_trained_tensors(trained)
+    training.step = training.first_step
 
 
 def _put_text_encoders_away(training: Training) -> None:

@@ -17,10 +17,11 @@ from ..methods.method import Method
 from ..optimizers.build import evaluation_weights
 from ..runs.folder import RunFolder
 from ..runs.loss_table import append_losses
-from ..runs.messages import CommandReader, EventLog, Step
+from ..runs.messages import EventLog, Step
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .device import Accelerator
+from .orders import Orders
 from .placement import Placement
 from .prior.targets import PriorTargets
 from .step.batches import Batches
@@ -47,12 +48,14 @@ class Training:
     placement: Placement
     evaluation: FixedEvaluation | None
     events: EventLog
-    commands: CommandReader
+    orders: Orders
     instances: ExampleSet
     classes: ExampleSet | None
     started_at: float
     """Unix seconds."""
     first_step: int = 0
+    step: int = 0
+    """How many steps of the run are learned; 0 until the first of this worker's is."""
 
     @cached_property
     def base_facts(self) -> BaseFacts:

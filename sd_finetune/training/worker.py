@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.messages import Done, Error, EventLog
 from .loop import train
+from .orders import Orders, StopAsked, ended_early, orders_of
 from .output.snapshots import remove_snapshots
 from .prior.class_run import generate_missing_class_images
 from .setup import prepare
@@ -24,20 +24,28 @@ OUT_OF_MEMORY = (
 OUT_OF_MEMORY_IN_CLASS_IMAGES = "CUDA out of memory while generating class images: lower class_images.batch_size."
 
 
-def work(run_dir: Path, resume: bool, only_class_images: bool = False, weights: Path | None = None) -> int:
-    """Do the run, or only generate its missing class images; `weights` as in `base_checkpoint.read_base`.
+def work(
+    run_dir: Path,
+    resume: bool,
+    only_class_images: bool = False,
+    weights: Path | None = None,
+    orders: Orders | None = None,
+) -> int:
+    """Do the run, or only generate its missing class images; `weights` and `orders` as in `setup.prepare`.
 
-    Returns the exit code: 0 finished or stopped, 1 failed (the traceback is in the log), 2 not a run folder.
+    Returns the exit code: 0 finished or stopped, 1 failed (the traceback is in the log).
     """
     run = RunFolder(run_dir)
-    if not run.settings.is_file():
-        print(f"{run_dir} is not a run folder: it has no settings.json.", file=sys.stderr)
-        return 2
     events = EventLog(run.events)
+    orders = orders or orders_of(run)
     try:
         outcome: Done | Error = (
-            _generate_class_images(run, weights) if only_class_images else train(prepare(run, resume, weights))
+            _generate_class_images(run, weights, orders)
+            if only_class_images
+            else train(prepare(run, resume, weights, orders))
         )
+    except StopAsked:
+        outcome = ended_early(run, orders)
     except UserError as error:
         traceback.print_exc()
         outcome = Error(message=str(error))
@@ -49,6 +57,7 @@ def work(run_dir: Path, resume: bool, only_class_images: bool = False, weights: 
         outcome = Error(
             message=f"The run failed with {type(error).__name__}: {error} (see {run.log.name} in the run folder)."
         )
+    orders.settle()
     events.append(outcome)
     if isinstance(outcome, Done) and outcome.outcome == "finished":
         _tidy(run)
@@ -62,6 +71,7 @@ def _tidy(run: RunFolder) -> None:
         remove_snapshots(run.snapshots, keep=0)
 
 
-def _generate_class_images(run: RunFolder, weights: Path | None) -> Done:
-    generate_missing_class_images(run.read_settings(), run.path.parent, EventLog(run.events).append, weights)
+def _generate_class_images(run: RunFolder, weights: Path | None, orders: Orders) -> Done:
+    emit = EventLog(run.events).append
+    generate_missing_class_images(run.read_settings(), run.path.parent, emit, weights, orders.check)
     return Done(step=0, outcome="finished")

@@ -24,7 +24,6 @@ from sd_finetune.runs.messages import (
     Sample,
     Saved,
     Step,
-    read_events,
 )
 from sd_finetune.runs.resumable import snapshot_to_resume
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder, step_of
@@ -33,7 +32,7 @@ run = RunFolder(Path(sys.argv[1]))
 settings = run.read_settings()
 events = EventLog(run.events)
 total = settings.train.length.amount
-began = max((event.time for event in read_events(run.events)[0]), default=0.0)  # older commands were for another worker
+since = int(sys.argv[sys.argv.index("--commands-since") + 1])  # earlier commands were for another worker
 slow = "slow" in settings.output.notes
 
 
@@ -47,7 +46,7 @@ def main() -> None:
         return
     first = step_of(snapshot_to_resume(run)) if "--resume" in sys.argv else 0
     events.append(Phase(name="training", done=first, total=total))
-    commands = CommandReader(run.commands, after=began)
+    commands = CommandReader(run.commands, since)
     if first == 0:
         show(0)
     for step in range(first + 1, total + 1):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from sd_finetune.commands.demo import METHODS
-from sd_finetune.commands.watch import watch
+from sd_finetune.commands.start import start
 from sd_finetune.demo import run
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.methods import METHODS as ALL_METHODS
@@ -43,7 +43,7 @@ def test_it_teaches_and_shows(
     monkeypatch.setattr(run, "demo_settings", short)
     monkeypatch.setattr(run, "SCORED_IMAGES", 2)
     monkeypatch.setattr(run, "GRID_IMAGES", 1)
-    assert run.run_demo(method, tmp_path, watch)
+    assert run.run_demo(method, tmp_path, lambda folder: start(folder) == 0)
     told = dict(re.findall(TOLD, capsys.readouterr().out, re.M))
     assert asked.output.name in Path(told["result"]).name
     assert all(Path(file).is_file() for file in told.values())

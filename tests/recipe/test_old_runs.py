@@ -48,5 +48,6 @@ def test_a_stopped_run_is_resumed(toy: Toy, method: str) -> None:
     assert work(run.path, resume=True) == 0
     assert events_of(run, Done)[-1].outcome == "finished"
     losses = {event.step: event.loss for event in events_of(run, Evaluation)}
-    assert losses == {event.step: event.loss for event in events_of(whole.run, Evaluation)}
+    expected = {event.step: event.loss for event in events_of(whole.run, Evaluation)}
+    assert losses == {step: loss for step, loss in expected.items() if step != 1}, "told to stop, it does nothing else"
     assert (events_of(run, Saved)[-1].path.endswith(".pt")) == (method == "textual_inversion")

@@ -16,9 +16,24 @@ import pytest
 import torch
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Evaluation, Event, Phase, Sample, Saved, Step, Warning_, send_command
+from sd_finetune.runs.messages import (
+    CommandReader,
+    Done,
+    Error,
+    Evaluation,
+    Event,
+    Phase,
+    Sample,
+    Saved,
+    Step,
+    Warning_,
+    command_position,
+    send_command,
+)
 from sd_finetune.runs.snapshots import finished_snapshots, step_of
+from sd_finetune.training.__main__ import main
 from sd_finetune.training.loop import train
+from sd_finetune.training.orders import Orders
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
 from tests.broken_files import put_value
@@ -95,7 +110,7 @@ def test_paused_it_waits(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
         if len(waits) == 3:
             send_command(training.run.commands, "resume")
 
-    monkeypatch.setattr("sd_finetune.training.loop.time.sleep", sleep)
+    monkeypatch.setattr("sd_finetune.training.orders.time.sleep", sleep)
     outcome = train_and_command(training, 1, "pause")
     assert isinstance(outcome, Done)
     assert (outcome.outcome, len(waits)) == ("finished", 3)
@@ -132,10 +147,12 @@ def test_after_a_crash_it_continues_from_the_last_save(toy: Toy) -> None:
 
 def test_a_command_sent_while_it_starts_counts(toy: Toy) -> None:
     run = toy.run({"train.length": "9 steps"})
+    since = command_position(run.commands)
     send_command(run.commands, "stop")
-    outcome = train(prepare(run, resume=False))
-    assert isinstance(outcome, Done)
-    assert (outcome.step, outcome.outcome) == (1, "stopped")
+    assert work(run.path, resume=False, orders=Orders(CommandReader(run.commands, since))) == 0
+    done = events_of(run)[-1]
+    assert (done.step, done.outcome) == (0, "stopped")
+    assert not events_of(run, Saved)
 
 
 def test_done_anew_the_table_starts_anew(toy: Toy) -> None:
@@ -233,7 +250,7 @@ def test_work_tells_how_it_ended(toy: Toy) -> None:
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert work(tmp_path, resume=False) == 2
+    assert main([str(tmp_path)]) == 2
     assert "is not a run folder" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 

@@ -72,6 +72,7 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 STANDARD_LIBRARY_ONLY = {"errors", "readable", "settings", "runs"}
 EXCEPT_FOR = {
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
+    "runs/file_lock.py": {"psutil"},
     "runs/worker_process.py": {"psutil"},  # the standard library does not tell when another process began
 }
 SCREEN_ONLY = {"gradio", "modules"}  # never in the worker

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
@@ -25,16 +27,22 @@ def sample_generation_settings(settings: Settings) -> GenerationSettings:
 
 
 def generate_samples(
-    run: RunFolder, model: DiffusionModel, settings: Settings, accelerator: Accelerator, step: int
-) -> list[Sample]:
-    """Generate one image for each sample prompt, the k-th with seed `samples.seed` + k; returns their events."""
+    run: RunFolder,
+    model: DiffusionModel,
+    settings: Settings,
+    accelerator: Accelerator,
+    step: int,
+    check: Callable[[], None],
+) -> Iterator[Sample]:
+    """Generate one image for each sample prompt, the k-th with seed `samples.seed` + k; yields the event of each.
+
+    check: as in `generate_images`.
+    """
     generation = sample_generation_settings(settings)
-    events: list[Sample] = []
     for number, prompt in enumerate(settings.samples.prompts):
         seed = settings.samples.seed + number
-        (image,) = generate_images(model, [prompt], [seed], generation, accelerator.autocast())
+        (image,) = generate_images(model, [prompt], [seed], generation, accelerator.autocast(), check)
         path = run.samples / f"step-{step:06d}-{number:02d}.png"
         with replacing(path) as unfinished:
             image.save(unfinished, format="PNG")
-        events.append(Sample(step=step, file=path.relative_to(run.path).as_posix(), prompt=prompt, seed=seed))
-    return events
+        yield Sample(step=step, file=path.relative_to(run.path).as_posix(), prompt=prompt, seed=seed)

@@ -28,17 +28,18 @@ def class_examples_of(
     instances: list[Example],
     accelerator: Accelerator,
     emit: Callable[[Event], None],
+    check: Callable[[], None],
 ) -> list[Example]:
     """The class examples of all concepts; missing images are generated, before anything is attached to the model.
 
-    runs: as in `complete_class_images`.
+    runs, check: as in `complete_class_images`.
     """
     if settings.prior_weight() == 0:
         return []
     if settings.prior.source == "model":
         found = _images_for_prior_predictions(settings, instances, emit)
     else:
-        found = complete_class_images(runs, settings, base, model, instances, accelerator, emit)
+        found = complete_class_images(runs, settings, base, model, instances, accelerator, emit, check)
     return class_examples(settings.concepts, found, [class_templates(settings, c) for c in settings.concepts])
 
 
@@ -61,10 +62,12 @@ def complete_class_images(
     instances: list[Example],
     accelerator: Accelerator,
     emit: Callable[[Event], None],
+    check: Callable[[], None],
 ) -> list[list[Path]]:
     """The class images of each concept; missing ones are generated with `model`, to which nothing is attached yet.
 
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
+    check: as in `generate_images`.
     """
     cache = Path(settings.class_images.cache_folder or runs / "class-images")
     found: list[list[Path]] = []
@@ -76,7 +79,7 @@ def complete_class_images(
             def report(done: int, total: int) -> None:
                 emit(Phase(name="generating class images", done=done, total=total))
 
-            generate_class_images(model, concept, settings, numbers, paths, accelerator.autocast, report)
+            generate_class_images(model, concept, settings, numbers, paths, accelerator.autocast, report, check)
 
         found.append(class_images_of(concept, count, folder, generate, _warner(number, emit)))
     return found

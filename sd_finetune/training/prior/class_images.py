@@ -125,15 +125,19 @@ def generate_class_images(
     paths: list[Path],
     autocast: Callable[[], AbstractContextManager[Any]],
     report: Callable[[int, int], None],
+    check: Callable[[], None],
 ) -> None:
-    """Generate the class images `numbers` of a concept in batches; each has its own seed and appears whole."""
+    """Generate the class images `numbers` of a concept in batches; each has its own seed and appears whole.
+
+    check: as in `generate_images`.
+    """
     size = settings.class_images.batch_size
     for start in range(0, len(numbers), size):
         report(start, len(numbers))
         chosen = numbers[start : start + size]
         seeds = [derived_seed(settings.class_images.seed, "class image", n) for n in chosen]
         images = generate_images(
-            model, [concept.class_prompt] * len(chosen), seeds, class_generation_settings(settings), autocast()
+            model, [concept.class_prompt] * len(chosen), seeds, class_generation_settings(settings), autocast(), check
         )
         for image, path in zip(images, paths[start : start + size], strict=True):
             with replacing(path) as unfinished:

@@ -12,16 +12,22 @@ from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
 from ..base_checkpoint import read_base
 from ..device import FORWARD_DTYPES, accelerator_for
+from ..orders import nobody_asks
 from .class_examples import complete_class_images
 
 
 def generate_missing_class_images(
-    settings: Settings, runs: Path, emit: Callable[[Event], None], weights: Path | None = None
+    settings: Settings,
+    runs: Path,
+    emit: Callable[[Event], None],
+    weights: Path | None = None,
+    check: Callable[[], None] = nobody_asks,
 ) -> list[list[Path]]:
     """The class images of each concept, all of them; `emit` gets progress, and warnings of damaged images.
 
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
     weights: as in `read_base`.
+    check: as in `generate_images`.
 
     Raises:
         UserError: the settings cannot be used.
@@ -35,4 +41,4 @@ def generate_missing_class_images(
     base = read_base(settings, weights)
     model = load_model(base)
     model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
-    return complete_class_images(runs, settings, base, model, examples, accelerator, emit)
+    return complete_class_images(runs, settings, base, model, examples, accelerator, emit, check)

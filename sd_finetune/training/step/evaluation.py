@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
@@ -44,9 +47,12 @@ class FixedEvaluation:
         ]
 
     @torch.no_grad()
-    def loss(self, conditioning: Conditioning) -> float:
-        """The unweighted mean over all images and timesteps."""
-        losses = [losses_of(self._model, b, conditioning(b.prompts), snr_gamma=0).mean() for b in self._batches]
+    def loss(self, conditioning: Conditioning, check: Callable[[], None] = lambda: None) -> float:
+        """The unweighted mean over all images and timesteps. check: called before each; what it raises ends this."""
+        losses: list[Tensor] = []
+        for batch in self._batches:
+            check()
+            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), snr_gamma=0).mean())
         return float(torch.stack(losses).mean())
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.follow import GONE, Worker, last_line
 from ...runs.launch import start_process
-from ...runs.messages import Done, Error, EventLog, read_events
+from ...runs.messages import Done, Error, EventLog, read_events, was_ended
 from ...settings.option import MOST_SEED
 from ..plain_settings import table
 from ..projects.check import base_checkpoint
@@ -28,6 +29,7 @@ SAMPLE_FLAGS = {"steps": "--steps", "guidance_scale": "--cfg", "sampler": "--sam
 MOST_IMAGES = 16
 LOOK_SECONDS = 0.2
 REQUEST = "request.json"
+STOPPED = "Generating images was stopped; those that were finished are kept."
 
 
 def generate_job(project: Project, request: dict[str, Any], result: dict[str, Any] | None) -> NewJob:
@@ -45,7 +47,7 @@ def generate_job(project: Project, request: dict[str, Any], result: dict[str, An
         path.write_text(json.dumps(note), encoding="utf-8")
     words = ["--prompt", prompt, "--seed", str(seed), "--count", str(count), *_sample_arguments(settings)]
 
-    def launch(weights: Path) -> subprocess.Popen[bytes]:
+    def launch(weights: Path, _: int) -> subprocess.Popen[bytes]:
         arguments = [*_model_arguments(weights, result), *words, "--out", str(folder.path)]
         return start_process([sys.executable, "-u", "-m", "sd_finetune", "sample", *arguments], folder.log)
 
@@ -72,13 +74,20 @@ def generated_image(project: Project, key: str, name: str) -> Path:
     raise UserError(f"Image {name} not found: reload the page.")
 
 
-def wait_for_images(run: RunFolder, worker: Worker) -> None:
+def wait_for_images(run: RunFolder, worker: Worker, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Wait until the command has ended, and write the last event, which it does not do itself.
 
     The exit code of a worker that an earlier server started is unknown: then the images are counted.
+
+    Args:
+        meanwhile: called now and then.
     """
     while (code := worker.poll()) is None:
+        meanwhile()
         time.sleep(LOOK_SECONDS)
+    if was_ended(run.commands, worker.pid):
+        EventLog(run.events).append(Done(step=0, outcome="stopped", reason=STOPPED))
+        return
     if code == GONE:
         wanted = json.loads((run.path / REQUEST).read_text(encoding="utf-8"))["count"]
         made = len(list(run.path.glob("*.png")))

@@ -15,8 +15,6 @@ DOING: dict[JobKind, str] = {
     "train": "training", "class images": "generating class images", "generate": "generating images"
 }  # fmt: skip
 """What a project with such a job is doing."""
-WAITING, STARTING = "waiting for its turn", "starting"
-"""The phases of a job whose worker does not tell anything yet: before and after it got its turn."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,10 @@ class Job:
 
 @dataclass(frozen=True)
 class NewJob(Job):
-    """A job to start: `launch` starts its worker on a file with the weights of `checkpoint`, which the host lends."""
+    """A job to start: `launch` starts its worker on a file with the weights of `checkpoint`, which the host lends.
+
+    It is also given the byte of the run's commands at which those for this worker begin.
+    """
 
     checkpoint: Path
-    launch: Callable[[Path], subprocess.Popen[bytes]]
+    launch: Callable[[Path, int], subprocess.Popen[bytes]]

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...runs.folder import RunFolder
-from ...runs.messages import Error, EventLog, Phase, read_events
+from ...runs.messages import STARTING, WAITING, Error, EventLog, Phase, read_events
+from ...runs.owner import try_to_own
 from ...runs.worker_process import FoundWorker, noted_worker
 from ..projects.project import CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects
-from .job import STARTING, WAITING, Job, JobKind
+from .job import Job, JobKind
 
 KIND_OF_FOLDER: dict[str, JobKind] = {RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "generate"}
 """In a project's folder."""
@@ -29,7 +30,12 @@ def end_waiting_jobs(projects: Path) -> None:
     """A job that still waited for its turn when its server stopped has nobody who would start it: say so in it."""
     for job in _all_jobs(projects):
         if _waits(job.run) and noted_worker(job.run) is None:
-            EventLog(job.run.events).append(Error("The server stopped before this job started: start it again."))
+            held = try_to_own(job.run)
+            if held is not None:  # else it waits in another server, which will start it
+                with held:
+                    EventLog(job.run.events).append(
+                        Error("The server stopped before this job started: start it again.")
+                    )
 
 
 def _all_jobs(projects: Path) -> Iterator[Job]:

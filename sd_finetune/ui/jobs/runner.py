@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import UserError
 from ...hosts.host import Host
-from ...runs.follow import follow
-from ...runs.launch import kill_worker
-from ...runs.messages import Error, EventLog, Phase, Saved, send_command
+from ...runs.messages import (
+    STARTING,
+    WAITING,
+    CommandReader,
+    Done,
+    Error,
+    EventLog,
+    Phase,
+    command_position,
+)
+from ...runs.owner import own, try_to_own
+from ...runs.snapshots import snapshot_step
 from ...runs.worker_process import FoundWorker, forget_worker, note_worker
 from ...settings.methods import ResultKind
-from .generate import wait_for_images
-from .job import DOING, STARTING, WAITING, Job, NewJob
+from .going import Going, end_at_once, follow_job
+from .job import DOING, Job, NewJob
 from .left_behind import end_waiting_jobs, noted_jobs
 
-AnyWorker = FoundWorker | subprocess.Popen[bytes]
+LOOK_SECONDS = 0.2
 
 
 class Runner:
@@ -33,17 +42,16 @@ class Runner:
     def __init__(self, host: Host, projects: Path) -> None:
         self._host = host
         self._lock = threading.Lock()
-        self._job: Job | None = None
+        self._going: Going | None = None
         self._ended: Job | None = None
-        self._worker: AnyWorker | None = None
-        self._canceled = False
         for job, worker in noted_jobs(projects):
             self._adopt(job, worker)
         end_waiting_jobs(projects)
 
     def current(self) -> Job | None:
         """The job that is going on."""
-        return self._job
+        going = self._going
+        return going.job if going else None
 
     def ended(self) -> Job | None:
         """The job that ended last, if one has since this server started."""
@@ -53,88 +61,112 @@ class Runner:
         """Make a job and start it, unless there is one: of two presses at once, one starts a run.
 
         Raises:
-            UserError: a job is going on already; or what `make` raises.
+            UserError: a job is going on already, or another process has this one; or what `make` raises.
         """
         with self._lock:
-            if self._job is not None:
-                doing = f'"{self._job.project}" is {DOING[self._job.kind]}'
+            if self._going is not None:
+                doing = f'"{self._going.job.project}" is {DOING[self._going.job.kind]}'
                 raise UserError(f"Only one job runs at a time, and {doing}: wait until it ends, or stop it.")
             job = make()
+            hold = own(job.run)
             EventLog(job.run.events).append(Phase(name=WAITING, done=0, total=1))
-            self._job, self._canceled = job, False
-        since = job.run.events.stat().st_size
-        _in_thread(lambda: self._do(job, since))
+            since, commands_since = job.run.events.stat().st_size, command_position(job.run.commands)
+            self._going = going = Going(job, hold, since, commands_since)
+        _in_thread(lambda: self._do(going, job))
+        _in_thread(lambda: self._stop_if_told_while_it_waits(going))
         return job
 
     def kill(self) -> None:
         """End the job at once, without saving; one that waits for its turn never starts."""
-        self._canceled = True
-        if isinstance(self._worker, FoundWorker):
-            self._worker.kill()
-        elif self._worker is not None:
-            kill_worker(self._worker)
+        going = self._going
+        if going is not None:
+            self._kill(going)
 
-    def _do(self, job: NewJob, since: int) -> None:
-        """Wait for the host's turn, start the worker and see it to its end; its events begin at byte `since`."""
+    def _kill(self, going: Going) -> None:
+        with self._lock:
+            worker = going.worker
+            if worker is None:
+                self._cancel(going, "It was ended while it waited for its turn.")
+                return
+        end_at_once(going.job.run, worker)
+
+    def _cancel(self, going: Going, reason: str) -> None:
+        """End a job that has no worker yet; what waits for the host's turn in its thread then starts nothing."""
+        if not going.over:
+            step = snapshot_step(going.job.run)
+            EventLog(going.job.run.events).append(Done(step=step, outcome="stopped", reason=reason))
+            self._let_go(going)
+
+    def _stop_if_told_while_it_waits(self, going: Going) -> None:
+        commands = CommandReader(going.job.run.commands, going.commands_since)
+        while going.worker is None and not going.over:
+            if "stop" in commands.new():
+                with self._lock:
+                    if going.worker is None:  # else the worker reads it
+                        self._cancel(going, "It was stopped while it waited for its turn.")
+            time.sleep(LOOK_SECONDS)
+
+    def _do(self, going: Going, job: NewJob) -> None:
+        """Wait for the host's turn, start the worker and see it to its end."""
         made: set[ResultKind] = set()
         try:
             with self._host.lend(job.checkpoint, job.run) as weights:
-                if self._canceled:
-                    raise UserError("Canceled before it started.")
-                EventLog(job.run.events).append(Phase(name=STARTING, done=0, total=1))
-                self._worker = worker = job.launch(weights)
-                if self._canceled:
-                    self.kill()
-                note_worker(job.run, worker.pid, since)
-                made = self._follow(job, worker, since)
+                with self._lock:
+                    if going.over:
+                        return
+                    EventLog(job.run.events).append(Phase(name=STARTING, done=0, total=1))
+                    going.worker = worker = job.launch(weights, going.commands_since)
+                note_worker(job.run, worker.pid, going.since, going.commands_since)
+                made = follow_job(self._host, going, worker)
                 worker.wait()
         except Exception as error:  # nobody else would see it: the thread is ours
             sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            EventLog(job.run.events).append(Error(sentence))
+            if not going.over:
+                EventLog(job.run.events).append(Error(sentence))
         finally:
-            self._end(job, made)
+            self._end(going, made)
 
     def _adopt(self, job: Job, worker: FoundWorker) -> None:
-        """Follow a worker that an earlier server has started; one that has ended since gets its last event."""
-        if worker.poll() is not None:
-            self._follow(job, worker, worker.since)
-            forget_worker(job.run)
-        elif self._job is None:
-            self._job, self._worker = job, worker
-            _in_thread(lambda: self._do_adopted(job, worker))
+        """Follow a worker that an earlier server has started; one that has ended since gets its last event.
 
-    def _do_adopted(self, job: Job, worker: FoundWorker) -> None:
+        What another server owns that is still there is left to it.
+        """
+        hold = try_to_own(job.run)
+        if hold is None:
+            return
+        going = Going(job, hold, worker.since, worker.commands_since, worker)
+        if worker.poll() is not None:
+            follow_job(self._host, going, worker)
+            forget_worker(job.run)
+        elif self._going is None:
+            self._going = going
+            _in_thread(lambda: self._do_adopted(going, worker))
+            return
+        hold.release()
+
+    def _do_adopted(self, going: Going, worker: FoundWorker) -> None:
         made: set[ResultKind] = set()
         try:
-            made = self._follow(job, worker, worker.since)
+            made = follow_job(self._host, going, worker)
         finally:
-            self._end(job, made)
+            self._end(going, made)
 
-    def _follow(self, job: Job, worker: AnyWorker, since: int) -> set[ResultKind]:
-        """Follow the worker to its end; returns the kinds of results that were saved."""
-        made: set[ResultKind] = set()
-        if job.kind == "generate":
-            wait_for_images(job.run, worker)
-            return made
-        asked = False
-        for event in follow(job.run, worker, since=since):
-            self._host.show(event, job.run)
-            if isinstance(event, Saved) and event.result != "snapshot":
-                made.add(event.result)
-            if not asked and self._host.asked_to_stop():
-                send_command(job.run.commands, "stop")
-                asked = True
-        return made
-
-    def _end(self, job: Job, made: set[ResultKind]) -> None:
+    def _end(self, going: Going, made: set[ResultKind]) -> None:
         """The host reads its lists again for what was made; another job can be started."""
         try:
-            forget_worker(job.run)
+            if not going.over:
+                forget_worker(going.job.run)
             for kind in made:
                 self._host.refresh(kind)
         finally:
-            self._worker = None
-            self._job, self._ended = None, job
+            with self._lock:
+                self._let_go(going)
+
+    def _let_go(self, going: Going) -> None:
+        going.over = True
+        going.hold.release()
+        if self._going is going:
+            self._going, self._ended = None, going.job
 
 
 def _in_thread(work: Callable[[], None]) -> None:

@@ -57,7 +57,8 @@ def _run_settings(host: Host, project: Project, origin: dict[str, Any] | None = 
 def _job(kind: JobKind, project: Project, run: RunFolder, settings: Settings, *arguments: str) -> NewJob:
     base = Path(settings.base.checkpoint)
 
-    def launch(weights: Path) -> subprocess.Popen[bytes]:
-        return start_worker(run, *arguments, *([] if weights == base else ["--weights", str(weights)]))
+    def launch(weights: Path, commands_since: int) -> subprocess.Popen[bytes]:
+        lent = [] if weights == base else ["--weights", str(weights)]
+        return start_worker(run, *arguments, *lent, commands_since=commands_since)
 
     return NewJob(kind, project.name, run, base, launch)

@@ -10,6 +10,7 @@ from typing import Any
 from ...runs.folder import RunFolder
 from ...runs.json_lines import read_lines
 from ...runs.messages import with_current_names
+from ...runs.worker_process import noted_worker
 from .curve import Curve
 
 TRAINING = "training"
@@ -93,7 +94,6 @@ class RunView:
         self._phase: dict[str, Any] | None = None
         self._step: dict[str, Any] | None = None
         self._end: dict[str, Any] | None = None
-        self._began = 0.0
         self._rates: list[str] = []
         self._curve = Curve()
         self._evaluations = Curve()
@@ -121,8 +121,6 @@ class RunView:
             self._take_step(event)
         elif kind == "phase":
             self._state, self._phase, self._end = "running", event, None
-            if event["name"] == "loading":
-                self._began = float(event["time"])
         elif kind == "evaluation":
             self._evaluations.add(int(event["step"]), [_number(event["loss"])], self._serial)
         elif kind in ("done", "error"):
@@ -149,7 +147,8 @@ class RunView:
         """ "stop" or "pause" while the run follows that command, or is about to."""
         if self._end is not None:
             return ""
-        sent = [c for c in read_lines(self.run.commands)[0] if c.get("time", 0) >= self._began]
+        worker = noted_worker(self.run)
+        sent, _ = read_lines(self.run.commands, worker.commands_since if worker else 0)
         names = [c.get("command") for c in sent if c.get("command") in ("stop", "pause", "resume")]
         return "stop" if "stop" in names else "pause" if names and names[-1] == "pause" else ""
 

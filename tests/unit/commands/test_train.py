@@ -19,7 +19,7 @@ from sd_finetune.__main__ import main
 from sd_finetune.commands import resume
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Phase, read_events, send_command
+from sd_finetune.runs.messages import Done, Phase, read_events, send_command
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder
 from sd_finetune.settings.optimizers import OPTIMIZERS
 
@@ -120,8 +120,8 @@ def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Pop
     snapshot_folder(folder.snapshots, 1).mkdir()
     (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
     events = folder.events.read_bytes()
-    with pytest.raises(UserError, match=r"dog-001 is running as process [0-9]+: wait until it ends, or stop it"):
-        resume.run(argparse.Namespace(folder=folder.path))
+    with pytest.raises(UserError, match=rf"dog-001 is in the hands of process {process.pid}, another server or"):
+        resume.run(argparse.Namespace(folder=folder.path, detach=False))
     assert folder.events.read_bytes() == events
     send_command(folder.commands, "stop")
     assert process.wait(30) == 0
@@ -201,11 +201,14 @@ def test_a_second_interrupt_kills(start_train: Callable[[str], subprocess.Popen[
     while not commands.exists():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert "The worker was killed by SIGKILL" in err
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
     assert "Traceback" not in err
-    assert [type(event) for event in read_events(tmp_path / "runs/dog-001/events.jsonl")[0]] == [Phase, Error]
+    assert "You ended it at once, without saving." in out
+    events, _ = read_events(tmp_path / "runs/dog-001/events.jsonl")
+    assert [type(event) for event in events] == [Phase, Done]
+    assert isinstance(events[-1], Done)
+    assert events[-1].outcome == "stopped"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")

@@ -20,9 +20,12 @@ from sd_finetune.runs.messages import (
     Saved,
     Step,
     Warning_,
+    command_position,
+    note_end,
     parse_event,
     read_events,
     send_command,
+    was_ended,
 )
 
 STEP = Step(
@@ -118,12 +121,64 @@ def test_unknown_commands_are_left_out(tmp_path: Path) -> None:
     append_line(path, {"command": "dance", "time": time.time()})
     append_line(path, {"other": 1})
     append_line(path, {"command": ["stop"], "time": time.time()})
+    append_line(path, {"command": {"stop": 1}, "time": time.time()})
     send_command(path, "stop")
     assert CommandReader(path).new() == ["stop"]
 
 
 def test_commands_of_an_earlier_run_are_left_out(tmp_path: Path) -> None:
+    """Those before a place in the file: the clock may have gone back since."""
     path = tmp_path / "commands.jsonl"
-    append_line(path, {"command": "stop", "time": 100.0})
-    append_line(path, {"command": "save", "time": 200.0})
-    assert CommandReader(path, after=150.0).new() == ["save"]
+    append_line(path, {"command": "stop", "time": 200.0})
+    reader = CommandReader(path, command_position(path))
+    append_line(path, {"command": "save", "time": 100.0})
+    assert reader.new() == ["save"]
+
+
+def test_a_file_of_commands_that_was_emptied_is_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "commands.jsonl"
+    path.write_bytes(b"\0\0\n")
+    reader = CommandReader(path, since=1000)
+    send_command(path, "stop")
+    assert reader.new() == ["stop"]
+
+
+def test_who_was_ended(tmp_path: Path) -> None:
+    path = tmp_path / "commands.jsonl"
+    assert not was_ended(path, 12)
+    note_end(path, 12)
+    assert was_ended(path, 12)
+    assert not was_ended(path, 13)
+    assert CommandReader(path).new() == []
+
+
+ODD_LINES = [
+    b"",
+    b"\0\0\0",
+    b"null",
+    b"[1, 2]",
+    b"[" * 20_000,
+    b'{"kind": ["x"]}',
+    b'{"kind": {"x": 1}}',
+    b'{"kind": "step", "step": "three"}',
+    b'{"kind": "done", "time": "yesterday", "step": 1, "outcome": "finished"}',
+    b'{"kind": "done", "step": "1", "outcome": "finished"}',
+    b'{"kind": "done", "step": 1, "outcome": ["finished"]}',
+    b'{"kind": "evaluation", "step": 1, "loss": 1' + b"0" * 400 + b"}",
+    b'{"command": ["stop"]}',
+    b'{"command": {"stop": 1}}',
+    b"\xff\xfe",
+]
+
+
+@pytest.mark.parametrize("line", ODD_LINES)
+def test_an_odd_line_is_skipped(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(line + b"\n")
+    EventLog(path).append(EVENTS[0])
+    send_command(path, "save")
+    path.write_bytes(path.read_bytes() + line + b"\0\0")
+    EventLog(path).append(EVENTS[-1])
+    assert read_events(path)[0] == [EVENTS[0], EVENTS[-1]]
+    assert CommandReader(path).new() == ["save"]
+    assert not was_ended(path, 1)

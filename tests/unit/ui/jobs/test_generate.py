@@ -50,7 +50,7 @@ def test_the_command(
     started: list[list[str]] = []
     monkeypatch.setattr(generate, "start_process", lambda command, log: started.append(command))
     job = generate_job(project, {"prompt": "a dog", "seed": 3, "count": 2}, result)
-    job.launch(Path("/weights"))
+    job.launch(Path("/weights"), 0)
     asked = ["--prompt", "a dog", "--seed", "3", "--count", "2", "--cfg", "5", "--width", "128", "--height", "64"]
     assert started == [
         [sys.executable, "-u", "-m", "sd_finetune", "sample", *named, *asked, "--out", str(job.run.path)]

@@ -9,16 +9,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.launch import start_process, start_worker
-from sd_finetune.runs.messages import Done, Error, EventLog, Phase, Saved, read_events
+from sd_finetune.runs.messages import (
+    CommandReader,
+    Done,
+    Error,
+    EventLog,
+    Phase,
+    Saved,
+    read_events,
+    send_command,
+)
+from sd_finetune.runs.snapshots import MARKER, snapshot_folder
 from sd_finetune.runs.worker_process import FoundWorker, note_worker, noted_worker
-from sd_finetune.ui.jobs.runner import Job
+from sd_finetune.ui.jobs.job import Job, NewJob
 from sd_finetune.ui.jobs.training import resume_job, train_job
 from sd_finetune.ui.projects.project import Project
 from sd_finetune.ui.server.context import Context
@@ -91,10 +101,106 @@ def test_what_is_ended_while_it_waits_for_its_turn_never_begins(
     monkeypatch.setattr(screen.context.host, "lend", lend)
     job = start(screen.context)
     wait_until(lambda: screen.context.runner.current() is None)
-    error = last_event(job.run)
-    assert isinstance(error, Error)
-    assert error.message == "Canceled before it started."
+    done = last_event(job.run)
+    assert isinstance(done, Done)
+    assert (done.outcome, done.reason) == ("stopped", "It was ended while it waited for its turn.")
     assert not job.run.log.exists()
+
+
+def waiting(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, Event]:
+    """A job that waits for the host's turn until the event is set."""
+    turn = Event()
+
+    @contextmanager
+    def lend(checkpoint: Path, run: RunFolder) -> Iterator[Path]:
+        turn.wait()
+        yield checkpoint
+
+    monkeypatch.setattr(screen.context.host, "lend", lend)
+    return start(screen.context), turn
+
+
+def test_stopped_while_it_waits_for_its_turn_it_ends_at_once(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, turn = waiting(screen, monkeypatch)
+    send_command(job.run.commands, "stop")
+    wait_until(lambda: screen.context.runner.current() is None, seconds=2)
+    done = last_event(job.run)
+    assert isinstance(done, Done)
+    assert (done.step, done.outcome) == (0, "stopped")
+    turn.set()
+    second = start(screen.context)  # while the thread of the first has its turn at last
+    wait_until(lambda: screen.context.runner.current() is None)
+    assert not job.run.log.exists()
+    assert last_event(job.run) == done
+    assert isinstance(last_event(second.run), Done)
+
+
+@pytest.mark.parametrize("kind", ["train", "generate"])
+def test_the_hosts_interrupt_reaches_a_worker_that_tells_nothing(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """As while a large checkpoint is loaded."""
+    slow(screen)
+    run = RunFolder.create(screen.context.projects / "dog" / "runs", "dog", train_job_settings(screen))
+    source = "import time; time.sleep(60)"
+
+    def make() -> NewJob:
+        return NewJob(
+            kind,  # type: ignore[arg-type]
+            "dog",
+            run,
+            Path("base"),
+            lambda _, __: start_process([sys.executable, "-c", source], run.log),
+        )
+
+    monkeypatch.setattr(screen.context.host, "asked_to_stop", lambda: True)
+    screen.context.runner.start(make)
+    if kind == "train":
+        wait_until(lambda: CommandReader(run.commands).new() == ["stop"], seconds=5)
+        screen.context.runner.kill()
+    wait_until(lambda: screen.context.runner.current() is None, seconds=5)
+    done = last_event(run)
+    assert isinstance(done, Done)
+    assert done.outcome == "stopped"
+    assert "ended it at once" in done.reason or "those that were finished are kept" in done.reason
+
+
+def test_ended_at_once_by_the_user_it_says_so(screen: Screen) -> None:
+    slow(screen)
+    job = start(screen.context)
+    wait_until(lambda: job.run.events.is_file() and job.run.events.read_text().count('"step"') > 3)
+    screen.context.runner.kill()
+    wait_until(lambda: screen.context.runner.current() is None)
+    done = last_event(job.run)
+    assert isinstance(done, Done)
+    assert (done.outcome, done.reason) == ("stopped", "You ended it at once, without saving.")
+    assert done.step >= 1
+
+
+def test_what_another_server_keeps_is_left_to_it(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second server on one folder follows no run of the first, ends none, and starts none a second time."""
+    slow(screen)
+    job = start(screen.context)
+    wait_until(lambda: noted_worker(job.run))
+    snapshot = snapshot_folder(job.run.snapshots, 1)
+    snapshot.mkdir()
+    (snapshot / MARKER).write_text("{}")
+    second = make_context(tmp_path)
+    assert second.runner.current() is None
+    with pytest.raises(UserError, match=f"dog-001 is in the hands of process {os.getpid()}"):
+        second.runner.start(lambda: resume_job(second.project("dog"), job.run))
+    assert second.runner.current() is None
+    assert [e.name for e in read_events(job.run.events)[0] if isinstance(e, Phase)].count("waiting for its turn") == 1
+    assert noted_worker(job.run)
+    screen.context.runner.kill()
+    wait_until(lambda: screen.context.runner.current() is None)
+    waits, turn = waiting(screen, monkeypatch)
+    assert make_context(tmp_path).runner.current() is None
+    assert isinstance(last_event(waits.run), Phase), "it still waits in the first server"
+    screen.context.runner.kill()
+    turn.set()
 
 
 def test_a_killed_worker_is_noticed_and_the_next_run_works(screen: Screen) -> None:

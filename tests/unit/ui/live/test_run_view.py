@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from sd_finetune.runs.messages import (
     Saved,
     Step,
     Warning_,
+    command_position,
     send_command,
 )
+from sd_finetune.runs.worker_process import note_worker
 from sd_finetune.ui.live.run_view import RunView
 
 
@@ -112,6 +115,7 @@ def test_a_resumed_run_is_running_again(run: RunFolder, log: EventLog) -> None:
 )
 def test_what_was_asked_of_it(run: RunFolder, log: EventLog, commands: list[str], asked: str) -> None:
     send_command(run.commands, "stop")  # for an earlier worker in the same folder
+    note_worker(run, os.getpid(), 0, command_position(run.commands))
     log.append(Phase("loading", 0, 1))
     log.append(step(1))
     for command in commands:

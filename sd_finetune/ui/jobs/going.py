@@ -1,0 +1,70 @@
+"""A job that is going on: its worker is followed, and ended when the host or a user says so."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+from ...hosts.host import Host
+from ...runs.file_lock import Hold
+from ...runs.folder import RunFolder
+from ...runs.follow import follow
+from ...runs.launch import kill_worker
+from ...runs.messages import Saved, note_end, send_command
+from ...runs.worker_process import FoundWorker
+from ...settings.methods import ResultKind
+from .generate import wait_for_images
+from .job import Job
+
+AnyWorker = FoundWorker | subprocess.Popen[bytes]
+
+
+@dataclass
+class Going:
+    """A job that is going on, and its worker as soon as it has one.
+
+    hold: this process is the owner of its folder. since, commands_since: bytes at which its events and commands begin.
+    """
+
+    job: Job
+    hold: Hold
+    since: int
+    commands_since: int
+    worker: AnyWorker | None = None
+    over: bool = False
+
+
+def follow_job(host: Host, going: Going, worker: AnyWorker) -> set[ResultKind]:
+    """Follow the worker to its end; returns the kinds of results that were saved.
+
+    The host's button to interrupt stops it, in whatever phase it is.
+    """
+    made: set[ResultKind] = set()
+    run, asked = going.job.run, False
+
+    def pass_interrupt_on() -> None:
+        nonlocal asked
+        if not asked and host.asked_to_stop():
+            asked = True
+            if going.job.kind == "generate":  # its images are whole as they come, and there is nothing to save
+                end_at_once(run, worker)
+            else:
+                send_command(run.commands, "stop")
+
+    if going.job.kind == "generate":
+        wait_for_images(run, worker, pass_interrupt_on)
+        return made
+    for event in follow(run, worker, since=going.since, meanwhile=pass_interrupt_on):
+        host.show(event, run)
+        if isinstance(event, Saved) and event.result != "snapshot":
+            made.add(event.result)
+    return made
+
+
+def end_at_once(run: RunFolder, worker: AnyWorker) -> None:
+    """End a worker without saving, and note that a user did it."""
+    note_end(run.commands, worker.pid)
+    if isinstance(worker, FoundWorker):
+        worker.kill()
+    else:
+        kill_worker(worker)
