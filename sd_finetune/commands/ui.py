@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until Ctrl+C; 0. A run that is not finished then saves a snapshot and ends; the next start offers to resume."""
+    """Serve until Ctrl+C; 0. What is not finished then saves a snapshot and ends, and can be resumed."""
     import uvicorn
 
     from ..demo.paths import DEMO_FOLDER, TOY_CHECKPOINT

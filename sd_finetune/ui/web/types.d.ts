@@ -223,6 +223,8 @@ export interface Done extends Event {
   kind: "done";
   step: number;
   outcome: "finished" | "stopped";
+  /** What a person may want to know of it, or empty. */
+  reason: string;
 }
 
 /** A step and means over the steps since the last point; of a training: loss, instance loss, prior loss, rates. */
