@@ -120,7 +120,9 @@ class RunFolder:
             return from_dict(json.loads(self.settings.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
             raise UserError(f"{self.path} is not a run folder: it has no {self.settings.name}.") from error
-        except ValueError as error:
+        except OSError as error:
+            raise UserError(f"{self.settings} cannot be read ({error.strerror}): mend that, then try again.") from error
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 f"{self.settings} is not valid JSON ({error}): start a new run from your settings."
             ) from error

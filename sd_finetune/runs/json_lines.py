@@ -34,14 +34,17 @@ def read_lines(path: Path, since: int = 0, most_bytes: int = -1) -> tuple[list[d
     """The objects written after byte `since`, and the byte to continue from. Other lines are skipped.
 
     What cannot be read at all counts as empty. The last line counts only once its line end is written; until then it is
-    left for the next call. `most_bytes`, where it is not -1 for all, must be longer than any line.
+    left for the next call. `most_bytes`, where it is not -1 for all, must be longer than any line of ours.
     """
     try:
         with path.open("rb") as file:
             file.seek(since)
-            whole, line_end, _ = file.read(most_bytes).rpartition(b"\n")
+            piece = file.read(most_bytes)
     except OSError:
         return [], since
+    whole, line_end, _ = piece.rpartition(b"\n")
+    if not line_end and len(piece) == most_bytes:  # no line of ours, so that what follows it is reached
+        return [], since + most_bytes
     contents = [_parse(line) for line in whole.split(b"\n")]
     return [content for content in contents if content is not None], since + len(whole) + len(line_end)
 

@@ -105,6 +105,8 @@ class Done(Event):
     reason: str = ""
 
 
+NOBODY_FOLLOWS = "The program that started it has ended, so it stopped"
+"""How the reason begins of a run that no person has stopped."""
 WAITING, STARTING = "waiting for its turn", "starting"
 """The phases of a job whose worker does not tell anything yet: before and after it got its turn."""
 
@@ -116,6 +118,8 @@ END = "end"
 _EVENTS: dict[str, type[Event]] = {
     event.kind: event for event in (Phase, Step, Evaluation, Sample, Saved, Warning_, Error, Done)
 }
+
+KINDS = tuple(_EVENTS)
 
 FORMER_NAMES = {"artefact": "result"}
 """Today's names of fields by those of earlier versions."""

@@ -7,9 +7,9 @@ import torch
 from ..diffusion.loss import LossParts
 from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
-from ..runs.messages import Done, Error, Evaluation, Phase, Step
+from ..runs.messages import NOBODY_FOLLOWS, Done, Error, Evaluation, Phase, Step
 from .device import memory_in_use
-from .orders import NOBODY_FOLLOWS, StopAsked, ended_early
+from .orders import StopAsked, ended_early
 from .output.keeping import Keeper
 from .output.not_finite import loss_not_finite, refuse_broken_weights
 from .output.samples import generate_samples

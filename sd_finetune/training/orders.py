@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from ..runs.folder import RunFolder
-from ..runs.messages import Command, CommandReader, Done, Event, command_position
+from ..runs.messages import NOBODY_FOLLOWS, Command, CommandReader, Done, Event, command_position
 from ..runs.snapshots import snapshot_step
 
 LOOK_SECONDS = 0.2
@@ -17,7 +17,6 @@ PATIENCE_SECONDS = 1.5
 PAUSE_SECONDS = 0.2
 
 NOTHING_LEARNED = "It was stopped before it had learned anything, so nothing was saved."
-NOBODY_FOLLOWS = "The program that started it has ended, so it stopped"
 
 
 class StopAsked(Exception):

@@ -19,9 +19,8 @@ def concepts(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def text(settings: Mapping[str, Any], name: str) -> str:
-    """The value of "group.option" where it is text, else ""."""
-    group, _, option = name.partition(".")
-    value = table(settings, group).get(option)
+    """The value of "option" or "group.option" where it is text, else ""."""
+    value = value_at(settings, name)
     return value if isinstance(value, str) else ""
 
 

@@ -20,8 +20,8 @@ def seconds_for(settings: Settings, steps: int, projects: Path) -> float | None:
 
     A run of the same kind has the same method, checkpoint, resolution, precision, optimizer and gradient checkpointing.
     """
-    ended = sorted(projects.glob("*/runs/*/events.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for events in ended[:LOOKED_AT]:
+    ended = sorted(((_changed(path), path) for path in projects.glob("*/runs/*/events.jsonl")), reverse=True)
+    for _, events in ended[:LOOKED_AT]:
         run = RunFolder(events.parent)
         step = _last_step(events)
         if step is not None and step.images_per_second > 0 and _is_alike(run, settings):
@@ -50,6 +50,18 @@ def _kind(settings: Settings) -> tuple[Any, ...]:
 
 
 def _last_step(events: Path) -> Step | None:
-    start = max(0, events.stat().st_size - TAIL_BYTES)
-    steps = [event for event in read_events(events, start)[0] if isinstance(event, Step)]
+    try:
+        start = max(0, events.stat().st_size - TAIL_BYTES)
+        found, _ = read_events(events, start)
+    except OSError:
+        return None
+    steps = [event for event in found if isinstance(event, Step)]
     return steps[-1] if steps else None
+
+
+def _changed(file: Path) -> float:
+    """When a file was changed last, 0 where it may not be looked at."""
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return 0.0

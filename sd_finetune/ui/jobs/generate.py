@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
-from ...runs.atomic import replacing
+from ...runs.atomic import is_taken, replacing
 from ...runs.folder import RunFolder
 from ...runs.follow import GONE, Worker, last_line
 from ...runs.launch import start_process
 from ...runs.messages import Done, Error, EventLog, read_events, was_ended
+from ...runs.notes import read_note
 from ...settings.option import MOST_SEED
 from ..plain_settings import table
 from ..projects.check import base_checkpoint
-from ..projects.project import GENERATED, Project
+from ..projects.project import GENERATED, Project, entries
 from .job import NewJob
 
 RESULT_FLAGS = {"lora": "--lora", "embedding": "--embedding", "hypernetwork": "--hypernetwork"}
@@ -57,13 +58,36 @@ def generate_job(project: Project, request: dict[str, Any], result: dict[str, An
 def generated(project: Project) -> list[dict[str, Any]]:
     """What was generated, the latest first: `key`, `prompt`, `seed`, `with` (a result's name), `images`, `error`."""
     found: list[dict[str, Any]] = []
-    for file in sorted(project.folder.glob(f"{GENERATED}/*/{REQUEST}"), reverse=True):
-        run = RunFolder(file.parent)
+    for folder in reversed(entries(project.folder / GENERATED)):
+        run = RunFolder(folder)
+        if not folder.is_dir() or not is_taken(folder / REQUEST):
+            continue
         images = sorted((path.name for path in run.path.glob("*.png")), key=_number)
-        request = json.loads(file.read_text(encoding="utf-8"))
-        error = next((event.message for event in read_events(run.events)[0] if isinstance(event, Error)), "")
-        found.append({"key": run.path.name, **request, "images": images, "error": error})
+        found.append({"key": folder.name, **_request(folder / REQUEST), "images": images})
+        found[-1]["error"] = found[-1]["error"] or _error(run)
     return found
+
+
+def _request(file: Path) -> dict[str, Any]:
+    """What was asked for; `error` where that cannot be told any more."""
+    note = read_note(file) or {}
+    prompt, seed, name = note.get("prompt"), note.get("seed"), note.get("with")
+    whole = isinstance(prompt, str) and type(seed) is int and isinstance(name, str)
+    return {
+        "prompt": prompt if isinstance(prompt, str) else "",
+        "seed": seed if type(seed) is int else 0,
+        "with": name if isinstance(name, str) else "",
+        "error": "" if whole else f"{file} is damaged: what these images show is not known.",
+    }
+
+
+def _error(run: RunFolder) -> str:
+    """Why a job failed; "" where it did not."""
+    try:
+        events, _ = read_events(run.events)
+    except OSError as error:
+        return f"{run.events} cannot be read ({error.strerror})."
+    return next((event.message for event in events if isinstance(event, Error)), "")
 
 
 def generated_image(project: Project, key: str, name: str) -> Path:
@@ -89,7 +113,8 @@ def wait_for_images(run: RunFolder, worker: Worker, meanwhile: Callable[[], None
         EventLog(run.events).append(Done(step=0, outcome="stopped", reason=STOPPED))
         return
     if code == GONE:
-        wanted = json.loads((run.path / REQUEST).read_text(encoding="utf-8"))["count"]
+        count = (read_note(run.path / REQUEST) or {}).get("count")
+        wanted = count if type(count) is int else 1
         made = len(list(run.path.glob("*.png")))
         complete, problem = (
             made >= wanted,

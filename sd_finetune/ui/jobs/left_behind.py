@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.messages import STARTING, WAITING, Error, EventLog, Phase, read_events
 from ...runs.owner import try_to_own
 from ...runs.worker_process import FoundWorker, noted_worker
-from ..projects.project import CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects
+from ..projects.project import CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects, entries
 from .job import Job, JobKind
 
 KIND_OF_FOLDER: dict[str, JobKind] = {RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "generate"}
@@ -29,19 +31,22 @@ def noted_jobs(projects: Path) -> Iterator[tuple[Job, FoundWorker]]:
 def end_waiting_jobs(projects: Path) -> None:
     """A job that still waited for its turn when its server stopped has nobody who would start it: say so in it."""
     for job in _all_jobs(projects):
-        if _waits(job.run) and noted_worker(job.run) is None:
-            held = try_to_own(job.run)
-            if held is not None:  # else it waits in another server, which will start it
-                with held:
-                    EventLog(job.run.events).append(
-                        Error("The server stopped before this job started: start it again.")
-                    )
+        with suppress(OSError, UserError):  # one odd folder keeps no server from starting
+            if _waits(job.run) and noted_worker(job.run) is None:
+                _end_waiting(job.run)
+
+
+def _end_waiting(run: RunFolder) -> None:
+    held = try_to_own(run)
+    if held is not None:  # else it waits in another server, which will start it
+        with held:
+            EventLog(run.events).append(Error("The server stopped before this job started: start it again."))
 
 
 def _all_jobs(projects: Path) -> Iterator[Job]:
     for project in all_projects(projects):
         for folder, kind in KIND_OF_FOLDER.items():
-            for path in sorted((project.folder / folder).glob("[!.]*")):
+            for path in entries(project.folder / folder):
                 yield Job(kind, project.name, RunFolder(path))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ...errors import UserError
@@ -45,7 +46,8 @@ class Runner:
         self._going: Going | None = None
         self._ended: Job | None = None
         for job, worker in noted_jobs(projects):
-            self._adopt(job, worker)
+            with suppress(OSError, UserError):  # one odd folder keeps no server from starting
+                self._adopt(job, worker)
         end_waiting_jobs(projects)
 
     def current(self) -> Job | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...runs.folder import RunFolder
-from ...runs.messages import Done, Event, read_events
+from ...runs.messages import NOBODY_FOLLOWS, Done, Event, read_events
 from ...runs.snapshots import latest_snapshot
 
 TAIL_BYTES = 32 * 1024
@@ -11,7 +11,9 @@ TAIL_BYTES = 32 * 1024
 
 def is_interrupted(run: RunFolder) -> bool:
     """Whether a run that nobody works at has a snapshot and is neither finished nor stopped by a person."""
-    return latest_snapshot(run) is not None and not isinstance(last_event(run), Done)
+    last = last_event(run)
+    asked_for = isinstance(last, Done) and not last.reason.startswith(NOBODY_FOLLOWS)
+    return latest_snapshot(run) is not None and not asked_for
 
 
 def last_event(run: RunFolder) -> Event | None:

@@ -28,8 +28,23 @@ def describe_result(host: Host, entry: dict[str, Any]) -> dict[str, Any]:
         "step": entry["step"],
         "kind": entry["result"],
         "path": str(path),
-        "bytes": path.stat().st_size if path.is_file() else 0,
+        "bytes": _size(path),
         "sentence": use.sentence,
         "prompt": use.prompt,
         "checkpoint": use.checkpoint,
     }
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file that one may look at."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ...runs.folder import RunFolder
 from ...runs.json_lines import read_lines
-from ...runs.messages import with_current_names
+from ...runs.messages import KINDS, parse_event, with_current_names
 from ...runs.worker_process import noted_worker
+from ...settings.methods import ResultKind
 from .curve import Curve
 
 TRAINING = "training"
 """The phase in which steps are taken."""
+RESULT_KINDS: tuple[ResultKind, ...] = get_args(ResultKind)
 LOSSES = ("loss", "instance_loss", "prior_loss")
 PIECE_BYTES = 64 * 1024
 """Read at a time, far longer than any line."""
@@ -63,6 +65,10 @@ class RunView:
                 "asked": self._asked(),
             }
 
+    def stamp(self) -> tuple[int, ...]:
+        """Another one after each change of what `status` is made of."""
+        return tuple(each for path in (self.run.events, self.run.commands, self.run.snapshots) for each in _stamp(path))
+
     def phase(self) -> dict[str, Any] | None:
         """What the run is at: `name`, `done`, `total`."""
         with self._lock:
@@ -84,7 +90,7 @@ class RunView:
         with self._lock:
             while self._read():
                 pass
-            latest = {entry["path"]: entry for entry in self._saved if entry["result"] != "snapshot"}
+            latest = {entry["path"]: entry for entry in self._saved if entry["result"] in RESULT_KINDS}
             return sorted(latest.values(), key=lambda entry: entry["serial"])
 
     def _forget(self) -> None:
@@ -100,6 +106,7 @@ class RunView:
         self._samples: list[dict[str, Any]] = []
         self._saved: list[dict[str, Any]] = []
         self._warnings: list[dict[str, Any]] = []
+        self._damaged = False
 
     def _read(self) -> bool:
         """Take in new events for some milliseconds; whether there are more."""
@@ -111,8 +118,22 @@ class RunView:
             self._position = position
             for event in events:
                 self._serial += 1
-                self._take(with_current_names(event))
+                self._take_if_whole(with_current_names(event))
         return True
+
+    def _take_if_whole(self, event: dict[str, Any]) -> None:
+        """What a damaged file has in place of an event is told once and then left out."""
+        try:
+            parse_event(event)
+        except ValueError:
+            kind = event.get("kind")
+            is_of_later_version = isinstance(kind, str) and kind not in KINDS
+            if not self._damaged and not is_of_later_version:
+                self._damaged = True
+                sentence = f"{self.run.events} is damaged: what is missing here cannot be read any more."
+                self._take({"kind": "warning", "time": 0.0, "message": sentence})
+        else:
+            self._take(event)
 
     def _take(self, event: dict[str, Any]) -> None:
         kind = event.get("kind")
@@ -174,6 +195,14 @@ class Views:
 def _number(value: Any) -> float | None:
     """Numbers that JSON cannot hold are written as text, and cannot be drawn either."""
     return value if isinstance(value, (int, float)) else None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return (0, 0)
+    return (facts.st_size, facts.st_mtime_ns)
 
 
 def _new(entries: list[dict[str, Any]], since: int) -> list[dict[str, Any]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
+from ...runs.notes import read_note
 from ...runs.own_files import CLASS_IMAGES_NOTE
 from ..plain_settings import concepts
 from .host_folders import class_image_cache
@@ -21,19 +20,12 @@ def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
     prompts = [concept["class_prompt"] for concept in concepts(settings) if concept.get("class_prompt")]
     found: list[dict[str, Any]] = []
     for note in sorted(class_image_cache(host, settings).glob(f"*/{CLASS_IMAGES_NOTE}")):
-        prompt = _prompt_of(note)
+        prompt = (read_note(note) or {}).get("prompt")  # where it is damaged, no run uses its images
         images = sorted(path.name for path in note.parent.glob("*.png"))
         if prompt in prompts and images:
             entry = {"key": note.parent.name, "prompt": prompt, "folder": str(note.parent), "images": images}
             found.append(entry)
     return found
-
-
-def _prompt_of(note: Path) -> str | None:
-    try:
-        return json.loads(note.read_text(encoding="utf-8"))["prompt"]
-    except (OSError, ValueError, KeyError, TypeError):  # damaged: its images are used by no run
-        return None
 
 
 def class_image_folder(host: Host, project: Project, key: str) -> str:

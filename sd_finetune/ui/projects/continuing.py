@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
+from ...runs.notes import read_note
 from ...runs.snapshots import all_snapshots, latest_snapshot, needed_snapshot, step_of
 from ...settings.methods import METHODS
 from ...settings.options import Settings
+from ..live.results import is_file
 from ..live.run_view import Views
 from .host_folders import settings_of_run
 from .project import Project, all_projects
@@ -29,14 +33,19 @@ def continuation_sources(projects: Path, views: Views) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for project in all_projects(projects):
         for name in project.run_names():
-            run = RunFolder(project.runs / name)
-            facts = {"project": project.name, "run": name, "method": _method(run)}
-            snapshot = latest_snapshot(run)
-            if snapshot is not None:
-                found.append({**facts, "what": SNAPSHOT, "step": step_of(snapshot)})
-            results = [entry for entry in views.of(run).results() if Path(entry["path"]).is_file()]
-            found += [{**facts, "what": Path(e["path"]).name, "step": e["step"]} for e in reversed(results)]
+            with suppress(OSError):  # what cannot be read can be continued from neither
+                found += _sources_in(RunFolder(project.runs / name), project.name, views)
     return found
+
+
+def _sources_in(run: RunFolder, project: str, views: Views) -> Iterator[dict[str, Any]]:
+    facts = {"project": project, "run": run.path.name, "method": _method(run)}
+    snapshot = latest_snapshot(run)
+    if snapshot is not None:
+        yield {**facts, "what": SNAPSHOT, "step": step_of(snapshot)}
+    for entry in reversed(views.of(run).results()):
+        if is_file(Path(entry["path"])):
+            yield {**facts, "what": Path(entry["path"]).name, "step": entry["step"]}
 
 
 def project_from_run(
@@ -100,10 +109,8 @@ def copy_snapshot(project: Project, run: RunFolder) -> bool:
 
 
 def _method(run: RunFolder) -> str:
-    try:
-        return json.loads(run.settings.read_text(encoding="utf-8")).get("method", "lora")
-    except (OSError, ValueError):
-        return ""
+    method = (read_note(run.settings) or {}).get("method", "lora")
+    return method if isinstance(method, str) else ""
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
+from ...runs.notes import read_note
 from ...settings.methods import METHODS
 from ...settings.migrations import migrated
 from ...settings.options import Output
@@ -34,13 +35,21 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
-    """A run's settings as a form has them: folders that the host decides are open again."""
-    settings: dict[str, Any] = migrated(json.loads(run.settings.read_text(encoding="utf-8")))
-    folder = host.result_folder(METHODS[settings["method"]].result)
-    if folder is not None and settings["output"]["folder"] == str(folder):
-        settings["output"]["folder"] = ""
-    if settings["class_images"]["cache_folder"] == str(_own_cache(host)):
-        settings["class_images"]["cache_folder"] = ""
+    """A run's settings as a form has them: folders that the host decides are open again.
+
+    Raises:
+        UserError: the run's settings are damaged, or of a newer version.
+    """
+    note = read_note(run.settings)
+    if note is None:
+        raise UserError(f"{run.settings} is damaged: start a new run from the settings in the form.")
+    settings: dict[str, Any] = migrated(note)
+    facts = METHODS.get(text(settings, "method"))
+    folder = host.result_folder(facts.result) if facts else None
+    if folder is not None and text(settings, "output.folder") == str(folder):
+        settings = with_values(settings, {"output.folder": ""})
+    if text(settings, "class_images.cache_folder") == str(_own_cache(host)):
+        settings = with_values(settings, {"class_images.cache_folder": ""})
     return settings
 
 

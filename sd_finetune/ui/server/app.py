@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from . import concept_routes, generate_routes, page_routes, project_routes, run_routes
 from .context import Context
-from .guard import login_required
+from .guard import Answer, login_required
 
 PREFIX = "/sd_finetune"
 ROUTES = (project_routes, run_routes, concept_routes, generate_routes, page_routes)
@@ -14,7 +14,7 @@ ROUTES = (project_routes, run_routes, concept_routes, generate_routes, page_rout
 
 def make_router(context: Context) -> APIRouter:
     """Everything that the page asks for; each route asks for the host's login. For `app.include_router`."""
-    router = APIRouter(prefix=PREFIX, dependencies=[Depends(login_required(context))])
+    router = APIRouter(prefix=PREFIX, default_response_class=Answer, dependencies=[Depends(login_required(context))])
     for part in ROUTES:
         router.include_router(part.router)
     return router

@@ -6,12 +6,16 @@ import threading
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
+from ...runs.atomic import is_taken
 from ...runs.folder import RunFolder
 from ..jobs.runner import Runner
+from ..live.results import is_file
 from ..live.run_view import Views
+from ..live.shared import Rhythm, Shared
 from ..projects.project import Project, project_named, projects_folder
 
 
@@ -22,6 +26,12 @@ class Context:
     host: Host
     runner: Runner
     views: Views = field(default_factory=Views)
+    lists: Shared[dict[str, Any]] = field(default_factory=lambda: Shared(0.5))
+    """What there is to choose from; cleared after each change."""
+    statuses: Shared[bytes] = field(default_factory=lambda: Shared(2.0))
+    """Of runs, by all that they depend on."""
+    rhythms: tuple[Rhythm, Rhythm] = field(default_factory=lambda: (Rhythm(), Rhythm()))
+    """Of those who ask for the lists, and for the status of runs."""
     saving: threading.Lock = field(default_factory=threading.Lock)
     """Held by whoever changes a project's file, which is read, changed and written."""
 
@@ -37,16 +47,23 @@ class Context:
 
     def project(self, name: str) -> Project:
         """A project that exists. Raises UserError."""
-        project = project_named(self.projects, name)
+        project = self.existing_project(name)
         project.read()
+        return project
+
+    def existing_project(self, name: str) -> Project:
+        """The same, where its file may be damaged."""
+        project = project_named(self.projects, name)
+        if not is_taken(project.file):
+            raise UserError(f'Project "{name}" not found: create it, or choose another one.')
         return project
 
     def run(self, project: str, name: str) -> RunFolder:
         """A run of a project, which exists. Raises UserError."""
-        found = self.project(project)
-        if name not in found.run_names():
+        run = RunFolder(self.existing_project(project).runs / name)
+        if name != run.path.name or name[0] in "." or set(name) & set("/\\:") or not is_file(run.settings):
             raise UserError(f'Run {name} of project "{project}" not found: choose one of its runs.')
-        return RunFolder(found.runs / name)
+        return run
 
     def is_active(self, run: RunFolder) -> bool:
         """Whether a job works at a run."""

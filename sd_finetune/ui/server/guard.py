@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,13 +16,14 @@ from ...readable import sendable
 from .context import Context
 
 
-def login_required(context: Context) -> Callable[[Request], None]:
+def login_required(context: Context) -> Callable[[Request], Awaitable[None]]:
     """A dependency of all routes: refuses whoever lacks the host's login, and hands the context to those who have it.
 
-    A route that has not asked for the login has no context to work on.
+    A route that has not asked for the login has no context to work on. Like all that is quick, it is asynchronous, and
+    so needs no thread of its own.
     """
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         if not context.host.is_allowed(request):
             raise HTTPException(401, "Log in first.")
         request.state.sd_finetune = context
@@ -30,7 +31,7 @@ def login_required(context: Context) -> Callable[[Request], None]:
     return check
 
 
-def same_origin(request: Request) -> None:
+async def same_origin(request: Request) -> None:
     """A dependency for what changes something: a browser must come from our own page, a script sends no origin at all.
 
     Raises:
@@ -75,6 +76,8 @@ class Route(APIRoute):
                 response = refusal(_sentence(error))
             except OSError as error:
                 response = refusal(file_sentence(error))
+            if request.method != "GET" and hasattr(request.state, "sd_finetune"):
+                request.state.sd_finetune.lists.clear()
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             return response
 

@@ -9,7 +9,7 @@ from ..projects.project import Project
 from .context import Context
 
 
-def the_context(request: Request) -> Context:
+async def the_context(request: Request) -> Context:
     """The context that the login has handed over, see guard.login_required."""
     return request.state.sd_finetune
 

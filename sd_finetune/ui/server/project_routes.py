@@ -144,10 +144,11 @@ def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
     job = context.runner.current()
     if job is not None and job.project == name:
         raise UserError(f'"{name}" is {DOING[job.kind]}: stop it before you delete the project.')
-    project = context.project(name)
+    project = context.existing_project(name)
     with context.saving:
         project.delete()
     context.views.forget(project.folder)
+    context.lists.clear()
     return _lists(context)
 
 
@@ -163,7 +164,12 @@ def _chosen(content: dict[str, Any]) -> str | None:
 
 
 def _lists(context: Context) -> dict[str, Any]:
-    job, ended = context.runner.current(), context.runner.ended()
+    """`wait` is how many seconds to wait until asking again, which grows with the number of those who ask."""
+    job, ended, wait = context.runner.current(), context.runner.ended(), context.rhythms[0].wait()
+    return context.lists.of((job, ended, wait), lambda: {**_new_lists(context, job, ended), "wait": wait})
+
+
+def _new_lists(context: Context, job: Job | None, ended: Job | None) -> dict[str, Any]:
     projects = all_projects(context.projects)
     return {
         "projects": [project.name for project in projects],

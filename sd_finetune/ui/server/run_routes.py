@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from ...errors import UserError
 from ...runs.folder import RunFolder
@@ -18,7 +18,7 @@ from ..projects.host_folders import settings_of_run
 from ..projects.project import Project
 from .body import CONTENT, takes, text_in
 from .context import Context
-from .guard import CHANGE, Route
+from .guard import CHANGE, Answer, Route
 from .parameters import CONTEXT, PROJECT, RUN
 
 LOG_BYTES = 6000
@@ -49,11 +49,19 @@ def resume(project: Project = PROJECT, found: RunFolder = RUN, context: Context 
 
 
 @router.get("/projects/{name}/runs/{run}/status")
-def status(since: int = 0, found: RunFolder = RUN, context: Context = CONTEXT) -> JSONResponse:
-    """What changed after the first `since` events; `more` means that asking again at once brings more."""
-    changed = context.views.of(found).status(since)
-    active, resumable = context.is_active(found), latest_snapshot(found) is not None
-    return JSONResponse({**changed, "active": active, "resumable": resumable})
+def status(since: int = 0, found: RunFolder = RUN, context: Context = CONTEXT) -> Response:
+    """What changed after the first `since` events; `more` means that asking again at once brings more.
+
+    `wait` is how many seconds to wait until asking again, which grows with the number of those who ask.
+    """
+    view, active, wait = context.views.of(found), context.is_active(found), context.rhythms[1].wait()
+
+    def make() -> bytes:
+        resumable = latest_snapshot(found) is not None
+        return bytes(Answer({**view.status(since), "active": active, "resumable": resumable, "wait": wait}).body)
+
+    answer = context.statuses.of((found.path, since, view.stamp(), active, wait), make)
+    return Response(answer, media_type="application/json")
 
 
 @router.post("/projects/{name}/runs/{run}/command", dependencies=CHANGE, openapi_extra=takes(STOP))

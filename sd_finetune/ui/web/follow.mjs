@@ -106,8 +106,9 @@ export function followRun(project, run, shown, silent) {
       if (!going) return;
       takeIn(view, news);
       wait = STEADY;
+      pause = Math.max(STEADY, 1000 * news.wait);
       if (news.more) pause = 0;
-      else if (!news.active && view.end) pause = 4 * STEADY;
+      else if (!news.active && view.end) pause = 4 * pause;
       shown(view);
     } catch (error) {
       if (!going) return;

@@ -146,6 +146,8 @@ export interface Lists {
   projects: string[];
   /** By project: where it is not that of the project that was read, another page has changed it. */
   revisions: Record<string, string>;
+  /** Seconds to wait until asking again. */
+  wait: number;
   checkpoints: Checkpoint[];
   job: Job | null;
   /** The job that ended last. */
@@ -257,6 +259,8 @@ export interface View {
 
 /** What is new of a run. */
 export interface Status extends View {
+  /** Seconds to wait until asking again. */
+  wait: number;
   /** Ask again at once. */
   more: boolean;
   /** Throw away what came before. */

@@ -31,7 +31,9 @@ export async function refresh(lists, selection) {
  * @param {Selection} selection
  */
 export function watch(lists, selection) {
-  setInterval(() => lookAgain(lists, selection), LOOK_AGAIN);
+  const later = () => setTimeout(turn, Math.max(LOOK_AGAIN, 1000 * lists.wait));
+  const turn = () => lookAgain(lists, selection).finally(later);
+  later();
 }
 
 /**
