@@ -20,10 +20,8 @@ from ..diffusion.noising import PredictionType
 from .conditioning import TextConditioning
 from .facts import FamilyFacts
 from .placeholder_tokens import NewWord
+from .recognition import Shapes
 from .table import FAMILIES
-
-Shapes = Mapping[str, tuple[int, ...]]
-"""Tensor name to shape."""
 
 TargetLayer = nn.Linear | nn.Conv2d
 """A layer that a LoRA can stand beside."""

@@ -9,9 +9,24 @@ BASES = {
     "sd1-inpainting": "Stable Diffusion 1 inpainting",
     "sd1-pix2pix": "Stable Diffusion 1 pix2pix",
     "sd2": "Stable Diffusion 2",
+    "sd2-inpainting": "Stable Diffusion 2 inpainting",
+    "sd2-depth": "Stable Diffusion 2 depth",
+    "sd2-upscaler": "Stable Diffusion 2 upscaler",
     "sdxl": "SDXL",
+    "sdxl-inpainting": "SDXL inpainting",
+    "sdxl-pix2pix": "SDXL pix2pix",
+    "sdxl-refiner": "SDXL refiner",
     "sd3": "Stable Diffusion 3",
     "flux": "Flux",
+    "cascade": "Stable Cascade",
+    "auraflow": "AuraFlow",
+    "hunyuan-dit": "Hunyuan-DiT",
+    "hunyuan-video": "HunyuanVideo",
+    "pixart": "PixArt",
+    "lumina": "Lumina",
+    "wan": "Wan",
+    "ltx": "LTX-Video",
+    "qwen-image": "Qwen-Image",
 }
 """Values of `base` and their titles; `base` is "" when it is unknown."""
 
@@ -28,10 +43,25 @@ METADATA_BASES = {
 }  # fmt: skip
 """Beginnings of `ss_base_model_version` and `modelspec.architecture`."""
 
-TRANSFORMER_BLOCKS = {"joint_blocks.0.": "sd3", "double_blocks.0.": "flux"}
+TRANSFORMER_BLOCKS = {
+    "joint_blocks.0.": "sd3", "txt_in.individual_token_refiner.": "hunyuan-video", "double_blocks.0.": "flux",
+    "clip_txt_mapper.": "cascade", "double_layers.0.": "auraflow", "mlp_t5.": "hunyuan-dit", "t_block.1.": "pixart",
+    "cap_embedder.": "lumina", "head.modulation": "wan", "patchify_proj.": "ltx",
+    "transformer_blocks.0.img_mlp.": "qwen-image",
+}  # fmt: skip
+"""Beginnings of tensor names that only one kind of model has; the first that is found counts."""
+OTHER_INPUTS = {9: "-inpainting", 8: "-pix2pix", 5: "-depth", 7: "-upscaler"}
+"""Of models that take more than latents, by the channels of the UNet's input."""
+LORA_BLOCKS = {
+    "double_blocks": "flux", "single_transformer": "flux", "joint_blocks": "sd3",
+    "transformer.transformer_blocks.0.attn.add_k_proj": "sd3", "cross_attn_": "wan", ".cross_attn.": "wan",
+}  # fmt: skip
+"""The same for the layers of a LoRA, anywhere in a name."""
 UNET = "model.diffusion_model."
 VAE = "first_stage_model."
 """Beginnings of tensor names in LDM's layout, which the WebUI has its models in, too."""
+UP_ENDINGS = ("up.weight", "lora_B.weight", "lora_B.default.weight", "hada_w1_a", "hada_w2_a", "_b", ":up")
+"""Of LoRA tensors whose second side is a rank."""
 OTHER_PARTS = {
     "VAE": (VAE, "vae."),
     "text encoder": ("cond_stage_model.", "conditioner.", "text_encoders."),
@@ -47,7 +77,7 @@ def base_of_hypernetwork(widths: Iterable[int]) -> str:
 
 def base_of_embedding(shapes: Iterable[tuple[int, ...]], metadata: Mapping[str, str]) -> str:
     """By the width of its vectors, else what its metadata says."""
-    by_width = EMBEDDING_BASES.get(max((shape[-1] for shape in shapes), default=0), "")
+    by_width = EMBEDDING_BASES.get(max((shape[-1] for shape in shapes if shape), default=0), "")
     return by_width or _base_by_metadata(metadata)
 
 
@@ -56,12 +86,20 @@ def base_of_checkpoint(shapes: Shapes) -> str:
     if is_transformer(shapes):
         return next(base for block, base in TRANSFORMER_BLOCKS.items() if _has_block(shapes, block))
     if _has(shapes, "conditioner.embedders."):
-        return "sdxl"
-    if _has(shapes, "cond_stage_model.model."):
-        return "sd2"
-    base = "sd1" if _has(shapes, "cond_stage_model.transformer.") else CONTEXT_BASES.get(_context_width(shapes), "")
-    channels = shapes[f"{UNET}input_blocks.0.0.weight"][1]
-    return base + {9: "-inpainting", 8: "-pix2pix"}.get(channels, "") if base == "sd1" else base
+        base = "sdxl" if _has(shapes, "conditioner.embedders.0.transformer.") else "sdxl-refiner"
+    elif _has(shapes, "cond_stage_model.model."):
+        base = "sd2"
+    elif _has(shapes, "cond_stage_model.transformer."):
+        base = "sd1"
+    else:
+        base = CONTEXT_BASES.get(_context_width(shapes), "")
+    with_inputs = base + OTHER_INPUTS.get(_input_channels(shapes), "")
+    return with_inputs if with_inputs in BASES else base
+
+
+def _input_channels(shapes: Shapes) -> int:
+    shape = next((shapes[name] for name in (f"{UNET}input_blocks.0.0.weight", "conv_in.weight") if name in shapes), ())
+    return shape[1] if len(shape) == 4 else 0
 
 
 def is_transformer(shapes: Shapes) -> bool:
@@ -70,22 +108,24 @@ def is_transformer(shapes: Shapes) -> bool:
 
 
 def _has_block(shapes: Shapes, block: str) -> bool:
-    return any(name.removeprefix(UNET).startswith(block) for name in shapes)
+    return any(name.removeprefix(UNET).removeprefix("net.").startswith(block) for name in shapes)
 
 
 def base_of_unet(shapes: Shapes) -> str:
-    """Of a UNet in diffusers' layout."""
-    return CONTEXT_BASES.get(_context_width(shapes), "")
+    """Of a UNet alone, in diffusers' layout or LDM's."""
+    base = CONTEXT_BASES.get(_context_width(shapes), "")
+    with_inputs = base + OTHER_INPUTS.get(_input_channels(shapes), "")
+    return with_inputs if with_inputs in BASES else base
 
 
 def base_of_lora(shapes: Shapes, metadata: Mapping[str, str]) -> str:
     """By its layers' names and the width of its cross-attention, else what its metadata says."""
     names = " ".join(shapes)
-    for part, base in (("double_blocks", "flux"), ("single_transformer", "flux"), ("joint_blocks", "sd3")):
+    for part, base in LORA_BLOCKS.items():
         if part in names:
             return base
     by_width = CONTEXT_BASES.get(_context_width(shapes), "")
-    if by_width or _has(shapes, "lora_te2_"):
+    if by_width or _has(shapes, "lora_te2_") or _has(shapes, "text_encoder_2."):
         return by_width or "sdxl"
     return _base_by_metadata(metadata)
 
@@ -104,7 +144,7 @@ def _context_width(shapes: Shapes) -> int:
     """Input width of the cross-attention's keys, of a model or of its LoRA layers; 0 without cross-attention."""
     for name, shape in shapes.items():
         is_key = "attn2_to_k" in name or "attn2.to_k" in name
-        if is_key and len(shape) == 2 and not name.endswith(("up.weight", "lora_B.weight")):
+        if is_key and len(shape) == 2 and not name.endswith(UP_ENDINGS):
             return shape[1]
     return 0
 

@@ -23,11 +23,13 @@ from torch import Tensor
 
 from ..diffusion.noising import PredictionType
 from ..errors import UserError
-from ..families.family import Architecture, Family, family_called
+from ..families.family import Family, family_called
+from ..reading.door import reader
 from ..runs.atomic import is_taken, replacing
+from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
 from .metadata_keys import CONFIG_KEY
-from .tensor_file import FILE_DTYPES, TensorFile, read_tensors, write_tensors
+from .tensor_file import FILE_DTYPES, are_weights, read_tensors, write_tensors
 
 Parts = Mapping[str, Mapping[str, Tensor]]
 """Part to the module's tensor name to tensor."""
@@ -76,6 +78,7 @@ class Checkpoint:
         return tensor.reshape(self.family.module_shape(part, name, tuple(tensor.shape)))
 
 
+@reader
 def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Path | None = None) -> Checkpoint:
     """Open a checkpoint of a supported family.
 
@@ -88,63 +91,51 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
         UserError: the file is missing, damaged or not a checkpoint of a supported family, or contradicts its config.
     """
     file = read_tensors(path)
-    family = family_called(family_of_checkpoint(path, file))
-    beside = config or path.with_suffix(".yaml")
-    has_own = config is not None or beside.is_file() or CONFIG_KEY in file.metadata
-    if not has_own and fallback_config:
-        beside = config = fallback_config
-    yaml_text = _read_config(beside) if config or beside.is_file() else file.metadata.get(CONFIG_KEY)
-    usual = {family.usual_name(name): name for name in file.tensors}
-    architecture = _infer_architecture(path, family, file, usual, yaml_text, beside.parent)
+    family = family_called(family_of_checkpoint(path, file.layout))
+    tensors = _with_usual_vae(family, file.tensors)
+    found = find_config(path, file.metadata, config, fallback_config)
+    usual = {family.usual_name(name): name for name in tensors}
+    shapes = {ldm: tuple(tensors[name].shape) for ldm, name in usual.items()}
+    with naming_missing(path, family.facts):
+        architecture = family.infer_architecture(shapes, found.text, found.folder)
+        file_names = {
+            part: {name: usual[ldm] for name, ldm in names.items()}
+            for part, names in family.name_table(architecture).items()
+        }
+    _refuse_no_weights(path, tensors, file_names)
     prediction_type = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
-    if prediction_type and not has_own:
+    if prediction_type and not found.is_own:
         architecture = family.with_prediction_type(architecture, prediction_type)
     return Checkpoint(
         path=path,
         family=family,
         architecture=architecture,
-        tensors=file.tensors,
-        file_names=_file_names(path, family, architecture, usual),
+        tensors=tensors,
+        file_names=file_names,
         metadata=file.metadata,
-        yaml_text=yaml_text,
-        has_yaml_file=beside.is_file(),
+        yaml_text=found.text,
+        has_yaml_file=found.is_file,
     )
 
 
-def _read_config(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"The config {path} cannot be read: choose a .yaml text file.") from error
+def _with_usual_vae(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Newer names of a VAE's tensors replaced by LDM's, which every program reads, so that results have these too."""
+    start = family.facts.part_prefixes["vae"]
+    result: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        usual = family.usual_name(name) if name.startswith(start) else name
+        result[usual] = tensor if usual == name else tensor.reshape(family.file_shape(usual, tuple(tensor.shape)))
+    return result
 
 
-def _infer_architecture(
-    path: Path, family: Family, file: TensorFile, usual: Mapping[str, str], yaml_text: str | None, folder: Path
-) -> Architecture:
-    try:
-        shapes = {ldm: tuple(file.tensors[name].shape) for ldm, name in usual.items()}
-        return family.infer_architecture(shapes, yaml_text, folder)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except KeyError as error:
-        raise _incomplete(path, family, str(error.args[0])) from error
-
-
-def _incomplete(path: Path, family: Family, missing: str) -> UserError:
-    return UserError(
-        f"{path} is not a complete {family.facts.title} checkpoint ({missing} is missing): choose one with UNet, VAE "
-        "and text encoder."
-    )
-
-
-def _file_names(
-    path: Path, family: Family, architecture: Architecture, usual: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
-    table = family.name_table(architecture)
-    missing = [ldm for names in table.values() for ldm in names.values() if ldm not in usual]
-    if missing:
-        raise _incomplete(path, family, missing[0])
-    return {part: {name: usual[ldm] for name, ldm in names.items()} for part, names in table.items()}
+def _refuse_no_weights(path: Path, tensors: Mapping[str, Tensor], file_names: Mapping[str, Mapping[str, str]]) -> None:
+    for name in (name for names in file_names.values() for name in names.values()):
+        if not are_weights((tensors[name],)):
+            kind = str(tensors[name].dtype).removeprefix("torch.")
+            raise UserError(
+                f"{path} has {name} of type {kind} and size {tuple(tensors[name].shape)}, which are no weights: choose "
+                "an fp16, bf16 or fp32 checkpoint."
+            )
 
 
 def write_checkpoint(

@@ -16,10 +16,13 @@ from typing import Any, cast
 from torch import Tensor
 
 from ..errors import UserError
+from ..reading.door import reader
+from ..reading.plain import text, whole
+from ..reading.safetensors_header import METADATA_KEY
 from .tensor_file import (
     FILE_DTYPES,
-    METADATA_KEY,
     TensorFile,
+    are_weights,
     converted,
     read_tensors,
     refuse_not_finite,
@@ -76,6 +79,7 @@ def write_embedding(
     write_legacy_pickle(path, content)
 
 
+@reader
 def read_embedding(path: Path) -> Embedding:
     """The vectors of an embedding file, with name and steps.
 
@@ -84,7 +88,7 @@ def read_embedding(path: Path) -> Embedding:
     """
     file = read_tensors(path)
     vectors = list(vectors_of(file).values())
-    if len(vectors) != 1 or vectors[0].ndim not in (1, 2) or not vectors[0].numel():
+    if len(vectors) != 1 or vectors[0].ndim not in (1, 2) or not are_weights(vectors):
         raise UserError(
             f"{path} is not an embedding of one word: choose one that was saved by the WebUI, kohya's scripts, "
             "diffusers or SD Fine-Tune."
@@ -106,6 +110,6 @@ def vectors_of(file: TensorFile) -> dict[str, Tensor]:
 
 def name_and_step_of(file: TensorFile) -> tuple[str, int | None]:
     """The word and its training steps, "" and None where the file does not have them."""
-    name = file.content.get("name") or file.metadata.get("ss_output_name") or ""
+    name = text(file.content.get("name")) or file.metadata.get("ss_output_name") or ""
     step = file.content.get("step", file.metadata.get(STEPS_KEY, file.metadata.get("ss_steps")))
-    return str(name), int(step) if str(step).isdecimal() else None
+    return name, whole(step)

@@ -12,16 +12,18 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..reading.door import open_regular, reader
 from .tensor_file import file_pieces
 
 LEGACY_START, LEGACY_BYTES = 0x100000, 0x10000
 """The piece of a file that the WebUI's first hash is computed from."""
 
 
+@reader
 def file_hashes(path: Path) -> tuple[str, str]:
     """The 8 digit hash and the SHA-256 (64 digits) of a file; reads all of it."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while piece := file.read(1 << 22):
             digest.update(piece)
         file.seek(LEGACY_START)

@@ -17,10 +17,13 @@ from typing import Any, cast
 from torch import Tensor
 
 from ..errors import UserError
+from ..reading.door import reader
+from ..reading.plain import flag, numbers, shown, text, whole
+from ..reading.safetensors_header import METADATA_KEY
 from ..settings.layer_structure import is_dropout_structure, is_layer_structure
 from .tensor_file import (
     FILE_DTYPES,
-    METADATA_KEY,
+    are_weights,
     converted,
     read_tensors,
     refuse_not_finite,
@@ -112,6 +115,7 @@ def _facts(hypernetwork: HypernetworkFile) -> dict[str, Any]:
     }
 
 
+@reader
 def read_hypernetwork(path: Path) -> HypernetworkFile:
     """A hypernetwork of ours or of any version of the WebUI.
 
@@ -126,14 +130,13 @@ def read_hypernetwork(path: Path) -> HypernetworkFile:
     except ValueError as error:
         raise UserError(f"{path} {error}: choose another file.") from error
     refuse_not_finite(path, (tensor for pair in pairs.values() for mlp in pair for tensor in mlp.values()))
-    step = content.get("step")
     return HypernetworkFile(
         shape=shape,
         pairs=pairs,
-        name=str(content.get("name") or path.stem),
-        step=step if isinstance(step, int) else 0,
-        checkpoint_hash=str(content.get("sd_checkpoint") or ""),
-        checkpoint_name=str(content.get("sd_checkpoint_name") or ""),
+        name=text(content.get("name")) or path.stem,
+        step=whole(content.get("step")) or 0,
+        checkpoint_hash=text(content.get("sd_checkpoint")),
+        checkpoint_name=text(content.get("sd_checkpoint_name")),
         metadata=file.metadata,
         path=path,
     )
@@ -148,23 +151,23 @@ def shape_and_pairs(content: Mapping[Any, Any]) -> tuple[HypernetworkShape, dict
     pairs = {key: _pair(pair) for key, pair in content.items() if type(key) is int}
     if not pairs:
         raise ValueError(NO_HYPERNETWORK)
-    structure = _numbers(content.get("layer_structure", [1, 2, 1]))
+    structure = numbers(content.get("layer_structure", [1, 2, 1]))
     if not is_layer_structure(structure):
-        found = content.get("layer_structure")
-        raise ValueError(f"has the layer structure {found!r}, which is not a list of widths from 1 to 1")
-    dropout = _numbers(content.get("dropout_structure") or _dropout_of_flags(content, len(structure)))
+        found = shown(content.get("layer_structure"))
+        raise ValueError(f"has the layer structure {found}, which is not a list of widths from 1 to 1")
+    given = content.get("dropout_structure")
+    dropout = numbers(given) if given is not None and given != [] else _dropout_of_flags(content, len(structure))
     dropout = (0.0, *dropout[1 : len(structure)])
     if not is_dropout_structure(dropout, structure):
-        found = content.get("dropout_structure")
-        raise ValueError(f"has the dropout structure {found!r}, which does not fit its {len(structure)} widths")
-    activation = str(content.get("activation_func") or "linear")
+        raise ValueError(f"has the dropout structure {shown(given)}, which does not fit its {len(structure)} widths")
+    activation = text(content.get("activation_func")) or "linear"
     shape = HypernetworkShape(
         layer_structure=structure,
         activation=ACTIVATION_ALIASES.get(activation, activation),
-        layer_norm=bool(content.get("is_layer_norm", False)),
+        layer_norm=flag(content.get("is_layer_norm"), False),
         dropout_structure=dropout,
-        activate_output=bool(content.get("activate_output", True)),  # before files had it, every layer was activated
-        initialization=str(content.get("weight_initialization") or "Normal"),
+        activate_output=flag(content.get("activate_output"), True),  # before files had it, every layer was activated
+        initialization=text(content.get("weight_initialization")) or "Normal",
     )
     return shape, pairs
 
@@ -179,7 +182,11 @@ def _pair(pair: Any) -> Pair:
 
 
 def _is_tensors(mlp: Any) -> bool:
-    return isinstance(mlp, dict) and all(isinstance(value, Tensor) for value in cast("dict[str, Any]", mlp).values())
+    if not isinstance(mlp, dict):
+        return False
+    named = cast("dict[Any, Any]", mlp)
+    are_named = all(isinstance(name, str) and isinstance(value, Tensor) for name, value in named.items())
+    return are_named and are_weights(named.values())
 
 
 def _newer_name(name: str) -> str:
@@ -187,15 +194,9 @@ def _newer_name(name: str) -> str:
     return f"{OLDEST_NAMES[layer]}.{rest}" if layer in OLDEST_NAMES else name
 
 
-def _numbers(values: Any) -> tuple[float, ...]:
-    """The values, empty if they are not a list of numbers."""
-    listed = cast("Sequence[Any]", values) if isinstance(values, (list, tuple)) else ()
-    return tuple(listed) if all(type(value) in (int, float) for value in listed) else ()
-
-
-def _dropout_of_flags(content: Mapping[Any, Any], count: int) -> list[float]:
+def _dropout_of_flags(content: Mapping[Any, Any], count: int) -> tuple[float, ...]:
     """The dropout of a file with flags only: none after the last layer, after the one before it only if flagged."""
-    if not content.get("use_dropout", False):
-        return [0.0] * count
-    before_last = DROPOUT_OF_FLAGS if content.get("last_layer_dropout", False) else 0.0
-    return [0.0, *[DROPOUT_OF_FLAGS] * (count - 3), before_last, 0.0]
+    if not flag(content.get("use_dropout"), False):
+        return (0.0,) * count
+    before_last = DROPOUT_OF_FLAGS if flag(content.get("last_layer_dropout"), False) else 0.0
+    return (0.0, *[DROPOUT_OF_FLAGS] * (count - 3), before_last, 0.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..reading.door import reader
 from .classify import classify, in_words
 from .summary import derivation_of, details_of, training_of
 from .tensor_file import read_tensors
@@ -38,6 +39,7 @@ class Description:
         return "\n".join(lines)
 
 
+@reader
 def identify(path: Path) -> Description:
     """Describe a checkpoint, LoRA, embedding, hypernetwork or VAE.
 
@@ -45,7 +47,7 @@ def identify(path: Path) -> Description:
         UserError: the file is missing, damaged, or neither a .safetensors nor a safe pickle.
     """
     file = read_tensors(path)
-    kind, base = classify(file)
+    kind, base = classify(file.layout)
     return Description(
         path.name, kind, base, details_of(kind, file), derivation_of(file.metadata), training_of(file.metadata)
     )

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..reading.door import reader
 from .hashes import kohya_hashes
-from .tensor_file import FILE_DTYPES, converted, read_tensors, refuse_not_finite, write_tensors
+from .tensor_file import FILE_DTYPES, are_weights, converted, read_tensors, refuse_not_finite, write_tensors
 
 ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
 """Of a layer's tensors."""
@@ -79,6 +80,7 @@ def _exact(alpha: float, dtype: torch.dtype) -> Tensor:
     return rounded if rounded.item() == alpha else torch.tensor(alpha, dtype=torch.float32)
 
 
+@reader
 def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
     """The layers of a LoRA by name, in the file's precision, and the file's metadata.
 
@@ -106,7 +108,7 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
             )
     for name in names:
         down, up = (file.tensors[f"{name}.{half}.weight"] for half in ("lora_down", "lora_up"))
-        if min(down.ndim, up.ndim) < 2 or not len(down) or up.flatten(1).shape[1] != len(down):
+        if min(down.ndim, up.ndim) < 2 or not are_weights((down, up)) or up.flatten(1).shape[1] != len(down):
             sizes = f"{tuple(down.shape)} and {tuple(up.shape)}"
             raise UserError(
                 f"{path} has a layer {name} whose lora_down and lora_up, of sizes {sizes}, differ in rank: "

@@ -7,7 +7,6 @@ derivation_of(metadata) -> {what: text}, what it was made from, if a command mad
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +16,8 @@ import torch
 from torch import Tensor
 
 from ..families.recognition import OTHER_PARTS, is_text_encoder_layer
+from ..reading.door import parse_json
+from ..reading.plain import shown, text
 from ..settings.methods import METHODS
 from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
@@ -55,7 +56,7 @@ def details_of(kind: str, file: TensorFile) -> dict[str, str]:
 
 
 def _present(content: Mapping[Any, Any], names: Iterable[str]) -> dict[str, str]:
-    return {name: str(content[name]) for name in names if content.get(name) is not None}
+    return {name: text(value) or shown(value) for name in names if (value := content.get(name)) is not None}
 
 
 def _size(tensors: Iterable[Tensor]) -> str:
@@ -91,7 +92,8 @@ def _lora_details(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     kinds = {LORA_KINDS.get(word, "") for _, word in map(_split, tensors)} - {""}
     layers = {layer for layer, word in map(_split, tensors) if word in LORA_KINDS}
     text = sum(map(is_text_encoder_layer, layers))
-    ranks = {t.shape[0] for name, t in tensors.items() if name.endswith(("lora_down.weight", "lora_A.weight"))}
+    downs = [tensor for name, tensor in tensors.items() if name.endswith(("lora_down.weight", "lora_A.weight"))]
+    ranks = {tensor.shape[0] for tensor in downs if tensor.ndim}
     alphas = {float(tensor) for name, tensor in tensors.items() if name.endswith(".alpha") and tensor.numel() == 1}
     details = {"method": ", ".join(sorted(kinds)), "layers": f"{len(layers) - text} UNet, {text} text encoder"}
     if ranks:
@@ -117,7 +119,11 @@ def _span(numbers: Iterable[float]) -> str:
 
 def _embedding_details(file: TensorFile) -> dict[str, str]:
     vectors, (name, step) = vectors_of(file), name_and_step_of(file)
-    sizes = {f"{tensor.shape[0] if tensor.ndim == 2 else 1} of {tensor.shape[-1]}" for tensor in vectors.values()}
+    sizes = {
+        f"{tensor.shape[0] if tensor.ndim == 2 else 1} of {tensor.shape[-1]}"
+        for tensor in vectors.values()
+        if tensor.ndim
+    }
     base = file.content.get("sd_checkpoint_name") or file.metadata.get("ss_sd_model_name")
     facts = {"vectors": ", ".join(sorted(sizes)), "name": name or None, "step": step, "sd_checkpoint_name": base}
     return {**_present(facts, facts), "precision": _precision(vectors.values())}
@@ -176,7 +182,7 @@ def _own_settings(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def _json(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
     try:
-        content = json.loads(metadata.get(key, "{}"))
+        content = parse_json(metadata.get(key, "{}"))
     except ValueError:  # edited by hand
         return {}
     return cast("dict[str, Any]", content) if isinstance(content, dict) else {}

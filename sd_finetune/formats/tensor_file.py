@@ -1,6 +1,7 @@
-"""Tensors on disk: safetensors and safe pickles read memory-mapped, safetensors written without a copy.
+"""Tensors on disk: safetensors and torch files read memory-mapped, safetensors written without a copy.
 
-    read_tensors(path) -> TensorFile(tensors, metadata, content), memory-mapped where the file allows it
+    read_tensors(path) -> TensorFile(tensors, metadata, content, layout), memory-mapped
+    are_weights(tensors) -> bool
     refuse_not_finite(path, tensors): UserError
     converted(path, tensor, dtype) -> the tensor as it is written, or UserError if it is not finite then
     fits(tensor, dtype): whether it is
@@ -17,24 +18,22 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
+import mmap
 import struct
-import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import NotFiniteError, UserError
+from ..reading.door import open_regular, reader
+from ..reading.layout import Layout, StoredTensor
+from ..reading.read_layout import read_layout
+from ..reading.safetensors_header import METADATA_KEY
 from ..runs.atomic import replacing
-
-METADATA_KEY = "__metadata__"
-"""Where a .safetensors has its metadata, and a pickle of ours too."""
 
 FILE_DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -52,6 +51,7 @@ _DTYPE_NAMES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+_DTYPES = {name: dtype for dtype, name in _DTYPE_NAMES.items()}
 
 
 @dataclass(frozen=True)
@@ -63,93 +63,61 @@ class TensorFile:
     metadata: dict[str, str]
     content: dict[Any, Any]
     """All of a pickle; empty for a .safetensors."""
+    layout: Layout
+    """The same without the tensors."""
 
 
+@reader
 def read_tensors(path: Path) -> TensorFile:
-    """Open a `.safetensors`, or a `.ckpt`/`.pt` by torch's weights-only loader; its first bytes decide which.
+    """Open a `.safetensors`, or a `.ckpt`/`.pt`/`.bin` of torch, memory-mapped.
 
     Raises:
         UserError: the file is missing, incomplete, damaged, of another kind, or a pickle of more than tensors.
     """
-    start = _first_bytes(path)
-    if start[8:] == b"{":
-        return _read_safetensors(path)
-    if start[:2] in (b"PK", b"\x80\x02"):
-        content = _read_pickle(path)
-        return TensorFile(_tensors_of(content), _metadata_of(content), content)
-    if len(start) < 9:
-        raise _damaged(path)
-    raise UserError(
-        f"{path} is neither a .safetensors nor a torch .ckpt file (it may be an error page saved under that name): "
-        "choose another file or download it again."
-    )
+    layout = read_layout(path)
+    with open_regular(path) as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # a change in place never reaches the file
+    made: dict[int, Any] = {}
+    content = _with_tensors(layout.content, mapped, made)
+    tensors = {name: _with_tensors(stored, mapped, made) for name, stored in layout.tensors.items()}
+    return TensorFile(tensors, layout.metadata, content, layout)
 
 
-def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: choose a .safetensors or .ckpt file.")
-    if not path.is_file():
-        raise UserError(f"File {path} not found: check the path.")
-    try:
-        with path.open("rb") as file:
-            return file.read(9)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): check its permissions and its disk.") from error
+def _with_tensors(value: Any, mapped: mmap.mmap, made: dict[int, Any]) -> Any:
+    """Tables and lists, whose depth is bounded, with tensors in place of what stands for them; `made`: those by id."""
+    if not isinstance(value, (StoredTensor, dict, list, tuple)):
+        return value
+    key = id(cast("object", value))
+    if key not in made:
+        if isinstance(value, StoredTensor):
+            made[key] = _tensor(mapped, value)
+        elif isinstance(value, dict):
+            table = cast("dict[Any, Any]", value)
+            made[key] = {name: _with_tensors(inner, mapped, made) for name, inner in table.items()}
+        else:
+            items = [_with_tensors(inner, mapped, made) for inner in cast("list[Any]", value)]
+            made[key] = tuple(items) if isinstance(value, tuple) else items
+    return made[key]
 
 
-def _read_safetensors(path: Path) -> TensorFile:
-    try:
-        # safe_open has neither types nor an iterator.
-        with cast("Any", safe_open)(str(path), framework="pt", device="cpu") as file:
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return TensorFile(tensors, dict(file.metadata() or {}), {})
-    except (SafetensorError, ValueError) as error:
-        raise _damaged(path) from error
+def _tensor(mapped: mmap.mmap, stored: StoredTensor) -> Tensor:
+    dtype = _DTYPES[stored.dtype]
+    if not stored.elements:
+        return torch.empty(stored.shape, dtype=dtype)
+    assert stored.storage.start is not None
+    start = stored.storage.start + stored.offset * dtype.itemsize
+    plain = torch.frombuffer(mapped, dtype=torch.uint8, count=stored.span * dtype.itemsize, offset=start).view(dtype)
+    return plain.view(stored.shape) if stored.stride is None else plain.as_strided(stored.shape, stored.stride)
 
 
-def _read_pickle(path: Path) -> dict[Any, Any]:
-    # Only a zip can be memory-mapped; torch wrote plain pickles before 1.6, and the WebUI still takes them.
-    mapped = zipfile.is_zipfile(path)
-    try:
-        with warnings.catch_warnings():
-            # torch 2.1's own loader uses what it warns of.
-            warnings.filterwarnings("ignore", "TypedStorage is deprecated", UserWarning)
-            content: Any = torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        if not mapped and "nsupported" not in str(error):
-            raise _damaged(path) from error
-        is_checkpoint = path.suffix == ".ckpt"
-        merged = "convert it to .safetensors first, for example with the WebUI's checkpoint merger"
-        way_out = merged if is_checkpoint else "use one with tensors only, as the WebUI saves them"
-        raise UserError(
-            f"{path} is a pickle with more than tensors, which could run code when it is loaded: {way_out}."
-        ) from error
-    except Exception as error:  # a damaged file fails anywhere in the unpickler, with any exception
-        raise _damaged(path) from error
-    return cast("dict[Any, Any]", content) if isinstance(content, dict) else {}
-
-
-def _damaged(path: Path) -> UserError:
-    return UserError(f"{path} is incomplete or damaged: copy or download it again.")
-
-
-def _tensors_of(content: dict[Any, Any]) -> dict[str, Tensor]:
-    inner: Any = content.get("state_dict", content)
-    if not isinstance(inner, dict):
-        return {}
-    named = cast("dict[Any, Any]", inner)
-    return {str(name): value for name, value in named.items() if isinstance(value, Tensor)}
-
-
-def _metadata_of(content: dict[Any, Any]) -> dict[str, str]:
-    found: Any = content.get(METADATA_KEY)
-    entries = cast("dict[Any, Any]", found) if isinstance(found, dict) else {}
-    return {name: text for name, text in entries.items() if isinstance(name, str) and isinstance(text, str)}
+def are_weights(tensors: Iterable[Tensor]) -> bool:
+    """Whether all are numbers with a fraction, and none is empty."""
+    return all(tensor.is_floating_point() and tensor.numel() for tensor in tensors)
 
 
 def refuse_not_finite(path: Path, tensors: Iterable[Tensor]) -> None:
     """Raise UserError if a value in a file is NaN or infinite, which makes the file useless."""
-    if not all(bool(tensor.float().isfinite().all()) for tensor in tensors):
+    if not all(_is_finite(tensor) for tensor in tensors):
         raise UserError(f"{path} has NaN or infinite values, as a failed training leaves them: choose another file.")
 
 
@@ -172,6 +140,11 @@ def converted(path: Path, tensor: Tensor, dtype: torch.dtype) -> Tensor:
         problem = f"values up to {float(tensor.abs().max()):.3g}, beyond the range of {precision}"
         raise NotFiniteError(f"{path} is not written, as it would have {problem}: use fp32 or bf16.")
     raise NotFiniteError(f"{path} is not written, as it would have NaN or infinite values: use other weights.")
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    # float8 has no isfinite of its own.
+    return not tensor.is_floating_point() or bool((tensor.float() if tensor.itemsize == 1 else tensor).isfinite().all())
 
 
 def write_tensors(

@@ -12,6 +12,13 @@ from .values import convert, range_text
 
 Group = TypeVar("Group")
 
+MOST_UNKNOWN = 20
+"""Names of a group that are told not to be options; another program's file may have thousands."""
+MOST_ENTRIES = 1000
+"""Of a list of groups."""
+MOST_SHOWN = 200
+"""Letters of a value in a sentence."""
+
 
 def build(group: type[Group], content: Any, name: str, faults: Faults) -> Group:
     """The group `group` with the values of `content`; an option that is faulty or left out has its default.
@@ -24,7 +31,7 @@ def build(group: type[Group], content: Any, name: str, faults: Faults) -> Group:
     table = cast("dict[str, Any]", content)
     known = {member.name: member for member in members(group)}
     values = {key: _value(known[key], table[key], _join(name, key), faults) for key in known if key in table}
-    for key in [key for key in table if key not in known]:
+    for key in [key for key in table if key not in known][:MOST_UNKNOWN]:
         near_names = [*(_join(name, own) for own in known), *all_options()]
         for unknown, sentence in unknown_names(_join(name, key), table[key], near_names):
             faults.add(unknown, sentence)
@@ -48,6 +55,9 @@ def _groups(group: type[Any], value: Any, name: str, faults: Faults) -> tuple[An
         faults.add(name, f"{name} = {_text(value)} is not valid: write each one under [[{name}]].")
         return ()
     entries = cast("list[Any]", value)
+    if len(entries) > MOST_ENTRIES:
+        faults.add(name, f"{name} has {len(entries):,} entries: use at most {MOST_ENTRIES}.")
+        return ()
     return tuple(build(group, entry, f"{name}.{number}", faults) for number, entry in enumerate(entries, start=1))
 
 
@@ -56,4 +66,8 @@ def _join(group: str, name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # Python writes out no number of thousands of digits
+        return "a huge number"
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."

@@ -9,6 +9,9 @@ from .catalogue import all_options
 from .faults import Faults
 from .toml import parse_toml_value
 
+MOST_DOTS = 4
+"""In an option's name; "concepts.1.folder" has two."""
+
 
 def apply_overrides(content: dict[str, Any], overrides: list[str], faults: Faults) -> None:
     """Put each override into the plain settings `content`; concepts are numbered from 1."""
@@ -18,8 +21,8 @@ def apply_overrides(content: dict[str, Any], overrides: list[str], faults: Fault
             continue
         name, equals, text = override.partition("=")
         name = name.strip()
-        if not equals or not all(name.split(".")):
-            faults.add(override, f'--set "{override}" is not valid: write it as group.option=value.')
+        if not equals or not all(name.split(".")) or name.count(".") > MOST_DOTS:
+            faults.add(override, f'--set "{override[:200]}" is not valid: write it as group.option=value.')
         elif not _put(content, name.split("."), _value(name, text.strip())):
             faults.add(name, f"--set {name} is not an option: number concepts from 1, without a gap.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import UserError
+from ..reading.door import is_deep
 from .build import build
 from .catalogue import members
 from .duration import Duration
@@ -27,7 +28,7 @@ def read_toml(path: Path, overrides: list[str] | None = None) -> Settings:
     Raises:
         UserError: the file cannot be read, is of a later version, or has faults; one line for each.
     """
-    content = migrated(load_toml(path))
+    content = migrated(_not_deep(load_toml(path)))
     faults = Faults()
     _resolve_paths(Settings, content, path.absolute().parent)
     apply_overrides(content, overrides or [], faults)
@@ -41,14 +42,14 @@ def from_dict(content: dict[str, Any]) -> Settings:
     Raises:
         UserError: a later version, or names, types, values or combinations that are not valid; one line for each.
     """
-    return _checked(migrated(content), Faults())
+    return _checked(migrated(_not_deep(content)), Faults())
 
 
 def find_faults(content: dict[str, Any]) -> dict[str, str]:
     """What `from_dict` refuses: a sentence by the full name of the option, as "concepts.1.folder"."""
     faults = Faults()
     try:
-        check_rules(build(Settings, migrated(content), "", faults), faults)
+        check_rules(build(Settings, migrated(_not_deep(content)), "", faults), faults)
     except UserError as error:
         faults.add("version", str(error))
     return faults.sentences
@@ -62,6 +63,13 @@ def to_dict(settings: Settings) -> dict[str, Any]:
 def to_file(settings: Settings) -> dict[str, Any]:
     """The same with `version`, as it is written to a file."""
     return {"version": VERSION, **to_dict(settings)}
+
+
+def _not_deep(content: Any) -> Any:
+    """The content, if all that follows can look into it."""
+    if is_deep(content):
+        raise UserError("The settings are nested too deep: use one table for each group of options.")
+    return content
 
 
 def _checked(content: Any, faults: Faults) -> Settings:

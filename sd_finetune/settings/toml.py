@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..reading.door import is_deep, read_text, reader
 
 if sys.version_info >= (3, 11):
     from tomllib import loads
@@ -14,23 +16,42 @@ else:
     from tomli import loads
 
 
+MOST_DOTS = 50
+"""In a name. Python's reader takes the square of them in time and memory."""
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
+_DOT = re.compile(r'[\w"-][ \t]*\.')
+
+
+def has_long_key(text: str) -> bool:
+    """Whether a TOML text has a name of so many parts that it takes minutes to read."""
+    pieces = re.split(r"[=,{}\[\]\n]", _STRING.sub('""', text))
+    return any(piece.count(".") > MOST_DOTS and len(_DOT.findall(piece)) > MOST_DOTS for piece in pieces)
+
+
+@reader
 def load_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file.
 
     Raises:
         UserError: the file cannot be read, or is not valid TOML.
     """
+    text = read_text(path)
+    if has_long_key(text):
+        raise UserError(f"{path} has a name with more than {MOST_DOTS} dots: write it as group.option.")
     try:
-        return loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): give the path of a settings file.") from error
+        return loads(text)
     except ValueError as error:
-        raise UserError(f"{path} is not valid TOML ({error}): correct the file.") from error
+        raise UserError(f"{path} is not valid TOML ({str(error)[:200]}): correct the file.") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deep: use one table for each group of options.") from error
 
 
 def parse_toml_value(text: str) -> Any:
     """The value of a text such as `8`, `true` or `["a", "b"]`; the text itself if it is not a TOML value."""
-    try:
-        return loads(f"value = {text}")["value"]
-    except ValueError:
+    if has_long_key(text):
         return text
+    try:
+        value = loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return text
+    return text if is_deep(value) else value

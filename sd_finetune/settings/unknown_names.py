@@ -9,6 +9,8 @@ from typing import Any, cast
 from .foreign_names import FOREIGN_NAMES
 from .migrations import RENAMED
 
+LONGEST_NAME = 80
+
 
 def unknown_names(name: str, value: Any, known: Sequence[str]) -> Iterator[tuple[str, str]]:
     """`name` and the sentence about it; then the same for options of other trainers in its table `value`.
@@ -34,11 +36,13 @@ def unknown_name(name: str, known: Sequence[str]) -> str:
     nearest = _nearest(name, known)
     if nearest:
         return f"{name} is not an option: did you mean {nearest}?"
-    return f"{name} is not an option: remove it; docs/settings.md lists all options."
+    return f"{name[:200]} is not an option: remove it; docs/settings.md lists all options."
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     """The known name that is most similar, empty if none is."""
+    if len(name) > LONGEST_NAME:  # comparing takes the square of the length
+        return ""
     near = get_close_matches(name, known, n=1, cutoff=0.75)
     same_word = [other for other in known if _word(other) == _word(name)]
     by_word = get_close_matches(_word(name), [_word(other) for other in known], n=1, cutoff=0.8)

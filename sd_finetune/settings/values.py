@@ -25,7 +25,7 @@ def convert(value: Any, member: Member) -> Any:
         raise ValueError("has characters that are not Unicode text")
     try:
         converted = _typed(value, member.kind)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError("is not valid") from error
     if facts.choices and converted not in facts.choices:
         raise ValueError("is not valid")

@@ -16,7 +16,7 @@ PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
-FOUNDATION = {"__version__", "errors", "readable", "settings", "runs"}
+FOUNDATION = {"__version__", "errors", "readable", "reading", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools"}
@@ -27,13 +27,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"readable"},
     "readable": set(),
     "hub_cache": set(),
-    "settings": {"errors", "readable"},
-    "runs": {"__version__", "errors", "readable", "settings"},
+    "reading": {"errors"},
+    "settings": {"errors", "readable", "reading"},
+    "runs": {"__version__", "errors", "readable", "reading", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data", "families"},  # of families the facts alone: no torch
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
-    "families": {"errors", "diffusion"},
+    "families": {"errors", "reading", "diffusion"},
     "formats": FOUNDATION | {"families", "diffusion"},
     "networks": FOUNDATION | PARTS,
     "sampling": FOUNDATION | PARTS,
@@ -69,7 +70,7 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 }
 """The rooms of the package ui."""
 
-STANDARD_LIBRARY_ONLY = {"errors", "readable", "settings", "runs"}
+STANDARD_LIBRARY_ONLY = {"errors", "readable", "reading", "settings", "runs"}
 EXCEPT_FOR = {
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
     "runs/file_lock.py": {"psutil"},

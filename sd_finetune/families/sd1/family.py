@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from ...diffusion.noising import PredictionType
 from ...diffusion.schedule import scaled_linear_alphas_cumprod
 from ..conditioning import TextConditioning
-from ..family import DiffusionModel, Modules, Shapes, TargetLayer
+from ..family import DiffusionModel, Modules, TargetLayer
 from ..prompts import tokenize
+from ..recognition import Shapes
 from . import keys, ldm_config
 from .architecture import Sd1Architecture
 from .constant_tensors import constant_tensors

@@ -8,7 +8,6 @@ config; without one they are Stable Diffusion 1.5's.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from itertools import count
@@ -16,7 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ...errors import UserError
-from ..family import Shapes
+from ...reading.door import parse_json, read_text, reader
+from ...reading.plain import shown
+from ..recognition import Shapes
 from . import ldm_config
 from .architecture import DEFAULT_TEXT_MODEL, SD15, Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from .keys import TEXT, UNET, VAE
@@ -57,11 +58,11 @@ def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Pat
         vae,
         text,
         prediction_type="v_prediction" if parameters.get("parameterization") == "v" else "epsilon",
-        scale_factor=float(parameters.get("scale_factor", 1.0)),
-        linear_start=float(parameters.get("linear_start", 0.0001)),
-        linear_end=float(parameters.get("linear_end", 0.02)),
-        timesteps=int(parameters.get("timesteps", 1000)),
-        image_size=int(parameters.get("image_size", 64)),
+        scale_factor=ldm_config.number(parameters, "scale_factor", 1.0, 1e-4, 1e4),
+        linear_start=ldm_config.number(parameters, "linear_start", 0.0001, 1e-8, 0.999),
+        linear_end=ldm_config.number(parameters, "linear_end", 0.02, 1e-8, 0.999),
+        timesteps=ldm_config.whole_number(parameters, "timesteps", 1000, 10_000),
+        image_size=ldm_config.whole_number(parameters, "image_size", 64, 1024),
         text_model=text_model,
     )
 
@@ -156,10 +157,10 @@ def _with_config(sizes: Sizes, claims: Mapping[str, Any]) -> Sizes:
         if claim is None:
             continue
         if field.name in HEADS:
-            stated[field.name] = max(0, int(claim))
+            stated[field.name] = max(0, ldm_config.whole_number(claims, field.name, 0, 10_000, least=-1))
         elif not _agree(getattr(sizes, field.name), claim):
             raise UserError(
-                f"The .yaml config says {field.name} {claim}, but the checkpoint's tensors say "
+                f"The .yaml config says {field.name} {shown(claim)}, but the checkpoint's tensors say "
                 f"{getattr(sizes, field.name)}: choose the right config with base.config (--config of a command)."
             )
     if stated.get("num_head_channels") and "num_heads" not in stated:
@@ -178,9 +179,17 @@ def _agree(measured: int | tuple[int, ...], claim: Any) -> bool:
 
 def _text_model_config(text_model: str, folder: Path | None) -> Mapping[str, Any]:
     """The `config.json` in the folder that the config has for CLIP; empty if there is none."""
-    file = (folder or Path()) / text_model / "config.json"
-    if not file.is_file():
-        return {}
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    text: dict[str, Any] = content.get("text_config") or content
-    return text
+    inside = Path(text_model)
+    if folder is None or inside.is_absolute() or ".." in inside.parts or "\0" in text_model:
+        return {}  # a name of the Hugging Face hub, or a place that is none of a checkpoint's business
+    file = folder / inside / "config.json"
+    return _text_config(file) if file.is_file() else {}
+
+
+@reader
+def _text_config(file: Path) -> Mapping[str, Any]:
+    content: Any = parse_json(read_text(file))
+    text: Any = content.get("text_config") or content
+    if not isinstance(text, dict):
+        raise TypeError("no table")
+    return cast("dict[str, Any]", text)

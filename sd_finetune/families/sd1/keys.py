@@ -10,12 +10,20 @@ The table holds what is trained or frozen in the modules. Buffers (noise schedul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 from .facts import SD1
 
 UNET, VAE, TEXT = (SD1.part_prefixes[part] for part in ("unet", "vae", "text_encoder"))
+
+_VAE_LAYERS = {
+    "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out", "query": "q", "key": "k", "value": "v",
+    "proj_attn": "proj_out", "group_norm": "norm",
+}  # fmt: skip
+"""Diffusers' names of the VAE's attention layers, new and old, and LDM's."""
+_VAE_ATTENTION = re.compile(rf"(\.mid\.attn_1\.)({'|'.join(map(re.escape, _VAE_LAYERS))})(?=\.)")
 
 Pair = tuple[str, str]
 """A diffusers name and an LDM name."""
@@ -31,7 +39,13 @@ def name_table(architecture: Sd1Architecture) -> dict[str, dict[str, str]]:
 
 
 def usual_spelling(file_name: str) -> str:
-    """The LDM name of a file's tensor. Some files (NovelAI's and merges of it) leave out CLIP's `text_model`."""
+    """The LDM name of a file's tensor.
+
+    Some files (NovelAI's and merges of it) leave out CLIP's `text_model`; others, converted from diffusers, have that
+    library's names, of any of its versions, in the VAE's attention.
+    """
+    if file_name.startswith(VAE):
+        return _VAE_ATTENTION.sub(lambda match: match[1] + _VAE_LAYERS[match[2]], file_name)
     inner = file_name[len(TEXT) :]
     if file_name.startswith(TEXT) and inner.startswith(("embeddings.", "encoder.", "final_layer_norm.")):
         return f"{TEXT}text_model.{inner}"

@@ -2,6 +2,7 @@
 
 dump(architecture) -> str
 parse(yaml_text) -> LdmConfig
+number(section, name, default, least, most), whole_number(section, name, default, most, least=1)
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, cast
 import yaml
 
 from ...errors import UserError
+from ...reading.plain import finite, shown
+from ..safe_yaml import load_yaml
 from .architecture import Sd1Architecture
 
 
@@ -36,7 +39,7 @@ def parse(yaml_text: str) -> LdmConfig:
         UserError: it is not an LDM config, or one of another kind of model than Stable Diffusion 1.
     """
     try:
-        content = yaml.safe_load(yaml_text)
+        content = load_yaml(yaml_text)
         model = content["model"]["params"]
         unet = model["unet_config"]["params"]
         first_stage = model["first_stage_config"]["params"]
@@ -45,10 +48,10 @@ def parse(yaml_text: str) -> LdmConfig:
             model=_section(model),
             unet=_section(unet),
             vae={**_section(first_stage["ddconfig"]), "embed_dim": first_stage.get("embed_dim")},
-            text_model=condition.get("version"),
+            text_model=_text(condition.get("version")),
             text_encoder=_section(content.get("text_encoder") or {}),
         )
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             "The .yaml config is not one of a Stable Diffusion 1 model (model.params.unet_config, first_stage_config "
             "and cond_stage_config are needed): choose the right one, or remove it from beside the checkpoint."
@@ -59,6 +62,36 @@ def _section(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"expected a mapping, got {type(value).__name__}")
     return cast("Mapping[str, Any]", value)
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError("expected a text")
+    return value
+
+
+def number(section: Mapping[str, Any], name: str, default: float, least: float, most: float) -> float:
+    """The number `name` of a section, `default` if it has none.
+
+    Raises:
+        UserError: it is not a number from `least` to `most`.
+    """
+    value = section.get(name)
+    found = default if value is None else finite(value)
+    if found is None or not least <= found <= most:
+        raise UserError(
+            f"The .yaml config says {name} {shown(value)}, which is not a number from {least:g} to {most:g}: correct "
+            "it, or choose the right config with base.config (--config of a command)."
+        )
+    return found
+
+
+def whole_number(section: Mapping[str, Any], name: str, default: int, most: int, least: int = 1) -> int:
+    """The same for a whole number."""
+    found = number(section, name, default, least, most)
+    if found != int(found):
+        raise UserError(f"The .yaml config says {name} {found:g}, which is not a whole number: correct it.")
+    return int(found)
 
 
 def dump(architecture: Sd1Architecture) -> str:

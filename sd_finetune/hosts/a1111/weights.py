@@ -70,7 +70,7 @@ def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
     if checkpoint.suffix.lower() != ".safetensors":
         return False
     source = read_tensors(checkpoint)
-    family = family_called(family_of_checkpoint(checkpoint, source))
+    family = family_called(family_of_checkpoint(checkpoint, source.layout))
     weights = as_in_file(family, source.tensors, loaded)
     if weights is None:
         return False

@@ -28,10 +28,14 @@ def import_concepts(content: Any) -> list[dict[str, Any]]:
     if not _is_list_of_tables(listed):
         raise UserError('This is not a concepts list: use a JSON list of objects with "instance_data_dir" in them.')
     entries = cast("list[dict[str, Any]]", listed)
-    found = [_concept(entry) for entry in entries if entry.get("instance_data_dir")]
+    found = [_concept(entry) for entry in entries if _is_text(entry.get("instance_data_dir"))]
     if not found:
         raise UserError("No concept in this list has an instance_data_dir: add the folders of its training images.")
     return found
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_list_of_tables(value: Any) -> bool:
@@ -39,13 +43,13 @@ def _is_list_of_tables(value: Any) -> bool:
 
 
 def _concept(entry: dict[str, Any]) -> dict[str, Any]:
-    concept = {ours: str(entry[theirs]) for theirs, ours in NAMES.items() if entry.get(theirs)}
+    concept = {ours: entry[theirs] for theirs, ours in NAMES.items() if _is_text(entry.get(theirs))}
     for name in ("instance_prompt", "class_prompt"):
         if "[filewords]" in concept.get(name, ""):
             continue
         token = entry.get("instance_token" if name == "instance_prompt" else "class_token")
-        if name not in concept and token:
-            concept[name] = str(token)
+        if name not in concept and _is_text(token):
+            concept[name] = token
     return concept | _class_images(entry, concept["folder"])
 
 
@@ -56,6 +60,6 @@ def _class_images(entry: dict[str, Any], folder: str) -> dict[str, int]:
         return {"class_images": whole}
     try:
         images = len(list_folder(folder).images)
-    except UserError:
+    except (UserError, OSError):  # no folder, or a name that none can have
         return {}
     return {"class_images": each * images} if type(each) is int and each > 0 else {}

@@ -207,7 +207,7 @@ def test_a_config_is_only_put_beside_where_the_base_had_one(tiny_file: Path, tmp
 
 
 def test_a_missing_config_is_named(tiny_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"The config .*none\.yaml cannot be read"):
+    with pytest.raises(UserError, match=r"File .*none\.yaml not found"):
         read_checkpoint(tiny_file, tmp_path / "none.yaml")
 
 
@@ -240,7 +240,9 @@ def test_metadata_is_kept_but_for_what_describes_the_old_weights(
 )
 def test_a_checkpoint_that_lacks_a_tensor_is_refused(tiny_file: Path, missing: str) -> None:
     rewrite(tiny_file, lambda tensors: tensors.pop(missing))
-    with pytest.raises(UserError, match=rf"not a complete Stable Diffusion 1 checkpoint \({missing} is missing\)"):
+    with pytest.raises(
+        UserError, match=rf"not a complete Stable Diffusion 1 checkpoint \({missing} of its .* is missing\)"
+    ):
         read_checkpoint(tiny_file)
 
 
@@ -269,3 +271,40 @@ def test_where_the_file_fails_no_config_stays(
     with pytest.raises(UserError, match="No space"):
         write_checkpoint(tmp_path / "new.safetensors", read_checkpoint(tiny_file), {})
     assert (tmp_path / "new.yaml").exists() == kept
+
+
+NEWER_VAE_NAMES = (
+    {"q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0", "norm": "group_norm"},
+    {"q": "query", "k": "key", "v": "value", "proj_out": "proj_attn"},
+)
+
+
+@pytest.mark.parametrize("names", NEWER_VAE_NAMES)
+@pytest.mark.parametrize("is_linear", [True, False])
+def test_a_vae_with_diffusers_names_is_read_and_written_with_the_usual_ones(
+    tiny_file: Path, tmp_path: Path, names: dict[str, str], is_linear: bool
+) -> None:
+    usual = read_tensors(tiny_file).tensors
+
+    def rename(tensors: dict[str, Tensor]) -> None:
+        for name in [name for name in tensors if ".mid.attn_1." in name]:
+            start, _, layer = name.partition(".mid.attn_1.")
+            word, _, ending = layer.rpartition(".")
+            tensor = tensors.pop(name)
+            flat = tensor.flatten(1) if is_linear and tensor.ndim == 4 else tensor
+            tensors[f"{start}.mid.attn_1.{names.get(word, word)}.{ending}"] = flat
+
+    rewrite(tiny_file, rename)
+    assert read_tensors(tiny_file).tensors.keys() != usual.keys()
+    read = read_checkpoint(tiny_file)
+    write_checkpoint(tmp_path / "out.safetensors", read, {})
+    written = read_tensors(tmp_path / "out.safetensors").tensors
+    assert {name: tensor.shape for name, tensor in written.items()} == {n: t.shape for n, t in usual.items()}
+    assert all(torch.equal(written[name], tensor) for name, tensor in usual.items())
+
+
+def test_whole_numbers_are_no_weights(tiny_file: Path) -> None:
+    name = "model.diffusion_model.middle_block.1.proj_in.weight"
+    rewrite(tiny_file, lambda tensors: tensors.update({name: tensors[name].to(torch.int8)}))
+    with pytest.raises(UserError, match=rf"{name} of type int8 and size .* are no weights"):
+        read_checkpoint(tiny_file)

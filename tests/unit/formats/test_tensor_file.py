@@ -7,6 +7,7 @@ import os
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -121,16 +122,24 @@ def test_a_cut_file_is_refused(tmp_path: Path, kind: str, keep: float) -> None:
         torch.save(tensors, path, _use_new_zipfile_serialization=kind == "zip")
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep) if isinstance(keep, float) else keep])
-    with pytest.raises(UserError, match="is incomplete or damaged: copy or download it again"):
+    with pytest.raises(UserError, match=r"is (incomplete or damaged|empty \(0 bytes\)): copy or download it again"):
         read_tensors(path)
 
 
 @pytest.mark.parametrize(
-    "content", [b"<!DOCTYPE html><html><body>404</body></html>", b"\x89PNG\r\n\x1a\n" + bytes(50), b"just some words"]
+    ("content", "words"),
+    [
+        (b"<!DOCTYPE html><html><body>404</body></html>", "is a web page: download the file itself"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "is an image"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "is only a pointer of Git LFS"),
+        (b"GGUF" + bytes(50), "is a GGUF model"),
+        (b'{"model": 1}', "is a text of settings"),
+        (b"just some words", r"neither a \.safetensors nor a torch \.ckpt file"),
+    ],
 )
-def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"neither a \.safetensors nor a torch \.ckpt file"):
+    with pytest.raises(UserError, match=words):
         read_tensors(tmp_path / "model.safetensors")
 
 
@@ -168,3 +177,22 @@ def test_a_full_disk_gets_a_sentence_and_leaves_nothing(tmp_path: Path, monkeypa
     with pytest.raises(UserError, match=r"No space left on the disk for .*x\.safetensors"):
         write_tensors(tmp_path / "x.safetensors", {"a": torch.ones(3)}, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_training_programs_leave_beside_the_tensors_is_passed_over(tmp_path: Path) -> None:
+    kept = torch.nn.ParameterDict({"*": torch.nn.Parameter(torch.ones(2, 3))})
+    shared = torch.ones(4, 6)
+    content = {"string_to_param": kept, "when": np.float64(3.0), "odd": {"shape": shared.shape, "set": {1, 2}}}
+    for zipped in (True, False):
+        torch.save({"view": shared[1:3, ::2], "all": shared, **content}, tmp_path / "x.pt",
+                   _use_new_zipfile_serialization=zipped)  # fmt: skip
+        read = read_tensors(tmp_path / "x.pt")
+        assert read.tensors["view"].tolist() == shared[1:3, ::2].tolist()
+        assert torch.equal(read.content["string_to_param"]["*"], torch.ones(2, 3))
+
+
+def test_the_content_decides_and_not_the_name(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "pickle.safetensors")
+    write_tensors(tmp_path / "tensors.ckpt", {"a": torch.ones(2)}, {})
+    for name in ("pickle.safetensors", "tensors.ckpt"):
+        assert read_tensors(tmp_path / name).tensors["a"].tolist() == [1, 1]
