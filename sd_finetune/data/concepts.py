@@ -34,7 +34,8 @@ class Example:
 
 def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int:
     """How many class images a concept gets that has so many training images, and `own` images in its class folder."""
-    return concept.class_images or own or CLASS_IMAGES_PER_INSTANCE * instance_images
+    asked = concept.class_images
+    return (own or CLASS_IMAGES_PER_INSTANCE * instance_images) if asked is None else asked
 
 
 def instance_examples(

@@ -116,7 +116,7 @@ def _network(settings: Settings) -> dict[str, Any]:
     return {
         "network_module": "networks.lora",
         "network_dim": settings.lora.rank,
-        "network_alpha": settings.lora.alpha or float(settings.lora.rank),
+        "network_alpha": settings.lora_alpha(),
         "network_args": {},
         "network_dropout": None,
     }
@@ -161,13 +161,18 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 def _learning_rates(settings: Settings) -> dict[str, Any]:
     if settings.learns_word():
-        return {"learning_rate": settings.textual_inversion.learning_rate}
-    rate, text_rate = settings.unet_learning_rate(), settings.text_encoder_learning_rate
+        return {"learning_rate": _rate(settings, "embedding")}
+    rate = _rate(settings, "unet")
     return {
         "learning_rate": rate,
         "unet_lr": rate,
-        "text_encoder_lr": text_rate() if settings.train.train_text_encoder else None,
+        "text_encoder_lr": _rate(settings, "text_encoder") if settings.train.train_text_encoder else None,
     }
+
+
+def _rate(settings: Settings, part: str) -> float | str:
+    rates = settings.rates(part)
+    return str(rates) if rates.later else rates.first
 
 
 def _images(settings: Settings, facts: RunFacts) -> dict[str, Any]:

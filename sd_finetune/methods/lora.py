@@ -30,7 +30,7 @@ class LoraMethod(Method):
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings, self.base = settings, base
-        rank, alpha = settings.lora.rank, settings.lora.alpha or settings.lora.rank
+        rank, alpha = settings.lora.rank, settings.lora_alpha()
         generator = torch.Generator().manual_seed(settings.train.seed)
         self._adapters = {
             part: new_adapter_network(

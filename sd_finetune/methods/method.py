@@ -116,5 +116,5 @@ def weight_format(settings: Settings) -> torch.dtype:
 
 
 def learning_rate_of(part: str, settings: Settings) -> float:
-    """The learning rate of a part of the model."""
-    return settings.unet_learning_rate() if part == "unet" else settings.text_encoder_learning_rate()
+    """The learning rate that training starts with, of a part of the model."""
+    return settings.rates(part).first

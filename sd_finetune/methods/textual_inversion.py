@@ -70,7 +70,7 @@ class TextualInversionMethod(Method):
         return f".{settings.textual_inversion.format}"
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate)]
+        return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate.first)]
 
     def trained_tensors(self) -> dict[str, Tensor]:
         return {"embedding.vectors": self._vectors}

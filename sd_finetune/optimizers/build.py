@@ -31,14 +31,16 @@ def build_optimizer(groups: Sequence[ParameterGroup], settings: Settings) -> tor
     return implementation_of(settings.optimizer.name).build(rows, settings)
 
 
-def set_learning_rates(optimizer: torch.optim.Optimizer, name: str, factor: float) -> dict[str, float]:
-    """Have the next step use `factor` times the learning rates asked for; what it applies then, by group.
+def set_learning_rates(
+    optimizer: torch.optim.Optimizer, name: str, factors: float | Mapping[str, float]
+) -> dict[str, float]:
+    """Have the next step use `factors` times the learning rates asked for; what it applies then, by group.
 
-    name: the optimizer's, in the settings. factor: see `schedules.learning_rate_factor`.
+    name: the optimizer's, in the settings. factors: one for all groups, or one for each by its name.
     """
     own = implementation_of(name)
     for group in optimizer.param_groups:
-        own.set_learning_rate(group, factor)
+        own.set_learning_rate(group, factors[group["name"]] if isinstance(factors, Mapping) else factors)
     return applied_learning_rates(optimizer, name)
 
 

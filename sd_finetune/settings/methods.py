@@ -13,9 +13,12 @@ ResultKind = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
 class MethodFacts:
     """One method. `implementation` is its class in `methods/NAME.py`, which only the worker imports.
 
+    `title` is its name in the tab.
+
     A learning rate is None where the method does not train that part, or not at a learning rate of its own.
     """
 
+    title: str
     implementation: str
     result: ResultKind
     unet_learning_rate: float | None
@@ -31,15 +34,15 @@ class MethodFacts:
 
 
 METHODS = {
-    "lora": MethodFacts("LoraMethod", "lora", 1e-4, 5e-5, fixed=("lora.rank", "lora.alpha")),
-    "dreambooth": MethodFacts("DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
+    "lora": MethodFacts("LoRA", "LoraMethod", "lora", 1e-4, 5e-5, fixed=("lora.rank", "lora.alpha")),
+    "dreambooth": MethodFacts("DreamBooth", "DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
     # Weight decay would pull the vectors of an embedding towards zero, which means nothing to the text encoder.
     "textual_inversion": MethodFacts(
-        "TextualInversionMethod", "embedding", None, None, weight_decay=0.0, prior_weight=0.1, learns_word=True,
-        fixed=("textual_inversion.vectors",),
+        "Textual Inversion", "TextualInversionMethod", "embedding", None, None,
+        weight_decay=0.0, prior_weight=0.1, learns_word=True, fixed=("textual_inversion.vectors",),
     ),
     "hypernetwork": MethodFacts(
-        "HypernetworkMethod", "hypernetwork", 1e-5, None,  # the learning rate of the WebUI's Train tab
+        "Hypernetwork", "HypernetworkMethod", "hypernetwork", 1e-5, None,  # the learning rate of the WebUI's Train tab
         fixed=(
             "hypernetwork.sizes", "hypernetwork.layer_structure", "hypernetwork.activation",
             "hypernetwork.activate_output", "hypernetwork.layer_norm", "hypernetwork.dropout_structure",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,6 +30,10 @@ class Option:
     is_path: bool = False
     methods: tuple[str, ...] = ALL_METHODS
     """The methods that the option has an effect on."""
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By choice, what it is called elsewhere and in the tab, where that is not its name."""
+    zero_is_auto: bool = False
+    """0 is another way to write "auto", from the time before that."""
 
 
 def option(
@@ -41,7 +46,11 @@ def option(
     multiple_of: int | None = None,
     is_path: bool = False,
     methods: tuple[str, ...] = ALL_METHODS,
+    titles: Mapping[str, str] | None = None,
+    zero_is_auto: bool = False,
 ) -> T:
     """A dataclass field with its `Option`. Bounds are inclusive; those of a duration are for its amount."""
-    facts = Option(default, help, unit, minimum, maximum, choices, multiple_of, is_path, methods)
+    facts = Option(
+        default, help, unit, minimum, maximum, choices, multiple_of, is_path, methods, titles or {}, zero_is_auto
+    )
     return field(default=default, metadata={"option": facts})

@@ -18,13 +18,16 @@ from .groups.train import Train
 from .methods import ALL_METHODS, METHODS, ResultKind
 from .optimizers import default_learning_rate
 from .option import option
+from .rates import Rates
+
+METHOD_TITLES = {name: facts.title for name, facts in METHODS.items()}
 
 
 @dataclass(frozen=True)
 class Settings:
     """All options of a run; groups have the names of their tables in TOML. A plain value, which `read` checks."""
 
-    method: str = option("lora", "training method", choices=ALL_METHODS)
+    method: str = option("lora", "training method", choices=ALL_METHODS, titles=METHOD_TITLES)
     base: Base = field(default_factory=Base)
     output: Output = field(default_factory=Output)
     snapshots: Snapshots = field(default_factory=Snapshots)
@@ -45,15 +48,26 @@ class Settings:
         """The kind of result."""
         return METHODS[self.method].result
 
+    def rates(self, part: str) -> Rates:
+        """The learning rate of "unet", "embedding", or else a text encoder: the one given, or the default."""
+        if part == "embedding":
+            return self.textual_inversion.learning_rate
+        train, facts, of_unet = self.train, METHODS[self.method], part == "unet"
+        given = train.unet_learning_rate if of_unet else train.text_encoder_learning_rate
+        default = facts.unet_learning_rate if of_unet else facts.text_encoder_learning_rate
+        return given or Rates(default_learning_rate(self.optimizer.name, default))
+
     def unet_learning_rate(self) -> float:
-        """The learning rate of the UNet: the one given, or the method's or optimizer's default."""
-        default = default_learning_rate(self.optimizer.name, METHODS[self.method].unet_learning_rate)
-        return self.train.unet_learning_rate or default
+        """The learning rate of the UNet that training starts with."""
+        return self.rates("unet").first
 
     def text_encoder_learning_rate(self) -> float:
-        """The learning rate of the text encoder: the one given, or the method's or optimizer's default."""
-        default = default_learning_rate(self.optimizer.name, METHODS[self.method].text_encoder_learning_rate)
-        return self.train.text_encoder_learning_rate or default
+        """The learning rate of the text encoder that training starts with."""
+        return self.rates("text_encoder").first
+
+    def lora_alpha(self) -> float:
+        """The alpha of LoRA layers: the one given, or their rank."""
+        return float(self.lora.rank if self.lora.alpha is None else self.lora.alpha)
 
     def new_word(self) -> str:
         """The word in prompts that stands for the embedding."""

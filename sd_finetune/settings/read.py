@@ -16,6 +16,7 @@ from .migrations import VERSION, migrated
 from .option import AUTO
 from .options import Settings
 from .overrides import apply_overrides
+from .rates import Rates
 from .rules import check_rules
 from .toml import load_toml
 
@@ -55,9 +56,14 @@ def find_faults(content: dict[str, Any]) -> dict[str, str]:
     return faults.sentences
 
 
+def as_far_as_valid(content: dict[str, Any]) -> Settings:
+    """As `from_dict`, but what is faulty has its default. Raises UserError for a later version only."""
+    return build(Settings, migrated(content), "", Faults())
+
+
 def to_dict(settings: Settings) -> dict[str, Any]:
     """The settings as dictionaries, lists, strings and numbers, which JSON and TOML can hold; without `version`."""
-    return cast("dict[str, Any]", _plain(settings))
+    return cast("dict[str, Any]", plain_value(settings))
 
 
 def to_file(settings: Settings) -> dict[str, Any]:
@@ -79,15 +85,18 @@ def _checked(content: Any, faults: Faults) -> Settings:
     return settings
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A value of the settings as JSON and TOML write it."""
     if isinstance(value, Duration):
         return str(value)
+    if isinstance(value, Rates):
+        return str(value) if value.later else value.first
     if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+        return {entry.name: plain_value(getattr(value, entry.name)) for entry in fields(value)}
     if value is None:
         return AUTO
     if isinstance(value, tuple):
-        return [_plain(entry) for entry in cast("tuple[Any, ...]", value)]
+        return [plain_value(entry) for entry in cast("tuple[Any, ...]", value)]
     return value
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .catalogue import all_options, members
-from .duration import Duration
 from .methods import ALL_METHODS
 from .migrations import VERSION
-from .option import AUTO
 from .options import Settings
+from .read import plain_value
 from .values import range_text
 
 
@@ -93,9 +92,7 @@ def _methods_text(methods: tuple[str, ...]) -> str:
 
 
 def _toml_text(value: Any) -> str:
-    if value is None:
-        return json.dumps(AUTO)
-    return json.dumps(str(value) if isinstance(value, Duration) else value)
+    return json.dumps(plain_value(value))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
 from .memory_rules import bf16_weights, fused_backward
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
+from .option import AUTO
 from .options import Settings
+from .rates import Rates
 
 FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
 
@@ -77,34 +79,38 @@ def _multipliers(settings: Settings) -> Iterator[Broken]:
         return
     rates = _learning_rates(settings)
     for name, rate in rates.items():
-        if rate < LEAST_MULTIPLIER:
-            sentence = f"{name} = {rate:g} is a factor to the learning rate that {optimizer} finds, and far too small"
+        if min(rate.all()) < LEAST_MULTIPLIER:
+            sentence = (
+                f"{name} = {_written(rate)} is a factor to the learning rate that {optimizer} finds, and far too small"
+            )
             yield (name, "optimizer.name"), f"{sentence}: set it to 1, or choose another optimizer."
     if len(set(rates.values())) > 1:
         (other, other_rate), (name, rate) = rates.items()
-        sentence = f"{name} = {rate:g} differs from {other} = {other_rate:g}, and {optimizer} finds one for both"
-        yield (name, other, "optimizer.name"), f"{sentence}: set them to the same, or both to 0."
+        sentence = f"{name} = {_written(rate)} differs from {other} = {_written(other_rate)}"
+        rule = f"and {optimizer} finds one for both: set them to the same, or both to {AUTO}"
+        yield (name, other, "optimizer.name"), f"{sentence}, {rule}."
 
 
-def _learning_rates(settings: Settings) -> dict[str, float]:
+def _written(rate: Rates) -> str:
+    return f'"{rate}"' if rate.later else str(rate)
+
+
+def _learning_rates(settings: Settings) -> dict[str, Rates]:
     """The learning rates that are used, by the option's name."""
     if settings.learns_word():
         return {"textual_inversion.learning_rate": settings.textual_inversion.learning_rate}
-    rates = {"train.unet_learning_rate": settings.unet_learning_rate()}
+    rates = {"train.unet_learning_rate": settings.rates("unet")}
     if settings.train.train_text_encoder:
-        rates["train.text_encoder_learning_rate"] = settings.text_encoder_learning_rate()
+        rates["train.text_encoder_learning_rate"] = settings.rates("text_encoder")
     return rates
-
-
-def _sample_size(settings: Settings) -> Iterator[Broken]:
-    for name, side in (("samples.width", settings.samples.width), ("samples.height", settings.samples.height)):
-        if 0 < side < 64:
-            yield (name,), f"{name} = {side} is out of range: use 64 or more, or 0 for data.resolution."
 
 
 def _concepts(settings: Settings) -> Iterator[Broken]:
     if not settings.concepts:
-        yield ("concepts",), "There is no concept to train: add [[concepts]] with folder and instance_prompt."
+        yield (
+            ("concepts",),
+            "There is no concept to train: add [[concepts]] with concepts.folder and concepts.instance_prompt.",
+        )
     for number, concept in enumerate(settings.concepts, start=1):
         folder, prompt = f"concepts.{number}.folder", f"concepts.{number}.instance_prompt"
         if not concept.folder:
@@ -126,7 +132,7 @@ def _class_prompts(settings: Settings) -> Iterator[Broken]:
         generated = settings.prior.source == "images" and not concept.class_folder
         if weight > 0 and "[filewords]" in concept.class_prompt and generated:
             problem = "asks for captions, which generated class images do not have"
-            way_out = "write a prompt without [filewords] or give a class_folder"
+            way_out = f"write a prompt without [filewords] or give concepts.{number}.class_folder"
             yield (name,), f'{name} = "{concept.class_prompt}" {problem}: {way_out}.'
 
 
@@ -142,7 +148,7 @@ def _hypernetwork(settings: Settings) -> Iterator[Broken]:
         )
         yield (name,), f'{name} = "{asked.layer_structure}" is not valid: {rule}.'
     elif dropout is None or (dropout and not is_dropout_structure(dropout, structure)):
-        rule = f"use {len(structure)} numbers, as in layer_structure, from 0 to below 1, of which the first is 0"
+        rule = f"use {len(structure)} numbers, as in {name}, from 0 to below 1, of which the first is 0"
         sentence = f'{group}.dropout_structure = "{asked.dropout_structure}" is not valid: {rule}.'
         yield (f"{group}.dropout_structure", name), sentence
     if sizes is None or any(size < 1 or size % 1 for size in sizes):
@@ -199,7 +205,6 @@ RULES = (
     _methods,
     _above_0,
     _multipliers,
-    _sample_size,
     _concepts,
     _class_prompts,
     _textual_inversion,

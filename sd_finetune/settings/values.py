@@ -8,9 +8,15 @@ from typing import Any, cast
 from ..readable import is_unicode
 from .catalogue import Member
 from .duration import Duration
+from .numbers import parse_number, parse_whole_number
 from .option import AUTO, Option
+from .rates import Rates
 
 NUMBER_OR_AUTO: Any = float | None
+WHOLE_OR_AUTO: Any = int | None
+RATES_OR_AUTO: Any = Rates | None
+OR_AUTO: dict[Any, Any] = {NUMBER_OR_AUTO: float, WHOLE_OR_AUTO: int, RATES_OR_AUTO: Rates}
+"""Kinds of values that can be left to the method or to other options, and what they are otherwise."""
 
 
 def convert(value: Any, member: Member) -> Any:
@@ -24,7 +30,7 @@ def convert(value: Any, member: Member) -> Any:
     if not all(map(is_unicode, _texts(value))):
         raise ValueError("has characters that are not Unicode text")
     try:
-        converted = _typed(value, member.kind)
+        converted = None if _is_auto(value, member) else _typed(value, OR_AUTO.get(member.kind, member.kind), facts)
     except (ValueError, OverflowError) as error:
         raise ValueError("is not valid") from error
     if facts.choices and converted not in facts.choices:
@@ -52,10 +58,14 @@ def range_text(member: Member) -> str:
         bool: "true or false",
         int: "a whole number",
         float: "a number",
-        NUMBER_OR_AUTO: f'"{AUTO}" or a number',
+        Rates: "a number",
         str: "a string",
     }
-    return ("a path" if facts.is_path else names.get(member.kind, "a list of strings")) + _bounds_text(facts)
+    kind = OR_AUTO.get(member.kind, member.kind)
+    auto = f'"{AUTO}" or ' if member.kind in OR_AUTO else ""
+    several = ', or several like "0.005:100, 0.001"' if kind is Rates else ""
+    noun = "a path" if facts.is_path else names.get(kind, "a list of strings")
+    return auto + noun + _bounds_text(facts) + several
 
 
 def _bounds_text(facts: Option) -> str:
@@ -71,19 +81,40 @@ def _short(number: float) -> str:
     return str(number) if isinstance(number, int) else f"{number:g}"
 
 
-def _typed(value: Any, kind: Any) -> Any:
+def _is_auto(value: Any, member: Member) -> bool:
+    assert member.option is not None
+    zero = member.option.zero_is_auto and value == 0 and type(value) in (int, float)
+    return member.kind in OR_AUTO and (zero or (isinstance(value, str) and value.strip().lower() == AUTO))
+
+
+def _typed(value: Any, kind: Any, facts: Option) -> Any:
     if kind is Duration:
         return Duration.parse("0" if value == 0 and type(value) is int else _of_type(value, str))
-    if kind == NUMBER_OR_AUTO and value == AUTO:
-        return None
-    if kind in (float, NUMBER_OR_AUTO):
-        number = float(_of_type(value, int, float))
-        if not math.isfinite(number):
-            raise ValueError("not finite")
-        return number
-    if kind in (bool, int, str):
-        return _of_type(value, kind)
+    if kind is Rates:
+        return Rates.parse(value) if isinstance(value, str) else Rates(_finite(value))
+    if kind is float:
+        return _finite(parse_number(value) if isinstance(value, str) else value)
+    if kind is int:
+        return parse_whole_number(value) if isinstance(value, str) else _of_type(value, int)
+    if kind is str:
+        text = _of_type(value, str)
+        return _choice(text, facts) if facts.choices else text
+    if kind is bool:
+        return _of_type(value, bool)
     return tuple(_of_type(entry, str) for entry in cast("list[Any]", _of_type(value, list, tuple)))
+
+
+def _finite(value: Any) -> float:
+    number = float(_of_type(value, int, float))
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _choice(text: str, facts: Option) -> str:
+    """The choice that a text names; some have another name in other programs."""
+    same = (choice for choice, title in facts.titles.items() if title.casefold() == text.strip().casefold())
+    return text if text in facts.choices else next(same, text)
 
 
 def _of_type(value: Any, *kinds: type) -> Any:
@@ -93,6 +124,8 @@ def _of_type(value: Any, *kinds: type) -> Any:
 
 
 def _in_range(value: Any, facts: Option) -> bool:
+    if isinstance(value, Rates):
+        return all(_in_range(rate, facts) for rate in value.all())
     number = value.amount if isinstance(value, Duration) else value
     if not isinstance(number, (int, float)) or isinstance(number, bool):
         return True

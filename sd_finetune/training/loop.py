@@ -37,8 +37,7 @@ def _train(training: Training, keeper: Keeper) -> Done | Error:
         keeper.save(total, final=True)
     for step in range(training.first_step, total):
         pace.start()
-        factor = learning_rate_factor(settings.schedule.name, step, total, training.warmup_steps)
-        rates = set_learning_rates(training.optimizer, settings.optimizer.name, factor)
+        rates = _set_learning_rates(training, step)
         losses, images, learns = _zero_losses(training), 0, False
         seed_dropout(settings.train.seed, step)
         training.updates.begin(step)
@@ -63,6 +62,15 @@ def _train(training: Training, keeper: Keeper) -> Done | Error:
             return Error(message=loss_not_finite(training, event))
         _after_step(training, keeper)
     return Done(step=total, outcome="finished")
+
+
+def _set_learning_rates(training: Training, step: int) -> dict[str, float]:
+    """Those that the step applies, by group: of the rates asked for, times warmup and schedule."""
+    settings = training.settings
+    factor = learning_rate_factor(settings.schedule.name, step, training.total_steps, training.warmup_steps)
+    parts = [group["name"] for group in training.optimizer.param_groups]
+    factors = {part: factor * settings.rates(part).share(step) for part in parts}
+    return set_learning_rates(training.optimizer, settings.optimizer.name, factors)
 
 
 def _zero_losses(training: Training) -> LossParts:

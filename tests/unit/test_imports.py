@@ -16,7 +16,7 @@ PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
-FOUNDATION = {"__version__", "errors", "readable", "reading", "settings", "runs"}
+FOUNDATION = {"__version__", "counted", "errors", "readable", "reading", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools"}
@@ -24,12 +24,13 @@ SCREEN = {"hosts", "ui"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
+    "counted": set(),
     "errors": {"readable"},
     "readable": set(),
     "hub_cache": set(),
     "reading": {"errors"},
-    "settings": {"errors", "readable", "reading"},
-    "runs": {"__version__", "errors", "readable", "reading", "settings"},
+    "settings": {"counted", "errors", "readable", "reading"},
+    "runs": {"__version__", "counted", "errors", "readable", "reading", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data", "families"},  # of families the facts alone: no torch
     "data": FOUNDATION,
@@ -70,7 +71,7 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 }
 """The rooms of the package ui."""
 
-STANDARD_LIBRARY_ONLY = {"errors", "readable", "reading", "settings", "runs"}
+STANDARD_LIBRARY_ONLY = {"counted", "errors", "readable", "reading", "settings", "runs"}
 EXCEPT_FOR = {
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
     "runs/file_lock.py": {"psutil"},

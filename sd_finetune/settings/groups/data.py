@@ -35,11 +35,12 @@ class Concept:
     instance_prompt: str = option("[filewords]", "prompt of the training images; [filewords] = the image's caption")
     class_prompt: str = option("", 'prompt of the class images, like "a photo of a dog"')
     class_folder: str = option("", "folder of your own class (regularization) images", is_path=True)
-    class_images: int = option(
-        0,
-        "number of class images, of which those in class_folder come first and the rest is generated; 0 = those in "
-        "class_folder alone, or without any 10 generated for each training image",
+    class_images: int | None = option(
+        None,
+        "number of class images, of which your own in their folder come first and the rest is generated; auto = your "
+        "own alone, or without any 10 generated for each training image",
         "images",
         minimum=0,
+        zero_is_auto=True,
     )
     repeats: int = option(1, "how often each training image is used in an epoch", minimum=1)

@@ -14,9 +14,10 @@ class Lora:
     """Size and scale of the LoRA layers."""
 
     rank: int = option(16, "rank of the LoRA layers (kohya's network dim)", minimum=1, maximum=1024, methods=LORA)
-    alpha: float = option(
-        0.0,
-        "LoRA alpha (kohya's network alpha): the layers are scaled by alpha / rank; 0 = same as rank",
+    alpha: float | None = option(
+        None,
+        "LoRA alpha (kohya's network alpha): the layers are scaled by alpha / rank; auto = same as rank",
         minimum=0,
         methods=LORA,
+        zero_is_auto=True,
     )

@@ -9,12 +9,14 @@ from ..methods import defaults_text
 from ..optimizers import OPTIMIZERS, optimizer_help
 from ..option import option
 
+OPTIMIZER_TITLES = {name: facts.title for name, facts in OPTIMIZERS.items()}
+
 
 @dataclass(frozen=True)
 class Optimizer:
     """How weights are updated from their gradients."""
 
-    name: str = option("adamw", optimizer_help(), choices=tuple(OPTIMIZERS))
+    name: str = option("adamw", optimizer_help(), choices=tuple(OPTIMIZERS), titles=OPTIMIZER_TITLES)
     beta1: float = option(0.9, "Adam β1, decay of the first moment", minimum=0, maximum=0.99999)
     beta2: float = option(0.999, "Adam β2, decay of the second moment", minimum=0, maximum=0.99999)
     eps: float = option(1e-8, "Adam ε, added to the denominator for numerical stability", minimum=1e-12, maximum=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..methods import defaults_text, methods_with
 from ..option import MOST_SEED, option
-from .samples import SAMPLERS
+from .samples import SAMPLER_TITLES, SAMPLERS
 
 
 @dataclass(frozen=True)
@@ -15,21 +15,21 @@ class Prior:
 
     weight: float | None = option(
         None,
-        "prior loss weight, the weight of class images in the loss; 0 = off, else every concept needs a class_prompt; "
+        "prior loss weight, the weight of class images in the loss; 0 = off, else every concept needs a class prompt; "
         + defaults_text("prior_weight", "auto"),
         minimum=0,
     )
     source: str = option(
         "images",
         "target of the prior loss: images = class images, missing ones are generated; model = what the untrained model "
-        "predicts for the class prompt on noisy latents of the images in class_folder, or else of the training images, "
+        "predicts for the class prompt on noisy latents of your own class images, or else of the training images, "
         "so that no class images are generated",
         choices=("images", "model"),
     )
     bank_size: int = option(
         1000,
-        "with source = model, number of prior predictions that are precomputed before training and used in turn; at "
-        "512 pixels each takes 64 KiB in the run folder until the run is finished",
+        "with the untrained model as source, number of prior predictions that are precomputed before training and used "
+        "in turn; at 512 pixels each takes 64 KiB in the run folder until the run is finished",
         "predictions",
         minimum=1,
         methods=methods_with("changes_weights"),
@@ -46,7 +46,7 @@ class ClassImages:
     seed: int = option(
         0, "random seed, from which each class image has a seed of its own", minimum=0, maximum=MOST_SEED
     )
-    sampler: str = option("ddim", "sampling method", choices=SAMPLERS)
+    sampler: str = option("ddim", "sampling method", choices=SAMPLERS, titles=SAMPLER_TITLES)
     batch_size: int = option(4, "images generated at a time", "images", minimum=1)
     cache_folder: str = option(
         "",

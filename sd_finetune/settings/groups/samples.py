@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from ..duration import Duration
 from ..option import MOST_SEED, option
 
-SAMPLERS = ("ddim", "euler", "euler_a", "dpmpp_2m")
+SAMPLER_TITLES = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M Karras"}
+"""The samplers, and what the WebUI calls them."""
+SAMPLERS = tuple(SAMPLER_TITLES)
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,15 @@ class Samples:
     seed: int = option(
         0, "random seed of the first prompt's sample; each further prompt adds 1", minimum=0, maximum=MOST_SEED
     )
-    sampler: str = option("ddim", "sampling method", choices=SAMPLERS)
-    width: int = option(
-        0, "width of the samples; 0 = data.resolution", "pixels", minimum=0, maximum=2048, multiple_of=8
-    )
-    height: int = option(
-        0, "height of the samples; 0 = data.resolution", "pixels", minimum=0, maximum=2048, multiple_of=8
-    )
+    sampler: str = option("ddim", "sampling method", choices=SAMPLERS, titles=SAMPLER_TITLES)
+    width: int | None = option(
+        None, "width of the samples; auto = data.resolution", "pixels",
+        minimum=64, maximum=2048, multiple_of=8, zero_is_auto=True,
+    )  # fmt: skip
+    height: int | None = option(
+        None, "height of the samples; auto = data.resolution", "pixels",
+        minimum=64, maximum=2048, multiple_of=8, zero_is_auto=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

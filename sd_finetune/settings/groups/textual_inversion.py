@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from ..methods import methods_with
 from ..option import option
+from ..rates import Rates
+from .train import SEVERAL_RATES
 
 PROMPT_TOKENS = 75
 """Tokens that fit into a prompt."""
@@ -33,24 +35,30 @@ class TextualInversion:
     initial_text: str = option(
         "*", "initialization text, whose token embeddings the vectors start from; empty = zeros", methods=EMBEDDING
     )
-    learning_rate: float = option(
-        5e-3,
-        "learning rate of the embedding; those of [train] are not used",
+    learning_rate: Rates = option(
+        Rates(5e-3),
+        f"learning rate of the embedding; {SEVERAL_RATES}",
         minimum=0,
         maximum=1,
         methods=EMBEDDING,
     )
     template: str = option(
         "subject",
-        "prompt templates: built in for a subject or a style, with or without captions; own = own_templates; "
-        "instance_prompt = each concept's instance prompt; in all of them [name] = the new word and [filewords] = the "
+        "prompt templates: built in for a subject or a style, with or without captions, your own, or each concept's "
+        "instance prompt; in all of them [name] = the new word and [filewords] = the "
         "image's caption",
         choices=("subject", "style", "subject_filewords", "style_filewords", "own", "instance_prompt"),
+        titles={
+            "subject_filewords": "subject, with captions",
+            "style_filewords": "style, with captions",
+            "own": "own prompt templates",
+            "instance_prompt": "instance prompt",
+        },
         methods=EMBEDDING,
     )
     own_templates: tuple[str, ...] = option(
         (),
-        'your prompt templates for template = "own", like "a photo of [name]"; each image gets a random one each time',
+        'your prompt templates, like "a photo of [name]"; each image gets a random one each time',
         methods=EMBEDDING,
     )
     format: str = option(

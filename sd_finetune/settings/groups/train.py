@@ -8,14 +8,17 @@ from ..duration import Duration
 from ..methods import defaults_text, methods_with
 from ..optimizers import OPTIMIZERS
 from ..option import MOST_SEED, option
+from ..rates import Rates
+
+SEVERAL_RATES = 'several in turn as in the WebUI: "0.005:100, 0.001" = 0.005 for 100 steps, then 0.001'
 
 
 def _default_text(fact: str) -> str:
-    """What a learning rate of 0 stands for."""
+    """What stands for a learning rate that is not given."""
     others = [f"with {name} 1" for name, facts in OPTIMIZERS.items() if facts.learning_rate == "multiplier"]
     shares = {name: facts.learning_rate_share for name, facts in OPTIMIZERS.items()}
     others += [f"with {name} {share:g} times that" for name, share in shares.items() if share != 1]
-    return ", ".join([defaults_text(fact, "0"), *others])
+    return ", ".join([defaults_text(fact, "auto"), *others])
 
 
 @dataclass(frozen=True)
@@ -35,28 +38,30 @@ class Train:
         "passes",
         minimum=1,
     )
-    unet_learning_rate: float = option(
-        0.0,
+    unet_learning_rate: Rates | None = option(
+        None,
         "learning rate of what is trained in the UNet: LoRA layers, hypernetwork layers or all weights; "
-        + _default_text("unet_learning_rate"),
+        f"{SEVERAL_RATES}; {_default_text('unet_learning_rate')}",
         minimum=0,
         maximum=1,
         methods=methods_with("unet_learning_rate"),
+        zero_is_auto=True,
     )
     train_text_encoder: bool = option(
         False, "train the text encoder too", methods=methods_with("text_encoder_learning_rate")
     )
-    text_encoder_learning_rate: float = option(
-        0.0,
-        f"learning rate of the text encoder; {_default_text('text_encoder_learning_rate')}",
+    text_encoder_learning_rate: Rates | None = option(
+        None,
+        f"learning rate of the text encoder; several as above; {_default_text('text_encoder_learning_rate')}",
         minimum=0,
         maximum=1,
         methods=methods_with("text_encoder_learning_rate"),
+        zero_is_auto=True,
     )
     seed: int = option(0, "random seed", minimum=0, maximum=MOST_SEED)
     mixed_precision: str = option(
         "no",
-        "precision of the forward pass: fp16 and bf16 need less VRAM, no = fp32; weights has its own",
+        "precision of the forward pass: fp16 and bf16 need less VRAM, no = fp32; the trained weights have their own",
         choices=("no", "fp16", "bf16"),
     )
     gradient_checkpointing: bool = option(
@@ -65,7 +70,7 @@ class Train:
     weights: str = option(
         "fp32",
         "precision of the trained weights and their gradients; bf16 = half their VRAM, where each step is rounded up "
-        "or down at random so that small ones add up; needs mixed_precision bf16",
+        "or down at random so that small ones add up; needs mixed precision bf16",
         choices=("fp32", "bf16"),
     )
     fused_backward: bool = option(
@@ -74,12 +79,16 @@ class Train:
     max_grad_norm: float = option(1.0, "maximum gradient norm (clipping); 0 = off", minimum=0)
     clip_by: str = option(
         "global_norm",
-        "norm that max_grad_norm limits: that of all gradients together, or each parameter's own, which fused_backward "
-        "needs",
+        "norm that is limited: that of all gradients together, or each parameter's own, which the optimizer in the "
+        "backward pass needs",
         choices=("global_norm", "parameter_norm"),
+        titles={"global_norm": "global norm", "parameter_norm": "parameter norm"},
     )
     device: str = option(
-        "auto", "device to train on; auto = the GPU if there is one, else the CPU", choices=("auto", "cpu", "cuda")
+        "auto",
+        "device to train on; auto = the GPU if there is one, else the CPU",
+        choices=("auto", "cpu", "cuda"),
+        titles={"cpu": "CPU", "cuda": "GPU (CUDA)"},
     )
     snr_gamma: float = option(
         0.0, "gamma of the min-SNR loss weighting (arXiv 2303.09556), usually 5; 0 = off", minimum=0

@@ -11,12 +11,15 @@ from ...data.usable import UsableImages
 from ...errors import UserError
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
-from ...settings.read import find_faults, from_dict
+from ...settings.read import as_far_as_valid, find_faults, from_dict
 from ..advice.duration_estimate import seconds_for
 from ..advice.risks import risks
 from ..plain_settings import concepts, text
+from .automatic import automatic
 from .concept_images import images_of_concept
 from .continuing import origin_faults
+from .labels import panel_of
+from .wording import in_the_tab
 
 
 @dataclass(frozen=True)
@@ -79,22 +82,29 @@ def base_checkpoint(settings: dict[str, Any]) -> Path:
 def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the page shows of settings: `faults`, `warnings`, `images` (how many each concept has), and amounts.
 
+    Sentences have the labels of the tab; a warning also has the `name` of the option that it is about.
     `unchecked` of the images have not been read yet, and may turn out to be none that can be trained.
 
     `seconds` is how long training takes, None without an earlier run of the kind in the folder `projects`.
     """
     found = check(settings, origin)
     whole = found.settings
+    valid = as_far_as_valid(settings)
     to_do = found.steps - (origin["step"] if origin else 0)
     return {
-        "faults": found.faults,
-        "warnings": risks(whole) if whole else [],
+        "faults": {name: in_the_tab(sentence, panel_of(name)) for name, sentence in found.faults.items()},
+        "warnings": [_warning(*risk) for risk in risks(whole)] if whole else [],
+        "automatic": automatic(valid, found.images),
         "images": found.images,
         "unchecked": found.unchecked,
         "steps_per_epoch": found.steps_per_epoch,
         "steps": found.steps,
         "seconds": seconds_for(whole, to_do, projects) if whole else None,
     }
+
+
+def _warning(name: str, sentence: str) -> dict[str, str]:
+    return {"name": name, "sentence": in_the_tab(sentence, panel_of(name))}
 
 
 def _usable_images(settings: dict[str, Any], number: int, faults: dict[str, str]) -> UsableImages:

@@ -14,8 +14,11 @@ from ...hosts.host import Host
 from ...runs.folder import RunFolder
 from ...runs.notes import read_note
 from ...runs.snapshots import all_snapshots, latest_snapshot, needed_snapshot, step_of
+from ...settings.catalogue import all_options
 from ...settings.methods import METHODS
+from ...settings.option import AUTO
 from ...settings.options import Settings
+from ...settings.values import convert
 from ..live.results import is_file
 from ..live.run_view import Views
 from .host_folders import settings_of_run
@@ -80,7 +83,7 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
         name: f"{name} = {json.dumps(shape.get(name))} does not match the snapshot of {origin['of']} that this project "
         f"continues from: set it back to {json.dumps(value)}, or create a new project."
         for name, value in origin["shape"].items()
-        if shape.get(name) != value
+        if name not in shape or not _same(name, shape[name], value)
     }
     if steps and steps <= origin["step"]:
         faults["train.length"] = (
@@ -96,8 +99,18 @@ def origin_shape(settings: Settings) -> dict[str, Any]:
     shape["optimizer.name"] = settings.optimizer.name
     for name in METHODS[settings.method].fixed:
         group, _, option = name.partition(".")
-        shape[name] = getattr(getattr(settings, group), option)
+        value = getattr(getattr(settings, group), option)
+        shape[name] = AUTO if value is None else value
     return shape
+
+
+def _same(name: str, one: Any, other: Any) -> bool:
+    """Whether two values of an option mean the same, in whatever version of the settings they were written."""
+    option = all_options()[name]
+    try:
+        return convert(one, option) == convert(other, option)
+    except ValueError:  # of an option that has other choices by now
+        return one == other
 
 
 def copy_snapshot(project: Project, run: RunFolder) -> bool:

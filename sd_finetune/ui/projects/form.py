@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
 from typing import Any
 
 from ...settings.catalogue import Member, all_options, members
@@ -10,20 +11,15 @@ from ...settings.duration import Duration
 from ...settings.gpu_driver import has_gpu_driver
 from ...settings.optimizer_availability import missing_package, why_unavailable
 from ...settings.optimizers import OPTIMIZERS
-from ...settings.option import AUTO
+from ...settings.option import Option
 from ...settings.options import Settings
-from ...settings.values import NUMBER_OR_AUTO, range_text
+from ...settings.rates import Rates
+from ...settings.read import plain_value
+from ...settings.values import OR_AUTO, range_text
 from ..advice.method_defaults import FOLLOWS_METHOD
-from .labels import group_label, option_labels
-
-PANELS = {
-    "base": "create",
-    "output": "saving",
-    "snapshots": "saving",
-    "samples": "generate",
-    "class_images": "generate",
-}
-"""Where a group is shown; all others are in the panel "settings"."""
+from .conditions import conditions_of
+from .labels import group_label, option_labels, panel_of
+from .wording import in_the_tab
 
 FOREMOST = {
     "method", "output.name", "output.precision", "output.save_every", "snapshots.every_minutes",
@@ -31,9 +27,27 @@ FOREMOST = {
     "train.unet_learning_rate", "train.train_text_encoder", "train.text_encoder_learning_rate", "prior.weight",
     "data.resolution", "samples.prompts", "samples.every", "class_images.steps", "class_images.guidance_scale",
     "concepts.folder", "concepts.instance_prompt", "concepts.class_prompt", "concepts.class_folder",
-    "concepts.class_images",
+    "concepts.class_images", "lora.rank", "lora.alpha", "textual_inversion.word", "textual_inversion.initial_text",
+    "textual_inversion.vectors", "textual_inversion.learning_rate", "textual_inversion.template",
+    "textual_inversion.own_templates", "hypernetwork.layer_structure", "hypernetwork.activation",
 }  # fmt: skip
 """What decides a run and is seen at once; the rest is folded under its group."""
+
+SLIDERS = {
+    "train.batch_size": (1, 8, 1),
+    "data.resolution": (64, 2048, 8),
+    "lora.rank": (1, 256, 1),
+    "textual_inversion.vectors": (1, 75, 1),
+    "prior.weight": (0, 2, 0.05),
+    "samples.steps": (1, 150, 1),
+    "samples.guidance_scale": (1, 30, 0.5),
+    "samples.width": (64, 2048, 8),
+    "samples.height": (64, 2048, 8),
+    "class_images.steps": (1, 150, 1),
+    "class_images.guidance_scale": (1, 30, 0.5),
+    "class_images.batch_size": (1, 8, 1),
+}
+"""Least, most and step of a slider beside the number, where the WebUI has one. The number may be beyond these."""
 
 
 def form() -> dict[str, Any]:
@@ -55,7 +69,7 @@ def _group(member: Member, labels: dict[str, str]) -> dict[str, Any]:
         "name": member.name,
         "label": group_label(member.name),
         "help": inspect.getdoc(member.group) or "",
-        "panel": "concepts" if member.is_list else PANELS.get(member.name, "settings"),
+        "panel": panel_of(member.name),
         "method": member.methods[0] if len(member.methods) == 1 else "",
         "fields": [_field(f"{member.name}.", entry, labels) for entry in members(member.group)],
     }
@@ -64,33 +78,37 @@ def _group(member: Member, labels: dict[str, str]) -> dict[str, Any]:
 def _field(prefix: str, member: Member, labels: dict[str, str]) -> dict[str, Any]:
     facts = member.option
     assert facts is not None
-    default = AUTO if facts.default is None else facts.default
+    name = prefix + member.name
     return {
-        "name": prefix + member.name,
-        "label": labels[prefix + member.name],
+        "name": name,
+        "label": labels[name],
         "kind": _kind(member),
-        "default": str(default) if isinstance(default, Duration) else default,
-        "help": facts.help,
+        "auto": member.kind in OR_AUTO,
+        "whole": OR_AUTO.get(member.kind, member.kind) is int,
+        "zero_is_auto": facts.zero_is_auto,
+        "default": plain_value(facts.default),
+        "help": _capitalized(in_the_tab(facts.help, panel_of(name))),
         "takes": range_text(member),
         "unit": facts.unit,
-        "minimum": facts.minimum,
-        "maximum": facts.maximum,
-        "multiple_of": facts.multiple_of,
+        "slider": SLIDERS.get(name),
         "choices": list(facts.choices),
-        "titles": _titles(prefix + member.name),
-        "unavailable": _unavailable(prefix + member.name),
-        "foremost": prefix + member.name in FOREMOST,
+        "titles": _titles(name, facts),
+        "unavailable": _unavailable(name),
+        "foremost": name in FOREMOST,
         "methods": list(facts.methods),
-        "follows_method": prefix + member.name in FOLLOWS_METHOD,
+        "follows_method": name in FOLLOWS_METHOD,
+        "conditions": [asdict(condition) for condition in conditions_of(name)],
     }
 
 
-def _titles(name: str) -> dict[str, str]:
+def _capitalized(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _titles(name: str, facts: Option) -> dict[str, str]:
     """By choice, what it is shown as where that is not its name in the settings."""
-    if name != "optimizer.name":
-        return {}
     missing = {choice: f" (needs {_needed(choice)})" for choice in _unavailable(name)}
-    return {choice: f"{facts.title}{missing.get(choice, '')}" for choice, facts in OPTIMIZERS.items()}
+    return {choice: f"{title}{missing.get(choice, '')}" for choice, title in facts.titles.items()}
 
 
 def _needed(optimizer: str) -> str:
@@ -109,6 +127,6 @@ def _unavailable(name: str) -> list[str]:
 def _kind(member: Member) -> str:
     """What the page shows: a choice, a checkbox, a number, a duration, a path, a text, or texts line by line."""
     assert member.option is not None
-    kinds: dict[Any, str] = {bool: "flag", int: "number", float: "number", NUMBER_OR_AUTO: "auto number"}
-    kinds |= {Duration: "duration", str: "path" if member.option.is_path else "text"}
-    return "choice" if member.option.choices else kinds.get(member.kind, "texts")
+    kinds: dict[Any, str] = {bool: "flag", int: "number", float: "number", Rates: "rate", Duration: "duration"}
+    kinds |= {str: "path" if member.option.is_path else "text"}
+    return "choice" if member.option.choices else kinds.get(OR_AUTO.get(member.kind, member.kind), "texts")

@@ -64,7 +64,33 @@ GROUPS = {
     "data": "Images",
     "textual_inversion": "Textual Inversion",
 }
+PANELS = {
+    "base": "create",
+    "output": "saving",
+    "snapshots": "saving",
+    "samples": "generate",
+    "class_images": "generate",
+    "concepts": "concepts",
+}
+"""Where a group is shown; all others are in the panel "settings"."""
+PANEL_LABELS = {
+    "create": "Create Model",
+    "settings": "Settings",
+    "concepts": "Concepts",
+    "saving": "Saving",
+    "generate": "Generate",
+}
 ABBREVIATIONS = {"unet": "UNet", "lora": "LoRA", "snr": "SNR", "eps": "epsilon", "vae": "VAE", "ema": "EMA"}
+
+
+def panel_of(name: str) -> str:
+    """The panel of a group, or of an option by its full name."""
+    return PANELS.get(name.partition(".")[0], "settings")
+
+
+def panel_label(panel: str) -> str:
+    """What stands on the tab of a panel."""
+    return PANEL_LABELS[panel]
 
 
 def group_label(group: str) -> str:

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from ...errors import UserError
 from ...readable import sendable
+from ..projects.wording import in_the_tab
 from .context import Context
 
 
@@ -71,7 +72,7 @@ class Route(APIRoute):
             try:
                 response = await answer(request)
             except UserError as error:
-                response = refusal(str(error))
+                response = refusal(in_the_tab(str(error)))
             except RequestValidationError as error:
                 response = refusal(_sentence(error))
             except OSError as error:

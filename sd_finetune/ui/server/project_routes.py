@@ -26,6 +26,7 @@ from ..projects.creating import example_project, project_from_checkpoint
 from ..projects.dreambooth_extension import import_concepts
 from ..projects.form import defaults, form
 from ..projects.project import Project, all_projects
+from ..projects.wording import in_the_tab
 from .body import ANY_CONTENT, CONTENT, takes, text_in
 from .context import Context
 from .guard import CHANGE, Route
@@ -135,7 +136,7 @@ def fit_to_gpu(project: Project = PROJECT, context: Context = CONTEXT) -> dict[s
     found = fit(settings, find_gpu())
     with context.saving:
         project.replace_settings(with_values(project.settings(), found.changes))
-    return {"changes": found.changes, "sentence": found.sentence}
+    return {"changes": found.changes, "sentence": in_the_tab(found.sentence, "settings")}
 
 
 @router.post("/projects/{name}/delete", dependencies=CHANGE)

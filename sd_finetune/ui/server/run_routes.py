@@ -16,6 +16,7 @@ from ..jobs.training import class_images_job, resume_job, train_job
 from ..live.results import describe_result, result_of
 from ..projects.host_folders import settings_of_run
 from ..projects.project import Project
+from ..projects.wording import in_the_tab
 from .body import CONTENT, takes, text_in
 from .context import Context
 from .guard import CHANGE, Answer, Route
@@ -58,7 +59,7 @@ def status(since: int = 0, found: RunFolder = RUN, context: Context = CONTEXT) -
 
     def make() -> bytes:
         resumable = latest_snapshot(found) is not None
-        return bytes(Answer({**view.status(since), "active": active, "resumable": resumable, "wait": wait}).body)
+        return bytes(Answer({**_told(view.status(since)), "active": active, "resumable": resumable, "wait": wait}).body)
 
     answer = context.statuses.of((found.path, since, view.stamp(), active, wait), make)
     return Response(answer, media_type="application/json")
@@ -121,6 +122,16 @@ def results(found: RunFolder = RUN, context: Context = CONTEXT) -> list[dict[str
 def result(file: str, found: RunFolder = RUN, context: Context = CONTEXT) -> FileResponse:
     """Download one of them."""
     return FileResponse(_existing(Path(result_of(context.views, found, file)["path"])), filename=file)
+
+
+def _told(changed: dict[str, Any]) -> dict[str, Any]:
+    """The same with what the worker says in the words of the tab."""
+    end, warnings = changed["end"], changed["warnings"]
+    return {**changed, "end": end and _reworded(end), "warnings": [_reworded(warning) for warning in warnings]}
+
+
+def _reworded(event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "message": in_the_tab(str(event["message"]))} if "message" in event else event
 
 
 def _inside(folder: Path, name: str) -> Path:

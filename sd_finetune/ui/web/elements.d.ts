@@ -16,6 +16,7 @@ interface Attributes {
   [name: `data-${string}`]: string;
   accept?: string;
   alt?: string;
+  autocomplete?: "off";
   checked?: boolean;
   class?: string;
   disabled?: boolean;

@@ -1,48 +1,9 @@
 // One field for each option, made from what the server tells of it.
 import { find, h } from "./dom.mjs";
-/** @import { Kind, Option, Settings, Value } from "./types.d.ts" */
-
-/** @typedef {(value: Value | undefined) => void} Put undefined takes the value out, so that the default counts */
-
-const DURATION = /^\s*(\d+)\s*(step|epoch)?s?\s*$/;
-const NUMBER = /^\d+$/;
-
-/**
- * The value at a dotted name in nested settings; numbers count from 1: "concepts.1.folder".
- * @param {Settings} settings
- * @param {string} name
- * @returns {unknown}
- */
-export function valueAt(settings, name) {
-  return name.split(".").reduce(inside, /** @type {unknown} */ (settings));
-}
-
-/**
- * Put a value at a dotted name; undefined takes it out, so that the default counts.
- * @param {Settings} settings
- * @param {string} name
- * @param {unknown} value
- */
-export function putAt(settings, name, value) {
-  const parts = name.split(".");
-  const last = parts.splice(-1)[0];
-  let place = /** @type {Record<string, unknown>} */ (settings);
-  for (const part of parts) {
-    if (!NUMBER.test(part)) place[part] ??= {};
-    place = /** @type {Record<string, unknown>} */ (inside(place, part));
-  }
-  if (value === undefined) delete place[last];
-  else place[last] = value;
-}
-
-/**
- * @param {unknown} place
- * @param {string} part
- */
-function inside(place, part) {
-  const parts = /** @type {Record<string, unknown> | null | undefined} */ (place);
-  return parts?.[NUMBER.test(part) ? Number(part) - 1 : part];
-}
+import { AUTO, inputsOf } from "./inputs.mjs";
+import { shortNumber } from "./numbers.mjs";
+import { putAt, valueAt } from "./values.mjs";
+/** @import { Option, Settings, Value } from "./types.d.ts" */
 
 /**
  * A labelled field of an option.
@@ -53,26 +14,67 @@ function inside(place, part) {
  */
 export function field(option, name, settings, changed) {
   const id = `sd_finetune_${name.replaceAll(".", "_")}`;
-  /** @type {Put} */
-  const put = (value) => {
-    putAt(settings, name, value);
+  const unit = h("span", { class: "sdft-unit", "data-unit": option.unit });
+  const stored = /** @type {Value} */ (valueAt(settings, name) ?? option.default);
+  const value = option.zero_is_auto && stored === 0 ? AUTO : stored;
+  const inputs = inputsOf(option, id, value, (given) => {
+    putAt(settings, name, given);
+    showUnit(unit, given ?? option.default);
     changed(name);
-  };
-  const value = /** @type {Value} */ (valueAt(settings, name) ?? option.default);
-  const inputs = MAKERS[option.kind](option, id, value, put);
-  const help = `${option.help}. Takes ${option.takes}; default: ${shown(option.default)}.`;
+  });
+  showUnit(unit, value);
+  const help = `${option.help}.${rest(option)}`;
   const label = h("label", { for: id, title: help }, option.label);
-  const unit = option.unit ? h("span", { class: "sdft-unit" }, option.unit) : null;
-  const row = h("span", { class: "sdft-inputs" }, inputs, unit);
-  const parts = option.kind === "flag" ? [row, label] : [label, row];
+  const row = h("span", { class: "sdft-inputs" }, inputs, option.unit || option.auto ? unit : null);
   inputs[0].setAttribute("aria-describedby", `${id}_help ${id}_fault`);
   return h(
     "div",
-    { class: `sdft-field sdft-${option.kind.replace(" ", "-")}`, "data-name": name },
-    parts,
+    { class: `sdft-field sdft-${option.kind}`, "data-name": name },
+    option.kind === "flag" ? [row, label] : [label, row],
     h("div", { class: "sdft-help", id: `${id}_help` }, help),
     h("div", { class: "sdft-fault", id: `${id}_fault`, role: "alert" }),
   );
+}
+
+/**
+ * What of the values that an option takes its field does not show by itself, and its default.
+ * @param {Option} option
+ */
+function rest({ kind, takes, default: value }) {
+  if (kind === "flag" || kind === "choice") return "";
+  const own = kind === "number" || kind === "rate" || kind === "duration" ? ` Takes ${takes}.` : "";
+  return value === "" || Array.isArray(value) ? own : `${own} Default: ${value}.`;
+}
+
+/**
+ * "4 images", but "1 image"; nothing beside "auto", where `showAutomatic` puts what it amounts to.
+ * @param {HTMLElement} unit
+ * @param {Value} value
+ */
+function showUnit(unit, value) {
+  const word = unit.dataset.unit ?? "";
+  const one = word === "passes" ? "pass" : word.replace(/s$/, "");
+  unit.textContent = value === AUTO ? (unit.dataset.amount ?? "") : Number(value) === 1 ? one : word;
+}
+
+/**
+ * Show beside each "auto" what it amounts to.
+ * @param {HTMLElement} root
+ * @param {Record<string, number>} amounts by the setting's name
+ */
+export function showAutomatic(root, amounts) {
+  for (const [name, amount] of Object.entries(amounts)) {
+    const element = root.querySelector(`.sdft-field[data-name="${name}"]`);
+    const unit = /** @type {HTMLElement | null | undefined} */ (element?.querySelector(".sdft-unit"));
+    if (!element || !unit) continue;
+    const word = unit.dataset.unit ? ` ${unit.dataset.unit}` : "";
+    unit.dataset.amount = `= ${shortNumber(amount)}${amount === 1 ? word.replace(/s$/, "") : word}`;
+    const box = /** @type {HTMLInputElement} */ (find(element, "input"));
+    const auto = /^(auto)?$/i.test(box.value.trim());
+    showUnit(unit, auto ? AUTO : box.value);
+    const slider = /** @type {HTMLInputElement | null} */ (element.querySelector('input[type="range"]'));
+    if (slider && auto) slider.value = String(amount);
+  }
 }
 
 /**
@@ -88,98 +90,4 @@ export function showFaults(root, faults) {
     if (place.textContent !== sentence) place.textContent = sentence;
     find(element, "input, select, textarea").setAttribute("aria-invalid", String(sentence !== ""));
   }
-}
-
-/** @param {Value} value */
-const shown = (value) => (value === "" ? "empty" : Array.isArray(value) ? value.join(", ") || "none" : String(value));
-
-/** @type {Record<Kind, (option: Option, id: string, value: Value, put: Put) => HTMLElement[]>} */
-const MAKERS = {
-  flag: (option, id, value, put) => [
-    h("input", { type: "checkbox", id, checked: value === true, onchange: (event) => put(event.target.checked) }),
-  ],
-  choice: (option, id, value, put) => [
-    h(
-      "select",
-      { id, onchange: (event) => put(event.target.value), value: String(value) },
-      option.choices.map((choice) => {
-        const disabled = option.unavailable.includes(choice);
-        return h("option", { value: choice, selected: choice === value, disabled }, option.titles[choice] ?? choice);
-      }),
-    ),
-  ],
-  number: (option, id, value, put) => [numberInput(option, id, value, put)],
-  "auto number": (option, id, value, put) => [numberInput(option, id, value === "auto" ? "" : value, put, "auto")],
-  text: (option, id, value, put) => [textInput(id, value, put)],
-  path: (option, id, value, put) => [textInput(id, value, put)],
-  texts: (option, id, value, put) => [linesInput(id, /** @type {string[]} */ (value), put)],
-  duration: (option, id, value, put) => durationInputs(option, id, value, put),
-};
-
-/**
- * What is no number is kept as it was typed, so that the server can say what is wrong with it.
- * @param {Option} option
- * @param {string} id
- * @param {Value} value
- * @param {Put} put
- */
-function numberInput(option, id, value, put, placeholder = String(option.default)) {
-  /** @param {{ target: HTMLInputElement }} event */
-  const send = (event) => {
-    const text = event.target.value.trim();
-    put(text === "" ? undefined : Number.isFinite(Number(text)) ? Number(text) : text);
-  };
-  return h("input", { id, type: "text", inputmode: "decimal", placeholder, value: String(value), oninput: send });
-}
-
-/**
- * @param {string} id
- * @param {Value} value
- * @param {Put} put
- */
-function textInput(id, value, put) {
-  return h("input", {
-    id,
-    type: "text",
-    value: String(value),
-    spellcheck: "false",
-    oninput: (event) => put(event.target.value),
-  });
-}
-
-/**
- * @param {string} id
- * @param {string[]} value
- * @param {Put} put
- */
-function linesInput(id, value, put) {
-  const lines = (/** @type {string} */ text) => text.split("\n").map((line) => line.trim());
-  return h("textarea", {
-    id,
-    rows: 3,
-    placeholder: "one per line",
-    value: value.join("\n"),
-    oninput: (event) => put(lines(event.target.value).filter(Boolean)),
-  });
-}
-
-/**
- * An amount and its unit, steps or epochs.
- * @param {Option} option
- * @param {string} id
- * @param {Value} value
- * @param {Put} put
- */
-function durationInputs(option, id, value, put) {
-  const [, amount, unit] = DURATION.exec(String(value)) ?? [null, String(value), "step"];
-  const send = () => {
-    const text = input.value.trim();
-    put(text === "" ? undefined : NUMBER.test(text) ? `${text} ${select.value}` : text);
-  };
-  const input = h("input", { id, type: "text", inputmode: "numeric", value: amount, oninput: send });
-  const select = h("select", { "aria-label": `${option.label}: unit`, onchange: send }, [
-    h("option", { value: "steps", selected: unit !== "epoch" }, "steps"),
-    h("option", { value: "epochs", selected: unit === "epoch" }, "epochs"),
-  ]);
-  return [input, select];
 }

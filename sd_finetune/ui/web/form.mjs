@@ -1,5 +1,5 @@
 // Finds groups and options in the server's form.
-import { valueAt } from "./fields.mjs";
+import { valueAt } from "./values.mjs";
 /** @import { Form, Group, Option, PanelName, Project } from "./types.d.ts" */
 
 /**

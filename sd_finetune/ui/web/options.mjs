@@ -1,11 +1,9 @@
 // The fields of a method's options, in the panels Settings, Saving and Generate.
 import { fill, find, h } from "./dom.mjs";
-import { field, putAt, valueAt } from "./fields.mjs";
+import { field } from "./fields.mjs";
 import { groupsFor, methodOf } from "./form.mjs";
+import { putAt, valueAt } from "./values.mjs";
 /** @import { Form, Group, Option, PanelName, Project } from "./types.d.ts" */
-
-/** @type {Record<string, string>} */
-const NAMES = { lora: "LoRA", dreambooth: "DreamBooth" };
 
 /**
  * The panels: `settings`, `saving`, `generate`, `show(project)`.
@@ -81,18 +79,9 @@ function methods(option, method, choose) {
       checked,
       onchange: () => choose(value),
     });
-    return h("label", {}, input, h("span", {}, NAMES[value] ?? capitalized(value)));
+    return h("label", {}, input, h("span", {}, option.titles[value] ?? value));
   };
   return h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map(one));
-}
-
-/**
- * "textual_inversion" is "Textual Inversion".
- * @param {string} name
- */
-function capitalized(name) {
-  const words = name.split("_").map((word) => word[0].toUpperCase() + word.slice(1));
-  return words.join(" ");
 }
 
 /**

@@ -9,7 +9,7 @@ const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 const LAST_PANEL = "sd_finetune_panel";
 
 /**
- * Gives `element`, `open(name)`, `enable(name, whether)`, `of(element)`.
+ * Gives `element`, `open(name)`, `enable(name, whether)`, `label(name)`, `of(element)`.
  * @param {[name: PanelName, label: string, content: Child][]} panels
  */
 export function makePanels(panels) {
@@ -82,6 +82,7 @@ export function makePanels(panels) {
     enable(name, whether) {
       for (const each of all) if (each.name === name) each.tab.disabled = !whether;
     },
+    label: (/** @type {PanelName} */ name) => all.find((each) => each.name === name)?.tab.textContent ?? name,
     of: (/** @type {HTMLElement} */ element) => all.find((each) => each.body.contains(element))?.name,
   };
 }

@@ -3,6 +3,7 @@ import { makeConcepts } from "./concepts.mjs";
 import { makeConnection } from "./connection.mjs";
 import { makeCreate } from "./create.mjs";
 import { fill, h } from "./dom.mjs";
+import { makeEffects } from "./effects.mjs";
 import { makeFit } from "./fit.mjs";
 import { groupOf, optionOf } from "./form.mjs";
 import { makeGenerate } from "./generate.mjs";
@@ -37,6 +38,11 @@ import { makeTop } from "./top.mjs";
  */
 export function makeParts(root, { form, example }, keeper, acts) {
   const save = () => keeper.save();
+  const effects = makeEffects(root, form);
+  const changed = () => {
+    keeper.later();
+    if (keeper.project) effects(keeper.project);
+  };
   const side = Number(optionOf(form, "data.resolution").default);
   const create = makeCreate(optionOf(form, "samples.sampler").choices, example, acts.created);
   const fit = makeFit(
@@ -44,8 +50,8 @@ export function makeParts(root, { form, example }, keeper, acts) {
     () => keeper.saveNow(),
     acts.reread,
   );
-  const options = makeOptions(form, fit.element, keeper.later);
-  const concepts = makeConcepts(groupOf(form, "concepts"), side, keeper.later, save);
+  const options = makeOptions(form, fit.element, changed);
+  const concepts = makeConcepts(groupOf(form, "concepts"), side, changed, save);
   const generate = makeGenerate(save);
   const output = makeOutput(acts.ended, acts.reread);
   const panels = makePanels([
@@ -55,10 +61,10 @@ export function makeParts(root, { form, example }, keeper, acts) {
     ["saving", "Saving", options.saving],
     ["generate", "Generate", h("div", {}, options.generate, generate.element)],
   ]);
-  const problems = makeProblems(root, panels);
+  const problems = makeProblems(root, panels, () => keeper.later.now());
   const top = makeTop(acts.select, acts.begin, acts.remove);
   const running = makeRunning(acts.go);
-  return { create, fit, options, concepts, generate, output, panels, problems, running, top };
+  return { create, effects, fit, options, concepts, generate, output, panels, problems, running, top };
 }
 
 /**

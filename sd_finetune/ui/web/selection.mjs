@@ -81,8 +81,11 @@ export class Selection {
 
   /** @param {Project | null} project */
   take(project) {
-    const { create, fit, panels, top } = this.parts;
-    if (project?.name !== this.keeper.project?.name) fit.begin();
+    const { create, fit, panels, problems, top } = this.parts;
+    if (project?.name !== this.keeper.project?.name) {
+      fit.begin();
+      problems.begin();
+    }
     this.keeper.project = project;
     create.read();
     for (const name of OF_A_PROJECT) panels.enable(name, project !== null);
@@ -119,7 +122,8 @@ export class Selection {
    */
   checked(project, check) {
     project.check = check;
-    this.parts.problems.show(check);
+    this.parts.effects(project);
+    this.parts.problems.show(project);
     this.parts.top.tell(project, check);
     this.parts.concepts.checked();
   }

@@ -59,8 +59,7 @@ export class Tab {
     try {
       await this.keeper.saveNow();
       const { name, check } = this.keeper.selected();
-      const faults = Object.keys(check.faults);
-      if (faults.length) return problems.lead(faults[0]);
+      if (Object.keys(check.faults).length) return problems.insist();
       const { run } = await post(["projects", name, "train"]);
       output.notice.clear();
       await this.refresh();

@@ -2,7 +2,7 @@
 
 // ui/projects/form.py: the form, made from the options of the settings.
 
-export type Kind = "flag" | "choice" | "number" | "auto number" | "text" | "path" | "texts" | "duration";
+export type Kind = "flag" | "choice" | "number" | "rate" | "text" | "path" | "texts" | "duration";
 export type Value = boolean | number | string | string[];
 export type PanelName = "create" | "settings" | "concepts" | "saving" | "generate";
 
@@ -16,9 +16,14 @@ export interface Option {
   /** What values it takes, in words. */
   takes: string;
   unit: string;
-  minimum: number | null;
-  maximum: number | null;
-  multiple_of: number | null;
+  /** Whether it can be "auto", left to the method or to other options. */
+  auto: boolean;
+  /** Whether 0 says "auto" too. */
+  zero_is_auto: boolean;
+  /** Whether it is a whole number. */
+  whole: boolean;
+  /** Of a slider beside the number. */
+  slider: [least: number, most: number, step: number] | null;
   choices: string[];
   /** By choice, what it is shown as where that is not its name in the settings. */
   titles: Record<string, string>;
@@ -28,6 +33,16 @@ export interface Option {
   foremost: boolean;
   methods: string[];
   follows_method: boolean;
+  /** Without all of these it is ignored. */
+  conditions: Condition[];
+}
+
+/** The option `name` has one of `values`, or none of `others`; asked of `methods`, or of all. */
+export interface Condition {
+  name: string;
+  values: Value[];
+  others: Value[];
+  methods: string[];
 }
 
 export interface Group {
@@ -67,7 +82,10 @@ export interface Concept {
 export interface Check {
   /** Sentences by the name of the faulty setting. */
   faults: Record<string, string>;
-  warnings: string[];
+  /** Each with the setting that it is about. */
+  warnings: { name: string; sentence: string }[];
+  /** What "auto" amounts to, by the setting's name. */
+  automatic: Record<string, number>;
   /** Of each concept. */
   images: number[];
   /** How many of them were not read yet. */

@@ -13,6 +13,7 @@ from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Base, Concept, Lora, Output, Prior, Schedule, Settings, Train
+from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, to_dict
 
 SETTINGS = Settings(
@@ -139,7 +140,7 @@ def test_v_prediction() -> None:
 
 
 def test_the_text_encoders_rate_where_it_is_trained() -> None:
-    settings = replace(SETTINGS, train=replace(SETTINGS.train, train_text_encoder=True, unet_learning_rate=3e-4))
+    settings = replace(SETTINGS, train=replace(SETTINGS.train, train_text_encoder=True, unet_learning_rate=Rates(3e-4)))
     metadata = training_metadata(settings, FACTS)
     assert (metadata["ss_unet_lr"], metadata["ss_text_encoder_lr"]) == ("0.0003", "5e-05")
 

@@ -90,7 +90,10 @@ FAULTS = [
     ({"concepts": [{"foldr": "x"}]}, "concepts.1.foldr is not an option: did you mean concepts.1.folder?"),
     # rules between options
     ({"base": {}}, "base.checkpoint is missing: give the path of an SD 1.x checkpoint."),
-    ({"concepts": []}, "There is no concept to train: add [[concepts]] with folder and instance_prompt."),
+    (
+        {"concepts": []},
+        "There is no concept to train: add [[concepts]] with concepts.folder and concepts.instance_prompt.",
+    ),
     (
         {"concepts": [{"folder": "x", "class_prompt": "y"}, {"class_prompt": "y"}]},
         "concepts.2.folder is missing: give the folder of the training images.",
@@ -112,7 +115,10 @@ FAULTS = [
         {"train": {"device": "cpu", "mixed_precision": "fp16"}},
         'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".',
     ),
-    ({"samples": {"width": 32}}, "samples.width = 32 is out of range: use 64 or more, or 0 for data.resolution."),
+    (
+        {"samples": {"width": 32}},
+        'samples.width = 32 is out of range: use "auto" or a whole number from 64 to 2048, a multiple of 8.',
+    ),
 ]
 
 
@@ -189,7 +195,7 @@ def test_overrides_and_file_are_reported_together(tmp_path: Path) -> None:
         '--set "=3" is not valid: write it as group.option=value.',
         "train.sed is not an option: did you mean train.seed?",
         "lora.rank = 0 is out of range: use a whole number from 1 to 1024.",
-        "lora.alpha = -1 is out of range: use a number, 0 or more.",
+        'lora.alpha = -1 is out of range: use "auto" or a number, 0 or more.',
     ]
 
 

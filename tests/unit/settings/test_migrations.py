@@ -50,10 +50,22 @@ def test_only_the_names_are_changed() -> None:
     assert {name: before[name] for name in before if name not in ("textual_inversion", "evaluation")} == {
         name: after[name] for name in after if name not in ("textual_inversion", "evaluation")
     }
-    assert of_those_in(after, to_dict(from_dict(before))) == after
+    assert of_those_in(after, to_dict(from_dict(before))) == to_dict_with_auto(after)
     assert [list(group) for group in after.values() if isinstance(group, dict)] == [
         list(group) for group in of_those_in(after, to_dict(Settings())).values() if isinstance(group, dict)
     ]
+
+
+def to_dict_with_auto(content: dict[str, Any]) -> dict[str, Any]:
+    """The same with "auto" where 0 stood for it."""
+    whole = copy.deepcopy(content)
+    for name, member in all_options().items():
+        group, _, option = name.partition(".")
+        tables = whole[group] if group == "concepts" else [whole.get(group)]
+        for table in tables if member.option is not None and member.option.zero_is_auto else []:
+            if table.get(option) == 0:
+                table[option] = "auto"
+    return whole
 
 
 def of_those_in(names: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:

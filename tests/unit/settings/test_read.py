@@ -13,7 +13,9 @@ from sd_finetune.errors import UserError
 from sd_finetune.settings.catalogue import Member, members
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Settings
+from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, read_toml, to_dict
+from sd_finetune.settings.values import OR_AUTO
 
 
 def plain_values(member: Member) -> st.SearchStrategy[Any]:
@@ -28,11 +30,20 @@ def plain_values(member: Member) -> st.SearchStrategy[Any]:
         return st.builds(
             lambda amount, unit: str(Duration(amount, unit)), amounts, st.sampled_from(["steps", "epochs"])
         )
-    if member.kind is int:
+    if OR_AUTO.get(member.kind, member.kind) is int:
         numbers = st.integers(int(low or 0), int(high) if high is not None else 10**6)
-        return numbers.map(lambda n: n - n % facts.multiple_of) if facts.multiple_of else numbers
+        if facts.multiple_of:
+            numbers = numbers.map(lambda n: n - n % facts.multiple_of)
+        if facts.zero_is_auto:
+            numbers = numbers.filter(bool)
+        return st.just("auto") | numbers if member.kind in OR_AUTO else numbers
     numbers = st.floats(low, high, allow_nan=False, allow_infinity=False)
+    if facts.zero_is_auto:
+        numbers = numbers.filter(bool)
+    rates = st.lists(st.floats(1e-9, 1), min_size=2, max_size=3)
+    several = rates.map(lambda r: str(Rates(r[0], tuple((100 * n, rate) for n, rate in enumerate(r[1:], start=1)))))
     by_kind = {bool: st.booleans(), float: numbers, float | None: st.just("auto") | numbers, str: st.text()}
+    by_kind |= {Rates: numbers | several, Rates | None: st.just("auto") | numbers | several}
     return by_kind.get(member.kind, st.lists(st.text()))
 
 
@@ -62,7 +73,6 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
         text + "zib" for text in content["textual_inversion"]["own_templates"]
     ]
     content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
-    content["samples"]["width"], content["samples"]["height"] = 0, 640
     for concept in content["concepts"]:
         for name in ("folder", "instance_prompt", "class_prompt"):
             concept[name] += "zib"
@@ -143,7 +153,12 @@ def test_paths_start_from_the_file_and_overrides_from_here(tmp_path: Path, monke
         ("lora.rank=8", "lora", "rank", 8),
         ("prior.weight=0.5", "prior", "weight", 0.5),
         ("prior.weight=auto", "prior", "weight", None),
-        ("train.unet_learning_rate = 1e-4", "train", "unet_learning_rate", 1e-4),
+        ("train.unet_learning_rate = 1e-4", "train", "unet_learning_rate", Rates(1e-4)),
+        ("train.unet_learning_rate=0,0001", "train", "unet_learning_rate", Rates(1e-4)),
+        ("train.unet_learning_rate=0.005:100, 1e-3:1000", "train", "unet_learning_rate", Rates(5e-3, ((100, 1e-3),))),
+        ("prior.weight=0,5", "prior", "weight", 0.5),
+        ("lora.alpha=0", "lora", "alpha", None),
+        ("samples.sampler=Euler a", "samples", "sampler", "euler_a"),
         ("train.length=400 steps", "train", "length", Duration(400)),
         ('train.length="400 steps"', "train", "length", Duration(400)),
         ("data.horizontal_flip=true", "data", "horizontal_flip", True),

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from sd_finetune.settings.catalogue import all_options
-from sd_finetune.settings.duration import Duration
+from sd_finetune.settings.read import plain_value
 from sd_finetune.settings.reference import help_text, markdown, option_table
 from sd_finetune.settings.values import convert
 
@@ -38,8 +38,7 @@ def test_defaults_are_in_range() -> None:
     for name, member in all_options().items():
         assert member.option is not None
         default = member.option.default
-        plain = "auto" if default is None else str(default) if isinstance(default, Duration) else default
-        assert convert(plain, member) == default, name
+        assert convert(plain_value(default), member) == default, name
 
 
 def test_help_names_every_option_with_its_default_and_range() -> None:

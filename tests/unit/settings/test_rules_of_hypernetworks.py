@@ -10,7 +10,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.settings.read import from_dict
 
 STRUCTURE = 'use numbers from 0.05 to 32, of which the first and last are 1, like "1, 2, 1".'
-DROPOUT = "use 3 numbers, as in layer_structure, from 0 to below 1, of which the first is 0."
+DROPOUT = "use 3 numbers, as in hypernetwork.layer_structure, from 0 to below 1, of which the first is 0."
 
 
 def settings(changes: dict[str, Any], **more: Any) -> Any:

@@ -16,7 +16,7 @@ def test_the_toy_learns_each_method_at_the_rates_of_its_demo() -> None:
     assert set(found) == set(METHODS)
     for method in ("lora", "dreambooth", "hypernetwork"):
         wanted = demo_settings(method)
-        assert found[method]["train.unet_learning_rate"] == wanted.train.unet_learning_rate
+        assert found[method]["train.unet_learning_rate"] == wanted.unet_learning_rate()
         assert found[method]["prior.weight"] == wanted.prior.weight
         assert found[method]["train.length"] == str(wanted.train.length)
     assert found["textual_inversion"]["textual_inversion.vectors"] == 6

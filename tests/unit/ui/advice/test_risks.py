@@ -14,7 +14,7 @@ from tests.screen import Screen, make_images
 
 
 def told(screen: Screen, **changes: Any) -> list[str]:
-    return risks(from_dict(screen.settings(**changes)))
+    return [sentence for _, sentence in risks(from_dict(screen.settings(**changes)))]
 
 
 @pytest.fixture

@@ -77,8 +77,8 @@ def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: Te
     [
         ("", "method", "dreambooth", "method", "does not match the snapshot of dog-001"),
         ("lora", "rank", 8, "lora.rank", "set it back to 4"),
-        ("lora", "alpha", 1, "lora.alpha", "set it back to 0"),
-        ("train", "train_text_encoder", True, "train.train_text_encoder", "set it back to false"),
+        ("lora", "alpha", 1, "lora.alpha", 'set it back to "auto"'),
+        ("train", "train_text_encoder", True, "train.train_text_encoder", "set it back to off"),
         ("train", "length", "8 steps", "train.length", "continues from step 8: make it longer"),
     ],
 )

@@ -208,7 +208,7 @@ def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> No
     here = {"instance_data_dir": str(screen.pictures), "instance_prompt": "sks dog"}  # three pictures
     counts = [{"num_class_images_per": 5}, {"num_class_images": 40}, {"num_class_images_per": "many"}, {}]
     found = client.post("/sd_finetune/concepts/import", json=[{**here, **count} for count in counts]).json()
-    assert [concept["class_images"] for concept in found] == [15, 40, 0, 0]
+    assert [concept["class_images"] for concept in found] == [15, 40, "auto", "auto"]
     refused = client.post("/sd_finetune/concepts/import", json={"a": 1})
     assert "not a concepts list" in refused.json()["error"]
 
@@ -231,7 +231,7 @@ def test_settings_are_fitted_to_the_gpu(screen: Screen, client: TestClient, monk
     assert "RTX 3060" in told["sentence"]
     assert screen.context.project("dog").settings()["train"]["mixed_precision"] == "bf16"
     client.post("/sd_finetune/projects/dog/settings", json=screen.settings(train__batch_size="many"))
-    assert "train.batch_size" in client.post("/sd_finetune/projects/dog/fit").json()["error"]
+    assert "Batch size" in client.post("/sd_finetune/projects/dog/fit").json()["error"]
 
 
 def test_torch_is_asked_for_the_gpu() -> None:

@@ -1,0 +1,50 @@
+"""Options that other options switch on: without those they are ignored, and the form leaves them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...settings.methods import methods_with
+from ...settings.optimizers import OPTIMIZERS
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The option `name` has one of `values`, or none of `others`; `methods` that it is asked of, empty = all."""
+
+    name: str
+    values: tuple[Any, ...] = ()
+    others: tuple[Any, ...] = ()
+    methods: tuple[str, ...] = ()
+
+
+PRIOR = Condition("prior.weight", others=(0,))
+CLASS_IMAGES = Condition("prior.source", values=("images",))
+
+OF_GROUPS = {"class_images": (PRIOR, CLASS_IMAGES)}
+OF_OPTIONS = {
+    "textual_inversion.own_templates": (Condition("textual_inversion.template", values=("own",)),),
+    "train.text_encoder_learning_rate": (Condition("train.train_text_encoder", values=(True,)),),
+    "train.clip_by": (Condition("train.max_grad_norm", others=(0,)),),
+    "prior.source": (PRIOR,),
+    "prior.bank_size": (PRIOR, Condition("prior.source", values=("model",))),
+    "concepts.instance_prompt": (
+        Condition("textual_inversion.template", values=("instance_prompt",), methods=methods_with("learns_word")),
+    ),
+    "concepts.class_prompt": (PRIOR,),
+    "concepts.class_folder": (PRIOR,),
+    "concepts.class_images": (PRIOR, CLASS_IMAGES),
+    "hypernetwork.activate_output": (Condition("hypernetwork.activation", others=("linear",)),),
+    "evaluation.images": (Condition("evaluation.every", others=("0", "0 steps", "0 epochs", 0)),),
+    "evaluation.timesteps": (Condition("evaluation.every", others=("0", "0 steps", "0 epochs", 0)),),
+}
+
+
+def conditions_of(name: str) -> tuple[Condition, ...]:
+    """What must hold for an option to have an effect; all of these."""
+    group, _, own = name.partition(".")
+    if group == "optimizer" and own != "name":
+        used_by = tuple(optimizer for optimizer, facts in OPTIMIZERS.items() if own in facts.options)
+        return (Condition("optimizer.name", values=used_by),)
+    return OF_OPTIONS.get(name) or OF_GROUPS.get(group, ())
