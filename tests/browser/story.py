@@ -24,7 +24,9 @@ def put(page: Any, panel: str, name: str, value: str) -> None:
     field = page.locator(f'[data-name="{name}"]')
     if not field.is_visible():
         field.locator("xpath=ancestor::details/summary").click()
-    field.locator("input[type=text], textarea").first.fill(value)
+    entry = field.locator("input[type=text], textarea").first
+    entry.fill(value)
+    entry.blur()
 
 
 def set_duration(page: Any, panel: str, name: str, amount: int, unit: str) -> None:

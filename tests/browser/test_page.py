@@ -42,7 +42,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
     story.ready_to_train(quick, page, pictures)
     story.put(page, "settings", "train.batch_size", "many")
     fault = page.locator('[data-name="train.batch_size"] .sdft-fault')
-    fault.filter(has_text='train.batch_size = "many" is not valid: use a whole number, 1 or more.').wait_for()
+    fault.filter(has_text='Batch size "many" is not valid: use a whole number, 1 or more.').wait_for()
     story.put(page, "concepts", "concepts.1.folder", "/nowhere at all")
     page.locator('[data-name="concepts.1.folder"] .sdft-fault:has-text("not found")').wait_for()
     assert "Fix 2 problems before training" in page.inner_text(".sdft-mend")

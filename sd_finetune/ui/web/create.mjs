@@ -2,7 +2,7 @@
 import { get, post, sentence } from "./api.mjs";
 import { button, h, labelled, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";
-/** @import { Checkpoint, ContinuationSource, Project } from "./types.d.ts" */
+/** @import { Checkpoint, ContinuationSource, Option, Project } from "./types.d.ts" */
 
 const SAMPLER = "For samples and class images; can be changed for each under Generate";
 const CONTINUE =
@@ -12,7 +12,7 @@ const EXAMPLE = "First time here? The toy checkpoint learns a two-colored star i
 
 /**
  * The panel: `element`, `show(checkpoints)`, `read()` asks again what can be continued from.
- * @param {string[]} samplers
+ * @param {Option} samplers
  * @param {boolean} example whether there is one for a first visitor
  * @param {(project: Project, train: boolean) => Promise<void>} created called after each; `train`: begin at once
  */
@@ -28,7 +28,7 @@ export function makeCreate(samplers, example, created) {
     "select",
     { id: "sd_finetune_sampler" },
     h("option", { value: "" }, "default"),
-    samplers.map((each) => h("option", { value: each }, each)),
+    samplers.choices.map((each) => h("option", { value: each }, samplers.titles[each] ?? each)),
   );
   const earlier = h("select", { id: "sd_finetune_continue_from", onchange: showFields });
   const said = h("div", { class: "sdft-message", role: "alert" });

@@ -44,7 +44,7 @@ export function makeParts(root, { form, example }, keeper, acts) {
     if (keeper.project) effects(keeper.project);
   };
   const side = Number(optionOf(form, "data.resolution").default);
-  const create = makeCreate(optionOf(form, "samples.sampler").choices, example, acts.created);
+  const create = makeCreate(optionOf(form, "samples.sampler"), example, acts.created);
   const fit = makeFit(
     () => keeper.selected().name,
     () => keeper.saveNow(),

@@ -1,0 +1,123 @@
+"""The form as a person fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sd_finetune.settings.catalogue import all_options
+from tests.browser import story
+from tests.browser.conftest import Server
+from tests.screen import wait_until
+
+NewPage = Callable[..., Any]
+
+
+def stored(server: Server, group: str, option: str) -> Any:
+    return server.context.project("my dog").settings().get(group, {}).get(option)
+
+
+def test_a_new_project_has_no_red_faults_until_a_field_was_left_or_train_pressed(
+    quick: Server, new_page: NewPage
+) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.wait_for_selector(".sdft-needed:has-text('Training images folder, Class prompt')")
+    assert page.locator(".sdft-faulty").count() == 0
+    assert page.locator(".sdft-fault:visible, .sdft-fault-link").count() == 0
+    page.locator("#sd_finetune_concepts_1_folder").focus()
+    page.keyboard.press("Tab")
+    page.wait_for_selector('[data-name="concepts.1.folder"].sdft-faulty')
+    assert page.locator(".sdft-faulty").count() == 1
+    page.locator("#sd_finetune_concepts_1_class_prompt").type("a")
+    story.put(page, "settings", "train.batch_size", "")
+    page.locator("#sd_finetune_train_batch_size").type("m")
+    wait_until(lambda: stored(quick, "train", "batch_size") == "m")
+    assert page.locator('[data-name="train.batch_size"].sdft-faulty').count() == 0, "it is still being typed"
+    story.train(page)
+    page.wait_for_selector('[data-name="train.batch_size"].sdft-faulty')
+    page.wait_for_function("document.activeElement.id === 'sd_finetune_concepts_1_folder'")
+
+
+def test_faults_and_warnings_name_label_and_panel_and_lead_there(
+    quick: Server, new_page: NewPage, pictures: Path
+) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    page.click("text=Concepts → Concept 1 has 3 training images")
+    page.wait_for_function("document.activeElement.id === 'sd_finetune_concepts_1_folder'")
+    story.put(page, "settings", "optimizer.beta1", "5")
+    page.locator("details:has([data-name='optimizer.beta1']) summary").click()
+    page.click("#sd_finetune_tab_saving")
+    page.click("button:has-text('Settings → Beta1 5 is out of range')")
+    page.wait_for_function("document.activeElement.id === 'sd_finetune_optimizer_beta1'")
+    said = page.inner_text("#sd_finetune_root")
+    assert [name for name in all_options() if "." in name and name in said] == []
+
+
+def test_auto_is_written_auto_with_what_it_amounts_to(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    page.click("#sd_finetune_tab_settings")
+    alpha = page.locator("#sd_finetune_lora_alpha")
+    assert alpha.input_value() == "auto"
+    page.wait_for_selector('[data-name="lora.alpha"] .sdft-unit:has-text("= 8")')
+    alpha.fill("4")
+    wait_until(lambda: stored(quick, "lora", "alpha") == 4)
+    assert page.inner_text('[data-name="lora.alpha"] .sdft-unit') == ""
+    alpha.fill("")
+    alpha.blur()
+    assert alpha.input_value() == "auto"
+    wait_until(lambda: stored(quick, "lora", "alpha") == "auto")
+    for name in ("samples_width", "concepts_1_class_images"):
+        assert page.input_value(f"#sd_finetune_{name}") == "auto", name
+    page.click("#sd_finetune_tab_concepts")
+    page.wait_for_selector('[data-name="concepts.1.class_images"] .sdft-unit:has-text("= 30 images")')
+
+
+def test_numbers_as_people_type_them(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    story.put(page, "settings", "train.unet_learning_rate", "0,0001")
+    wait_until(lambda: stored(quick, "train", "unet_learning_rate") == 0.0001)
+    story.put(page, "settings", "train.unet_learning_rate", "0.005:100, 1e-3:1000")
+    wait_until(lambda: stored(quick, "train", "unet_learning_rate") == "0.005:100, 1e-3:1000")
+    story.put(page, "settings", "train.length", "1")
+    assert page.locator('[data-name="train.length"] select option').first.inner_text() == "step"
+    story.put(page, "settings", "train.length", "1,000")
+    wait_until(lambda: stored(quick, "train", "length") == "1000 steps")
+    slider = page.locator('[data-name="lora.rank"] input[type=range]')
+    slider.fill("32")
+    assert page.input_value("#sd_finetune_lora_rank") == "32"
+    wait_until(lambda: stored(quick, "lora", "rank") == 32)
+    page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")
+
+
+def test_what_is_ignored_is_not_shown_and_the_heart_of_a_method_is(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    story.choose_method(page, "textual_inversion")
+    for name in ("word", "initial_text", "vectors", "learning_rate", "template"):
+        assert page.locator(f'[data-name="textual_inversion.{name}"]').is_visible(), name
+    templates = page.locator('[data-name="textual_inversion.own_templates"]')
+    assert not templates.is_visible()
+    page.select_option("#sd_finetune_textual_inversion_template", "own")
+    assert templates.is_visible()
+    page.click("#sd_finetune_tab_concepts")
+    assert not page.locator('[data-name="concepts.1.instance_prompt"]').is_visible()
+    story.put(page, "settings", "prior.weight", "0")
+    page.click("#sd_finetune_tab_concepts")
+    assert not page.locator('[data-name="concepts.1.class_prompt"]').is_visible()
+    story.choose_method(page, "hypernetwork")
+    assert page.locator('[data-name="hypernetwork.layer_structure"]').is_visible()
+    story.choose_method(page, "lora")
+    assert page.locator('[data-name="lora.rank"]').is_visible()
+    page.click("#sd_finetune_tab_concepts")
+    assert page.locator('[data-name="concepts.1.instance_prompt"]').is_visible()
+
+
+def test_samplers_have_the_names_of_the_webui(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    names = page.locator("#sd_finetune_sampler option").all_inner_texts()
+    assert {"DDIM", "Euler", "Euler a", "DPM++ 2M Karras"} <= set(names)
