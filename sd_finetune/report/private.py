@@ -14,6 +14,8 @@ from typing import Any, cast
 from ..settings.catalogue import all_options
 from ..settings.duration import Duration
 from ..settings.option import AUTO
+from ..settings.rates import Rates
+from ..settings.values import OR_AUTO
 from .paths import PRIVATE_NAMES, homes_in
 
 MOST_CAPTIONS = 5000
@@ -104,6 +106,8 @@ def is_free_text(name: str, value: str) -> bool:
         return True  # a setting of another version
     if member.kind is Duration:
         return not re.fullmatch(r"\s*\d+\s*(steps?|epochs?)?\s*", value)
+    if OR_AUTO.get(member.kind, member.kind) is Rates:
+        return not re.fullmatch(r"[\s\d.,:;e+-]*", value)
     return not member.option.is_path and value not in (*member.option.choices, member.option.default, AUTO)
 
 

@@ -15,8 +15,9 @@ from ..errors import UserError
 from .catalogue import Member, all_options, members
 from .duration import Duration
 from .options import Settings
+from .rates import Rates
 from .unknown_names import unknown_name
-from .values import NUMBER_OR_AUTO, range_text
+from .values import OR_AUTO, range_text
 
 MOST_LETTERS = 20_000
 """Of a text."""
@@ -26,7 +27,7 @@ MOST_PATH_BYTES, MOST_NAME_BYTES = 4000, 255
 """Of a path and of a name in it, which is what common file systems take."""
 GREATEST = 2**53
 """Above it browsers round whole numbers."""
-NUMBERS: tuple[Any, ...] = (int, float, NUMBER_OR_AUTO, Duration)
+NUMBERS: tuple[Any, ...] = (int, float, Rates, *OR_AUTO, Duration)
 
 
 def refuse_unkeepable(settings: Any) -> None:

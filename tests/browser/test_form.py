@@ -37,7 +37,7 @@ def test_a_new_project_has_no_red_faults_until_a_field_was_left_or_train_pressed
     assert page.locator('[data-name="train.batch_size"].sdft-faulty').count() == 0, "it is still being typed"
     story.train(page)
     page.wait_for_selector('[data-name="train.batch_size"].sdft-faulty')
-    page.wait_for_function("document.activeElement.id === 'sd_finetune_concepts_1_folder'")
+    page.wait_for_function("document.activeElement.id === 'sd_finetune_train_batch_size'")
 
 
 def test_faults_and_warnings_name_label_and_panel_and_lead_there(

@@ -147,5 +147,5 @@ def test_the_table_of_methods_has_the_default_learning_rates() -> None:
     for name, facts in METHODS.items():
         (row,) = re.findall(rf"^\| {name.replace('_', ' ')} \|(.*)$", readme, re.MULTILINE | re.IGNORECASE)
         rates = [facts.unet_learning_rate, facts.text_encoder_learning_rate]
-        wanted = [rate for rate in rates if rate is not None] or [Settings().textual_inversion.learning_rate]
+        wanted = [rate for rate in rates if rate is not None] or [Settings().textual_inversion.learning_rate.first]
         assert [float(rate) for rate in re.findall(r"\d+e-\d+", row)] == wanted
