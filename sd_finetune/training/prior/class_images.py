@@ -84,7 +84,7 @@ def class_images_of(
             more = "1 class image is" if len(missing) == 1 else f"{len(missing):,} class images are"
             warn(
                 f"{more} generated, as {concept.class_folder} has {len(own):,} and "
-                f"class_images = {wanted:,}: set it to 0 to train with yours alone."
+                f"class_images = {wanted:,}: set it to auto to train with yours alone."
             )
         generate(missing, [generated[k] for k in missing])
     return [*own, *generated]

@@ -46,7 +46,7 @@ def test_own_ones_count(tmp_path: Path) -> None:
     concept = Concept(class_prompt="a dog", class_folder=str(own), class_images=3)
     images = class_images_of(concept, 1, tmp_path, draw, said.append)
     assert images == [own / "0.png", own / "1.png", tmp_path / "00000.png"]
-    assert said == [f"1 class image is generated, as {own} has 2 and class_images = 3: set it to 0 to train with "
+    assert said == [f"1 class image is generated, as {own} has 2 and class_images = 3: set it to auto to train with "
                     "yours alone."]  # fmt: skip
     assert class_images_of(replace(concept, class_images=1), 1, tmp_path, draw, said.append) == [own / "0.png"]
     assert draw.numbers == [0]
