@@ -83,4 +83,7 @@ class Standalone:
 
     def is_allowed(self, request: Request) -> bool:
         """It listens on this machine only; other names that resolve to this machine are refused (DNS rebinding)."""
-        return request.url.hostname in OWN_NAMES
+        try:
+            return request.url.hostname in OWN_NAMES
+        except ValueError:  # a Host that is no address, such as "[::1"
+            return False

@@ -15,6 +15,8 @@ from .options import Settings
 from .rates import Rates
 
 FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
+MOST_NAME_BYTES = 200
+"""Of a name: file systems take 255 for a file, and numbers, steps and endings come to it."""
 
 
 def check_rules(settings: Settings, faults: Faults) -> None:
@@ -25,6 +27,20 @@ def check_rules(settings: Settings, faults: Faults) -> None:
                 faults.add(names[0], sentence)
 
 
+def is_file_name(name: str) -> bool:
+    """Whether a file, with an ending, can have this name on every system."""
+    allowed = all(letter.isalnum() or letter in " ._-()" for letter in name)
+    ends = allowed and 1 <= len(name) <= 100 and name[0] not in " ." and name[-1] not in " ."
+    return ends and len(name.encode()) <= MOST_NAME_BYTES
+
+
+def file_name_rule(name: str) -> str:
+    """The rule that such a name breaks."""
+    if len(name) <= 100 and len(name.encode("utf-8", "replace")) > MOST_NAME_BYTES:
+        return f"it has more than {MOST_NAME_BYTES} bytes, use a shorter one"
+    return FILE_NAME_RULE
+
+
 def _base(settings: Settings) -> Iterator[Broken]:
     if not settings.base.checkpoint:
         yield ("base.checkpoint",), "base.checkpoint is missing: give the path of an SD 1.x checkpoint."
@@ -32,9 +48,8 @@ def _base(settings: Settings) -> Iterator[Broken]:
 
 def _output_name(settings: Settings) -> Iterator[Broken]:
     name = settings.output.name
-    allowed = all(letter.isalnum() or letter in " ._-()" for letter in name)
-    if not allowed or not 1 <= len(name) <= 100 or name[0] in " ." or name[-1] in " .":
-        sentence = f'output.name = "{name}" is not valid as a file name: {FILE_NAME_RULE}'
+    if not is_file_name(name):
+        sentence = f'output.name = "{name}" is not valid as a file name: {file_name_rule(name)}'
         yield ("output.name",), f"{sentence}; for a folder use output.folder."
 
 

@@ -17,6 +17,7 @@ from ...runs.follow import GONE, Worker, last_line
 from ...runs.launch import start_process
 from ...runs.messages import Done, Error, EventLog, read_events, was_ended
 from ...runs.notes import read_note
+from ...settings.keepable import MOST_LETTERS
 from ...settings.option import MOST_SEED
 from ..plain_settings import table
 from ..projects.check import base_checkpoint
@@ -46,7 +47,7 @@ def generate_job(project: Project, request: dict[str, Any], result: dict[str, An
     note = {"prompt": prompt, "seed": seed, "count": count, "with": result["name"] if result else ""}
     with replacing(folder.path / REQUEST) as path:
         path.write_text(json.dumps(note), encoding="utf-8")
-    words = ["--prompt", prompt, "--seed", str(seed), "--count", str(count), *_sample_arguments(settings)]
+    words = [f"--prompt={prompt}", f"--seed={seed}", f"--count={count}", *_sample_arguments(settings)]
 
     def launch(weights: Path, _: int) -> subprocess.Popen[bytes]:
         arguments = [*_model_arguments(weights, result), *words, "--out", str(folder.path)]
@@ -128,14 +129,16 @@ def wait_for_images(run: RunFolder, worker: Worker, meanwhile: Callable[[], None
 
 def _checked(request: dict[str, Any]) -> tuple[str, int, int]:
     """Prompt, seed and number of images. Raises UserError."""
-    prompt, seed, count = str(request.get("prompt", "")).strip(), request.get("seed", 0), request.get("count", 1)
-    if not prompt:
+    prompt, seed, count = request.get("prompt", ""), request.get("seed", 0), request.get("count", 1)
+    if not isinstance(prompt, str) or not prompt.strip():
         raise UserError("The prompt is empty: describe the image to generate.")
+    if len(prompt) > MOST_LETTERS:
+        raise UserError(f"The prompt is longer than {MOST_LETTERS:,} characters: shorten it.")
     if type(count) is not int or not 1 <= count <= MOST_IMAGES:
         raise UserError(f"count = {json.dumps(count)} is out of range: use a whole number from 1 to {MOST_IMAGES}.")
     if type(seed) is not int or not 0 <= seed <= MOST_SEED:
         raise UserError(f"seed = {json.dumps(seed)} is out of range: use a whole number from 0 to {MOST_SEED}.")
-    return prompt, seed, count
+    return prompt.strip(), seed, count
 
 
 def _model_arguments(weights: Path, result: dict[str, Any] | None) -> list[str]:
@@ -151,7 +154,7 @@ def _sample_arguments(settings: dict[str, Any]) -> list[str]:
     samples, side = table(settings, "samples"), table(settings, "data").get("resolution")
     values = {flag: samples.get(option) for option, flag in SAMPLE_FLAGS.items()}
     values |= {"--width": samples.get("width") or side, "--height": samples.get("height") or side}
-    return [word for flag, value in values.items() if value for word in (flag, str(value))]
+    return [f"{flag}={value}" for flag, value in values.items() if value]  # a text may begin with a hyphen
 
 
 def _number(name: str) -> int:

@@ -44,8 +44,8 @@ class Shared(Generic[Answer]):
 class Rhythm:
     """How long those who ask again and again should wait in between, so that they do not slow down what they watch."""
 
-    MOST_A_SECOND = 20
-    SHORTEST, LONGEST = 0.5, 3.0
+    MOST_A_SECOND = 12
+    SHORTEST, LONGEST = 0.5, 4.0
     """Seconds."""
     COUNTED = 5.0
     """Seconds over which it is counted how often somebody asks."""

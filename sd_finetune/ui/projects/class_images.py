@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
+from ...readable import readable
 from ...runs.notes import read_note
 from ...runs.own_files import CLASS_IMAGES_NOTE
 from ..plain_settings import concepts
@@ -23,7 +24,7 @@ def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
         prompt = (read_note(note) or {}).get("prompt")  # where it is damaged, no run uses its images
         images = sorted(path.name for path in note.parent.glob("*.png"))
         if prompt in prompts and images:
-            entry = {"key": note.parent.name, "prompt": prompt, "folder": str(note.parent), "images": images}
+            entry = {"key": readable(note.parent.name), "prompt": prompt, "folder": str(note.parent), "images": images}
             found.append(entry)
     return found
 

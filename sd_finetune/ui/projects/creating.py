@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,9 @@ def checkpoint_file(host: Host, title: str) -> Path:
     for checkpoint in host.checkpoints():
         if title in (checkpoint.title, str(checkpoint.path)):
             return checkpoint.path
-    path = Path(title).expanduser()
+    path = Path(title)
+    with suppress(RuntimeError):  # there is no such user
+        path = path.expanduser()
     if not title or not path.is_file() or path.suffix.lower() not in CHECKPOINT_ENDINGS:
         way_out = f"choose one from the list, or enter the path of a {' or '.join(CHECKPOINT_ENDINGS)} file"
         raise UserError(f'"{title}" is not a checkpoint: {way_out}.')

@@ -16,8 +16,7 @@ from ...readable import json_bytes
 from ...runs.atomic import replacing
 from ...settings.keepable import refuse_unkeepable
 from ...settings.migrations import VERSION, migrated
-from ...settings.read import find_faults
-from ...settings.rules import FILE_NAME_RULE
+from ...settings.rules import file_name_rule, is_file_name
 
 FILE = "model.json"
 """What makes a folder a project; a name of earlier versions, so that their projects are found."""
@@ -142,8 +141,8 @@ def projects_folder(host: Host) -> Path:
 
 def project_named(parent: Path, name: str) -> Project:
     """The project of that name. Raises UserError if no folder can be called so; so no name leads out of `parent`."""
-    if "output.name" in find_faults({"output": {"name": name}}):
-        raise UserError(f'"{name}" cannot be the name of a project: {FILE_NAME_RULE}.')
+    if not is_file_name(name):
+        raise UserError(f'"{name}" cannot be the name of a project: {file_name_rule(name)}.')
     return Project(parent / name)
 
 

@@ -13,7 +13,7 @@ from ..live.results import result_of
 from ..projects.project import Project
 from .body import CONTENT, takes, text_in
 from .context import Context
-from .guard import CHANGE, Route
+from .guard import CHANGE, Route, image_file
 from .parameters import CONTEXT, PROJECT
 
 REQUEST = {"prompt": "sks dog on the moon", "seed": 0, "count": 4, "run": "my dog-001", "result": "my dog.safetensors"}
@@ -52,4 +52,4 @@ def images(project: Project = PROJECT) -> list[dict[str, Any]]:
 @router.get("/projects/{name}/generated/{key}/{image}")
 def image(key: str, image: str, project: Project = PROJECT) -> FileResponse:
     """One of the images."""
-    return FileResponse(generated_image(project, key, image))
+    return image_file(generated_image(project, key, image))

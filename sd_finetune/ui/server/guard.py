@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.routing import APIRoute
 
 from ...errors import UserError
@@ -83,6 +84,13 @@ class Route(APIRoute):
             return response
 
         return handle
+
+
+def image_file(path: Path, headers: dict[str, str] | None = None) -> FileResponse:
+    """An image that a run has made; a file of any other kind that lies beside it is not shown to a browser."""
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{path.name} is not an image of this run: choose one that is shown.")
+    return FileResponse(path, media_type="image/png", headers=headers)
 
 
 def refusal(sentence: str) -> Response:

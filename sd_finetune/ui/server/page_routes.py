@@ -7,14 +7,16 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from .guard import Route
+
 WEB = Path(__file__).parents[1] / "web"
 STYLE = Path(__file__).parents[3] / "style.css"
 MEDIA_TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html"}
 NOT_KEPT = {"Cache-Control": "no-cache"}
 """So that a browser asks whether a file changed, and an update of ours is seen at once."""
 
-router = APIRouter()
-own_page = APIRouter()
+router = APIRouter(route_class=Route)
+own_page = APIRouter(route_class=Route)
 """For a server whose only page this is."""
 
 

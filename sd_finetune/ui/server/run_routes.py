@@ -13,13 +13,13 @@ from ...runs.folder import RunFolder
 from ...runs.messages import COMMANDS, send_command
 from ...runs.snapshots import latest_snapshot
 from ..jobs.training import class_images_job, resume_job, train_job
-from ..live.results import describe_result, result_of
+from ..live.results import describe_result, is_file, result_of
 from ..projects.host_folders import settings_of_run
 from ..projects.project import Project
 from ..projects.wording import in_the_tab
 from .body import CONTENT, takes, text_in
 from .context import Context
-from .guard import CHANGE, Answer, Route
+from .guard import CHANGE, Answer, Route, image_file
 from .parameters import CONTEXT, PROJECT, RUN
 
 LOG_BYTES = 6000
@@ -83,7 +83,7 @@ def command(content: dict[str, Any] = CONTENT, found: RunFolder = RUN, context: 
 @router.get("/projects/{name}/runs/{run}/settings")
 def settings(found: RunFolder = RUN) -> FileResponse:
     """The settings that the run was made with."""
-    return FileResponse(found.settings, media_type="application/json")
+    return FileResponse(_existing(found.settings), media_type="application/json")
 
 
 @router.post("/projects/{name}/runs/{run}/settings/use", dependencies=CHANGE)
@@ -97,7 +97,7 @@ def use_settings(project: Project = PROJECT, found: RunFolder = RUN, context: Co
 @router.get("/projects/{name}/runs/{run}/samples/{file}")
 def sample(file: str, found: RunFolder = RUN) -> FileResponse:
     """An image generated during training."""
-    return FileResponse(_inside(found.samples, file), headers={"Cache-Control": "max-age=86400"})
+    return image_file(_inside(found.samples, file), {"Cache-Control": "max-age=86400"})
 
 
 @router.get("/projects/{name}/runs/{run}/log")
@@ -109,7 +109,7 @@ def log(found: RunFolder = RUN) -> PlainTextResponse:
 @router.get("/projects/{name}/runs/{run}/loss.csv")
 def losses(found: RunFolder = RUN) -> FileResponse:
     """The losses of every step as a table."""
-    return FileResponse(_existing(found.loss_csv), filename=f"{found.path.name}-loss.csv")
+    return FileResponse(_existing(found.loss_csv), filename=f"{found.path.name}-loss.csv", media_type="text/csv")
 
 
 @router.get("/projects/{name}/runs/{run}/results")
@@ -121,7 +121,8 @@ def results(found: RunFolder = RUN, context: Context = CONTEXT) -> list[dict[str
 @router.get("/projects/{name}/runs/{run}/results/{file}")
 def result(file: str, found: RunFolder = RUN, context: Context = CONTEXT) -> FileResponse:
     """Download one of them."""
-    return FileResponse(_existing(Path(result_of(context.views, found, file)["path"])), filename=file)
+    path = _existing(Path(result_of(context.views, found, file)["path"]))
+    return FileResponse(path, filename=file, media_type="application/octet-stream")
 
 
 def _told(changed: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def _inside(folder: Path, name: str) -> Path:
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(f"{path.name} not found: it was moved or deleted, or is not written yet.")
     return path
 

@@ -14,7 +14,7 @@ from sd_finetune.settings.catalogue import Member, members
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
-from sd_finetune.settings.read import from_dict, read_toml, to_dict
+from sd_finetune.settings.read import find_faults, from_dict, read_toml, to_dict
 from sd_finetune.settings.values import OR_AUTO
 
 
@@ -214,3 +214,9 @@ def test_what_is_left_to_the_method(content: dict[str, Any], asked: object, weig
     assert decays == {"lora": 0.01, "dreambooth": 0.01, "textual_inversion": 0.0}
     content["optimizer"] = {"weight_decay": 0.2}
     assert {from_dict({**content, "method": method}).weight_decay() for method in weights} == {0.2}
+
+
+def test_a_name_that_no_file_system_takes() -> None:
+    faults = find_faults({"output": {"name": "犬" * 80}})
+    assert "has more than 200 bytes" in faults["output.name"]
+    assert "output.name" not in find_faults({"output": {"name": "犬" * 60}})

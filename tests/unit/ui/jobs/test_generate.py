@@ -49,14 +49,14 @@ def test_the_command(
     project.write_settings(settings)
     started: list[list[str]] = []
     monkeypatch.setattr(generate, "start_process", lambda command, log: started.append(command))
-    job = generate_job(project, {"prompt": "a dog", "seed": 3, "count": 2}, result)
+    job = generate_job(project, {"prompt": "-a dog", "seed": 3, "count": 2}, result)
     job.launch(Path("/weights"), 0)
-    asked = ["--prompt", "a dog", "--seed", "3", "--count", "2", "--cfg", "5", "--width", "128", "--height", "64"]
+    asked = ["--prompt=-a dog", "--seed=3", "--count=2", "--cfg=5", "--width=128", "--height=64"]
     assert started == [
         [sys.executable, "-u", "-m", "sd_finetune", "sample", *named, *asked, "--out", str(job.run.path)]
     ]
     (entry,) = generated(project)
-    assert (entry["prompt"], entry["with"], entry["images"]) == ("a dog", "r" if result else "", [])
+    assert (entry["prompt"], entry["with"], entry["images"]) == ("-a dog", "r" if result else "", [])
 
 
 @pytest.mark.parametrize(

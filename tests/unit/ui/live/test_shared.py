@@ -50,7 +50,7 @@ def test_an_error_is_not_kept() -> None:
     assert shared.of("a", lambda: 1) == 1
 
 
-@pytest.mark.parametrize(("askers", "least", "most"), [(1, 0.5, 0.5), (8, 0.5, 0.5), (50, 2.25, 2.75), (500, 3, 3)])
+@pytest.mark.parametrize(("askers", "least", "most"), [(1, 0.5, 0.5), (5, 0.5, 0.5), (30, 2.25, 2.75), (500, 4, 4)])
 def test_the_more_ask_the_longer_they_wait(
     monkeypatch: pytest.MonkeyPatch, askers: int, least: float, most: float
 ) -> None:

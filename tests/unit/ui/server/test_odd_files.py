@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sd_finetune.ui.projects.project import Project
 from sd_finetune.ui.server.app import make_app
 from sd_finetune.ui.server.context import Context
-from tests.screen import Screen, wait_until
+from tests.screen import Screen, make_images, wait_until
 
 PROJECTS = "/sd_finetune/projects"
 NOT_JSON = [b"", b"{", b"[]", b"{}", b"null", b'"x"', b"\xff\xfe\x00", b"[" * 100_000, b"9" * 5000]
@@ -184,3 +184,25 @@ def test_runs_and_projects_that_are_files_or_have_odd_names(two: Screen) -> None
     for folder in ("class-picture-runs", "drawn"):
         (projects / "dog" / folder).write_text("a file")
     assert_all_else_stands(started_anew(two))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_images_and_captions_whose_names_are_no_text(two: Screen) -> None:
+    """As a zip from another system leaves them: they are told by a name that can be shown, and break nothing."""
+    name = os.fsdecode(b"caf\xe9")
+    for folder in (two.pictures, two.context.host.data_folder / "class-images" / name):
+        make_images(folder, 2)
+        (folder / "0.png").rename(folder / f"{name}.png")
+        (folder / f"{name}.txt").write_bytes(b"caf\xe9")
+    cached = two.context.host.data_folder / "class-images" / name
+    (cached / "class-images.json").write_text(json.dumps({"prompt": "a dog"}))
+    project = two.context.project("dog")
+    settings = project.settings()
+    settings["concepts"][0]["class_prompt"] = "a dog"
+    project.replace_settings(settings)
+    client = started_anew(two)
+    assert_all_else_stands(client)
+    assert r"caf\xe9.png" in " ".join(client.get(f"{PROJECTS}/dog/concepts/1").json()["skipped"])
+    (told,) = client.get(f"{PROJECTS}/dog/class-images").json()
+    assert told["key"] == r"caf\xe9"
+    assert client.get(f"{PROJECTS}/dog/class-images/{told['key']}/1.png").status_code == 200
