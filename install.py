@@ -31,6 +31,7 @@ PINS = {
 TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"], "webui": ["test.txt"]}
 JAVASCRIPT_CHECK = "tests/javascript/check.py"
 QUICK = ["-m", "not slow", "tests/unit"]  # what is slow is written in tests/conftest.py
+WEBUI_TESTS = "tests/webui"  # started in a real WebUI, if the variable WEBUI_ROOT names one
 OLDEST_PYTHON = (3, 10)
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
 
@@ -129,6 +130,8 @@ def start_test(options: argparse.Namespace) -> int:
     python = set_up(options.pins, TEST_FILES[options.pins])
     # As many tests at a time as there are cores, each on one.
     checks = [["-m", "pytest", "-n", "auto", *(QUICK if options.quick else [])]]
+    if "WEBUI_ROOT" in os.environ and not options.quick:  # one WebUI, not one for each core, and nothing beside it
+        checks = [[*checks[0], "--ignore", WEBUI_TESTS], ["-m", "pytest", WEBUI_TESTS]]
     if options.pins == "standalone":
         types = [] if options.quick else [["-m", "pyright", "--pythonpath", python], [JAVASCRIPT_CHECK]]
         checks = [["-m", "ruff", "check"], ["-m", "ruff", "format", "--check"], *types, *checks]

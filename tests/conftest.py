@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import os
+import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
@@ -19,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 # Read as files, not through skimage.data: that would need scikit-image's own dependencies.
 PHOTOGRAPHS = {"cat": "chelsea.png", "cup": "coffee.png", "rocket": "rocket.jpg"}
 
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # What trains, generates images, runs the command line or starts processes; all that is not in tests/unit is slow too.
 # The rest is the quick tier, `python install.py test --quick`: at most a minute on two cores.
@@ -50,6 +56,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         place = item.path.relative_to(ROOT).as_posix()
         if not place.startswith("tests/unit/") or place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser: one for all folders of tests, as a process can hold only one Playwright."""
+    if CHROMIUM is None:
+        pytest.skip("install Chromium (on Debian and Ubuntu the package chromium) to run the tests in a browser")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started, pytest.MonkeyPatch.context() as patch:
+        # Playwright notes the stack at every call, and reading its source lines takes longer than the call itself.
+        patch.setattr(inspect, "stack", partial(inspect.stack, 0))
+        flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,11 @@
-"""A real browser on a real server: Debian's Chromium, driven by Playwright."""
+"""A real browser on a real server: Debian's Chromium, driven by Playwright: `chromium` of tests/conftest.py."""
 
 from __future__ import annotations
 
-import inspect
-import os
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,6 @@ from sd_finetune.ui.server.app import make_app
 from sd_finetune.ui.server.context import Context
 from tests.screen import make_context, make_images, pretend, wait_until
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PATIENCE = 60_000
 """Milliseconds: a machine that does other things besides may be slow."""
 
@@ -57,20 +52,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("install Chromium (on Debian and Ubuntu the package chromium) to run the tests in a browser")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started, pytest.MonkeyPatch.context() as patch:
-        # Playwright notes the stack at every call, and reading its source lines takes longer than the call itself.
-        patch.setattr(inspect, "stack", partial(inspect.stack, 0))
-        flags = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -185,6 +185,7 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
         started.append(command[1:])
         return int(failing in command)
 
+    monkeypatch.delenv("WEBUI_ROOT", raising=False)
     monkeypatch.setattr(install, "run", run)
     monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
     assert install.main(["test"]) == (1 if failing else 0)
@@ -196,6 +197,29 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     started.clear()
     assert install.main(["test", "--pins", "webui"]) == int(failing == "pytest")
     assert started == [["-m", "pytest", "-n", "auto"]]
+
+
+@pytest.mark.parametrize("pins", ["standalone", "webui"])
+def test_with_a_webui_its_tests_come_after_all_others(
+    install: ModuleType, pins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    def run(command: list[str], folder: Path, **variables: str) -> int:
+        started.append(" ".join(command[2:]))
+        return 0
+
+    monkeypatch.setenv("WEBUI_ROOT", "/webui")
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
+    assert install.main(["test", "--pins", pins]) == 0
+    assert started[-2:] == ["pytest -n auto --ignore tests/webui", "pytest tests/webui"]
+
+
+def test_a_process_of_tests_starts_one_playwright() -> None:
+    files = [file for file in (FILE.parent / "tests").rglob("*.py") if file.name != Path(__file__).name]
+    starting = [file.name for file in files if "sync_playwright(" in file.read_text(encoding="utf-8")]
+    assert starting == ["conftest.py"], "a second one fails in the event loop of the first"
 
 
 @pytest.mark.parametrize(("pins", "lint"), [("standalone", ["ruff check", "ruff format --check"]), ("webui", [])])
