@@ -6,12 +6,16 @@ import gradio as gr
 from fastapi import FastAPI
 from modules import script_callbacks
 
-from sd_finetune.demo.paths import DEMO_FOLDER
+from sd_finetune.demo.install_toy import place_toy
+from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
+from sd_finetune.hosts.a1111.lists_button import ListsButton
 from sd_finetune.hosts.a1111.webui import the_webui
+from sd_finetune.hosts.host import Example
 from sd_finetune.ui.server.app import make_router
 from sd_finetune.ui.server.context import context_of
 
 ID = "sd_finetune"
+EXAMPLE = Example(DEMO_FOLDER / "lora.toml", TOY_CHECKPOINT, place_toy)
 
 
 def make_tab() -> list[tuple[gr.Blocks, str, str]]:
@@ -23,8 +27,9 @@ def make_tab() -> list[tuple[gr.Blocks, str, str]]:
 
 def add_routes(_page: gr.Blocks | None, app: FastAPI) -> None:
     """Also after "Reload UI", which builds a new page: a run that is going on is found again there."""
-    app.include_router(make_router(context_of(the_webui(DEMO_FOLDER / "lora.toml"))))
+    app.include_router(make_router(context_of(the_webui(EXAMPLE))))
 
 
+script_callbacks.on_after_component(ListsButton(the_webui(EXAMPLE).lists).made)
 script_callbacks.on_ui_tabs(make_tab)
 script_callbacks.on_app_started(add_routes)

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections import Counter
 
+from ..runs.progress import Progress
 from ..settings.missing_files import missing_files, refuse
 from ..settings.prior_rules import refuse_without_class_images
 from ..settings.read import read_toml
-from .progress import Progress
 from .train import add_settings_arguments
 
 

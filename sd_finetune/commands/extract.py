@@ -9,9 +9,9 @@ from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..runs.progress import Progress
 from .arguments import whole_number
 from .model_files import PRECISIONS, add_out_argument, new_model_file
-from .progress import Progress
 from .truncation_report import kept_text
 
 if TYPE_CHECKING:

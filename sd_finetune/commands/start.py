@@ -15,8 +15,8 @@ from ..runs.follow import follow
 from ..runs.launch import kill_worker, start_worker
 from ..runs.messages import Error, Event, command_position, note_end, send_command, was_ended
 from ..runs.owner import own
+from ..runs.progress import Progress
 from ..runs.worker_process import forget_worker, note_worker
-from .progress import Progress
 
 FIRST = "\nStopping after this step and saving the result. Press Ctrl+C again to end the run at once, without saving.\n"
 

@@ -9,9 +9,9 @@ from ..errors import UserError
 from ..runs.find import find_run
 from ..runs.follow import follow
 from ..runs.messages import Done, Error, note_end, send_command
+from ..runs.progress import event_text
 from ..runs.state import state_of
 from ..runs.worker_process import running_worker
-from .progress import event_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

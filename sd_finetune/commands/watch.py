@@ -9,9 +9,9 @@ from ..errors import UserError
 from ..runs.find import find_run
 from ..runs.follow import follow
 from ..runs.messages import Error, Event
+from ..runs.progress import Progress
 from ..runs.state import state_of
 from ..runs.worker_process import running_worker
-from .progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,11 @@ def prompt_text(kind: ResultKind, path: Path) -> str:
     return PROMPT_TEXTS.get(kind, "").format(name=path.stem)
 
 
+def belongs_to(base: Path | None) -> str:
+    """Which checkpoint a result is used with, if that is known."""
+    return "" if base is None else f"It belongs to the checkpoint {base.name}."
+
+
 @dataclass(frozen=True)
 class BaseCheckpoint:
     """A checkpoint that training can start from. `title` is that of the host's own list.
@@ -41,12 +47,27 @@ class BaseCheckpoint:
 class Use:
     """How a result is used in the host; what does not apply is empty.
 
-    sentence: to show. prompt: see prompt_text. checkpoint: title to select.
+    sentence: to show. prompt: see prompt_text. checkpoint: title to select. base: title of the checkpoint that it was
+    trained on, where the host can load that.
     """
 
     sentence: str
     prompt: str = ""
     checkpoint: str = ""
+    base: str = ""
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a first visitor can train as it is.
+
+    settings: a file (TOML). checkpoint: the file that comes along. place: copies that into a folder, with what a host
+    needs beside it, and returns the copy.
+    """
+
+    settings: Path
+    checkpoint: Path
+    place: Callable[[Path], Path]
 
 
 class Host(Protocol):
@@ -78,32 +99,52 @@ class Host(Protocol):
         """A settings file (TOML) that a first visitor can train with as it is; None without one."""
         ...
 
-    def lend(self, checkpoint: Path, run: RunFolder) -> AbstractContextManager[Path]:
+    def begin_example(self) -> Path:
+        """Put the example's checkpoint where the host lists it, if it is not there; its file. Raises UserError."""
+        ...
+
+    def end_example(self, in_use: Collection[Path]) -> None:
+        """Take away what begin_example put there, unless it is among the checkpoints `in_use`."""
+        ...
+
+    def lend(
+        self, checkpoint: Path, run: RunFolder, given_up: Callable[[], bool] = ...
+    ) -> AbstractContextManager[Path]:
         """Wait for the host's turn, free its VRAM and lend the weights of `checkpoint` while the block runs.
 
         Called in the run's own thread, and may wait long. Yields the file that the worker reads: `checkpoint` itself,
         or one with the weights that the host has loaded from it. Afterwards, and after any exception, everything is
-        as it was.
+        as it was, and the host lists what the run has saved.
+
+        Args:
+            given_up: asked again and again while it waits; True ends that.
 
         Raises:
-            UserError: the weights cannot be lent.
+            UserError: the weights cannot be lent, or it was given up.
+        """
+        ...
+
+    def accompany(self, run: RunFolder) -> AbstractContextManager[None]:
+        """Take the host's turn for a worker that is at work already; the block does not wait for it.
+
+        Afterwards everything is as after `lend`.
         """
         ...
 
     def show(self, event: Event, run: RunFolder) -> None:
-        """An event of the current run, for the host's own progress bar. Must not raise."""
+        """An event of the current run, for the host's lists and, in the run's turn, progress bar. Must not raise."""
         ...
 
-    def asked_to_stop(self) -> bool:
-        """Whether the host's own button to interrupt was pressed since the run began."""
+    def asked_to_stop(self, run: RunFolder) -> bool:
+        """Whether the host's own button to interrupt was pressed in the run's turn."""
         ...
 
-    def refresh(self, kind: ResultKind) -> None:
-        """A result of this kind was saved: the host's lists are read again."""
+    def lists_version(self) -> int:
+        """Grows when the host's lists change: the host's page has to take them over again."""
         ...
 
-    def use(self, kind: ResultKind, path: Path) -> Use:
-        """How the result `path` is used."""
+    def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
+        """How the result `path` is used. `base`: the checkpoint that it was trained on, if that is known."""
         ...
 
     def is_allowed(self, request: Request) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from ..readable import is_unicode
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
 from ..settings.methods import ResultKind
-from .host import CHECKPOINT_ENDINGS, BaseCheckpoint, Use, prompt_text
+from .host import CHECKPOINT_ENDINGS, BaseCheckpoint, Use, belongs_to, prompt_text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 OWN_NAMES = ("127.0.0.1", "localhost", "::1")
 HOW_TO_USE: dict[ResultKind, str] = {
     "checkpoint": "Copy it to the WebUI's folder models/Stable-diffusion and select it as checkpoint.",
-    "lora": "Copy it to the WebUI's folder models/Lora and add {prompt} to the prompt.",
-    "embedding": "Copy it to the WebUI's folder embeddings and add {prompt} to the prompt.",
-    "hypernetwork": "Copy it to the WebUI's folder models/hypernetworks and add {prompt} to the prompt.",
+    "lora": "Copy it to the WebUI's folder models/Lora and add {prompt} to the prompt. {belongs}",
+    "embedding": "Copy it to the WebUI's folder embeddings and add {prompt} to the prompt. {belongs}",
+    "hypernetwork": "Copy it to the WebUI's folder models/hypernetworks and add {prompt} to the prompt. {belongs}",
 }
 
 
@@ -61,25 +61,40 @@ class Standalone:
         """The demo's."""
         return self._example
 
+    def begin_example(self) -> Path:
+        """It is always there."""
+        return self._toy
+
+    def end_example(self, in_use: Collection[Path]) -> None:
+        """It stays."""
+
     @contextmanager
-    def lend(self, checkpoint: Path, run: RunFolder) -> Generator[Path, None, None]:
+    def lend(
+        self, checkpoint: Path, run: RunFolder, given_up: Callable[[], bool] = bool
+    ) -> Generator[Path, None, None]:
         """The file itself."""
         yield checkpoint
+
+    @contextmanager
+    def accompany(self, run: RunFolder) -> Generator[None, None, None]:
+        """There is nobody to wait for."""
+        yield
 
     def show(self, event: Event, run: RunFolder) -> None:
         """Does nothing: there is no other progress bar."""
 
-    def asked_to_stop(self) -> bool:
+    def asked_to_stop(self, run: RunFolder) -> bool:
         """Never: there is no other button."""
         return False
 
-    def refresh(self, kind: ResultKind) -> None:
-        """Does nothing: there are no lists."""
+    def lists_version(self) -> int:
+        """There are no lists."""
+        return 0
 
-    def use(self, kind: ResultKind, path: Path) -> Use:
+    def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
         """Where to put the file in the WebUI."""
         prompt = prompt_text(kind, path)
-        return Use(HOW_TO_USE[kind].format(prompt=prompt), prompt)
+        return Use(HOW_TO_USE[kind].format(prompt=prompt, belongs=belongs_to(base)).strip(), prompt)
 
     def is_allowed(self, request: Request) -> bool:
         """It listens on this machine only; other names that resolve to this machine are refused (DNS rebinding)."""

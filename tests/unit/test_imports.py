@@ -73,6 +73,7 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 
 STANDARD_LIBRARY_ONLY = {"counted", "errors", "readable", "reading", "settings", "runs"}
 EXCEPT_FOR = {
+    "runs/progress.py": {"tqdm"},  # the bar that the command line and the WebUI have, too
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
     "runs/file_lock.py": {"psutil"},
     "runs/worker_process.py": {"psutil"},  # the standard library does not tell when another process began

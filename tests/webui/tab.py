@@ -16,13 +16,22 @@ RUN_SECONDS = 400
 
 
 class Tab:
-    """A project in the tab, trained through the routes that the page uses."""
+    """A project in the tab, on the loaded checkpoint or on `base`, trained through the routes that the page uses."""
 
-    def __init__(self, webui: WebUI, name: str, folder: Path, changes: Mapping[str, Any] | None = None, **train: Any):
+    def __init__(
+        self,
+        webui: WebUI,
+        name: str,
+        folder: Path,
+        changes: Mapping[str, Any] | None = None,
+        base: str | None = None,
+        **train: Any,
+    ):
         self.webui, self.name = webui, name
         self.start = webui.get("/sd_finetune/start")
-        checkpoint = self.start["checkpoints"][0]
-        made = webui.post("/sd_finetune/projects", {"name": name, "checkpoint": checkpoint["title"]})
+        titles = [each["title"] for each in self.start["checkpoints"]]
+        title = next((title for title in titles if title.startswith(base)), None) if base else None
+        made = webui.post("/sd_finetune/projects", {"name": name, "checkpoint": title})
         settings = made["settings"]
         settings["train"] = {**settings.get("train", {}), "device": "cpu", **train}
         settings["data"] = {**settings.get("data", {}), "resolution": 64}

@@ -6,35 +6,10 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
-import pytest
-
-from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.paths import TOY_CHECKPOINT
-from tests.webui.webui import WebUI, free_port, make_data_folder
-
-Started = Callable[..., AbstractContextManager[WebUI]]
-
-
-@pytest.fixture
-def started(webui: WebUI, tmp_path: Path) -> Started:
-    """Starts another WebUI with more flags."""
-
-    @contextmanager
-    def start(*flags: str) -> Iterator[WebUI]:
-        make_data_folder(tmp_path)
-        other = WebUI(webui.root, tmp_path, free_port())
-        place_toy(other.checkpoints)
-        try:
-            other.start(*flags)
-            yield other
-        finally:
-            other.stop()
-
-    return start
+from tests.webui.conftest import Started
+from tests.webui.webui import WebUI
 
 
 def code_of(opener: urllib.request.OpenerDirector, address: str, body: bytes | None = None) -> int:

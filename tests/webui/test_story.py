@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,43 +12,15 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.demo.subjects import SUBJECTS
 from tests.browser import story
 from tests.screen import wait_until
+from tests.webui.page import PROMPT, card, draw, open_tab, picture
 from tests.webui.webui import WebUI
 
 METHODS = ("lora", "dreambooth", "textual_inversion", "hypernetwork")
-PATIENCE = 120_000
-PROMPT = "#txt2img_prompt textarea"
 
 
 @pytest.fixture
-def new_page(chromium: Any, webui: WebUI) -> Iterator[Callable[..., Any]]:
-    """Opens the WebUI's page at our tab; at the end our script must not have complained there."""
-    faults: list[str] = []
-    contexts: list[Any] = []
-
-    def open_page(theme: str = "light", width: int = 1280) -> Any:
-        context = chromium.new_context(viewport={"width": width, "height": 900})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("pageerror", lambda error: faults.append(f"{error}\n{error.stack}"))
-        page.goto(f"{webui.address}?__theme={theme}")
-        open_tab(page)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [fault for fault in faults if "sd_finetune" in fault] == []
-
-
-def open_tab(page: Any) -> None:
-    page.locator("#tabs > .tab-nav button", has_text="SD Fine-Tune").click()
-    page.wait_for_selector("#sd_finetune_create", state="attached")
-
-
-def picture(page: Any, name: str) -> None:
-    if "SCREENSHOTS" in os.environ:
-        page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / f"{name}.png")
+def new_page(open_page: Callable[..., Any], webui: WebUI) -> Callable[..., Any]:
+    return partial(open_page, webui)
 
 
 def set_up(page: Any, name: str, method: str, steps: int) -> None:
@@ -96,8 +67,7 @@ def used_in_prompt(text: str, cards: str) -> Callable[[Any, str], None]:
 
     def check(page: Any, name: str) -> None:
         assert text.format(name=name) in page.input_value(PROMPT)
-        page.locator("#txt2img_extra_tabs > .tab-nav button", has_text=cards).click()
-        page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"] img.preview').wait_for()
+        card(page, cards, name)
 
     return check
 
@@ -106,8 +76,7 @@ def used_as_checkpoint(page: Any, name: str) -> None:
     page.wait_for_function(
         "name => document.querySelector('#setting_sd_model_checkpoint input').value.startsWith(name)", arg=name
     )
-    page.locator("#txt2img_extra_tabs > .tab-nav button", has_text="Checkpoints").click()
-    page.locator(f'#txt2img_extra_tabs .card[data-name="{name}"] img.preview').wait_for()
+    card(page, "Checkpoints", name)
 
 
 USED = {
@@ -116,17 +85,6 @@ USED = {
     "textual_inversion": used_in_prompt("{name}", "Textual Inversion"),
     "hypernetwork": used_in_prompt("<hypernet:{name}:1>", "Hypernetworks"),
 }
-
-
-def draw(page: Any) -> None:
-    """Press Generate, and wait for the picture."""
-    page.locator("#tabs > .tab-nav button", has_text="txt2img").click()
-    page.locator("#txt2img_extra_tabs > .tab-nav button", has_text="Generation").click()
-    for field, value in {"width": "64", "height": "64", "steps": "4"}.items():
-        page.locator(f"#txt2img_{field} input[type=number]").fill(value)
-        page.keyboard.press("Tab")
-    page.click("#txt2img_generate")
-    page.locator("#txt2img_gallery img").first.wait_for()
 
 
 def test_a_training_outlives_reload_ui(webui: WebUI, new_page: Callable[..., Any]) -> None:

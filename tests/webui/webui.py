@@ -14,22 +14,27 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from sd_finetune.demo.install_toy import write_text_model
+from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.families.sd1.family import FAMILY
+from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.worker_process import noted_worker
+from tests.toy import make_checkpoint
 
 REPO = Path(__file__).parents[2]
 PROBE = Path(__file__).parent / "probe"
 SHIPPED = ("scripts", "javascript", "sd_finetune", "requirements", "install.py", "metadata.ini", "style.css")
 FLAGS = (
     "--skip-prepare-environment --skip-torch-cuda-test --use-cpu all --no-half --precision full --api "
-    "--do-not-download-clip --no-download-sd-model --no-hashing --skip-version-check --disable-console-progressbars"
+    "--do-not-download-clip --no-download-sd-model --skip-version-check"
 )
 START_SECONDS = 900
 ANSWER_SECONDS = 900  # the WebUI answers after a whole training, too
@@ -69,8 +74,15 @@ class WebUI:
     def loras(self) -> Path:
         return self.data / "models" / "Lora"
 
-    def start(self, *flags: str) -> None:
-        """Start it and wait until it has loaded the first of its checkpoints."""
+    def start(self, *flags: str, hashing: bool = False, quiet: bool = True) -> None:
+        """Start it and wait until it has loaded the first of its checkpoints.
+
+        Args:
+            hashing: compute the hashes of checkpoints, which takes a while in each start and test.
+            quiet: no progress on its console.
+        """
+        flags = (*flags, *([] if hashing else ["--no-hashing"]))
+        flags = (*flags, *(["--disable-console-progressbars"] if quiet else []))
         places = ["--data-dir", str(self.data), "--port", str(self.port)]
         command = [str(self.root / "venv" / "bin" / "python"), "launch.py", *FLAGS.split(), *places, *flags]
         environment = {
@@ -81,16 +93,17 @@ class WebUI:
         }
         for name in ("PYTHONPATH", "VIRTUAL_ENV", "COMMANDLINE_ARGS"):
             environment.pop(name, None)
+        logged = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=self.root, env=environment, stdout=log, stderr=log, start_new_session=True
             )
-        self._wait()
+        self._wait(logged)
         self.post("/sdapi/v1/options", OPTIONS)
 
-    def _wait(self) -> None:
+    def _wait(self, logged: int) -> None:
         # Asked over HTTP before it says so, it cannot add its own routes any more and ends.
-        self._wait_for(lambda: b"Startup time: " in self.log.read_bytes())
+        self._wait_for(lambda: b"Startup time: " in self.log.read_bytes()[logged:])
         self._wait_for(lambda: self.get("/test/ready")["ready"])
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
@@ -101,12 +114,16 @@ class WebUI:
             assert alive, f"the WebUI did not start: {self.log.read_text(errors='replace')[-3000:]}"
             time.sleep(0.3)
 
-    def stop(self) -> None:
-        """End it and all that it started."""
+    def end(self) -> None:
+        """Kill it; workers outlive it."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        for note in self.data.glob("sd_finetune/models/*/*/*/worker.json"):  # workers outlive their server
+
+    def stop(self) -> None:
+        """End it and all that it started."""
+        self.end()
+        for note in self.data.glob("sd_finetune/models/*/*/*/worker.json"):
             worker = noted_worker(RunFolder(note.parent))
             if worker:
                 worker.kill()
@@ -130,6 +147,22 @@ class WebUI:
         """The picture of txt2img, uint8, (height, width, 3)."""
         answer = self.post("/sdapi/v1/txt2img", {**PICTURE, "prompt": prompt, **changes})
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))).convert("RGB"))
+
+
+def place_other(folder: Path) -> Path:
+    """Put a checkpoint of other sizes than the toy's, called "own", into a folder; its file."""
+    toy = read_checkpoint(TOY_CHECKPOINT).architecture
+    text_model = folder / "own-text-model"
+    sizes = {
+        "unet": replace(toy.unet, context_dim=64),
+        "text_encoder": replace(toy.text_encoder, hidden_size=64),
+        "text_model": str(text_model),
+    }
+    architecture = replace(toy, **sizes)
+    write_text_model(text_model, architecture)
+    file = folder / "own.safetensors"
+    file.with_suffix(".yaml").write_text(FAMILY.to_yaml(architecture))
+    return make_checkpoint(file, **vars(architecture))
 
 
 def make_data_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Takes a turn in the WebUI's queue, and its GPU, for a job of ours; gives both back in any case."""
+"""Frees the WebUI's GPU for a job of ours and lends it the loaded weights; both are given back in any case."""
 
 # pyright: reportMissingImports=false
 # `modules` is the WebUI's, which is there only while its process runs us.
@@ -13,50 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from modules import call_queue, devices, processing, progress, sd_models, sd_unet, sd_vae, shared
+from modules import devices, sd_models, sd_unet, sd_vae
 from torch import Tensor
 
 from ...families.recognition import VAE
 from .weights import in_ram
 
 log = logging.getLogger(__name__)
-
-
-@contextmanager
-def turn(job: str) -> Generator[None, None, None]:
-    """Wait in the WebUI's queue, then be its job: what it generates waits until the block ends."""
-    progress.add_task_to_queue(job)
-    try:
-        with call_queue.queue_lock:
-            shared.state.begin(job=job)
-            progress.start_task(job)
-            try:
-                with _reload_is_no_interrupt():
-                    yield
-            finally:
-                clear_caches_by_name()
-                shared.state.end()
-                # Else the button pressed to end this job would end the next one, too.
-                shared.state.interrupted = shared.state.skipped = shared.state.stopping_generation = False
-    finally:
-        progress.pending_tasks.pop(job, None)
-        progress.finish_task(job)
-
-
-@contextmanager
-def _reload_is_no_interrupt() -> Generator[None, None, None]:
-    """While the block runs, "Reload UI" interrupts nothing: a job of ours outlives the page."""
-    interrupt, restart = shared.state.interrupt, type(shared.state).request_restart.__name__
-
-    def interrupt_if_meant() -> None:
-        if sys._getframe(1).f_code.co_name != restart:
-            interrupt()
-
-    shared.state.interrupt = interrupt_if_meant
-    try:
-        yield
-    finally:
-        del shared.state.interrupt
 
 
 @contextmanager
@@ -72,6 +35,18 @@ def lent(checkpoint: Path) -> Generator[Path, None, None]:
     restore_lora_weights(model)
     with _weights_in_ram(model, checkpoint) as weights, _vram_freed(model):
         yield weights or checkpoint
+
+
+@contextmanager
+def vram_freed() -> Generator[None, None, None]:
+    """Free the VRAM for a worker that has its weights already. To be called in one's turn."""
+    model = loaded_model()
+    if model is None:
+        yield
+        return
+    restore_lora_weights(model)
+    with _vram_freed(model):
+        yield
 
 
 def loaded_model() -> Any:
@@ -92,17 +67,6 @@ def _weights_in_ram(model: Any, checkpoint: Path) -> Generator[Path | None, None
         return
     with in_ram(checkpoint, state_with_own_vae(model)) as file:
         yield file
-
-
-def clear_caches_by_name() -> None:
-    """Drop cached prompts and hypernetworks: the WebUI caches them by name, and a result may have taken that name."""
-    for each, parts in (
-        (processing.StableDiffusionProcessing, ("cached_c", "cached_uc")),
-        (processing.StableDiffusionProcessingTxt2Img, ("cached_hr_c", "cached_hr_uc")),
-    ):
-        for part in parts:
-            setattr(each, part, [None, None])
-    shared.loaded_hypernetworks.clear()
 
 
 def restore_lora_weights(model: Any) -> None:

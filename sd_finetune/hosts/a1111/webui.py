@@ -5,39 +5,40 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modules import paths, sd_models, shared
-from PIL import Image
 
 from ...runs.folder import RunFolder
-from ...runs.messages import Event, Phase, Sample, Step
+from ...runs.messages import Event, Saved
 from ...settings.methods import ResultKind
 from .. import packages
-from ..host import BaseCheckpoint, Use, prompt_text
-from .lending import lent, turn
-from .lists import selected
+from ..host import BaseCheckpoint, Example, Use, belongs_to, prompt_text
+from .example import PlacedExample
+from .lending import lent, vram_freed
+from .lists import Lists, selected
+from .shown import Shown
+from .turn import is_our_turn, never, turn
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 
 class A1111:
-    """The WebUI as host.
-
-    Args:
-        example: settings for a first visitor.
-    """
+    """The WebUI as host."""
 
     name = "AUTOMATIC1111 WebUI"
 
-    def __init__(self, example: Path) -> None:
-        self._example = example
+    def __init__(self, example: Example) -> None:
+        self.lists = Lists()
+        self._example = PlacedExample(example, self.result_folder("checkpoint"))
+        self._shown = Shown()
+        self._saved: dict[Path, list[Saved]] = {}
 
     @property
     def data_folder(self) -> Path:
@@ -68,51 +69,79 @@ class A1111:
 
     def example_settings(self) -> Path | None:
         """The demo's, on the toy checkpoint that comes along."""
-        return self._example
+        return self._example.settings
+
+    def begin_example(self) -> Path:
+        """In a folder of its own among the WebUI's checkpoints, unless it is there already."""
+        placed = self._example.begin(self.checkpoints())
+        self.lists.read_checkpoints()
+        return placed
+
+    def end_example(self, in_use: Collection[Path]) -> None:
+        """Remove that folder; if it is loaded, another checkpoint is selected."""
+        if self._example.end(in_use):
+            self.lists.read_checkpoints()
 
     @contextmanager
-    def lend(self, checkpoint: Path, run: RunFolder) -> Generator[Path, None, None]:
+    def lend(
+        self, checkpoint: Path, run: RunFolder, given_up: Callable[[], bool] = never
+    ) -> Generator[Path, None, None]:
         """Wait for the WebUI's queue, free its VRAM and lend the weights; both are given back in any case."""
-        with turn(f"task(sd_finetune-{run.path.name})"), lent(checkpoint) as weights:
+        with self._turn_of(run, given_up), lent(checkpoint) as weights:
             yield weights
 
-    def show(self, event: Event, run: RunFolder) -> None:
-        """In the WebUI's progress bar and live preview."""
-        state = shared.state
-        if isinstance(event, Step):
-            state.job_count, state.sampling_step, state.sampling_steps = 1, event.step, event.total_steps
-            state.textinfo = f"SD Fine-Tune: step {event.step} of {event.total_steps}"
-        elif isinstance(event, Phase):
-            state.textinfo = f"SD Fine-Tune: {event.name}"
-        elif isinstance(event, Sample):
+    @contextmanager
+    def accompany(self, run: RunFolder) -> Generator[None, None, None]:
+        """As `lend`, in a thread of its own."""
+        ended = threading.Event()
+
+        def hold() -> None:
+            with self._turn_of(run):
+                if not ended.is_set():
+                    with vram_freed():
+                        ended.wait()
+
+        threading.Thread(target=hold, name="sd-finetune-turn", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+    @contextmanager
+    def _turn_of(self, run: RunFolder, given_up: Callable[[], bool] = never) -> Generator[None, None, None]:
+        with turn(_task(run), given_up), self._shown.turn_of(run):
             try:
-                state.assign_current_image(Image.open(run.path / event.file).convert("RGB"))
-            except OSError:  # the preview is only a preview
-                return
+                yield
+            finally:
+                self.lists.take_in(self._saved.pop(run.path, []))
 
-    def asked_to_stop(self) -> bool:
+    def show(self, event: Event, run: RunFolder) -> None:
+        """In the WebUI's progress bar, live preview and console."""
+        if isinstance(event, Saved):
+            self._saved.setdefault(run.path, []).append(event)
+        if is_our_turn(_task(run)):
+            self._shown.show(event, run)
+
+    def asked_to_stop(self, run: RunFolder) -> bool:
         """Interrupt, which the WebUI notes in one of two places."""
-        return bool(shared.state.interrupted or shared.state.stopping_generation)
+        return is_our_turn(_task(run)) and bool(shared.state.interrupted or shared.state.stopping_generation)
 
-    def refresh(self, kind: ResultKind) -> None:
-        """Lists of checkpoints, LoRAs and hypernetworks; for embeddings the WebUI looks before each image."""
-        if kind == "checkpoint":
-            selected = shared.opts.sd_model_checkpoint
-            sd_models.list_models()
-            shared.opts.data["sd_model_checkpoint"] = selected  # with --ckpt the list would select that one again
-        elif kind == "hypernetwork":
-            shared.reload_hypernetworks()
-        elif kind == "lora" and "networks" in sys.modules:
-            sys.modules["networks"].list_available_networks()
+    def lists_version(self) -> int:
+        """Of the lists that lists_button.py puts into the page."""
+        return self.lists.version
 
-    def use(self, kind: ResultKind, path: Path) -> Use:
+    def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
         """A checkpoint is selected, all else goes into the prompt."""
         if kind == "checkpoint":
-            infos = list(sd_models.checkpoints_list.values())  # a copy, as another thread may read it again meanwhile
-            title = next((info.title for info in infos if Path(info.filename).resolve() == path.resolve()), path.name)
-            return Use(f"Select {path.name} as checkpoint.", checkpoint=title)
+            return Use(f"Select {path.name} as checkpoint.", checkpoint=self._title_of(path) or path.name)
         prompt = prompt_text(kind, path)
-        return Use(f"Add {prompt} to the prompt.", prompt)
+        title = self._title_of(base) if base else ""
+        return Use(f"Add {prompt} to the prompt. {belongs_to(base)}".strip(), prompt, base=title)
+
+    def _title_of(self, path: Path) -> str:
+        """The title of a checkpoint in the WebUI's list; "" if it is not there."""
+        found = (base.title for base in self.checkpoints() if base.path.resolve() == path.resolve())
+        return next(found, "")
 
     def is_allowed(self, request: Request) -> bool:
         """Everyone who may open the WebUI's page (--gradio-auth); without a page, nobody if there is a login."""
@@ -124,7 +153,12 @@ class A1111:
         return app.auth is None or app.tokens.get(token) is not None
 
 
+def _task(run: RunFolder) -> str:
+    """What the WebUI calls the job of a run."""
+    return f"task(sd_finetune-{run.path.name})"
+
+
 @cache
-def the_webui(example: Path) -> A1111:
+def the_webui(example: Example) -> A1111:
     """The one host of this process, however often the WebUI rebuilds its page."""
     return A1111(example)

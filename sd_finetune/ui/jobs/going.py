@@ -10,9 +10,8 @@ from ...runs.file_lock import Hold
 from ...runs.folder import RunFolder
 from ...runs.follow import follow
 from ...runs.launch import kill_worker
-from ...runs.messages import Saved, note_end, send_command
+from ...runs.messages import note_end, send_command
 from ...runs.worker_process import FoundWorker
-from ...settings.methods import ResultKind
 from .generate import wait_for_images
 from .job import Job
 
@@ -34,17 +33,16 @@ class Going:
     over: bool = False
 
 
-def follow_job(host: Host, going: Going, worker: AnyWorker) -> set[ResultKind]:
-    """Follow the worker to its end; returns the kinds of results that were saved.
+def follow_job(host: Host, going: Going, worker: AnyWorker) -> None:
+    """Follow the worker to its end.
 
     The host's button to interrupt stops it, in whatever phase it is.
     """
-    made: set[ResultKind] = set()
     run, asked = going.job.run, False
 
     def pass_interrupt_on() -> None:
         nonlocal asked
-        if not asked and host.asked_to_stop():
+        if not asked and host.asked_to_stop(run):
             asked = True
             if going.job.kind == "generate":  # its images are whole as they come, and there is nothing to save
                 end_at_once(run, worker)
@@ -53,12 +51,9 @@ def follow_job(host: Host, going: Going, worker: AnyWorker) -> set[ResultKind]:
 
     if going.job.kind == "generate":
         wait_for_images(run, worker, pass_interrupt_on)
-        return made
+        return
     for event in follow(run, worker, since=going.since, meanwhile=pass_interrupt_on):
         host.show(event, run)
-        if isinstance(event, Saved) and event.result != "snapshot":
-            made.add(event.result)
-    return made
 
 
 def end_at_once(run: RunFolder, worker: AnyWorker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,10 +24,11 @@ from ...runs.messages import (
 from ...runs.owner import own, try_to_own
 from ...runs.snapshots import snapshot_step
 from ...runs.worker_process import FoundWorker, forget_worker, note_worker
-from ...settings.methods import ResultKind
 from .going import Going, end_at_once, follow_job
 from .job import DOING, Job, NewJob
 from .left_behind import end_waiting_jobs, noted_jobs
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
 
@@ -110,23 +112,27 @@ class Runner:
 
     def _do(self, going: Going, job: NewJob) -> None:
         """Wait for the host's turn, start the worker and see it to its end."""
-        made: set[ResultKind] = set()
+        ended = False
         try:
-            with self._host.lend(job.checkpoint, job.run) as weights:
+            with self._host.lend(job.checkpoint, job.run, lambda: going.over) as weights:
                 with self._lock:
                     if going.over:
                         return
                     EventLog(job.run.events).append(Phase(name=STARTING, done=0, total=1))
                     going.worker = worker = job.launch(weights, going.commands_since)
                 note_worker(job.run, worker.pid, going.since, going.commands_since)
-                made = follow_job(self._host, going, worker)
+                follow_job(self._host, going, worker)
                 worker.wait()
+                ended = True
         except Exception as error:  # nobody else would see it: the thread is ours
+            if ended:
+                log.exception(f"After {job.run.path.name} the {self._host.name} could not go on as before")
+                return
             sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             if not going.over:
                 EventLog(job.run.events).append(Error(sentence))
         finally:
-            self._end(going, made)
+            self._end(going)
 
     def _adopt(self, job: Job, worker: FoundWorker) -> None:
         """Follow a worker that an earlier server has started; one that has ended since gets its last event.
@@ -147,19 +153,17 @@ class Runner:
         hold.release()
 
     def _do_adopted(self, going: Going, worker: FoundWorker) -> None:
-        made: set[ResultKind] = set()
         try:
-            made = follow_job(self._host, going, worker)
+            with self._host.accompany(going.job.run):
+                follow_job(self._host, going, worker)
         finally:
-            self._end(going, made)
+            self._end(going)
 
-    def _end(self, going: Going, made: set[ResultKind]) -> None:
-        """The host reads its lists again for what was made; another job can be started."""
+    def _end(self, going: Going) -> None:
+        """Another job can be started."""
         try:
             if not going.over:
                 forget_worker(going.job.run)
-            for kind in made:
-                self._host.refresh(kind)
         finally:
             with self._lock:
                 self._let_go(going)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ def result_of(views: Views, run: RunFolder, name: str) -> dict[str, Any]:
     raise UserError(f"Run {run.path.name} has no result {name}: choose one of its results.")
 
 
-def describe_result(host: Host, entry: dict[str, Any]) -> dict[str, Any]:
-    """A result as the page lists it: name, step, kind, path, size in bytes, and how it is used in the host."""
+def describe_result(host: Host, entry: dict[str, Any], base: Path | None) -> dict[str, Any]:
+    """A result as the page lists it: name, step, kind, path, size in bytes, and how it is used in the host.
+
+    Args:
+        base: the checkpoint that it was trained on, if that is known.
+    """
     path = Path(entry["path"])
-    use = host.use(entry["result"], path)
+    use = host.use(entry["result"], path, base)
     return {
         "name": path.name,
         "step": entry["step"],
@@ -32,6 +37,7 @@ def describe_result(host: Host, entry: dict[str, Any]) -> dict[str, Any]:
         "sentence": use.sentence,
         "prompt": use.prompt,
         "checkpoint": use.checkpoint,
+        "base": use.base,
     }
 
 
@@ -48,3 +54,13 @@ def _size(path: Path) -> int:
         return path.stat().st_size if path.is_file() else 0
     except OSError:
         return 0
+
+
+def base_of(run: RunFolder) -> Path | None:
+    """The checkpoint that a run has trained; None where its note is damaged."""
+    try:
+        path = json.loads(run.base.read_text(encoding="utf-8"))["path"]
+        path.encode()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return None if "\0" in path else Path(path)

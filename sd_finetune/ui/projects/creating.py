@@ -10,6 +10,7 @@ from ...errors import UserError
 from ...hosts.host import CHECKPOINT_ENDINGS, Host
 from ...settings.groups.samples import SAMPLERS
 from ...settings.read import read_toml, to_dict
+from ..plain_settings import text
 from .form import defaults
 from .project import Project, all_projects, projects_folder
 
@@ -45,7 +46,22 @@ def example_project(host: Host) -> Project:
     while (name := f"example-{number}") in taken:
         number += 1
     settings = to_dict(read_toml(file, [f"output.name={name}"]))
-    return Project.create(projects_folder(host), name, Path(settings["base"]["checkpoint"]).name, settings)
+    base = host.begin_example()
+    settings["base"]["checkpoint"] = str(base)
+    return Project.create(projects_folder(host), name, base.name, settings)
+
+
+def delete_project(host: Host, project: Project) -> None:
+    """Delete a project with its runs; the example's checkpoint goes with the last project that is based on it."""
+    project.delete()
+    host.end_example([_base_of(each) for each in all_projects(projects_folder(host))])
+
+
+def _base_of(project: Project) -> Path:
+    try:
+        return Path(text(project.settings(), "base.checkpoint"))
+    except UserError:  # its file is damaged
+        return Path()
 
 
 def loaded_title(host: Host) -> str | None:

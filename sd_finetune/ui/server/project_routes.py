@@ -22,7 +22,7 @@ from ..projects.base import change_base
 from ..projects.changes import change_settings
 from ..projects.check import report
 from ..projects.continuing import SNAPSHOT, continuation_sources, project_from_run
-from ..projects.creating import example_project, project_from_checkpoint
+from ..projects.creating import delete_project, example_project, project_from_checkpoint
 from ..projects.dreambooth_extension import import_concepts
 from ..projects.form import defaults, form
 from ..projects.project import Project, all_projects
@@ -147,7 +147,7 @@ def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
         raise UserError(f'"{name}" is {DOING[job.kind]}: stop it before you delete the project.')
     project = context.existing_project(name)
     with context.saving:
-        project.delete()
+        delete_project(context.host, project)
     context.views.forget(project.folder)
     context.lists.clear()
     return _lists(context)
@@ -176,6 +176,7 @@ def _new_lists(context: Context, job: Job | None, ended: Job | None) -> dict[str
         "projects": [project.name for project in projects],
         "revisions": {project.name: project.revision() for project in projects},
         "checkpoints": [{"title": each.title, "loaded": each.loaded} for each in context.host.checkpoints()],
+        "lists": context.host.lists_version(),
         "job": None if job is None else _described_job(context, job),
         "ended": None if ended is None else _described_end(context, ended),
     }

@@ -162,5 +162,5 @@ export function makeOutput(ended, changed) {
     chart.compare(project !== null && earlier !== "" ? await wholeView(project, earlier) : emptyView());
   }
 
-  return { element, notice, look, run: () => run, working };
+  return { element, notice, look, run: () => run, working, listed: results.listed };
 }

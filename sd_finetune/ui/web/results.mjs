@@ -2,13 +2,14 @@
 import { address, get, post, sentence } from "./api.mjs";
 import { button, fill, h } from "./dom.mjs";
 import { bytes, number } from "./figures.mjs";
-import { useResult } from "./use.mjs";
-/** @import { Result } from "./types.d.ts" */
+import { makeUse } from "./use.mjs";
+/** @import { Lists, Result } from "./types.d.ts" */
 
 const SMALL = "sdft-button sdft-small";
 
 /**
- * `element`, `files`, `begin(project, run)`, `clear()`, `read()` when there is a new result, `hasLosses(whether)`.
+ * `element`, `files`, `begin(project, run)`, `clear()`, `read()` when there is a new result, `hasLosses(whether)`,
+ * `listed(lists)` when the checkpoints were listed anew.
  * @param {() => void} changed called when the project's settings were replaced
  * @param {(sentence: string) => void} failed
  */
@@ -20,6 +21,10 @@ export function makeResults(changed, failed) {
   const again = button("Load this run's settings", use, { class: SMALL, title });
   const files = h("div", { class: "sdft-row sdft-files" }, losses, settings, again);
   let place = { project: "", run: "" };
+  /** @type {ReturnType<typeof row>[]} */
+  let rows = [];
+  /** @type {Lists | null} */
+  let known = null;
 
   /**
    * Another run is looked at.
@@ -36,7 +41,14 @@ export function makeResults(changed, failed) {
   }
 
   function clear() {
+    rows = [];
     fill(element);
+  }
+
+  /** @param {Lists} lists */
+  function listed(lists) {
+    known = lists;
+    for (const { buttons } of rows) buttons.listed(lists);
   }
 
   async function use() {
@@ -51,8 +63,10 @@ export function makeResults(changed, failed) {
   async function read() {
     const { project, run } = place;
     const list = await get("projects", project, "runs", run, "results").catch(() => []);
-    const rows = list.reverse().map((result) => row(project, run, result));
-    fill(element, rows.length ? h("h4", {}, "Results") : null, rows);
+    rows = list.reverse().map((result) => row(project, run, result));
+    if (known) listed(known);
+    const elements = rows.map((each) => each.element);
+    fill(element, rows.length ? h("h4", {}, "Results") : null, elements);
   }
 
   /** @param {boolean} whether */
@@ -60,7 +74,7 @@ export function makeResults(changed, failed) {
     losses.hidden = !whether;
   }
 
-  return { element, files, begin, clear, read, hasLosses };
+  return { element, files, begin, clear, read, hasLosses, listed };
 }
 
 /**
@@ -73,12 +87,14 @@ function row(project, run, result) {
   const href = address("projects", project, "runs", run, "results", result.name);
   const facts = `${result.kind}, step ${number(result.step)}, ${bytes(result.bytes)}`;
   const download = h("a", { class: "sdft-button", href, download: result.name }, "Download");
-  return h(
+  const buttons = makeUse(result, said);
+  const element = h(
     "div",
     { class: "sdft-result" },
     h("div", { class: "sdft-row" }, h("b", {}, result.name), h("span", {}, facts)),
     h("div", { class: "sdft-place", title: "Where the file is" }, result.path),
     h("div", {}, result.sentence),
-    h("div", { class: "sdft-row" }, download, useResult(result, said), said),
+    h("div", { class: "sdft-row" }, download, buttons.elements, said),
   );
+  return { element, buttons };
 }

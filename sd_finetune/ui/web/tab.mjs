@@ -3,7 +3,6 @@ import { get, post, sentence } from "./api.mjs";
 import { Keeper } from "./keeper.mjs";
 import { layOut, makeParts } from "./parts.mjs";
 import { Selection } from "./selection.mjs";
-import { refreshLists } from "./use.mjs";
 import { offerLists, refresh, watch } from "./watch.mjs";
 /** @import { Project, Start } from "./types.d.ts" */
 
@@ -85,7 +84,6 @@ export class Tab {
   }
 
   async ended() {
-    refreshLists();
     const { name } = this.keeper.selected();
     const told = await get("projects", name).catch(() => null);
     if (told && this.keeper.project?.name === name) {

@@ -167,6 +167,8 @@ export interface Lists {
   /** Seconds to wait until asking again. */
   wait: number;
   checkpoints: Checkpoint[];
+  /** The version of the WebUI's own lists; 0 outside it. */
+  lists: number;
   job: Job | null;
   /** The job that ended last. */
   ended: EndedJob | null;
@@ -297,6 +299,8 @@ export interface Result {
   sentence: string;
   prompt: string;
   checkpoint: string;
+  /** The title of the checkpoint that it was trained on; empty where that cannot be loaded. */
+  base: string;
 }
 
 // ui/server/concept_routes.py and ui/server/generate_routes.py: images.

@@ -1,68 +1,100 @@
-// One button that puts a result to use: in the WebUI's txt2img, or as text to copy where there is none.
+// Using a result in the WebUI around us: as checkpoint, or in the prompt of txt2img. Without a WebUI, text to copy.
 import { button } from "./dom.mjs";
-/** @import { Result } from "./types.d.ts" */
+import { withText } from "./prompt.mjs";
+/** @import { Lists, Result } from "./types.d.ts" */
 
 const PROMPT = "#txt2img_prompt textarea";
-const CHECKPOINTS = "#refresh_sd_model_checkpoint";
-const CARDS = ["#txt2img_lora_extra_refresh_internal", "#img2img_lora_extra_refresh_internal"];
 const BUSY = "#setting_sd_model_checkpoint > .wrap.default:not(.hide)"; // how gradio shows that an answer is awaited
 const LOOK_AGAIN = 100;
+// hosts/a1111/lists_button.py
+const LISTS = "sd_finetune_lists";
+const LISTS_SHOWN = "sd_finetune_lists_shown";
 
 /** The WebUI's prompt; null where there is no WebUI. */
 const findPrompt = () => /** @type {HTMLTextAreaElement | null} */ (document.querySelector(PROMPT));
 
 /**
- * The button for a result, or nothing where there is nothing to do with it here.
- * @param {Result} result
- * @param {HTMLElement} said shows what it did
+ * Have the WebUI's page show its lists as they are on the server, once that is idle; asked again and again.
+ * @param {Lists} lists
  */
-export function useResult(result, said) {
-  if (findPrompt()) return button("Use in txt2img", () => useInWebui(result, said));
-  if (!result.prompt) return null;
-  return button(`Copy ${result.prompt}`, () => copy(result.prompt, said));
+export function showLists({ lists, job }) {
+  if (job) return;
+  const shown = document.getElementById(LISTS_SHOWN)?.textContent?.trim();
+  if (shown !== undefined && shown !== String(lists)) document.getElementById(LISTS)?.click();
 }
 
-/** Have the WebUI's own lists read again in this page; nothing where there is no WebUI. */
-export function refreshLists() {
-  press(CHECKPOINTS, ...CARDS);
-}
+/**
+ * The buttons for a result: `elements`, `listed(lists)` when another checkpoint may have been loaded.
+ * @param {Result} result
+ * @param {HTMLElement} said shows what they did
+ */
+export function makeUse(result, said) {
+  if (!findPrompt()) return { elements: result.prompt ? [copyButton(result.prompt, said)] : [], listed: () => {} };
+  const plain = button("Use in txt2img", () => use(result, "", said));
+  const withBase = button(`Load ${fileOf(result.base)} and use`, () => use(result, result.base, said));
+  withBase.hidden = true;
 
-/** @param {string[]} selectors */
-function press(...selectors) {
-  for (const selector of selectors) /** @type {HTMLElement | null} */ (document.querySelector(selector))?.click();
+  /** @param {Lists} lists */
+  function listed({ checkpoints }) {
+    const loaded = checkpoints.find((each) => each.loaded)?.title ?? "";
+    const other = result.base !== "" && loaded !== "" && plainTitle(loaded) !== plainTitle(result.base);
+    withBase.hidden = !other;
+    plain.textContent = other ? `Use with ${fileOf(loaded)}` : "Use in txt2img";
+  }
+
+  return { elements: [withBase, plain], listed };
 }
 
 /**
  * @param {Result} result
+ * @param {string} base the title of a checkpoint to load first, or nothing
  * @param {HTMLElement} said
  */
-function useInWebui(result, said) {
-  if (result.checkpoint) select(result.checkpoint);
-  else refreshLists();
+function use(result, base, said) {
+  const checkpoint = result.checkpoint || base;
+  if (checkpoint) select(checkpoint);
   const prompt = findPrompt();
-  if (result.prompt && prompt) {
-    if (!prompt.value.includes(result.prompt)) prompt.value = `${prompt.value.trim()} ${result.prompt}`.trim();
+  if (prompt) {
+    prompt.value = withText(prompt.value, result.prompt, prompt.dataset.sdftUsed ?? "");
+    prompt.dataset.sdftUsed = result.prompt; // so that the next result takes its place
     prompt.dispatchEvent(new Event("input", { bubbles: true }));
   }
-  said.textContent = result.prompt ? `${result.prompt} is in the prompt.` : `${result.checkpoint} is loading.`;
+  const loads = checkpoint ? `${fileOf(checkpoint)} is loading.` : "";
+  said.textContent = `${loads} ${result.prompt ? `${result.prompt} is in the prompt.` : ""}`.trim();
   window.switch_to_txt2img?.();
 }
 
 /**
- * Select a checkpoint. Its list and the cards are not read meanwhile: the WebUI fails at one while it does the other.
+ * Select a checkpoint. The WebUI drops what is pressed while it still answers the last such request.
  * @param {string} title
  */
 async function select(title) {
-  await idle();
+  while (document.querySelector(BUSY)) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
   window.selectCheckpoint(title);
-  await idle();
-  press(...CARDS);
 }
 
-/** Until the WebUI has done what was pressed before and concerns its checkpoints. */
-async function idle() {
-  do await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
-  while (document.querySelector(BUSY));
+/**
+ * A title without the hash that it has once the checkpoint was loaded.
+ * @param {string} title
+ */
+function plainTitle(title) {
+  return title.replace(/ \[[^\]]+\]$/, "");
+}
+
+/**
+ * @param {string} title
+ * @returns {string} without folders and hash
+ */
+function fileOf(title) {
+  return plainTitle(title).split(/[\\/]/).at(-1) ?? "";
+}
+
+/**
+ * @param {string} prompt
+ * @param {HTMLElement} said
+ */
+function copyButton(prompt, said) {
+  return button(`Copy ${prompt}`, () => copy(prompt, said));
 }
 
 /**

@@ -1,5 +1,6 @@
 // Keeps what the server lists up to date: projects, checkpoints, and the job that is going on.
 import { get } from "./api.mjs";
+import { showLists } from "./use.mjs";
 /** @import { Selection } from "./selection.mjs" */
 /** @import { Lists } from "./types.d.ts" */
 
@@ -13,6 +14,8 @@ const LOOK_AGAIN = 1000;
 export function offerLists(lists, { keeper, parts }) {
   parts.top.offer(lists.projects, keeper.project);
   parts.create.show(lists.checkpoints);
+  parts.output.listed(lists);
+  showLists(lists);
 }
 
 /**

@@ -20,7 +20,8 @@ from tests.screen import make_host
     ],
 )
 def test_how_a_result_is_used(tmp_path: Path, kind: ResultKind, folder: str, prompt: str) -> None:
-    use = make_host(tmp_path).use(kind, Path("/results/my dog.safetensors"))
+    use = make_host(tmp_path).use(kind, Path("/results/my dog.safetensors"), Path("/models/toy.safetensors"))
     assert f"WebUI's folder {folder} and" in use.sentence
     assert prompt in use.sentence
     assert use.prompt == prompt
+    assert ("It belongs to the checkpoint toy.safetensors." in use.sentence) == (kind != "checkpoint")

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -94,7 +94,7 @@ def test_what_is_ended_while_it_waits_for_its_turn_never_begins(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def lend(checkpoint: Path, run: RunFolder) -> Iterator[Path]:
+    def lend(checkpoint: Path, run: RunFolder, given_up: Callable[[], bool]) -> Iterator[Path]:
         screen.context.runner.kill()
         yield checkpoint
 
@@ -112,7 +112,7 @@ def waiting(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> tuple[Job, Event
     turn = Event()
 
     @contextmanager
-    def lend(checkpoint: Path, run: RunFolder) -> Iterator[Path]:
+    def lend(checkpoint: Path, run: RunFolder, given_up: Callable[[], bool]) -> Iterator[Path]:
         turn.wait()
         yield checkpoint
 
@@ -153,7 +153,7 @@ def test_the_hosts_interrupt_reaches_a_worker_that_tells_nothing(
             lambda _, __: start_process([sys.executable, "-c", source], run.log),
         )
 
-    monkeypatch.setattr(screen.context.host, "asked_to_stop", lambda: True)
+    monkeypatch.setattr(screen.context.host, "asked_to_stop", lambda run: True)
     screen.context.runner.start(make)
     if kind == "train":
         wait_until(lambda: CommandReader(run.commands).new() == ["stop"], seconds=5)
@@ -325,28 +325,41 @@ def test_a_stopped_run_goes_on(screen: Screen) -> None:
     wait_until(lambda: screen.context.runner.current() is None)
 
 
-def test_lists_are_refreshed_for_what_was_made(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    refreshed: list[str] = []
-    monkeypatch.setattr(screen.context.host, "refresh", refreshed.append)
-    job = start(screen.context)
-    wait_until(lambda: screen.context.runner.current() is None)
-    assert refreshed == ["lora"]
-    assert [event.path for event in read_events(job.run.events)[0] if isinstance(event, Saved)] == [
-        str(job.run.output / "dog.safetensors")
-    ]
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_host_that_cannot_read_its_lists_does_not_block_the_next_job(
+def test_the_host_is_told_what_was_saved_while_it_is_the_runs_turn(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(kind: str) -> None:
+    told: list[str] = []
+
+    @contextmanager
+    def lend(checkpoint: Path, run: RunFolder, given_up: Callable[[], bool]) -> Iterator[Path]:
+        told.append("begin")
+        yield checkpoint
+        told.append("end")
+
+    def show(event: object, run: RunFolder) -> None:
+        if isinstance(event, Saved) and event.result != "snapshot":
+            told.append(event.path)
+
+    monkeypatch.setattr(screen.context.host, "lend", lend)
+    monkeypatch.setattr(screen.context.host, "show", show)
+    job = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    assert told == ["begin", str(job.run.output / "dog.safetensors"), "end"]
+
+
+def test_a_host_that_fails_afterwards_spoils_neither_the_run_nor_the_next_one(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def lend(checkpoint: Path, run: RunFolder, given_up: Callable[[], bool]) -> Iterator[Path]:
+        yield checkpoint
         raise OSError("the folder went away")
 
-    monkeypatch.setattr(screen.context.host, "refresh", refuse)
+    monkeypatch.setattr(screen.context.host, "lend", lend)
     first = start(screen.context)
     wait_until(lambda: screen.context.runner.current() is None)
     assert noted_worker(first.run) is None
+    assert isinstance(last_event(first.run), Done)
     start(screen.context)
     wait_until(lambda: screen.context.runner.current() is None)
 

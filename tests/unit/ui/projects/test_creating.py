@@ -8,7 +8,7 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.hosts.host import BaseCheckpoint
 from sd_finetune.hosts.standalone import Standalone
-from sd_finetune.ui.projects.creating import project_from_checkpoint
+from sd_finetune.ui.projects.creating import delete_project, example_project, project_from_checkpoint
 from tests.screen import make_host
 
 
@@ -31,3 +31,15 @@ def test_the_loaded_checkpoint_is_the_one_when_it_is_asked_for(tmp_path: Path) -
 def test_without_a_loaded_checkpoint_one_has_to_be_chosen(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No checkpoint is loaded: choose one from the list"):
         project_from_checkpoint(listing(tmp_path, BaseCheckpoint("toy", TOY_CHECKPOINT)), "dog", None)
+
+
+def test_the_examples_checkpoint_stays_while_a_project_is_based_on_it(tmp_path: Path) -> None:
+    host, ended = make_host(tmp_path), list[list[Path]]()
+    host.begin_example = lambda: tmp_path / "placed.safetensors"
+    host.end_example = lambda in_use: ended.append(list(in_use))
+    projects = [example_project(host) for _ in range(2)]
+    for project in projects:
+        assert project.settings()["base"]["checkpoint"] == str(tmp_path / "placed.safetensors")
+        assert project.read()["base"] == "placed.safetensors"
+        delete_project(host, project)
+    assert ended == [[tmp_path / "placed.safetensors"], []]

@@ -8,10 +8,16 @@ from pathlib import Path
 from fastapi import Body
 from modules import call_queue, script_callbacks, sd_models, sd_vae, shared
 
+from sd_finetune.demo.install_toy import place_toy
+from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
 from sd_finetune.formats.tensor_file import read_tensors
-from sd_finetune.hosts.a1111.lending import turn
+from sd_finetune.hosts.a1111.turn import turn
 from sd_finetune.hosts.a1111.webui import the_webui
+from sd_finetune.hosts.host import Example
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.messages import Saved
+
+EXAMPLE = Example(DEMO_FOLDER / "lora.toml", TOY_CHECKPOINT, place_toy)  # as scripts/sd_finetune_tab.py has it
 
 
 def add_routes(_demo, app):
@@ -34,13 +40,14 @@ def add_routes(_demo, app):
                 shutil.copy(source, target)
             for path in content.get("removed", []):
                 Path(path).unlink()
-        the_webui(Path()).refresh(content["kind"])
+            files = [*content.get("written", {}).values(), *content.get("removed", [])]
+            the_webui(EXAMPLE).lists.take_in([Saved(1, content["kind"], path) for path in files])
         return {}
 
     @app.post("/test/lend")
     def lend(content: dict = Body(...)):
         """Lend a checkpoint's weights as a run does; what the file holds, and what the block raised."""
-        host, seen = the_webui(Path()), {}
+        host, seen = the_webui(EXAMPLE), {}
         try:
             with host.lend(Path(content["checkpoint"]), RunFolder(Path(content["run"]))) as file:
                 seen = {

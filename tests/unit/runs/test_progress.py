@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from sd_finetune.commands.progress import Progress, event_text, step_text
 from sd_finetune.runs.messages import Done, Error, Evaluation, Event, Phase, Sample, Saved, Step, Warning_
+from sd_finetune.runs.progress import Progress, event_text, step_text
 
 
 def step(number: int, prior_loss: float | None = None) -> Step:
@@ -46,7 +46,7 @@ def test_event_text(event: Event, text: str) -> None:
 
 def test_without_a_terminal_lines_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1000, 3000))  # each look at it is a second later
-    monkeypatch.setattr("sd_finetune.commands.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("sd_finetune.runs.progress.time.monotonic", lambda: next(clock))
     events: list[Event] = [Phase("encoding", 1, 3), Phase("encoding", 2, 3), Phase("encoding", 3, 3)]
     text = shown(io.StringIO(), [*events, *(step(number) for number in range(1, 101))])
     lines = [line.split("  ")[0] for line in text.splitlines()]

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from ..runs.messages import Done, Evaluation, Event, Phase, Sample, Saved, Step, Warning_
+from .messages import Done, Evaluation, Event, Phase, Sample, Saved, Step, Warning_
 
 BAR = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
 
