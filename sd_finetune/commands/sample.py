@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,10 @@ def _guidance(text: str) -> float:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Generate images and print their paths; 0. Raises UserError for arguments that cannot be used."""
+    """Generate images and print their paths; 0, or 1 if one is not finite or all black, which is not saved.
+
+    Raises UserError for arguments that cannot be used.
+    """
     from ..families.load_model import load_model
     from ..formats.checkpoint import read_checkpoint
     from ..sampling.generate import GenerationSettings
@@ -79,8 +83,11 @@ def run(options: argparse.Namespace) -> int:
         sampler=options.sampler,
         negative_prompt=options.negative,
     )
-    _generate_all(model, options, generation)
-    return 0
+    failed = _generate_all(model, options, generation)
+    if failed:
+        more = f" So it is with {len(failed) - 1} more of {options.count}." if len(failed) > 1 else ""
+        print(failed[0] + more, file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _move(model: DiffusionModel) -> None:
@@ -108,17 +115,23 @@ def _attach(model: DiffusionModel, options: argparse.Namespace) -> None:
         attach_embedding_files(model, options.embedding)
 
 
-def _generate_all(model: DiffusionModel, options: argparse.Namespace, generation: GenerationSettings) -> None:
-    from ..sampling.generate import generate_images
+def _generate_all(model: DiffusionModel, options: argparse.Namespace, generation: GenerationSettings) -> list[str]:
+    """Save and print each image; a sentence for each one that is none."""
+    from ..sampling.generate import draw_images, no_image
 
+    failed: list[str] = []
     seeds = range(options.seed, options.seed + options.count)
     for start in range(0, options.count, IMAGES_PER_BATCH):
         chosen = list(seeds[start : start + IMAGES_PER_BATCH])
-        images = generate_images(model, [options.prompt] * len(chosen), chosen, generation)
-        for seed, image in zip(chosen, images, strict=True):
+        images = draw_images(model, [options.prompt] * len(chosen), chosen, generation)
+        for seed, drawn in zip(chosen, images, strict=True):
+            if drawn.image is None:
+                failed.append(no_image(seed, drawn))
+                continue
             path = _place(options, seed)
-            _save(image, path, _parameters(options, generation, seed))
+            _save(drawn.image, path, _parameters(options, generation, seed))
             print(path)
+    return failed
 
 
 def _place(options: argparse.Namespace, seed: int) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -50,6 +50,7 @@ class ImageAutoencoder(Protocol):
     @property
     def dtype(self) -> torch.dtype: ...
     def encode(self, x: Tensor) -> Encoded: ...
+    def to(self, dtype: torch.dtype) -> Any: ...
 
 
 class ImageEncoder:
@@ -61,20 +62,28 @@ class ImageEncoder:
 
     @torch.no_grad()
     def __call__(self, image: Path, flipped: bool) -> Tensor:
-        """Moments as in `Moments`. Raises UserError for an unreadable image and for latents that are not finite."""
+        """Moments as in `Moments`. A VAE that overflows in half precision works in float32 from then on.
+
+        Raises UserError for an unreadable image and for latents that are not finite.
+        """
         pixels = to_pixels(fit_image(open_image(image), self.resolution))
         if flipped:
             pixels = pixels.flip(-1)
-        # One at a time: the numbers must not depend on which images share a batch.
-        distribution = self.vae.encode(pixels[None].to(self.vae.device, self.vae.dtype)).latent_dist
-        moments = torch.cat([distribution.mean, distribution.std]).float().cpu()
+        moments = self._moments(pixels)
+        if not torch.isfinite(moments).all() and self.vae.dtype != torch.float32:
+            self.vae.to(torch.float32)  # for all that follows, so that one overflow costs one repetition
+            moments = self._moments(pixels)
         if not torch.isfinite(moments).all():
-            kind = str(self.vae.dtype).removeprefix("torch.")
             raise UserError(
-                f"The checkpoint's VAE encodes {image} to NaN or infinity in {kind}: "
-                f'set train.mixed_precision to "no" or "bf16", or replace the image or the checkpoint.'
+                f"The checkpoint's VAE encodes {image} to NaN or infinity: replace the image, or choose another "
+                "checkpoint."
             )
         return moments
+
+    def _moments(self, pixels: Tensor) -> Tensor:
+        # One at a time: the numbers must not depend on which images share a batch.
+        distribution = self.vae.encode(pixels[None].to(self.vae.device, self.vae.dtype)).latent_dist
+        return torch.cat([distribution.mean, distribution.std]).float().cpu()
 
 
 class MomentsCache:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteSchedule
 from PIL import Image
 from torch import Tensor
 
+from ..errors import UserError
 from ..families.conditioning import join_conditioning
 from ..families.family import DiffusionModel
 
@@ -41,7 +42,14 @@ class GenerationSettings:
     negative_prompt: str = ""
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Drawn:
+    """A generated image, or `why` it is none: a sentence part, as numbers overflowed or nothing but black came out."""
+
+    image: Image.Image | None
+    why: str = ""
+
+
 def generate_images(
     model: DiffusionModel,
     prompts: Sequence[str],
@@ -53,12 +61,54 @@ def generate_images(
     """One image for each prompt and seed, in one batch; an image depends on its own seed, not on the batch.
 
     check: called before each denoising step and each pass of the decoder; what it raises ends this.
+
+    Raises:
+        UserError: one of them is not finite or all black.
     """
+    images: list[Image.Image] = []
+    for seed, drawn in zip(seeds, draw_images(model, prompts, seeds, settings, autocast, check), strict=True):
+        if drawn.image is None:
+            raise UserError(no_image(seed, drawn))
+        images.append(drawn.image)
+    return images
+
+
+@torch.no_grad()
+def draw_images(
+    model: DiffusionModel,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    settings: GenerationSettings,
+    autocast: AbstractContextManager[Any] | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> list[Drawn]:
+    """As `generate_images`, with a reason in the place of each image that is none."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     with autocast or nullcontext():
         latents = _denoise(model, prompts, generators, settings, check)
     pixels = decode_latents(model, latents, check)  # not under autocast: SD1's VAE overflows in float16
-    return [Image.fromarray(image) for image in np.asarray(pixels)]
+    whole = to_bytes(pixels)
+    return [_drawn(whole[k], _why_not_finite(model, latents[k], pixels[k])) for k in range(len(prompts))]
+
+
+def no_image(seed: int, drawn: Drawn) -> str:
+    """A sentence about what is no image."""
+    return (
+        f"The image of seed {seed} {drawn.why}: check the checkpoint and the files used with it, or use another "
+        "precision, such as bf16 or fp32."
+    )
+
+
+def _why_not_finite(model: DiffusionModel, latents: Tensor, pixels: Tensor) -> str:
+    if torch.isfinite(pixels).all():
+        return ""
+    part, module = ("VAE", model.vae) if torch.isfinite(latents).all() else ("UNet", model.unet)
+    return f"is NaN or infinite, as the {part} overflowed in {str(module.dtype).removeprefix('torch.')}"
+
+
+def _drawn(pixels: Tensor, why: str) -> Drawn:
+    why = why or ("" if pixels.any() else "is all black")
+    return Drawn(None, why) if why else Drawn(Image.fromarray(cast("Any", np.asarray(pixels))))
 
 
 def _denoise(
@@ -104,14 +154,29 @@ def _timesteps(scheduler: Any, settings: GenerationSettings) -> Tensor:
 
 
 def decode_latents(model: DiffusionModel, latents: Tensor, check: Callable[[], None] = lambda: None) -> Tensor:
-    """Images, uint8 (batch, height, width, 3) on the CPU, of scaled latents (batch, 4, height/8, width/8)."""
+    """Pixels, float32 (batch, 3, height, width), from 0 black to 1 white but for overshoots, of scaled latents.
+
+    Where the VAE overflows in half precision it works in float32 from then on.
+    """
+    pixels = _decoded(model, latents, check)
+    if not torch.isfinite(pixels).all() and torch.isfinite(latents).all() and model.vae.dtype != torch.float32:
+        model.vae.to(torch.float32)
+        pixels = _decoded(model, latents, check)
+    return pixels
+
+
+def to_bytes(pixels: Tensor) -> Tensor:
+    """uint8 (batch, height, width, 3) on the CPU."""
+    return (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+
+
+def _decoded(model: DiffusionModel, latents: Tensor, check: Callable[[], None]) -> Tensor:
     scaled = latents.to(model.vae.dtype) / model.scale_factor
     pixels: list[Tensor] = []
     for start in range(0, len(scaled), IMAGES_PER_DECODE):
         check()
         pixels.append(model.vae.decode(scaled[start : start + IMAGES_PER_DECODE]).sample)
-    whole = (torch.cat(pixels).float() / 2 + 0.5).clamp(0, 1) * 255
-    return whole.round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+    return torch.cat(pixels).float() / 2 + 0.5
 
 
 def _scheduler(model: DiffusionModel, sampler: str) -> Any:

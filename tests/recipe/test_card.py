@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from sd_finetune.runs.messages import Sample, Warning_
+from sd_finetune.sampling.generate import Drawn
 from sd_finetune.training.loop import train
 from sd_finetune.training.output.save import save_result
-from tests.toy import Toy
+from tests.toy import Toy, events_of
 
 LORA = {"output.name": "my dog", "samples.prompts": ["a star", "a ring"], "train.length": "2 steps"}
 
@@ -37,3 +41,18 @@ def test_a_person_s_own_words_are_kept(toy: Toy) -> None:
     result = save_result(training, 1, final=True)
     assert words.read_text() == "{}"
     assert made_beside(result) == {result.name, words.name}, "no sample, no image"
+
+
+def test_a_sample_that_is_no_image_is_neither_kept_nor_shown(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was learned is saved all the same."""
+    black = [Drawn(None, "is all black")]
+    monkeypatch.setattr("sd_finetune.training.output.samples.draw_images", lambda *arguments: black)
+    training = toy.train({**LORA, "samples.at_start": False})
+    assert list(training.run.samples.iterdir()) == []
+    assert events_of(training.run, Sample) == []
+    (first, second) = events_of(training.run, Warning_)
+    assert first.message.startswith(
+        "The sample of 'a star' after 2 steps is not kept. The image of seed 0 is all black"
+    )
+    assert "'a ring'" in second.message
+    assert sorted(path.name for path in training.run.output.iterdir()) == ["my dog.json", "my dog.safetensors"]

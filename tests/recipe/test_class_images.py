@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sd_finetune.errors import UserError
 from sd_finetune.runs.messages import Phase, Warning_
+from sd_finetune.sampling.generate import Drawn
 from sd_finetune.training.setup import Training
 from tests.toy import Toy, events_of, make_checkpoint, make_images
 
@@ -54,6 +56,7 @@ def first(toy: Toy) -> Training:
         ("class_images.seed", 1),
         ("class_images.sampler", "dpmpp_2m"),
         ("data.resolution", 80),
+        ("train.mixed_precision", "bf16"),
     ],
 )
 def test_another_way_of_drawing_makes_others(toy: Toy, first: Training, option: str, value: Any) -> None:
@@ -76,6 +79,40 @@ def test_another_base_makes_others(toy: Toy, tmp_path: Path) -> None:
     third = toy.prepare({**changes, "base.checkpoint": str(moved)})
     assert drawn(third) == 0
     assert class_images_of(third) == class_images_of(second)
+
+
+def test_the_whole_base_counts(toy: Toy, tmp_path: Path) -> None:
+    """One byte of a tensor, anywhere in the file; and the hash is not computed again."""
+    changes = {**PRIOR, "class_images.cache_folder": str(tmp_path / "cache")}
+    base = make_checkpoint(tmp_path / "base.safetensors")
+    toy.prepare({**changes, "base.checkpoint": str(base)})
+    content = bytearray(base.read_bytes())
+    content[-99_998] ^= 1  # the lowest bits of a number, between the pieces of a file that were looked at once
+    base.write_bytes(content)
+    second = toy.prepare({**changes, "base.checkpoint": str(base)})
+    assert drawn(second) == 2
+    assert len(list((tmp_path / "cache").glob("*/class-images.json"))) == 2
+
+
+def test_what_is_no_image_is_not_kept(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither is the rest of an aborted generation; those of earlier ones stay."""
+    changes = {**PRIOR, "class_images.cache_folder": str(tmp_path), "class_images.batch_size": 1}
+    toy.prepare({**changes, "concepts.class_images": 1})
+    (kept,) = tmp_path.glob("*/*.png")
+    images = [Image.new("RGB", (72, 72), "red"), None]
+
+    def red_then_black(*arguments: Any) -> list[Drawn]:
+        image = images.pop(0)
+        return [Drawn(image, "" if image else "is all black")]
+
+    monkeypatch.setattr("sd_finetune.sampling.generate.draw_images", red_then_black)
+    with pytest.raises(UserError, match=r"^No class images of 'a photo of a star' can be generated: .* is all black"):
+        toy.prepare({**changes, "concepts.class_images": 3})
+    assert list(tmp_path.glob("*/*.png")) == [kept]
+    images[:] = [None]
+    with pytest.raises(UserError):
+        toy.prepare({**changes, "concepts.class_prompt": "a moon"})
+    assert {path.parent for path in tmp_path.glob("*/*")} == {kept.parent}
 
 
 def test_one_s_own_come_first(toy: Toy, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
-from ...runs.messages import Sample
-from ...sampling.generate import GenerationSettings, generate_images
+from ...runs.messages import Event, Sample, Warning_
+from ...sampling.generate import GenerationSettings, draw_images, no_image
 from ...settings.options import Settings
 from ..device import Accelerator
 
@@ -33,16 +33,21 @@ def generate_samples(
     accelerator: Accelerator,
     step: int,
     check: Callable[[], None],
-) -> Iterator[Sample]:
+) -> Iterator[Event]:
     """Generate one image for each sample prompt, the k-th with seed `samples.seed` + k; yields the event of each.
 
-    check: as in `generate_images`.
+    An image that is not finite or all black is not kept, and a warning stands in its place. check: as in
+    `generate_images`.
     """
     generation = sample_generation_settings(settings)
     for number, prompt in enumerate(settings.samples.prompts):
         seed = settings.samples.seed + number
-        (image,) = generate_images(model, [prompt], [seed], generation, accelerator.autocast(), check)
+        (drawn,) = draw_images(model, [prompt], [seed], generation, accelerator.autocast(), check)
+        if drawn.image is None:
+            why = no_image(seed, drawn)
+            yield Warning_(f"The sample of {prompt!r} after {step:,} steps is not kept. {why}")
+            continue
         path = run.samples / f"step-{step:06d}-{number:02d}.png"
         with replacing(path) as unfinished:
-            image.save(unfinished, format="PNG")
+            drawn.image.save(unfinished, format="PNG")
         yield Sample(step=step, file=path.relative_to(run.path).as_posix(), prompt=prompt, seed=seed)

@@ -13,7 +13,8 @@ from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Concept, Settings
 from ..device import Accelerator
 from .class_images import (
-    cache_folder_of,
+    ClassImageCache,
+    cache_of,
     class_images_of,
     generate_class_images,
     images_for_prior_predictions,
@@ -73,15 +74,15 @@ def complete_class_images(
     found: list[list[Path]] = []
     for number, concept in enumerate(settings.concepts):
         count = len({e.image for e in instances if e.concept == number})
-        folder = cache_folder_of(cache, base, concept.class_prompt, settings)
+        own_cache = cache_of(cache, base, concept.class_prompt, settings, accelerator.device)
 
-        def generate(numbers: list[int], paths: list[Path], concept: Concept = concept) -> None:
+        def generate(numbers: list[int], concept: Concept = concept, kept: ClassImageCache = own_cache) -> None:
             def report(done: int, total: int) -> None:
                 emit(Phase(name="generating class images", done=done, total=total))
 
-            generate_class_images(model, concept, settings, numbers, paths, accelerator.autocast, report, check)
+            generate_class_images(model, concept, settings, numbers, kept, accelerator.autocast, report, check)
 
-        found.append(class_images_of(concept, count, folder, generate, _warner(number, emit)))
+        found.append(class_images_of(concept, count, own_cache, generate, _warner(number, emit)))
     return found
 
 

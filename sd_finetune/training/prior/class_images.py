@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from PIL import Image
+
 from ...data.captions import FILEWORDS
 from ...data.concepts import wanted_class_images
+from ...data.images import open_image
 from ...data.usable import usable_images
 from ...errors import UserError
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
-from ...formats.fingerprint import fingerprint
+from ...formats.known_hashes import known_sha256
 from ...runs.atomic import replacing
+from ...runs.own_files import CLASS_IMAGES_NOTE
 from ...sampling.generate import GenerationSettings, generate_images
 from ...settings.options import Concept, Settings
 from ..step.randomness import derived_seed
+
+HASHES = "hashes.json"
+"""In the folder of all class images: the hashes of their base checkpoints."""
 
 
 def class_generation_settings(settings: Settings) -> GenerationSettings:
@@ -35,33 +46,73 @@ def class_generation_settings(settings: Settings) -> GenerationSettings:
     )
 
 
-def cache_folder_of(cache: Path, base: Checkpoint, class_prompt: str, settings: Settings) -> Path:
-    """The folder for class images of this base, prompt and generation settings; another one when any differs."""
-    facts = {  # hashed as they are: with other keys, the class images of earlier versions would not be found
-        "base": fingerprint(base.path),
+@dataclass(frozen=True)
+class ClassImageCache:
+    """Where the class images of one base, prompt and way of generating are kept; `facts` is all that they depend on."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    def image(self, number: int) -> Path:
+        """The file of a class image, from 0."""
+        return self.folder / f"{number:05d}.png"
+
+    def missing(self, count: int) -> list[int]:
+        """The numbers below `count` without an image that can be believed: it is whole, and not all black."""
+        return [number for number in range(count) if not _is_believable(self.image(number))]
+
+    def keep(self, number: int, image: Image.Image) -> None:
+        """Write an image, and what it was generated with before the first one. Raises UserError if that fails."""
+        note = self.folder / CLASS_IMAGES_NOTE
+        if not note.exists():
+            with replacing(note) as path:
+                path.write_text(json.dumps(self.facts, indent=2), encoding="utf-8")
+        with replacing(self.image(number)) as path:
+            image.save(path, format="PNG")
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Remove these images, and the folder where nothing else is left."""
+        for number in numbers:
+            self.image(number).unlink(missing_ok=True)
+        if not any(self.folder.glob("*.png")):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def cache_of(
+    cache: Path, base: Checkpoint, class_prompt: str, settings: Settings, device: torch.device
+) -> ClassImageCache:
+    """The place in the folder `cache` for class images of this base, prompt and generation settings."""
+    precision = settings.train.mixed_precision
+    facts = {
+        "base": known_sha256(base.path, cache / HASHES),
         "config": base.yaml_text,
         "prompt": class_prompt,
         "drawing": vars(class_generation_settings(settings)),
         "seed": settings.class_images.seed,
+        "precision": precision,
+        "device": device.type if precision != "no" else "any",  # in half precision each rounds in its own way
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-    folder = cache / key
-    if not (folder / "class-images.json").exists():
-        with replacing(folder / "class-images.json") as path:
-            path.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    return folder
+    return ClassImageCache(cache / key, facts)
+
+
+def _is_believable(image: Path) -> bool:
+    try:
+        return bool(np.array(open_image(image)).any())
+    except UserError:
+        return False
 
 
 def class_images_of(
     concept: Concept,
     instance_images: int,
-    generated_folder: Path,
-    generate: Callable[[list[int], list[Path]], None],
+    cache: ClassImageCache,
+    generate: Callable[[list[int]], None],
     warn: Callable[[str], None],
 ) -> list[Path]:
     """The class images of a concept with so many training images: those in its class folder, then generated ones.
 
-    generate: called for the numbers and paths of missing images. Generated images have no captions, so with a class
+    generate: called for the numbers of images that the cache lacks. Generated images have no captions, so with a class
     prompt that uses captions there are only those in the class folder. warn: called with sentences for the user.
 
     Raises:
@@ -77,8 +128,7 @@ def class_images_of(
                 f"class_prompt {concept.class_prompt!r}: add images with captions, or remove {FILEWORDS} from it."
             )
         return own
-    generated = [generated_folder / f"{k:05d}.png" for k in range(wanted - len(own))]
-    missing = [k for k, path in enumerate(generated) if not path.exists()]
+    missing = cache.missing(wanted - len(own))
     if missing:
         if own:
             more = "1 class image is" if len(missing) == 1 else f"{len(missing):,} class images are"
@@ -86,8 +136,8 @@ def class_images_of(
                 f"{more} generated, as {concept.class_folder} has {len(own):,} and "
                 f"class_images = {wanted:,}: set it to auto to train with yours alone."
             )
-        generate(missing, [generated[k] for k in missing])
-    return [*own, *generated]
+        generate(missing)
+    return [*own, *(cache.image(number) for number in range(wanted - len(own)))]
 
 
 def images_for_prior_predictions(
@@ -122,7 +172,7 @@ def generate_class_images(
     concept: Concept,
     settings: Settings,
     numbers: list[int],
-    paths: list[Path],
+    cache: ClassImageCache,
     autocast: Callable[[], AbstractContextManager[Any]],
     report: Callable[[int, int], None],
     check: Callable[[], None],
@@ -130,16 +180,21 @@ def generate_class_images(
     """Generate the class images `numbers` of a concept in batches; each has its own seed and appears whole.
 
     check: as in `generate_images`.
+
+    Raises:
+        UserError: one is not finite or all black; then none of `numbers` is kept.
     """
     size = settings.class_images.batch_size
     for start in range(0, len(numbers), size):
         report(start, len(numbers))
         chosen = numbers[start : start + size]
         seeds = [derived_seed(settings.class_images.seed, "class image", n) for n in chosen]
-        images = generate_images(
-            model, [concept.class_prompt] * len(chosen), seeds, class_generation_settings(settings), autocast(), check
-        )
-        for image, path in zip(images, paths[start : start + size], strict=True):
-            with replacing(path) as unfinished:
-                image.save(unfinished, format="PNG")
+        prompts, generation = [concept.class_prompt] * len(chosen), class_generation_settings(settings)
+        try:
+            images = generate_images(model, prompts, seeds, generation, autocast(), check)
+        except UserError as error:
+            cache.drop(numbers)
+            raise UserError(f"No class images of {concept.class_prompt!r} can be generated: {error}") from error
+        for number, image in zip(chosen, images, strict=True):
+            cache.keep(number, image)
     report(len(numbers), len(numbers))

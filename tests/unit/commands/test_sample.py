@@ -16,6 +16,7 @@ from sd_finetune.families.sd1.targets import lora_name, lora_targets
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.networks.lora_files import WeightedLora, combine_loras
+from sd_finetune.sampling.generate import Drawn
 from tests.toy import make_checkpoint
 
 
@@ -177,3 +178,19 @@ def test_an_embedding_is_called_by_its_file_s_name(
     asked = ["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "x", "--out", str(tmp_path / "o")]
     assert main([*asked, "--embedding", str(tmp_path / "wide.safetensors")]) == 2
     assert "wide.safetensors has vectors of width 768" in capsys.readouterr().err
+
+
+def test_what_is_no_image_is_told_by_the_exit_code(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = Drawn(Image.new("RGB", (64, 64), "red"))
+    found = [good, Drawn(None, "is all black"), Drawn(None, "is all black"), good]
+    monkeypatch.setattr("sd_finetune.sampling.generate.draw_images", lambda *arguments: found)
+    asked = ["sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "x", "--count", "4"]
+    assert main([*asked, "--out", str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [str(tmp_path / "x-0.png"), str(tmp_path / "x-3.png")]
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("The image of seed 1 is all black: check the checkpoint")
+    assert printed.err.endswith("So it is with 1 more of 4.\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x-0.png", "x-3.png"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -144,10 +145,37 @@ def test_a_vae_that_makes_no_numbers_is_told(vae, images):
     weight = vae.encoder.conv_in.bias.data
     weight[0] = float("inf")
     try:
-        with pytest.raises(UserError, match=r"VAE encodes .*cat.jpg to NaN or infinity in float32: set"):
+        with pytest.raises(UserError, match=r"VAE encodes .*cat.jpg to NaN or infinity: replace"):
             ImageEncoder(vae, RESOLUTION)(images[0], flipped=False)
     finally:
         weight[0] = 0
+
+
+class Overflowing:
+    """A VAE that overflows in every format but float32."""
+
+    device = torch.device("cpu")
+    dtype = torch.float16
+
+    def __init__(self):
+        self.asked = []
+
+    def to(self, dtype):
+        self.dtype = dtype
+
+    def encode(self, x):
+        self.asked.append(x.dtype)
+        value = 1.0 if x.dtype == torch.float32 else float("inf")
+        pair = SimpleNamespace(mean=torch.full((1, 4, 8, 8), value), std=torch.zeros(1, 4, 8, 8))
+        return SimpleNamespace(latent_dist=pair)
+
+
+def test_what_overflows_is_encoded_in_float32_from_then_on(images):
+    overflowing = Overflowing()
+    encoder = ImageEncoder(overflowing, RESOLUTION)
+    for image in images[:2]:
+        assert torch.isfinite(encoder(image, flipped=False)).all()
+    assert overflowing.asked == [torch.float16, torch.float32, torch.float32]
 
 
 def test_the_encoder_follows_the_vaes_number_format(vae, images):

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
-from contextlib import nullcontext
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from sd_finetune.errors import UserError
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
-from sd_finetune.sampling.generate import SAMPLERS, GenerationSettings, decode_latents, generate_images
+from sd_finetune.sampling.generate import (
+    SAMPLERS,
+    GenerationSettings,
+    decode_latents,
+    draw_images,
+    generate_images,
+    to_bytes,
+)
 from sd_finetune.settings.groups.samples import SAMPLERS as NAMES
 from tests.toy import Toy
 
@@ -103,10 +114,79 @@ def test_the_decoder_stays_out_of_half_precision(model: DiffusionModel) -> None:
 
 def test_decoding_many_is_decoding_each(model: DiffusionModel) -> None:
     latents = torch.randn(5, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    together = decode_latents(model, latents)
-    apart = torch.cat([decode_latents(model, row[None]) for row in latents])
+    together = to_bytes(decode_latents(model, latents))
+    apart = torch.cat([to_bytes(decode_latents(model, row[None])) for row in latents])
     assert together.shape == (5, 64, 64, 3)
     assert (together.int() - apart.int()).abs().max() <= 1
     expected = model.vae.decode(latents[:1] / 0.18215).sample.detach()
     bytes_by_hand = ((expected[0].permute(1, 2, 0) + 1) * 127.5).clamp(0, 255)
     assert (together[0] - bytes_by_hand).abs().max() <= 1
+
+
+# --- what is no image
+
+
+@contextmanager
+def broken(parameter: torch.Tensor, value: float) -> Iterator[None]:
+    before = parameter.detach().clone()
+    with torch.no_grad():
+        parameter.fill_(value)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            parameter.copy_(before)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "why"),
+    [
+        ("unet.conv_out.bias", math.nan, "is NaN or infinite, as the UNet overflowed in float32"),
+        ("vae.decoder.conv_out.bias", math.inf, "is NaN or infinite, as the VAE overflowed in float32"),
+        ("vae.decoder.conv_out.bias", -1000.0, "is all black"),
+    ],
+)
+def test_what_is_no_image_is_told(model: DiffusionModel, part: str, value: float, why: str) -> None:
+    module, _, name = part.partition(".")
+    with broken(model.module(module).get_parameter(name), value):
+        found = draw_images(model, PROMPTS, SEEDS, GENERATION)
+        assert [drawn.image for drawn in found] == [None] * 3
+        assert [drawn.why for drawn in found] == [why] * 3
+        with pytest.raises(UserError, match=f"^The image of seed 1 {why}: check the checkpoint"):
+            generate_images(model, PROMPTS, SEEDS, GENERATION)
+    assert len(generate_images(model, PROMPTS, SEEDS, GENERATION)) == 3
+
+
+def test_one_bad_image_costs_no_other(model: DiffusionModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_overflows(latents: torch.Tensor) -> SimpleNamespace:
+        pixels = torch.zeros(len(latents), 3, 8 * latents.shape[2], 8 * latents.shape[3])
+        pixels[1, 0, 5, 5] = math.inf
+        return SimpleNamespace(sample=pixels)
+
+    monkeypatch.setattr(model.vae, "decode", one_overflows)
+    assert [drawn.image is None for drawn in draw_images(model, PROMPTS, SEEDS, GENERATION)] == [False, True, False]
+
+
+class OverflowingVae:
+    """In every format but float32."""
+
+    def __init__(self) -> None:
+        self.dtype, self.asked = torch.float16, list[torch.dtype]()
+
+    def to(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+
+    def decode(self, latents: torch.Tensor) -> SimpleNamespace:
+        self.asked.append(latents.dtype)
+        return SimpleNamespace(sample=torch.full((1, 3, 8, 8), 0.5 if latents.dtype == torch.float32 else math.nan))
+
+
+def test_what_overflows_is_decoded_in_float32_from_then_on(model: DiffusionModel) -> None:
+    vae = OverflowingVae()
+    overflowing = replace(model, vae=vae)
+    for _ in range(2):
+        assert torch.isfinite(decode_latents(overflowing, torch.zeros(1, 4, 1, 1))).all()
+    assert vae.asked == [torch.float16, torch.float32, torch.float32]
+    vae.dtype = torch.float16
+    decode_latents(overflowing, torch.full((1, 4, 1, 1), math.nan))
+    assert vae.asked[3:] == [torch.float16], "latents that are not finite are not the VAE's fault"

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sd_finetune.data.concepts import wanted_class_images
 from sd_finetune.errors import UserError
 from sd_finetune.settings.options import Concept
-from sd_finetune.training.prior.class_images import class_images_of
+from sd_finetune.training.prior.class_images import ClassImageCache, class_images_of
 from tests.toy import make_images
 
 
@@ -18,10 +20,8 @@ class Drawer:
     def __init__(self) -> None:
         self.numbers: list[int] = []
 
-    def __call__(self, numbers: list[int], paths: list[Path]) -> None:
+    def __call__(self, numbers: list[int]) -> None:
         self.numbers += numbers
-        for path in paths:
-            path.touch()
 
 
 def test_how_many() -> None:
@@ -32,23 +32,40 @@ def test_how_many() -> None:
 
 
 def test_only_what_is_missing_is_drawn(tmp_path: Path) -> None:
-    (tmp_path / "00001.png").touch()
-    draw, said = Drawer(), list[str]()
-    images = class_images_of(Concept(class_prompt="a dog", class_images=3), 1, tmp_path, draw, said.append)
-    assert draw.numbers == [0, 2]
-    assert [image.name for image in images] == ["00000.png", "00001.png", "00002.png"]
+    """An image that is damaged or all black is missing too."""
+    cache, draw, said = ClassImageCache(tmp_path, {"prompt": "a dog"}), Drawer(), list[str]()
+    cache.keep(1, Image.new("RGB", (64, 64), (0, 0, 1)))
+    cache.keep(2, Image.new("RGB", (64, 64)))
+    cache.keep(3, Image.effect_noise((64, 64), 50).convert("RGB"))
+    cache.image(3).write_bytes(cache.image(3).read_bytes()[:2000])
+    images = class_images_of(Concept(class_prompt="a dog", class_images=4), 1, cache, draw, said.append)
+    assert draw.numbers == [0, 2, 3]
+    assert [image.name for image in images] == ["00000.png", "00001.png", "00002.png", "00003.png"]
     assert said == []
+
+
+def test_what_is_dropped_leaves_nothing(tmp_path: Path) -> None:
+    cache = ClassImageCache(tmp_path / "key", {"prompt": "a dog"})
+    for number in range(3):
+        cache.keep(number, Image.new("RGB", (8, 8), "red"))
+    assert json.loads((cache.folder / "class-images.json").read_text()) == {"prompt": "a dog"}
+    cache.drop([1, 2, 3])
+    assert [path.name for path in cache.folder.glob("*.png")] == ["00000.png"]
+    cache.drop([0])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_own_ones_count(tmp_path: Path) -> None:
     own = make_images(tmp_path / "own", 2)
     draw, said = Drawer(), list[str]()
     concept = Concept(class_prompt="a dog", class_folder=str(own), class_images=3)
-    images = class_images_of(concept, 1, tmp_path, draw, said.append)
+    images = class_images_of(concept, 1, ClassImageCache(tmp_path, {}), draw, said.append)
     assert images == [own / "0.png", own / "1.png", tmp_path / "00000.png"]
     assert said == [f"1 class image is generated, as {own} has 2 and class_images = 3: set it to auto to train with "
                     "yours alone."]  # fmt: skip
-    assert class_images_of(replace(concept, class_images=1), 1, tmp_path, draw, said.append) == [own / "0.png"]
+    assert class_images_of(replace(concept, class_images=1), 1, ClassImageCache(tmp_path, {}), draw, said.append) == [
+        own / "0.png"
+    ]
     assert draw.numbers == [0]
 
 
@@ -56,18 +73,18 @@ def test_without_a_number_none_is_generated_beside_own_ones(tmp_path: Path) -> N
     own = make_images(tmp_path / "own", 3)
     draw, said = Drawer(), list[str]()
     concept = Concept(class_prompt="a dog", class_folder=str(own))
-    assert len(class_images_of(concept, 3, tmp_path, draw, said.append)) == 3
+    assert len(class_images_of(concept, 3, ClassImageCache(tmp_path, {}), draw, said.append)) == 3
     assert draw.numbers == []
     assert said == []
 
 
 def test_a_missing_class_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="gone"):
-        class_images_of(Concept(class_folder=str(tmp_path / "gone")), 3, tmp_path, Drawer(), print)
+        class_images_of(Concept(class_folder=str(tmp_path / "gone")), 3, ClassImageCache(tmp_path, {}), Drawer(), print)
 
 
 def test_captions_cannot_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     concept = Concept(class_prompt="a dog, [filewords]", class_folder=str(tmp_path / "own"))
     with pytest.raises(UserError, match="No class images"):
-        class_images_of(concept, 3, tmp_path, Drawer(), print)
+        class_images_of(concept, 3, ClassImageCache(tmp_path, {}), Drawer(), print)
