@@ -38,7 +38,7 @@ def test_own_images_first_then_drawn_ones_and_these_only_once(
     try:
         assert main(asked) == 0
         first = capsys.readouterr().out.splitlines()
-        (folder,) = (tmp_path / "runs" / "class-images").iterdir()
+        (folder,) = (path for path in (tmp_path / "runs" / "class-images").iterdir() if path.is_dir())
         drawn = {file: file.stat().st_mtime_ns for file in folder.glob("*.png")}
         assert len(drawn) == 3
         told = ["concept 1, 'a photo of a star': 4 class images", f"  1 in {tmp_path / 'own'}", f"  3 in {folder}"]
