@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from ..errors import CannotWriteError
@@ -37,13 +38,20 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     except OSError as error:
         if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
             raise  # about another file, which the block reads
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):  # a missing folder has no such file
             unfinished.unlink(missing_ok=True)
 
 
-def _cannot_write(path: Path, error: OSError) -> CannotWriteError:
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write all of the data: without a buffer a nearly full disk takes the beginning only, and says nothing."""
+    while data:
+        data = data[file.write(data) :]
+
+
+def cannot_write(path: Path, error: OSError) -> CannotWriteError:
+    """The sentence about a file that the system does not let us write."""
     if error.errno == errno.ENOSPC:
         return CannotWriteError(f"No space left on the disk for {path}: free some space or choose another folder.")
     return CannotWriteError(
@@ -72,9 +80,9 @@ def replacing_folder(path: Path) -> Generator[Path, None, None]:
         shutil.rmtree(path, ignore_errors=True)
         os.rename(unfinished, path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     except CannotWriteError as error:  # about a file in it, whose temporary name says nothing
-        raise _cannot_write(path, error.__cause__) if isinstance(error.__cause__, OSError) else error from error
+        raise cannot_write(path, error.__cause__) if isinstance(error.__cause__, OSError) else error from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

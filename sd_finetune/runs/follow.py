@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from ..errors import UserError
 from .folder import RunFolder
 from .messages import Done, Error, Event, EventLog, Step, read_events, was_ended
 from .owner import try_to_own
@@ -78,7 +80,8 @@ def _last_word(folder: RunFolder, process: Worker, exit_code: int, step: int, ow
         return event
     held = None if owns else try_to_own(folder)
     if owns or held:
-        EventLog(folder.events).append(event)
+        with suppress(UserError):  # its folder is gone
+            EventLog(folder.events).append(event)
     if held:
         held.release()
     return event

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -10,24 +9,22 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import UserError
 from ..readable import json_bytes
+from .atomic import cannot_write, write_all
 
 
 def append_line(path: Path, content: dict[str, Any]) -> None:
-    """Add one line in a single write. An incomplete line, left by a crash, is ended first.
+    """Add one line in a single write. An incomplete line, left by a crash or a full disk, is ended first.
 
     Raises:
-        UserError: there is no space left.
+        CannotWriteError: there is no space left, or the file cannot be written.
     """
     line = json_bytes(_without_nan(content)) + b"\n"
     try:
         with path.open("ab+", buffering=0) as file:
-            file.write(line if _ends_whole(file) else b"\n" + line)
+            write_all(file, line if _ends_whole(file) else b"\n" + line)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise UserError(f"No space left on the disk for {path}: free some space and start again.") from error
+        raise cannot_write(path, error) from error
 
 
 def read_lines(path: Path, since: int = 0, most_bytes: int = -1) -> tuple[list[dict[str, Any]], int]:

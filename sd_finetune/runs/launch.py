@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from .atomic import cannot_write
 from .folder import RunFolder
 from .messages import command_position
 
@@ -36,8 +37,16 @@ def start_worker(
 
 
 def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own; what it prints goes to the end of the file `log`."""
-    with log.open("ab") as file:
+    """Start a command in a process group of its own; what it prints goes to the end of the file `log`.
+
+    Raises:
+        CannotWriteError: the log cannot be opened.
+    """
+    try:
+        file = log.open("ab")
+    except OSError as error:
+        raise cannot_write(log, error) from error
+    with file:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 from pathlib import Path
+from typing import Any
 
-from .atomic import replacing
+from .atomic import replacing, write_all
 from .messages import Step
 
 COLUMNS = ("step", "epoch", "loss", "instance_loss", "prior_loss")
@@ -13,15 +16,28 @@ COLUMNS = ("step", "epoch", "loss", "instance_loss", "prior_loss")
 
 
 def append_losses(table: Path, event: Step) -> None:
-    """Append a step as a row; the first one adds the header."""
-    new = not table.exists()
-    with table.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow([*COLUMNS, *event.learning_rates])
-        prior_loss = "" if event.prior_loss is None else event.prior_loss
-        losses = (event.loss, event.instance_loss, prior_loss)
-        writer.writerow([event.step, event.epoch, *losses, *event.learning_rates.values()])
+    """Append a step as a row, whole or not at all; the first one adds the header.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    prior_loss = "" if event.prior_loss is None else event.prior_loss
+    losses = (event.loss, event.instance_loss, prior_loss)
+    row = [event.step, event.epoch, *losses, *event.learning_rates.values()]
+    with table.open("ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        header = [] if end else [[*COLUMNS, *event.learning_rates]]
+        try:
+            write_all(file, _text([*header, row]))
+        except OSError:
+            file.truncate(end)
+            raise
+
+
+def _text(rows: list[list[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8")
 
 
 def cut_losses(table: Path, last_step: int) -> None:

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast, get_args
 
+from ..errors import CannotWriteError, UserError
 from ..settings.methods import ResultKind
+from .held import Held
 from .json_lines import append_line, read_lines
 
 
@@ -165,14 +167,34 @@ def _value(value: Any, written_type: str) -> Any:
 
 
 class EventLog:
-    """The worker's end of the events file."""
+    """The worker's end of the events file. What cannot be written, as on a full disk, is written later."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._held: Held[dict[str, Any]] = Held(self._write)
 
     def append(self, event: Event) -> None:
-        """Write one event. Raises UserError if there is no space left."""
-        append_line(self.path, {"kind": event.kind, **asdict(event)})
+        """Write one event.
+
+        Raises:
+            UserError: the run folder is gone.
+        """
+        self._held.append({"kind": event.kind, **asdict(event)})
+
+    def flush(self) -> bool:
+        """Write what could not be written before; whether nothing is left."""
+        return self._held.flush()
+
+    def _write(self, content: dict[str, Any]) -> None:
+        try:
+            append_line(self.path, content)
+        except CannotWriteError as error:
+            if self.path.parent.is_dir():
+                raise
+            raise UserError(
+                f"The run folder {self.path.parent} is gone: it was removed, renamed or moved while its run went on. "
+                "Put it back to resume the run from its latest snapshot, or start a new run."
+            ) from error
 
 
 def read_events(path: Path, since: int = 0) -> tuple[list[Event], int]:

@@ -13,6 +13,7 @@ from ..runs.folder import RunFolder
 from ..runs.follow import SECOND
 from ..runs.messages import CommandReader, EventLog, command_position
 from ..runs.owner import Watched
+from .log_stream import printing_to_a_log
 from .orders import Orders, ended_early
 
 
@@ -50,9 +51,10 @@ def _work(run: RunFolder, options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, orders.stop)
 
-    from .worker import work  # loads the libraries that look for their cache
+    with printing_to_a_log():
+        from .worker import work  # loads the libraries that look for their cache
 
-    return work(run.path, options.resume, options.class_images, options.weights, orders)
+        return work(run.path, options.resume, options.class_images, options.weights, orders)
 
 
 if __name__ == "__main__":

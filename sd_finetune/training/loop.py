@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from ..diffusion.loss import LossParts
+from ..errors import CannotWriteError
 from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
-from ..runs.messages import NOBODY_FOLLOWS, Done, Error, Evaluation, Phase, Step
+from ..runs.messages import NOBODY_FOLLOWS, Done, Error, Evaluation, Phase, Step, Warning_
 from .device import memory_in_use
 from .orders import StopAsked, ended_early
 from .output.keeping import Keeper
@@ -106,8 +107,8 @@ def _stopped(training: Training, keeper: Keeper) -> Done:
         return ended_early(training.run, training.orders)
     refuse_broken_weights(training, step)
     if training.orders.alone:
-        keeper.snapshot(step)
-        return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} after saving a snapshot.")
+        saved = "after saving a snapshot" if keeper.snapshot(step) else "and no snapshot could be saved"
+        return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} {saved}.")
     keeper.save(step, final=True)
     keeper.snapshot(step)
     return Done(step=step, outcome="stopped")
@@ -149,7 +150,15 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
             training.events.append(Evaluation(step=step, loss=loss))
         if draw and training.settings.samples.prompts:
             with training.placement.brought_back(["vae", *training.model.text_encoders]):
-                for sample in generate_samples(
-                    training.run, training.model, training.settings, training.accelerator, step, training.orders.check
-                ):
-                    training.events.append(sample)
+                _draw(training, step)
+
+
+def _draw(training: Training, step: int) -> None:
+    """Generate the samples; training goes on without those that cannot be written."""
+    try:
+        for sample in generate_samples(
+            training.run, training.model, training.settings, training.accelerator, step, training.orders.check
+        ):
+            training.events.append(sample)
+    except CannotWriteError as error:
+        training.events.append(Warning_(message=f"{error} Training goes on without this sample."))

@@ -39,6 +39,7 @@ class Orders:
         self._lock = threading.Lock()
         self._pending: list[Command] = []
         self._stop = False
+        self._stops = 0
         self._look_at = 0.0
         self._settled = False
         self.alone = False
@@ -64,11 +65,14 @@ class Orders:
         """Read what there is to know; whether the worker is to stop."""
         with self._lock:
             self._look_at = time.monotonic() + LOOK_SECONDS
-            self._pending += self._commands.new()
+            new = self._commands.new()
+            self._pending += new
+            self._stops += new.count("stop")
             if "stop" in self._pending:
                 self._stop = True
             elif not self._stop and not self._owned():
                 self._stop = self.alone = True
+                self._stops += 1
             return self._stop
 
     def new(self, may_stop: bool = True) -> set[Command]:
@@ -95,7 +99,13 @@ class Orders:
 
     def stop(self, *_: object) -> None:
         """Stop as if by a command; a handler for the signals that end a process."""
+        self._stops += 1
         self._stop = True
+
+    def stops(self) -> int:
+        """How often the worker was told to stop until now: once more may mean not to wait for anything."""
+        self.look()
+        return self._stops
 
     def settle(self) -> None:
         """There is something to lose from now on: the process must not end in the midst of anything."""

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ..data.concepts import Example, instance_examples
 from ..data.prompt_templates import instance_templates
+from ..errors import CannotWriteError
 from ..families.family import DiffusionModel
 from ..families.load_model import load_model
 from ..methods import attach_method, check_method, method_class
+from ..methods.method import Method
 from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
@@ -33,18 +35,24 @@ from .step.example_sets import class_example_set, example_set
 from .step.updates import Updates
 
 
-def prepare(run: RunFolder, resume: bool, weights: Path | None = None, orders: Orders | None = None) -> Training:
+def prepare(
+    run: RunFolder,
+    resume: bool,
+    weights: Path | None = None,
+    orders: Orders | None = None,
+    events: EventLog | None = None,
+) -> Training:
     """Load, generate class images, encode and attach; with `resume`, load the latest snapshot.
 
-    weights: as in `read_base`. orders: by default the commands that are sent from now on.
+    weights: as in `read_base`. orders: by default the commands that are sent from now on. events: the run's log where
+    one is open.
 
     Raises:
         UserError: the settings cannot be used.
         StopAsked: it was told to stop meanwhile.
     """
-    orders = orders or orders_of(run)
-    settings, events = run.read_settings(), EventLog(run.events)
-    emit = orders.asked_after(events.append)
+    orders, events = orders or orders_of(run), events or EventLog(run.events)
+    settings, emit = run.read_settings(), orders.asked_after(events.append)
     if resume:
         refuse_to_resume(run)
     accelerator = _accelerator(run, settings)
@@ -65,9 +73,7 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None, orders: O
     batches = Batches(model, settings, instances, classes)
     stored = stored_prior(run, settings, model, batches, accelerator, emit) if classes else None
     method = attach_method(model, settings, base)
-    if settings.train.gradient_checkpointing:
-        _checkpoint_gradients(model, settings.prompts_learn())
-    train_mode(model, method)
+    _begin_training(model, method, settings)
     live = live_prior(settings, model, method.untrained, accelerator, placement.brought_back)
     training = Training(
         run=run,
@@ -88,11 +94,24 @@ def prepare(run: RunFolder, resume: bool, weights: Path | None = None, orders: O
         classes=classes,
         started_at=time.time(),
     )
+    return _at_first_step(training, resume)
+
+
+def _at_first_step(training: Training, resume: bool) -> Training:
+    """The same, at the step from which it goes on."""
     if resume:
         _load_snapshot(training)
     _put_text_encoders_away(training)
-    cut_losses(run.loss_csv, training.first_step)
+    _cut_losses(training)
     return training
+
+
+def _cut_losses(training: Training) -> None:
+    """Take the steps that this run repeats out of the table of losses."""
+    try:
+        cut_losses(training.run.loss_csv, training.first_step)
+    except CannotWriteError as error:
+        _warn(training.events, [f"{error} It keeps the steps that are repeated."])
 
 
 def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
@@ -134,6 +153,12 @@ def _put_text_encoders_away(training: Training) -> None:
     if isinstance(training.prior_targets, BasePredictions):
         training.prior_targets.cache_prompts(classes)
     training.placement.put_away(training.model.text_encoders)
+
+
+def _begin_training(model: DiffusionModel, method: Method, settings: Settings) -> None:
+    if settings.train.gradient_checkpointing:
+        _checkpoint_gradients(model, settings.prompts_learn())
+    train_mode(model, method)
 
 
 def _checkpoint_gradients(model: DiffusionModel, prompts_learn: bool) -> None:

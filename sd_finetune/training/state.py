@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from ..formats.metadata import BaseFacts, base_facts
 from ..methods.method import Method
 from ..optimizers.build import evaluation_weights
 from ..runs.folder import RunFolder
+from ..runs.held import Held
 from ..runs.loss_table import append_losses
 from ..runs.messages import EventLog, Step
 from ..settings.duration import Duration
@@ -62,6 +63,10 @@ class Training:
         """The base checkpoint's facts for metadata; its hashes take seconds, so they are computed once per run."""
         return base_facts(self.base)
 
+    @cached_property
+    def _losses(self) -> Held[Step]:
+        return Held(partial(append_losses, self.run.loss_csv))
+
     @property
     def has_prior(self) -> bool:
         return self.classes is not None
@@ -90,7 +95,7 @@ class Training:
     def record(self, event: Step) -> None:
         """Append a step to the events and to `loss.csv`."""
         self.events.append(event)
-        append_losses(self.run.loss_csv, event)
+        self._losses.append(event)
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -16,6 +19,8 @@ from .output.snapshots import remove_snapshots
 from .prior.class_run import generate_missing_class_images
 from .setup import prepare
 
+LONGEST_SECONDS_TO_TELL = 600
+"""That a worker which is done stays for its last event to be written."""
 OUT_OF_MEMORY = (
     "CUDA out of memory: turn on train.gradient_checkpointing, set train.mixed_precision to bf16 or fp16, "
     "lower train.batch_size or data.resolution, "
@@ -39,11 +44,10 @@ def work(
     events = EventLog(run.events)
     orders = orders or orders_of(run)
     try:
-        outcome: Done | Error = (
-            _generate_class_images(run, weights, orders)
-            if only_class_images
-            else train(prepare(run, resume, weights, orders))
-        )
+        if only_class_images:
+            outcome: Done | Error = _generate_class_images(run, weights, orders, events)
+        else:
+            outcome = train(prepare(run, resume, weights, orders, events))
     except StopAsked:
         outcome = ended_early(run, orders)
     except UserError as error:
@@ -58,20 +62,34 @@ def work(
             message=f"The run failed with {type(error).__name__}: {error} (see {run.log.name} in the run folder)."
         )
     orders.settle()
-    events.append(outcome)
-    if isinstance(outcome, Done) and outcome.outcome == "finished":
+    if _is_told(events, outcome) and isinstance(outcome, Done) and outcome.outcome == "finished":
         _tidy(run)
     return 0 if isinstance(outcome, Done) else 1
 
 
+def _is_told(events: EventLog, outcome: Done | Error) -> bool:
+    """Write the last event, waiting for room for a while where the disk is full; whether it is written."""
+    try:
+        events.append(outcome)
+        for _ in range(LONGEST_SECONDS_TO_TELL):
+            if events.flush():
+                return True
+            time.sleep(1)
+    except UserError as gone:
+        print(gone, file=sys.stderr)
+        return False
+    print(f"{outcome} could not be written to {events.path}.", file=sys.stderr)
+    return False
+
+
 def _tidy(run: RunFolder) -> None:
     """Remove what only a run that is not finished needs."""
-    run.prior_bank.unlink(missing_ok=True)
+    with suppress(OSError):  # on a disk that became read-only
+        run.prior_bank.unlink(missing_ok=True)
     if not run.read_settings().snapshots.at_end:
         remove_snapshots(run.snapshots, keep=0)
 
 
-def _generate_class_images(run: RunFolder, weights: Path | None, orders: Orders) -> Done:
-    emit = EventLog(run.events).append
-    generate_missing_class_images(run.read_settings(), run.path.parent, emit, weights, orders.check)
+def _generate_class_images(run: RunFolder, weights: Path | None, orders: Orders, events: EventLog) -> Done:
+    generate_missing_class_images(run.read_settings(), run.path.parent, events.append, weights, orders.check)
     return Done(step=0, outcome="finished")

@@ -67,6 +67,7 @@ def test_a_full_disk_is_what_is_told(toy: Toy, monkeypatch: pytest.MonkeyPatch, 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(training.method, "write", full)
+    monkeypatch.setattr("sd_finetune.training.output.keeping.wait_for_room", lambda *_: False)
     if not kept:
         monkeypatch.setattr("sd_finetune.training.output.snapshots.torch.save", full_too)
     with pytest.raises(UserError) as raised:
@@ -135,6 +136,7 @@ def test_a_full_disk_leaves_nothing_half_written(toy: Toy, monkeypatch: pytest.M
 
     run = toy.run()
     monkeypatch.setattr("sd_finetune.runs.atomic.os.fsync", full)
+    monkeypatch.setattr("sd_finetune.training.output.keeping.wait_for_room", lambda *_: False)
     assert work(run.path, resume=False) == 1
     assert "No space left on the disk" in events_of(run)[-1].message
     assert not list(run.output.iterdir())

@@ -72,5 +72,6 @@ def test_no_space_left_is_a_sentence(path: Path, monkeypatch: pytest.MonkeyPatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "open", full)
-    with pytest.raises(UserError, match=rf"^No space left on the disk for {path}: free some space and start again\.$"):
+    said = rf"^No space left on the disk for {path}: free some space or choose another folder\.$"
+    with pytest.raises(UserError, match=said):
         append_line(path, {"a": 1})
