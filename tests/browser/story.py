@@ -16,6 +16,7 @@ def create(page: Any, name: str) -> None:
     page.fill("#sd_finetune_name", name)
     page.click("#sd_finetune_create")
     page.wait_for_function("name => document.querySelector('#sd_finetune_project').value === name", arg=name)
+    page.wait_for_selector("#sd_finetune_tab_create[aria-selected=false]")  # the last thing that it does
 
 
 def put(page: Any, panel: str, name: str, value: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,11 @@ def test_a_run_that_could_not_save_is_continued(quick: Server, new_page: NewPage
     story.ready_to_train(quick, page, pictures, notes="cannot save")
     story.train(page)
     story.wait_for_state(page, "failed")
-    story.press(page, "Resume this run")
+    page.wait_for_selector("text=my dog-001 ended unfinished.")
+    page.reload()
+    page.click("button:text-is('Resume from step 40')")
     story.wait_for_state(page, "finished")
+    page.locator("#sd_finetune_resume").wait_for(state="hidden")
     assert page.locator("text=Resume this run").is_hidden()
     assert quick.context.project("my dog").run_names() == ["my dog-001"]
 
@@ -104,7 +108,9 @@ def test_a_killed_worker_is_told_and_the_next_run_works(quick: Server, new_page:
     worker = noted_worker(quick.context.run("my dog", "my dog-001"))
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
+    killed = time.monotonic()
     story.wait_for_state(page, "failed")
+    assert time.monotonic() - killed < 5
     assert "was killed by SIGKILL (the system does this when RAM runs out)" in story.message(page)
     story.put(page, "saving", "output.notes", "")
     story.set_duration(page, "settings", "train.length", 20, "steps")
@@ -123,7 +129,7 @@ def test_a_server_that_comes_back_is_found_again(
     quick.stop()
     page.wait_for_selector("text=Connection to the server lost, trying again.")
     before = story.shown_step(page)
-    again = start_server(tmp_path, quick.port)
+    again = start_server(tmp_path, quick.port, quick.context)
     wait_until(lambda: story.shown_step(page) > before)
     page.wait_for_selector("text=Connection to the server lost", state="hidden")
     story.press(page, "Stop and save")
@@ -210,7 +216,7 @@ def test_what_is_drawn_can_be_ended(quick: Server, new_page: NewPage, pictures: 
     page.wait_for_selector("text=Generating class images: 1 of 2.")
     page.click("button:text-is('Cancel')")
     wait_until(lambda: quick.context.runner.current() is None)
-    page.wait_for_selector("text=Canceled; the images that are finished stay.")
+    page.wait_for_selector("#sd_finetune_panel_generate >> text=You ended it at once")
     assert page.locator("button:text-is('Cancel')").is_hidden()
     story.put(page, "saving", "output.notes", "")
     page.click("#sd_finetune_tab_generate")

@@ -74,7 +74,8 @@ def test_a_run_can_be_stopped_and_ended_in_every_phase(quick: Server, new_page: 
     page.wait_for_function("document.activeElement.textContent === 'Resume'")
     assert (stop.is_visible(), end.is_visible()) == (True, True)
     end.click()
-    story.wait_for_state(page, "failed")
+    story.wait_for_state(page, "stopped")
+    page.wait_for_selector("text=You ended it at once, without saving")
     assert (stop.is_visible(), end.is_visible()) == (False, False)
 
 

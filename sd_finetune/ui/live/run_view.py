@@ -75,12 +75,12 @@ class RunView:
             self._read()
             return self._phase
 
-    def error(self) -> str:
-        """Why the run failed; empty if it did not, or has not ended."""
+    def end(self) -> dict[str, Any]:
+        """How the run ended, its last event; empty if it has not."""
         with self._lock:
             while self._read():
                 pass
-            return str(self._end.get("message", "")) if self._end else ""
+            return self._end or {}
 
     def results(self) -> list[dict[str, Any]]:
         """The files that were saved, each once and without snapshots, the latest last; all events are read first.

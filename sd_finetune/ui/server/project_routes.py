@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from ... import __version__
 from ...errors import UserError
 from ...runs.folder import RunFolder
+from ...runs.snapshots import snapshot_step
 from ...settings.read import find_faults
 from ..advice.fit_to_gpu import fit
 from ..advice.gpu import find_gpu
@@ -190,8 +191,9 @@ def _described_job(context: Context, job: Job) -> dict[str, Any]:
 
 
 def _described_end(context: Context, job: Job) -> dict[str, Any]:
-    """`error`: why the job failed, or empty."""
-    return {**_named_job(job), "error": context.views.of(job.run).error()}
+    """`error`: why the job failed, or empty; `reason`: what is to be said where it did not."""
+    end = context.views.of(job.run).end()
+    return {**_named_job(job), "error": str(end.get("message", "")), "reason": str(end.get("reason", ""))}
 
 
 def _named_job(job: Job) -> dict[str, Any]:
@@ -216,10 +218,12 @@ def _described(context: Context, project: Project) -> dict[str, Any]:
     }
 
 
-def _interrupted(context: Context, project: Project, runs: list[str]) -> str:
-    """The latest run where it ended unasked and can be resumed, else ""."""
+def _interrupted(context: Context, project: Project, runs: list[str]) -> dict[str, Any] | None:
+    """The latest run where it ended unasked and can be resumed: its name, and the `step` of its snapshot."""
     run = RunFolder(project.runs / runs[0]) if runs else None
-    return run.path.name if run and not context.is_active(run) and is_interrupted(run) else ""
+    if run is None or context.is_active(run) or not is_interrupted(run):
+        return None
+    return {"run": run.path.name, "step": snapshot_step(run)}
 
 
 def _continued(context: Context, name: str, source: Any) -> Project:

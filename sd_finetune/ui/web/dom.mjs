@@ -66,6 +66,20 @@ export function find(root, selector) {
 }
 
 /**
+ * Make fields anew by `action`; the focus stays in the one of the same id, and so does what is marked there.
+ * @param {() => void} action
+ */
+export function keepFocus(action) {
+  const focused = document.activeElement;
+  const marked = focused instanceof HTMLInputElement ? [focused.selectionStart, focused.selectionEnd] : null;
+  action();
+  if (!focused?.id || focused.isConnected) return;
+  const same = document.getElementById(focused.id);
+  same?.focus();
+  if (marked && same instanceof HTMLInputElement && same.type === "text") same.setSelectionRange(marked[0], marked[1]);
+}
+
+/**
  * Offer [value, label] pairs in a select and keep what is chosen; an open list is left alone while nothing changed.
  * @param {HTMLSelectElement} select
  * @param {[value: string, label: string][]} choices

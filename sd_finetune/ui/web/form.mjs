@@ -47,3 +47,13 @@ export function groupsFor(form, panel, project) {
     .filter((each) => each.panel === panel && (!each.method || each.method === method))
     .map((each) => ({ ...each, fields: each.fields.filter(applies) }));
 }
+
+/**
+ * What settings are called on the page.
+ * @param {Form} form
+ * @param {string[]} names "method", "train.length", "concepts"
+ */
+export function labelsOf(form, names) {
+  const options = [...form.fields, ...form.groups.flatMap((group) => group.fields), ...form.groups];
+  return names.map((name) => options.find((each) => each.name === name)?.label ?? name).join(", ");
+}

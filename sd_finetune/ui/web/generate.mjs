@@ -35,9 +35,7 @@ export function makeGenerate(save) {
     const content = asked();
     return begin((name) => post(["projects", name, "generate"], content));
   });
-  const cancel = async () => {
-    canceled = await ask((name) => post(["projects", name, "end"]));
-  };
+  const cancel = () => ask((name) => post(["projects", name, "end"]));
   const end = button("Cancel", cancel, { hidden: true, title: "Images that are finished stay" });
   const element = h(
     "div",
@@ -59,7 +57,6 @@ export function makeGenerate(save) {
   let project = null;
   /** @type {Work | null} */
   let job = null;
-  let canceled = false;
 
   /**
    * Ask for a job, and show at once that it was asked for.
@@ -138,9 +135,8 @@ export function makeGenerate(save) {
     make.disabled = generate.disabled = now !== null;
     end.hidden = !mine || mine.kind === "soon";
     if (mine) notice.done(progress(mine), () => job !== mine);
-    else if (isMine(job) && canceled) notice.done("Canceled; the images that are finished stay.");
-    else if (isMine(job) && isMine(ended)) ended.error ? notice.failed(ended.error) : notice.done("Done.");
-    if (!mine) canceled = false;
+    else if (isMine(job) && isMine(ended))
+      ended.error ? notice.failed(ended.error) : notice.done(ended.reason || "Done.");
     if (mine || (job && !now)) read();
     job = now;
   }

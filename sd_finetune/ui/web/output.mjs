@@ -27,7 +27,7 @@ export function makeOutput(ended, changed) {
   const results = makeResults(changed, (problem) => notice.failed(problem));
   const notice = makeNotice();
   const state = h("div", { class: "sdft-state", role: "status" });
-  const failure = h("div", { class: "sdft-message", "data-kind": "error", role: "alert" });
+  const ending = h("div", { class: "sdft-message", "data-kind": "error", role: "alert" });
   const warnings = makeWarnings();
   const runs = h("select", { "aria-label": "Run", onchange: choose });
   const others = h("select", { "aria-label": "Compare with an earlier run", onchange: compare });
@@ -39,7 +39,7 @@ export function makeOutput(ended, changed) {
   );
   const empty = h("p", { class: "sdft-empty" }, "Nothing trained yet: press Train to start.");
   const now = h("div", { class: "sdft-now", hidden: true }, state, progress.bar, progress.numbers, commands.element);
-  const parts = [failure, warnings.element, chart.element, gallery.element, results.element, results.files];
+  const parts = [ending, warnings.element, chart.element, gallery.element, results.element, results.files];
   const whole = h("div", { hidden: true }, parts, log.element);
   const heading = h("div", { class: "sdft-row sdft-heading" }, h("h3", {}, "Output"), chosen);
   const label = { class: "sdft-output", "aria-label": "Output" };
@@ -74,7 +74,7 @@ export function makeOutput(ended, changed) {
     seen = { end: null, saved: 0, active: false };
     empty.hidden = run !== null;
     now.hidden = whole.hidden = run === null;
-    failure.textContent = "";
+    ending.textContent = "";
     warnings.show([]);
     state.textContent = "";
     element.dataset.state = "";
@@ -112,8 +112,10 @@ export function makeOutput(ended, changed) {
     progress.show(view);
     commands.show(view, paused);
     notice.look();
-    const wrong = view.end?.kind === "error" ? view.end.message : "";
-    if (failure.textContent !== wrong) failure.textContent = wrong;
+    const { end: last } = view;
+    const why = last?.kind === "error" ? last.message : (last?.reason ?? "");
+    if (ending.textContent !== why) ending.textContent = why;
+    ending.dataset.kind = last?.kind ?? "";
     warnings.show(view.warnings);
     chart.show(view);
     gallery.show(view.samples);

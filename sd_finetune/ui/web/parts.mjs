@@ -7,6 +7,7 @@ import { makeEffects } from "./effects.mjs";
 import { makeFit } from "./fit.mjs";
 import { groupOf, optionOf } from "./form.mjs";
 import { makeGenerate } from "./generate.mjs";
+import { makeOffer } from "./offer.mjs";
 import { makeOptions } from "./options.mjs";
 import { makeOutput } from "./output.mjs";
 import { makePanels } from "./panels.mjs";
@@ -23,6 +24,7 @@ import { makeTop } from "./top.mjs";
  * @property {() => Promise<void>} ended a run has come to its end
  * @property {(name: string) => Promise<void>} select
  * @property {(job: Job) => Promise<void>} go to where a job is to be seen
+ * @property {(run: string) => Promise<void>} resume a run of the selected project
  * @property {() => Promise<void>} begin starts a training
  * @property {() => Promise<void>} remove deletes the selected project
  */
@@ -64,7 +66,8 @@ export function makeParts(root, { form, example }, keeper, acts) {
   const problems = makeProblems(root, panels, () => keeper.later.now());
   const top = makeTop(acts.select, acts.begin, acts.remove);
   const running = makeRunning(acts.go);
-  return { create, effects, fit, options, concepts, generate, output, panels, problems, running, top };
+  const offer = makeOffer(acts.resume);
+  return { create, effects, fit, options, concepts, generate, offer, output, panels, problems, running, top };
 }
 
 /**
@@ -73,9 +76,19 @@ export function makeParts(root, { form, example }, keeper, acts) {
  * @param {Start} start
  * @param {Parts} parts
  */
-export function layOut(root, { faults, version }, { panels, output, top, problems, running }) {
+export function layOut(root, { faults, version }, { panels, offer, output, top, problems, running }) {
   const messages = faults.map((fault) => h("div", { class: "sdft-message", "data-kind": "error" }, fault));
   const columns = h("div", { class: "sdft-columns" }, panels.element, output.element);
   const foot = h("footer", { class: "sdft-foot" }, `SD Fine-Tune ${version}`);
-  fill(root, makeConnection().element, messages, top.element, running.element, problems.element, columns, foot);
+  fill(
+    root,
+    makeConnection().element,
+    messages,
+    top.element,
+    running.element,
+    offer.element,
+    problems.element,
+    columns,
+    foot,
+  );
 }

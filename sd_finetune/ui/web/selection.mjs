@@ -1,5 +1,6 @@
 // Which project is selected, shown in all parts.
-import { get, sentence } from "./api.mjs";
+import { Away, get, sentence } from "./api.mjs";
+import { keepFocus } from "./dom.mjs";
 import { recall, remember } from "./memory.mjs";
 /** @import { Keeper } from "./keeper.mjs" */
 /** @import { Parts } from "./parts.mjs" */
@@ -28,10 +29,10 @@ export class Selection {
   }
 
   /** @param {string} [wanted] selected if there is such a project, or else the first one */
-  selectFirst(wanted) {
+  async selectFirst(wanted) {
     const { projects } = this.lists;
-    if (wanted !== undefined && projects.includes(wanted)) this.select(wanted);
-    else if (projects.length) this.select(projects[0]);
+    if (wanted !== undefined && projects.includes(wanted)) await this.select(wanted);
+    else if (projects.length) await this.select(projects[0]);
     else this.showNone();
   }
 
@@ -44,8 +45,10 @@ export class Selection {
     try {
       this.show(await get("projects", name), run);
     } catch (error) {
-      this.parts.top.show(this.keeper.project);
-      this.parts.output.notice.failed(sentence(error));
+      if (error instanceof Away) {
+        this.parts.top.show(this.keeper.project);
+        this.parts.output.notice.failed(sentence(error));
+      } else this.showBroken(name, sentence(error));
     }
   }
 
@@ -59,12 +62,11 @@ export class Selection {
    * @param {string | null} run the one to look at
    */
   show(project, run) {
-    const { options, concepts, generate, output } = this.parts;
+    const { generate, output } = this.parts;
     const { job } = this.lists;
     this.take(project);
     remember(LAST_PROJECT, project.name);
-    options.show(project);
-    concepts.show(project);
+    this.showSettings(project);
     generate.show(project);
     this.checked(project, project.check);
     const active = job?.kind === "train" && this.isSelected(job) ? job.run : null;
@@ -72,11 +74,51 @@ export class Selection {
     this.working();
   }
 
+  /**
+   * Show the settings anew; who is in a field stays there.
+   * @param {Project} project
+   */
+  showSettings(project) {
+    keepFocus(() => {
+      this.parts.options.show(project);
+      this.parts.concepts.show(project);
+    });
+  }
+
   showNone() {
+    this.showNothingBut("No project yet: enter a name and press Create Model.");
+  }
+
+  /**
+   * A project that cannot be read: all others can be selected, and this one deleted.
+   * @param {string} name
+   * @param {string} why
+   */
+  showBroken(name, why) {
+    this.showNothingBut(why);
+    this.parts.top.showBroken(name);
+  }
+
+  /** @param {string} text */
+  showNothingBut(text) {
     this.take(null);
     this.parts.panels.open("create");
-    this.parts.problems.say("No project yet: enter a name and press Create Model.");
+    this.parts.problems.say(text);
     this.parts.output.look(null, null, []);
+    this.working();
+  }
+
+  /** The selected project is not in the list, which may be older than the project: leave it if it was deleted. */
+  async leaveDeleted() {
+    const { name } = this.keeper.selected();
+    try {
+      await get("projects", name);
+    } catch (error) {
+      if (error instanceof Away || this.keeper.project?.name !== name) return;
+      this.keeper.select(null);
+      await this.selectFirst();
+      this.parts.output.notice.done(`The project ${name} was deleted in another window.`);
+    }
   }
 
   /** @param {Project | null} project */
@@ -86,7 +128,7 @@ export class Selection {
       fit.begin();
       problems.begin();
     }
-    this.keeper.project = project;
+    this.keeper.select(project);
     create.read();
     for (const name of OF_A_PROJECT) panels.enable(name, project !== null);
     top.show(project);
@@ -94,8 +136,9 @@ export class Selection {
 
   /** What goes on, whether here or in another project. */
   working() {
-    const { generate, output, running } = this.parts;
+    const { generate, offer, output, running } = this.parts;
     const { job, ended } = this.lists;
+    offer.show(job ? null : (this.keeper.project?.interrupted ?? null));
     generate.working(job, ended);
     output.working(job);
     running.show(job, job !== null && (job.kind === "train" ? job.run === output.run() : this.isSelected(job)));

@@ -1,5 +1,6 @@
 // The tab as a whole, and what is done in it: create, train, delete.
 import { get, post, sentence } from "./api.mjs";
+import { labelsOf } from "./form.mjs";
 import { Keeper } from "./keeper.mjs";
 import { layOut, makeParts } from "./parts.mjs";
 import { Selection } from "./selection.mjs";
@@ -14,16 +15,26 @@ export class Tab {
    */
   constructor(root, start) {
     this.lists = start;
-    this.keeper = new Keeper(
-      (project, check) => this.selection.checked(project, check),
-      (problem) => this.parts.output.notice.failed(problem),
-    );
+    const said = () => this.parts.output.notice;
+    this.keeper = new Keeper({
+      checked: (project) => this.selection.checked(project, project.check),
+      taken: (project, names) => {
+        this.selection.showSettings(project);
+        said().done(`Changed in another window: ${labelsOf(start.form, names)}.`);
+      },
+      lost: (names) =>
+        said().failed(
+          `Changed in another window at the same time, whose value stands: ${labelsOf(start.form, names)}.`,
+        ),
+      failed: (problem) => said().failed(problem),
+    });
     this.parts = makeParts(root, start, this.keeper, {
       created: (project, train) => this.created(project, train),
       reread: () => this.selection.reread(),
       ended: () => this.ended(),
       select: (name) => this.selection.select(name),
       go: (job) => this.selection.go(job),
+      resume: (run) => this.resume(run),
       begin: () => this.begin(),
       remove: () => this.remove(),
     });
@@ -70,12 +81,24 @@ export class Tab {
     }
   }
 
-  async remove() {
+  /** @param {string} run */
+  async resume(run) {
     const { name } = this.keeper.selected();
+    try {
+      await post(["projects", name, "runs", run, "resume"]);
+      await this.refresh();
+      await this.selection.select(name, run);
+    } catch (error) {
+      this.parts.output.notice.failed(sentence(error));
+    }
+  }
+
+  async remove() {
+    const name = this.parts.top.chosen();
     if (!window.confirm(`Delete the project ${name} with its runs and uploaded images?`)) return;
     try {
       await post(["projects", name, "delete"]);
-      this.keeper.project = null;
+      this.keeper.select(null);
       await this.refresh();
       this.selection.selectFirst();
     } catch (error) {
@@ -87,7 +110,8 @@ export class Tab {
     const { name } = this.keeper.selected();
     const told = await get("projects", name).catch(() => null);
     if (told && this.keeper.project?.name === name) {
-      this.keeper.project.runs = told.runs;
+      Object.assign(this.keeper.project, { runs: told.runs, interrupted: told.interrupted });
+      this.selection.working();
       this.parts.generate.show(this.keeper.project);
       this.parts.create.read();
       this.keeper.save(); // the time that it takes is known better now

@@ -4,7 +4,8 @@ import { counted, number, roughly } from "./figures.mjs";
 /** @import { Check, Project } from "./types.d.ts" */
 
 /**
- * The line: `element`, `train` (its button), `offer(names, selected)`, `show(project)`, `tell(project, check)`.
+ * The line: `element`, `train` (its button), `offer(names, selected)`, `show(project)`,
+ * `showBroken(name)`, `chosen()`, `tell(project, check)`.
  * @param {(name: string) => void} select
  * @param {() => void} begin
  * @param {() => void} remove
@@ -35,6 +36,13 @@ export function makeTop(select, begin, remove) {
       trash.hidden = project === null;
       train.disabled = project === null;
     },
+    /** @param {string} name of a project that cannot be shown, but deleted */
+    showBroken(name) {
+      projects.value = name;
+      trash.hidden = name === "";
+    },
+    /** The name of the project that is chosen, whether it can be shown or not. */
+    chosen: () => projects.value,
     /**
      * @param {Project} project
      * @param {Check} check

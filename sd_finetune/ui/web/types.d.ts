@@ -110,6 +110,12 @@ export interface Changed {
   theirs: Record<string, unknown>;
 }
 
+export interface Interrupted {
+  run: string;
+  /** Of the snapshot that it can be resumed from. */
+  step: number;
+}
+
 export interface Project {
   name: string;
   /** Another one after each change, of whomever; see Lists.revisions. */
@@ -123,7 +129,7 @@ export interface Project {
   /** The latest first. */
   runs: string[];
   /** The latest run, where it ended without being asked to (its server or its worker was gone) and can be resumed. */
-  interrupted: string;
+  interrupted: Interrupted | null;
   check: Check;
   /** For each method the values that suit the checkpoint, by the option's name. */
   method_defaults: Record<string, Record<string, Value>>;
@@ -152,6 +158,8 @@ export interface Job extends NamedJob {
 export interface EndedJob extends NamedJob {
   /** Why it failed, or empty. */
   error: string;
+  /** What a person may want to know of its end where it did not fail, or empty. */
+  reason: string;
 }
 
 export interface Checkpoint {

@@ -52,6 +52,8 @@ async function lookAgain(lists, selection) {
   }
   const { job } = lists;
   const { keeper, parts } = selection;
+  if (keeper.project && !lists.projects.includes(keeper.project.name)) await selection.leaveDeleted();
+  if (keeper.project) await keeper.refresh(lists.revisions[keeper.project.name]).catch(() => {});
   const fresh = job?.kind === "train" && job.run !== before?.run ? job : null;
   if (fresh && !keeper.project) return selection.go(fresh);
   if (fresh && selection.isSelected(fresh)) {

@@ -161,10 +161,10 @@ def test_a_file_that_is_saved_again_is_one_result(run: RunFolder, log: EventLog)
     ]
 
 
-def test_why_it_failed(run: RunFolder, log: EventLog) -> None:
+def test_its_last_event(run: RunFolder, log: EventLog) -> None:
     view = RunView(run)
-    assert view.error() == ""
+    assert view.end() == {}
     log.append(Error("It broke."))
-    assert view.error() == "It broke."
+    assert view.end()["message"] == "It broke."
     log.append(Phase("loading", 0, 1))
-    assert view.error() == ""
+    assert view.end() == {}
