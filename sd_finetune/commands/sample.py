@@ -71,7 +71,9 @@ def run(options: argparse.Namespace) -> int:
     from ..formats.checkpoint import read_checkpoint
     from ..sampling.generate import GenerationSettings
 
-    model = load_model(read_checkpoint(options.checkpoint, options.config))
+    base = read_checkpoint(options.checkpoint, options.config)
+    base.refuse_not_finite()
+    model = load_model(base)
     _move(model)
     _attach(model, options)
     side = model.native_side

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,7 +29,8 @@ from ..runs.atomic import is_taken, replacing
 from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
 from .metadata_keys import CONFIG_KEY
-from .tensor_file import FILE_DTYPES, are_weights, read_tensors, write_tensors
+from .tensor_file import FILE_DTYPES, not_finite, read_tensors, write_tensors
+from .usable_base import NOT_FINITE, refuse_no_weights
 
 Parts = Mapping[str, Mapping[str, Tensor]]
 """Part to the module's tensor name to tensor."""
@@ -74,6 +75,12 @@ class Checkpoint:
         used = {file_name for names in self.file_names.values() for file_name in names.values()}
         return {name: tensor for name, tensor in self.tensors.items() if name not in used}
 
+    def refuse_not_finite(self) -> None:
+        """Raise UserError if a weight of a module is NaN or infinite; reads the whole file."""
+        names = [name for part in self.file_names.values() for name in part.values()]
+        if not_finite({name: self.tensors[name] for name in names}):
+            raise UserError(f"{self.path} {NOT_FINITE}.")
+
     def _as_module(self, part: str, name: str, tensor: Tensor) -> Tensor:
         return tensor.reshape(self.family.module_shape(part, name, tuple(tensor.shape)))
 
@@ -102,7 +109,8 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
             part: {name: usual[ldm] for name, ldm in names.items()}
             for part, names in family.name_table(architecture).items()
         }
-    _refuse_no_weights(path, tensors, file_names)
+    stored = _with_usual_names(family, file.layout.tensors)
+    refuse_no_weights(path, stored, [name for names in file_names.values() for name in names.values()])
     prediction_type = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
     if prediction_type and not found.is_own:
         architecture = family.with_prediction_type(architecture, prediction_type)
@@ -120,22 +128,18 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
 
 def _with_usual_vae(family: Family, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Newer names of a VAE's tensors replaced by LDM's, which every program reads, so that results have these too."""
+    return {
+        usual: tensor.reshape(family.file_shape(usual, tuple(tensor.shape))) if usual not in tensors else tensor
+        for usual, tensor in _with_usual_names(family, tensors).items()
+    }
+
+
+Value = TypeVar("Value")
+
+
+def _with_usual_names(family: Family, tensors: Mapping[str, Value]) -> dict[str, Value]:
     start = family.facts.part_prefixes["vae"]
-    result: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        usual = family.usual_name(name) if name.startswith(start) else name
-        result[usual] = tensor if usual == name else tensor.reshape(family.file_shape(usual, tuple(tensor.shape)))
-    return result
-
-
-def _refuse_no_weights(path: Path, tensors: Mapping[str, Tensor], file_names: Mapping[str, Mapping[str, str]]) -> None:
-    for name in (name for names in file_names.values() for name in names.values()):
-        if not are_weights((tensors[name],)):
-            kind = str(tensors[name].dtype).removeprefix("torch.")
-            raise UserError(
-                f"{path} has {name} of type {kind} and size {tuple(tensors[name].shape)}, which are no weights: choose "
-                "an fp16, bf16 or fp32 checkpoint."
-            )
+    return {family.usual_name(name) if name.startswith(start) else name: value for name, value in tensors.items()}
 
 
 def write_checkpoint(

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..reading.door import reader
 from .classify import classify, in_words
 from .summary import derivation_of, details_of, training_of
-from .tensor_file import read_tensors
+from .tensor_file import not_finite, read_tensors
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ def identify(path: Path) -> Description:
     """
     file = read_tensors(path)
     kind, base = classify(file.layout)
-    return Description(
-        path.name, kind, base, details_of(kind, file), derivation_of(file.metadata), training_of(file.metadata)
-    )
+    details = details_of(kind, file)
+    broken = not_finite(file.tensors)
+    if broken:
+        details["damaged"] = f"NaN or infinite values in {len(broken):,} of {len(file.tensors):,} tensors"
+    return Description(path.name, kind, base, details, derivation_of(file.metadata), training_of(file.metadata))

@@ -2,6 +2,7 @@
 
     read_tensors(path) -> TensorFile(tensors, metadata, content, layout), memory-mapped
     are_weights(tensors) -> bool
+    not_finite(tensors) -> names
     refuse_not_finite(path, tensors): UserError
     converted(path, tensor, dtype) -> the tensor as it is written, or UserError if it is not finite then
     fits(tensor, dtype): whether it is
@@ -23,7 +24,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ _DTYPE_NAMES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
+Name = TypeVar("Name")
 _DTYPES = {name: dtype for dtype, name in _DTYPE_NAMES.items()}
 
 
@@ -117,7 +119,7 @@ def are_weights(tensors: Iterable[Tensor]) -> bool:
 
 def refuse_not_finite(path: Path, tensors: Iterable[Tensor]) -> None:
     """Raise UserError if a value in a file is NaN or infinite, which makes the file useless."""
-    if not all(_is_finite(tensor) for tensor in tensors):
+    if not_finite(dict(enumerate(tensors))):
         raise UserError(f"{path} has NaN or infinite values, as a failed training leaves them: choose another file.")
 
 
@@ -140,6 +142,11 @@ def converted(path: Path, tensor: Tensor, dtype: torch.dtype) -> Tensor:
         problem = f"values up to {float(tensor.abs().max()):.3g}, beyond the range of {precision}"
         raise NotFiniteError(f"{path} is not written, as it would have {problem}: use fp32 or bf16.")
     raise NotFiniteError(f"{path} is not written, as it would have NaN or infinite values: use other weights.")
+
+
+def not_finite(tensors: Mapping[Name, Tensor]) -> list[Name]:
+    """The names of the tensors with a NaN or infinite value."""
+    return [name for name, tensor in tensors.items() if not _is_finite(tensor)]
 
 
 def _is_finite(tensor: Tensor) -> bool:

@@ -74,6 +74,7 @@ def _start_checkpoint(settings: Settings, base: Checkpoint) -> Checkpoint:
         return base
     path, config = Path(settings.base.continue_from), Path(settings.base.config or base.path.with_suffix(".yaml"))
     earlier = read_checkpoint(path, fallback_config=config if config.is_file() else None)
+    earlier.refuse_not_finite()
     difference = first_difference(earlier.architecture, base.architecture, base.family.facts.trainable_parts)
     if difference:
         raise UserError(

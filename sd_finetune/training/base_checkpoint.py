@@ -17,11 +17,14 @@ def read_base(settings: Settings, weights: Path | None = None) -> Checkpoint:
             one beside the checkpoint, and results get the checkpoint's name.
 
     Raises:
-        UserError: it is missing, damaged or not a supported checkpoint.
+        UserError: it is missing, damaged, not a supported checkpoint, or has NaN or infinite weights.
     """
     path = Path(settings.base.checkpoint)
     config = Path(settings.base.config) if settings.base.config else None
     if weights is None:
-        return read_checkpoint(path, config)
-    beside = path.with_suffix(".yaml")
-    return replace(read_checkpoint(weights, config or (beside if beside.is_file() else None)), path=path)
+        base = read_checkpoint(path, config)
+    else:
+        beside = path.with_suffix(".yaml")
+        base = replace(read_checkpoint(weights, config or (beside if beside.is_file() else None)), path=path)
+    base.refuse_not_finite()  # else class images, latents and results would all be of it
+    return base

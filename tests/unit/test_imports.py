@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"counted", "errors", "readable", "reading"},
     "runs": {"__version__", "counted", "errors", "readable", "reading", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
-    "ui": FOUNDATION | {"hosts", "data", "families"},  # of families the facts alone: no torch
+    "ui": FOUNDATION | {"hosts", "data", "families", "formats"},  # of the last two what does without torch
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
     "families": {"errors", "reading", "diffusion"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...errors import UserError
+from ...formats.usable_base import refuse_unusable_base
 from ...hosts.host import Host
 from ..plain_settings import text, with_values
 from .creating import checkpoint_file, chosen_title
@@ -16,7 +17,8 @@ def change_base(host: Host, project: Project, checkpoint: str | None) -> None:
         checkpoint: a title from the host's list, or the path of a file; None: the loaded one.
 
     Raises:
-        UserError: there is no such checkpoint, or the project continues from what belongs to its own.
+        UserError: there is no such checkpoint, it cannot be trained, or the project continues from what belongs to
+            its own.
     """
     checkpoint = chosen_title(host, checkpoint)
     path = checkpoint_file(host, checkpoint)
@@ -31,4 +33,5 @@ def change_base(host: Host, project: Project, checkpoint: str | None) -> None:
             f'"{project.name}" continues from a snapshot of {of}, which belongs to its base checkpoint: create a new '
             f"project from {path.name}."
         )
+    refuse_unusable_base(path)
     project.write_base(path.name if checkpoint == str(path) else checkpoint, changed)

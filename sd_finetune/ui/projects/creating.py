@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ...formats.usable_base import refuse_unusable_base
 from ...hosts.host import CHECKPOINT_ENDINGS, Host
 from ...settings.groups.samples import SAMPLERS
 from ...settings.read import read_toml, to_dict
@@ -23,10 +24,11 @@ def project_from_checkpoint(host: Host, name: str, checkpoint: str | None, sampl
         sampler: samples class images and samples; empty = the default.
 
     Raises:
-        UserError: there is no such checkpoint or sampler, or no project can be called so.
+        UserError: there is no such checkpoint or sampler, it cannot be trained, or no project can be called so.
     """
     checkpoint = chosen_title(host, checkpoint)
     path = checkpoint_file(host, checkpoint)
+    refuse_unusable_base(path)
     settings = _first_settings(host, path, name)
     if sampler and sampler not in SAMPLERS:
         raise UserError(f'"{sampler}" is not a sampling method: choose one of {", ".join(SAMPLERS)}.')

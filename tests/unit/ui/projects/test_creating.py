@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ def listing(folder: Path, *checkpoints: BaseCheckpoint) -> Standalone:
 
 def test_the_loaded_checkpoint_is_the_one_when_it_is_asked_for(tmp_path: Path) -> None:
     one, other = tmp_path / "one.safetensors", tmp_path / "other.safetensors"
+    for path in (one, other):
+        shutil.copy(TOY_CHECKPOINT, path)
+        shutil.copy(TOY_CHECKPOINT.with_suffix(".yaml"), path.with_suffix(".yaml"))
     for number, loaded in enumerate((other, one)):
         bases = (BaseCheckpoint(f"{path.name} [1a2b]", path, path == loaded) for path in (one, other))
         host = listing(tmp_path, *bases)

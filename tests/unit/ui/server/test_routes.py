@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +118,21 @@ def test_no_path_leaves_its_folder(screen: Screen, client: TestClient, tmp_path:
 
 def test_a_project_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -> None:
     file = tmp_path / "own.safetensors"
-    file.write_bytes(b"x")
+    shutil.copy(TOY_CHECKPOINT, file)
+    shutil.copy(TOY_CHECKPOINT.with_suffix(".yaml"), file.with_suffix(".yaml"))
     made = client.post("/sd_finetune/projects", json={"name": "cat", "checkpoint": str(file)}).json()
     assert made["settings"]["base"]["checkpoint"] == str(file)
     assert made["check"]["faults"].keys() == {"concepts.1.folder", "concepts.1.class_prompt"}
     refused = client.post("/sd_finetune/projects", json={"name": "cow", "checkpoint": "/etc/passwd"})
     assert refused.status_code == 400
     assert "is not a checkpoint" in refused.json()["error"]
+    file.write_bytes(b"")
+    for name in ("cow", "dog"):
+        address = "/sd_finetune/projects" if name == "cow" else "/sd_finetune/projects/dog/base"
+        refused = client.post(address, json={"name": name, "checkpoint": str(file)})
+        assert refused.status_code == 400
+        assert "is empty (0 bytes)" in refused.json()["error"]
+    assert client.get("/sd_finetune/projects/cow").status_code == 400
 
 
 def test_settings_are_kept_as_they_stand_and_what_is_wrong_is_told(screen: Screen, client: TestClient) -> None:

@@ -1,0 +1,20 @@
+"""Whether a checkpoint of a family is whole, by the names and shapes of its tensors; needs no torch."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from .recognition import Shapes
+from .table import FAMILIES
+
+
+def needed_tensors(family: str, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> list[str]:
+    """The names in the file of all tensors of the modules. `family`: a key of FAMILIES.
+
+    Raises:
+        UserError: config and tensors contradict each other, or the number of attention heads is unknown.
+        KeyError: a tensor is missing; its name.
+    """
+    assert family in FAMILIES
+    return import_module(f".{family}.completeness", __package__).needed_tensors(shapes, yaml_text, folder)
