@@ -90,6 +90,13 @@ def test_the_base_of_a_result_is_offered_while_another_one_is_loaded(page: Any) 
     assert shown(page) == ["Use in txt2img"]
 
 
+def test_a_checkpoint_is_selected_by_the_title_that_it_has_now(page: Any) -> None:
+    page.evaluate(WEBUI)
+    make_use(page, checkpoint="own.safetensors")
+    page.click("#uses >> text=Use in txt2img")
+    page.wait_for_function("window.selected === 'own.safetensors [0123456789]'")
+
+
 @pytest.mark.parametrize("base", ["", "own.safetensors", "own.safetensors [fedcba9876]"])
 def test_no_base_is_offered_that_is_loaded_or_unknown(page: Any, base: str) -> None:
     page.evaluate(WEBUI)

@@ -39,12 +39,12 @@ def turn(job: str, given_up: Callable[[], bool] = never) -> Generator[None, None
                     yield
             finally:
                 _clear_caches_by_name()
+                progress.finish_task(job)
                 shared.state.end()
                 # Else the button pressed to end this job would end the next one, too.
                 shared.state.interrupted = shared.state.skipped = shared.state.stopping_generation = False
     finally:
         progress.pending_tasks.pop(job, None)
-        progress.finish_task(job)
 
 
 def is_our_turn(job: str) -> bool:

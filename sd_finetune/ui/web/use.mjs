@@ -1,7 +1,7 @@
 // Using a result in the WebUI around us: as checkpoint, or in the prompt of txt2img. Without a WebUI, text to copy.
 import { button } from "./dom.mjs";
 import { withText } from "./prompt.mjs";
-/** @import { Lists, Result } from "./types.d.ts" */
+/** @import { Checkpoint, Lists, Result } from "./types.d.ts" */
 
 const PROMPT = "#txt2img_prompt textarea";
 const BUSY = "#setting_sd_model_checkpoint > .wrap.default:not(.hide)"; // how gradio shows that an answer is awaited
@@ -30,16 +30,27 @@ export function showLists({ lists, job }) {
  */
 export function makeUse(result, said) {
   if (!findPrompt()) return { elements: result.prompt ? [copyButton(result.prompt, said)] : [], listed: () => {} };
-  const plain = button("Use in txt2img", () => use(result, "", said));
-  const withBase = button(`Load ${fileOf(result.base)} and use`, () => use(result, result.base, said));
+  const plain = button("Use in txt2img", () => use(result, titleNow(result.checkpoint), said));
+  const withBase = button(`Load ${fileOf(result.base)} and use`, () => use(result, titleNow(result.base), said));
   withBase.hidden = true;
+  /** @type {Checkpoint[]} */
+  let known = [];
 
   /** @param {Lists} lists */
   function listed({ checkpoints }) {
+    known = checkpoints;
     const loaded = checkpoints.find((each) => each.loaded)?.title ?? "";
     const other = result.base !== "" && loaded !== "" && plainTitle(loaded) !== plainTitle(result.base);
     withBase.hidden = !other;
     plain.textContent = other ? `Use with ${fileOf(loaded)}` : "Use in txt2img";
+  }
+
+  /**
+   * A title in the list: it gets a hash when the checkpoint is first loaded.
+   * @param {string} title
+   */
+  function titleNow(title) {
+    return known.find((each) => plainTitle(each.title) === plainTitle(title))?.title ?? title;
   }
 
   return { elements: [withBase, plain], listed };
@@ -47,11 +58,10 @@ export function makeUse(result, said) {
 
 /**
  * @param {Result} result
- * @param {string} base the title of a checkpoint to load first, or nothing
+ * @param {string} checkpoint the title of one to load, or nothing
  * @param {HTMLElement} said
  */
-function use(result, base, said) {
-  const checkpoint = result.checkpoint || base;
+function use(result, checkpoint, said) {
   if (checkpoint) select(checkpoint);
   const prompt = findPrompt();
   if (prompt) {
