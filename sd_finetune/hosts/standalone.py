@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..readable import is_unicode
+from ..runs.atomic import is_file
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
 from ..settings.methods import ResultKind
@@ -45,7 +46,7 @@ class Standalone:
 
     def checkpoints(self) -> list[BaseCheckpoint]:
         """The toy checkpoint, then those in the folders, by name; none whose name could not be shown."""
-        found = {path.resolve() for folder in self._folders for path in folder.rglob("*") if path.is_file()}
+        found = {path.resolve() for folder in self._folders for path in folder.rglob("*") if is_file(path)}
         files = sorted(path for path in found if path.suffix.lower() in CHECKPOINT_ENDINGS and is_unicode(str(path)))
         return [BaseCheckpoint("toy (comes with SD Fine-Tune)", self._toy), *(BaseCheckpoint(p.name, p) for p in files)]
 

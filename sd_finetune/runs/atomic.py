@@ -19,6 +19,14 @@ def is_taken(path: Path) -> bool:
     return os.path.lexists(path)
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file that one may look at; False for a name that is too long, or in a closed folder."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 @contextmanager
 def replacing(path: Path) -> Generator[Path, None, None]:
     """Yield a temporary path beside `path`; when the block ends without an error, that file is renamed to `path`.

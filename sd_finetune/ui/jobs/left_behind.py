@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...errors import UserError
+from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.messages import STARTING, WAITING, Error, EventLog, Phase, read_events
 from ...runs.owner import try_to_own
@@ -51,7 +52,7 @@ def _all_jobs(projects: Path) -> Iterator[Job]:
 
 
 def _waits(run: RunFolder) -> bool:
-    if not run.events.is_file() or run.events.stat().st_size > MOST_BYTES_OF_WAITING:
+    if not is_file(run.events) or run.events.stat().st_size > MOST_BYTES_OF_WAITING:
         return False
     events, _ = read_events(run.events)
     return bool(events) and isinstance(events[-1], Phase) and events[-1].name in (WAITING, STARTING)

@@ -41,14 +41,6 @@ def describe_result(host: Host, entry: dict[str, Any], base: Path | None) -> dic
     }
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is a file that one may look at."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size if path.is_file() else 0

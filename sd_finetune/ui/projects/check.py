@@ -9,6 +9,7 @@ from typing import Any
 from ...data.epoch_order import steps_per_epoch
 from ...data.usable import UsableImages
 from ...errors import UserError
+from ...runs.atomic import is_file
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
 from ...settings.read import as_far_as_valid, find_faults, from_dict
@@ -70,11 +71,7 @@ def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = N
 def base_checkpoint(settings: dict[str, Any]) -> Path:
     """The file of the base checkpoint. Raises UserError if there is none."""
     path = Path(text(settings, "base.checkpoint"))
-    try:
-        there = path.is_file()
-    except OSError:  # too long a name, or a folder that one may not enter
-        there = False
-    if not there:
+    if not is_file(path):
         raise UserError(f"base.checkpoint = {path} not found: create a new project from another checkpoint.")
     return path
 

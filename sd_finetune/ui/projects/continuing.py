@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hosts.host import Host
+from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.notes import read_note
 from ...runs.snapshots import all_snapshots, latest_snapshot, needed_snapshot, step_of
@@ -19,7 +20,6 @@ from ...settings.methods import METHODS
 from ...settings.option import AUTO
 from ...settings.options import Settings
 from ...settings.values import convert
-from ..live.results import is_file
 from ..live.run_view import Views
 from .host_folders import settings_of_run
 from .project import Project, all_projects

@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import UserError
 from ...formats.usable_base import refuse_unusable_base
 from ...hosts.host import CHECKPOINT_ENDINGS, Host
+from ...runs.atomic import is_file
 from ...settings.groups.samples import SAMPLERS
 from ...settings.read import read_toml, to_dict
 from ..plain_settings import text
@@ -87,7 +88,7 @@ def checkpoint_file(host: Host, title: str) -> Path:
     path = Path(title)
     with suppress(RuntimeError):  # there is no such user
         path = path.expanduser()
-    if not title or not path.is_file() or path.suffix.lower() not in CHECKPOINT_ENDINGS:
+    if not title or not is_file(path) or path.suffix.lower() not in CHECKPOINT_ENDINGS:
         way_out = f"choose one from the list, or enter the path of a {' or '.join(CHECKPOINT_ENDINGS)} file"
         raise UserError(f'"{title}" is not a checkpoint: {way_out}.')
     return path.resolve()

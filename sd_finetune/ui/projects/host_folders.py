@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
+from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.notes import read_note
 from ...settings.methods import METHODS
@@ -65,7 +66,7 @@ def _own_cache(host: Host) -> Path:
 
 def _free_name(folder: Path, name: str) -> str:
     """The name, with a number if the folder has such a file: an earlier result is never overwritten."""
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    files = [path for path in folder.rglob("*") if is_file(path)] if folder.is_dir() else []
     taken = {re.sub(r"-step[0-9]+$", "", path.stem).casefold() for path in files}
     number = 1
     while (name if number == 1 else f"{name}-{number}").casefold() in taken:

@@ -10,10 +10,9 @@ from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
-from ...runs.atomic import is_taken
+from ...runs.atomic import is_file, is_taken
 from ...runs.folder import RunFolder
 from ..jobs.runner import Runner
-from ..live.results import is_file
 from ..live.run_view import Views
 from ..live.shared import Rhythm, Shared
 from ..projects.project import Project, project_named, projects_folder

@@ -9,11 +9,12 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from ...errors import UserError
+from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.messages import COMMANDS, send_command
 from ...runs.snapshots import latest_snapshot
 from ..jobs.training import class_images_job, resume_job, train_job
-from ..live.results import base_of, describe_result, is_file, result_of
+from ..live.results import base_of, describe_result, result_of
 from ..projects.host_folders import settings_of_run
 from ..projects.project import Project
 from ..projects.wording import in_the_tab

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.errors import UserError
-from sd_finetune.runs.atomic import refuse_unwritable, replacing
+from sd_finetune.runs.atomic import is_file, refuse_unwritable, replacing
 
 
 def test_the_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -82,3 +82,19 @@ def test_an_error_without_a_number_keeps_its_words(tmp_path: Path) -> None:
 def test_what_the_block_cannot_read_is_another_matter(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="source"), replacing(tmp_path / "model.bin"):
         (tmp_path / "source").read_bytes()
+
+
+def test_a_path_at_which_nothing_can_be_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert is_file(tmp_path / "file")
+    for path in (tmp_path / ("x" * 300), tmp_path / "loop", tmp_path / "file" / "x", tmp_path / "a\0b", tmp_path):
+        assert not is_file(path)
+
+
+def test_a_file_in_a_closed_folder_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    assert not is_file(tmp_path / "file")
