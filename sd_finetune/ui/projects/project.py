@@ -13,10 +13,11 @@ from typing import Any, cast
 from ...errors import UserError
 from ...hosts.host import Host
 from ...readable import json_bytes
-from ...runs.atomic import replacing
+from ...runs.atomic import is_taken, replacing
 from ...settings.keepable import refuse_unkeepable
 from ...settings.migrations import VERSION, migrated
 from ...settings.rules import file_name_rule, is_file_name
+from .saving import saving
 
 FILE = "model.json"
 """What makes a folder a project; a name of earlier versions, so that their projects are found."""
@@ -123,9 +124,10 @@ class Project:
             UserError: no project can be called so, or one is.
         """
         project = project_named(parent, name)
-        if project.file.exists():
-            raise UserError(f'Project "{name}" exists already: use another name, or select that project.')
-        project._write({"created": time.time(), "base": base, "settings": settings, "origin": origin})
+        with saving(parent):
+            if is_taken(project.file):
+                raise UserError(f'Project "{name}" exists already: use another name, or select that project.')
+            project._write({"created": time.time(), "base": base, "settings": settings, "origin": origin})
         return project
 
     def delete(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..jobs.runner import Runner
 from ..live.run_view import Views
 from ..live.shared import Rhythm, Shared
 from ..projects.project import Project, project_named, projects_folder
+from ..projects.saving import saving
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,6 @@ class Context:
     """Of runs, by all that they depend on."""
     rhythms: tuple[Rhythm, Rhythm] = field(default_factory=lambda: (Rhythm(), Rhythm()))
     """Of those who ask for the lists, and for the status of runs."""
-    saving: threading.Lock = field(default_factory=threading.Lock)
-    """Held by whoever changes a project's file, which is read, changed and written."""
 
     @classmethod
     def of(cls, host: Host) -> Context:
@@ -43,6 +42,11 @@ class Context:
     def projects(self) -> Path:
         """Where projects are."""
         return projects_folder(self.host)
+
+    @property
+    def saving(self) -> AbstractContextManager[None]:
+        """A block in which a project's file is read, changed and written."""
+        return saving(self.projects)
 
     def project(self, name: str) -> Project:
         """A project that exists. Raises UserError."""

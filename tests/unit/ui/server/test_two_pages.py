@@ -9,14 +9,19 @@ import pytest
 from fastapi.testclient import TestClient
 
 from sd_finetune.ui.server.app import make_app
+from sd_finetune.ui.server.context import Context
 from tests.screen import Screen
 
 PLACE = "/sd_finetune/projects/dog"
 
 
+def client_of(context: Context) -> TestClient:
+    return TestClient(make_app(context), base_url="http://127.0.0.1:7861")
+
+
 @pytest.fixture
 def client(screen: Screen) -> TestClient:
-    return TestClient(make_app(screen.context), base_url="http://127.0.0.1:7861")
+    return client_of(screen.context)
 
 
 def change(client: TestClient, **changes: tuple[Any, Any]) -> dict[str, Any]:
@@ -90,6 +95,50 @@ def test_pages_at_once_lose_nothing(screen: Screen, client: TestClient) -> None:
         thread.join()
     kept = screen.context.project("dog").settings()["samples"]["prompts"]
     assert sorted(kept) == sorted(["a dog", *map(str, range(8))])
+
+
+def test_two_servers_on_one_folder_lose_nothing(screen: Screen) -> None:
+    """As the test above, but each page has its own server."""
+    clients = [client_of(Context.of(screen.context.host)) for _ in range(2)]
+
+    def add(number: int) -> None:
+        prompts = ["a dog"]
+        for _ in range(1000):
+            theirs = change(clients[number % 2], samples__prompts=(prompts, [*prompts, str(number)]))["theirs"]
+            if not theirs:
+                return
+            prompts = theirs["samples.prompts"]
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(screen.context.project("dog").settings()["samples"]["prompts"]) == ["0", "1", "2", "3", "a dog"]
+
+
+def test_of_two_projects_of_one_name_one_is_created(screen: Screen) -> None:
+    made: list[int] = []
+
+    def create() -> None:
+        content = {"name": "cat", "checkpoint": screen.context.host.checkpoints()[0].title}
+        made.append(client_of(Context.of(screen.context.host)).post("/sd_finetune/projects", json=content).status_code)
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == [200, 400, 400, 400]
+
+
+def test_a_server_that_saves_without_end_is_told(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sd_finetune.ui.projects.saving.PATIENCE_SECONDS", 0.05)
+    client = client_of(screen.context)
+    with screen.context.saving:
+        refused = client.post(f"{PLACE}/changes", json={"changes": {}})
+    assert "Another program has been saving a project" in refused.json()["error"]
+    assert client.post(f"{PLACE}/changes", json={"changes": {}}).status_code == 200
 
 
 def test_the_base_is_changed_afterwards(screen: Screen, client: TestClient, tmp_path: Any) -> None:
