@@ -116,7 +116,7 @@ def change(content: dict[str, Any] = CONTENT, project: Project = PROJECT, contex
     """
     with context.saving:
         theirs = change_settings(project, content.get("changes"))
-        return {"theirs": theirs, "project": _described(context, project)}
+    return {"theirs": theirs, "project": _described(context, project)}
 
 
 @router.post("/projects/{name}/base", dependencies=CHANGE, openapi_extra=takes(NEW_BASE))
