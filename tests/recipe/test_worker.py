@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import (
     CommandReader,
