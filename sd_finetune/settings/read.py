@@ -16,6 +16,7 @@ from .migrations import VERSION, migrated
 from .option import AUTO
 from .options import Settings
 from .overrides import apply_overrides
+from .paths import pasted_path
 from .rates import Rates
 from .rules import check_rules
 from .toml import load_toml
@@ -110,5 +111,5 @@ def _resolve_paths(group: type, content: Any, folder: Path) -> None:
         if member.group is not None:
             for entry in cast("list[Any]", value if isinstance(value, list) else [value]):
                 _resolve_paths(member.group, entry, folder)
-        elif member.option is not None and member.option.is_path and isinstance(value, str) and value:
-            table[member.name] = str(folder / Path(value).expanduser())
+        elif member.option is not None and member.option.is_path and isinstance(value, str) and value.strip():
+            table[member.name] = str(folder / pasted_path(value))

@@ -10,6 +10,7 @@ from .catalogue import Member
 from .duration import Duration
 from .numbers import parse_number, parse_whole_number
 from .option import AUTO, Option
+from .paths import pasted_path
 from .rates import Rates
 
 NUMBER_OR_AUTO: Any = float | None
@@ -98,7 +99,7 @@ def _typed(value: Any, kind: Any, facts: Option) -> Any:
         return parse_whole_number(value) if isinstance(value, str) else _of_type(value, int)
     if kind is str:
         text = _of_type(value, str)
-        return _choice(text, facts) if facts.choices else text
+        return _choice(text, facts) if facts.choices else pasted_path(text) if facts.is_path else text
     if kind is bool:
         return _of_type(value, bool)
     return tuple(_of_type(entry, str) for entry in cast("list[Any]", _of_type(value, list, tuple)))

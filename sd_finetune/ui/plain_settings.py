@@ -6,6 +6,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ..settings.catalogue import all_options
+from ..settings.paths import pasted_path
+
 
 def table(settings: Mapping[str, Any], group: str) -> dict[str, Any]:
     """The table of a group, empty where it is missing or something else."""
@@ -13,15 +16,16 @@ def table(settings: Mapping[str, Any], group: str) -> dict[str, Any]:
 
 
 def concepts(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The table of each concept, empty where it is something else."""
+    """The table of each concept, empty where it is something else; its paths are those that are meant."""
     found = settings.get("concepts")
-    return [_as_table(entry) for entry in cast("list[Any]", found)] if isinstance(found, list) else []
+    tables = [_as_table(entry) for entry in cast("list[Any]", found)] if isinstance(found, list) else []
+    return [{option: _meant(f"concepts.{option}", value) for option, value in each.items()} for each in tables]
 
 
 def text(settings: Mapping[str, Any], name: str) -> str:
     """The value of "option" or "group.option" where it is text, else ""."""
     value = value_at(settings, name)
-    return value if isinstance(value, str) else ""
+    return _meant(name, value) if isinstance(value, str) else ""
 
 
 def value_at(settings: Mapping[str, Any], name: str) -> Any:
@@ -48,6 +52,13 @@ def with_values(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[
         if isinstance(place, dict):
             place[option] = value
     return changed
+
+
+def _meant(name: str, value: Any) -> Any:
+    """A value, or the path that is meant by it where the option is one."""
+    member = all_options().get(name)
+    is_path = member is not None and member.option is not None and member.option.is_path
+    return pasted_path(value) if is_path and isinstance(value, str) else value
 
 
 def _as_table(value: Any) -> dict[str, Any]:

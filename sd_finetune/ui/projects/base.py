@@ -8,6 +8,7 @@ from ...hosts.host import Host
 from ..plain_settings import text, with_values
 from .creating import checkpoint_file, chosen_title
 from .project import Project
+from .wording import in_the_tab
 
 
 def change_base(host: Host, project: Project, checkpoint: str | None) -> None:
@@ -35,3 +36,13 @@ def change_base(host: Host, project: Project, checkpoint: str | None) -> None:
         )
     refuse_unusable_base(path)
     project.write_base(path.name if checkpoint == str(path) else checkpoint, changed)
+
+
+def base_fault(host: Host, checkpoint: str | None) -> tuple[str, str]:
+    """What was chosen, and why it cannot be trained from; "" if it can. checkpoint: as above."""
+    try:
+        checkpoint = chosen_title(host, checkpoint)
+        refuse_unusable_base(checkpoint_file(host, checkpoint))
+    except UserError as error:
+        return checkpoint or "", in_the_tab(str(error), "create")
+    return checkpoint, ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from ...formats.usable_base import refuse_unusable_base
 from ...hosts.host import CHECKPOINT_ENDINGS, Host
 from ...runs.atomic import is_file
 from ...settings.groups.samples import SAMPLERS
+from ...settings.paths import pasted_path
 from ...settings.read import read_toml, to_dict
 from ..plain_settings import text
 from .form import defaults
@@ -85,9 +85,7 @@ def checkpoint_file(host: Host, title: str) -> Path:
     for checkpoint in host.checkpoints():
         if title in (checkpoint.title, str(checkpoint.path)):
             return checkpoint.path
-    path = Path(title)
-    with suppress(RuntimeError):  # there is no such user
-        path = path.expanduser()
+    path = Path(pasted_path(title))
     if not title or not is_file(path) or path.suffix.lower() not in CHECKPOINT_ENDINGS:
         way_out = f"choose one from the list, or enter the path of a {' or '.join(CHECKPOINT_ENDINGS)} file"
         raise UserError(f'"{title}" is not a checkpoint: {way_out}.')

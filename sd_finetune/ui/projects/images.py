@@ -69,6 +69,23 @@ def write_caption(folder: str, name: str, text: str) -> None:
         path.write_text(" ".join(text.split()) + "\n", encoding="utf-8")
 
 
+def remove_upload(uploads: Path, folder: str, name: str) -> None:
+    """Remove an image that was dropped on the page, with its caption.
+
+    uploads: where the project keeps what was dropped. Raises UserError for any other folder's image.
+    """
+    image = image_in(folder, name)
+    if not is_upload(uploads, folder):
+        raise UserError(f"{image} is in a folder of your own: delete it there.")
+    image.unlink()
+    caption_file(image).unlink(missing_ok=True)
+
+
+def is_upload(uploads: Path, folder: str) -> bool:
+    """Whether a folder is one that the project keeps uploads in."""
+    return uploads.resolve() in Path(folder).resolve().parents
+
+
 def upload_name(name: str) -> str:
     """The name under which an image or a caption is kept that was dropped on the page as `name`.
 

@@ -15,7 +15,16 @@ from ...settings.read import find_faults
 from ..plain_settings import concepts, table
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
 from ..projects.concept_images import folder_of_concept, images_of_concept
-from ..projects.images import describe_images, is_caption, keep_upload, thumbnail, upload_name, write_caption
+from ..projects.images import (
+    describe_images,
+    is_caption,
+    is_upload,
+    keep_upload,
+    remove_upload,
+    thumbnail,
+    upload_name,
+    write_caption,
+)
 from ..projects.project import Project
 from .body import CONTENT, read_body, takes, text_in
 from .context import Context
@@ -23,6 +32,7 @@ from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT
 
 MOST_UPLOAD_MB, MOST_CAPTION_MB = 100, 1
+IMAGE = {"image": "1.png"}
 CAPTION = {"image": "1.png", "text": "a photo of sks dog in the snow"}
 
 router = APIRouter(route_class=Route, tags=["concepts"])
@@ -30,11 +40,15 @@ router = APIRouter(route_class=Route, tags=["concepts"])
 
 @router.get("/projects/{name}/concepts/{number}")
 def images(number: int, project: Project = PROJECT) -> dict[str, Any]:
-    """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off, and skipped."""
+    """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off, and skipped.
+
+    `uploads`: whether they are the project's own, which can be removed.
+    """
     settings = project.settings()
     folder, found = folder_of_concept(settings, number), images_of_concept(settings, number)
     prompt = str(concepts(settings)[number - 1].get("instance_prompt", ""))
-    return describe_images(found, folder, prompt, _resolution(settings))
+    own = is_upload(project.uploads, folder)
+    return {**describe_images(found, folder, prompt, _resolution(settings)), "uploads": own}
 
 
 @router.get("/projects/{name}/concepts/{number}/thumbnail")
@@ -48,6 +62,13 @@ def caption(number: int, content: dict[str, Any] = CONTENT, project: Project = P
     """Write the caption `text` of `image`; an empty text deletes it."""
     folder = folder_of_concept(project.settings(), number)
     write_caption(folder, text_in(content, "image"), text_in(content, "text"))
+    return {}
+
+
+@router.post("/projects/{name}/concepts/{number}/remove", dependencies=CHANGE, openapi_extra=takes(IMAGE))
+def remove(number: int, content: dict[str, Any] = CONTENT, project: Project = PROJECT) -> dict[str, Any]:
+    """Remove an `image` that was uploaded, with its caption."""
+    remove_upload(project.uploads, folder_of_concept(project.settings(), number), text_in(content, "image"))
     return {}
 
 

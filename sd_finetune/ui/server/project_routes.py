@@ -19,7 +19,7 @@ from ..jobs.job import DOING, Job
 from ..live.interrupted import is_interrupted
 from ..live.results import result_of
 from ..plain_settings import text, with_values
-from ..projects.base import change_base
+from ..projects.base import base_fault, change_base
 from ..projects.changes import change_settings
 from ..projects.check import report
 from ..projects.continuing import SNAPSHOT, continuation_sources, project_from_run
@@ -74,6 +74,13 @@ def create(content: dict[str, Any] = CONTENT, context: Context = CONTEXT) -> dic
         return _described(context, _continued(context, name, source))
     checkpoint, sampler = _chosen(content), text_in(content, "sampler")
     return _described(context, project_from_checkpoint(context.host, name, checkpoint, sampler))
+
+
+@router.post("/bases/check", dependencies=CHANGE, openapi_extra=takes(NEW_BASE))
+def check_base(content: dict[str, Any] = CONTENT, context: Context = CONTEXT) -> dict[str, Any]:
+    """Whether a `checkpoint`, as for a new project, can be trained from: its `title`, and the `fault`, "" if it can."""
+    title, fault = base_fault(context.host, _chosen(content))
+    return {"title": title, "fault": fault}
 
 
 @router.get("/continuation-sources")

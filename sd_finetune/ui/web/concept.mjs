@@ -8,6 +8,7 @@ import { counted } from "./figures.mjs";
 const SIZES = 6;
 const OVER = "sdft-over";
 const READ_ON_AFTER = 300;
+const REMOVE = "Remove this image and its caption from the project";
 const CAPTION = "Caption, kept in a .txt file beside the image; used where the prompt has [filewords]";
 
 /**
@@ -29,6 +30,7 @@ const CAPTION = "Caption, kept in a .txt file beside the image; used where the p
 export function makeConcept({ group, side, project, settings, number, changed, save, remove }) {
   const images = h("div", { class: "sdft-thumbnails" });
   const count = h("div", { class: "sdft-count", role: "status" });
+  const refused = makeRefused();
   const make = (/** @type {Option} */ option) =>
     field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, changed);
   const foremost = group.fields.filter((option) => option.foremost).map(make);
@@ -40,6 +42,7 @@ export function makeConcept({ group, side, project, settings, number, changed, s
     h("legend", {}, `Concept ${number}`),
     foremost,
     makeDrop(send),
+    refused.element,
     count,
     images,
     rest.length ? more : null,
@@ -53,24 +56,41 @@ export function makeConcept({ group, side, project, settings, number, changed, s
 
   /** @param {File[]} files */
   async function send(files) {
-    const refused = [];
+    const why = [];
     let folder = "";
+    refused.show([]);
     for (const [index, file] of files.entries()) {
       count.textContent = `Uploading ${index + 1} of ${files.length}`;
       try {
         folder = (await upload(["projects", project, "concepts", number, "upload"], file)).folder;
       } catch (error) {
-        refused.push(sentence(error));
+        why.push(sentence(error));
       }
     }
     if (folder) {
       concept().folder = folder;
       Object.assign(find(element, `[data-name="concepts.${number}.folder"] input`), { value: folder });
-      known = ""; // there are more images than were read, whether the folder is another one or not
       await save();
     }
+    refused.show(why);
+    count.textContent = known = "";
     await read();
-    if (refused.length) fill(count, h("span", { class: "sdft-fault" }, refused.join(" ")));
+  }
+
+  /** @param {string} image */
+  async function removeImage(image) {
+    const all = [...images.querySelectorAll("button")];
+    const place = all.findIndex((each) => each.dataset.image === image);
+    try {
+      await post(["projects", project, "concepts", number, "remove"], { image });
+    } catch (error) {
+      return refused.show([sentence(error)]);
+    }
+    known = "";
+    await read();
+    await save(); // as there are fewer steps
+    const left = [...images.querySelectorAll("button")];
+    (left[Math.min(place, left.length - 1)] ?? find(element, ".sdft-drop input")).focus();
   }
 
   async function read() {
@@ -91,7 +111,7 @@ export function makeConcept({ group, side, project, settings, number, changed, s
       );
       fill(
         images,
-        told.images.map((image) => thumbnail(project, number, image)),
+        told.images.map((image) => thumbnail(project, number, image, told.uploads ? removeImage : null)),
       );
       const before = unchecked;
       unchecked = told.unchecked;
@@ -111,6 +131,21 @@ export function makeConcept({ group, side, project, settings, number, changed, s
   }
 
   return { element, read };
+}
+
+/** Why files were not taken, until that is dismissed or others are dropped: `element`, `show(sentences)`. */
+function makeRefused() {
+  const said = h("div", { class: "sdft-message", "data-kind": "error", role: "alert" });
+  const dismiss = button("Dismiss", () => show([]), { class: "sdft-button sdft-small" });
+  const element = h("div", { class: "sdft-refused", hidden: true }, said, dismiss);
+
+  /** @param {string[]} sentences */
+  function show(sentences) {
+    said.textContent = sentences.join("\n");
+    element.hidden = sentences.length === 0;
+  }
+
+  return { element, show };
 }
 
 /**
@@ -177,14 +212,22 @@ function sizeRow({ size: [width, height], count, cut, scale }) {
  * @param {string} project
  * @param {number} number
  * @param {Image} image
+ * @param {((name: string) => void) | null} remove null for images in a folder of the user's own
  */
-function thumbnail(project, number, { name, caption, prompt, size }) {
+function thumbnail(project, number, { name, caption, prompt, size }, remove) {
   const source = `${address("projects", project, "concepts", number, "thumbnail")}?image=${encodeURIComponent(name)}`;
   const title = `${name}, ${size ? `${size[0]} × ${size[1]}` : "not read yet"}`;
   return h(
     "figure",
     {},
     h("img", { src: source, alt: name, title, loading: "lazy" }),
+    remove &&
+      button("×", () => remove(name), {
+        class: "sdft-button sdft-small",
+        title: REMOVE,
+        "aria-label": `Remove ${name}`,
+        "data-image": name,
+      }),
     h("input", {
       type: "text",
       value: caption,

@@ -1,8 +1,9 @@
 // Create Model: from a checkpoint, or continuing from an earlier run.
 import { get, post, sentence } from "./api.mjs";
+import { makeBaseChoice } from "./base.mjs";
 import { button, h, labelled, offer } from "./dom.mjs";
 import { number } from "./figures.mjs";
-/** @import { Checkpoint, ContinuationSource, Option, Project } from "./types.d.ts" */
+/** @import { ContinuationSource, Option, Project } from "./types.d.ts" */
 
 const SAMPLER = "For samples and class images; can be changed for each under Generate";
 const CONTINUE =
@@ -18,12 +19,16 @@ const EXAMPLE = "First time here? The toy checkpoint learns a two-colored star i
  */
 export function makeCreate(samplers, example, created) {
   const name = h("input", { type: "text", id: "sd_finetune_name" });
-  const source = h("select", { id: "sd_finetune_source" });
-  const path = h("input", {
-    type: "text",
-    id: "sd_finetune_source_path",
-    placeholder: "or the path of an SD 1.x .safetensors file",
+  const make = h(
+    "button",
+    { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" },
+    "Create Model",
+  );
+  const base = makeBaseChoice("sd_finetune_source", (usable) => {
+    unusable = !usable;
+    showFields();
   });
+  let unusable = false;
   const sampler = h(
     "select",
     { id: "sd_finetune_sampler" },
@@ -32,19 +37,14 @@ export function makeCreate(samplers, example, created) {
   );
   const earlier = h("select", { id: "sd_finetune_continue_from", onchange: showFields });
   const said = h("div", { class: "sdft-message", role: "alert" });
-  const ofCheckpoint = [
-    labelled("Source checkpoint", source),
-    labelled("Another file", path),
-    labelled("Sampling method", sampler, SAMPLER),
-  ];
-  const submit = { type: "submit", class: "sdft-button sdft-primary", id: "sd_finetune_create" };
+  const ofCheckpoint = [h("div", {}, base.fields), labelled("Sampling method", sampler, SAMPLER)];
   const form = h(
     "form",
     { onsubmit: send },
     labelled("Name", name),
     ofCheckpoint,
     labelled("Continue from", earlier, CONTINUE),
-    h("div", { class: "sdft-row" }, h("button", submit, "Create Model")),
+    h("div", { class: "sdft-row" }, make),
   );
   const teach = button("Teach the toy its star", () => create(() => post(["example"]), true), {
     id: "sd_finetune_example",
@@ -61,7 +61,8 @@ export function makeCreate(samplers, example, created) {
     said.textContent = "";
     try {
       const project = await request();
-      name.value = path.value = earlier.value = "";
+      base.clear();
+      name.value = earlier.value = "";
       showFields();
       await created(project, train);
     } catch (error) {
@@ -74,13 +75,14 @@ export function makeCreate(samplers, example, created) {
     event.preventDefault();
     const from = earlier.value
       ? { continue_from: JSON.parse(earlier.value) }
-      : { checkpoint: path.value.trim() || source.value, sampler: sampler.value };
+      : { checkpoint: base.value(), sampler: sampler.value };
     create(() => post(["projects"], { name: name.value, ...from }), false);
   }
 
   /** What an earlier run decides is not asked for. */
   function showFields() {
     for (const each of ofCheckpoint) each.hidden = earlier.value !== "";
+    make.disabled = unusable && earlier.value === "";
   }
 
   async function read() {
@@ -89,15 +91,7 @@ export function makeCreate(samplers, example, created) {
     showFields();
   }
 
-  /** @param {Checkpoint[]} checkpoints */
-  function show(checkpoints) {
-    offer(
-      source,
-      checkpoints.map((each) => [each.title, each.loaded ? `${each.title} (loaded)` : each.title]),
-    );
-  }
-
-  return { element, show, read };
+  return { element, show: base.show, read };
 }
 
 /**

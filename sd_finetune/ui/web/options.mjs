@@ -8,10 +8,11 @@ import { putAt, valueAt } from "./values.mjs";
 /**
  * The panels: `settings`, `saving`, `generate`, `show(project)`.
  * @param {Form} form
+ * @param {HTMLElement} above stands above all options
  * @param {HTMLElement} fit stands below the options of no group
  * @param {(name: string) => void} changed
  */
-export function makeOptions(form, fit, changed) {
+export function makeOptions(form, above, fit, changed) {
   const settings = h("div", {});
   const saving = h("div", {});
   const generate = h("div", {});
@@ -39,7 +40,7 @@ export function makeOptions(form, fit, changed) {
     const top = form.fields.map((option) =>
       option.name === "method" ? methods(option, method, choose) : make(option),
     );
-    fill(settings, top, fit, content("settings"));
+    fill(settings, above, top, fit, content("settings"));
     fill(saving, content("saving"));
     fill(generate, content("generate"));
   }

@@ -1,4 +1,5 @@
 // The parts of the tab, made and put in their places.
+import { makeBase } from "./base.mjs";
 import { makeConcepts } from "./concepts.mjs";
 import { makeConnection } from "./connection.mjs";
 import { makeCreate } from "./create.mjs";
@@ -52,7 +53,12 @@ export function makeParts(root, { form, example }, keeper, acts) {
     () => keeper.saveNow(),
     acts.reread,
   );
-  const options = makeOptions(form, fit.element, changed);
+  const base = makeBase(
+    () => keeper.selected().name,
+    () => keeper.saveNow(),
+    acts.reread,
+  );
+  const options = makeOptions(form, base.element, fit.element, changed);
   const concepts = makeConcepts(groupOf(form, "concepts"), side, changed, save);
   const generate = makeGenerate(save);
   const output = makeOutput(acts.ended, acts.reread);
@@ -67,7 +73,7 @@ export function makeParts(root, { form, example }, keeper, acts) {
   const top = makeTop(acts.select, acts.begin, acts.remove);
   const running = makeRunning(acts.go);
   const offer = makeOffer(acts.resume);
-  return { create, effects, fit, options, concepts, generate, offer, output, panels, problems, running, top };
+  return { base, create, effects, fit, options, concepts, generate, offer, output, panels, problems, running, top };
 }
 
 /**

@@ -122,7 +122,7 @@ export function makeProblems(root, panels, settle) {
     place.hidden = false;
     const fold = place.closest("details");
     if (fold) fold.open = true;
-    find(place, "input, select, textarea").focus();
+    find(place, "button, input, select, textarea").focus();
   }
 
   return { element, say, begin, show, insist };

@@ -15,6 +15,7 @@ export interface Get {
 
 export interface Post {
   (parts: ["example"]): Promise<Json.Project>;
+  (parts: ["bases", "check"], content: { checkpoint: string | null }): Promise<{ title: string; fault: string }>;
   (parts: ["projects"], content: Json.NewProject): Promise<Json.Project>;
   (parts: ["projects", string, "settings"], content: Json.Settings): Promise<Json.Check>;
   (parts: ["projects", string, "changes"], content: { changes: Json.Changes }): Promise<Json.Changed>;
@@ -33,5 +34,6 @@ export interface Post {
     content: { image: string; text: string },
   ): Promise<object>;
   (parts: ["projects", string, "class-images", string, string, "delete"]): Promise<object>;
+  (parts: ["projects", string, "concepts", number, "remove"], content: { image: string }): Promise<object>;
   (parts: ["concepts", "import"], content: unknown): Promise<Json.Concept[]>;
 }

@@ -80,6 +80,7 @@ export class Selection {
    */
   showSettings(project) {
     keepFocus(() => {
+      this.parts.base.show(project);
       this.parts.options.show(project);
       this.parts.concepts.show(project);
     });

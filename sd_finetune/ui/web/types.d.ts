@@ -332,6 +332,8 @@ export interface Fitted {
 
 export interface Images {
   count: number;
+  /** Whether they were uploaded to the project, which can remove them. */
+  uploads: boolean;
   images: Image[];
   sizes: Fitted[];
   /** A sentence for each file that is not trained. */

@@ -14,6 +14,7 @@ const LOOK_AGAIN = 1000;
 export function offerLists(lists, { keeper, parts }) {
   parts.top.offer(lists.projects, keeper.project);
   parts.create.show(lists.checkpoints);
+  parts.base.offer(lists.checkpoints);
   parts.output.listed(lists);
   showLists(lists);
 }

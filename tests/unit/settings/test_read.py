@@ -24,6 +24,8 @@ def plain_values(member: Member) -> st.SearchStrategy[Any]:
     assert facts is not None
     if facts.choices:
         return st.sampled_from(facts.choices)
+    if facts.is_path:
+        return st.text("ab/._-é日")
     low, high = facts.minimum, facts.maximum
     if member.kind is Duration:
         amounts = st.integers(int(low or 0), 10**6)

@@ -1,0 +1,65 @@
+"""Paths as they are pasted: in quotes, with spaces around, as `file://` addresses, with `~`, with backslashes."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`"}
+FILE = "file://"
+DRIVE = re.compile(r"/[A-Za-z]:")
+
+
+def pasted_path(text: str) -> str:
+    """The path that is meant by `text`; what is there under just that name is meant as it stands."""
+    if not text.strip() or _exists(text):
+        return text if text.strip() else ""
+    path = _unquoted(text.strip())
+    if path.lower().startswith(FILE):
+        path = _of_address(path)
+    if path.startswith("~"):
+        path = _expanded(path)
+    return path if os.name == "nt" else _with_slashes(path)
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and QUOTES.get(text[0]) == text[-1]:
+        return text[1:-1].strip()
+    return text
+
+
+def _of_address(text: str) -> str:
+    """ "file:///home/a%20b" is "/home/a b", "file:///C:/images" is "C:/images"."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    path = unquote(parts.path)
+    if DRIVE.match(path):
+        return path[1:]
+    elsewhere = parts.netloc.lower() not in ("", "localhost")
+    return f"//{parts.netloc}{path}" if elsewhere and os.name == "nt" else path
+
+
+def _expanded(path: str) -> str:
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:  # there is no such user
+        return path
+
+
+def _with_slashes(path: str) -> str:
+    """Where a backslash separates nothing: one that a shell wrote before a space, or one of Windows."""
+    if "\\" not in path or _exists(path):
+        return path
+    meant = (re.sub(r"\\(.)", r"\1", path), path.replace("\\", "/"))
+    return next((each for each in meant if _exists(each)), path)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long, or with a character that no path has
+        return False
