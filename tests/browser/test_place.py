@@ -39,6 +39,15 @@ CROOKED_ROWS = """
 })()
 """
 
+GRADIO = """
+document.body.classList.add('gradio-container-3-41-2');
+document.querySelector('#sd_finetune_root').parentElement.classList.add('prose');
+"""
+GRADIO_STYLE = """
+.gradio-container-3-41-2 .prose :is(button, input, textarea, select, fieldset) { margin-bottom: 6px; }
+"""
+"""What gradio's own style does to fields inside the WebUI."""
+
 
 def test_a_reload_opens_what_was_open(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
@@ -68,6 +77,8 @@ def test_one_scrollbar_and_straight_rows(quick: Server, new_page: NewPage, pictu
     wait_until(lambda: story.shown_step(page) > 0)
     story.press(page, "Save now")
     page.wait_for_selector(".sdft-result")
+    page.evaluate(GRADIO)
+    page.add_style_tag(content=GRADIO_STYLE)
     for panel in ("settings", "concepts", "saving", "generate", "create"):
         page.click(f"#sd_finetune_tab_{panel}")
         assert page.evaluate(NESTED_SCROLLBARS) == []

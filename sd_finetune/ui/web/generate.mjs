@@ -4,6 +4,7 @@ import { button, fill, h, labelled } from "./dom.mjs";
 import { classFolder, generatedRow } from "./generated.mjs";
 import { openFullScreen } from "./lightbox.mjs";
 import { makeNotice } from "./notice.mjs";
+import { readNumber } from "./numbers.mjs";
 /** @import { EndedJob, GenerateRequest, Job, Project } from "./types.d.ts" */
 
 /** @typedef {Job | { kind: "soon", project: string }} Work a job, or one that was asked for just now */
@@ -96,7 +97,8 @@ export function makeGenerate(save) {
   /** @returns {GenerateRequest} */
   function asked() {
     const [run, result] = JSON.parse(source.value);
-    return { prompt: prompt.value, seed: Number(seed.value), count: Number(many.value), run, result };
+    const [first, count] = [seed, many].map((input) => readNumber(input.value, true));
+    return { prompt: prompt.value, seed: first, count, run, result };
   }
 
   async function read() {

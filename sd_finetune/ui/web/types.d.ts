@@ -351,8 +351,9 @@ export interface ClassImages {
 
 export interface GenerateRequest {
   prompt: string;
-  seed: number;
-  count: number;
+  /** What is no number is refused as it was typed. */
+  seed: number | string;
+  count: number | string;
   run: string;
   result: string;
 }
