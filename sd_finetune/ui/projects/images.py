@@ -83,7 +83,10 @@ def remove_upload(uploads: Path, folder: str, name: str) -> None:
 
 def is_upload(uploads: Path, folder: str) -> bool:
     """Whether a folder is one that the project keeps uploads in."""
-    return uploads.resolve() in Path(folder).resolve().parents
+    try:
+        return uploads.resolve() in Path(folder).resolve().parents
+    except (OSError, RuntimeError, ValueError):  # a link to itself, or no path at all
+        return False
 
 
 def upload_name(name: str) -> str:

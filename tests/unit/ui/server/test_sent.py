@@ -198,6 +198,8 @@ def test_a_folder_that_may_not_be_used(screen: Screen, client: TestClient, tmp_p
         screen.context.project("dog").replace_settings({**settings, "base": {"checkpoint": folder}})
         assert client.get(PLACE).json()["check"]["faults"]
         refused(client.get(f"{PLACE}/concepts/1"))
+        for change in ("caption", "remove"):
+            refused(client.post(f"{PLACE}/concepts/1/{change}", json={"image": "1.png", "text": "x"}))
         assert client.get(f"{PLACE}/class-images").status_code in (200, 400)
         refused(client.post(f"{PLACE}/train"))
 
