@@ -343,6 +343,20 @@ def test_it_changes_something(toy: Toy, other: Path, tmp_path: Path, baselines: 
     assert changed != baselines[key]
 
 
+def test_rates_in_turn_are_applied_to_each_part_by_itself(toy: Toy) -> None:
+    asked = {
+        **TEXT,
+        "train.length": "4 steps",
+        "train.unet_learning_rate": "0.004:1, 0.002:3, 0.001",
+        "train.text_encoder_learning_rate": 5e-4,
+    }
+    training = toy.prepare(asked)
+    train(training)
+    told = [event.learning_rates for event in events_of(training.run, Step)]
+    assert [rates["unet"] for rates in told] == pytest.approx([0.004, 0.002, 0.002, 0.001])
+    assert [rates["text_encoder"] for rates in told] == pytest.approx([5e-4] * 4)
+
+
 @pytest.fixture(scope="module")
 def baselines() -> dict[str, Any]:
     """What a measure returns without the change, by measure and by what else is set."""

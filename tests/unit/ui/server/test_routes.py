@@ -309,3 +309,25 @@ def test_every_route_is_documented(screen: Screen) -> None:
                 content = body["content"]["application/json"]
                 assert method == "post"
                 assert content.get("example", content["schema"].get("example")) is not None, path
+
+
+def test_a_base_is_judged_before_a_project_is_made(client: TestClient, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.safetensors"
+    empty.write_bytes(b"")
+
+    def fault(checkpoint: str | None) -> str:
+        return client.post("/sd_finetune/bases/check", json={"checkpoint": checkpoint}).json()["fault"]
+
+    assert "empty.safetensors" in fault(str(empty))
+    assert "not a checkpoint" in fault("/nowhere.safetensors")
+    assert "No checkpoint is loaded" in fault(None)
+    assert fault(f' "{TOY_CHECKPOINT}" ') == ""
+
+
+def test_only_uploads_are_removed(client: TestClient, screen: Screen) -> None:
+    own = {"image": "0.png"}
+    refused = client.post("/sd_finetune/projects/dog/concepts/1/remove", json=own)
+    assert "in a folder of your own" in refused.json()["error"]
+    assert (screen.pictures / "0.png").is_file()
+    outside = client.post("/sd_finetune/projects/dog/concepts/1/remove", json={"image": "../../dog/model.json"})
+    assert outside.status_code == 400
