@@ -17,6 +17,7 @@ from ..readable import is_unicode, json_bytes, readable
 from ..settings.options import Settings
 from ..settings.read import from_dict, to_file
 from .about import about
+from .fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class RunFolder:
 
     @property
     def base(self) -> Path:
-        """The checkpoint the run starts from: its path, size in bytes and modification time."""
+        """The checkpoint the run starts from: its path, size in bytes, modification time and fingerprint."""
         return self.path / "base.json"
 
     @property
@@ -129,7 +130,7 @@ class RunFolder:
 
 
 def describe_base(checkpoint: Path) -> dict[str, Any]:
-    """Identifies a checkpoint file: absolute path, size in bytes, modification time as a Unix timestamp.
+    """Identifies a checkpoint file: absolute path, size in bytes, modification time as a Unix timestamp, fingerprint.
 
     Raises:
         UserError: the file does not exist.
@@ -137,7 +138,12 @@ def describe_base(checkpoint: Path) -> dict[str, Any]:
     if not checkpoint.is_file():
         raise UserError(f"base.checkpoint = {str(checkpoint)!r} not found: choose an SD 1.x checkpoint.")
     facts = checkpoint.stat()
-    return {"path": readable(str(checkpoint.resolve())), "size": facts.st_size, "mtime": facts.st_mtime}
+    return {
+        "path": readable(str(checkpoint.resolve())),
+        "size": facts.st_size,
+        "mtime": facts.st_mtime,
+        "fingerprint": fingerprint(checkpoint),
+    }
 
 
 def _fill(folder: RunFolder, settings: dict[str, Any], base: dict[str, Any]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from .atomic import replacing, write_all
 from .messages import Step
 
@@ -41,10 +43,18 @@ def _text(rows: list[list[Any]]) -> bytes:
 
 
 def cut_losses(table: Path, last_step: int) -> None:
-    """Remove the steps after `last_step`, which a resumed run repeats."""
-    if not table.exists():
+    """Remove the steps after `last_step`, which a resumed run repeats, and lines that a crash has damaged."""
+    try:
+        text = table.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return
-    with table.open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    with replacing(table) as path, path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *(row for row in rows if int(row[0]) <= last_step)])
+    header, *rows = text.splitlines() or [""]
+    kept = [row for row in rows if 0 < _step_of(row) <= last_step]
+    with suppress(UserError), replacing(table) as path:
+        path.write_text("\r\n".join([header, *kept, ""]) if header else "", encoding="utf-8", newline="")
+
+
+def _step_of(row: str) -> int:
+    """The step of a row, 0 for what is none."""
+    number = row.partition(",")[0]
+    return int(number) if number.isascii() and number.isdecimal() and "\0" not in row else 0

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import UserError
+from ..readable import json_bytes
+from ..settings.catalogue import all_options
+from ..settings.methods import METHODS
+from ..settings.option import AUTO
+from ..settings.options import Settings
+from ..settings.values import convert
 from .folder import RunFolder
+from .notes import read_note
 
 MARKER = "complete.json"
 """The file that is written last."""
@@ -36,9 +46,57 @@ def all_snapshots(snapshots: Path) -> list[Path]:
     return sorted((folder for folder in found if _NAME.fullmatch(folder.name)), key=step_of)
 
 
+@dataclass(frozen=True)
+class Marker:
+    """What a finished snapshot's marker says.
+
+    scaler: fp16's loss scale. depends_on: the settings that it was made with and that its tensors depend on, by name;
+    empty in snapshots of earlier versions.
+    """
+
+    step: int
+    scaler: dict[str, Any]
+    depends_on: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(json_bytes(asdict(self)))
+
+
+def read_marker(folder: Path) -> Marker | None:
+    """The marker of the snapshot in `folder`; None if that was never finished, or its marker is damaged."""
+    content = read_note(folder / MARKER)
+    if content is None:
+        return None
+    try:
+        step = int(content.get("step", step_of(folder)))
+        return Marker(step, dict(content.get("scaler", {})), dict(content.get("depends_on", {})))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def snapshot_depends_on(settings: Settings) -> dict[str, Any]:
+    """The settings without which a snapshot's tensors mean nothing, by name, as JSON has them."""
+    found: dict[str, Any] = {"method": settings.method, "train.train_text_encoder": settings.train.train_text_encoder}
+    found["optimizer.name"] = settings.optimizer.name
+    for name in METHODS[settings.method].fixed:
+        group, _, option = name.partition(".")
+        value = getattr(getattr(settings, group), option)
+        found[name] = AUTO if value is None else value
+    return json.loads(json_bytes(found))
+
+
+def means_the_same(name: str, one: Any, other: Any) -> bool:
+    """Whether two values of an option mean the same, in whatever version of the settings they were written."""
+    option = all_options()[name]
+    try:
+        return convert(one, option) == convert(other, option)
+    except ValueError:  # of an option that has other choices by now
+        return one == other
+
+
 def is_finished(folder: Path) -> bool:
     """Whether the snapshot in `folder` is complete."""
-    return (folder / MARKER).exists()
+    return read_marker(folder) is not None
 
 
 def finished_snapshots(snapshots: Path) -> list[Path]:
@@ -66,5 +124,8 @@ def needed_snapshot(run: RunFolder, use: str, way_out: str) -> Path:
     """
     snapshot = latest_snapshot(run)
     if snapshot is None:
+        damaged = [folder for folder in all_snapshots(run.snapshots) if (folder / MARKER).exists()]
+        if damaged:
+            raise UserError(f"The snapshot {damaged[-1]} is damaged and cannot be used to {use} from: {way_out}.")
         raise UserError(f"{run.path.name} has no snapshot to {use} from: {way_out}.")
     return snapshot

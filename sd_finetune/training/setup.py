@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..data.concepts import Example, instance_examples
 from ..data.prompt_templates import instance_templates
-from ..errors import CannotWriteError
+from ..errors import CannotWriteError, UserError
 from ..families.family import DiffusionModel
 from ..families.load_model import load_model
 from ..methods import attach_method, check_method, method_class
@@ -17,7 +18,7 @@ from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import EventLog, Phase, Warning_
-from ..runs.resumable import refuse_to_resume, snapshot_to_resume
+from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resume
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .device import FORWARD_DTYPES, Accelerator, accelerator_for
@@ -136,9 +137,17 @@ def _warn(events: EventLog, messages: list[str]) -> None:
 
 
 def _load_snapshot(training: Training) -> None:
+    refuse_shorter(training.run, training.settings, training.total_steps)
     snapshot, name = snapshot_to_resume(training.run), training.settings.optimizer.name
-    training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
-    training.method.load_trained_tensors(trained)
+    try:
+        training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
+        training.method.load_trained_tensors(trained)
+    except (ValueError, KeyError, RuntimeError) as error:  # as torch says that tensors or groups do not match
+        traceback.print_exc()
+        raise UserError(
+            f"The snapshot {snapshot} does not fit the settings of the run, which were changed since it was made: set "
+            "them back, or start a new run."
+        ) from error
     training.step = training.first_step
 
 

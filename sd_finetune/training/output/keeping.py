@@ -6,7 +6,14 @@ import time
 
 from ...errors import CannotWriteError, NotFiniteError, UserError
 from ...runs.messages import Warning_
-from ...runs.snapshots import finished_snapshots, is_finished, latest_snapshot, snapshot_folder, step_of
+from ...runs.snapshots import (
+    finished_snapshots,
+    is_finished,
+    latest_snapshot,
+    snapshot_depends_on,
+    snapshot_folder,
+    step_of,
+)
 from ..state import Training
 from .room import is_for_lack_of_room, wait_for_room
 from .save import save_result
@@ -103,6 +110,7 @@ class Keeper:
             training.settings.optimizer.name,
             training.accelerator.scaler,
             keep,
+            snapshot_depends_on(training.settings),
         )
 
     def _without_snapshot(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -19,7 +18,14 @@ from ...errors import NotFiniteError, UserError
 from ...formats.tensor_file import write_tensors
 from ...optimizers.kept_state import kept_state, put_back
 from ...runs.atomic import replacing, replacing_folder
-from ...runs.snapshots import MARKER, all_snapshots, finished_snapshots, is_finished, snapshot_folder
+from ...runs.snapshots import (
+    MARKER,
+    Marker,
+    all_snapshots,
+    finished_snapshots,
+    read_marker,
+    snapshot_folder,
+)
 from ..device import HasState
 
 
@@ -31,10 +37,12 @@ def write_snapshot(
     name: str,
     scaler: HasState | None = None,
     keep: int = 1,
+    depends_on: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `step-000123/` in `snapshots`, whole or not at all, and then remove older ones.
 
     name: the optimizer's, in the settings. scaler: fp16's, of the loss. keep: how many are left, the latest.
+    depends_on: see `snapshot_depends_on`.
 
     Raises:
         NotFiniteError: a value is NaN or infinite; nothing was written or removed.
@@ -46,7 +54,8 @@ def write_snapshot(
         raise NotFiniteError(f"{problem}: lower the learning rate.")
     folder = snapshot_folder(snapshots, step)
     with replacing_folder(folder) as unfinished:
-        _fill(unfinished, step, trained, state, scaler)
+        marker = Marker(step, scaler.state_dict() if scaler else {}, dict(depends_on or {}))
+        _fill(unfinished, trained, state, marker)
     remove_snapshots(snapshots, keep)
     return folder
 
@@ -79,18 +88,12 @@ def _tensors_in(values: Any) -> Iterator[Tensor]:
             yield from _tensors_in(value)
 
 
-def _fill(
-    folder: Path,
-    step: int,
-    trained: Mapping[str, Tensor],
-    optimizer: Mapping[str, Any],
-    scaler: HasState | None,
-) -> None:
+def _fill(folder: Path, trained: Mapping[str, Tensor], optimizer: Mapping[str, Any], marker: Marker) -> None:
     write_tensors(folder / "trained.safetensors", trained, {})
     with replacing(folder / "optimizer.pt") as path, path.open("wb") as file, _errors_of_disk():
         torch.save(optimizer, file)
     with replacing(folder / MARKER) as path:
-        path.write_text(json.dumps({"step": step, "scaler": scaler.state_dict() if scaler else {}}), encoding="utf-8")
+        marker.write(path)
 
 
 @contextmanager
@@ -114,7 +117,8 @@ def read_snapshot(
     Raises:
         UserError: it is unfinished, damaged, or of another optimizer.
     """
-    if not is_finished(folder):
+    marker = read_marker(folder)
+    if marker is None:
         raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
     try:
         kept: dict[Any, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
@@ -122,7 +126,6 @@ def read_snapshot(
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
         raise UserError(f"The snapshot {folder} is damaged or not one of ours: start the run anew.") from error
     put_back(optimizer, name, kept)
-    marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    if scaler and marker.get("scaler"):  # none where the run was in another precision before
-        scaler.load_state_dict(marker["scaler"])
-    return int(marker["step"]), trained
+    if scaler and marker.scaler:  # none where the run was in another precision before
+        scaler.load_state_dict(marker.scaler)
+    return marker.step, trained

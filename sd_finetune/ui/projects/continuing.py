@@ -14,12 +14,15 @@ from ...hosts.host import Host
 from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.notes import read_note
-from ...runs.snapshots import all_snapshots, latest_snapshot, needed_snapshot, step_of
-from ...settings.catalogue import all_options
-from ...settings.methods import METHODS
-from ...settings.option import AUTO
+from ...runs.snapshots import (
+    all_snapshots,
+    latest_snapshot,
+    means_the_same,
+    needed_snapshot,
+    snapshot_depends_on,
+    step_of,
+)
 from ...settings.options import Settings
-from ...settings.values import convert
 from ..live.run_view import Views
 from .host_folders import settings_of_run
 from .project import Project, all_projects
@@ -68,7 +71,7 @@ def project_from_run(
         settings["base"]["continue_from"] = result["path"]
         return Project.create(projects, name, base, settings)
     snapshot = needed_snapshot(run, "continue", "choose one of its results")
-    origin = {"step": step_of(snapshot), "of": run.path.name, "shape": origin_shape(run.read_settings())}
+    origin = {"step": step_of(snapshot), "of": run.path.name, "shape": snapshot_depends_on(run.read_settings())}
     project = Project.create(projects, name, base, settings, origin)
     _copy(snapshot, project.snapshots / snapshot.name)
     return project
@@ -78,12 +81,12 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
     """By the setting's name, what keeps training from continuing from a project's snapshot. steps: of the whole run."""
     if origin is None:
         return {}
-    shape = origin_shape(settings)
+    shape = snapshot_depends_on(settings)
     faults = {
         name: f"{name} = {json.dumps(shape.get(name))} does not match the snapshot of {origin['of']} that this project "
         f"continues from: set it back to {json.dumps(value)}, or create a new project."
         for name, value in origin["shape"].items()
-        if name not in shape or not _same(name, shape[name], value)
+        if name not in shape or not means_the_same(name, shape[name], value)
     }
     if steps and steps <= origin["step"]:
         faults["train.length"] = (
@@ -91,26 +94,6 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
             f"{origin['step']}: make it longer."
         )
     return faults
-
-
-def origin_shape(settings: Settings) -> dict[str, Any]:
-    """The settings without which a snapshot's tensors mean nothing."""
-    shape: dict[str, Any] = {"method": settings.method, "train.train_text_encoder": settings.train.train_text_encoder}
-    shape["optimizer.name"] = settings.optimizer.name
-    for name in METHODS[settings.method].fixed:
-        group, _, option = name.partition(".")
-        value = getattr(getattr(settings, group), option)
-        shape[name] = AUTO if value is None else value
-    return shape
-
-
-def _same(name: str, one: Any, other: Any) -> bool:
-    """Whether two values of an option mean the same, in whatever version of the settings they were written."""
-    option = all_options()[name]
-    try:
-        return convert(one, option) == convert(other, option)
-    except ValueError:  # of an option that has other choices by now
-        return one == other
 
 
 def copy_snapshot(project: Project, run: RunFolder) -> bool:

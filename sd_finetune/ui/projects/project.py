@@ -80,7 +80,7 @@ class Project:
         return self.read()["settings"]
 
     def origin(self) -> dict[str, Any] | None:
-        """The snapshot that it continues from: `step`, `of` (a run's name), `shape` (see continuing.origin_shape)."""
+        """The snapshot that it continues from: `step`, `of` (a run's name), `shape` (`snapshot_depends_on`)."""
         return self.read().get("origin")
 
     def revision(self) -> str:

@@ -97,7 +97,7 @@ def test_a_run_is_resumed(make_file: MakeFile, tmp_path: Path, capsys: pytest.Ca
     assert main(["resume", "runs/dog-001"]) == 2
     assert "dog-001 has no snapshot to resume from: start a new run" in capsys.readouterr().err
     snapshot_folder(folder.snapshots, 1).mkdir()
-    (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
+    (snapshot_folder(folder.snapshots, 1) / MARKER).write_text("{}")
     folder.settings.write_text(folder.settings.read_text().replace("user error", "finish"))
     assert main(["resume", "runs/dog-001"]) == 0
     printed = capsys.readouterr()
@@ -118,7 +118,7 @@ def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Pop
     process = start_train("until stop")
     folder = RunFolder(tmp_path / "runs" / "dog-001")
     snapshot_folder(folder.snapshots, 1).mkdir()
-    (snapshot_folder(folder.snapshots, 1) / MARKER).touch()
+    (snapshot_folder(folder.snapshots, 1) / MARKER).write_text("{}")
     events = folder.events.read_bytes()
     with pytest.raises(UserError, match=rf"dog-001 is in the hands of process {process.pid}, another server or"):
         resume.run(argparse.Namespace(folder=folder.path, detach=False))

@@ -24,7 +24,7 @@ from sd_finetune.runs.snapshots import (
 def finished(snapshots: Path, step: int) -> Path:
     folder = snapshot_folder(snapshots, step)
     folder.mkdir()
-    (folder / MARKER).touch()
+    (folder / MARKER).write_text("{}")
     return folder
 
 

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, EventLog, Saved
-from sd_finetune.runs.snapshots import MARKER
+from sd_finetune.runs.snapshots import MARKER, snapshot_depends_on
 from sd_finetune.settings.read import from_dict
-from sd_finetune.ui.projects.continuing import origin_faults, origin_shape
+from sd_finetune.ui.projects.continuing import origin_faults
 from sd_finetune.ui.projects.host_folders import settings_of_run
 from sd_finetune.ui.server.app import make_app
 from tests.screen import Screen, wait_until
@@ -106,7 +106,7 @@ def test_what_does_not_fit_the_snapshot_is_told(
 def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: str, value: Any, old: str) -> None:
     before = from_dict(screen.settings(method="hypernetwork"))
     after = from_dict(screen.settings(method="hypernetwork", **{f"hypernetwork__{option}": value}))
-    origin = {"step": 8, "of": "dog-001", "shape": origin_shape(before)}
+    origin = {"step": 8, "of": "dog-001", "shape": snapshot_depends_on(before)}
     assert origin_faults(before, 20, origin) == {}
     assert list(origin_faults(after, 20, origin)) == [f"hypernetwork.{option}"]
     assert f"set it back to {old}" in origin_faults(after, 20, origin)[f"hypernetwork.{option}"]
@@ -114,7 +114,7 @@ def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: st
 
 def test_the_optimizer_stays_the_one_that_the_snapshot_is_of(screen: Screen) -> None:
     settings = from_dict(screen.settings())
-    origin = {"step": 8, "of": "dog-001", "shape": {**origin_shape(settings), "optimizer.name": "another"}}
+    origin = {"step": 8, "of": "dog-001", "shape": {**snapshot_depends_on(settings), "optimizer.name": "another"}}
     assert 'set it back to "another"' in origin_faults(settings, 20, origin)["optimizer.name"]
     earlier = {**origin, "shape": {"method": "lora"}}  # as models have it that were made before there was a choice
     assert origin_faults(settings, 20, earlier) == {}
