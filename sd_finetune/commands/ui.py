@@ -39,5 +39,7 @@ def run(options: argparse.Namespace) -> int:
     folders = [folder.absolute() for folder in options.checkpoints]
     host = Standalone(options.data.absolute(), TOY_CHECKPOINT, DEMO_FOLDER / "lora.toml", folders)
     print(f"SD Fine-Tune is running at http://127.0.0.1:{options.port} (Ctrl+C to quit)", flush=True)
-    uvicorn.run(make_app(Context.of(host)), host="127.0.0.1", port=options.port, log_level="warning")
+    context = Context.of(host)
+    uvicorn.run(make_app(context), host="127.0.0.1", port=options.port, log_level="warning")
+    context.runner.close()
     return 0

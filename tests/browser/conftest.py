@@ -36,6 +36,7 @@ class Server:
     def stop(self) -> None:
         self.uvicorn.should_exit = True
         self.uvicorn.force_exit = True
+        self.context.runner.close()
 
 
 def start_server(folder: Path, port: int, context: Context | None = None) -> Server:

@@ -18,6 +18,10 @@ from .job import Job
 AnyWorker = FoundWorker | subprocess.Popen[bytes]
 
 
+class GivenUp(Exception):
+    """This server no longer follows the job: another may."""
+
+
 @dataclass
 class Going:
     """A job that is going on, and its worker as soon as it has one.
@@ -37,11 +41,16 @@ def follow_job(host: Host, going: Going, worker: AnyWorker) -> None:
     """Follow the worker to its end.
 
     The host's button to interrupt stops it, in whatever phase it is.
+
+    Raises:
+        GivenUp: the server has closed.
     """
     run, asked = going.job.run, False
 
     def pass_interrupt_on() -> None:
         nonlocal asked
+        if going.over:
+            raise GivenUp
         if not asked and host.asked_to_stop(run):
             asked = True
             if going.job.kind == "generate":  # its images are whole as they come, and there is nothing to save

@@ -24,7 +24,7 @@ from ...runs.messages import (
 from ...runs.owner import own, try_to_own
 from ...runs.snapshots import snapshot_step
 from ...runs.worker_process import FoundWorker, forget_worker, note_worker
-from .going import Going, end_at_once, follow_job
+from .going import GivenUp, Going, end_at_once, follow_job
 from .job import DOING, Job, NewJob
 from .left_behind import end_waiting_jobs, noted_jobs
 
@@ -86,6 +86,12 @@ class Runner:
         if going is not None:
             self._kill(going)
 
+    def close(self) -> None:
+        """The server ends: unless another one follows its job, that ends with a snapshot."""
+        with self._lock:
+            if self._going is not None:
+                self._let_go(self._going)
+
     def _kill(self, going: Going) -> None:
         with self._lock:
             worker = going.worker
@@ -124,6 +130,8 @@ class Runner:
                 follow_job(self._host, going, worker)
                 worker.wait()
                 ended = True
+        except GivenUp:
+            pass
         except Exception as error:  # nobody else would see it: the thread is ours
             if ended:
                 log.exception(f"After {job.run.path.name} the {self._host.name} could not go on as before")
@@ -156,6 +164,8 @@ class Runner:
         try:
             with self._host.accompany(going.job.run):
                 follow_job(self._host, going, worker)
+        except GivenUp:
+            pass
         finally:
             self._end(going)
 
