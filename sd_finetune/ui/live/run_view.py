@@ -169,7 +169,7 @@ class RunView:
         if self._end is not None:
             return ""
         worker = noted_worker(self.run)
-        sent, _ = read_lines(self.run.commands, worker.commands_since if worker else 0)
+        sent = read_lines(self.run.commands, worker.commands_since)[0] if worker else []
         names = [c.get("command") for c in sent if c.get("command") in ("stop", "pause", "resume")]
         return "stop" if "stop" in names else "pause" if names and names[-1] == "pause" else ""
 
