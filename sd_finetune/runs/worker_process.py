@@ -77,9 +77,12 @@ def noted_worker(run: RunFolder) -> FoundWorker | None:
 
 
 def running_worker(run: RunFolder) -> FoundWorker | None:
-    """The worker of a run, if it is running."""
+    """The worker of a run, if it is running; also one that was started by hand and that nobody has noted."""
     worker = noted_worker(run)
-    return worker if worker is not None and worker.poll() is None else None
+    if worker is not None and worker.poll() is None:
+        return worker
+    pid = holder(run.worker_lock)
+    return FoundWorker(pid, 0.0, lock=run.worker_lock) if pid else None
 
 
 def forget_worker(run: RunFolder) -> None:
