@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.formats.tensor_file import read_tensors
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import CommandReader, Done, Error, Phase, Step, command_position, send_command
 from sd_finetune.runs.resumable import refuse_to_resume
@@ -24,7 +25,7 @@ from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
 from sd_finetune.ui.jobs.training import train_job
 from tests.screen import Screen, make_screen, wait_until
-from tests.toy import Toy, events_of, train_and_command, trained
+from tests.toy import Toy, events_of, train_and_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -139,17 +140,8 @@ def test_a_run_folder_that_was_moved_goes_on(toy: Toy, tmp_path: Path) -> None:
     assert work(moved.path, resume=True) == 0
     assert not run.path.exists()
     assert [path.name for path in moved.output.iterdir() if path.suffix == ".safetensors"] == ["toy.safetensors"]
-    again = prepare_finished(moved)
-    assert again == {name: value.tolist() for name, value in trained(whole).items()}
-
-
-def prepare_finished(run: RunFolder) -> dict[str, object]:
-    from sd_finetune.formats.tensor_file import read_tensors
-    from sd_finetune.runs.snapshots import latest_snapshot
-
-    snapshot = latest_snapshot(run)
-    assert snapshot is not None
-    return {name: value.tolist() for name, value in read_tensors(snapshot / "trained.safetensors").tensors.items()}
+    found, expected = (read_tensors(each.output / "toy.safetensors").tensors for each in (moved, whole.run))
+    assert {name: value.tolist() for name, value in found.items()} == {n: v.tolist() for n, v in expected.items()}
 
 
 def test_a_clock_that_goes_back_changes_nothing(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def stopped(screen: Screen) -> RunFolder:
     run = RunFolder.create(screen.context.projects / "dog" / "runs", "dog", from_dict(settings))
     (run.snapshots / "step-000008").mkdir()
     for name in ("trained.safetensors", "optimizer.pt", MARKER):
-        (run.snapshots / "step-000008" / name).write_text(name)
+        (run.snapshots / "step-000008" / name).write_text("{}" if name == MARKER else name)
     (run.output / "dog.safetensors").write_text("learned")
     EventLog(run.events).append(Saved(8, "lora", str(run.output / "dog.safetensors")))
     EventLog(run.events).append(Done(8, "stopped"))
