@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -17,8 +17,8 @@ from sd_finetune.runs.messages import Done
 from sd_finetune.runs.owner import own
 from sd_finetune.runs.state import state_of
 from sd_finetune.ui.jobs.training import train_job
-from tests.screen import Screen, make_context, make_images, pretend, wait_until
-from tests.toy import ROWS, Toy, events_of
+from tests.screen import Screen, make_screen, wait_until
+from tests.toy import ARCHITECTURE, ROWS, Toy, events_of, make_checkpoint, make_images
 
 FLAT = 1.03
 """Most growth of anything between an early and the last reading."""
@@ -44,10 +44,16 @@ class Reading:
         return f"{self.memory / 2**20:.0f} MB, {self.handles} handles, {self.threads} threads"
 
 
-def test_many_steps_in_one_run(toy: Toy, long: bool, measured: Callable[[str], None]) -> None:
-    steps = 20_000 if long else 60
-    cheapest = ROWS["textual_inversion"]
-    run = toy.run({**cheapest, "train.length": f"{steps} steps", "snapshots.every": f"{steps // 10} steps"})
+def small_toy(home: Path) -> Toy:
+    """Its UNet has two levels with one block each, as here the steps only have to be many."""
+    unet = replace(ARCHITECTURE.unet, channel_mult=(1, 1), num_res_blocks=1, attention_resolutions=(1,))
+    return Toy(home, make_checkpoint(home / "small.safetensors", unet=unet), make_images(home / "images", 3))
+
+
+def test_many_steps_in_one_run(tmp_path: Path, long: bool, measured: Callable[[str], None]) -> None:
+    steps = 20_000 if long else 100
+    cheapest = {**ROWS["textual_inversion"], "snapshots.every": f"{steps // 10} steps"}
+    run = small_toy(tmp_path).run({**cheapest, "train.length": f"{steps} steps"})
     readings: list[tuple[int, Reading]] = []
     with own(run):
         worker = start_worker(run)
@@ -73,20 +79,14 @@ def test_many_steps_in_one_run(toy: Toy, long: bool, measured: Callable[[str], N
 
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Screen:
-    pretend(monkeypatch)
-    screen = Screen(make_context(tmp_path), make_images(tmp_path / "pictures"))
-    screen.context.host.data_folder.mkdir(parents=True, exist_ok=True)
-    return screen
+    return make_screen(tmp_path, monkeypatch)
 
 
-def test_many_runs_on_one_server(tmp_path: Path, screen: Screen, long: bool, measured: Callable[[str], None]) -> None:
+def test_many_runs_on_one_server(screen: Screen, long: bool, measured: Callable[[str], None]) -> None:
     """Runs with a worker that only pretends: the server is what is measured."""
-    from sd_finetune.ui.projects.project import Project
-
     runs = 200 if long else 12
     context = screen.context
-    toy = context.host.checkpoints()[0]
-    project = Project.create(context.projects, "dog", toy.title, screen.settings())
+    project = context.project("dog")
     process, readings = psutil.Process(), []
     for _ in range(runs):
         job = context.runner.start(lambda: train_job(context.host, project))

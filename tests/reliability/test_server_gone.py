@@ -66,10 +66,10 @@ def asked(address: str, content: Any = None) -> Any:
         return None
 
 
-def training(toy: Toy, folder: Path, address: str) -> RunFolder:
+def training(projects: Path, address: str) -> RunFolder:
     """A run of the project "dog", started by the server and at work."""
     assert asked(f"{address}/projects/dog/train", {}) == {"run": "dog-001"}
-    run = RunFolder(folder / "data" / "projects" / "dog" / "runs" / "dog-001")
+    run = RunFolder(projects / "dog" / "runs" / "dog-001")
     wait_until(lambda: events_of(run, Step))
     return run
 
@@ -104,7 +104,7 @@ def test_a_server_that_ends(toy: Toy, tmp_path: Path, long: bool, measured: Call
         settings["output"]["name"] = "dog"
         Project.create(context.projects, "dog", "toy", settings)
         with serving(folder / "data") as (server, address):
-            run = training(toy, folder, address)
+            run = training(context.projects, address)
             began = time.monotonic()
             for number in signals:
                 server.send_signal(number)
@@ -159,7 +159,7 @@ def test_a_server_that_starts_anew_in_time_finds_it_at_work(
     settings["output"]["name"] = "dog"
     Project.create(context.projects, "dog", "toy", settings)
     with serving(tmp_path / "data") as (server, address):
-        run = training(toy, tmp_path, address)
+        run = training(context.projects, address)
         server.kill()
         server.wait()
         second = make_context(tmp_path)
