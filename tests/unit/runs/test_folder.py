@@ -14,6 +14,7 @@ import pytest
 from sd_finetune import __version__
 from sd_finetune.errors import UserError
 from sd_finetune.runs.about import PACKAGES, installed_version
+from sd_finetune.runs.fingerprint import fingerprint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import to_file
@@ -30,6 +31,7 @@ def test_a_new_folder_holds_settings_and_base(tmp_path: Path, make_settings: Cal
         "path": str(checkpoint),
         "size": 7,
         "mtime": checkpoint.stat().st_mtime,
+        "fingerprint": fingerprint(checkpoint),
     }
     made = {path.name for path in folder.path.iterdir()}
     assert made == {"settings.json", "base.json", "about.json", "samples", "snapshots", "output"}
