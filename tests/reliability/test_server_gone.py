@@ -138,9 +138,9 @@ start(RunFolder(Path({str(run.path)!r})), detach=len(sys.argv) > 1)
     assert taken < WITHIN_SECONDS
     subprocess.run([sys.executable, "-c", driver, "detached"], env=environment(), check=True)
     before = len(events_of(run, Step))
+    wait_until(lambda: len(events_of(run, Step)) > before)
     time.sleep(WITHIN_SECONDS)
     assert state_of(run).name == "running"
-    assert len(events_of(run, Step)) > before
     stopped = subprocess.run(
         [sys.executable, "-m", "sd_finetune", "stop", str(run.path)], env=environment(), capture_output=True, text=True
     )
