@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from sd_finetune.data.concepts import wanted_class_images
 from sd_finetune.errors import UserError
+from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.settings.options import Concept
-from sd_finetune.training.prior.class_images import ClassImageCache, class_images_of
-from tests.toy import make_images
+from sd_finetune.training.prior.class_images import ClassImageCache, cache_of, class_images_of
+from tests.toy import Toy, make_images
 
 
 class Drawer:
@@ -88,3 +90,16 @@ def test_captions_cannot_be_drawn(tmp_path: Path) -> None:
     concept = Concept(class_prompt="a dog, [filewords]", class_folder=str(tmp_path / "own"))
     with pytest.raises(UserError, match="No class images"):
         class_images_of(concept, 3, ClassImageCache(tmp_path, {}), Drawer(), print)
+
+
+def test_precision_and_device_have_places_of_their_own_where_they_matter(tmp_path: Path, toy: Toy) -> None:
+    """In fp32 a CPU and a GPU make the same images; in half precision each rounds in its own way."""
+    base = read_checkpoint(toy.checkpoint)
+
+    def place(precision: str, device: str) -> Path:
+        settings = toy.settings({"train.mixed_precision": precision, "train.device": "auto"})
+        return cache_of(tmp_path, base, "a star", settings, torch.device(device)).folder
+
+    assert place("no", "cpu") == place("no", "cuda")
+    places = [place("no", "cpu"), *(place(half, device) for half in ("fp16", "bf16") for device in ("cpu", "cuda"))]
+    assert len(set(places)) == 5
