@@ -69,7 +69,7 @@ def test_a_worker_that_dies(make_file: MakeFile, capsys: pytest.CaptureFixture[s
         ),
         (
             ["--set", "output.notes=\udcff"],
-            "--set 'output.notes=\\udcff' is not UTF-8: write it in that encoding.\n",
+            "output.notes=\\xff is not UTF-8 text: rename the file or folder of that name.\n",
         ),
     ],
 )
