@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,20 @@ def two(screen: Screen) -> Screen:
 
 
 def started_anew(screen: Screen) -> TestClient:
-    """A server that finds all this when it starts; an error inside of it is an answer with 500."""
-    app = make_app(Context.of(screen.context.host))
-    return TestClient(app, base_url="http://127.0.0.1:7861", raise_server_exceptions=False)
+    """A client of a server that finds all this when it starts; an error inside of it is an answer with 500.
+
+    That it starts is tried for each; the routes themselves are not made anew, which takes a while.
+    """
+    Context.of(screen.context.host)
+    screen.context.views.forget(screen.context.projects)
+    screen.context.lists.clear()
+    return client_of(screen.context)
+
+
+@cache
+def client_of(context: Context) -> TestClient:
+    client = TestClient(make_app(context), base_url="http://127.0.0.1:7861", raise_server_exceptions=False)
+    return client.__enter__()  # one event loop for all requests
 
 
 def places() -> list[str]:
@@ -106,11 +118,12 @@ ODD: dict[str, Callable[[Path], Any]] = {
 
 
 def test_an_odd_file_concerns_only_what_it_belongs_to(two: Screen) -> None:
-    for place in places():
+    """Each place has some of them, and the next one others."""
+    for turn, place in enumerate(places()):
         path = two.context.projects / "odd" / place
         path.parent.mkdir(parents=True, exist_ok=True)
         before = path.read_bytes() if path.is_file() else None
-        for name, make in ODD.items():
+        for name, make in list(ODD.items())[turn % 5 :: 5]:
             remove(path)
             make(path)
             try:
@@ -131,16 +144,13 @@ def remove(path: Path) -> None:
 def test_odd_lines_among_the_events(two: Screen) -> None:
     run = two.context.projects / "odd" / "runs" / "odd-001"
     before = (run / "events.jsonl").read_bytes().splitlines(keepends=True)
-    for line in ODD_EVENTS:
-        (run / "events.jsonl").write_bytes(b"".join([line, b"\n", *before[:5], line, b"\n", *before[5:], line, b"\n"]))
-        (run / "commands.jsonl").write_bytes(line + b"\n")
-        client = started_anew(two)
-        try:
-            assert_all_else_stands(client)
-        except AssertionError as error:
-            raise AssertionError(line[:80]) from error
-        told = client.get(f"{PROJECTS}/odd/runs/odd-001/status").json()
-        assert (len(told["points"]), told["step"]["step"]) == (20, 20), line[:80]
+    odd = b"".join(line + b"\n" for line in ODD_EVENTS)
+    (run / "events.jsonl").write_bytes(b"".join([odd, *before[:5], odd, *before[5:], odd]))
+    (run / "commands.jsonl").write_bytes(odd)
+    client = started_anew(two)
+    assert_all_else_stands(client)
+    told = client.get(f"{PROJECTS}/odd/runs/odd-001/status").json()
+    assert (len(told["points"]), told["step"]["step"]) == (20, 20)
 
 
 def test_damaged_events_are_told_once(two: Screen) -> None:
@@ -165,7 +175,7 @@ def test_what_is_damaged_is_named_where_it_stands_and_can_be_deleted(two: Screen
 
 
 def test_a_worker_that_cannot_be(two: Screen) -> None:
-    for pid in (-1, 0, 2**31, 2**63, 2**70, "1", None, [], True, 1.5):
+    for pid in (-1, 2**70, None, []):
         note = {"pid": pid, "started": 0, "since": 0}
         (two.context.projects / "odd" / "runs" / "odd-001" / "worker.json").write_text(json.dumps(note))
         assert_all_else_stands(started_anew(two))
