@@ -98,6 +98,7 @@ def test_what_is_ignored_is_not_shown_and_the_heart_of_a_method_is(quick: Server
     page = new_page(quick.address)
     story.create(page, "my dog")
     story.choose_method(page, "textual_inversion")
+    page.wait_for_selector(".sdft-facts:has-text('Textual Inversion')")
     for name in ("word", "initial_text", "vectors", "learning_rate", "template"):
         assert page.locator(f'[data-name="textual_inversion.{name}"]').is_visible(), name
     templates = page.locator('[data-name="textual_inversion.own_templates"]')

@@ -23,6 +23,14 @@ export function optionOf(form, name) {
 }
 
 /**
+ * What each method is called.
+ * @param {Form} form
+ */
+export function methodTitles(form) {
+  return form.fields.find((option) => option.name === "method")?.titles ?? {};
+}
+
+/**
  * A project's method, or the default one.
  * @param {Form} form
  * @param {Project} project

@@ -6,7 +6,7 @@ import { makeCreate } from "./create.mjs";
 import { fill, h } from "./dom.mjs";
 import { makeEffects } from "./effects.mjs";
 import { makeFit } from "./fit.mjs";
-import { groupOf, optionOf } from "./form.mjs";
+import { groupOf, methodTitles, optionOf } from "./form.mjs";
 import { makeGenerate } from "./generate.mjs";
 import { makeOffer } from "./offer.mjs";
 import { makeOptions } from "./options.mjs";
@@ -70,7 +70,7 @@ export function makeParts(root, { form, example }, keeper, acts) {
     ["generate", "Generate", h("div", {}, options.generate, generate.element)],
   ]);
   const problems = makeProblems(root, panels, () => keeper.later.now());
-  const top = makeTop(acts.select, acts.begin, acts.remove);
+  const top = makeTop(acts.select, acts.begin, acts.remove, methodTitles(form));
   const running = makeRunning(acts.go);
   const offer = makeOffer(acts.resume);
   return { base, create, effects, fit, options, concepts, generate, offer, output, panels, problems, running, top };

@@ -9,8 +9,9 @@ import { counted, number, roughly } from "./figures.mjs";
  * @param {(name: string) => void} select
  * @param {() => void} begin
  * @param {() => void} remove
+ * @param {Record<string, string>} methods what each is called
  */
-export function makeTop(select, begin, remove) {
+export function makeTop(select, begin, remove, methods) {
   const label = h("label", { for: "sd_finetune_project" }, "Project");
   const projects = h("select", { id: "sd_finetune_project", onchange: (event) => select(event.target.value) });
   const facts = h("span", { class: "sdft-facts" });
@@ -48,7 +49,7 @@ export function makeTop(select, begin, remove) {
      * @param {Check} check
      */
     tell(project, check) {
-      facts.textContent = factsOf(project, check);
+      facts.textContent = factsOf(project, check, methods);
     },
   };
 }
@@ -57,12 +58,14 @@ export function makeTop(select, begin, remove) {
  * What a project comes from and what training it amounts to.
  * @param {Project} project
  * @param {Check} check
+ * @param {Record<string, string>} methods what each is called
  */
-function factsOf(project, check) {
+function factsOf(project, check, methods) {
+  const method = project.settings.method ?? "lora";
   const file = project.settings.base?.continue_from?.split(/[\\/]/).at(-1);
   const source = project.source ? `step ${number(project.source.step)} of ${project.source.of}` : file;
   const before = source ? ` · continues from ${source}` : "";
   const length = check.steps ? ` · ${counted(check.steps, "step")}, ${number(check.steps_per_epoch)} per epoch` : "";
   const time = check.seconds ? `, about ${roughly(check.seconds)}` : "";
-  return `from ${project.base} · ${project.settings.method ?? "lora"}${before}${length}${time}`;
+  return `from ${project.base} · ${methods[method] ?? method}${before}${length}${time}`;
 }
