@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
 from ..errors import CannotWriteError
+from .unfinished import unfinished_name
 
 
 def is_taken(path: Path) -> bool:
@@ -65,11 +65,6 @@ def cannot_write(path: Path, error: OSError) -> CannotWriteError:
     return CannotWriteError(
         f"{path} cannot be written ({error.strerror or error}): choose another folder or fix this one."
     )
-
-
-def unfinished_name(path: Path) -> Path:
-    """Where the file or folder `path` is written until it is complete."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.unfinished")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ..settings.options import Settings
 from ..settings.read import from_dict, to_file
 from .about import about
 from .fingerprint import fingerprint
+from .unfinished import unfinished_name
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class RunFolder:
         base = describe_base(Path(settings.base.checkpoint))
         if not is_unicode(str(parent.absolute())):
             raise UserError(f"Cannot create a run folder in {parent.absolute()}: its name is not UTF-8; rename it.")
-        unfinished = parent.absolute() / f".{name}.{uuid.uuid4().hex[:8]}.unfinished"
+        unfinished = unfinished_name(parent.absolute() / name)
         try:
             _fill(cls(unfinished), to_file(settings), base)
             return cls(_take_next_number(unfinished, name))

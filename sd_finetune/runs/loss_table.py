@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,19 @@ def append_losses(table: Path, event: Step) -> None:
         except OSError:
             file.truncate(end)
             raise
+
+
+def read_losses(table: Path) -> list[float]:
+    """The instance losses of all steps, without rows that cannot be read."""
+    try:
+        lines = table.read_text(encoding="utf-8", errors="replace").splitlines()[1:]
+    except OSError:
+        return []
+    found: list[float] = []
+    for line in lines:
+        with suppress(ValueError, IndexError):
+            found.append(float(line.split(",")[COLUMNS.index("instance_loss")]))
+    return [loss for loss in found if math.isfinite(loss)]
 
 
 def _text(rows: list[list[Any]]) -> bytes:

@@ -62,7 +62,7 @@ def _train(training: Training, keeper: Keeper) -> Done | Error:
         if not torch.isfinite(torch.tensor(event.loss)):
             return Error(message=loss_not_finite(training, event))
         _after_step(training, keeper)
-    return Done(step=total, outcome="finished")
+    return Done(step=total, outcome="finished", reason=keeper.diverged)
 
 
 def _set_learning_rates(training: Training, step: int) -> dict[str, float]:
@@ -102,7 +102,7 @@ def _stopped(training: Training, keeper: Keeper) -> Done:
     """Save what was learned since the run began or was resumed; a step that is not complete does not count."""
     step = training.step
     if step == training.total_steps:  # it was stopped in its last samples
-        return Done(step=step, outcome="finished")
+        return Done(step=step, outcome="finished", reason=keeper.diverged)
     if step == training.first_step:
         return ended_early(training.run, training.orders)
     refuse_broken_weights(training, step)
@@ -111,7 +111,7 @@ def _stopped(training: Training, keeper: Keeper) -> Done:
         return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} {saved}.")
     keeper.save(step, final=True)
     keeper.snapshot(step)
-    return Done(step=step, outcome="stopped")
+    return Done(step=step, outcome="stopped", reason=keeper.diverged)
 
 
 def _after_step(training: Training, keeper: Keeper) -> None:

@@ -19,11 +19,12 @@ from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import EventLog, Phase, Warning_
 from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resume
+from ..runs.unfinished import remove_leftovers
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .device import FORWARD_DTYPES, Accelerator, accelerator_for
 from .orders import Orders, orders_of
-from .output.place import refuse_place
+from .output.place import refuse_place, result_path
 from .output.snapshots import read_snapshot
 from .placement import Placement
 from .prior.class_examples import class_examples_of
@@ -117,6 +118,7 @@ def _cut_losses(training: Training) -> None:
 
 def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
     """Where the run is trained. What the optimizer or the results' folder lacks is told before anything is loaded."""
+    remove_leftovers([result_path(run, settings).parent])
     accelerator = accelerator_for(settings)
     implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
     refuse_place(run, settings)

@@ -8,11 +8,11 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
 from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.messages import Done, Error, EventLog
+from ..runs.unfinished import remove_leftovers_of_runs
+from .failures import sentence_about
 from .loop import train
 from .orders import Orders, StopAsked, ended_early, orders_of
 from .output.snapshots import remove_snapshots
@@ -21,12 +21,6 @@ from .setup import prepare
 
 LONGEST_SECONDS_TO_TELL = 600
 """That a worker which is done stays for its last event to be written."""
-OUT_OF_MEMORY = (
-    "CUDA out of memory: turn on train.gradient_checkpointing, set train.mixed_precision to bf16 or fp16, "
-    "lower train.batch_size or data.resolution, "
-    "or, for DreamBooth, set optimizer.name to adafactor and train.weights to bf16."
-)
-OUT_OF_MEMORY_IN_CLASS_IMAGES = "CUDA out of memory while generating class images: lower class_images.batch_size."
 
 
 def work(
@@ -43,6 +37,7 @@ def work(
     run = RunFolder(run_dir)
     events = EventLog(run.events)
     orders = orders or orders_of(run)
+    remove_leftovers_of_runs(run.path.parent)
     try:
         if only_class_images:
             outcome: Done | Error = _generate_class_images(run, weights, orders, events)
@@ -50,17 +45,10 @@ def work(
             outcome = train(prepare(run, resume, weights, orders, events))
     except StopAsked:
         outcome = ended_early(run, orders)
-    except UserError as error:
-        traceback.print_exc()
-        outcome = Error(message=str(error))
-    except torch.cuda.OutOfMemoryError:
-        traceback.print_exc()
-        outcome = Error(message=OUT_OF_MEMORY_IN_CLASS_IMAGES if only_class_images else OUT_OF_MEMORY)
     except Exception as error:
-        traceback.print_exc()
-        outcome = Error(
-            message=f"The run failed with {type(error).__name__}: {error} (see {run.log.name} in the run folder)."
-        )
+        with suppress(MemoryError):
+            traceback.print_exc()
+        outcome = Error(message=sentence_about(error, run, only_class_images))
     orders.settle()
     if _is_told(events, outcome) and isinstance(outcome, Done) and outcome.outcome == "finished":
         _tidy(run)

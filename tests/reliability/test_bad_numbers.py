@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +13,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sd_finetune.diffusion.loss import LossParts
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Saved, Warning_
+from sd_finetune.runs.messages import Done, Error, Sample, Saved, Step, Warning_
 from sd_finetune.runs.snapshots import finished_snapshots, step_of
+from sd_finetune.training.output.not_finite import OTHER_PRECISIONS
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
+from sd_finetune.training.step.loss import loss_of
 from sd_finetune.training.worker import work
+from tests.broken_files import put_value
 from tests.toy import ROWS, Toy, events_of
 
 STEPS = 6
@@ -139,3 +146,122 @@ def test_weights_beyond_the_range_of_fp16_are_saved_as_fp32(
     assert 'weights up to 7e+04, beyond the range of output.precision = "fp16", and is saved as fp32' in warning
     if row != "hypernetwork":  # a pickle
         assert_only_finite_values_are_there(run)
+
+
+@pytest.mark.parametrize("value", BROKEN_VALUES)
+def test_a_loss_that_is_not_finite_ends_the_run(toy: Toy, monkeypatch: pytest.MonkeyPatch, value: float) -> None:
+    run = toy.run(KEPT)
+
+    def broken(*arguments: Any) -> LossParts:
+        parts = loss_of(*arguments)
+        return LossParts(parts.total * value, parts.instance, parts.prior) if len(events_of(run, Step)) == 4 else parts
+
+    monkeypatch.setattr("sd_finetune.training.loop.loss_of", broken)
+    assert work(run.path, resume=False) == 1
+    message = events_of(run)[-1].message
+    assert message.startswith(f"The loss of step 5 is {value}, at learning rates unet 0.001 and mixed precision no")
+    assert message.endswith("lower the learning rate. The snapshot of step 4, from before, is kept.")
+    assert steps_kept(run) == [2, 4]
+    assert not events_of(run, Saved)
+
+
+@pytest.mark.parametrize("precision", list(OTHER_PRECISIONS))
+def test_nobody_is_told_to_use_the_precision_that_failed(precision: str) -> None:
+    assert {"no": "no mixed precision", "fp16": "fp16", "bf16": "bf16"}[precision] not in OTHER_PRECISIONS[precision]
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_a_vae_that_gives_nan(toy: Toy, tmp_path: Path, part: str) -> None:
+    """Without latents there is nothing to train on; without images training goes on."""
+    broken = tmp_path / "broken.safetensors"
+    shutil.copy(toy.checkpoint, broken)
+    shutil.copy(toy.checkpoint.with_suffix(".yaml"), broken.with_suffix(".yaml"))
+    put_value(broken, f"first_stage_model.{part}.conv_in.weight", float("nan"))
+    run = toy.run({"base.checkpoint": str(broken), "samples.prompts": ["a star"]})
+    code = work(run.path, resume=False)
+    ended = events_of(run)[-1]
+    if part == "encoder":
+        assert code == 1
+        assert "NaN" in ended.message
+        assert "The run failed with" not in ended.message
+    else:
+        assert code == 0
+        assert "NaN" in events_of(run, Warning_)[-1].message
+        assert not events_of(run, Sample)
+        assert_only_finite_values_are_there(run)
+
+
+def test_a_run_that_diverges_is_told_so(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every number finite, it finishes."""
+    run = toy.run({**ROWS["hypernetwork"], "train.length": "8 steps", "train.unet_learning_rate": 1})
+
+    def rising(*arguments: Any) -> LossParts:
+        factor = 3.0 if len(events_of(run, Step)) >= 4 else 1.0
+        return LossParts(*(part * factor for part in loss_of(*arguments)))
+
+    monkeypatch.setattr("sd_finetune.training.loop.loss_of", rising)
+    assert work(run.path, resume=False) == 0
+    ended = events_of(run)[-1]
+    assert ended.reason.startswith("Training diverged: the loss rose from ")
+    assert "at learning rates unet 1. The result is most likely of no use" in ended.reason
+    assert ended.reason in [warning.message for warning in events_of(run, Warning_)]
+
+
+IN_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+import psutil, torch
+from sd_finetune.training import worker
+from sd_finetune.training.output.not_finite import OTHER_PRECISIONS
+from sd_finetune.training.setup import prepare
+
+def prepare_and_limit(*arguments):
+    training = prepare(*arguments)
+    of_step = training.batches.of_step
+
+    def in_need(step):
+        if step == 3:
+            now = psutil.Process().memory_info().vms
+            resource.setrlimit(resource.RLIMIT_AS, (now + 50_000_000, resource.RLIM_INFINITY))
+            {need}
+        return of_step(step)
+
+    training.batches.of_step = in_need
+    return training
+
+worker.prepare = prepare_and_limit
+sys.exit(worker.work(Path(sys.argv[1]), resume=False))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process are those of Linux")
+@pytest.mark.parametrize("need", ["torch.ones(100_000_000)", "bytearray(400_000_000)"])
+def test_memory_that_runs_out_in_a_limited_process(toy: Toy, need: str) -> None:
+    run = toy.run(KEPT)
+    command = [sys.executable, "-c", IN_LITTLE_MEMORY.replace("{need}", need), str(run.path)]
+    assert subprocess.run(command, timeout=120, check=False, capture_output=True).returncode == 1
+    message = events_of(run)[-1].message
+    assert message.startswith("Out of memory: there is not enough RAM for this run.")
+    assert message.endswith("The snapshot of step 2 is kept, and the run can be resumed from it.")
+    assert work(run.path, resume=True) == 0
+
+
+def test_out_of_vram_names_what_is_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = toy.run(KEPT)
+
+    def fail() -> None:
+        raise torch.cuda.OutOfMemoryError("2 GB wanted")
+
+    assert work_with(monkeypatch, run, lambda training: before_update(training, 4, fail)) == 1
+    message = events_of(run)[-1].message
+    assert message.startswith("CUDA out of memory")
+    assert message.endswith("The snapshot of step 2 is kept, and the run can be resumed from it.")
+
+
+def test_what_was_tried(measured: Callable[[str], None]) -> None:
+    """The figures of the page: all tests of this file passed before this one."""
+    measured(
+        "NaN and infinity in weights, gradients and losses at chosen steps, weights beyond fp16, a VAE that gives NaN, "
+        "RAM that ran out in a limited process: in each case the run ended with cause and advice or went on with a "
+        "warning, no file had a value that is not finite, and the last good snapshot resumed"
+    )

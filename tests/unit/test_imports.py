@@ -76,7 +76,8 @@ EXCEPT_FOR = {
     "runs/progress.py": {"tqdm"},  # the bar that the command line and the WebUI have, too
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
     "runs/file_lock.py": {"psutil"},
-    "runs/worker_process.py": {"psutil"},  # the standard library does not tell when another process began
+    "runs/worker_process.py": {"psutil"},
+    "runs/unfinished.py": {"psutil"},  # the standard library does not tell when another process began
 }
 SCREEN_ONLY = {"gradio", "modules"}  # never in the worker
 METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "method"}

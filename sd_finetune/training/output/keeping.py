@@ -15,6 +15,7 @@ from ...runs.snapshots import (
     step_of,
 )
 from ..state import Training
+from .divergence import divergence
 from .room import is_for_lack_of_room, wait_for_room
 from .save import save_result
 from .snapshots import remove_snapshots, write_snapshot
@@ -27,6 +28,8 @@ class Keeper:
         self._training = training
         self._last = time.monotonic()
         self._told = False
+        self.diverged = ""
+        """What is said of the latest result if training diverged."""
 
     def snapshot_is_due(self, step: int) -> bool:
         """Whether the settings ask for a snapshot after `step` steps."""
@@ -60,6 +63,9 @@ class Keeper:
         Raises:
             UserError: the result of the end is not saved; says where what was learned is.
         """
+        self.diverged = divergence(self._training)
+        if self.diverged:
+            self._training.events.append(Warning_(message=self.diverged))
         try:
             save_result(self._training, step, final)
         except CannotWriteError as error:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from ...errors import UserError
+from ...hosts.host import Host
 from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.messages import STARTING, WAITING, Error, EventLog, Phase, read_events
 from ...runs.owner import try_to_own
+from ...runs.unfinished import remove_leftovers, remove_leftovers_of_runs
 from ...runs.worker_process import FoundWorker, noted_worker
+from ...settings.methods import ResultKind
+from ..projects.host_folders import CLASS_IMAGES
 from ..projects.project import CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects, entries
 from .job import Job, JobKind
 
@@ -35,6 +40,23 @@ def end_waiting_jobs(projects: Path) -> None:
         with suppress(OSError, UserError):  # one odd folder keeps no server from starting
             if _waits(job.run) and noted_worker(job.run) is None:
                 _end_waiting(job.run)
+
+
+def tidy(host: Host, projects: Path) -> None:
+    """At the start of a server: end jobs that wait for one that is gone, and remove what was left unfinished."""
+    end_waiting_jobs(projects)
+    remove_unfinished(host, projects)
+
+
+def remove_unfinished(host: Host, projects: Path) -> None:
+    """Remove files that processes which are gone have left unfinished, wherever the tab has them written."""
+    remove_leftovers([projects, host.data_folder, *entries(host.data_folder / CLASS_IMAGES)])
+    results = (host.result_folder(kind) for kind in get_args(ResultKind))
+    remove_leftovers(folder for folder in results if folder is not None)
+    for project in all_projects(projects):
+        remove_leftovers([project.folder, project.snapshots])
+        for name in KIND_OF_FOLDER:
+            remove_leftovers_of_runs(project.folder / name)
 
 
 def _end_waiting(run: RunFolder) -> None:

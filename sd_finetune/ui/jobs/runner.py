@@ -26,7 +26,7 @@ from ...runs.snapshots import snapshot_step
 from ...runs.worker_process import FoundWorker, forget_worker, note_worker
 from .going import GivenUp, Going, end_at_once, follow_job
 from .job import DOING, Job, NewJob
-from .left_behind import end_waiting_jobs, noted_jobs
+from .left_behind import noted_jobs, tidy
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Runner:
         for job, worker in noted_jobs(projects):
             with suppress(OSError, UserError):  # one odd folder keeps no server from starting
                 self._adopt(job, worker)
-        end_waiting_jobs(projects)
+        tidy(host, projects)
 
     def current(self) -> Job | None:
         """The job that is going on."""

@@ -16,6 +16,9 @@ from ...settings.migrations import migrated
 from ...settings.options import Output
 from ..plain_settings import table, text, with_values
 
+CLASS_IMAGES = "class-images"
+"""In the host's data folder."""
+
 
 def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     """The form's settings for a run: with the folders of the host, and a file name that is not taken there."""
@@ -61,7 +64,7 @@ def class_image_cache(host: Host, settings: dict[str, Any]) -> Path:
 
 
 def _own_cache(host: Host) -> Path:
-    return host.data_folder / "class-images"
+    return host.data_folder / CLASS_IMAGES
 
 
 def _free_name(folder: Path, name: str) -> str:

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from sd_finetune.training.output.divergence import risen
+
+NOISE = [0.02, 0.31, 0.11, 0.05, 0.24, 0.09, 0.4, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("losses", "is_risen"),
+    [
+        (NOISE * 20, False),
+        (NOISE * 10 + [loss * 1.6 for loss in NOISE] * 10, False),
+        (NOISE * 10 + [loss * 5 for loss in NOISE] * 10, True),
+        (NOISE * 10 + [1.4] * 40, True),
+        ([0.1, 0.2, 1.2, 1.4], True),
+        ([0.1, 0.05, 0.3, 0.9], False),  # a few steps say nothing as long as the loss is possible
+        ([0.1, 1.4], False),
+        ([1.1, 1.0, 1.2, 1.1, 1.3], False),  # it never predicted anything
+        ([], False),
+    ],
+)
+def test_it_is_told_from_noise(losses: list[float], is_risen: bool) -> None:
+    assert (risen(losses, of_nothing=1.0) is not None) == is_risen
+
+
+def test_what_a_model_that_predicts_nothing_would_have_is_scaled_by_the_weights() -> None:
+    assert risen([0.1, 0.1, 0.3, 0.3], of_nothing=0.25) == (0.1, 0.3)
