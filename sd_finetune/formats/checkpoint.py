@@ -41,6 +41,9 @@ CONSTANT_ENDING = "position_ids"
 PREDICTION_TYPES: Mapping[str, PredictionType] = {"epsilon": "epsilon", "v": "v_prediction"}
 """By their names in `modelspec.prediction_type`."""
 
+EMA = "model_ema."
+"""Beginning of the names of averaged weights, which no program generates with."""
+
 OUTDATED = {"modelspec.hash_sha256", "modelspec.thumbnail", "sshs_model_hash", "sshs_legacy_hash"}
 
 
@@ -74,6 +77,11 @@ class Checkpoint:
         """Tensors that belong to no module: noise schedule buffers, `model_ema`, `position_ids`."""
         used = {file_name for names in self.file_names.values() for file_name in names.values()}
         return {name: tensor for name, tensor in self.tensors.items() if name not in used}
+
+    @property
+    def has_ema(self) -> bool:
+        """Whether it has averaged weights too; two counters alone are none."""
+        return sum(name.startswith(EMA) for name in self.tensors) > 2
 
     def refuse_not_finite(self) -> None:
         """Raise UserError if a weight of a module is NaN or infinite; reads the whole file."""
@@ -151,14 +159,16 @@ def write_checkpoint(
 ) -> None:
     """Write `base` with the tensors of `trained` instead of its own.
 
-    What was not trained keeps its bytes, precision and name; what was trained is stored as `precision` ("fp16" | "bf16"
+    EMA weights of the base are left out: they are older than what was trained. What else was not trained keeps its
+    bytes, precision and name; what was trained is stored as `precision` ("fp16" | "bf16"
     | "fp32"; None: its own) in the base's shape. The base's `.yaml`, if it has one, is copied beside the new file.
 
     Raises:
         UserError: there is no space left.
         ValueError: `trained` has a tensor that the base does not have, or of another size.
     """
-    tensors = dict(base.tensors)
+    stale = (EMA,) if trained and base.has_ema else ()
+    tensors = {name: tensor for name, tensor in base.tensors.items() if not name.startswith(stale)}
     dtypes: dict[str, torch.dtype] = {}
     for part, changed in trained.items():
         for name, tensor in changed.items():

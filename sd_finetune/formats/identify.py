@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..reading.door import reader
+from .checkpoint_config import find_config
 from .classify import classify, in_words
-from .summary import derivation_of, details_of, training_of
+from .summary import derivation_of, details_of, origin_of, training_of
 from .tensor_file import not_finite, read_tensors
+from .use import use_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Description:
     name: str
     kind: str
     base: str
+    use: str
+    """Whether it can be used here, and for what, or what to do."""
     details: dict[str, str]
     """What its tensors say: rank, precision, missing parts."""
     derivation: dict[str, str]
@@ -32,7 +36,7 @@ class Description:
     def text(self) -> str:
         """A few lines to show."""
         lines = [f"{self.name}: {in_words(self.kind, self.base)}"]
-        lines += [f"  {name}: {value}" for name, value in self.details.items()]
+        lines += [f"  {name}: {value}" for name, value in {"use here": self.use, **self.details}.items()]
         heading = "Training of the source:" if self.derivation else "Training:"
         for title, facts in (("Made from other files:", self.derivation), (heading, self.training)):
             lines += [title, *(f"  {name}: {value}" for name, value in facts.items())] if facts else []
@@ -48,8 +52,14 @@ def identify(path: Path) -> Description:
     """
     file = read_tensors(path)
     kind, base = classify(file.layout)
+    config = find_config(path, file.metadata) if kind == "checkpoint" else None
     details = details_of(kind, file)
+    origin = origin_of(file.metadata, config.text if config else None)
+    if "sd_checkpoint_name" in details:  # the same in the WebUI's words
+        origin.pop("made from", None)
+    details |= origin
     broken = not_finite(file.tensors)
     if broken:
         details["damaged"] = f"NaN or infinite values in {len(broken):,} of {len(file.tensors):,} tensors"
-    return Description(path.name, kind, base, details, derivation_of(file.metadata), training_of(file.metadata))
+    use = use_of(kind, base, file.layout)
+    return Description(path.name, kind, base, use, details, derivation_of(file.metadata), training_of(file.metadata))

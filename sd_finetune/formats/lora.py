@@ -21,6 +21,7 @@ from ..errors import UserError
 from ..reading.door import reader
 from .hashes import kohya_hashes
 from .tensor_file import FILE_DTYPES, are_weights, converted, read_tensors, refuse_not_finite, write_tensors
+from .use import CONVERT_LORA, lora_layout
 
 ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
 """Of a layer's tensors."""
@@ -92,7 +93,10 @@ def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
     file = read_tensors(path)
     names = [name.removesuffix(".lora_down.weight") for name in file.tensors if name.endswith(".lora_down.weight")]
     if not names or any(f"{name}.lora_up.weight" not in file.tensors for name in names):
-        raise UserError(f"{path} is not a LoRA in kohya's layout (lora_down and lora_up layers): choose another file.")
+        found = (
+            f"it has diffusers' names: {CONVERT_LORA}" if lora_layout(file.tensors) == "diffusers" else "choose another"
+        )
+        raise UserError(f"{path} is not a LoRA in kohya's layout (lora_down and lora_up layers): {found}.")
     known = {name + ending for name in names for ending in ENDINGS}
     other = [name for name in file.tensors if name not in known]
     if other:

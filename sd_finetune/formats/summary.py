@@ -1,6 +1,7 @@
 """What a file's tensors and metadata say, in words.
 
 details_of(kind, file) -> {what: text}, from the tensors
+origin_of(metadata, config) -> {what: text}, prediction type, clip skip and what it was made from
 training_of(metadata) -> {setting: text}, how the file was trained
 derivation_of(metadata) -> {what: text}, what it was made from, if a command made it from other files
 """
@@ -33,8 +34,19 @@ LORA_KINDS = {
 
 HYPERNETWORK_FACTS = ("name", "step", "sd_checkpoint_name")
 
-NOT_SHOWN = {"ss_tag_frequency", "ss_bucket_info", "ss_datasets", "sshs_model_hash", "sshs_legacy_hash"}
-"""Metadata that is too long to show, or says nothing about the training."""
+NOT_SHOWN = {
+    "ss_clip_skip",
+    "ss_sd_model_name",
+    "modelspec.merged_from",
+    "modelspec.prediction_type",
+    "modelspec.encoder_layer",
+    "ss_tag_frequency",
+    "ss_bucket_info",
+    "ss_datasets",
+    "sshs_model_hash",
+    "sshs_legacy_hash",
+}
+"""Metadata that is too long to show, says nothing about the training, or stands above it."""
 RUN_FACTS = ("steps", "epoch", "num_train_images", "num_reg_images", "new_sd_model_hash")
 """What is not in the settings of a run."""
 
@@ -160,7 +172,41 @@ def training_of(metadata: Mapping[str, str]) -> dict[str, str]:
     if settings:
         version = {"SD Fine-Tune": metadata[VERSION_KEY]} if VERSION_KEY in metadata else {}
         return {**version, **{name: facts[name] for name in RUN_FACTS if name in facts}, **settings}
-    return {**{n: v for n, v in metadata.items() if n.startswith("modelspec.") and not v.startswith("data:")}, **facts}
+    return {**{n: v for n, v in metadata.items() if _is_told(n, v)}, **facts}
+
+
+def _is_told(name: str, value: str) -> bool:
+    return name.startswith("modelspec.") and name not in NOT_SHOWN and not value.startswith("data:")
+
+
+def origin_of(metadata: Mapping[str, str], config: str | None) -> dict[str, str]:
+    """What the model predicts, with which clip skip it was trained, and what it was made from.
+
+    config: the text of a checkpoint's LDM config.
+    """
+    facts = {
+        "prediction type": _prediction_type(metadata, config),
+        "clip skip": metadata.get("ss_clip_skip") or metadata.get("modelspec.encoder_layer") or "",
+        "made from": metadata.get("ss_sd_model_name", ""),
+        "merged from": metadata.get("modelspec.merged_from") or _merged_by_the_webui(metadata),
+    }
+    return {name: value for name, value in facts.items() if value not in ("", "None")}
+
+
+def _prediction_type(metadata: Mapping[str, str], config: str | None) -> str:
+    """By the config, which is what counts when the model is used, else by the metadata; "" if neither says it."""
+    if config is not None:
+        return "v" if re.search(r"^\s*parameterization:\s*[\"']?v[\"']?\s*(#.*)?$", config, re.MULTILINE) else "epsilon"
+    if metadata.get("modelspec.prediction_type") or metadata.get("ss_base_model_version", "").endswith("_v"):
+        return metadata.get("modelspec.prediction_type", "v")
+    return "v" if metadata.get("ss_v_parameterization") == "True" else ""
+
+
+def _merged_by_the_webui(metadata: Mapping[str, str]) -> str:
+    """The names of the models that the WebUI's checkpoint merger made a file of."""
+    models = _json(metadata, "sd_merge_models").values()
+    tables = [cast("dict[str, Any]", model) for model in models if isinstance(model, dict)]
+    return ", ".join(name for table in tables if (name := text(table.get("name"))))
 
 
 def derivation_of(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -49,6 +49,15 @@ class DreamBoothMethod(Method):
     def trained_tensors(self) -> dict[str, Tensor]:
         return {f"{part}.{name}": value for part, m in self.modules.items() for name, value in m.named_parameters()}
 
+    @classmethod
+    def result_warnings(cls, base: Checkpoint) -> list[str]:
+        if not base.has_ema:
+            return []
+        return [
+            f"{base.path.name} has EMA weights (model_ema) beside its own. Results leave them out, as they would be "
+            "older than the trained weights."
+        ]
+
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 

@@ -49,6 +49,11 @@ class Method(Protocol):
         return []
 
     @classmethod
+    def result_warnings(cls, base: Checkpoint) -> list[str]:
+        """Warnings about what the result will not have of the checkpoint `base`."""
+        return []
+
+    @classmethod
     def ending(cls, settings: Settings) -> str:
         """The ending of the result's file, ".safetensors" or ".pt"."""
         ...

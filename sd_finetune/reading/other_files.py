@@ -33,6 +33,23 @@ def sentence_about(path: Path, start: bytes) -> str:
     )
 
 
+FOLDERS = (
+    ("model_index.json", "is a model in diffusers' layout: convert it to one .safetensors file with diffusers' "
+     "scripts/convert_diffusers_to_original_stable_diffusion.py --use_safetensors"),
+    ("adapter_config.json", "is a LoRA of PEFT: choose the .safetensors in it, converted to kohya's layout"),
+    ("config.json", "is a part of a model in diffusers' layout: choose the whole model, converted to one .safetensors"),
+)  # fmt: skip
+"""The file that makes a folder one of these, and the rest of a sentence."""
+
+
+def sentence_about_folder(path: Path) -> str:
+    """For a folder where a model file is needed."""
+    for file, words in FOLDERS:
+        if (path / file).is_file():
+            return f"{path} {words}."
+    return f"{path} is a folder: choose a .safetensors or .ckpt file in it."
+
+
 def name_of_content(start: bytes) -> str:
     """Of a file with tensors: the ending that its content would have, "" if it is neither."""
     if start[8:9] == b"{":

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from ..errors import UserError
 from .door import damaged, open_regular, reader
 from .layout import FLOATS, ITEM_BYTES, Layout
-from .other_files import is_pickle, name_of_content, sentence_about
+from .other_files import is_pickle, name_of_content, sentence_about, sentence_about_folder
 from .safetensors_header import TooMany, UnknownType, read_header
 from .torch_file import Compressed, NoTorchArchive, read_archive, read_legacy
 from .unpickler import Refused, UnusualTensors
@@ -24,6 +24,8 @@ def read_layout(path: Path) -> Layout:
     Raises:
         UserError: the file is missing, incomplete, damaged, of another kind, or a pickle of more than tensors.
     """
+    if path.is_dir():
+        raise UserError(sentence_about_folder(path))
     with open_regular(path) as file:
         start, size = file.read(START_BYTES), os.fstat(file.fileno()).st_size
         file.seek(0)

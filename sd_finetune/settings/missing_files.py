@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from ..reading.other_files import sentence_about_folder
 from .gpu_driver import has_gpu_driver
 from .optimizer_availability import why_unavailable
 from .options import Settings
@@ -15,9 +16,7 @@ def missing_files(settings: Settings) -> dict[str, str]:
     """A sentence for each, by the option's name. A path that is too long or not accessible is not found either."""
     files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
     faults = {
-        name: f"{name} = {path} not found: give the path of a file."
-        for name, path in files.items()
-        if path and not _holds(Path(path).is_file)
+        name: _about_missing(name, path) for name, path in files.items() if path and not _holds(Path(path).is_file)
     }
     for name, path in _folders(settings):
         if path and not _holds(Path(path).is_dir):
@@ -36,6 +35,12 @@ def refuse(missing: dict[str, str]) -> None:
     """Raise UserError with one line for each thing that is missing, before anything is loaded or created."""
     if missing:
         raise UserError("\n".join(missing.values()))
+
+
+def _about_missing(name: str, path: str) -> str:
+    if _holds(Path(path).is_dir):
+        return f"{name}: {sentence_about_folder(Path(path))}"
+    return f"{name} = {path} not found: give the path of a file."
 
 
 def _holds(is_there: Callable[[], bool]) -> bool:

@@ -64,6 +64,7 @@ def prepare(
     model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
     placement = Placement(model, accelerator.device)
     check_method(model, settings, base)
+    _warn(events, method_class(settings.method).result_warnings(base))
     examples = _instance_examples(settings, model, events)
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, orders.check)
     if class_rows:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
 from ...formats.usable_base import refuse_unusable_base
 from ...hosts.host import CHECKPOINT_ENDINGS, Host
+from ...reading.other_files import sentence_about_folder
 from ...runs.atomic import is_file
 from ...settings.groups.samples import SAMPLERS
 from ...settings.paths import pasted_path
@@ -86,6 +88,8 @@ def checkpoint_file(host: Host, title: str) -> Path:
         if title in (checkpoint.title, str(checkpoint.path)):
             return checkpoint.path
     path = Path(pasted_path(title))
+    if title and os.path.isdir(path):  # noqa: PTH112 - Path.is_dir fails for a name that is too long
+        raise UserError(sentence_about_folder(path))
     if not title or not is_file(path) or path.suffix.lower() not in CHECKPOINT_ENDINGS:
         way_out = f"choose one from the list, or enter the path of a {' or '.join(CHECKPOINT_ENDINGS)} file"
         raise UserError(f'"{title}" is not a checkpoint: {way_out}.')

@@ -16,6 +16,7 @@ from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.families.sd1.ldm_config import dump
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
+from sd_finetune.methods.dreambooth import DreamBoothMethod
 from tests.tiny import TINY, Parts
 
 TEXT = "cond_stage_model.transformer.text_model."
@@ -308,3 +309,15 @@ def test_whole_numbers_are_no_weights(tiny_file: Path) -> None:
     rewrite(tiny_file, lambda tensors: tensors.update({name: tensors[name].to(torch.int8)}))
     with pytest.raises(UserError, match=rf"{name} of type I8 and size .* are no weights"):
         read_checkpoint(tiny_file)
+
+
+def test_ema_weights_are_not_kept_beside_trained_ones(tiny_file: Path, tmp_path: Path) -> None:
+    names = [f"model_ema.{number}" for number in range(3)]
+    rewrite(tiny_file, lambda tensors: tensors.update({name: torch.ones(1) for name in names}))
+    base = read_checkpoint(tiny_file)
+    assert base.has_ema
+    write_checkpoint(tmp_path / "out.safetensors", base, {"unet": base.parts["unet"]})
+    assert read_tensors(tmp_path / "out.safetensors").tensors.keys() == base.tensors.keys() - set(names)
+    warning = DreamBoothMethod.result_warnings(base)
+    assert "tiny.safetensors has EMA weights" in warning[0]
+    assert DreamBoothMethod.result_warnings(read_checkpoint(tmp_path / "out.safetensors")) == []

@@ -15,7 +15,7 @@ from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.identify import identify
-from sd_finetune.formats.lora import LoraModule, write_lora
+from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.metadata import training_metadata
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
 from sd_finetune.formats.tool_metadata import merged_metadata, resized_metadata
@@ -196,6 +196,7 @@ def test_a_lora_of_ours_says_how_it_was_made(tmp_path: Path) -> None:
     found = identify(tmp_path / "star.safetensors")
     assert found.details == {
         "method": "LoRA", "layers": "2 UNet, 1 text encoder", "rank": "2 to 8", "alpha": "4", "precision": "fp16",
+        "prediction type": "epsilon", "made from": "base.safetensors",
     }  # fmt: skip
     assert found.training["SD Fine-Tune"] == __version__
     assert found.training["steps"] == "42"
@@ -277,3 +278,81 @@ def test_a_checkpoint_says_its_size_precision_and_what_it_lacks(tiny_file: Path,
     pruned = identify(tmp_path / "x.safetensors")
     assert pruned.details["missing"] == "VAE and text encoder"
     assert pruned.details["EMA weights"] == "yes"
+
+
+OTHER_KINDS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "controlnet": (("control_model.zero_convs.0.0.weight", UNET + "input_blocks.0.0.weight"), "controlnet", "no: "),
+    "controlnet of diffusers": (("controlnet_cond_embedding.conv_in.weight",), "controlnet", "no: "),
+    "control-lora": (("lora_controlnet", "input_hint_block.0.weight"), "controlnet", "no: "),
+    "t2i-adapter": (("adapter.body.0.resnets.0.block1.weight",), "adapter", "no: "),
+    "ip-adapter": (("image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight"), "ip-adapter", "no: "),
+    "animatediff": (("down_blocks.0.motion_modules.0.temporal_transformer.norm.weight",), "motion", "no: "),
+    "esrgan": (("model.1.sub.0.RDB1.conv1.0.weight", "model.0.weight"), "upscaler", "no: "),
+    "clip": (("text_model.encoder.layers.0.mlp.fc1.weight", "x"), "text encoder", "no: "),
+    "ldm unet": (("input_blocks.0.0.weight", "out.2.weight"), "unet", "no: a UNet alone"),
+    "loha": ((f"{LORA_KEY}.hada_w1_a", f"{LORA_KEY}.alpha"), "lora", "not in training and `sample`"),
+    "lokr": ((f"{LORA_KEY}.lokr_w1", f"{LORA_KEY}.lokr_w2"), "lora", "not in training and `sample`"),
+    "dora": ((f"{LORA_KEY}.lora_down.weight", f"{LORA_KEY}.dora_scale"), "lora", "not in training and `sample`"),
+    "attention processors": (
+        ("unet.mid_block.attn1.processor.to_q_lora.up.weight",), "lora", "no: it has diffusers' names: convert it"
+    ),
+    "peft": (("base_model.model.mid_block.to_q.lora_A.weight",), "lora", "no: it has diffusers' names: convert it"),
+    "kohya": ((f"{LORA_KEY}.lora_down.weight", f"{LORA_KEY}.lora_up.weight"), "lora", "base.continue_from of a LoRA"),
+    "wan": (("head.modulation", "blocks.0.cross_attn.k.weight"), "checkpoint", "no: it is for Wan"),
+    "qwen": (("transformer_blocks.0.img_mlp.net.0.proj.weight", "x"), "checkpoint", "no: it is for Qwen-Image"),
+    "refiner": (
+        (UNET + "input_blocks.0.0.weight", "conditioner.embedders.0.model.ln_final.weight"), "checkpoint",
+        "no: it is for SDXL refiner",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER_KINDS)
+def test_what_users_bring_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    names, kind, use = OTHER_KINDS[name]
+    write_tensors(tmp_path / "x.safetensors", {name: torch.ones(1, 4, 1, 1) for name in names}, {})
+    found = identify(tmp_path / "x.safetensors")
+    assert found.kind == kind
+    assert found.use.startswith(use)
+    assert f"  use here: {found.use}" in found.text.splitlines()
+    if kind == "lora" and not use.startswith("base"):
+        with pytest.raises(UserError):
+            read_lora(tmp_path / "x.safetensors")
+
+
+def test_an_upscaler_has_its_tensors_one_level_deeper(tmp_path: Path) -> None:
+    torch.save({"params_ema": {"body.0.rdb1.conv1.weight": torch.ones(1)}}, tmp_path / "x.pth")
+    assert identify(tmp_path / "x.pth").kind == "upscaler"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "facts"),
+    [
+        ({"ss_base_model_version": "sd_v1_v"}, {"prediction type": "v"}),
+        (
+            {"modelspec.prediction_type": "epsilon", "ss_clip_skip": "2"},
+            {"prediction type": "epsilon", "clip skip": "2"},
+        ),
+        ({"ss_sd_model_name": "base.ckpt", "ss_clip_skip": "None"}, {"made from": "base.ckpt"}),
+        (
+            {"sd_merge_models": '{"a1": {"name": "one.ckpt"}, "b2": {"name": "two"}, "c": 3}'},
+            {"merged from": "one.ckpt, two"},
+        ),
+        ({"modelspec.merged_from": "one, two"}, {"merged from": "one, two"}),
+    ],
+)
+def test_what_a_file_predicts_and_was_made_from(
+    tmp_path: Path, metadata: dict[str, str], facts: dict[str, str]
+) -> None:
+    write_tensors(tmp_path / "x.safetensors", lora(LORA_KEY, 768), metadata)
+    told = identify(tmp_path / "x.safetensors").details
+    assert {name: told.get(name) for name in ("prediction type", "clip skip", "made from", "merged from")} == {
+        "prediction type": None, "clip skip": None, "made from": None, "merged from": None, **facts
+    }  # fmt: skip
+
+
+def test_the_config_of_a_checkpoint_says_what_it_predicts(tiny_file: Path) -> None:
+    assert identify(tiny_file).details["prediction type"] == "epsilon"
+    config = tiny_file.with_suffix(".yaml")
+    config.write_text(config.read_text().replace("params:", 'params:\n    parameterization: "v"', 1))
+    assert identify(tiny_file).details["prediction type"] == "v"

@@ -157,6 +157,12 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         read_tensors(tmp_path / "nothing")
     with pytest.raises(UserError, match="is a folder: choose a"):
         read_tensors(tmp_path)
+    (tmp_path / "config.json").touch()
+    with pytest.raises(UserError, match="is a part of a model in diffusers' layout"):
+        read_tensors(tmp_path)
+    (tmp_path / "model_index.json").touch()
+    with pytest.raises(UserError, match="is a model in diffusers' layout: convert it"):
+        read_tensors(tmp_path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

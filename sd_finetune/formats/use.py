@@ -1,0 +1,76 @@
+"""What can be done with a model file here, in a sentence; needs no torch.
+
+use_of(kind, base, layout) -> sentence
+lora_layout(names) -> "kohya" | "diffusers" | "other"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..families.recognition import BASES, OTHER_PARTS
+from ..families.table import FAMILIES, supported_titles
+from ..reading.layout import Layout
+
+KOHYA_ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
+DIFFUSERS_WORDS = (
+    ".lora_A.",
+    ".lora_B.",
+    ".lora.up.",
+    ".lora.down.",
+    "_lora.up.",
+    "_lora.down.",
+    ".lora_linear_layer.",
+)
+CONVERT_LORA = "convert it to kohya's layout first, for example with diffusers' convert_state_dict_to_kohya"
+USES = {
+    "embedding": "base.continue_from of a Textual Inversion, and --embedding of `sample`",
+    "hypernetwork": "base.continue_from of a hypernetwork, and --hypernetwork of `sample`",
+}
+ELSEWHERE = {
+    "unet": "no: a UNet alone has neither VAE nor text encoder: choose the whole checkpoint that it belongs to",
+    "vae": "no: training uses the VAE in the checkpoint; in the WebUI it belongs into models/VAE",
+    "text encoder": "no: choose the whole checkpoint that it belongs to",
+    "controlnet": "no: it belongs to the WebUI's extension ControlNet",
+    "adapter": "no: it belongs to the WebUI's extension ControlNet",
+    "ip-adapter": "no: it belongs to the WebUI's extension ControlNet",
+    "motion": "no: it belongs to the WebUI's extension AnimateDiff",
+    "upscaler": "no: in the WebUI it belongs into models/ESRGAN",
+    "optimizer": "no: choose the embedding or hypernetwork that lies beside it",
+    "unknown": "no: nothing here reads it",
+}
+
+
+def use_of(kind: str, base: str, layout: Layout) -> str:
+    """Whether it can be used here, and for what, or what to do. `kind`, `base`: as `classify` finds them."""
+    if kind in ELSEWHERE:
+        return ELSEWHERE[kind]
+    if base and base not in FAMILIES:
+        return f"no: it is for {BASES[base]}, and only {supported_titles()} is supported here"
+    if kind == "lora":
+        return _use_of_lora(layout)
+    if kind == "checkpoint":
+        missing = [
+            part for part, starts in OTHER_PARTS.items() if not any(n.startswith(starts) for n in layout.tensors)
+        ]
+        if missing:
+            return f"no: it has no {' and no '.join(missing)}: choose a whole checkpoint"
+        return "base.checkpoint of a training, and --checkpoint of `sample`"
+    return USES[kind]
+
+
+def _use_of_lora(layout: Layout) -> str:
+    found = lora_layout(layout.tensors)
+    if found == "diffusers":
+        return f"no: it has diffusers' names: {CONVERT_LORA}"
+    if found == "other":
+        return "not in training and `sample`, which read lora_down, lora_up and alpha alone; the WebUI may read it"
+    return "base.continue_from of a LoRA, and --lora of `sample` and `merge`"
+
+
+def lora_layout(names: Iterable[str]) -> str:
+    """In whose layout a LoRA's tensors are named."""
+    listed = list(names)
+    if any(word in name for name in listed for word in DIFFUSERS_WORDS):
+        return "diffusers"
+    return "kohya" if all(name.endswith(KOHYA_ENDINGS) and name.count(".") <= 2 for name in listed) else "other"
