@@ -12,6 +12,7 @@ from ..data.prompt_templates import instance_templates
 from ..errors import CannotWriteError, UserError
 from ..families.family import DiffusionModel
 from ..families.load_model import load_model
+from ..formats.checkpoint import Checkpoint
 from ..methods import attach_method, check_method, method_class
 from ..methods.method import Method
 from ..optimizers.build import implementation_of
@@ -64,8 +65,7 @@ def prepare(
     model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
     placement = Placement(model, accelerator.device)
     check_method(model, settings, base)
-    _warn(events, method_class(settings.method).result_warnings(base))
-    examples = _instance_examples(settings, model, events)
+    examples = _instance_examples(settings, model, base, events)
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, orders.check)
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
@@ -126,11 +126,12 @@ def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
     return accelerator
 
 
-def _instance_examples(settings: Settings, model: DiffusionModel, events: EventLog) -> list[Example]:
-    """The training images with their prompts; problems with some of them become warnings."""
+def _instance_examples(settings: Settings, model: DiffusionModel, base: Checkpoint, events: EventLog) -> list[Example]:
+    """The training images with their prompts; problems with some of them, and with the base, become warnings."""
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
     examples, warnings = instance_examples(settings.concepts, templates)
-    _warn(events, [*warnings, *method_class(settings.method).instance_warnings(model, settings, examples)])
+    method = method_class(settings.method)
+    _warn(events, [*method.result_warnings(base), *warnings, *method.instance_warnings(model, settings, examples)])
     return examples
 
 
