@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections import Counter
 
+from ..counted import counted
 from ..runs.progress import Progress
 from ..settings.missing_files import missing_files, refuse
 from ..settings.prior_rules import refuse_without_class_images
@@ -28,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     with Progress(sys.stdout) as progress:
         images = generate_missing_class_images(settings, options.runs.absolute(), progress.show)
     for number, (concept, found) in enumerate(zip(settings.concepts, images, strict=True), start=1):
-        print(f"concept {number}, {concept.class_prompt!r}: {len(found)} class images")
+        print(f"concept {number}, {concept.class_prompt!r}: {counted(len(found), 'class image')}")
         for folder, count in Counter(image.parent for image in found).items():
             print(f"  {count} in {folder}")
     return 0

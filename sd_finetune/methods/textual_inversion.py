@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..counted import counted
 from ..data.captions import FILEWORDS
 from ..data.concepts import Example
 from ..errors import UserError
@@ -105,12 +106,12 @@ def _initial_vectors(model: DiffusionModel, settings: Settings) -> tuple[Tensor,
     vectors = embedding_vectors(model, Path(file))
     if len(vectors) > PROMPT_TOKENS:
         raise UserError(
-            f"base.continue_from = {file} has {len(vectors)} vectors, but a prompt has room for {PROMPT_TOKENS}: "
-            "continue from another embedding."
+            f"base.continue_from = {file} has {counted(len(vectors), 'vector')}, but a prompt has room for "
+            f"{PROMPT_TOKENS}: continue from another embedding."
         )
     if len(vectors) != options.vectors:
         raise UserError(
-            f"base.continue_from = {file} has {len(vectors)} vectors, but textual_inversion.vectors is "
+            f"base.continue_from = {file} has {counted(len(vectors), 'vector')}, but textual_inversion.vectors is "
             f"{options.vectors}: set textual_inversion.vectors = {len(vectors)} to continue from it."
         )
     return vectors, read_embedding(Path(file)).step or 0

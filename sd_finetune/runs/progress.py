@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from ..counted import counted
 from .messages import Done, Evaluation, Event, Phase, Sample, Saved, Step, Warning_
 
 BAR = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
@@ -82,13 +83,13 @@ def step_text(step: Step, with_prior: bool = True) -> str:
 def event_text(event: Event) -> str:
     """The line of an event that has one, else ""."""
     if isinstance(event, Evaluation):
-        return f"evaluation loss after {event.step} steps: {event.loss:.4f}"
+        return f"evaluation loss after {counted(event.step, 'step')}: {event.loss:.4f}"
     if isinstance(event, Sample):
-        return f"sample after {event.step} steps: {event.file}"
+        return f"sample after {counted(event.step, 'step')}: {event.file}"
     if isinstance(event, Saved):
         return f"saved {event.result}: {event.path}"
     if isinstance(event, Warning_):
         return f"warning: {event.message}"
     if isinstance(event, Done):
-        return f"{event.outcome} after {event.step} steps" + (f". {event.reason}" if event.reason else "")
+        return f"{event.outcome} after {counted(event.step, 'step')}" + (f". {event.reason}" if event.reason else "")
     return ""

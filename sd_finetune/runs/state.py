@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..counted import counted
 from .file_lock import holder
 from .folder import RunFolder
 from .json_lines import read_lines
@@ -37,7 +38,7 @@ class RunState:
         words = {
             "running": "it is running",
             "waiting": "it waits for its turn",
-            "finished": f"it finished after {self.step:,} steps",
+            "finished": f"it finished after {counted(self.step, 'step')}",
             "stopped": f"it was stopped at step {self.step:,}",
             "failed": "it failed",
             "interrupted": f"it was interrupted at step {self.step:,}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ...counted import counted
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
@@ -45,7 +46,7 @@ def generate_samples(
         (drawn,) = draw_images(model, [prompt], [seed], generation, accelerator.autocast(), check)
         if drawn.image is None:
             why = no_image(seed, drawn)
-            yield Warning_(f"The sample of {prompt!r} after {step:,} steps is not kept. {why}")
+            yield Warning_(f"The sample of {prompt!r} after {counted(step, 'step')} is not kept. {why}")
             continue
         path = run.samples / f"step-{step:06d}-{number:02d}.png"
         with replacing(path) as unfinished:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ...counted import counted
 from ...data.captions import FILEWORDS
 from ...data.concepts import wanted_class_images
 from ...data.images import open_image
@@ -131,7 +132,7 @@ def class_images_of(
     missing = cache.missing(wanted - len(own))
     if missing:
         if own:
-            more = "1 class image is" if len(missing) == 1 else f"{len(missing):,} class images are"
+            more = f"{counted(len(missing), 'class image')} {'is' if len(missing) == 1 else 'are'}"
             warn(
                 f"{more} generated, as {concept.class_folder} has {len(own):,} and "
                 f"class_images = {wanted:,}: set it to auto to train with yours alone."
