@@ -23,8 +23,10 @@ def put(page: Any, panel: str, name: str, value: str) -> None:
     """Fill the field of an option, as "train.length"; what is folded is unfolded first."""
     page.click(f"#sd_finetune_tab_{panel}")
     field = page.locator(f'[data-name="{name}"]')
-    if not field.is_visible():
-        field.locator("xpath=ancestor::details/summary").click()
+    field.wait_for(state="attached")  # a concept is made anew when its folder or the method changes
+    folded = field.locator("xpath=ancestor::details[not(@open)]/summary")
+    if folded.count():
+        folded.click()
     entry = field.locator("input[type=text], textarea").first
     entry.fill(value)
     entry.blur()
@@ -64,8 +66,8 @@ def message(page: Any) -> str:
 
 
 def shown_step(page: Any) -> int:
-    """The last step that the page knows of."""
-    numbers = page.inner_text(".sdft-numbers")
+    """The last step that the page knows of; 0 where no run is looked at."""
+    numbers = "".join(page.locator(".sdft-numbers:visible").all_inner_texts())
     return int(numbers.split("/")[0].replace(",", "").strip() or 0) if "/" in numbers else 0
 
 

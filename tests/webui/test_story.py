@@ -44,7 +44,7 @@ def test_create_train_and_use(method: str, webui: WebUI, new_page: Callable[...,
     set_up(page, name, method, 20)
     picture(page, f"{method}-1-ready")
     story.train(page)
-    page.wait_for_function("parseInt(document.querySelector('.sdft-numbers')?.innerText) > 0")
+    wait_until(lambda: story.shown_step(page) > 0)
     picture(page, f"{method}-2-training")
     page.reload()
     open_tab(page)
@@ -91,7 +91,7 @@ def test_a_training_outlives_reload_ui(webui: WebUI, new_page: Callable[..., Any
     page = new_page()
     set_up(page, "outlives", "lora", 100_000)
     story.train(page)
-    page.wait_for_function("parseInt(document.querySelector('.sdft-numbers')?.innerText) > 0")
+    wait_until(lambda: story.shown_step(page) > 0)
     before = story.shown_step(page)
     page.locator("#tabs > .tab-nav button", has_text="Settings").click()
     with page.expect_navigation():
