@@ -18,7 +18,7 @@ from ...runs.launch import start_process
 from ...runs.messages import Done, Error, EventLog, read_events, was_ended
 from ...runs.notes import read_note
 from ...settings.keepable import MOST_LETTERS
-from ...settings.option import MOST_SEED
+from ...settings.option import AUTO, MOST_SEED
 from ..plain_settings import table
 from ..projects.check import base_checkpoint
 from ..projects.project import GENERATED, Project, entries
@@ -151,7 +151,8 @@ def _model_arguments(weights: Path, result: dict[str, Any] | None) -> list[str]:
 
 def _sample_arguments(settings: dict[str, Any]) -> list[str]:
     """As the run's samples are generated."""
-    samples, side = table(settings, "samples"), table(settings, "data").get("resolution")
+    samples = {option: value for option, value in table(settings, "samples").items() if value != AUTO}
+    side = table(settings, "data").get("resolution")
     values = {flag: samples.get(option) for option, flag in SAMPLE_FLAGS.items()}
     values |= {"--width": samples.get("width") or side, "--height": samples.get("height") or side}
     return [f"{flag}={value}" for flag, value in values.items() if value]  # a text may begin with a hyphen

@@ -45,7 +45,7 @@ def test_the_command(
     screen: Screen, monkeypatch: pytest.MonkeyPatch, result: dict[str, Any] | None, named: list[str]
 ) -> None:
     project = screen.context.project("dog")
-    settings = screen.settings(samples={"guidance_scale": 5, "width": 128}, data__resolution=64)
+    settings = screen.settings(samples={"guidance_scale": 5, "width": 128, "height": "auto"}, data__resolution=64)
     project.write_settings(settings)
     started: list[list[str]] = []
     monkeypatch.setattr(generate, "start_process", lambda command, log: started.append(command))
