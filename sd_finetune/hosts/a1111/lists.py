@@ -55,14 +55,16 @@ def _guarded(act: Callable[[], None], problem: str) -> None:
 
 
 def selected() -> Any:
-    """The `CheckpointInfo` that the WebUI generates with next, also while it is still loading; None without one."""
-    info = sd_models.checkpoint_aliases.get(shared.opts.sd_model_checkpoint)
-    return info or next(iter(list(sd_models.checkpoints_list.values())), None)  # as sd_models.select_checkpoint does
+    """The `CheckpointInfo` that the WebUI generates with next, also while it is still loading; None without one.
+
+    As sd_models.select_checkpoint, which prints.
+    """
+    return _listed() or next(iter(list(sd_models.checkpoints_list.values())), None)
 
 
 def read_checkpoints() -> None:
-    """Read the list of checkpoints. The same file stays selected, or the first one if that is gone."""
-    before = selected()
+    """Read the list of checkpoints. What is selected stays so: by its file where its title is gone, else the first."""
+    before = _listed()
     flags = shared.cmd_opts
     own = [flags.ckpt] if flags.ckpt and Path(flags.ckpt).is_file() else []
     files = modelloader.load_models(model_path=sd_models.model_path, command_path=flags.ckpt_dir, **CHECKPOINTS)
@@ -71,7 +73,7 @@ def read_checkpoints() -> None:
     sd_models.checkpoint_aliases.clear()
     for info in infos:
         info.register()
-    if before is not None:
+    if before is not None and _listed() is None:
         _select(next((info for info in infos if info.filename == before.filename), selected()))
 
 
@@ -89,9 +91,14 @@ def load_again(files: set[Path]) -> None:
             sd_models.send_model_to_trash(model)
 
 
+def _listed() -> Any:
+    """The `CheckpointInfo` of the title that is selected; None while that is not in the list."""
+    return sd_models.checkpoint_aliases.get(shared.opts.sd_model_checkpoint)
+
+
 def _select(info: Any) -> None:
-    """Have the WebUI generate with `info` next; a title changes when the file does."""
-    if info is not None and sd_models.checkpoint_aliases.get(shared.opts.sd_model_checkpoint) is not info:
+    """Have the WebUI generate with `info` next."""
+    if info is not None:
         shared.opts.data["sd_model_checkpoint"] = info.title
         shared.opts.data["sd_checkpoint_hash"] = info.sha256
 

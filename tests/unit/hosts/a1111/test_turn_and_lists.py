@@ -183,6 +183,16 @@ def test_the_same_file_stays_selected_and_else_the_first(modules: Any, tmp_path:
     assert modules.shared.opts.sd_model_checkpoint == "a.safetensors"
 
 
+def test_what_is_used_before_it_is_listed_stays_selected(modules: Any, tmp_path: Path) -> None:
+    """A result is there for the page before its run's turn ends, and to select it waits for that."""
+    modules.shared.opts.data["sd_model_checkpoint"] = "new.safetensors"
+    assert modules.lists.selected().title == "a.safetensors"
+    (tmp_path / "new.safetensors").write_bytes(b"")
+    modules.lists.read_checkpoints()
+    assert modules.shared.opts.sd_model_checkpoint == "new.safetensors"
+    assert modules.lists.selected().title == "new.safetensors"
+
+
 def test_a_loaded_checkpoint_whose_file_was_replaced_is_loaded_again(
     modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
