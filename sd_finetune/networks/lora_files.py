@@ -104,15 +104,11 @@ def _filled(original: nn.Module, module: LoraModule) -> LoraLayer:
 def refuse_unknown_layers(lora: WeightedLora, known: Container[str]) -> None:
     """Raise UserError if a checkpoint does not have all layers of a LoRA."""
     unknown = [name for name in lora.modules if name not in known]
-    if unknown and len(unknown) == len(lora.modules):
-        raise UserError(
-            f"{lora.called} does not fit this checkpoint, which has none of its layers under kohya's names, such as "
-            f"{unknown[0]}: use one that was trained on this kind of checkpoint, or convert its names first."
-        )
     if unknown:
+        renamed = ", or give its layers kohya's names" if len(unknown) == len(lora.modules) else ""
         raise UserError(
             f"{lora.called} does not fit this checkpoint, which lacks {len(unknown)} of its layers, such as "
-            f"{unknown[0]}: use one that was trained on this kind of checkpoint."
+            f"{unknown[0]}: use one that was trained on this kind of checkpoint{renamed}."
         )
 
 

@@ -33,8 +33,10 @@ from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import read_tensors
+from sd_finetune.formats.usable_base import refuse_unusable_base
 from sd_finetune.reading.door import READERS
 from sd_finetune.reading.read_layout import read_layout
+from sd_finetune.runs.fingerprint import fingerprint
 from sd_finetune.settings.read import read_toml
 from sd_finetune.settings.toml import load_toml
 from sd_finetune.ui.projects.dreambooth_extension import import_concepts
@@ -55,7 +57,9 @@ WAYS: dict[str, Callable[[Path], object]] = {
     "identify": lambda path: identify(path).text,
     "refuse_unless": lambda path: refuse_unless(path, "lora"),
     "family_of_checkpoint": lambda path: family_of_checkpoint(path, read_layout(path)),
+    "refuse_unusable_base": refuse_unusable_base,
     "file_hashes": file_hashes,
+    "fingerprint": fingerprint,
 }
 FOR_TEXTS: dict[str, Callable[[Path], object]] = {"load_toml": load_toml, "read_toml": read_toml}
 TRIED_ELSEWHERE = {"_text_config"}
