@@ -13,6 +13,10 @@ MOST_HEADER_BYTES = 32 << 20
 """Most of it is metadata, such as a picture in it; that of all tensors of the largest models is under 1 MB."""
 
 
+MOST_BRACES = MOST_TENSORS + 20_000
+"""One for each tensor, and those of JSON in the metadata."""
+
+
 class TooMany(ValueError):
     """More names than any model has."""
 
@@ -28,7 +32,10 @@ def read_header(file: BinaryIO, size: int) -> Layout:
         raise ValueError("the header is longer than the file")
     if length > MOST_HEADER_BYTES:
         raise TooMany
-    header: Any = parse_json(file.read(length).decode("utf-8"))
+    text = file.read(length)
+    if text.count(b"{") > MOST_BRACES:  # before it is parsed, which takes seconds for a million
+        raise TooMany
+    header: Any = parse_json(text.decode("utf-8"))
     if not isinstance(header, dict):
         raise ValueError("the header is no table")
     entries = cast("dict[str, Any]", header)

@@ -189,6 +189,7 @@ def headers() -> dict[str, bytes]:
                                              "emb_params": entry([1, 1])}, four),
         "nothing at all": header_file({}),
         "10**6 keys": header_file({f"k{number}": entry([0], 0, 0) for number in range(1_000_000)}),
+        "300,000 keys": header_file({f"k{number}": entry([0], 0, 0) for number in range(300_000)}),
         "NaN for a length": header_file(b'{"a": {"dtype": "F32", "shape": [NaN], "data_offsets": [0, 4]}}', four),
     }  # fmt: skip
     kinds: dict[str, tuple[Any, int]] = {"point": ([], 4), "empty": ([0, 4], 0), "vector": ([1], 4)}

@@ -85,6 +85,7 @@ class Watched:
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        self._highest = _highest_ever()
         self._started, self._before = time.thread_time(), self._megabytes()
         self._most, self._over = self._before, threading.Event()
         self._thread = threading.Thread(target=self._watch)
@@ -101,7 +102,18 @@ class Watched:
         """Seconds of this thread, as the machine may be busy, and megabytes."""
         self._over.set()
         self._thread.join()
+        if _highest_ever() > self._highest:  # what one call of C took and gave back, the thread could not see
+            self._most = max(self._most, _highest_ever())
         return time.thread_time() - self._started, self._most - self._before
+
+
+def _highest_ever() -> float:
+    """Megabytes that this process ever had; 0 where the system does not say."""
+    if sys.platform != "linux":
+        return 0.0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 @contextmanager
@@ -219,7 +231,7 @@ def test_a_large_file_of_nothing(tmp_path: Path) -> None:
         os.truncate(path, 20 * 2**30)
         ways = {name: way for name, way in WAYS.items() if name != "file_hashes"}  # which reads all by its nature
         with bounded(repr(start[:9]), {}):
-            assert read_all(path, {**ways, **FOR_TEXTS}) == 0
+            assert read_all(path, {**ways, **FOR_TEXTS}) <= 1  # a fingerprint can be taken
 
 
 def test_configs(tmp_path: Path, valid: dict[str, bytes], long: bool, measured: Callable[[str], None]) -> None:
