@@ -193,6 +193,8 @@ def test_files_made_to_harm(tmp_path: Path, long: bool, measured: Callable[[str]
     files = {**hostile.pickles(), **hostile.torch_files(), **hostile.headers()}
     worst: dict[str, tuple[float, str]] = {}
     for number, (name, content) in enumerate(files.items()):
+        if not long and len(content) > 100_000 and name.endswith("in a row"):
+            continue  # the same as in a zip
         path = tmp_path / f"{number}.ckpt"
         path.write_bytes(content)
         is_quick = long or len(content) < 100_000  # all begin by reading the layout, which is what takes its time
@@ -238,12 +240,12 @@ def test_configs(tmp_path: Path, valid: dict[str, bytes], long: bool, measured: 
     path, text = tmp_path / "model.safetensors", dump(TINY)
     path.write_bytes(valid["read_checkpoint.safetensors"])
     yaml, worst = path.with_suffix(".yaml"), dict[str, tuple[float, str]]()
-    texts = hostile.yaml_texts(text, hostile.WRONG if long else hostile.WRONG[:3])
+    texts = hostile.yaml_texts(text, hostile.WRONG if long else hostile.WRONG[:1])
     for name, content in texts.items():
         yaml.write_text(content)
         with bounded(name, worst):
             read_all(path, {"read_checkpoint": read_checkpoint})
-    for folder in ("/dev", "../..", str(tmp_path), "\0", "clip"):
+    for folder in ("clip", "/dev", "../..", str(tmp_path), "\0")[: None if long else 2]:
         yaml.write_text(text.replace("version: nowhere", f"version: {json.dumps(folder)}"))
         (tmp_path / "clip").mkdir(exist_ok=True)
         for content in ("[" * 50_000, '{"text_config": [1]}', "[]", '{"num_attention_heads": {}}', "\0"):
