@@ -39,9 +39,8 @@ class Server:
         self.context.runner.close()
 
 
-def start_server(folder: Path, port: int, context: Context | None = None) -> Server:
-    """A new one; with the `context` of an earlier one, as if that had only been out of reach."""
-    context = context or make_context(folder)
+def start_server(folder: Path, port: int) -> Server:
+    context = make_context(folder)
     own = uvicorn.Server(
         uvicorn.Config(make_app(context), host="127.0.0.1", port=port, log_level="critical", lifespan="off")
     )

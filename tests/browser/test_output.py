@@ -129,7 +129,7 @@ def test_a_server_that_comes_back_is_found_again(
     quick.stop()
     page.wait_for_selector("text=Connection to the server lost, trying again.")
     before = story.shown_step(page)
-    again = start_server(tmp_path, quick.port, quick.context)
+    again = start_server(tmp_path, quick.port)
     wait_until(lambda: story.shown_step(page) > before)
     page.wait_for_selector("text=Connection to the server lost", state="hidden")
     story.press(page, "Stop and save")
