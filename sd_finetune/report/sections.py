@@ -75,7 +75,7 @@ def damaged_lines(path: Path) -> int:
 
 
 def _lines(path: Path, scrubber: Scrubber, may_tell: bool) -> str:
-    path.stat()  # read_lines says nothing of a file that is missing
+    path.open("rb").close()  # read_lines says nothing of a file that cannot be read
     shown = [scrubber.message(line) for line in read_lines(path)[0]]
     if not may_tell:
         shown = [{name: "<left out>" if name in TELLING else value for name, value in line.items()} for line in shown]

@@ -159,6 +159,7 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
         lora_name("unet", "down_blocks.9.attentions.0.proj_in"): LoraModule(torch.ones(1, 32), torch.ones(32, 1), 1.0)
     }
     write_lora(tmp_path / "foreign.safetensors", foreign, {})
+    write_lora(tmp_path / "partly.safetensors", {**read_lora(home.lora)[0], **foreign}, {})
     wide = {
         lora_name("unet", "down_blocks.0.attentions.0.proj_in"): LoraModule(torch.ones(1, 320), torch.ones(320, 1), 1.0)
     }
@@ -166,7 +167,8 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
     strange = {**load_file(home.lora), "lora_unet_x.dora_scale": torch.ones(3)}
     save_file(strange, tmp_path / "strange.safetensors")
     for lora, words in (
-        (tmp_path / "foreign.safetensors", "which lacks 1 of its layers"),
+        (tmp_path / "foreign.safetensors", "which has none of its layers under kohya's names"),
+        (tmp_path / "partly.safetensors", "which lacks 1 of its layers"),
         (tmp_path / "wide.safetensors", "(320, 320)"),
         (tmp_path / "strange.safetensors", "of a kind that is not supported, with tensors like"),
         (tmp_path / "none.safetensors", "none.safetensors not found"),
