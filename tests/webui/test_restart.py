@@ -41,7 +41,8 @@ def test_a_run_that_goes_on_has_its_turn_again(started: Started, tmp_path: Path)
             tab.webui = again
             task = f"task(sd_finetune-{tab.run})"
             assert tab.status()["active"], "the worker lives, and is found again"
-            told = again.post("/internal/progress", {"id_task": task, "live_preview": False})
+            asked = {"id_task": task, "live_preview": False}
+            told = wait_until(lambda: found if (found := again.post("/internal/progress", asked))["textinfo"] else None)
             assert told["active"], "the bar at the top is that of the run"
             assert told["textinfo"].startswith("SD Fine-Tune: step")
             with ThreadPoolExecutor() as pool:
