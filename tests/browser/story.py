@@ -24,9 +24,7 @@ def put(page: Any, panel: str, name: str, value: str) -> None:
     page.click(f"#sd_finetune_tab_{panel}")
     field = page.locator(f'[data-name="{name}"]')
     field.wait_for(state="attached")  # a concept is made anew when its folder or the method changes
-    folded = field.locator("xpath=ancestor::details[not(@open)]/summary")
-    if folded.count():
-        folded.click()
+    field.evaluate("field => { const fold = field.closest('details'); if (fold) fold.open = true; }")
     entry = field.locator("input[type=text], textarea").first
     entry.fill(value)
     entry.blur()
