@@ -42,7 +42,7 @@ export class Tab {
     layOut(root, start, this.parts);
     offerLists(start, this.selection);
     this.selection.begin();
-    watch(start, this.selection);
+    watch(start, this.selection, () => this.ended());
   }
 
   refresh() {

@@ -33,18 +33,20 @@ export async function refresh(lists, selection) {
  * Ask for them again and again: a run that another tab has started, or that ended, is noticed here.
  * @param {Lists} lists
  * @param {Selection} selection
+ * @param {() => Promise<void>} ended called when the selected project's run has ended and given its place to others
  */
-export function watch(lists, selection) {
+export function watch(lists, selection, ended) {
   const later = () => setTimeout(turn, Math.max(LOOK_AGAIN, 1000 * lists.wait));
-  const turn = () => lookAgain(lists, selection).finally(later);
+  const turn = () => lookAgain(lists, selection, ended).finally(later);
   later();
 }
 
 /**
  * @param {Lists} lists
  * @param {Selection} selection
+ * @param {() => Promise<void>} ended
  */
-async function lookAgain(lists, selection) {
+async function lookAgain(lists, selection, ended) {
   const before = lists.job;
   try {
     await refresh(lists, selection);
@@ -62,4 +64,5 @@ async function lookAgain(lists, selection) {
     parts.output.look(fresh.project, fresh.run, [fresh.run, ...others]);
   }
   selection.working();
+  if (before?.kind === "train" && before.run !== job?.run && selection.isSelected(before)) await ended();
 }

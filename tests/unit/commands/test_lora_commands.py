@@ -167,7 +167,7 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
     strange = {**load_file(home.lora), "lora_unet_x.dora_scale": torch.ones(3)}
     save_file(strange, tmp_path / "strange.safetensors")
     for lora, words in (
-        (tmp_path / "foreign.safetensors", "which has none of its layers under kohya's names"),
+        (tmp_path / "foreign.safetensors", "or give its layers kohya's names"),
         (tmp_path / "partly.safetensors", "which lacks 1 of its layers"),
         (tmp_path / "wide.safetensors", "(320, 320)"),
         (tmp_path / "strange.safetensors", "of a kind that is not supported, with tensors like"),
