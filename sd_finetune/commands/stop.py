@@ -5,27 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ..errors import UserError
-from ..runs.find import find_run
 from ..runs.follow import follow
 from ..runs.messages import Done, Error, note_end, send_command
 from ..runs.progress import event_text
-from ..runs.state import state_of
-from ..runs.worker_process import running_worker
+from .running_run import add_run_argument, find_running
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("run_folder", metavar="RUN", help="run folder, or its name as the command runs lists it")
+    add_run_argument(parser)
     parser.add_argument("--now", action="store_true", help="end it at once, without saving")
 
 
 def run(options: argparse.Namespace) -> int:
     """0: it has ended. Raises UserError if it is not running."""
-    folder = find_run(options.run_folder)
-    worker = running_worker(folder)
-    if worker is None:
-        raise UserError(f"{folder.path.name} is not running: {state_of(folder).sentence}")
+    folder, worker = find_running(options.run_folder)
     if options.now:
         note_end(folder.commands, worker.pid)
         worker.kill()

@@ -12,7 +12,7 @@ from ..runs.own_files import CLASS_IMAGES, UNFINISHED, made_above
 from .skipped import Skipped, Use, readable_suffixes, why_not_file, why_not_folder, why_other_ending
 
 MOST_FILES = 200_000
-"""In a folder and its sub-folders; with more it is no folder of images but half a disk."""
+"""In a folder and its sub-folders; with more it is half a disk and not a folder of images."""
 
 
 @dataclass

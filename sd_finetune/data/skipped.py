@@ -55,7 +55,7 @@ def why_not_folder(path: Path, use: Use) -> str:
 
 
 def why_not_file(path: Path) -> str:
-    """Why something that is no folder cannot be an image, whatever its ending; "" if it can."""
+    """Why something that is not a folder cannot be an image, whatever its ending; "" if it can."""
     if not is_unicode(path.name):
         return _NOT_UNICODE
     linked = path.is_symlink()

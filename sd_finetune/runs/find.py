@@ -23,7 +23,7 @@ def runs_in(folders: Sequence[Path] = ()) -> list[RunFolder]:
     """
     for folder in folders:
         if not folder.is_dir():
-            raise UserError(f"{folder} is no folder: name one with runs in it.")
+            raise UserError(f"{folder} is not a folder: name one with runs in it.")
     places = folders or [Path(place) for place in PLACES if Path(place).is_dir()]
     found = {run.path: run for place in places for run in _runs_below(place.absolute(), MOST_LEVELS)}
     return sorted(found.values(), key=lambda run: (_time_of(run.settings), run.path))

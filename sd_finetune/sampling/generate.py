@@ -92,7 +92,7 @@ def draw_images(
 
 
 def no_image(seed: int, drawn: Drawn) -> str:
-    """A sentence about what is no image."""
+    """A sentence about an image that is not shown."""
     return (
         f"The image of seed {seed} {drawn.why}: check the checkpoint and the files used with it, or use another "
         "precision, such as bf16 or fp32."

@@ -154,7 +154,7 @@ def all_projects(parent: Path) -> list[Project]:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What is in a folder and not hidden, by name; nothing where there is no folder that one may look into."""
+    """What is in a folder and not hidden, by name; nothing if the folder is missing or closed to us."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError:
@@ -162,7 +162,7 @@ def entries(folder: Path) -> list[Path]:
 
 
 def _time_of(file: Path) -> float:
-    """When a file was changed last; 0 where there is no file that one may look at."""
+    """When a file was changed last; 0 if the file is missing or closed to us."""
     try:
         facts = file.stat()
     except OSError:

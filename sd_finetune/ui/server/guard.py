@@ -63,7 +63,7 @@ class Answer(JSONResponse):
 class Route(APIRoute):
     """A route whose UserErrors become the answer {"error": sentence} with code 400.
 
-    So does what cannot be read as a parameter, and what the file system refuses: both are the asker's to mend.
+    So does what cannot be read as a parameter, and what the file system refuses: both are for the asker to correct.
     """
 
     def get_route_handler(self) -> Callable[[Request], Any]:

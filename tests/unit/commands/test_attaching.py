@@ -159,7 +159,7 @@ def test_all_runs_are_listed(
     assert main(["runs", "elsewhere"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["interrupted", "-", str(made[5].path)]
     assert main(["runs", "nowhere"]) == 2
-    assert "nowhere is no folder" in capsys.readouterr().err
+    assert "nowhere is not a folder" in capsys.readouterr().err
     assert state_of(made[3]).resumable_from == 6
     assert state_of(made[3]).sentence == "it was interrupted at step 7; it can be resumed from step 6."
 
