@@ -64,7 +64,7 @@ def test_what_fifty_pages_cost(tmp_path: Path, measured: Callable[[str], None], 
         server.ask(f"projects/example-1/runs/{run}/command", {"command": "end"})
     assert len(seen) == PAGES
     assert last - min(seen.values()) < MOST_BEHIND / 0.05
-    assert pages.slowest < 2
+    assert pages.slowest < (2 if long else 10)  # the machine may do other things besides
     assert used < MOST_CPU
     measured(f"{PAGES} pages ask {asked / seconds:.0f} times a second and take {100 * used:.1f} % of one core")
 
