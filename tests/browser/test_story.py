@@ -88,8 +88,9 @@ def looks_at_class_images(page: Any) -> None:
 def generates_with_the_result(page: Any) -> None:
     page.fill("#sd_finetune_generate_prompt", "a photo of a star")
     page.fill("#sd_finetune_generate_count", "2")
+    first = page.locator("#sd_finetune_generate_with option >> nth=0")
+    first.and_(page.get_by_text("skstar.safetensors, step 3")).wait_for(state="attached")
     page.select_option("#sd_finetune_generate_with", index=0)
-    assert "skstar.safetensors, step 3" in page.inner_text("#sd_finetune_generate_with option >> nth=0")
     page.click('text="Generate" >> nth=-1')
     page.wait_for_selector(".sdft-generated img >> nth=1")
     width = page.locator(".sdft-generated img").last.evaluate("image => image.decode().then(() => image.naturalWidth)")

@@ -124,6 +124,7 @@ export function makeGenerate(save) {
     const { name, runs, settings } = shown;
     if (!prompt.value) prompt.value = settings.samples?.prompts?.[0] ?? settings.concepts?.[0]?.instance_prompt ?? "";
     const lists = await Promise.all(runs.slice(0, RUNS).map((run) => resultsOf(name, run)));
+    if (project !== shown || runs !== shown.runs) return; // asked for again meanwhile
     fill(source, lists, h("option", { value: BASE }, "the base checkpoint"));
     read();
   }
