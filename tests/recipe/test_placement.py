@@ -1,4 +1,7 @@
-"""Whole runs in which a part that is away cannot be used: as on a GPU, where that would fail or be slow."""
+"""Whole runs in which a part that is away cannot be used: as on a GPU, where that would fail or be slow.
+
+That they are the same runs is in test_fast_paths.py.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from sd_finetune.runs.messages import Evaluation, Sample, Step
+from sd_finetune.runs.messages import Evaluation, Sample
 from sd_finetune.training import placement, setup
 from sd_finetune.training.loop import train
 from sd_finetune.training.prior import class_examples
-from sd_finetune.training.state import Training
 from tests.toy import ROWS, Toy, events_of
 
 ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
@@ -59,10 +61,6 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> Moves:
     return noted
 
 
-def losses(training: Training) -> list[float]:
-    return [event.loss for event in events_of(training.run, Step)]
-
-
 @ROW
 @pytest.mark.parametrize("prior", ["images", "model"])
 def test_a_run_does_without_what_is_away(toy: Toy, row: dict[str, Any], moves: Moves, prior: str) -> None:
@@ -75,15 +73,6 @@ def test_a_run_does_without_what_is_away(toy: Toy, row: dict[str, Any], moves: M
     assert first == [f"{part} away" for part in parts]
     there_and_back = [[f"{part} {way}" for part in parts] for way in ("back", "away")]
     assert rest == 3 * there_and_back, "back for the three samples, and at no other time"
-
-
-@pytest.mark.parametrize("row", [ROWS["lora"], ROWS["hypernetwork"], ROWS["dreambooth"]], ids=lambda row: row["method"])
-def test_it_is_the_same_run(toy: Toy, row: dict[str, Any], moves: Moves, monkeypatch: pytest.MonkeyPatch) -> None:
-    changes = {**ALL_KINDS, **row, "prior.source": "model", "prior.bank_size": 2}
-    lacking = toy.train(changes)
-    assert moves
-    monkeypatch.undo()
-    assert losses(lacking) == pytest.approx(losses(toy.train(changes)), rel=1e-5)
 
 
 def test_the_vae_stays_where_images_are_encoded_in_each_step(toy: Toy, moves: Moves) -> None:

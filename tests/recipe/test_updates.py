@@ -1,4 +1,4 @@
-"""Weights in bf16 and the optimizer inside the backward pass: the same run in less VRAM."""
+"""Weights in bf16 and the optimizer inside the backward pass; that the run is the same is in test_fast_paths.py."""
 
 from __future__ import annotations
 
@@ -14,21 +14,18 @@ from sd_finetune.optimizers import bf16_weights
 from sd_finetune.optimizers.bf16_weights import weight_of
 from sd_finetune.optimizers.build import evaluation_weights
 from sd_finetune.runs.messages import Evaluation, Step
-from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step import updates
-from tests.optimizers import LEARNING_RATES, marks_of, optimizer_changes
 from tests.optimizers import ROW as ROW_OF_OPTIMIZERS
+from tests.optimizers import optimizer_changes
 from tests.toy import ROWS, Toy, events_of, forget_accelerator, train_and_command, trained
 
-ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 FUSED = {"train.fused_backward": True}
 BF16 = {"train.weights": "bf16", "train.mixed_precision": "bf16"}
 UNCLIPPED = {"train.max_grad_norm": 0}
 EACH_CLIPPED = {"train.max_grad_norm": 1e-3, "train.clip_by": "parameter_norm"}
-STEPS_ALONE = [name for name in LEARNING_RATES if OPTIMIZERS[name].steps_alone]
 LENGTH = {"train.length": "3 steps", "prior.weight": 1.0, "concepts.class_images": 2}
 
 
@@ -41,29 +38,6 @@ def assert_same_run(first: Training, second: Training) -> None:
     assert len(losses(first)) > 2
     one, other = trained(first), trained(second)
     assert [name for name in one if not torch.equal(one[name], other[name])] == []
-
-
-@ROW
-@pytest.mark.parametrize("format_", [{}, BF16], ids=["fp32", "bf16"])
-@pytest.mark.parametrize("clipping", [UNCLIPPED, EACH_CLIPPED], ids=["unclipped", "each clipped"])
-def test_inside_the_backward_pass_a_step_is_the_same_to_the_bit(
-    toy: Toy, row: dict[str, Any], format_: dict[str, Any], clipping: dict[str, Any]
-) -> None:
-    changes = {**LENGTH, **row, **format_, **clipping}
-    assert_same_run(toy.train(changes), toy.train({**changes, **FUSED}))
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in STEPS_ALONE])
-def test_it_is_with_every_optimizer_that_can(toy: Toy, name: str) -> None:
-    changes = {**LENGTH, **UNCLIPPED, **ROWS["dreambooth+text"], **BF16, **optimizer_changes(name)}
-    assert_same_run(toy.train(changes), toy.train({**changes, **FUSED}))
-
-
-def test_it_is_with_gradient_checkpointing(toy: Toy) -> None:
-    """Hypernetworks stand in every checkpointed block, and the text encoder's are checkpointed in another way."""
-    for row in (ROWS["hypernetwork"], ROWS["lora+text"]):
-        changes = {**LENGTH, **row, **UNCLIPPED, "train.gradient_checkpointing": True}
-        assert_same_run(toy.train(changes), toy.train({**changes, **FUSED}))
 
 
 def test_each_gradient_is_freed_at_once(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,19 +66,6 @@ def test_each_parameter_is_clipped_by_its_own_norm(toy: Toy, monkeypatch: pytest
     toy.train({**ROWS["dreambooth"], **EACH_CLIPPED, **FUSED, "train.length": "1 step"})
     assert max(found) == pytest.approx(1e-3, rel=1e-2)
     assert sum(norm > 0.9e-3 for norm in found) > 10, "each may be as long as that"
-
-
-@ROW
-def test_bf16_weights_learn_as_fp32_ones(toy: Toy, row: dict[str, Any]) -> None:
-    """The losses of eight steps, on a model that starts from the same rounded weights."""
-    rate = {"textual_inversion": 1e-2, "hypernetwork": 1e-2}.get(row["method"], 1e-3)
-    rates = {"train.unet_learning_rate": rate, "train.text_encoder_learning_rate": rate}
-    changes = {**row, **rates, "train.length": "8 steps", "train.mixed_precision": "bf16"}
-    fp32 = toy.train(changes)
-    bf16 = toy.train({**changes, "train.weights": "bf16"})
-    assert {value.dtype for value in trained(bf16).values()} == {torch.bfloat16}
-    assert losses(bf16) == pytest.approx(losses(fp32), rel=0.05)
-    assert losses(bf16) != losses(fp32)
 
 
 @pytest.mark.parametrize(("plainly", "share"), [(False, 1.0), (True, 0.0)], ids=["stochastically", "plainly"])

@@ -1,0 +1,231 @@
+"""Every way that is faster, or takes less VRAM, trains what the plain way trains, to the tolerance in this table.
+
+A new one is a row of `PATHS`. On a machine with CUDA the same rows run there too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.runs.messages import Step
+from sd_finetune.settings.optimizers import OPTIMIZERS
+from sd_finetune.training import placement
+from sd_finetune.training.loop import train
+from sd_finetune.training.state import Training
+from sd_finetune.training.step import updates
+from tests.optimizers import LEARNING_RATES, marks_of, optimizer_changes
+from tests.toy import ROWS, Toy, events_of, forget_accelerator, trained
+
+Changes = Mapping[str, Any]
+
+STEPS = 3
+BOTH = {"train.length": f"{STEPS} steps", "prior.weight": 1.0, "concepts.class_images": 2}
+"""What the plain and the fast run have in common, beside the row's own."""
+UNCLIPPED = {"train.max_grad_norm": 0}
+EACH_CLIPPED = {"train.max_grad_norm": 1e-3, "train.clip_by": "parameter_norm"}
+MIXED = {"train.mixed_precision": "bf16"}
+BF16 = {"train.weights": "bf16", **MIXED}
+FUSED = {"train.fused_backward": True}
+CHECKPOINTED = {"train.gradient_checkpointing": True}
+ALL_KINDS = {
+    "prior.source": "model",
+    "prior.bank_size": 2,
+    "samples.prompts": ["a star"],
+    "samples.every": "2 steps",
+    "evaluation.every": "1 step",
+}
+"""What needs parts for a while that training itself does without."""
+AS_THE_GRADIENT = {
+    "optimizer.eps": 1.0,
+    **dict.fromkeys(
+        ("train.unet_learning_rate", "train.text_encoder_learning_rate", "textual_inversion.learning_rate"), 1.0
+    ),
+}
+"""AdamW's step is nearly in proportion to the gradient. With a small eps gradients of nearly zero, which are nothing
+but rounding, move a weight as far as others do."""
+
+EACH = ("lora+text", "dreambooth+text", "textual_inversion", "hypernetwork")
+"""Everything that is trained, once."""
+DREAMBOOTH = ("dreambooth+text",)
+
+TO_THE_BIT = 0.0
+OTHER_ORDER = 1e-4
+"""The same sums in another order, in fp32."""
+ROUNDED_BY_CHANCE = math.inf
+"""Single weights are not compared. Where all of them go together is in tests/recipe/test_updates.py."""
+ON_CUDA = 5e-3
+"""The least tolerance there: its backward passes add up in an order of their own in each run."""
+
+
+def is_fused(training: Training) -> bool:
+    return any(parameter._post_accumulate_grad_hooks for parameter in training.updates.parameters)
+
+
+def is_checkpointed(training: Training) -> bool:
+    return training.model.unet.is_gradient_checkpointing
+
+
+def is_put_away(training: Training) -> bool:
+    return training.placement.moves
+
+
+def is_in_portions(training: Training) -> bool:
+    return len(list(updates._portions(training.updates._weights, updates.PORTION_VALUES))) > 1
+
+
+def is_mixed(training: Training) -> bool:
+    return training.model.vae.dtype != torch.float32
+
+
+def has_bf16_weights(training: Training) -> bool:
+    return {parameter.dtype for parameter in training.updates.parameters} == {torch.bfloat16}
+
+
+def has_8bit_state(training: Training) -> bool:
+    kept = [value for state in training.optimizer.state.values() for value in state.values()]
+    return any(isinstance(value, Tensor) and value.dtype == torch.uint8 and value.numel() > 256 for value in kept)
+
+
+@dataclass(frozen=True)
+class FastPath:
+    """One row: what turns it on, and how far the run may be from the plain one.
+
+    fast: what the plain run does not have. tolerance: of each loss; and of all trained values taken as one vector, by
+    the distance that training moves them, unless `weights` says otherwise.
+    """
+
+    fast: Changes
+    tolerance: float
+    is_on: Callable[[Training], bool]
+    """Whether a run, at its end, went this way: else the same run would be compared with itself."""
+    both: Changes = field(default_factory=dict)
+    """What both runs have beside `BOTH`."""
+    methods: Sequence[str] = EACH
+    """Rows of `tests.toy.ROWS`."""
+    weights: float | None = None
+    """The tolerance of the trained values, where it is another than that of the losses."""
+    stand_in: Callable[[pytest.MonkeyPatch], None] | None = None
+    """Makes what needs a GPU act on the CPU, in the fast run."""
+    cuda_only: bool = False
+    """It has no stand-in."""
+    optimizer: str = "adamw"
+    """Skipped where this one cannot be used."""
+
+
+def moved_although_on_cpu(patch: pytest.MonkeyPatch) -> None:
+    """Parts are put away and brought back; tests/recipe/test_placement.py shows that none is used while it is away."""
+    made = placement.Placement.__init__
+    patch.setattr(
+        placement.Placement,
+        "__init__",
+        lambda self, model, device: made(self, model, torch.device("cuda"), lambda module, where: None),
+    )
+
+
+def few_values_at_a_time(patch: pytest.MonkeyPatch) -> None:
+    """As with a model that has more weights than are stepped together."""
+    patch.setattr(updates, "PORTION_VALUES", 10_000)
+
+
+PATHS = {
+    "fused": FastPath(FUSED, TO_THE_BIT, is_fused, both=UNCLIPPED),
+    "fused, each clipped": FastPath(FUSED, TO_THE_BIT, is_fused, EACH_CLIPPED, DREAMBOOTH),
+    "fused, each clipped, bf16 weights": FastPath(FUSED, TO_THE_BIT, is_fused, {**BF16, **EACH_CLIPPED}),
+    "fused, checkpointed": FastPath(
+        FUSED, TO_THE_BIT, is_fused, {**CHECKPOINTED, **UNCLIPPED}, ("lora+text", "hypernetwork")
+    ),  # hypernetworks stand in every checkpointed block, and the text encoder's are checkpointed in another way
+    **{
+        f"fused, bf16 weights, {name}": FastPath(
+            FUSED, TO_THE_BIT, is_fused, {**BF16, **UNCLIPPED, **optimizer_changes(name)}, DREAMBOOTH, optimizer=name
+        )
+        for name in LEARNING_RATES
+        if OPTIMIZERS[name].steps_alone
+    },
+    "checkpointed": FastPath(CHECKPOINTED, OTHER_ORDER, is_checkpointed),
+    "put away": FastPath(
+        {}, OTHER_ORDER, is_put_away, ALL_KINDS, ("lora", "dreambooth", "hypernetwork"), stand_in=moved_although_on_cpu
+    ),
+    "in portions": FastPath({}, TO_THE_BIT, is_in_portions, BF16, DREAMBOOTH, stand_in=few_values_at_a_time),
+    "mixed precision bf16": FastPath(MIXED, 0.05, is_mixed, AS_THE_GRADIENT, weights=0.5),
+    "mixed precision fp16": FastPath(
+        {"train.mixed_precision": "fp16"}, 0.05, is_mixed, AS_THE_GRADIENT, weights=0.5, cuda_only=True
+    ),
+    "bf16 weights": FastPath({"train.weights": "bf16"}, 0.01, has_bf16_weights, both=MIXED, weights=ROUNDED_BY_CHANCE),
+    **{
+        name: FastPath({"optimizer.name": name}, 0.03, has_8bit_state, methods=DREAMBOOTH, optimizer=name)
+        for name in ("adamw8bit", "paged_adamw8bit")
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training made: the loss of each step, the trained values before the first step and after the last."""
+
+    losses: list[float]
+    start: Tensor
+    end: Tensor
+
+    @classmethod
+    def of(cls, training: Training) -> Run:
+        start = flat(training)
+        train(training)
+        return cls([event.loss for event in events_of(training.run, Step)], start, flat(training))
+
+    def differences(self, plain: Run) -> tuple[float, float]:
+        """Relative: the largest of a loss, and that of the trained values."""
+        assert len(plain.losses) == len(self.losses) == STEPS
+        losses = [abs(own / other - 1) for own, other in zip(self.losses, plain.losses, strict=True)]
+        return max(losses), float((self.end - plain.end).norm() / (plain.end - plain.start).norm())
+
+
+def flat(training: Training) -> Tensor:
+    return torch.cat([value.double().flatten().cpu() for value in trained(training).values()])
+
+
+@pytest.fixture(scope="module")
+def plain_runs() -> dict[str, Run]:
+    """Those made so far: many paths are compared with the same one."""
+    return {}
+
+
+def cases() -> list[Any]:
+    devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    no_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="it needs a GPU with CUDA")
+    return [
+        pytest.param(path, method, device, id=f"{name}-{method}-{device}", marks=marks)
+        for name, path in PATHS.items()
+        for device in (["cuda"] if path.cuda_only else devices)
+        for marks in [[*marks_of(path.optimizer), *([no_cuda] if device == "cuda" else [])]]
+        for method in path.methods
+    ]
+
+
+@pytest.mark.parametrize(("path", "method", "device"), cases())
+def test_it_trains_what_the_plain_way_trains(
+    toy: Toy, plain_runs: dict[str, Run], path: FastPath, method: str, device: str
+) -> None:
+    both = {**BOTH, **ROWS[method], **path.both, "train.device": device}
+    key = repr(sorted(both.items()))
+    if key not in plain_runs:
+        plain = toy.prepare(both)
+        plain_runs[key] = Run.of(plain)
+        assert device == "cuda" or not path.is_on(plain)
+        forget_accelerator()
+    with pytest.MonkeyPatch.context() as patch:
+        if path.stand_in and device == "cpu":
+            path.stand_in(patch)
+        fast = toy.prepare({**both, **path.fast})
+        losses, weights = Run.of(fast).differences(plain_runs[key])
+        assert path.is_on(fast)
+    print(f"losses differ by {losses:.1e}, weights by {weights:.1e}")
+    least = 0.0 if device == "cpu" else ON_CUDA
+    assert losses <= max(path.tolerance, least)
+    assert weights <= max(path.tolerance if path.weights is None else path.weights, least)
