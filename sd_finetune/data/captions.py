@@ -3,41 +3,111 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..settings.options import Captions, Concept
+from .caption_text import MOST_BYTES, decoded_text
+from .image_comments import comment_in
+from .metadata_lines import NAME, caption_in_metadata
 
 FILEWORDS = "[filewords]"
-MOST_BYTES = 64 * 1024
-"""Of a caption file: thousands of words, where a prompt has 75."""
+ENDINGS = (".txt", ".caption")
+"""Of caption files; kohya's scripts call theirs .caption by default."""
 
 # As the WebUI's Train tab: "0012-a red car.png" is captioned "a red car".
 _LEADING_NUMBERS = re.compile(r"^[-_\d]+\s*")
 
 
-def caption_file(image: Path) -> Path:
-    """The caption file of `image`, whether it exists or not: the same name with the ending .txt."""
-    return image.with_suffix(".txt")
+@dataclass(frozen=True)
+class Caption:
+    """text: as it is written, perhaps of several lines. source: the file that it stands in, None where there is none.
 
-
-def caption_of(image: Path) -> str:
-    """The text of the `.txt` beside `image`; without one, the file's name less leading digits, `-` and `_`.
-
-    One line, single spaces. May be empty. Raises UserError when the text is not Unicode.
+    guessed: the encoding that it was read as, where that is none of Unicode's.
     """
-    file = caption_file(image)
-    text = _read_text(file) if file.is_file() else _LEADING_NUMBERS.sub("", image.stem)
-    return " ".join(text.split())
+
+    text: str
+    source: Path | None = None
+    guessed: str = ""
+
+    @property
+    def line(self) -> str:
+        """The text in one line with single spaces. May be empty."""
+        return " ".join(self.text.split())
 
 
-def prompt_for(template: str, image: Path) -> str:
-    """`template` with each `[filewords]` replaced by the caption of `image`.
+def caption_files(image: Path) -> list[Path]:
+    """Where the caption of `image` may stand, as 1.png.txt, 1.png.caption, 1.txt, 1.caption; the first counts."""
+    return [image.with_name(name + ending) for name in dict.fromkeys((image.name, image.stem)) for ending in ENDINGS]
+
+
+def caption_file(image: Path) -> Path:
+    """The caption file of `image`; where there is none yet, the one to write."""
+    return next((file for file in caption_files(image) if file.is_file()), image.with_name(f"{image.stem}.txt"))
+
+
+class CaptionReader:
+    """Captions of the images in folders: a file beside the image, a line of a `metadata.jsonl`, a comment in the image.
+
+    An image without any has the default caption, or its file's name less leading digits, `-` and `_`.
+    """
+
+    def __init__(self, folders: Sequence[str], options: Captions, default: str = "") -> None:
+        """folders: a `metadata.jsonl` counts in these and between them and the image."""
+        self._folders = {Path(folder).absolute() for folder in folders if folder}
+        self._options, self.default = options, default
+
+    def source_of(self, image: Path) -> Path | None:
+        """The file that the caption of `image` stands in, None if it has none; a caption file is not opened."""
+        file = caption_file(image)
+        if file.is_file():
+            return file
+        found = next(self._in_metadata(image), None)
+        return found.source if found else self._of_comment(image).source
+
+    def of(self, image: Path) -> Caption:
+        """The caption of `image`. Raises UserError for a file that cannot be read, or is no text."""
+        file = caption_file(image)
+        if file.is_file():
+            return _read(file)
+        return next(self._in_metadata(image), None) or self._of_comment(image)
+
+    def _in_metadata(self, image: Path) -> Iterator[Caption]:
+        path = image.absolute()
+        root = next((folder for folder in path.parents if folder in self._folders), path.parent)
+        for folder in path.parents:
+            text = caption_in_metadata(path, folder)
+            if text is not None:
+                yield Caption(text, folder / NAME)
+            if folder == root:
+                return
+
+    def _of_comment(self, image: Path) -> Caption:
+        comment = comment_in(image) if self._options.image_comments else ""
+        if comment:
+            return Caption(comment, image)
+        return Caption(self.default or _LEADING_NUMBERS.sub("", image.stem))
+
+
+def reader_of(concept: Concept, options: Captions) -> CaptionReader:
+    """The captions of a concept's training images."""
+    return CaptionReader([concept.folder], options, concept.default_caption)
+
+
+def class_reader_of(concept: Concept, options: Captions) -> CaptionReader:
+    """The captions of a concept's class images, which may be its training images too."""
+    return CaptionReader([concept.class_folder, concept.folder], options)
+
+
+def prompt_for(template: str, caption: str) -> str:
+    """`template` with each `[filewords]` replaced by the caption, which is one line.
 
     Without `[filewords]` the template is the prompt. If the caption is empty, the comma before `[filewords]` goes too.
     """
     if FILEWORDS not in template:
         return template
-    caption = caption_of(image)
     return template.replace(FILEWORDS, caption) if caption else without_filewords(template)
 
 
@@ -47,29 +117,11 @@ def without_filewords(template: str) -> str:
     return without.strip(" ,")
 
 
-def decoded_caption(data: bytes, name: object) -> str:
-    """The text of the caption file called `name`. Raises UserError if it is too long, or no Unicode text."""
-    if len(data) > MOST_BYTES:
-        raise UserError(f"{name} has more than {MOST_BYTES // 1024} KiB, too many for a caption: shorten it.")
-    # Windows tools write UTF-16, always with a byte order mark, and some put one before UTF-8.
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise _no_text(name) from error
-    if "\0" in text:
-        raise _no_text(name)
-    return text
-
-
-def _no_text(name: object) -> UserError:
-    return UserError(f"{name} is not UTF-8 text: save the caption as UTF-8.")
-
-
-def _read_text(file: Path) -> str:
+def _read(file: Path) -> Caption:
     try:
         with file.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"The caption {file} cannot be read ({error.strerror}): fix or remove it.") from error
-    return decoded_caption(data, file)
+    decoded = decoded_text(data, file)
+    return Caption(decoded.text, file, decoded.guessed)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ..errors import UserError
-from ..settings.options import Concept
-from .captions import FILEWORDS, caption_file, prompt_for
+from ..settings.options import Captions, Concept
+from .caption_warnings import caption_warnings, unused_captions
+from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
 from .usable import UsableImages, usable_images
 
@@ -23,6 +24,7 @@ class Example:
 
     concept: index into the run's concepts, from 0. role: "instance" is a training image, "class" a class image for
     prior preservation (arXiv 2208.12242). variants: other prompts, each used as often as `prompt`.
+    untrained_prompt: of a class image, the prompt under which the untrained model is asked for a prior prediction.
     """
 
     image: Path
@@ -30,6 +32,7 @@ class Example:
     concept: int
     role: Literal["instance", "class"]
     variants: tuple[str, ...] = ()
+    untrained_prompt: str = ""
 
 
 def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int:
@@ -39,7 +42,7 @@ def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int
 
 
 def instance_examples(
-    concepts: Sequence[Concept], templates: Sequence[Sequence[str]] | None = None
+    concepts: Sequence[Concept], options: Captions, templates: Sequence[Sequence[str]] | None = None
 ) -> tuple[list[Example], list[str]]:
     """The instance examples of all concepts, each image `repeats` times, and warnings for the user.
 
@@ -53,7 +56,7 @@ def instance_examples(
     for index, concept in enumerate(concepts):
         try:
             shown = templates[index] if templates else [concept.instance_prompt]
-            found, remarks = _examples_of(index, concept, shown, class_folders)
+            found, remarks = _examples_of(index, concept, shown, class_folders, reader_of(concept, options))
         except UserError as error:
             faults.append(str(error))
         else:
@@ -65,32 +68,52 @@ def instance_examples(
 
 
 def class_examples(
-    concepts: Sequence[Concept], images: Sequence[Sequence[Path]], templates: Sequence[Sequence[str]] | None = None
-) -> list[Example]:
-    """The class examples of all concepts; images: the class images of each concept.
+    concepts: Sequence[Concept],
+    images: Sequence[Sequence[Path]],
+    options: Captions,
+    templates: Sequence[Sequence[str]] | None = None,
+) -> tuple[list[Example], list[str]]:
+    """The class examples of all concepts, and warnings for the user; images: the class images of each concept.
 
     templates: the prompt templates of each concept, if they are not its `class_prompt`.
     """
-    return [
-        _example(image, templates[index] if templates else [concept.class_prompt], index, "class")
-        for index, (concept, own) in enumerate(zip(concepts, images, strict=True))
-        for image in own
-    ]
-
-
-def _example(image: Path, templates: Sequence[str], index: int, role: Literal["instance", "class"]) -> Example:
-    prompt, *variants = [prompt_for(template, image) for template in templates]
-    return Example(image, prompt, index, role, tuple(variants))
+    examples: list[Example] = []
+    warnings: list[str] = []
+    for index, (concept, own) in enumerate(zip(concepts, images, strict=True)):
+        shown = templates[index] if templates else [concept.class_prompt]
+        captions = _captions_of(own, [*shown, concept.class_prompt], class_reader_of(concept, options))
+        for image in own:
+            prompt, *variants = _prompts(shown, image, captions)
+            (untrained,) = _prompts([concept.class_prompt], image, captions)
+            examples.append(Example(image, prompt, index, "class", tuple(variants), untrained))
+        warnings += caption_warnings(f"Concept {index + 1}, class images", captions)
+    return examples, warnings
 
 
 def _examples_of(
-    index: int, concept: Concept, templates: Sequence[str], class_folders: Sequence[str]
+    index: int, concept: Concept, templates: Sequence[str], class_folders: Sequence[str], reader: CaptionReader
 ) -> tuple[list[Example], list[str]]:
     name = f"Concept {index + 1}"
     images, warnings = _instance_images(name, concept, class_folders)
-    shown = [_example(image, templates, index, "instance") for image in images]
-    warnings += _prompt_warnings(name, templates, shown)
+    captions = _captions_of(images, templates, reader)
+    shown: list[Example] = []
+    for image in images:
+        prompt, *variants = _prompts(templates, image, captions)
+        shown.append(Example(image, prompt, index, "instance", tuple(variants)))
+    warnings += caption_warnings(name, captions, reader.default) if captions else unused_captions(name, images, reader)
+    warnings += _empty_prompts(name, shown)
     return [example for example in shown for _ in range(concept.repeats)], warnings
+
+
+def _captions_of(images: Sequence[Path], templates: Sequence[str], reader: CaptionReader) -> dict[Path, Caption]:
+    """The caption of each image; none if no template asks for it."""
+    asked = any(FILEWORDS in template for template in templates)
+    return {image: reader.of(image) for image in images} if asked else {}
+
+
+def _prompts(templates: Sequence[str], image: Path, captions: Mapping[Path, Caption]) -> list[str]:
+    caption = captions[image].line if image in captions else ""
+    return [prompt_for(template, caption) for template in templates]
 
 
 def training_images(
@@ -127,20 +150,10 @@ def no_images(folder: str, found: UsableImages) -> str:
     return f"no images in the folder {folder}: add {', '.join(readable_formats())} files."
 
 
-def _prompt_warnings(name: str, templates: Sequence[str], examples: list[Example]) -> list[str]:
-    warnings: list[str] = []
-    if not any(FILEWORDS in template for template in templates):
-        captioned = [example.image for example in examples if caption_file(example.image).is_file()]
-        if captioned:
-            warnings.append(
-                f"{name}: the captions of {len(captioned)} of {len(examples)} images, such as "
-                f"{caption_file(captioned[0])}, are not used: "
-                f"put {FILEWORDS} into instance_prompt, or for textual inversion into the prompt templates."
-            )
+def _empty_prompts(name: str, examples: Sequence[Example]) -> Iterator[str]:
     unnamed = [example.image for example in examples if not example.prompt]
     if unnamed:
-        warnings.append(
+        yield (
             f"{name}: the prompt of {len(unnamed)} of {len(examples)} images, such as {unnamed[0]}, is empty: "
             f"set instance_prompt or write captions."
         )
-    return warnings

@@ -73,7 +73,7 @@ def open_image(path: str | Path, least_side: int | None = None) -> Image.Image:
     """
     path = Path(path)
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             image.load()
@@ -90,7 +90,7 @@ def look_at(file: Path | BytesIO, large_alone: AbstractContextManager[Any] | Non
     large_alone: a lock that is held while an image of more than `LARGE_PIXELS` is decoded, which takes its memory.
     """
     try:
-        with _opened(file) as image:
+        with opened(file) as image:
             width, height = image.size
             _refuse_useless_size(width, height)
             with large_alone if large_alone and width * height > LARGE_PIXELS else nullcontext():
@@ -120,8 +120,8 @@ def fit_image(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
     return np.array(square)
 
 
-def _opened(file: Path | BytesIO) -> Image.Image:
-    """The image, of which only the header was read."""
+def opened(file: Path | BytesIO) -> Image.Image:
+    """The image, of which only the header was read. Raises whatever Pillow does of a file that is none."""
     if isinstance(file, Path) and not stat.S_ISREG(file.stat().st_mode):  # a pipe would wait for ever
         raise ValueError("it is no plain file")
     image = Image.open(file, formats=readable_formats())

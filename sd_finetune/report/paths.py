@@ -8,7 +8,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 
-PRIVATE_NAMES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif", "jxl", "txt")
+PRIVATE_NAMES = (
+    "png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif", "jxl", "txt", "caption",
+)  # fmt: skip
 """Endings of images and captions: without a caption file, the name of an image is its caption."""
 
 _LABEL = r"<(?!folder)[a-z]+(?: [a-z0-9]+)?>"

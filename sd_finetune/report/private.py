@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
+from ..reading.door import parse_json
 from ..settings.catalogue import all_options
 from ..settings.duration import Duration
 from ..settings.option import AUTO
@@ -20,6 +21,7 @@ from .paths import PRIVATE_NAMES, homes_in
 
 MOST_CAPTIONS = 5000
 MOST_CAPTION_BYTES = 4000
+MOST_METADATA_BYTES = 1 << 20
 
 PLACEHOLDER = re.compile(r"\[\w+\]")
 """As in "[filewords]", which says nothing."""
@@ -122,7 +124,7 @@ def _labels(options: Mapping[str, list[str]], prompts: Iterable[str]) -> dict[st
                 labels.setdefault(value, _label(name, labels))
     for prompt in filter(None, prompts):
         labels.setdefault(prompt, _label("", labels))
-    for caption in _captions(options):
+    for caption in filter(None, _captions(options)):
         labels.setdefault(caption, "<caption>")
     return labels
 
@@ -148,8 +150,10 @@ def _captions(options: Mapping[str, list[str]]) -> Iterator[str]:
         for path in islice(_files(Path(folder)) if folder else [], MOST_CAPTIONS):
             if names_count and path.suffix.lower().lstrip(".") in PRIVATE_NAMES:
                 yield re.sub(r"^[-_\d]+\s*", "", path.stem)
-            if path.suffix.lower() == ".txt":
-                yield _beginning(path)
+            if path.suffix.lower() in (".txt", ".caption"):
+                yield from _lines_of(_beginning(path, MOST_CAPTION_BYTES))
+            if path.name == "metadata.jsonl":
+                yield from islice(_texts_of_json_lines(_beginning(path, MOST_METADATA_BYTES)), MOST_CAPTIONS)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -159,9 +163,26 @@ def _files(folder: Path) -> Iterator[Path]:
         return
 
 
-def _beginning(path: Path) -> str:
+def _lines_of(text: str) -> Iterator[str]:
+    """A caption in one line, as prompts have it, and each of its lines."""
+    yield " ".join(text.split())
+    yield from (" ".join(line.split()) for line in text.splitlines())
+
+
+def _texts_of_json_lines(content: str) -> Iterator[str]:
+    for line in content.splitlines():
+        try:
+            entry = parse_json(line)
+        except ValueError:
+            continue
+        for _, text in _texts(entry, ""):
+            yield from _lines_of(text)
+
+
+def _beginning(path: Path, most: int) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(MOST_CAPTION_BYTES).decode(errors="replace")
+            data = file.read(most)
     except OSError:
         return ""
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .groups.base import Base
+from .groups.captions import Captions
 from .groups.data import Concept, Data
 from .groups.hypernetwork import Hypernetwork
 from .groups.lora import Lora
@@ -37,6 +38,7 @@ class Settings:
     prior: Prior = field(default_factory=Prior)
     class_images: ClassImages = field(default_factory=ClassImages)
     data: Data = field(default_factory=Data)
+    captions: Captions = field(default_factory=Captions)
     lora: Lora = field(default_factory=Lora)
     textual_inversion: TextualInversion = field(default_factory=TextualInversion)
     hypernetwork: Hypernetwork = field(default_factory=Hypernetwork)

@@ -129,7 +129,7 @@ def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
 def _instance_examples(settings: Settings, model: DiffusionModel, base: Checkpoint, events: EventLog) -> list[Example]:
     """The training images with their prompts; problems with some of them, and with the base, become warnings."""
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
-    examples, warnings = instance_examples(settings.concepts, templates)
+    examples, warnings = instance_examples(settings.concepts, settings.captions, templates)
     method = method_class(settings.method)
     _warn(events, [*method.result_warnings(base), *warnings, *method.instance_warnings(model, settings, examples)])
     return examples

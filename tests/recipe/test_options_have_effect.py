@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -212,9 +214,11 @@ TEXT = {"train.train_text_encoder": True}
 DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
 EVALUATED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2}
 CLIPPED = {"train.max_grad_norm": 1e-4, "optimizer.eps": 0.1, "train.unet_learning_rate": 1e-2}
+FILEWORDS = {"concepts.instance_prompt": "[filewords]"}
+NOTED = {"concepts.folder": "{other}/noted"}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
-# {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/ and class/ in it.
+# {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/, class/ and noted/ in it.
 EFFECTS: dict[str, Effect] = {
     "method": Effect(result_kind, "dreambooth", within=SHORT),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
@@ -265,6 +269,7 @@ EFFECTS: dict[str, Effect] = {
     "data.resolution": Effect(latent_side, 96),
     "data.horizontal_flip": Effect(latents, True),
     "data.cache_latents": Effect(cached, False),
+    "captions.image_comments": Effect(shown, True, within={**NOTED, **FILEWORDS}),
     "lora.rank": Effect(tensors, 7),
     "lora.alpha": Effect(scale, 3.0),
     "textual_inversion.word": Effect(prompts, "zib-9", within=WORD),
@@ -296,6 +301,7 @@ EFFECTS: dict[str, Effect] = {
     "evaluation.timesteps": Effect(evaluations, 3, within=EVALUATED),
     "concepts.folder": Effect(shown, "{other}/other"),
     "concepts.instance_prompt": Effect(shown, "a photo of zwx star"),
+    "concepts.default_caption": Effect(shown, "a moon", within=FILEWORDS),
     "concepts.class_prompt": Effect(class_prompts, "a photo of a moon", within=PRIOR),
     "concepts.class_folder": Effect(class_places, "{other}/class", within=PRIOR),
     "concepts.class_images": Effect(class_images_of, 3, within=PRIOR),
@@ -318,6 +324,10 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file({"emb_params": torch.ones(1, 32)}, home / "zib.safetensors")
     make_images(home / "other", 2, seed=1)
     make_images(home / "class", 1, seed=2)
+    noted = PngInfo()
+    noted.add_text("Comment", "a corgi")
+    for image in make_images(home / "noted", 2, seed=3).iterdir():
+        Image.open(image).save(image, pnginfo=noted)
     return home
 
 

@@ -22,6 +22,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sd_finetune.data.metadata_lines import read_metadata_lines
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.families.sd1.ldm_config import dump
@@ -61,7 +62,11 @@ WAYS: dict[str, Callable[[Path], object]] = {
     "file_hashes": file_hashes,
     "fingerprint": fingerprint,
 }
-FOR_TEXTS: dict[str, Callable[[Path], object]] = {"load_toml": load_toml, "read_toml": read_toml}
+FOR_TEXTS: dict[str, Callable[[Path], object]] = {
+    "load_toml": load_toml,
+    "read_toml": read_toml,
+    "read_metadata_lines": read_metadata_lines,
+}
 TRIED_ELSEWHERE = {"_text_config"}
 """Of a config that names a folder: test_configs."""
 

@@ -33,6 +33,9 @@ class Concept:
 
     folder: str = option("", "folder of the training images", is_path=True)
     instance_prompt: str = option("[filewords]", "prompt of the training images; [filewords] = the image's caption")
+    default_caption: str = option(
+        "", "caption of training images that have none, where the prompt has [filewords]; empty = the image's file name"
+    )
     class_prompt: str = option("", 'prompt of the class images, like "a photo of a dog"')
     class_folder: str = option("", "folder of your own class (regularization) images", is_path=True)
     class_images: int | None = option(

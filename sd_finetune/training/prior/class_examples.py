@@ -41,7 +41,11 @@ def class_examples_of(
         found = _images_for_prior_predictions(settings, instances, emit)
     else:
         found = complete_class_images(runs, settings, base, model, instances, accelerator, emit, check)
-    return class_examples(settings.concepts, found, [class_templates(settings, c) for c in settings.concepts])
+    templates = [class_templates(settings, concept) for concept in settings.concepts]
+    examples, warnings = class_examples(settings.concepts, found, settings.captions, templates)
+    for warning in warnings:
+        emit(Warning_(message=warning))
+    return examples
 
 
 def _images_for_prior_predictions(

@@ -35,7 +35,7 @@ def generate_missing_class_images(
     emit(Phase(name="loading", done=0, total=1))
     describe_base(Path(settings.base.checkpoint))  # raises if it does not exist
     accelerator = accelerator_for(settings)
-    examples, warnings = instance_examples(settings.concepts)
+    examples, warnings = instance_examples(settings.concepts, settings.captions)
     for message in warnings:
         emit(Warning_(message=message))
     base = read_base(settings, weights)

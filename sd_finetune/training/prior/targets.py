@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.captions import prompt_for
 from ...data.concepts import Example
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Warning_
-from ...settings.options import Concept, Settings
+from ...settings.options import Settings
 from ..device import Accelerator
 from ..step.batches import Batch, Batches
 from ..step.conditioning import BringBack, Conditioning, nothing_is_away
@@ -44,12 +43,11 @@ class BasePredictions:
     def __init__(
         self,
         model: DiffusionModel,
-        concepts: Sequence[Concept],
         untrained: Callable[[], AbstractContextManager[Any]],
         autocast: Callable[[], AbstractContextManager[Any]],
         bring_back: BringBack = nothing_is_away,
     ) -> None:
-        self._model, self._concepts = model, concepts
+        self._model = model
         self._untrained, self._autocast = untrained, autocast
         self._conditioning = Conditioning(model, text_encoder_is_trained=False, bring_back=bring_back)
 
@@ -58,15 +56,16 @@ class BasePredictions:
         """Targets as in `PriorTargets`, float32, on the model's device."""
         rows = batch.latents[batch.is_class], batch.noise[batch.is_class], batch.timesteps[batch.is_class]
         with self._untrained(), self._autocast():
-            return predictions_of(self._model, *rows, self._conditioning(self._prompts(batch.class_examples))).float()
+            return predictions_of(self._model, *rows, self._conditioning(_prompts(batch.class_examples))).float()
 
     def cache_prompts(self, examples: Sequence[Example]) -> None:
         """Encode the class prompts of these class examples now; see `Conditioning.cache`."""
         with self._untrained(), self._autocast():
-            self._conditioning.cache(self._prompts(examples))
+            self._conditioning.cache(_prompts(examples))
 
-    def _prompts(self, examples: Sequence[Example]) -> list[str]:
-        return [prompt_for(self._concepts[e.concept].class_prompt, e.image) for e in examples]
+
+def _prompts(examples: Sequence[Example]) -> list[str]:
+    return [example.untrained_prompt for example in examples]
 
 
 class PredictionBank:
@@ -134,7 +133,7 @@ def stored_prior(
     """Precomputed prior predictions, for methods that change the model's own weights; else None."""
     if not settings.has_prior_bank():
         return None
-    predictions = BasePredictions(model, settings.concepts, nullcontext, accelerator.autocast)
+    predictions = BasePredictions(model, nullcontext, accelerator.autocast)
     return prior_bank(run.prior_bank, settings, batches, predictions, emit)
 
 
@@ -148,4 +147,4 @@ def live_prior(
     """Prior predictions at each step, if `prior.source` is "model". untrained: as in `BasePredictions`."""
     if settings.prior.source == "images":
         return None
-    return BasePredictions(model, settings.concepts, untrained, accelerator.autocast, bring_back)
+    return BasePredictions(model, untrained, accelerator.autocast, bring_back)

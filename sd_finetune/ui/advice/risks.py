@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ...counted import counted
-from ...data.captions import FILEWORDS, caption_file
+from ...data.caption_warnings import without_captions
+from ...data.captions import FILEWORDS, reader_of
 from ...data.concepts import training_images, wanted_class_images
 from ...data.prompt_templates import instance_templates
 from ...data.usable import UsableImages, usable_images
@@ -53,12 +54,21 @@ def _of_concept(number: int, concept: Concept, settings: Settings) -> Iterator[R
     if 0 < len(images) < FEW_IMAGES:
         few = counted(len(images), "training image")
         yield "folder", f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."
-    uncaptioned = [image for image in images if not caption_file(image).is_file()]
-    if uncaptioned and any(FILEWORDS in template for template in instance_templates(settings, concept)):
-        stand_in = "its file name replaces" if len(uncaptioned) == 1 else "their file names replace"
-        yield "folder", f"{name} has {counted(len(uncaptioned), 'image')} without a caption: {stand_in} {FILEWORDS}."
+    if any(FILEWORDS in template for template in instance_templates(settings, concept)):
+        yield from _of_captions(name, concept, images, settings)
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
         yield from _of_class_images(name, concept, len(images))
+
+
+def _of_captions(name: str, concept: Concept, images: list[Path], settings: Settings) -> Iterator[Risk]:
+    reader = reader_of(concept, settings.captions)
+    try:
+        uncaptioned = [image for image in images if reader.source_of(image) is None]
+    except UserError as error:
+        yield "folder", f"{name}: {error}"
+        return
+    if uncaptioned:
+        yield "folder", without_captions(name, uncaptioned, concept.default_caption)
 
 
 def own_class_images(concept: Concept) -> int:

@@ -24,7 +24,9 @@ from .job import JobKind, NewJob
 def train_job(host: Host, project: Project) -> NewJob:
     """A new run of the project's settings, ready to start. Raises UserError: a line for each thing to fix."""
     settings = _run_settings(host, project, project.origin())
-    instance_examples(settings.concepts)  # opens every image: what is broken is told before anything is loaded
+    instance_examples(
+        settings.concepts, settings.captions
+    )  # opens every image: what is broken is told before anything is loaded
     run = RunFolder.create(project.runs, project.name, settings)
     more = ["--resume"] if copy_snapshot(project, run) else []
     return _job("train", project, run, settings, *more)
@@ -41,7 +43,7 @@ def class_images_job(host: Host, project: Project) -> NewJob:
     """Generate the class images that the project's settings ask for and that are missing. Raises UserError."""
     settings = _run_settings(host, project)
     refuse_without_class_images(settings)
-    instance_examples(settings.concepts)
+    instance_examples(settings.concepts, settings.captions)
     run = RunFolder.create(project.folder / CLASS_IMAGE_RUNS, project.name, settings)
     return _job("class images", project, run, settings, "--class-images")
 

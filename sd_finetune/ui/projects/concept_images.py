@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...data.captions import CaptionReader
 from ...data.concepts import training_images
 from ...data.usable import UsableImages
 from ...errors import UserError
+from ...settings.read import as_far_as_valid
 from ..plain_settings import concepts
 
 LOOK_SECONDS = 1.0
@@ -27,6 +29,13 @@ def folder_of_concept(settings: dict[str, Any], number: int) -> str:
     if not folder:
         raise UserError(f"Concept {number} has no folder yet: enter one, or drop images.")
     return folder
+
+
+def captions_of_concept(settings: dict[str, Any], number: int) -> CaptionReader:
+    """Reads the captions of the concept, counted from 1, as its settings say as far as they are valid."""
+    default = concepts(settings)[number - 1].get("default_caption")
+    options = as_far_as_valid(settings).captions
+    return CaptionReader([folder_of_concept(settings, number)], options, default if isinstance(default, str) else "")
 
 
 def _folder(concept: dict[str, Any], name: str) -> str:

@@ -8,9 +8,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ...data.captions import caption_file, caption_of, decoded_caption, prompt_for
+from ...data.caption_text import decoded_text, refuse_no_caption
+from ...data.captions import ENDINGS, CaptionReader, caption_file, caption_files, prompt_for
 from ...data.folder import image_called
 from ...data.images import look_at, open_image, readable_formats
+from ...data.metadata_lines import NAME as METADATA
+from ...data.metadata_lines import read_metadata_lines
 from ...data.skipped import Use, readable_suffixes
 from ...data.usable import UsableImages
 from ...errors import UserError
@@ -23,7 +26,9 @@ SHOWN = 200
 """Images of a folder that are listed; the count tells of the rest."""
 
 
-def describe_images(found: UsableImages, folder: str, prompt: str, resolution: int) -> dict[str, Any]:
+def describe_images(
+    found: UsableImages, folder: str, prompt: str, resolution: int, captions: CaptionReader
+) -> dict[str, Any]:
     """A concept's images: `count`, `images` (name, caption, prompt, size in pixels, upright), `sizes`, `skipped`.
 
     `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_image` does with such an image at
@@ -34,7 +39,9 @@ def describe_images(found: UsableImages, folder: str, prompt: str, resolution: i
     fitted = [{"size": size, "count": count, **_fitted(size, resolution)} for size, count in sizes.most_common()]
     return {
         "count": len(found.images),
-        "images": [_entry(path, Path(folder), prompt, found.sizes.get(path)) for path in found.images[:SHOWN]],
+        "images": [
+            _entry(path, Path(folder), prompt, found.sizes.get(path), captions) for path in found.images[:SHOWN]
+        ],
         "sizes": fitted,
         "skipped": found.warnings(),
         "unchecked": found.unchecked,
@@ -58,15 +65,20 @@ def image_in(folder: str, name: str, use: Use = "training") -> Path:
     return path
 
 
-def write_caption(folder: str, name: str, text: str) -> None:
-    """Keep the caption of an image in the text file beside it; an empty one removes that file."""
-    file = caption_file(image_in(folder, name))
-    decoded_caption(text.encode("utf-8", "surrogatepass"), name)
+def write_caption(folder: str, name: str, text: str, captions: CaptionReader) -> None:
+    """Keep the caption of an image in the text file beside it; an empty one removes that file.
+
+    Where the image has a caption elsewhere too, the file stays and is empty, as it is the one that counts.
+    """
+    image = image_in(folder, name)
+    file = caption_file(image)
+    refuse_no_caption(text, name)
     if not text.strip():
         file.unlink(missing_ok=True)
-        return
+        if captions.source_of(image) is None:
+            return
     with replacing(file) as path:
-        path.write_text(" ".join(text.split()) + "\n", encoding="utf-8")
+        path.write_text(f"{' '.join(text.split())}\n".lstrip(), encoding="utf-8")
 
 
 def remove_upload(uploads: Path, folder: str, name: str) -> None:
@@ -78,7 +90,8 @@ def remove_upload(uploads: Path, folder: str, name: str) -> None:
     if not is_upload(uploads, folder):
         raise UserError(f"{image} is in a folder of your own: delete it there.")
     image.unlink()
-    caption_file(image).unlink(missing_ok=True)
+    for file in caption_files(image):
+        file.unlink(missing_ok=True)
 
 
 def is_upload(uploads: Path, folder: str) -> bool:
@@ -98,7 +111,8 @@ def upload_name(name: str) -> str:
     plain = re.sub(r"[^\w .()-]+", "_", Path(name.replace("\\", "/")).name).strip(". ") or "image"
     if not is_caption(plain) and Path(plain).suffix.lower() not in readable_suffixes():
         kinds = ", ".join(readable_formats())
-        raise UserError(f"{name[:100]} is not an image that is trained on: use {kinds}, or .txt files with captions.")
+        others = f"captions as {', '.join(ENDINGS)} or {METADATA}"
+        raise UserError(f"{name[:100]} is not an image that is trained on: use {kinds}, or {others}.")
     if len(plain.encode()) > MOST_NAME_BYTES:
         raise UserError(f"{name[:100]}... has a name of more than {MOST_NAME_BYTES} bytes: rename it.")
     return plain
@@ -106,7 +120,7 @@ def upload_name(name: str) -> str:
 
 def is_caption(name: str) -> bool:
     """Whether an upload of that name is a caption and no image."""
-    return Path(name).suffix.lower() == ".txt"
+    return Path(name).suffix.lower() in ENDINGS or name.lower() == METADATA
 
 
 def keep_upload(folder: Path, name: str, content: bytes) -> Path:
@@ -114,8 +128,10 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
 
     To be called by one at a time. Raises UserError if it is neither a readable image nor a text.
     """
+    if name.lower() == METADATA:
+        return _keep_metadata(folder / METADATA, content)
     if is_caption(name):
-        decoded_caption(content, name)
+        decoded_text(content, name)
     elif why := look_at(io.BytesIO(content)).why:
         raise UserError(f"{name} {why}.")
     path = folder / name
@@ -128,14 +144,25 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def _entry(path: Path, folder: Path, prompt: str, size: tuple[int, int] | None) -> dict[str, Any]:
+def _keep_metadata(file: Path, content: bytes) -> Path:
+    """Add the lines to those that are there; of two about an image the last one counts."""
+    with replacing(file) as unfinished:
+        unfinished.write_bytes((file.read_bytes().rstrip() + b"\n" if file.exists() else b"") + content)
+        read_metadata_lines(unfinished)
+    return file
+
+
+def _entry(
+    path: Path, folder: Path, prompt: str, size: tuple[int, int] | None, captions: CaptionReader
+) -> dict[str, Any]:
     try:
-        caption, shown = caption_of(path), prompt_for(prompt, path)
+        found = captions.of(path)
+        caption, shown = found.line if found.source else "", prompt_for(prompt, found.line)
     except UserError as error:
         caption, shown = "", str(error)
     return {
         "name": path.relative_to(folder).as_posix(),
-        "caption": caption if caption_file(path).is_file() else "",
+        "caption": caption,
         "prompt": shown,
         "size": size,
     }

@@ -14,7 +14,7 @@ from ...settings.options import Data
 from ...settings.read import find_faults
 from ..plain_settings import concepts, table
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
-from ..projects.concept_images import folder_of_concept, images_of_concept
+from ..projects.concept_images import captions_of_concept, folder_of_concept, images_of_concept
 from ..projects.images import (
     describe_images,
     is_caption,
@@ -48,7 +48,8 @@ def images(number: int, project: Project = PROJECT) -> dict[str, Any]:
     folder, found = folder_of_concept(settings, number), images_of_concept(settings, number)
     prompt = str(concepts(settings)[number - 1].get("instance_prompt", ""))
     own = is_upload(project.uploads, folder)
-    return {**describe_images(found, folder, prompt, _resolution(settings)), "uploads": own}
+    captions = captions_of_concept(settings, number)
+    return {**describe_images(found, folder, prompt, _resolution(settings), captions), "uploads": own}
 
 
 @router.get("/projects/{name}/concepts/{number}/thumbnail")
@@ -60,8 +61,9 @@ def small_image(number: int, image: str, project: Project = PROJECT) -> Response
 @router.post("/projects/{name}/concepts/{number}/caption", dependencies=CHANGE, openapi_extra=takes(CAPTION))
 def caption(number: int, content: dict[str, Any] = CONTENT, project: Project = PROJECT) -> dict[str, Any]:
     """Write the caption `text` of `image`; an empty text deletes it."""
-    folder = folder_of_concept(project.settings(), number)
-    write_caption(folder, text_in(content, "image"), text_in(content, "text"))
+    settings = project.settings()
+    folder, captions = folder_of_concept(settings, number), captions_of_concept(settings, number)
+    write_caption(folder, text_in(content, "image"), text_in(content, "text"), captions)
     return {}
 
 

@@ -9,7 +9,7 @@ const SIZES = 6;
 const OVER = "sdft-over";
 const READ_ON_AFTER = 300;
 const REMOVE = "Remove this image and its caption from the project";
-const CAPTION = "Caption, kept in a .txt file beside the image; used where the prompt has [filewords]";
+const CAPTION = "Caption, kept in a text file beside the image; used where the prompt has [filewords]";
 
 /**
  * @typedef {object} Place
@@ -156,7 +156,7 @@ function makeDrop(send) {
   const files = h("input", {
     type: "file",
     multiple: true,
-    accept: "image/*,.txt",
+    accept: "image/*,.txt,.caption,.jsonl",
     onchange() {
       const chosen = [...(files.files ?? [])];
       files.value = ""; // so that the same ones can be chosen again

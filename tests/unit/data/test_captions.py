@@ -1,11 +1,25 @@
+"""Captions wherever people keep them, in the encodings of their editors."""
+
 from __future__ import annotations
 
+import json
+import locale
+import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from sd_finetune.data.captions import caption_of, prompt_for
+from sd_finetune.data.caption_warnings import caption_warnings, unused_captions
+from sd_finetune.data.captions import Caption, CaptionReader, caption_file, prompt_for
+from sd_finetune.data.metadata_lines import read_metadata_lines
 from sd_finetune.errors import UserError
+from sd_finetune.settings.options import Captions
+
+
+def caption_of(image: Path, folder: Path | None = None, default: str = "", **options: bool) -> str:
+    return CaptionReader([str(folder or image.parent)], Captions(**options), default).of(image).line
 
 
 @pytest.mark.parametrize(
@@ -24,25 +38,198 @@ from sd_finetune.errors import UserError
 )
 def test_file_name(tmp_path, name, caption):
     assert caption_of(tmp_path / name) == caption
+    assert caption_of(tmp_path / name, default="sks dog") == "sks dog"
 
 
 def test_the_text_beside_the_image_wins(tmp_path):
     (tmp_path / "dog.txt").write_text("  a corgi,\n on  grass \n", encoding="utf-8")
-    assert caption_of(tmp_path / "dog.png") == "a corgi, on grass"
+    assert caption_of(tmp_path / "dog.png", default="sks dog") == "a corgi, on grass"
     (tmp_path / "dog.txt").write_text("")
     assert caption_of(tmp_path / "dog.png") == ""
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_encodings(tmp_path, encoding):
-    (tmp_path / "dog.txt").write_text("ein Hündchen, 子犬", encoding=encoding)
-    assert caption_of(tmp_path / "dog.png") == "ein Hündchen, 子犬"
+def test_the_nearest_file_of_several_counts_and_the_other_is_told(tmp_path):
+    """Of those that other programs write: each of them is read where it is the only one."""
+    image = tmp_path / "a.b.png"
+    for name in ("a.b.caption", "a.b.txt", "a.b.png.caption", "a.b.png.txt"):
+        (tmp_path / name).write_text(f"from {name}")
+        assert caption_of(image) == f"from {name}"
+        assert caption_file(image) == tmp_path / name
+    captions = {image: CaptionReader([str(tmp_path)], Captions()).of(image)}
+    (sentence,) = caption_warnings("Concept 1", captions)
+    assert sentence == f"Concept 1: a.b.png has several captions, {tmp_path / 'a.b.png.txt'} is used and " + (
+        "a.b.png.caption is not."
+    )
 
 
-def test_text_that_is_not_unicode(tmp_path):
-    (tmp_path / "dog.txt").write_bytes("ein Hündchen".encode("latin-1"))
-    with pytest.raises(UserError, match=r"dog\.txt is not UTF-8 text: save"):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_unicode(tmp_path, encoding):
+    (tmp_path / "dog.txt").write_text("ein Hündchen im hohen Gras, 子犬", encoding=encoding)
+    caption = CaptionReader([str(tmp_path)], Captions()).of(tmp_path / "dog.png")
+    assert (caption.line, caption.guessed) == ("ein Hündchen im hohen Gras, 子犬", "")
+
+
+@pytest.mark.parametrize(
+    ("system", "written", "read"),
+    [("UTF-8", "cp1252", "cp1252"), ("ANSI_X3.4-1968", "cp1252", "cp1252"), ("cp1251", "cp1251", "cp1251")],
+)
+def test_other_encodings_are_guessed_and_the_files_named(tmp_path, monkeypatch, system, written, read):
+    monkeypatch.setattr(locale, "getpreferredencoding", lambda _: system)
+    text = "щенок" if written == "cp1251" else "ein Hündchen – süß"
+    images = [tmp_path / f"{number}.png" for number in range(5)]
+    for image in images:
+        image.with_suffix(".txt").write_bytes(text.encode(written))
+    reader = CaptionReader([str(tmp_path)], Captions())
+    captions = {image: reader.of(image) for image in images}
+    assert {caption.line for caption in captions.values()} == {text}
+    (sentence,) = caption_warnings("Concept 1", captions)
+    names = ", ".join(str(tmp_path / f"{number}.txt") for number in range(3))
+    assert (
+        sentence
+        == f"Concept 1: 5 captions ({names} and 2 more) are not UTF-8, and read as {read}: if letters are "
+        + ("wrong, save them as UTF-8.")
+    )
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff\xe0\0\x10JFIF", b"a\0b"])
+def test_what_is_no_text(tmp_path, content):
+    (tmp_path / "dog.txt").write_bytes(content)
+    with pytest.raises(UserError, match=r"dog\.txt is no text: save the caption as UTF-8"):
         caption_of(tmp_path / "dog.png")
+
+
+def write_lines(file: Path, *entries: object) -> Path:
+    file.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries), encoding="utf-8")
+    return file
+
+
+def test_metadata_lines_of_diffusers_and_kohya(tmp_path):
+    deep = tmp_path / "deep/er"
+    deep.mkdir(parents=True)
+    write_lines(
+        tmp_path / "metadata.jsonl",
+        {"file_name": "1.png", "text": "a corgi"},
+        {"file_name": "deep/er/1.png", "text": "a far corgi", "other": 3},
+        {"image_path": "C:\\elsewhere\\2.png", "caption": "a cat", "tags": "1cat, grass", "image_size": [1, 2]},
+        {"image_path": str(tmp_path / "3.png"), "tags": "sky"},
+        {"image_path": "/a/4.png", "caption": "one"},
+        {"image_path": "/b/4.png", "caption": "another"},
+        {"file_name": "5.png", "text": ["one", "two"]},
+        {"file_name": "6.png"},
+    )
+    expected = {
+        "1.png": "a corgi",
+        "deep/er/1.png": "a far corgi",
+        "2.png": "a cat, 1cat, grass",
+        "3.png": "sky",
+        "4.png": "by default",
+        "5.png": "one two",
+        "6.png": "by default",
+        "7.png": "by default",
+    }
+    assert {name: caption_of(tmp_path / name, tmp_path, "by default") for name in expected} == expected
+    assert caption_of(deep / "1.png", deep, "by default") == "by default"  # nothing above the folder counts
+    write_lines(deep / "metadata.jsonl", {"file_name": "1.png", "text": "nearer"})
+    assert caption_of(deep / "1.png", tmp_path) == "nearer"
+    (deep / "1.txt").write_text("nearest")
+    assert caption_of(deep / "1.png", tmp_path) == "nearest"
+
+
+def test_metadata_lines_that_change_are_read_again(tmp_path):
+    file = write_lines(tmp_path / "metadata.jsonl", {"file_name": "1.png", "text": "a corgi"})
+    assert caption_of(tmp_path / "1.png") == "a corgi"
+    write_lines(file, {"file_name": "1.png", "text": "a poodle"})
+    os.utime(file, ns=(1, 1))
+    assert caption_of(tmp_path / "1.png") == "a poodle"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('{"file_name": "1.png", "text": "a"}\nnonsense\n', r"metadata\.jsonl, line 2, is not valid JSON: write one"),
+        ('{"file_name": "1.png"}\n', "names no image with its caption: write lines like"),
+        ("", "names no image with its caption"),
+        ("[1]\n3\n", "names no image with its caption"),
+    ],
+)
+def test_metadata_lines_that_are_none(tmp_path, content, sentence):
+    (tmp_path / "metadata.jsonl").write_text(content)
+    with pytest.raises(UserError, match=sentence):
+        read_metadata_lines(tmp_path / "metadata.jsonl")
+
+
+INFOTEXT = "a corgi,\non grass\nNegative prompt: blurred\nSteps: 20, Sampler: Euler a, Seed: 1"
+
+
+def save_with_comment(file: Path, kind: str) -> Path:
+    image, options = Image.new("RGB", (16, 16)), {}
+    if kind.startswith("png"):
+        options["pnginfo"] = info = PngInfo()
+        info.add_text(
+            "parameters" if kind == "png of the WebUI" else "Comment", INFOTEXT if "UI" in kind else "a corgi"
+        )
+    else:
+        exif = Image.Exif()
+        notes = {
+            "comment of the WebUI": (0x9286, b"UNICODE\0" + INFOTEXT.encode("utf-16-be")),
+            "ascii comment": (0x9286, b"ASCII\0\0\0a corgi\0"),
+            "description": (0x010E, "a corgi"),
+            "comment of Windows": (0x9C9C, "a corgi\0".encode("utf-16-le")),
+        }
+        tag, value = notes[kind]
+        (exif.get_ifd(0x8769) if tag == 0x9286 else exif)[tag] = value
+        options["exif"] = exif
+    image.save(file, **options)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("1.png", "png of the WebUI"),
+        ("1.png", "png with a comment"),
+        ("1.jpg", "comment of the WebUI"),
+        ("1.jpg", "ascii comment"),
+        ("1.jpg", "description"),
+        ("1.jpg", "comment of Windows"),
+    ],
+)
+def test_comments_in_images_on_request(tmp_path, name, kind):
+    image = save_with_comment(tmp_path / name, kind)
+    expected = "a corgi, on grass" if "UI" in kind else "a corgi"
+    assert caption_of(image) == ""
+    assert caption_of(image, image_comments=True) == expected
+    assert CaptionReader([str(tmp_path)], Captions(image_comments=True)).source_of(image) == image
+    image.with_suffix(".caption").write_text("a written one")
+    assert caption_of(image, image_comments=True) == "a written one"
+
+
+def test_images_without_a_comment_or_that_are_none(tmp_path):
+    Image.new("RGB", (16, 16)).save(tmp_path / "a dog.png")
+    (tmp_path / "no image.png").write_text("x")
+    names = ("a dog.png", "no image.png", "gone.png")
+    assert [caption_of(tmp_path / name, image_comments=True) for name in names] == ["a dog", "no image", "gone"]
+
+
+def test_a_folder_where_only_some_have_captions(tmp_path):
+    some = {tmp_path / "1.png": Caption("a", tmp_path / "1.txt"), tmp_path / "2.png": Caption("2")}
+    assert list(caption_warnings("Concept 1", some)) == [
+        "Concept 1 has 1 image without a caption, such as 2.png: its file name replaces [filewords]."
+    ]
+    more = {**some, tmp_path / "3.png": Caption("sks dog")}
+    assert list(caption_warnings("Concept 1", more, "sks dog")) == [
+        'Concept 1 has 2 images without a caption, such as 2.png: "sks dog" replaces [filewords].'
+    ]
+    assert list(caption_warnings("Concept 1", {tmp_path / "2.png": Caption("2")})) == []
+
+
+def test_captions_of_any_kind_that_are_not_used(tmp_path):
+    write_lines(tmp_path / "metadata.jsonl", {"file_name": "1.png", "text": "a corgi"})
+    (tmp_path / "2.png.txt").write_text("a cat")
+    images = [tmp_path / f"{number}.png" for number in (1, 2, 3)]
+    (sentence,) = unused_captions("Concept 1", images, CaptionReader([str(tmp_path)], Captions()))
+    assert "the captions of 2 of 3 images, such as" in sentence
+    assert "metadata.jsonl, are not used: put [filewords] into instance_prompt" in sentence
 
 
 @pytest.mark.parametrize(
@@ -61,4 +248,4 @@ def test_text_that_is_not_unicode(tmp_path):
     ],
 )
 def test_prompts(template, name, prompt):
-    assert prompt_for(template, Path(name)) == prompt
+    assert prompt_for(template, caption_of(Path(name))) == prompt

@@ -47,7 +47,10 @@ def test_captions_count_and_names_of_images_where_they_are_captions(tmp_path: Pa
     (tmp_path / "deep" / "x.txt").write_text("a blue car")
     with_names = found({"concepts": [{"folder": str(tmp_path), "instance_prompt": "[filewords]"}]})
     assert with_names == {"a red car": "<caption>", "a blue car": "<caption>", "x": "<caption>"}
+    (tmp_path / "y.caption").write_text("a green car\nby night")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "1.png", "text": "a pink car"}\nno JSON\n')
     without = found({"concepts": [{"folder": str(tmp_path), "instance_prompt": "zwk"}]})
+    assert {"a green car by night", "by night", "a pink car"} <= set(without)
     assert "a red car" not in without
     assert without["a blue car"] == "<caption>"
 

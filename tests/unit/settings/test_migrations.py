@@ -70,13 +70,15 @@ def to_dict_with_auto(content: dict[str, Any]) -> dict[str, Any]:
 
 def of_those_in(names: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
     """The settings `whole` without options that were added after `names` was written."""
-    return {
-        name: {option: value for option, value in group.items() if option in names[name]}
-        if isinstance(group, dict)
-        else group
-        for name, group in whole.items()
-        if name in names
-    }
+
+    def known(old: Any, group: Any) -> Any:
+        if isinstance(group, dict):
+            return {option: value for option, value in group.items() if option in old}
+        if isinstance(group, list) and old and isinstance(old[0], dict):
+            return [known(each, entry) for each, entry in zip(old, group, strict=False)]
+        return group
+
+    return {name: known(names[name], group) for name, group in whole.items() if name in names}
 
 
 def test_migrating_leaves_what_it_is_given_as_it_is() -> None:

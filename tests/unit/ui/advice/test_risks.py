@@ -33,7 +33,7 @@ def test_missing_captions(screen: Screen, many: str) -> None:
     for number in range(4):
         (Path(many) / f"{number}.txt").write_text("a dog")
     assert told(screen, concepts=[concept]) == [
-        "Concept 1 has 1 image without a caption: its file name replaces [filewords]."
+        "Concept 1 has 1 image without a caption, such as 4.png: its file name replaces [filewords]."
     ]
     (Path(many) / "4.txt").write_text("a dog")
     assert told(screen, concepts=[concept]) == []

@@ -188,6 +188,37 @@ def test_captions(screen: Screen, client: TestClient) -> None:
     assert (small.format, small.size) == ("JPEG", (64, 48))
 
 
+def test_captions_that_others_wrote(screen: Screen, client: TestClient) -> None:
+    place = "/sd_finetune/projects/dog/concepts/1"
+
+    def told() -> list[str]:
+        return [entry["caption"] for entry in client.get(place).json()["images"]]
+
+    lines = [{"file_name": f"{number}.png", "text": f"dog {number}"} for number in range(3)]
+    (screen.pictures / "metadata.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    (screen.pictures / "1.png.caption").write_bytes("ein Hündchen".encode("cp1252"))
+    assert told() == ["dog 0", "ein Hündchen", "dog 2"]
+    client.post(f"{place}/caption", json={"image": "1.png", "text": "a puppy"})
+    assert (screen.pictures / "1.png.caption").read_text() == "a puppy\n"
+    for image in ("0.png", "1.png"):
+        client.post(f"{place}/caption", json={"image": image, "text": ""})
+    assert told() == ["", "", "dog 2"]
+    assert (screen.pictures / "0.txt").read_text() == ""
+
+
+def test_captions_that_are_dropped(client: TestClient) -> None:
+    place = "/sd_finetune/projects/dog/concepts/1/upload?file="
+    client.post(f"{place}1.caption", content=b"a dog")
+    for number in (1, 2):
+        line = {"file_name": f"{number}.png", "text": "a dog"}
+        folder = Path(client.post(f"{place}metadata.jsonl", content=json.dumps(line).encode()).json()["folder"])
+    assert sorted(path.name for path in folder.iterdir()) == ["1.caption", "metadata.jsonl"]
+    assert len((folder / "metadata.jsonl").read_text().splitlines()) == 2
+    refused = client.post(f"{place}metadata.jsonl", content=b"no JSON").json()["error"]
+    assert "line 3, is not valid JSON" in refused
+    assert len((folder / "metadata.jsonl").read_text().splitlines()) == 2
+
+
 def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6  # as a phone notes it that was held upright

@@ -1,0 +1,56 @@
+"""What a user should know of the captions of a concept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ..counted import counted
+from .captions import FILEWORDS, Caption, CaptionReader, caption_files
+
+NAMED = 3
+"""Files of a kind that a sentence names."""
+
+
+def caption_warnings(name: str, captions: Mapping[Path, Caption], default: str = "") -> Iterator[str]:
+    """About captions that are used. name: of the concept. captions: of its images. default: as in `CaptionReader`."""
+    without = [image for image, caption in captions.items() if caption.source is None]
+    if without and len(without) < len(captions):
+        yield without_captions(name, without, default)
+    guessed = {caption.source: caption.guessed for caption in captions.values() if caption.source and caption.guessed}
+    for encoding in sorted(set(guessed.values())):
+        files = sorted(file for file, each in guessed.items() if each == encoding)
+        yield (
+            f"{name}: {_named(files, 'caption')} not UTF-8, and read as {encoding}: if letters are wrong, save "
+            f"{'it' if len(files) == 1 else 'them'} as UTF-8."
+        )
+    for image, caption in captions.items():
+        others = [file for file in caption_files(image) if file != caption.source and file.is_file()]
+        if others and caption.source:
+            yield f"{name}: {image.name} has several captions, {caption.source} is used and {others[0].name} is not."
+
+
+def without_captions(name: str, images: Sequence[Path], default: str) -> str:
+    """A sentence about images that have no caption, where captions are used."""
+    one = len(images) == 1
+    stand_in = f'"{default}"' if default else "its file name" if one else "their file names"
+    verb = "replaces" if default or one else "replace"
+    problem = f"{name} has {counted(len(images), 'image')} without a caption, such as {images[0].name}"
+    return f"{problem}: {stand_in} {verb} {FILEWORDS}."
+
+
+def unused_captions(name: str, images: Sequence[Path], reader: CaptionReader) -> Iterator[str]:
+    """About captions that no prompt asks for."""
+    sources = [source for source in map(reader.source_of, images) if source]
+    if sources:
+        yield (
+            f"{name}: the captions of {len(sources)} of {len(images)} images, such as {sources[0]}, are not used: "
+            f"put {FILEWORDS} into instance_prompt, or for textual inversion into the prompt templates."
+        )
+
+
+def _named(files: Sequence[Path], what: str) -> str:
+    """As "3 captions (a.txt, b.txt and c.txt) are"."""
+    more = f" and {len(files) - NAMED:,} more" if len(files) > NAMED else ""
+    names = ", ".join(map(str, files[:NAMED]))
+    return f"{counted(len(files), what)} ({names}{more}) {'is' if len(files) == 1 else 'are'}"

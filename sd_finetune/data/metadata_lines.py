@@ -1,0 +1,91 @@
+"""metadata.jsonl: the captions of many images in one file, a JSON object a line.
+
+In a folder of diffusers' scripts (`file_name` and `text`) and of kohya's (`image_path`, `caption`, `tags`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from ..errors import UserError
+from ..reading.door import parse_json, read_text, reader
+
+NAME = "metadata.jsonl"
+MOST_BYTES = 64 * 2**20
+NAMES_OF_IMAGE = ("file_name", "image_path", "image", "file")
+NAMES_OF_TEXT = ("text", "caption", "prompt")
+TAGS = "tags"
+"""kohya's tagger writes them beside the caption, to which they are added."""
+
+
+def caption_in_metadata(image: Path, folder: Path) -> str | None:
+    """What the `metadata.jsonl` in `folder` says of an image below it; None without such a file or line.
+
+    Several captions of an image are lines of the text. Raises UserError for a file that is not of this form.
+    """
+    file = folder / NAME
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    captions = _remembered(file.absolute(), facts.st_size, facts.st_mtime_ns)
+    names = (image.relative_to(folder).as_posix(), image.absolute().as_posix(), f"*/{image.name}")
+    return next((captions[name] for name in names if name in captions), None)
+
+
+@lru_cache(maxsize=16)
+def _remembered(file: Path, size: int, mtime: int) -> Mapping[str, str]:  # pyright: ignore[reportUnusedParameter]
+    """The captions of a file in one of its states."""
+    return read_metadata_lines(file)
+
+
+@reader
+def read_metadata_lines(path: Path) -> Mapping[str, str]:
+    """Image to caption, by the names in the file with "/" as separator.
+
+    An image with an absolute path, which changes when its folder is moved, is also there as "*/NAME" if no other has
+    that name.
+    """
+    captions: dict[str, str] = {}
+    moved: dict[str, list[str]] = {}
+    for image, text in _lines(read_text(path, MOST_BYTES), path):
+        name = PurePosixPath(image.replace("\\", "/"))
+        captions[name.as_posix()] = text
+        if name.is_absolute() or image[1:2] == ":":
+            moved.setdefault(name.name, []).append(text)
+    if not captions:
+        raise UserError(
+            f'{path} names no image with its caption: write lines like {{"file_name": "1.png", "text": ""}}.'
+        )
+    return captions | {f"*/{name}": texts[0] for name, texts in moved.items() if len(texts) == 1}
+
+
+def _lines(content: str, path: Path) -> Iterator[tuple[str, str]]:
+    """Image and caption of each line that has both."""
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = parse_json(line)
+        except ValueError as error:
+            raise UserError(f"{path}, line {number}, is not valid JSON: write one object a line.") from error
+        if isinstance(entry, dict):
+            table = cast("dict[str, Any]", entry)
+            image, text = _first(table, NAMES_OF_IMAGE), _text(table)
+            if image and text is not None:
+                yield image, text
+
+
+def _first(table: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return next((table[name] for name in names if isinstance(table.get(name), str)), "")
+
+
+def _text(table: Mapping[str, Any]) -> str | None:
+    value = next((table[name] for name in NAMES_OF_TEXT if name in table), None)
+    lines = cast("list[Any]", value) if isinstance(value, list) else [value]
+    tags = table.get(TAGS)
+    pieces = ["\n".join(line for line in lines if isinstance(line, str)), tags if isinstance(tags, str) else ""]
+    return None if value is None and tags is None else ", ".join(filter(None, pieces))
