@@ -36,13 +36,15 @@ def min_snr_weights(
 
 
 def combine_with_prior(
-    losses: Tensor, is_class: Tensor, prior_loss_weight: float, instance_count: int, class_count: int
+    losses: Tensor, class_rows: int, prior_loss_weight: float, instance_count: int, class_count: int
 ) -> LossParts:
     """mean(instance) + lambda * mean(class) (DreamBooth, arXiv 2208.12242, equation 2).
 
-    losses: (batch,), weighted per sample; is_class: (batch,) bool. The counts are those of the whole optimizer step,
-    so that the parts of its batches add up to the step's means however it is split. No samples, no part: zero.
+    losses: (batch,), weighted per sample, of which the last `class_rows` are of class samples. The counts are those of
+    the whole optimizer step, so that the parts of its batches add up to the step's means however it is split. No
+    samples, no part: zero.
     """
-    instance = losses[~is_class].sum() / max(instance_count, 1)
-    prior = losses[is_class].sum() / max(class_count, 1)
+    first_class_row = len(losses) - class_rows
+    instance = losses[:first_class_row].sum() / max(instance_count, 1)
+    prior = losses[first_class_row:].sum() / max(class_count, 1)
     return LossParts(instance + prior_loss_weight * prior, instance, prior)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 PredictionType = Literal["epsilon", "v_prediction"]
@@ -28,12 +29,12 @@ def training_target(
     return signal * noise - spread * latents
 
 
-def with_prior_targets(target: Tensor, is_class: Tensor, predictions: Tensor) -> Tensor:
+def with_prior_targets(target: Tensor, predictions: Tensor) -> Tensor:
     """The target with the untrained model's predictions as the targets of class samples.
 
-    target: (batch, channels, height, width); is_class: (batch,) bool; predictions: one for each class sample, in order.
+    target: (batch, channels, height, width); predictions: one for each class sample, which come last.
     """
-    return target.index_put((is_class,), predictions.to(target.dtype))
+    return torch.cat([target[: len(target) - len(predictions)], predictions.to(target.dtype)])
 
 
 def with_offset(noise: Tensor, offsets: Tensor, strength: float) -> Tensor:

@@ -22,13 +22,18 @@ class TextConditioning:
 
     def row(self, index: int) -> TextConditioning:
         """One prompt's, still with a batch dimension of 1."""
-        return self._each(lambda tensor: tensor[index : index + 1])
+        return self.each(lambda tensor: tensor[index : index + 1])
 
     def repeated(self, count: int) -> TextConditioning:
         """The same single prompt `count` times, without a copy."""
-        return self._each(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
+        return self.each(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> TextConditioning:
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Those that there are, in a fixed order."""
+        return tuple(tensor for tensor in vars(self).values() if tensor is not None)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> TextConditioning:
+        """The same with every tensor changed."""
         return replace(self, **{name: change(tensor) for name, tensor in vars(self).items() if tensor is not None})
 
 

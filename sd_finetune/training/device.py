@@ -60,6 +60,36 @@ def accelerator_for(settings: Settings) -> Accelerator:
     return cast("Accelerator", accelerate.Accelerator(mixed_precision=precision, cpu=on_cpu))
 
 
+def sent_to(device: torch.device, tensor: Tensor) -> Tensor:
+    """A tensor of the CPU on the device; a GPU need not be done with what it was given before, nor is it waited for."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+class Arriving:
+    """A few numbers on their way from the device to the CPU, (n,)."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._there: torch.cuda.Event | None = None
+        self._values = tensor
+        if tensor.is_cuda:
+            self._values = torch.empty_like(tensor, device="cpu", pin_memory=True)
+            self._values.copy_(tensor, non_blocking=True)
+            self._there = torch.cuda.Event()
+            self._there.record()
+
+    def has_arrived(self) -> bool:
+        """Whether `wait` returns at once."""
+        return self._there is None or self._there.query()
+
+    def wait(self) -> list[float]:
+        """The numbers, once the device has computed them."""
+        if self._there is not None:
+            self._there.synchronize()
+        return [float(value) for value in self._values.unbind()]
+
+
 def memory_in_use(device: torch.device) -> int:
     """In bytes: the peak of reserved VRAM when training on a GPU, else the resident memory of this process."""
     if device.type == "cuda":

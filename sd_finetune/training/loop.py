@@ -8,36 +8,39 @@ from ..diffusion.loss import LossParts
 from ..errors import CannotWriteError
 from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
-from ..runs.messages import NOBODY_FOLLOWS, Done, Error, Evaluation, Phase, Step, Warning_
-from .device import memory_in_use
+from ..runs.messages import NOBODY_FOLLOWS, Done, Evaluation, Phase, Warning_
 from .orders import StopAsked, ended_early
 from .output.keeping import Keeper
-from .output.not_finite import loss_not_finite, refuse_broken_weights
+from .output.not_finite import refuse_broken_weights
 from .output.samples import generate_samples
-from .pace import Pace
 from .state import Training, evaluating
-from .step.loss import loss_of
 from .step.randomness import seed_dropout
+from .step_reports import StepReports
 
 
-def train(training: Training) -> Done | Error:
-    """Train from `training.first_step` to the end or until told to stop; returns the event that ends the run."""
-    keeper = Keeper(training)
+def train(training: Training) -> Done:
+    """Train from `training.first_step` to the end or until told to stop; returns the event that ends the run.
+
+    Raises:
+        UserError: the run cannot go on, or its result cannot be saved; NotFiniteError where numbers are not finite.
+    """
+    keeper, reports = Keeper(training), StepReports(training)
     try:
-        return _train(training, keeper)
+        return _train(training, keeper, reports)
     except StopAsked:
+        reports.wait()
         return _stopped(training, keeper)
 
 
-def _train(training: Training, keeper: Keeper) -> Done | Error:
-    settings, total, pace = training.settings, training.total_steps, Pace()
+def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
+    settings, total = training.settings, training.total_steps
     training.events.append(Phase(name="training", done=training.first_step, total=total))
     if training.first_step == 0:
         _show(training, 0, draw=settings.samples.at_start, evaluate=True)
     if training.first_step == total:  # it was all learned, and then the result could not be saved
         keeper.save(total, final=True)
     for step in range(training.first_step, total):
-        pace.start()
+        reports.begin()
         rates = _set_learning_rates(training, step)
         losses, images, learns = _zero_losses(training), 0, False
         seed_dropout(settings.train.seed, step)
@@ -45,23 +48,14 @@ def _train(training: Training, keeper: Keeper) -> Done | Error:
         for batch in training.batches.of_step(step):
             training.orders.check()
             training.orders.settle()
-            prior_targets = training.prior_targets(batch) if training.prior_targets else None
-            with training.accelerator.autocast():
-                conditioning = training.conditioning(batch.prompts)
-                part = loss_of(training.model, batch, conditioning, settings, prior_targets)
-            if part.total.requires_grad:  # it does not where no prompt of the batch has the new word that is learning
-                training.accelerator.backward(part.total)  # with train.fused_backward weights change in here
-                learns = True
-            losses = LossParts(*(whole + piece.detach() for whole, piece in zip(losses, part, strict=True)))
-            images += len(batch.latents)
+            learned = training.gradients.of(batch)  # prompts, forward, loss, backward
+            losses = LossParts(*(whole + part for whole, part in zip(losses, learned.losses, strict=True)))
+            images, learns = images + len(batch.latents), learns or learned.learns
         if learns:
-            training.updates.finish()
+            training.updates.finish()  # clipping, optimizer
         training.step = step + 1
-        event = _step_event(training, step, losses, rates, images, pace)
-        training.record(event)
-        if not torch.isfinite(torch.tensor(event.loss)):
-            return Error(message=loss_not_finite(training, event))
-        _after_step(training, keeper)
+        reports.add(step, losses, rates, images)
+        _after_step(training, keeper, reports)
     return Done(step=total, outcome="finished", reason=keeper.diverged)
 
 
@@ -77,25 +71,6 @@ def _set_learning_rates(training: Training, step: int) -> dict[str, float]:
 def _zero_losses(training: Training) -> LossParts:
     zero = torch.zeros((), device=training.model.unet.device)
     return LossParts(zero, zero, zero)
-
-
-def _step_event(
-    training: Training, step: int, losses: LossParts, rates: dict[str, float], images: int, pace: Pace
-) -> Step:
-    total, instance, prior = (float(loss) for loss in torch.stack(losses).cpu().unbind())
-    pace.stop(images)
-    return Step(
-        step=step + 1,
-        total_steps=training.total_steps,
-        epoch=step // training.batches.steps_per_epoch,
-        loss=total,
-        instance_loss=instance,
-        prior_loss=prior if training.has_prior else None,
-        learning_rates=rates,
-        images_per_second=pace.images_per_second(),
-        seconds_left=pace.seconds_left(training.total_steps - step - 1),
-        memory_bytes=memory_in_use(training.accelerator.device),
-    )
 
 
 def _stopped(training: Training, keeper: Keeper) -> Done:
@@ -114,18 +89,21 @@ def _stopped(training: Training, keeper: Keeper) -> Done:
     return Done(step=step, outcome="stopped", reason=keeper.diverged)
 
 
-def _after_step(training: Training, keeper: Keeper) -> None:
+def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> None:
     """What is due after `training.step` steps, by the settings or by command. Raises StopAsked when told to stop."""
     settings, step = training.settings, training.step
     last = step == training.total_steps
-    commands = training.orders.new(may_stop=not last)
+    commands = training.orders.new(may_stop=not last, before_a_pause=reports.wait)
     draw = "sample" in commands or training.is_due(settings.samples.every, step) or last
     save = last or "save" in commands or training.is_due(settings.output.save_every, step)
+    evaluate = training.is_due(settings.evaluation.every, step) or last
     snapshot = keeper.snapshot_is_due(step)
+    if draw or save or evaluate or snapshot:
+        reports.wait()
     if draw or save or snapshot:
         refuse_broken_weights(training, step)
     try:
-        _show(training, step, draw=draw, evaluate=training.is_due(settings.evaluation.every, step) or last)
+        _show(training, step, draw=draw, evaluate=evaluate)
     except StopAsked:
         save = last  # else what stopping saves is the same
         raise
@@ -149,6 +127,7 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
                 loss = training.evaluation.loss(training.conditioning, training.orders.check)
             training.events.append(Evaluation(step=step, loss=loss))
         if draw and training.settings.samples.prompts:
+            training.gradients.forget()  # of which drawing needs the VRAM
             with training.placement.brought_back(["vae", *training.model.text_encoders]):
                 _draw(training, step)
 

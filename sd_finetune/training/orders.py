@@ -75,16 +75,18 @@ class Orders:
                 self._stops += 1
             return self._stop
 
-    def new(self, may_stop: bool = True) -> set[Command]:
+    def new(self, may_stop: bool = True, before_a_pause: Callable[[], None] = lambda: None) -> set[Command]:
         """The commands since the last call; after a pause this returns when told to go on or to stop.
 
         Args:
             may_stop: False where there is nothing left to stop.
+            before_a_pause: called when told to pause.
 
         Raises:
             StopAsked: one of them is to stop.
         """
         taken: list[Command] = []
+        pauses = False
         while True:
             self.look()
             if may_stop:
@@ -95,6 +97,9 @@ class Orders:
                 taken, self._pending = [*taken, *self._pending], []
             if not _pauses(taken):
                 return set(taken)
+            if not pauses:
+                before_a_pause()
+            pauses = True
             time.sleep(PAUSE_SECONDS)
 
     def stop(self, *_: object) -> None:

@@ -21,6 +21,11 @@ class Pace:
         """A step with `images` images ends."""
         self._durations.append((time.perf_counter() - self._started, images))
 
+    def prolong(self) -> None:
+        """The time since `start` belongs to the step that ended last."""
+        duration, images = self._durations.pop()
+        self._durations.append((duration + time.perf_counter() - self._started, images))
+
     def images_per_second(self) -> float:
         seconds = sum(duration for duration, _ in self._durations)
         return sum(images for _, images in self._durations) / seconds if seconds else 0.0

@@ -18,17 +18,18 @@ from ..optimizers.build import evaluation_weights
 from ..runs.folder import RunFolder
 from ..runs.held import Held
 from ..runs.loss_table import append_losses
-from ..runs.messages import EventLog, Step
+from ..runs.messages import EventLog, Step, Warning_
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .device import Accelerator
 from .orders import Orders
 from .placement import Placement
-from .prior.targets import PriorTargets
 from .step.batches import Batches
+from .step.capture import CapturedGradients, recorder_for
 from .step.conditioning import Conditioning
 from .step.evaluation import FixedEvaluation
 from .step.example_sets import ExampleSet
+from .step.gradients import Compute, Gradients, PlainGradients, PriorTargets
 from .step.updates import Updates
 
 
@@ -66,6 +67,19 @@ class Training:
     @cached_property
     def _losses(self) -> Held[Step]:
         return Held(partial(append_losses, self.run.loss_csv))
+
+    @cached_property
+    def gradients(self) -> Gradients:
+        """Computes the gradients of the run's batches."""
+        compute: Compute = PlainGradients(self.model, self.settings, self.accelerator, self.prior_targets)
+        recorder = recorder_for(self.settings, self.accelerator.device)
+        if recorder is not None:
+            compute = CapturedGradients(compute, self.updates.parameters, recorder, self.warn)
+        return Gradients(self.accelerator, self.conditioning, self.prior_targets, compute)
+
+    def warn(self, message: str) -> None:
+        """Tell of a problem that does not end the run."""
+        self.events.append(Warning_(message=message))
 
     @property
     def has_prior(self) -> bool:

@@ -25,6 +25,7 @@ from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
+from sd_finetune.training.step.capture import recorder_for
 from sd_finetune.training.worker import work
 from tests.optimizers import ROW, optimizer_changes
 from tests.toy import WIDE_TEXT, Toy, after_step, events_of, forget_accelerator, make_checkpoint, make_images
@@ -310,6 +311,7 @@ EFFECTS: dict[str, Effect] = {
 
 ELSEWHERE = {
     "train.device": "test_the_device_is_the_one_asked_for",
+    "train.capture": "test_steps_are_captured_if_asked",
     "optimizer.name": "test_the_optimizer_is_the_one_asked_for",
 }
 """Options whose effect cannot be seen in this way, and the test below that sees it."""
@@ -386,6 +388,15 @@ def test_the_device_is_the_one_asked_for(toy: Toy, monkeypatch: pytest.MonkeyPat
         toy.prepare({"train.device": "cuda"})
     with pytest.raises(UserError, match="'fp16' needs a CUDA GPU"):
         toy.prepare({"train.device": "auto", "train.mixed_precision": "fp16"})
+
+
+def test_steps_are_captured_if_asked(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sd_finetune.training.step.capture.CudaRecorder", lambda device: f"on {device}")
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert recorder_for(toy.settings(), gpu) == "on cuda"
+    assert recorder_for(toy.settings({"train.capture": "off"}), gpu) is None
+    assert recorder_for(toy.settings(), cpu) is None
+    assert recorder_for(toy.settings({"train.gradient_checkpointing": True}), gpu) is None
 
 
 @ROW

@@ -55,9 +55,9 @@ def moved(training: Training) -> Training:
 def base_predictions(checkpoint: Path, batch: Batch, prompt: str) -> Tensor:
     """What a fresh copy of the checkpoint answers for the class rows, with diffusers' scheduler and prompts by hand."""
     model = load_model(read_checkpoint(checkpoint))
-    of_class = batch.is_class
+    of_class = slice(len(batch.latents) - batch.class_rows, None)
     ids = model.tokenizer([prompt], padding="max_length", max_length=77, return_tensors="pt").input_ids
-    context = model.text_encoder(ids)[0].expand(int(of_class.sum()), -1, -1)
+    context = model.text_encoder(ids)[0].expand(batch.class_rows, -1, -1)
     noisy = SCHEDULER.add_noise(batch.latents[of_class], batch.noise[of_class], batch.timesteps[of_class])
     with torch.no_grad():
         return model.unet(noisy, batch.timesteps[of_class], context).sample
@@ -65,7 +65,7 @@ def base_predictions(checkpoint: Path, batch: Batch, prompt: str) -> Tensor:
 
 def targets(training: Training, batch: Batch) -> Tensor:
     assert training.prior_targets is not None
-    return training.prior_targets(batch)
+    return training.prior_targets(batch, training.prior_targets.prepare(batch))
 
 
 @ROW
@@ -86,7 +86,7 @@ def test_without_effect_the_class_term_has_no_gradient(toy: Toy, row: dict[str, 
     training = toy.prepare({**row, **FROM_MODEL, **ONE_STEP})
     (both,) = training.batches.of_step(0)
     alone = training.batches.of_class(both.class_numbers)
-    assert torch.equal(alone.latents, both.latents[both.is_class]), "the same rows as beside the instances"
+    assert torch.equal(alone.latents, both.latents[-both.class_rows :]), "the same rows as beside the instances"
     context = training.conditioning(alone.prompts)
     part = loss_of(training.model, alone, context, training.settings, targets(training, alone))
     values = training.method.trained_tensors().values()
@@ -275,7 +275,7 @@ def test_dreambooth_has_no_untrained_model_beside_it(toy: Toy) -> None:
 def test_untrained_for_a_while(toy: Toy, row: dict[str, Any]) -> None:
     training = moved(toy.prepare({**row, **FROM_MODEL, **ONE_STEP}))
     (batch,) = training.batches.of_step(0)
-    classes = replace(batch, is_class=torch.ones(len(batch.latents), dtype=torch.bool))
+    classes = replace(batch, class_rows=len(batch.latents))
     base = base_predictions(training.base.path, classes, "a photo of a star")
 
     def answer() -> Tensor:

@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(toy: Toy, monkeypatch: pytest.Mo
         parts = loss_of(*arguments)
         return LossParts(parts.total * value, parts.instance, parts.prior) if len(events_of(run, Step)) == 4 else parts
 
-    monkeypatch.setattr("sd_finetune.training.loop.loss_of", broken)
+    monkeypatch.setattr("sd_finetune.training.step.gradients.loss_of", broken)
     assert work(run.path, resume=False) == 1
     message = events_of(run)[-1].message
     assert message.startswith(f"The loss of step 5 is {value}, at learning rates unet 0.001 and mixed precision no")
@@ -199,7 +199,7 @@ def test_a_run_that_diverges_is_told_so(toy: Toy, monkeypatch: pytest.MonkeyPatc
         factor = 3.0 if len(events_of(run, Step)) >= 4 else 1.0
         return LossParts(*(part * factor for part in loss_of(*arguments)))
 
-    monkeypatch.setattr("sd_finetune.training.loop.loss_of", rising)
+    monkeypatch.setattr("sd_finetune.training.step.gradients.loss_of", rising)
     assert work(run.path, resume=False) == 0
     ended = events_of(run)[-1]
     assert ended.reason.startswith("Training diverged: the loss rose from ")

@@ -76,6 +76,13 @@ class Train:
     fused_backward: bool = option(
         False, "update each weight inside the backward pass and free its gradient at once: less VRAM, but slower steps"
     )
+    capture: str = option(
+        "auto",
+        "launch a whole step on the GPU at once, as a CUDA graph, instead of kernel by kernel: faster with small "
+        "batches; auto = with CUDA where there is enough VRAM, not with gradient checkpointing or the optimizer in the "
+        "backward pass; off = saves the VRAM of the graphs",
+        choices=("auto", "off"),
+    )
     max_grad_norm: float = option(1.0, "maximum gradient norm (clipping); 0 = off", minimum=0)
     clip_by: str = option(
         "global_norm",

@@ -18,7 +18,11 @@ def refuse_broken_weights(training: Training, step: int) -> None:
     """Raise NotFiniteError if what is trained is NaN or infinite after `step` steps, before anything is made of it."""
     if not all_finite(training.method.trained_tensors().values()):
         raise NotFiniteError(
-            _sentence(training, f"After step {step} the trained weights are NaN or infinite, though its loss is not")
+            _sentence(
+                training,
+                f"After step {step} the trained weights are NaN or infinite, though its loss is not",
+                applied_learning_rates(training.optimizer, training.settings.optimizer.name),
+            )
         )
 
 
@@ -29,11 +33,10 @@ def loss_not_finite(training: Training, event: Step) -> str:
             refuse_not_finite(training.base.path, training.base.tensors.values())
         except UserError as error:
             return str(error)
-    return _sentence(training, f"The loss of step {event.step} is {event.loss}")
+    return _sentence(training, f"The loss of step {event.step} is {event.loss}", event.learning_rates)
 
 
-def _sentence(training: Training, problem: str) -> str:
-    applied = applied_learning_rates(training.optimizer, training.settings.optimizer.name)
+def _sentence(training: Training, problem: str, applied: dict[str, float]) -> str:
     rates = ", ".join(f"{name} {rate:g}" for name, rate in applied.items())
     precision, snapshot = training.settings.train.mixed_precision, latest_snapshot(training.run)
     kept = f" The snapshot of step {step_of(snapshot)}, from before, is kept." if snapshot else ""

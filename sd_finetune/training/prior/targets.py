@@ -6,32 +6,26 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...data.concepts import Example
+from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
-from ..device import Accelerator
+from ..device import Accelerator, sent_to
 from ..step.batches import Batch, Batches
 from ..step.conditioning import BringBack, Conditioning, nothing_is_away
+from ..step.gradients import Prepared, PriorTargets
 from ..step.loss import predictions_of
 
 FLOAT = np.dtype(np.float32)
-
-
-class PriorTargets(Protocol):
-    """A source of targets for class examples."""
-
-    def __call__(self, batch: Batch) -> Tensor:
-        """The targets of the batch's class examples in their order, (class examples, 4, height/8, width/8)."""
-        ...
 
 
 class BasePredictions:
@@ -52,11 +46,19 @@ class BasePredictions:
         self._conditioning = Conditioning(model, text_encoder_is_trained=False, bring_back=bring_back)
 
     @torch.no_grad()
-    def __call__(self, batch: Batch) -> Tensor:
-        """Targets as in `PriorTargets`, float32, on the model's device."""
-        rows = batch.latents[batch.is_class], batch.noise[batch.is_class], batch.timesteps[batch.is_class]
+    def prepare(self, batch: Batch) -> TextConditioning:
+        """The class prompts of the batch's class examples, encoded."""
         with self._untrained(), self._autocast():
-            return predictions_of(self._model, *rows, self._conditioning(_prompts(batch.class_examples))).float()
+            return self._conditioning(_prompts(batch.class_examples))
+
+    @torch.no_grad()
+    def __call__(self, batch: Batch, prepared: Prepared) -> Tensor:
+        """Targets as in `PriorTargets`, on the model's device."""
+        assert isinstance(prepared, TextConditioning)
+        first = len(batch.latents) - batch.class_rows
+        rows = batch.latents[first:], batch.noise[first:], batch.timesteps[first:]
+        with self._untrained(), self._autocast():
+            return predictions_of(self._model, *rows, prepared).float()
 
     def cache_prompts(self, examples: Sequence[Example]) -> None:
         """Encode the class prompts of these class examples now; see `Conditioning.cache`."""
@@ -77,10 +79,15 @@ class PredictionBank:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def __call__(self, batch: Batch) -> Tensor:
-        """Targets as in `PriorTargets`, float32, on the batch's device."""
+    def prepare(self, batch: Batch) -> Tensor:
+        """The targets themselves, on the batch's device."""
         rows = np.load(self._path, mmap_mode="r")[list(batch.class_numbers)]
-        return torch.as_tensor(rows).to(batch.latents.device)
+        return sent_to(batch.latents.device, torch.as_tensor(rows))
+
+    def __call__(self, batch: Batch, prepared: Prepared) -> Tensor:
+        """Targets as in `PriorTargets`."""
+        assert isinstance(prepared, Tensor)
+        return prepared
 
 
 def prior_bank(
@@ -110,7 +117,8 @@ def _bank_rows(
     """The prior predictions for the class examples 0 ... size - 1, in batches."""
     for start in range(0, size, batches.batch_size):
         emit(Phase(name="precomputing prior predictions", done=start, total=size))
-        yield predictions(batches.of_class(range(start, min(start + batches.batch_size, size))))
+        batch = batches.of_class(range(start, min(start + batches.batch_size, size)))
+        yield predictions(batch, predictions.prepare(batch))
     emit(Phase(name="precomputing prior predictions", done=size, total=size))
 
 

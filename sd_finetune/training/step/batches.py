@@ -13,13 +13,14 @@ from ...data.epoch_order import EpochOrder
 from ...diffusion.noising import with_offset
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
+from ..device import sent_to
 from .example_sets import ExampleSet
 from .randomness import generator_for, normal_noise, uniform_timesteps
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One forward pass. latents, noise: (batch, 4, height/8, width/8); timesteps, is_class: (batch,).
+    """One forward pass. latents, noise: (batch, 4, height/8, width/8); timesteps: (batch,).
 
     The counts are those of the whole optimizer step that the batch belongs to.
     """
@@ -28,9 +29,10 @@ class Batch:
     noise: Tensor
     timesteps: Tensor
     prompts: list[str]
-    is_class: Tensor
+    class_rows: int
+    """How many of the rows are class examples, which come last."""
     class_examples: Sequence[Example]
-    """Those of the class rows, which come last."""
+    """Those of the class rows."""
     class_numbers: Sequence[int]
     """Their numbers among all class examples used so far, or in the prediction bank."""
     instance_count: int
@@ -90,14 +92,14 @@ class Batches:
             rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
         device = self._model.unet.device
         latents, noise, timesteps = (
-            torch.cat(tensors).to(device) for tensors in zip(*(row[:3] for row in rows), strict=True)
+            sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:3] for row in rows), strict=True)
         )
         return Batch(
             latents=latents,
             noise=noise,
             timesteps=timesteps,
             prompts=[prompt for row in rows for prompt in row[3]],
-            is_class=torch.arange(len(latents), device=device) >= len(chosen),
+            class_rows=len(class_numbers),
             class_examples=[self._classes.examples[i] for i in class_chosen] if self._classes else [],
             class_numbers=class_numbers,
             instance_count=step_count,

@@ -37,7 +37,7 @@ class FixedEvaluation:
                 ),
                 timesteps=torch.full((len(chosen),), timestep, device=model.unet.device),
                 prompts=[instances.examples[i].prompt for i in chosen],
-                is_class=torch.zeros(len(chosen), dtype=torch.bool, device=model.unet.device),
+                class_rows=0,
                 class_examples=[],
                 class_numbers=[],
                 instance_count=len(chosen),

@@ -33,7 +33,7 @@ def losses_of(
     """
     target = training_target(batch.latents, batch.noise, batch.timesteps, model.alphas_cumprod, model.prediction_type)
     if prior_targets is not None:
-        target = with_prior_targets(target, batch.is_class, prior_targets)
+        target = with_prior_targets(target, prior_targets)
     predicted = predictions_of(model, batch.latents, batch.noise, batch.timesteps, conditioning)
     losses = loss_per_sample(predicted, target)
     if snr_gamma:
@@ -50,4 +50,6 @@ def loss_of(
 ) -> LossParts:
     """The batch's share of the optimizer step's loss and of its instance and prior parts."""
     losses = losses_of(model, batch, conditioning, settings.train.snr_gamma, prior_targets)
-    return combine_with_prior(losses, batch.is_class, settings.prior_weight(), batch.instance_count, batch.class_count)
+    return combine_with_prior(
+        losses, batch.class_rows, settings.prior_weight(), batch.instance_count, batch.class_count
+    )

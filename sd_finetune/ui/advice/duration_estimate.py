@@ -18,7 +18,8 @@ TAIL_BYTES = 32 * 1024
 def seconds_for(settings: Settings, steps: int, projects: Path) -> float | None:
     """Seconds of `steps` alone, at the speed of the latest run of the same kind in the folder `projects`, or None.
 
-    A run of the same kind has the same method, checkpoint, resolution, precision, optimizer and gradient checkpointing.
+    A run of the same kind has the same method, checkpoint, resolution, precision, optimizer, gradient checkpointing and
+    capture.
     """
     ended = sorted(((_changed(path), path) for path in projects.glob("*/runs/*/events.jsonl")), reverse=True)
     for _, events in ended[:LOOKED_AT]:
@@ -45,7 +46,7 @@ def _is_alike(run: RunFolder, settings: Settings) -> bool:
 def _kind(settings: Settings) -> tuple[Any, ...]:
     train = settings.train
     how = (train.device, train.mixed_precision, train.gradient_checkpointing, train.train_text_encoder)
-    update = (settings.optimizer.name, train.weights, train.fused_backward)
+    update = (settings.optimizer.name, train.weights, train.fused_backward, train.capture)
     return (settings.method, settings.base.checkpoint, settings.data.resolution, *how, *update)
 
 

@@ -18,6 +18,7 @@ LABELS = {
     "train.length": "Training length",
     "train.weights": "Trained weights",
     "train.fused_backward": "Optimizer in the backward pass",
+    "train.capture": "Captured steps (CUDA graphs)",
     "train.max_grad_norm": "Maximum gradient norm",
     "train.clip_by": "Clip gradients by",
     "train.snr_gamma": "Min-SNR gamma",

@@ -32,20 +32,19 @@ def test_min_snr_by_hand(prediction_type, expected) -> None:
 
 
 def test_the_total_is_instance_plus_weighted_prior() -> None:
-    losses, is_class = torch.tensor([1.0, 3.0, 10.0, 30.0]), torch.tensor([False, False, True, True])
-    parts = combine_with_prior(losses, is_class, 0.5, 2, 2)
+    parts = combine_with_prior(torch.tensor([1.0, 3.0, 10.0, 30.0]), 2, 0.5, 2, 2)
     assert (parts.instance.item(), parts.prior.item(), parts.total.item()) == (2, 20, 12)
 
 
 def test_without_class_images_the_prior_is_nothing() -> None:
-    parts = combine_with_prior(torch.tensor([1.0, 3.0]), torch.tensor([False, False]), 1.0, 2, 0)
+    parts = combine_with_prior(torch.tensor([1.0, 3.0]), 0, 1.0, 2, 0)
     assert (parts.instance.item(), parts.prior.item(), parts.total.item()) == (2, 0, 2)
 
 
 def test_the_shares_of_a_split_step_add_up() -> None:
-    losses, is_class = torch.tensor([1.0, 3.0, 8.0, 10.0, 30.0, 5.0]), torch.tensor([False] * 3 + [True] * 3)
-    whole = combine_with_prior(losses, is_class, 0.5, 3, 3)
+    losses = torch.tensor([1.0, 3.0, 8.0, 10.0, 30.0, 5.0])
+    whole = combine_with_prior(losses, 3, 0.5, 3, 3)
     rows = ([0, 1, 3, 4], [2, 5])
-    shares = [combine_with_prior(losses[row], is_class[row], 0.5, 3, 3) for row in rows]
+    shares = [combine_with_prior(losses[row], len(row) // 2, 0.5, 3, 3) for row in rows]
     for name in whole._fields:
         assert sum(getattr(share, name) for share in shares).item() == pytest.approx(getattr(whole, name).item())

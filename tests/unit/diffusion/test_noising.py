@@ -35,7 +35,7 @@ def test_offset_is_one_number_for_each_channel() -> None:
 
 def test_class_samples_are_held_to_predictions() -> None:
     target, predictions = torch.zeros(4, 1, 2, 2), torch.arange(8, dtype=torch.float64).reshape(2, 1, 2, 2) + 1
-    found = with_prior_targets(target, torch.tensor([False, True, False, True]), predictions)
-    assert torch.equal(found[[0, 2]], target[[0, 2]])
-    assert torch.equal(found[[1, 3]], predictions.float())
+    found = with_prior_targets(target, predictions)
+    assert torch.equal(found[:2], target[:2])
+    assert torch.equal(found[2:], predictions.float())
     assert not target.any(), "the noise itself stays as it is"

@@ -49,6 +49,7 @@ def test_pictures_of_all_steps_at_the_pace_of_the_earlier_run(screen: Screen) ->
         {"train__gradient_checkpointing": True},
         {"optimizer__name": "adafactor"},
         {"train__fused_backward": True, "train__clip_by": "parameter_norm"},
+        {"train__capture": "off"},
     ],
 )
 def test_a_run_of_another_kind_tells_nothing(screen: Screen, other: dict[str, Any]) -> None:

@@ -1,0 +1,81 @@
+"""Reports steps as soon as their losses are known, without waiting for the GPU while it computes."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+
+from ..diffusion.loss import LossParts
+from ..errors import NotFiniteError
+from ..runs.messages import Step
+from .device import Arriving, memory_in_use
+from .output.not_finite import loss_not_finite
+from .pace import Pace
+from .state import Training
+
+MOST_AHEAD = 4
+"""Steps that are given to the GPU before it is waited for: enough that it never waits, and stopping stays quick."""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """A step that was given to the GPU; `losses` are total, instance and prior. step: 0 is the first."""
+
+    step: int
+    losses: Arriving
+    learning_rates: dict[str, float]
+
+
+class StepReports:
+    """The events of a run's steps, in order. On a CPU each is reported at once."""
+
+    def __init__(self, training: Training) -> None:
+        self._training, self._pace = training, Pace()
+        self._given: deque[_Given] = deque()
+
+    def begin(self) -> None:
+        """A step begins; what happens before the next `add` is its time."""
+        self._pace.start()
+
+    def add(self, step: int, losses: LossParts, learning_rates: dict[str, float], images: int) -> None:
+        """Report this step once its losses are known, and now those that are.
+
+        Raises:
+            NotFiniteError: one of them is NaN or infinite.
+        """
+        self._given.append(_Given(step, Arriving(torch.stack(losses)), learning_rates))
+        if len(self._given) > MOST_AHEAD:
+            self._given[0].losses.wait()
+        self._pace.stop(images)
+        while self._given and self._given[0].losses.has_arrived():
+            self._report(self._given.popleft())
+
+    def wait(self) -> None:
+        """Report all steps. Raises NotFiniteError as `add` does."""
+        if self._given:
+            self._pace.start()
+            self._given[-1].losses.wait()
+            self._pace.prolong()
+        while self._given:
+            self._report(self._given.popleft())
+
+    def _report(self, given: _Given) -> None:
+        training = self._training
+        total, instance, prior = given.losses.wait()
+        event = Step(
+            step=given.step + 1,
+            total_steps=training.total_steps,
+            epoch=given.step // training.batches.steps_per_epoch,
+            loss=total,
+            instance_loss=instance,
+            prior_loss=prior if training.has_prior else None,
+            learning_rates=given.learning_rates,
+            images_per_second=self._pace.images_per_second(),
+            seconds_left=self._pace.seconds_left(training.total_steps - given.step - 1),
+            memory_bytes=memory_in_use(training.accelerator.device),
+        )
+        training.record(event)
+        if not torch.isfinite(torch.tensor(event.loss)):
+            raise NotFiniteError(loss_not_finite(training, event))
