@@ -12,6 +12,7 @@ from ..settings.options import Captions, Concept
 from .caption_warnings import caption_warnings, unused_captions
 from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
+from .importing.kohya_folder import misread_names
 from .usable import UsableImages, usable_images
 
 CLASS_IMAGES_PER_INSTANCE = 10
@@ -95,6 +96,7 @@ def _examples_of(
 ) -> tuple[list[Example], list[str]]:
     name = f"Concept {index + 1}"
     images, warnings = _instance_images(name, concept, class_folders)
+    warnings += misread_names(name, concept.folder, images)
     captions = _captions_of(images, templates, reader)
     shown: list[Example] = []
     for image in images:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import UserError
 from ..reading.door import is_deep, read_text, reader
@@ -44,6 +46,23 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not valid TOML ({str(error)[:200]}): correct the file.") from error
     except RecursionError as error:
         raise UserError(f"{path} is nested too deep: use one table for each group of options.") from error
+
+
+def toml_text(content: Mapping[str, Any]) -> str:
+    """Tables of plain values, and lists of such tables, as TOML."""
+    pieces: list[str] = []
+    for name, value in content.items():
+        tables = cast("list[Any]", value) if isinstance(value, list) else [value]
+        head = f"[[{name}]]" if isinstance(value, list) else f"[{name}]"
+        pieces += [
+            "\n".join([head, *(f"{key} = {_value_text(each)}" for key, each in table.items())]) for table in tables
+        ]
+    return "\n\n".join(pieces) + "\n"
+
+
+def _value_text(value: Any) -> str:
+    """A text, number, flag or list as TOML writes it, which for these is as in JSON."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def parse_toml_value(text: str) -> Any:

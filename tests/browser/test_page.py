@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,22 @@ def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
     page.locator(".sdft-file input").set_input_files(str(old))
     page.wait_for_selector("#sd_finetune_concepts_2_folder")
     assert page.input_value("#sd_finetune_concepts_2_instance_prompt") == "old dog"
+
+
+def test_a_folder_of_kohya_is_imported(quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path) -> None:
+    shutil.copytree(pictures, tmp_path / "kohya/5_sks dog")
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.click("#sd_finetune_tab_concepts")
+    page.fill("#sd_finetune_import", str(tmp_path))
+    page.keyboard.press("Enter")
+    page.wait_for_selector('text=has no folder like "10_sks dog"')
+    page.fill("#sd_finetune_import", str(tmp_path / "kohya"))
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Imported 1 concept. There are no regularization images")
+    assert page.input_value("#sd_finetune_concepts_1_folder") == str(tmp_path / "kohya/5_sks dog")
+    assert page.input_value("#sd_finetune_concepts_1_instance_prompt") == "sks dog"
+    page.wait_for_selector("text=3 images; the center square")
 
 
 def test_by_keyboard_only(quick: Server, new_page: NewPage, pictures: Path) -> None:

@@ -22,6 +22,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sd_finetune.data.importing.concepts_list import import_concepts
+from sd_finetune.data.importing.import_any import read_concepts_list
+from sd_finetune.data.importing.kohya_dataset import import_kohya_dataset
 from sd_finetune.data.metadata_lines import read_metadata_lines
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.family import FAMILY
@@ -40,7 +43,6 @@ from sd_finetune.reading.read_layout import read_layout
 from sd_finetune.runs.fingerprint import fingerprint
 from sd_finetune.settings.read import read_toml
 from sd_finetune.settings.toml import load_toml
-from sd_finetune.ui.projects.dreambooth_extension import import_concepts
 from tests.reliability import hostile_files as hostile
 from tests.tiny import TINY, build_parts
 
@@ -66,6 +68,8 @@ FOR_TEXTS: dict[str, Callable[[Path], object]] = {
     "load_toml": load_toml,
     "read_toml": read_toml,
     "read_metadata_lines": read_metadata_lines,
+    "read_concepts_list": read_concepts_list,
+    "import_kohya_dataset": import_kohya_dataset,
 }
 TRIED_ELSEWHERE = {"_text_config"}
 """Of a config that names a folder: test_configs."""

@@ -9,6 +9,7 @@ from ...counted import counted
 from ...data.caption_warnings import without_captions
 from ...data.captions import FILEWORDS, reader_of
 from ...data.concepts import training_images, wanted_class_images
+from ...data.importing.kohya_folder import misread_names
 from ...data.prompt_templates import instance_templates
 from ...data.usable import UsableImages, usable_images
 from ...errors import UserError
@@ -54,6 +55,8 @@ def _of_concept(number: int, concept: Concept, settings: Settings) -> Iterator[R
     if 0 < len(images) < FEW_IMAGES:
         few = counted(len(images), "training image")
         yield "folder", f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."
+    for sentence in misread_names(name, concept.folder, images):
+        yield "folder", sentence
     if any(FILEWORDS in template for template in instance_templates(settings, concept)):
         yield from _of_captions(name, concept, images, settings)
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:

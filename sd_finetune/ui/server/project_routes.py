@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from ... import __version__
+from ...data.importing.concepts_list import import_concepts
+from ...data.importing.import_any import import_any
 from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
@@ -18,13 +20,13 @@ from ..advice.method_defaults import method_defaults
 from ..jobs.job import DOING, Job
 from ..live.interrupted import is_interrupted
 from ..live.results import result_of
+from ..plain_settings import concepts as own_concepts
 from ..plain_settings import text, with_values
 from ..projects.base import base_fault, change_base
 from ..projects.changes import change_settings
 from ..projects.check import report
 from ..projects.continuing import SNAPSHOT, continuation_sources, project_from_run
 from ..projects.creating import delete_project, example_project, project_from_checkpoint
-from ..projects.dreambooth_extension import import_concepts
 from ..projects.form import defaults, form
 from ..projects.project import Project, all_projects
 from ..projects.wording import in_the_tab
@@ -44,6 +46,7 @@ SETTINGS = {
 CHANGES = {"changes": {"train.length": {"was": "100 epochs", "now": "800 steps"}}}
 NEW_BASE = {"checkpoint": "v1-5-pruned-emaonly.safetensors"}
 THEIR_CONCEPTS = [{"instance_data_dir": "/images/dog", "instance_prompt": "sks dog", "class_prompt": "dog"}]
+THEIR_FOLDER = {"path": "/images/kohya"}
 
 router = APIRouter(route_class=Route, tags=["projects"])
 
@@ -165,6 +168,23 @@ def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
 def concepts(content: Any = ANY_CONTENT) -> list[dict[str, Any]]:
     """Our concepts from a concepts list of the DreamBooth extension (sd_dreambooth_extension)."""
     return [{**defaults("concepts"), **concept} for concept in import_concepts(content)]
+
+
+@router.post("/projects/{name}/import", dependencies=CHANGE, openapi_extra=takes(THEIR_FOLDER))
+def import_data(
+    content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT
+) -> dict[str, Any]:
+    """Add the concepts and settings of what lies at `path`, made for another trainer; `notes` on what was left out.
+
+    A concept without a folder, as a new project has one, is replaced.
+    """
+    imported = import_any(text_in(content, "path"))
+    added = [{**defaults("concepts"), **concept} for concept in imported.concepts]
+    with context.saving:
+        settings = project.settings()
+        own = [concept for concept in own_concepts(settings) if concept.get("folder")]
+        project.replace_settings(with_values({**settings, "concepts": [*own, *added]}, imported.settings))
+    return {"concepts": len(added), "notes": [in_the_tab(note, "concepts") for note in imported.notes]}
 
 
 def _chosen(content: dict[str, Any]) -> str | None:

@@ -2,7 +2,13 @@
 import { post, sentence } from "./api.mjs";
 import { makeConcept } from "./concept.mjs";
 import { button, fill, h } from "./dom.mjs";
+import { counted } from "./figures.mjs";
 /** @import { Concept, Group, Project, Settings } from "./types.d.ts" */
+
+const PLACE = "Folder of kohya's scripts, or .toml or .json";
+const IMPORT =
+  'A folder of kohya\'s scripts with folders like "10_sks dog" and "reg/1_dog", their dataset config (.toml), or a ' +
+  "concepts list (.json) of the Dreambooth extension";
 
 /**
  * The panel: `element`, `show(project)` after another project was selected, `checked()` after settings were kept.
@@ -10,8 +16,9 @@ import { button, fill, h } from "./dom.mjs";
  * @param {number} side the default resolution
  * @param {(name: string) => void} changed
  * @param {() => Promise<void>} save
+ * @param {{ saveNow: () => Promise<void>, reread: () => Promise<void> }} kept
  */
-export function makeConcepts(group, side, changed, save) {
+export function makeConcepts(group, side, changed, save, { saveNow, reread }) {
   const list = h("div", {});
   const said = h("div", { class: "sdft-message", role: "alert" });
   const add = button("Add a concept", () => change((concepts) => [...concepts, plain(group)]));
@@ -22,7 +29,11 @@ export function makeConcepts(group, side, changed, save) {
     "Import concepts (JSON)",
     file,
   );
-  const element = h("div", {}, list, h("div", { class: "sdft-row" }, add, old), said);
+  const place = h("input", { type: "text", id: "sd_finetune_import", placeholder: PLACE, title: IMPORT });
+  place.setAttribute("aria-label", PLACE);
+  const press = h("button", { type: "submit", class: "sdft-button", title: IMPORT }, "Import folder");
+  const folder = h("form", { class: "sdft-row", onsubmit: importFolder }, place, press);
+  const element = h("div", {}, list, h("div", { class: "sdft-row" }, add, old), folder, said);
   /** @type {Project | null} */
   let project = null;
   /** @type {ReturnType<typeof makeConcept>[]} */
@@ -68,6 +79,23 @@ export function makeConcepts(group, side, changed, save) {
         error instanceof SyntaxError ? `${chosen.name} is not valid JSON: ${error.message}.` : sentence(error);
     }
     file.value = "";
+  }
+
+  /** @param {Event} event */
+  async function importFolder(event) {
+    event.preventDefault();
+    if (!project) return;
+    const { name } = project;
+    said.textContent = "Looking into the folder.";
+    try {
+      await saveNow();
+      const told = await post(["projects", name, "import"], { path: place.value });
+      await reread();
+      place.value = "";
+      said.textContent = [`Imported ${counted(told.concepts, "concept")}.`, ...told.notes].join("\n");
+    } catch (error) {
+      said.textContent = sentence(error);
+    }
   }
 
   function checked() {

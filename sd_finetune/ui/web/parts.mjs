@@ -59,7 +59,10 @@ export function makeParts(root, { form, example }, keeper, acts) {
     acts.reread,
   );
   const options = makeOptions(form, base.element, fit.element, changed);
-  const concepts = makeConcepts(groupOf(form, "concepts"), side, changed, save);
+  const concepts = makeConcepts(groupOf(form, "concepts"), side, changed, save, {
+    saveNow: () => keeper.saveNow(),
+    reread: acts.reread,
+  });
   const generate = makeGenerate(save);
   const output = makeOutput(acts.ended, acts.reread);
   const panels = makePanels([

@@ -35,5 +35,6 @@ export interface Post {
   ): Promise<object>;
   (parts: ["projects", string, "class-images", string, string, "delete"]): Promise<object>;
   (parts: ["projects", string, "concepts", number, "remove"], content: { image: string }): Promise<object>;
+  (parts: ["projects", string, "import"], content: { path: string }): Promise<{ concepts: number; notes: string[] }>;
   (parts: ["concepts", "import"], content: unknown): Promise<Json.Concept[]>;
 }

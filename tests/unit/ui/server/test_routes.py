@@ -253,6 +253,20 @@ def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> No
     assert "not a concepts list" in refused.json()["error"]
 
 
+def test_a_folder_of_kohya(screen: Screen, client: TestClient, tmp_path: Path) -> None:
+    make_images(tmp_path / "kohya/5_sks dog", 2)
+    place = "/sd_finetune/projects/dog"
+    told = client.post(f"{place}/import", json={"path": str(tmp_path / "kohya")}).json()
+    assert told == {"concepts": 1, "notes": ["There are no regularization images, so prior preservation is off."]}
+    settings = client.get(place).json()["settings"]
+    first, added = settings["concepts"]  # that of the project stays
+    assert first["folder"] == str(screen.pictures)
+    assert (added["repeats"], added["instance_prompt"], added["class_images"]) == (5, "sks dog", "auto")
+    assert settings["prior"]["weight"] == 0
+    refused = client.post(f"{place}/import", json={"path": str(tmp_path)}).json()["error"]
+    assert 'has no folder like "10_sks dog"' in refused
+
+
 def test_a_project_at_work_is_not_deleted(screen: Screen, client: TestClient) -> None:
     slow = screen.settings(output__notes="slow", train__length="2000 steps")
     client.post("/sd_finetune/projects/dog/settings", json=slow)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...data.folder import list_folder
 from ...errors import UserError
+from ..folder import list_folder
 
 NAMES = {
     "instance_data_dir": "folder",

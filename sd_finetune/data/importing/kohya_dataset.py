@@ -1,0 +1,100 @@
+"""kohya's dataset config, a TOML file with `[general]`, `[[datasets]]` and `[[datasets.subsets]]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from ...errors import UserError
+from ...settings.paths import pasted_path
+from ...settings.toml import load_toml
+from .subsets import Imported, Subset, concepts_of
+
+Table = Mapping[str, Any]
+
+TAKEN: Mapping[str, str] = {
+    "batch_size": "train.batch_size",
+    "flip_aug": "data.horizontal_flip",
+    "prior_loss_weight": "prior.weight",
+}
+"""Our option by theirs, of the same meaning."""
+OF_SUBSETS = frozenset({"image_dir", "num_repeats", "class_tokens", "is_reg", "subsets", "resolution"})
+WITHOUT_NEED = frozenset({"cache_info", "debug_dataset", "caption_extension", "validation_seed"})
+"""What changes nothing here: every caption file is found."""
+_STEP = 8
+
+
+def import_kohya_dataset(path: Path) -> Imported:
+    """The concepts and settings of a dataset config. Folders in it are relative to the file, if they are there.
+
+    Raises:
+        UserError: it cannot be read, is something else, or names a folder that cannot be read.
+    """
+    content = load_toml(path)
+    subsets = list(_subsets(content))
+    if not subsets:
+        needed = "[[datasets]] and [[datasets.subsets]] with image_dir"
+        raise UserError(f"{path} is no dataset config of kohya's scripts: it needs {needed}.")
+    imported = concepts_of([_subset(each, path.absolute().parent) for each in subsets])
+    if not imported.concepts:
+        raise UserError(f"{path} names no folder of training images: {' '.join(imported.notes)}")
+    own = [each for each in subsets if each.get("is_reg") is not True]
+    imported.settings |= dict(_settings(own, imported.notes))
+    return imported
+
+
+def _subsets(content: Table) -> Iterator[dict[str, Any]]:
+    """Each subset with all that holds for it: its own options, those of its dataset, and the general ones."""
+    general = _table(content.get("general"))
+    for dataset in _tables(content.get("datasets")):
+        for subset in _tables(dataset.get("subsets")):
+            whole = {**general, **dataset, **subset}
+            if isinstance(whole.get("image_dir"), str):
+                yield whole
+
+
+def _subset(options: Table, home: Path) -> Subset:
+    folder = Path(pasted_path(options["image_dir"]))
+    repeats, words = options.get("num_repeats"), options.get("class_tokens")
+    return Subset(
+        home / folder if (home / folder).is_dir() else folder,
+        repeats if type(repeats) is int and repeats > 0 else 1,
+        words.strip() if isinstance(words, str) else "",
+        options.get("is_reg") is True,
+    )
+
+
+def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple[str, Any]]:
+    """Options that hold for the whole run, by their full name."""
+    for name in dict.fromkeys(name for subset in subsets for name in subset):
+        values = [subset[name] for subset in subsets if name in subset]
+        value = values[0]
+        if name in OF_SUBSETS | WITHOUT_NEED or not value:
+            continue
+        if name not in TAKEN:
+            notes.append(f"{name} = {str(value)[:60]} has no counterpart here, and is left out.")
+            continue
+        if any(each != value for each in values):
+            notes.append(f"{name} differs between subsets, and {TAKEN[name]} is one for all: {value} is used.")
+        yield TAKEN[name], value
+    yield from _resolution(subsets[0].get("resolution"), notes)
+
+
+def _resolution(value: Any, notes: list[str]) -> Iterator[tuple[str, int]]:
+    """A side, or width and height, also as a text."""
+    listed = cast("list[Any]", value) if isinstance(value, list) else str(value).split(",")
+    sides = [int(str(side)) for side in listed if str(side).strip().isdecimal()]
+    if sides:
+        side = max(64, min(sides) // _STEP * _STEP)
+        if len(set(sides)) > 1:
+            notes.append(f"resolution = {sides[0]} x {sides[1]}: images are squares here, of {side} pixels.")
+        yield "data.resolution", side
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _tables(value: Any) -> list[dict[str, Any]]:
+    return [_table(each) for each in cast("list[Any]", value)] if isinstance(value, list) else []

@@ -1,0 +1,174 @@
+"""What was made for other trainers: folders and dataset configs of kohya's scripts, concepts lists of the extension."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from sd_finetune.data.concepts import instance_examples
+from sd_finetune.data.importing.import_any import import_any
+from sd_finetune.errors import UserError
+from sd_finetune.settings.options import Captions, Concept
+
+
+def image(file: Path, caption: str | None = None, ending: str = ".txt") -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (32, 32)).save(file)
+    if caption is not None:
+        file.with_suffix(ending).write_text(caption)
+    return file
+
+
+@pytest.fixture
+def kohya(tmp_path: Path) -> Path:
+    """As in the guides: img, reg, log and model side by side."""
+    image(tmp_path / "img/10_sks dog/1.png")
+    image(tmp_path / "img/10_sks dog/2.png", "sks dog on grass", ".caption")
+    image(tmp_path / "img/3_zwx black cat/1.png")
+    (tmp_path / "img/7_empty").mkdir()
+    image(tmp_path / "img/rest/1.png")
+    image(tmp_path / "img/0_off/1.png")
+    image(tmp_path / "reg/1_dog/1.png")
+    image(tmp_path / "reg/1_cat/1.png")
+    image(tmp_path / "reg/1_house/1.png")
+    (tmp_path / "log").mkdir()
+    return tmp_path
+
+
+def expected(home: Path) -> list[dict[str, Any]]:
+    dog = {"folder": str(home / "img/10_sks dog"), "repeats": 10, "instance_prompt": "[filewords]"}
+    cat = {"folder": str(home / "img/3_zwx black cat"), "repeats": 3, "instance_prompt": "zwx black cat"}
+    return [
+        dog | {"default_caption": "sks dog", "class_folder": str(home / "reg/1_dog"), "class_prompt": "dog"},
+        cat | {"class_folder": str(home / "reg/1_cat"), "class_prompt": "cat"},
+    ]
+
+
+@pytest.mark.parametrize("place", [".", "img"])
+def test_a_folder_of_kohya_whichever_level_is_given(kohya: Path, place: str) -> None:
+    imported = import_any(str(kohya / place))
+    assert imported.concepts == expected(kohya)
+    assert imported.settings == {}
+    assert imported.notes == [
+        f"{kohya / 'img/0_off'} has 0 repeats, and is left out.",
+        f"{kohya / 'img/rest'} has no number of repeats in its name, and is left out.",
+        f"{kohya / 'img/7_empty'} has no images, and is left out.",
+        f"{kohya / 'reg/1_house'} is not used: each concept has one folder of class images.",
+    ]
+
+
+def test_one_numbered_folder_alone(kohya: Path) -> None:
+    assert import_any(str(kohya / "img/10_sks dog")).concepts == expected(kohya)[:1]
+
+
+def test_what_is_trained_is_what_kohya_trains(kohya: Path) -> None:
+    concepts = [Concept(**concept) for concept in import_any(str(kohya)).concepts]
+    examples, warnings = instance_examples(concepts, Captions())
+    shown = [(example.image.parent.name, example.prompt) for example in examples]
+    assert {each: shown.count(each) for each in shown} == {
+        ("10_sks dog", "sks dog"): 10,
+        ("10_sks dog", "sks dog on grass"): 10,
+        ("3_zwx black cat", "zwx black cat"): 3,
+    }
+    assert len(warnings) == 1  # that one of two has no caption
+
+
+def test_regularization_images_among_the_numbered_folders(tmp_path: Path) -> None:
+    image(tmp_path / "10_sks dog/1.png")
+    image(tmp_path / "reg/1_dog/1.png", "a brown dog")
+    (concept,) = import_any(str(tmp_path)).concepts
+    assert (concept["instance_prompt"], concept["class_prompt"]) == ("sks dog", "[filewords]")
+    image(tmp_path / "reg/1_dog/2.png")
+    imported = import_any(str(tmp_path))
+    assert imported.concepts[0]["class_prompt"] == "dog"
+    assert imported.notes == [f'{tmp_path / "reg/1_dog"} has captions for 1 of 2 images: all have the prompt "dog".']
+
+
+def test_without_regularization_images_there_is_no_prior(tmp_path: Path) -> None:
+    image(tmp_path / "10_/a red dog.png")
+    imported = import_any(str(tmp_path))
+    assert imported.concepts[0]["instance_prompt"] == "[filewords]"
+    assert imported.settings == {"prior.weight": 0}
+
+
+def test_such_a_folder_as_a_concept_is_told(kohya: Path) -> None:
+    concept = Concept(folder=str(kohya), instance_prompt="sks dog")
+    told = [sentence for sentence in instance_examples([concept], Captions())[1] if "kohya" in sentence]
+    assert len(told) == 1
+    assert 'such as "img/0_off", whose repeats and words are not read here' in told[0]
+    assert "trained as the subject: import the folder instead" in told[0]
+    own = Concept(folder=str(kohya / "img/10_sks dog"), instance_prompt="sks dog")
+    assert not any("kohya" in sentence for sentence in instance_examples([own], Captions())[1])
+
+
+CONFIG = """
+[general]
+flip_aug = true
+caption_extension = ".caption"
+[[datasets]]
+resolution = 512
+batch_size = 4
+enable_bucket = true
+  [[datasets.subsets]]
+  image_dir = "dogs"
+  class_tokens = "sks dog"
+  num_repeats = 10
+  [[datasets.subsets]]
+  is_reg = true
+  image_dir = "{reg}"
+  class_tokens = "dog"
+[[datasets]]
+resolution = [640, 512]
+batch_size = 2
+  [[datasets.subsets]]
+  image_dir = "cats"
+"""
+
+
+def test_a_dataset_config(tmp_path: Path) -> None:
+    for name in ("dogs", "cats", "all dogs"):
+        image(tmp_path / name / "1.png")
+    (tmp_path / "dataset.toml").write_text(CONFIG.format(reg=(tmp_path / "all dogs").as_posix()))
+    imported = import_any(f'"{tmp_path / "dataset.toml"}" ')  # as Windows' Explorer copies a path
+    dogs = {"folder": str(tmp_path / "dogs"), "repeats": 10, "instance_prompt": "sks dog"}
+    cats = {"folder": str(tmp_path / "cats"), "repeats": 1, "instance_prompt": "[filewords]", "default_caption": ""}
+    of_class = {"class_folder": str(tmp_path / "all dogs"), "class_prompt": "dog"}
+    assert imported.concepts == [dogs | of_class, cats | of_class]
+    assert imported.settings == {"data.resolution": 512, "train.batch_size": 4, "data.horizontal_flip": True}
+    assert imported.notes == [
+        "batch_size differs between subsets, and train.batch_size is one for all: 4 is used.",
+        "enable_bucket = True has no counterpart here, and is left out.",
+    ]
+
+
+def test_a_concepts_list(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text(json.dumps([{"instance_data_dir": "/dogs", "instance_prompt": "sks dog"}]))
+    assert import_any(str(tmp_path / "list.json")).concepts == [{"folder": "/dogs", "instance_prompt": "sks dog"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("", None, "The path is empty"),
+        ("gone", None, "gone not found: choose an existing folder"),
+        ("plain", None, 'has no folder like "10_sks dog", as kohya'),
+        ("empty", None, "has no images: .*1_x has no images, and is left out"),
+        ("a.zip", "x", r"is no folder, \.toml or \.json file"),
+        ("gone.toml", None, "gone.toml not found"),
+        ("a.toml", "x = 1", "is no dataset config of kohya's scripts"),
+        ("a.toml", '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "gone"', "Folder gone not found"),
+        ("a.json", "{}", "This is not a concepts list"),
+        ("a.json", "nonsense", "is not valid JSON"),
+    ],
+)
+def test_what_cannot_be_imported(tmp_path: Path, name: str, content: str | None, sentence: str) -> None:
+    image(tmp_path / "plain/1.png")
+    (tmp_path / "empty/1_x").mkdir(parents=True)
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=sentence):
+        import_any(str(tmp_path / name) if name else "")
