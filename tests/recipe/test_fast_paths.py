@@ -20,13 +20,20 @@ from sd_finetune.training import placement
 from sd_finetune.training.loop import train
 from sd_finetune.training.state import Training
 from sd_finetune.training.step import updates
+from sd_finetune.training.step.capture import CapturedGradients
 from tests.optimizers import LEARNING_RATES, marks_of, optimizer_changes
+from tests.recorder import Replaying
 from tests.toy import ROWS, Toy, events_of, forget_accelerator, trained
 
 Changes = Mapping[str, Any]
 
 STEPS = 3
-BOTH = {"train.length": f"{STEPS} steps", "prior.weight": 1.0, "concepts.class_images": 2}
+BOTH = {
+    "train.length": f"{STEPS} steps",
+    "prior.weight": 1.0,
+    "concepts.class_images": 2,
+    "train.capture": "off",
+}
 """What the plain and the fast run have in common, beside the row's own."""
 UNCLIPPED = {"train.max_grad_norm": 0}
 EACH_CLIPPED = {"train.max_grad_norm": 1e-3, "train.clip_by": "parameter_norm"}
@@ -84,6 +91,12 @@ def is_mixed(training: Training) -> bool:
     return training.model.vae.dtype != torch.float32
 
 
+def is_captured(training: Training) -> bool:
+    """Not in the first step, which tells that such batches come at all."""
+    compute = training.gradients._compute
+    return isinstance(compute, CapturedGradients) and bool(compute._kept)
+
+
 def has_bf16_weights(training: Training) -> bool:
     return {parameter.dtype for parameter in training.updates.parameters} == {torch.bfloat16}
 
@@ -129,6 +142,11 @@ def moved_although_on_cpu(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def replayed_by_calling_again(patch: pytest.MonkeyPatch) -> None:
+    """tests/recipe/test_capture.py shows what is replayed, and when."""
+    patch.setattr("sd_finetune.training.state.recorder_for", lambda settings, device: Replaying())
+
+
 def few_values_at_a_time(patch: pytest.MonkeyPatch) -> None:
     """As with a model that has more weights than are stepped together."""
     patch.setattr(updates, "PORTION_VALUES", 10_000)
@@ -149,6 +167,10 @@ PATHS = {
         if OPTIMIZERS[name].steps_alone
     },
     "checkpointed": FastPath(CHECKPOINTED, OTHER_ORDER, is_checkpointed),
+    "captured": FastPath({"train.capture": "auto"}, TO_THE_BIT, is_captured, stand_in=replayed_by_calling_again),
+    "captured, bf16": FastPath(
+        {"train.capture": "auto"}, TO_THE_BIT, is_captured, MIXED, stand_in=replayed_by_calling_again
+    ),
     "put away": FastPath(
         {}, OTHER_ORDER, is_put_away, ALL_KINDS, ("lora", "dreambooth", "hypernetwork"), stand_in=moved_although_on_cpu
     ),

@@ -80,7 +80,7 @@ class CapturedGradients:
         """Compute without a recording, and note which parameters such a batch reaches beside its prompts."""
         nothing_yet = self._nothing_is_added_yet()
         split = _standing_alone(inputs)
-        learned = self._compute(split)
+        learned = self._compute(_as_computed(split))
         if nothing_yet:
             self._reached[shapes] = [parameter for parameter in self._parameters if parameter.grad is not None]
         _go_on(inputs, split)
@@ -111,8 +111,8 @@ class CapturedGradients:
         """A recording that computes what is computed without. Raises RuntimeError if it does not."""
         recording = _Recording(_standing_alone(inputs), reached)
         self._attach_buffers(reached)
-        plain = _facts(recorder.warm_up(lambda: self._compute(recording.inputs)), recording)
-        recording.replay = recorder.record(lambda: self._compute(recording.inputs))
+        plain = _facts(recorder.warm_up(lambda: self._compute(_as_computed(recording.inputs))), recording)
+        recording.replay = recorder.record(lambda: self._compute(_as_computed(recording.inputs)))
         for parameter in reached:
             parameter.grad = None
         self._attach_buffers(reached)
@@ -199,6 +199,15 @@ def _standing_alone(inputs: Inputs) -> Inputs:
     own = replace(batch, latents=copied(batch.latents), noise=copied(batch.noise), timesteps=copied(batch.timesteps))
     prior = inputs.prior.each(copied) if isinstance(inputs.prior, TextConditioning) else inputs.prior
     return Inputs(own, inputs.conditioning.each(copied), copied(prior) if isinstance(prior, Tensor) else prior)
+
+
+def _as_computed(alone: Inputs) -> Inputs:
+    """The same tensors as if something had computed them.
+
+    Autocast keeps its copy of what nothing has computed, as it should of weights, and adds up in bf16 the gradients of
+    all the layers that use it.
+    """
+    return replace(alone, conditioning=alone.conditioning.each(lambda tensor: tensor.view_as(tensor)))
 
 
 def _go_on(inputs: Inputs, alone: Inputs) -> None:

@@ -40,15 +40,18 @@ class Recorder(Protocol):
 class CudaRecorder:
     """A `Recorder` of CUDA graphs, which share one pool of memory: they are replayed one after another.
 
-    (Documentation of PyTorch, "CUDA Graphs")
+    Nothing else can use the pool, so what has no recording yet, and the optimizer, must find the memory beside it that
+    they had before. (Documentation of PyTorch, "CUDA Graphs")
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
+        self._pool_bytes = self._needed_beside = 0
 
     def warm_up(self, function: Callable[[], T]) -> T:
+        self._needed_beside = max(self._needed_beside, self._kept_for_use())
         torch.cuda.empty_cache()  # the other stream cannot use what is kept for the usual one
         usual = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(usual)
@@ -59,8 +62,13 @@ class CudaRecorder:
 
     def record(self, function: Callable[[], T]) -> Callable[[], T]:
         graph = torch.cuda.CUDAGraph()
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_reserved(self._device)
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
             result = function()
+        self._pool_bytes += max(0, torch.cuda.memory_reserved(self._device) - before)
+        if torch.cuda.mem_get_info(self._device)[0] + self._kept_for_use() < self._needed_beside:
+            raise RuntimeError(f"beside their {self._pool_bytes / 2**30:.1f} GB of VRAM too little is left")
 
         def replay() -> T:
             graph.replay()
@@ -76,4 +84,10 @@ class CudaRecorder:
 
     def forget(self) -> None:
         self._pool = torch.cuda.graph_pool_handle()
+        self._pool_bytes = 0
         torch.cuda.empty_cache()
+
+    def _kept_for_use(self) -> int:
+        """Bytes that PyTorch keeps for tensors which come and go in a step."""
+        reserved, allocated = torch.cuda.memory_reserved(self._device), torch.cuda.memory_allocated(self._device)
+        return max(0, reserved - allocated - self._pool_bytes)
