@@ -64,7 +64,10 @@ class CudaRecorder:
         graph = torch.cuda.CUDAGraph()
         torch.cuda.empty_cache()
         before = torch.cuda.memory_reserved(self._device)
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+        usual = torch.cuda.stream(
+            torch.cuda.current_stream(self._device)
+        )  # which a capture that fails does not restore
+        with usual, torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
             result = function()
         self._pool_bytes += max(0, torch.cuda.memory_reserved(self._device) - before)
         if torch.cuda.mem_get_info(self._device)[0] + self._kept_for_use() < self._needed_beside:
