@@ -1,6 +1,6 @@
 """How fast a checkpoint of Stable Diffusion 1.5's size is read and written, and with how much memory.
 
-    python benchmarks/checkpoint_io.py [--folder F] [--repeats N] [--json FILE]
+    python -m benchmarks.checkpoint_io [--folder F] [--repeats N] [--json FILE]
 
 Makes a seeded random float16 file of 2.1 GB in a temporary folder, measures each way of reading and writing it in a
 process of its own, in turns, and prints a table and one line of JSON with the best of all repeats.
@@ -27,8 +27,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from sd_finetune.families.sd1.architecture import SD15
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
@@ -44,7 +42,8 @@ GOALS = {
 
 def make_file(path: Path) -> None:
     """A checkpoint of random numbers with the names and shapes of Stable Diffusion 1.5."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     with torch.device("meta"):

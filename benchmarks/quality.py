@@ -1,6 +1,6 @@
 """How well each method learns the toy's subject, and what its prior is worth.
 
-    python benchmarks/quality.py [--methods lora] [--subject star] [--priors off images] [--seeds 3] [--images 200]
+    python -m benchmarks.quality [--methods lora] [--subject star] [--priors off images] [--seeds 3] [--images 200]
         [--json FILE]
 
 Trains the demo's settings with each kind of prior, once for each seed, and prints one table of means over seeds.
@@ -13,14 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from statistics import mean
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sd_finetune.commands.demo import METHODS
 from sd_finetune.demo.reader import Reading

@@ -1,6 +1,6 @@
 """What the tab costs: from the click on Train to the first step, a long run's status, the page's memory, Create Model.
 
-    python benchmarks/tab.py [--out tab.json]
+    python -m benchmarks.tab [--out tab.json]
 
 Prints one table with each figure's goal and writes one JSON. A server of its own (`python -m sd_finetune ui`) is asked
 over HTTP and by a page in Chromium, which Playwright drives. Needs about 3 GB of disk.
@@ -24,8 +24,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(HOME := Path(__file__).parents[1]))
-
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.demo.subjects import SUBJECTS
 from sd_finetune.runs.folder import RunFolder
@@ -33,6 +31,7 @@ from sd_finetune.runs.messages import Step, read_events
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.projects.project import Project
 
+HOME = Path(__file__).parents[1]
 STEPS = 100_000
 WATCHED = (2000, 10_000, 30_000, 60_000, STEPS)
 CHECKPOINT_BYTES = 2_130_000_000

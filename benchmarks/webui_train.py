@@ -1,6 +1,6 @@
 """Our training beside the WebUI's own Train tab: same toy, images, sentences, shape, steps, batch size and rate.
 
-    WEBUI_ROOT=/path/to/stable-diffusion-webui python benchmarks/webui_train.py [--methods hypernetwork]
+    WEBUI_ROOT=/path/to/stable-diffusion-webui python -m benchmarks.webui_train [--methods hypernetwork]
         [--steps 400] [--images 100]
 
 Prints one table. What differs is what the WebUI cannot do: it holds the rate and has no prior (ours follows the demo's
@@ -11,17 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from quality import SCORE_SEED, settings_for, train
 
 from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.run import load_base, load_result, subject_of
@@ -31,6 +26,8 @@ from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Settings
 from tests.webui.their_train import train_embedding, train_hypernetwork
 from tests.webui.webui import WebUI, free_port, make_data_folder
+
+from .quality import SCORE_SEED, settings_for, train
 
 METHODS = ("hypernetwork", "textual-inversion")
 PRIORS = ("off", "images")
@@ -60,7 +57,7 @@ def theirs(webui: WebUI, settings: Settings, steps: int) -> Path:
     if settings.method == "textual_inversion":
         new = settings.textual_inversion
         start = {"text": new.initial_text, "vectors": new.vectors, "template": SENTENCE}
-        return train_embedding(webui, settings.output.name, images, steps, new.learning_rate, **start)
+        return train_embedding(webui, settings.output.name, images, steps, new.learning_rate.first, **start)
     shape = {
         "layer_structure": asked.layer_structure,
         "activation_func": asked.activation,

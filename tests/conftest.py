@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,11 +51,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is slow."""
+    """Mark what is slow, and skip what needs a GPU where there is none."""
     for item in items:
+        if item.get_closest_marker("cuda") and not has_cuda():
+            item.add_marker(pytest.mark.skip(reason="it needs a GPU with CUDA"))
         place = item.path.relative_to(ROOT).as_posix()
         if not place.startswith("tests/unit/") or place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@cache
+def has_cuda() -> bool:
+    """Asked where a test has that mark: torch takes a second to load."""
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.fixture(scope="session")

@@ -141,7 +141,7 @@ def test_what_cannot_be_captured_is_computed_plainly(
     assert "\n" not in warning
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a CUDA GPU")
+@pytest.mark.cuda
 @pytest.mark.parametrize("precision", ["no", "fp16", "bf16"])
 @pytest.mark.parametrize("case", CASES)
 def test_on_a_gpu_a_captured_step_is_the_plain_one(toy: Toy, case: str, precision: str) -> None:

@@ -220,12 +220,11 @@ def plain_runs() -> dict[str, Run]:
 
 def cases() -> list[Any]:
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-    no_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="it needs a GPU with CUDA")
     return [
         pytest.param(path, method, device, id=f"{name}-{method}-{device}", marks=marks)
         for name, path in PATHS.items()
         for device in (["cuda"] if path.cuda_only else devices)
-        for marks in [[*marks_of(path.optimizer), *([no_cuda] if device == "cuda" else [])]]
+        for marks in [[*marks_of(path.optimizer), *([pytest.mark.cuda] if device == "cuda" else [])]]
         for method in path.methods
     ]
 
