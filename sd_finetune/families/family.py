@@ -128,6 +128,10 @@ class Family(Protocol):
 
     # --- the model
 
+    def import_libraries(self) -> None:
+        """Import the libraries that the modules come from, which `empty_modules` does otherwise."""
+        ...
+
     def empty_modules(self, architecture: Any) -> Modules:
         """The modules without weights, on the device "meta"; buffers that are not weights are real."""
         ...
@@ -225,6 +229,12 @@ def family_called(name: str) -> Family:
     """The family of this name, a key of FAMILIES."""
     assert name in FAMILIES
     return import_module(f".{name}.family", __package__).FAMILY
+
+
+def import_libraries() -> None:
+    """Import now what the modules of every family come from."""
+    for name in FAMILIES:
+        family_called(name).import_libraries()
 
 
 def target_layers(module: nn.Module) -> dict[str, TargetLayer]:

@@ -47,7 +47,8 @@ class LoraMethod(Method):
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
-        cls(model, settings, base).detach()
+        if settings.base.continue_from:
+            cls(model, settings, base).detach()
 
     @classmethod
     def ending(cls, settings: Settings) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from ..hub_cache import hide_missing_kernels, use_empty_hub_cache
 from ..runs.file_lock import hold, holder
@@ -15,6 +18,7 @@ from ..runs.messages import CommandReader, EventLog, command_position
 from ..runs.owner import Watched
 from .log_stream import printing_to_a_log
 from .orders import Orders, ended_early
+from .unneeded_packages import unneeded_packages_hidden
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,12 +56,26 @@ def _work(run: RunFolder, options: argparse.Namespace) -> int:
         signal.signal(number, orders.stop)
 
     with printing_to_a_log():
-        from .worker import work  # loads the libraries that look for their cache
+        from .dynamo_on_demand import dynamo_on_demand  # loads torch
 
-        return work(run.path, options.resume, options.class_images, options.weights, orders)
+        with dynamo_on_demand():
+            with unneeded_packages_hidden():
+                from ..families.family import import_libraries
+                from .worker import work  # loads the libraries that look for their cache
+
+                import_libraries()
+            return work(run.path, options.resume, options.class_images, options.weights, orders)
+
+
+def end_process(code: int) -> NoReturn:
+    """End at once: taking thousands of modules apart takes longer than all that was written, which is on the disk."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
     use_empty_hub_cache()
     hide_missing_kernels()
-    sys.exit(main())
+    end_process(main())

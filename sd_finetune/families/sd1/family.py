@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -50,6 +51,9 @@ class StableDiffusion1:
 
     def with_prediction_type(self, architecture: Sd1Architecture, prediction_type: PredictionType) -> Sd1Architecture:
         return replace(architecture, prediction_type=prediction_type)
+
+    def import_libraries(self) -> None:
+        import_module(".modules", __package__)
 
     def empty_modules(self, architecture: Sd1Architecture) -> Modules:
         from .modules import empty_modules  # imports diffusers, which is not needed to read a file

@@ -10,13 +10,14 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer  # pyright: ignore[reportMissingTypeStubs]
 
 from ..family import Modules
+from ..initial_values import NoInitialValues
 from ..prompts import CLIP_TOKENIZER_FOLDER
 from .architecture import Sd1Architecture
 
 
 def empty_modules(architecture: Sd1Architecture) -> Modules:
     """As `Family.empty_modules`."""
-    with init_empty_weights(include_buffers=False):
+    with init_empty_weights(include_buffers=False), NoInitialValues():
         unet = UNet2DConditionModel(**architecture.unet_config())
         vae = AutoencoderKL(**architecture.vae_config())
         text_encoder = CLIPTextModel(CLIPTextConfig(**architecture.text_config()))

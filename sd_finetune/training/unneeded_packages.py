@@ -1,0 +1,29 @@
+"""Hides packages that the Hugging Face libraries import without need, which is much of a worker's start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+UNNEEDED = ("bitsandbytes", "flax", "jax", "peft", "scipy", "sklearn", "tensorflow")
+"""diffusers, transformers and accelerate import them, where they are installed, for what is not used here: quantized
+models, their own LoRA layers, other frameworks, a schedule of noise. bitsandbytes alone brings torch's compiler."""
+
+
+@contextmanager
+def unneeded_packages_hidden() -> Generator[None, None, None]:
+    """While the block runs, packages that are not needed count as not installed; those imported before stay.
+
+    The libraries that are imported in the block find this out once and keep to it; afterwards an optimizer of
+    bitsandbytes is imported as ever.
+    """
+    modules = cast("dict[str, Any]", sys.modules)
+    hidden = [name for name in UNNEEDED if name not in modules]
+    modules.update(dict.fromkeys(hidden))  # None there is what Python takes for a module that is not to be found
+    try:
+        yield
+    finally:
+        for name in hidden:
+            modules.pop(name, None)
