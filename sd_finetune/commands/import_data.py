@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..data.importing.import_any import import_any
-from ..data.importing.subsets import Imported
 from ..errors import UserError
 from ..runs.atomic import replacing
 from ..settings.toml import toml_text
+
+if TYPE_CHECKING:
+    from ..data.importing.subsets import Imported
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0. Raises UserError for what cannot be imported, and for a file that is there already."""
+    from ..data.importing.import_any import import_any  # loads Pillow, which takes as long as the rest of the commands
+
     imported = import_any(options.path)
     text = settings_text(imported, options.path, options.base)
     if options.output is None:

@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +18,7 @@ from ..runs.messages import CommandReader, EventLog, command_position
 from ..runs.owner import Watched
 from .log_stream import printing_to_a_log
 from .orders import Orders, ended_early
-from .unneeded_packages import unneeded_packages_hidden
+from .quick_imports import nothing_collected, unneeded_packages_hidden
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,16 +55,16 @@ def _work(run: RunFolder, options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, orders.stop)
 
-    with printing_to_a_log():
-        from .dynamo_on_demand import dynamo_on_demand  # loads torch
+    with printing_to_a_log(), ExitStack() as while_it_works:
+        with nothing_collected(), unneeded_packages_hidden():
+            from .dynamo_on_demand import dynamo_on_demand  # loads torch
 
-        with dynamo_on_demand():
-            with unneeded_packages_hidden():
-                from ..families.family import import_libraries
-                from .worker import work  # loads the libraries that look for their cache
+            while_it_works.enter_context(dynamo_on_demand())
+            from ..families.family import import_libraries
+            from .worker import work  # loads the libraries that look for their cache
 
-                import_libraries()
-            return work(run.path, options.resume, options.class_images, options.weights, orders)
+            import_libraries()
+        return work(run.path, options.resume, options.class_images, options.weights, orders)
 
 
 def end_process(code: int) -> NoReturn:

@@ -35,7 +35,7 @@ class StandIn(ModuleType):
 
     def disable(self, fn: Callable[..., Any] | None = None, *args: Any, **options: Any) -> Any:
         """The function as it is, or a decorator that leaves one as it is."""
-        return (lambda function: function) if fn is None else fn
+        return _as_it_is if fn is None else fn
 
     def graph_break(self, *args: Any, **options: Any) -> None:
         """Nothing is compiled here."""
@@ -57,6 +57,10 @@ class StandIn(ModuleType):
         while self._allowed:
             loaded.allow_in_graph(self._allowed.pop())
         return loaded
+
+
+def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
 
 
 class Finder(MetaPathFinder):
