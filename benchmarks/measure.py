@@ -22,7 +22,7 @@ from sd_finetune.settings.optimizer_availability import why_unavailable
 from sd_finetune.settings.options import Settings
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
-from sd_finetune.ui.advice.vram_estimate import needed_bytes
+from sd_finetune.vram.estimate import needed_bytes
 
 from .cases import Case, settings_for
 from .floor import BarestStep

@@ -9,6 +9,8 @@ from ..runs.folder import RunFolder
 from ..settings.missing_files import missing_for_training, refuse
 from ..settings.read import read_toml
 from ..settings.reference import help_text
+from ..vram.presets import SIZES
+from .presets import PresetAction, about_preset, preset_overrides
 from .start import add_detach, start
 
 
@@ -16,6 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments; the epilog lists every setting."""
     add_settings_arguments(parser)
     add_detach(parser)
+    parser.add_argument(
+        "--preset",
+        action=PresetAction,
+        metavar="SIZE",
+        help="settings for a GPU of that size, which come before --set: "
+        + ", ".join(f"{size}gb" for size in SIZES)
+        + ", with -fp16 behind it for a GPU without bf16; `list` shows them all",
+    )
     parser.epilog = help_text()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
@@ -41,6 +51,10 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0: finished, stopped or detached; 1: the run failed. Raises UserError for settings that are not valid."""
     settings = read_toml(options.settings, options.overrides)
+    if options.preset is not None:
+        chosen = preset_overrides(settings, options.preset)
+        settings = read_toml(options.settings, [*chosen, *options.overrides])
+        print(about_preset(settings, options.preset))
     refuse(missing_for_training(settings))
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes that a step holds at most beside weights and gradients for each image of 512 × 512 pixels.
+
+    By what is trained; the second of each pair is with gradient checkpointing. `benchmarks/activations.py` counts them.
+    """
+
+    word: tuple[int, int]
+    """Of UNet and text encoders, where a new word is trained."""
+    lora: tuple[int, int]
+    hypernetwork: tuple[int, int]
+    weights: tuple[int, int]
+    """Where all weights of the UNet are trained."""
+    text_encoders: tuple[int, int]
+    """Beside that of the UNet, where text encoders are trained too."""
+
+    def scaled(self, share: float) -> Activations:
+        """Of a smaller model."""
+        return Activations(**{each.name: _scaled(getattr(self, each.name), share) for each in fields(self)})
 
 
 @dataclass(frozen=True)
 class MemoryFacts:
-    """Parameter counts at full size, for the VRAM estimate."""
+    """Parameter counts and activations at full size, for the VRAM estimate."""
 
     unet: int
     text_encoders: int
@@ -19,6 +40,42 @@ class MemoryFacts:
     """The same of the text encoders."""
     hypernetwork: int
     """Parameters of a hypernetwork with the layer structure 1, 2, 1 for all context widths."""
+    largest: int
+    """Values of the largest parameter."""
+    in_half: Activations
+    """With a forward pass in bf16 or fp16."""
+    in_full: Activations
+    """With one in fp32."""
+    denoising: tuple[int, int]
+    """Bytes at most for each image of 512 × 512 pixels that is generated, with guidance: in half precision, in fp32."""
+    decoding: tuple[int, int]
+    """The same while the VAE decodes it."""
+    encoding: tuple[int, int]
+    """The same while the VAE encodes one."""
+
+    def of_size(self, unet: int, text_encoders: int, vae: int) -> MemoryFacts:
+        """The same of a smaller model with so many parameters: everything else by the UNet's share."""
+        share = min(unet / self.unet, 1)
+        if share > 0.99:
+            return replace(self, unet=unet, text_encoders=text_encoders, vae=vae)
+        return MemoryFacts(
+            unet,
+            text_encoders,
+            vae,
+            unet_lora_per_rank=round(self.unet_lora_per_rank * share),
+            text_encoders_lora_per_rank=round(self.text_encoders_lora_per_rank * share),
+            hypernetwork=round(self.hypernetwork * share),
+            largest=round(self.largest * share),
+            in_half=self.in_half.scaled(share),
+            in_full=self.in_full.scaled(share),
+            denoising=_scaled(self.denoising, share),
+            decoding=_scaled(self.decoding, share),
+            encoding=_scaled(self.encoding, share),
+        )
+
+
+def _scaled(pair: tuple[int, int], share: float) -> tuple[int, int]:
+    return round(pair[0] * share), round(pair[1] * share)
 
 
 @dataclass(frozen=True)

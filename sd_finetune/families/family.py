@@ -209,11 +209,15 @@ class DiffusionModel:
         module = cast("Any", self.module(part))
         return module.device, module.dtype
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of all parts that have modules."""
+        return ("unet", "vae", *self.text_encoders)
+
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Move and cast all modules. The VAE stays in float32 for float16, in which it overflows."""
-        for module in (self.unet, *self.text_encoders.values()):
-            module.to(device, dtype)
-        self.vae.to(device, torch.float32 if dtype == torch.float16 else dtype)
+        """Move and cast all modules."""
+        for part in self.parts:
+            self.module(part).to(device, precision_of(part, dtype))
         self.alphas_cumprod = self.alphas_cumprod.to(device)
 
     def encode_prompts(self, prompts: Sequence[str]) -> TextConditioning:
@@ -223,6 +227,11 @@ class DiffusionModel:
     def predict(self, noisy_latents: Tensor, timesteps: Tensor, conditioning: TextConditioning) -> Tensor:
         """As `Family.predict`."""
         return self.family.predict(self, noisy_latents, timesteps, conditioning)
+
+
+def precision_of(part: str, dtype: torch.dtype) -> torch.dtype:
+    """What a part computes in where the model does in `dtype`: the VAE overflows in float16, and stays in float32."""
+    return torch.float32 if part == "vae" and dtype == torch.float16 else dtype
 
 
 def family_called(name: str) -> Family:

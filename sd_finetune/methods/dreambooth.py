@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..families.family import DiffusionModel, first_difference
-from ..families.load_model import assign_tensors
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
@@ -94,7 +93,9 @@ def _start_checkpoint(settings: Settings, base: Checkpoint) -> Checkpoint:
 
 
 def _load_copies(module: nn.Module, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
-    """Replace the module's tensors by copies of `tensors`, directly from the file's precision; frozen."""
-    place = next(module.parameters()).device
-    assign_tensors(module, {name: tensor.to(place, dtype, copy=True) for name, tensor in tensors.items()})
-    module.requires_grad_(False)  # before torch 2.2 assigned tensors require gradients
+    """Replace the module's weights by copies of `tensors`, directly from the file's precision.
+
+    One after the other, so that a GPU never holds the old and the new ones.
+    """
+    for name, parameter in module.named_parameters():
+        parameter.data = tensors[name].to(parameter.device, dtype, copy=True)

@@ -22,6 +22,8 @@ class OptimizerFacts:
     """The options of the group [optimizer] that it uses."""
     state_bytes: float
     """Bytes of state for each trained parameter in fp32, beside the weight and its gradient."""
+    step_bytes: float = 0
+    """Bytes for each trained parameter that come to it while all are stepped at once."""
     learning_rate: Literal["absolute", "multiplier"] = "absolute"
     """Multiplier: it finds one learning rate for all that is trained, which the one asked for multiplies."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -47,6 +49,7 @@ OPTIMIZERS = {
     "adamw": OptimizerFacts(
         "AdamW", title="AdamW", summary="the usual one", builds="torch.optim.AdamW",
         options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8,
+        step_bytes=4,
     ),
     "prodigy": OptimizerFacts(
         "Prodigy", title="Prodigy", builds="pytorch_optimizer.Prodigy", package="pytorch_optimizer",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..settings.options import Settings
+from ..vram.room import Room
 
 FORWARD_DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """Of frozen weights and of the forward pass, by `train.mixed_precision`."""
@@ -88,6 +89,19 @@ class Arriving:
         if self._there is not None:
             self._there.synchronize()
         return [float(value) for value in self._values.unbind()]
+
+
+def room_of(device: torch.device) -> Room | None:
+    """The VRAM of a GPU, None where it is none."""
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    return Room(total, free, gpu_has_bf16())
+
+
+def gpu_has_bf16() -> bool:
+    """Whether the GPU computes in bf16, as GPUs do from compute capability 8.0 on; True where there is no GPU."""
+    return not torch.cuda.is_available() or torch.cuda.get_device_capability()[0] >= 8
 
 
 def memory_in_use(device: torch.device) -> int:

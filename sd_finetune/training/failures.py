@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import torch
 
 from ..errors import UserError
+from ..families.facts import MemoryFacts
+from ..formats.checkpoint import read_checkpoint
 from ..runs.folder import RunFolder
 from ..runs.snapshots import latest_snapshot, step_of
+from ..settings.options import Settings
+from ..vram.estimate import SD15
+from ..vram.savings import what_helps
+from .device import gpu_has_bf16
+from .out_of_vram import OutOfVramError
+from .room import memory_facts
 
-OUT_OF_VRAM = (
-    "CUDA out of memory: turn on train.gradient_checkpointing, set train.mixed_precision to bf16 or fp16, "
-    "lower train.batch_size or data.resolution, "
-    "or, for DreamBooth, set optimizer.name to adafactor and train.weights to bf16."
-)
-OUT_OF_VRAM_IN_CLASS_IMAGES = "CUDA out of memory while generating class images: lower class_images.batch_size."
+PHASES = {
+    "class images": "while generating class images",
+    "encoding": "while encoding images",
+    "training": "in a training step",
+    "samples": "while generating samples",
+}
+"""In words, those of `vram.estimate.estimate`."""
 OUT_OF_RAM = (
     "Out of memory: there is not enough RAM for this run. Close other programs, use a base checkpoint in .safetensors, "
     "which is memory-mapped, or lower train.batch_size or data.resolution."
@@ -24,16 +34,31 @@ _ALLOCATOR = ("DefaultCPUAllocator", "not enough memory", "can't allocate memory
 """In what torch says where RAM runs out."""
 
 
-def sentence_about(error: Exception, run: RunFolder, only_class_images: bool) -> str:
+def sentence_about(error: Exception, run: RunFolder) -> str:
     """The message of the run's error event."""
     if isinstance(error, UserError):
         return str(error)
-    return f"{_cause(error, run, only_class_images)}{_kept(run)}"
+    return f"{_cause(error, run)}{_kept(run)}"
 
 
-def _cause(error: Exception, run: RunFolder, only_class_images: bool) -> str:
-    if isinstance(error, torch.cuda.OutOfMemoryError):
-        return OUT_OF_VRAM_IN_CLASS_IMAGES if only_class_images else OUT_OF_VRAM
+def out_of_vram(settings: Settings, phase: str, bf16: bool) -> str:
+    """A sentence with what helps most and by how much. phase: as in `PHASES`."""
+    return f"CUDA out of memory {PHASES[phase]}: {what_helps(settings, phase, bf16, model=_model(settings))}."
+
+
+def _model(settings: Settings) -> MemoryFacts:
+    """The size of the base checkpoint, or the usual one where it cannot be read any more."""
+    config = Path(settings.base.config) if settings.base.config else None
+    try:
+        return memory_facts(read_checkpoint(Path(settings.base.checkpoint), config))
+    except UserError:
+        return SD15
+
+
+def _cause(error: Exception, run: RunFolder) -> str:
+    if isinstance(error, (OutOfVramError, torch.cuda.OutOfMemoryError)):
+        phase = error.phase if isinstance(error, OutOfVramError) else "training"
+        return out_of_vram(run.read_settings(), phase, gpu_has_bf16())
     if _is_out_of_ram(error):
         return OUT_OF_RAM
     return f"The run failed with {type(error).__name__}: {error} (see {run.log.name} in the run folder)."

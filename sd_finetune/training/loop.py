@@ -10,6 +10,7 @@ from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import NOBODY_FOLLOWS, Done, Evaluation, Phase, Warning_
 from .orders import StopAsked, ended_early
+from .out_of_vram import phase_of_vram
 from .output.keeping import Keeper
 from .output.not_finite import refuse_broken_weights
 from .output.samples import generate_samples
@@ -128,7 +129,8 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
             training.events.append(Evaluation(step=step, loss=loss))
         if draw and training.settings.samples.prompts:
             training.gradients.forget()  # of which drawing needs the VRAM
-            with training.placement.brought_back(["vae", *training.model.text_encoders]):
+            parts = ["vae", *training.model.text_encoders]
+            with phase_of_vram("samples"), training.placement.brought_back(parts):
                 _draw(training, step)
 
 

@@ -17,9 +17,11 @@ class Pace:
         """A step begins."""
         self._started = time.perf_counter()
 
-    def stop(self, images: int) -> None:
-        """A step with `images` images ends."""
-        self._durations.append((time.perf_counter() - self._started, images))
+    def stop(self, images: int) -> float:
+        """A step with `images` images ends; returns how many seconds it took."""
+        seconds = time.perf_counter() - self._started
+        self._durations.append((seconds, images))
+        return seconds
 
     def prolong(self) -> None:
         """The time since `start` belongs to the step that ended last."""

@@ -1,4 +1,8 @@
-"""Only what works is on the GPU: frozen parts that nothing asks wait in RAM, and are brought back for samples."""
+"""Only what works is on the GPU: parts of the model wait in RAM until they are needed, from loading on.
+
+A part that has not worked yet is still what the checkpoint's file is mapped to, so that waiting takes no RAM, and is
+converted on the way.
+"""
 
 from __future__ import annotations
 
@@ -8,50 +12,62 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from ..families.family import DiffusionModel
+from ..families.family import DiffusionModel, precision_of
 
 RAM = torch.device("cpu")
+Mover = Callable[[nn.Module, torch.device, torch.dtype | None], None]
 
 
-def move(module: nn.Module, device: torch.device) -> None:
-    """Move a module in place, and give the VRAM that it leaves back to the driver."""
-    module.to(device)
+def move(module: nn.Module, device: torch.device, dtype: torch.dtype | None = None) -> None:
+    """Move a frozen module in place, and give the VRAM that it leaves back to the driver. dtype: None = its own."""
+    module.to(device, dtype)
     if device.type == RAM.type and torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 class Placement:
-    """Where the parts of a model are that trains on `device`. There is nothing to move where that is the CPU.
+    """Where the parts of a model are that computes on `device` in `dtype`; at first all of them wait.
 
-    mover: called with a module and where it is to go.
+    The noise schedule is where the UNet is. There is nothing to move where that is the CPU. mover: called with a
+    module, where it is to go, and in which dtype.
     """
 
-    def __init__(
-        self, model: DiffusionModel, device: torch.device, mover: Callable[[nn.Module, torch.device], None] = move
-    ) -> None:
-        self._model, self._device, self._move = model, device, mover
-        self._away: set[str] = set()
+    def __init__(self, model: DiffusionModel, device: torch.device, dtype: torch.dtype, mover: Mover = move) -> None:
+        self._model, self._device, self._dtype, self._move = model, device, dtype, mover
+        self._away: set[str] = set(model.parts) if self.moves else set()
+        self._as_in_file = set(self._away)
+        if not self.moves:
+            model.to(device, dtype)
 
     @property
     def moves(self) -> bool:
         """Whether parts are moved at all."""
         return self._device.type != RAM.type
 
+    def bring(self, parts: Iterable[str]) -> None:
+        """Have parts on the device until they are put away."""
+        waiting = [part for part in parts if part in self._away]
+        for part in waiting:
+            self._away.discard(part)  # before the move, so that a part of it that came before VRAM ran out goes back
+            is_new = part in self._as_in_file
+            self._as_in_file.discard(part)
+            self._move(self._model.module(part), self._device, precision_of(part, self._dtype) if is_new else None)
+        model = self._model
+        model.alphas_cumprod = model.alphas_cumprod.to(model.unet.device)
+
     def put_away(self, parts: Iterable[str]) -> None:
         """Have frozen parts wait in RAM until they are brought back."""
-        if self.moves:
-            for part in parts:
-                self._move(self._model.module(part), RAM)
+        for part in parts if self.moves else ():
+            if part not in self._away:
                 self._away.add(part)
+                self._move(self._model.module(part), RAM, None)
 
     @contextmanager
     def brought_back(self, parts: Iterable[str]) -> Generator[None, None, None]:
         """These parts are on the device as long as the block runs; then those wait again that did before."""
         waiting = [part for part in parts if part in self._away]
-        self._away.difference_update(waiting)
         try:
-            for part in waiting:
-                self._move(self._model.module(part), self._device)
+            self.bring(waiting)
             yield
         finally:
             self.put_away(waiting)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..data.concepts import Example, instance_examples
@@ -18,23 +18,25 @@ from ..methods.method import Method
 from ..optimizers.build import implementation_of
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
-from ..runs.messages import EventLog, Phase, Warning_
+from ..runs.messages import Event, EventLog, Phase, Warning_
 from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resume
 from ..runs.unfinished import remove_leftovers
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .device import FORWARD_DTYPES, Accelerator, accelerator_for
 from .orders import Orders, orders_of
+from .out_of_vram import phase_of_vram
 from .output.place import refuse_place, result_path
 from .output.snapshots import read_snapshot
 from .placement import Placement
 from .prior.class_examples import class_examples_of
 from .prior.targets import BasePredictions, live_prior, stored_prior
+from .room import check_room
 from .state import Training, train_mode
 from .step.batches import Batches
 from .step.conditioning import Conditioning
 from .step.evaluation import fixed_evaluation
-from .step.example_sets import class_example_set, example_set
+from .step.example_sets import ExampleSet, class_example_set, example_set
 from .step.updates import Updates
 
 
@@ -61,23 +63,20 @@ def prepare(
     accelerator = _accelerator(run, settings)
     emit(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
-    model = load_model(base)
-    model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
-    placement = Placement(model, accelerator.device)
+    model, placement = _loaded(settings, base, accelerator, events)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, base, events)
-    class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, orders.check)
+    place, check = placement.brought_back, orders.check
+    class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, check, place)
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
-    instances = example_set(settings, model, examples, "instance", emit)
-    classes = class_example_set(settings, model, class_rows, instances, emit) if class_rows else None
-    if settings.data.cache_latents:
-        placement.put_away(["vae"])
+    instances, classes = _encoded(settings, model, placement, examples, class_rows, emit)
+    placement.bring(["unet", *model.text_encoders])
     batches = Batches(model, settings, instances, classes)
     stored = stored_prior(run, settings, model, batches, accelerator, emit) if classes else None
     method = attach_method(model, settings, base)
     _begin_training(model, method, settings)
-    live = live_prior(settings, model, method.untrained, accelerator, placement.brought_back)
+    live = live_prior(settings, model, method.untrained, accelerator, place)
     training = Training(
         run=run,
         settings=settings,
@@ -88,7 +87,7 @@ def prepare(
         updates=Updates(method.parameter_groups(), settings, accelerator),
         batches=batches,
         prior_targets=stored or live if classes else None,
-        conditioning=Conditioning(model, settings.train.train_text_encoder, placement.brought_back),
+        conditioning=Conditioning(model, settings.train.train_text_encoder, place),
         placement=placement,
         evaluation=fixed_evaluation(settings, model, instances),
         events=events,
@@ -98,6 +97,15 @@ def prepare(
         started_at=time.time(),
     )
     return _at_first_step(training, resume)
+
+
+def _loaded(
+    settings: Settings, base: Checkpoint, accelerator: Accelerator, events: EventLog
+) -> tuple[DiffusionModel, Placement]:
+    """The model, none of which is on a GPU yet, if that has the room for what is to come."""
+    check_room(settings, base, accelerator.device, events)
+    model = load_model(base)
+    return model, Placement(model, accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
 
 
 def _at_first_step(training: Training, resume: bool) -> Training:
@@ -166,6 +174,24 @@ def _put_text_encoders_away(training: Training) -> None:
     if isinstance(training.prior_targets, BasePredictions):
         training.prior_targets.cache_prompts(classes)
     training.placement.put_away(training.model.text_encoders)
+
+
+def _encoded(
+    settings: Settings,
+    model: DiffusionModel,
+    placement: Placement,
+    examples: list[Example],
+    class_rows: list[Example],
+    emit: Callable[[Event], None],
+) -> tuple[ExampleSet, ExampleSet | None]:
+    """Training and class examples with their latents; nothing but the VAE is on the GPU."""
+    with phase_of_vram("encoding"):
+        placement.bring(["vae"])
+        instances = example_set(settings, model, examples, "instance", emit)
+        classes = class_example_set(settings, model, class_rows, instances, emit) if class_rows else None
+    if settings.data.cache_latents:
+        placement.put_away(["vae"])
+    return instances, classes
 
 
 def _begin_training(model: DiffusionModel, method: Method, settings: Settings) -> None:

@@ -9,8 +9,9 @@ import torch
 
 from ..diffusion.loss import LossParts
 from ..errors import NotFiniteError
-from ..runs.messages import Step
-from .device import Arriving, memory_in_use
+from ..runs.messages import Step, Warning_
+from ..vram.spill import SpillWatch
+from .device import Arriving, memory_in_use, room_of
 from .output.not_finite import loss_not_finite
 from .pace import Pace
 from .state import Training
@@ -33,6 +34,7 @@ class StepReports:
 
     def __init__(self, training: Training) -> None:
         self._training, self._pace = training, Pace()
+        self._spill = SpillWatch(lambda: room_of(training.accelerator.device), self._warn)
         self._given: deque[_Given] = deque()
 
     def begin(self) -> None:
@@ -48,7 +50,7 @@ class StepReports:
         self._given.append(_Given(step, Arriving(torch.stack(losses)), learning_rates))
         if len(self._given) > MOST_AHEAD:
             self._given[0].losses.wait()
-        self._pace.stop(images)
+        self._spill.step(self._pace.stop(images))
         while self._given and self._given[0].losses.has_arrived():
             self._report(self._given.popleft())
 
@@ -60,6 +62,9 @@ class StepReports:
             self._pace.prolong()
         while self._given:
             self._report(self._given.popleft())
+
+    def _warn(self, message: str) -> None:
+        self._training.events.append(Warning_(message=message))
 
     def _report(self, given: _Given) -> None:
         training = self._training

@@ -48,7 +48,7 @@ def work(
     except Exception as error:
         with suppress(MemoryError):
             traceback.print_exc()
-        outcome = Error(message=sentence_about(error, run, only_class_images))
+        outcome = Error(message=sentence_about(error, run))
     orders.settle()
     if _is_told(events, outcome) and isinstance(outcome, Done) and outcome.outcome == "finished":
         _tidy(run)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sd_finetune import __version__
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.ui.advice.gpu import Gpu
 from tests.browser import story
 from tests.browser.conftest import Server
@@ -108,10 +110,38 @@ def test_settings_are_fitted_to_the_gpu(
     story.put(page, "settings", "data.resolution", "512")
     page.click("#sd_finetune_fit")
     page.wait_for_selector("text=GTX 1060 has 6.0 GB")
-    assert page.input_value("#sd_finetune_train_batch_size") == "2"
-    assert page.input_value("#sd_finetune_train_gradient_accumulation_steps") == "4"
+    batch, passes = (
+        page.input_value(f"#sd_finetune_train_{name}") for name in ("batch_size", "gradient_accumulation_steps")
+    )
+    assert int(batch) * int(passes) == 8
+    assert int(passes) > 1
     assert page.locator("#sd_finetune_train_gradient_checkpointing").is_checked()
     assert page.input_value("#sd_finetune_train_mixed_precision") == "fp16"
+
+
+def test_settings_are_fitted_to_a_gpu_that_is_not_there(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    page.click("#sd_finetune_tab_settings")
+    page.select_option("#sd_finetune_fit_gpu", label="24 GB")
+    page.click("text=Fit to that GPU")
+    page.wait_for_selector("text=and a GPU of 24 GB has 24.0 GB")
+    page.wait_for_selector("text=Its steps are the fastest of the method.")
+    assert page.input_value("#sd_finetune_train_mixed_precision") == "bf16"
+
+
+def test_optimizers_that_are_not_installed_are_grayed_out_with_what_to_install(
+    quick: Server, new_page: NewPage, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = replace(OPTIMIZERS["lion8bit"], package="not_installed")
+    monkeypatch.setitem(OPTIMIZERS, "lion8bit", lacking)
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    page.click("#sd_finetune_tab_settings")
+    choice = page.locator("#sd_finetune_optimizer_name option[value=lion8bit]")
+    assert choice.is_disabled()
+    assert choice.text_content() == "Lion 8-bit (needs pip install not_installed)"
+    assert not page.locator("#sd_finetune_optimizer_name option[value=adafactor]").is_disabled()
 
 
 def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(

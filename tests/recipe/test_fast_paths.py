@@ -138,7 +138,9 @@ def moved_although_on_cpu(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         placement.Placement,
         "__init__",
-        lambda self, model, device: made(self, model, torch.device("cuda"), lambda module, where: None),
+        lambda self, model, device, dtype: made(
+            self, model, torch.device("cuda"), dtype, lambda module, where, converted: module.to(converted)
+        ),
     )
 
 

@@ -19,14 +19,17 @@ from safetensors.torch import save_file
 
 from sd_finetune.errors import UserError
 from sd_finetune.formats.metadata import SETTINGS_KEY
-from sd_finetune.runs.messages import Evaluation, Phase, Sample, Saved, Step
+from sd_finetune.runs.messages import Evaluation, Phase, Sample, Saved, Step, Warning_
 from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
+from sd_finetune.training import setup
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
 from sd_finetune.training.step.capture import recorder_for
 from sd_finetune.training.worker import work
+from sd_finetune.vram.estimate import GIB
+from sd_finetune.vram.room import Room
 from tests.optimizers import ROW, optimizer_changes
 from tests.toy import WIDE_TEXT, Toy, after_step, events_of, forget_accelerator, make_checkpoint, make_images
 
@@ -310,6 +313,7 @@ EFFECTS: dict[str, Effect] = {
 }
 
 ELSEWHERE = {
+    "train.check_vram": "test_a_run_without_room_is_refused_unless_that_is_off",
     "train.device": "test_the_device_is_the_one_asked_for",
     "train.capture": "test_steps_are_captured_if_asked",
     "optimizer.name": "test_the_optimizer_is_the_one_asked_for",
@@ -379,6 +383,23 @@ def baselines() -> dict[str, Any]:
 def test_without_a_change_the_same_is_measured(toy: Toy, measure: Measure) -> None:
     changes = {**PRIOR, **DRAWN, **EVALUATED}
     assert measure(toy.prepare(changes)) == measure(toy.prepare(changes))
+
+
+def test_a_run_without_room_is_refused_unless_that_is_off(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU that has next to nothing; of other programs on a larger one there is a warning."""
+    loaded: list[str] = []
+    made = setup.load_model
+    monkeypatch.setattr(setup, "load_model", lambda base: loaded.append("loaded") or made(base))
+    monkeypatch.setattr("sd_finetune.training.room.room_of", lambda device: Room(total=10, free=5))
+    with pytest.raises(UserError, match=r"set train\.check_vram to false to try it anyway"):
+        toy.prepare()
+    assert loaded == []
+    assert [event.message for event in events_of(toy.prepare({"train.check_vram": False}).run, Warning_)] != []
+    monkeypatch.setattr("sd_finetune.training.room.room_of", lambda device: Room(total=8 * GIB, free=5))
+    (warning,) = events_of(toy.prepare().run, Warning_)
+    assert "close other programs that use the GPU" in warning.message
+    monkeypatch.setattr("sd_finetune.training.room.room_of", lambda device: Room(total=8 * GIB, free=7 * GIB))
+    assert events_of(toy.prepare().run, Warning_) == []
 
 
 def test_the_device_is_the_one_asked_for(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:

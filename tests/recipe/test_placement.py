@@ -32,21 +32,26 @@ class Moves(list[str]):
     """Notes each move, and takes from a module that is away what it computes with."""
 
     def __init__(self) -> None:
-        self.model: Any = None
+        super().__init__()
+        self._refusing: dict[nn.Module, Any] = {}
 
-    def __call__(self, module: nn.Module, device: torch.device) -> None:
+    def __call__(self, module: nn.Module, device: torch.device, dtype: torch.dtype | None) -> None:
         away = device.type == "cpu"
         self.append(f"{type(module).__name__} {'away' if away else 'back'}")
+        module.to(dtype)
+        self.put(module, away)
+
+    def put(self, module: nn.Module, away: bool) -> None:
         for own in module.modules():
             if not own._parameters:  # diffusers' activations are the same objects in all modules
                 continue
             if away:
-                own.forward = _is_away  # type: ignore[method-assign]
-            else:
-                del own.forward
+                self._refusing[own] = own.register_forward_pre_hook(_is_away)
+            elif own in self._refusing:
+                self._refusing.pop(own).remove()
 
 
-def _is_away(*args: Any, **kwargs: Any) -> None:
+def _is_away(*args: Any) -> None:
     raise AssertionError("a part that is away is used")
 
 
@@ -55,29 +60,43 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> Moves:
     """Parts are moved although the run is on the CPU."""
     noted = Moves()
     made = placement.Placement.__init__
-    monkeypatch.setattr(
-        placement.Placement, "__init__", lambda self, model, device: made(self, model, torch.device("cuda"), noted)
-    )
+
+    def make(self: Any, model: Any, device: torch.device, dtype: torch.dtype) -> None:
+        made(self, model, torch.device("cuda"), dtype, noted)
+        for part in model.parts:
+            noted.put(model.module(part), away=True)
+
+    monkeypatch.setattr(placement.Placement, "__init__", make)
     return noted
 
 
 @ROW
 @pytest.mark.parametrize("prior", ["images", "model"])
 def test_a_run_does_without_what_is_away(toy: Toy, row: dict[str, Any], moves: Moves, prior: str) -> None:
-    training = toy.train({**ALL_KINDS, **row, "prior.source": prior, "prior.bank_size": 2})
+    new = {"class_images.seed": 100 + list(ROWS.values()).index(row)}  # of which none are generated yet
+    training = toy.train({**ALL_KINDS, **row, **new, "prior.source": prior, "prior.bank_size": 2})
     assert len(events_of(training.run, Sample)) == 3
     assert len(events_of(training.run, Evaluation)) == 4
+    drawing = ["UNet2DConditionModel", "AutoencoderKL", "CLIPTextModel"]
     learns = training.settings.prompts_learn()
-    parts = ["AutoencoderKL"] if learns else ["AutoencoderKL", "CLIPTextModel"]
-    first, *rest = (moves[start : start + len(parts)] for start in range(0, len(moves), len(parts)))
-    assert first == [f"{part} away" for part in parts]
-    there_and_back = [[f"{part} {way}" for part in parts] for way in ("back", "away")]
-    assert rest == 3 * there_and_back, "back for the three samples, and at no other time"
+    sampling = ["AutoencoderKL"] if learns else ["AutoencoderKL", "CLIPTextModel"]
+    assert moves == [
+        *(there_and_back(drawing) if prior == "images" else []),
+        *there_and_back(["AutoencoderKL"]),
+        "UNet2DConditionModel back",
+        "CLIPTextModel back",
+        *([] if learns else ["CLIPTextModel away"]),
+        *(3 * there_and_back(sampling)),
+    ], "class images, latents, training, and three samples"
+
+
+def there_and_back(parts: list[str]) -> list[str]:
+    return [f"{part} {way}" for way in ("back", "away") for part in parts]
 
 
 def test_the_vae_stays_where_images_are_encoded_in_each_step(toy: Toy, moves: Moves) -> None:
     toy.train({**ROWS["lora"], "data.cache_latents": False})
-    assert [move for move in moves if "Autoencoder" in move] == []
+    assert [move for move in moves if "Autoencoder" in move] == ["AutoencoderKL back"]
 
 
 def test_class_images_are_generated_before_there_is_an_optimizer(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,7 +268,13 @@ def test_whatever_else_fails_becomes_an_event(toy: Toy, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("only_class_images", "fails", "way_out"),
-    [(False, "train", "train.weights to bf16"), (True, "generate_missing_class_images", "class_images.batch_size")],
+    [
+        (False, "sd_finetune.training.worker.train", " in a training step: train.mixed_precision = "),
+        (True, "sd_finetune.training.prior.class_examples.generate_class_images", "while generating class images"),
+        (False, "sd_finetune.training.prior.class_examples.generate_class_images", "while generating class images"),
+        (False, "sd_finetune.training.setup.example_set", "while encoding images"),
+        (False, "sd_finetune.training.loop.generate_samples", "while generating samples"),
+    ],
 )
 def test_out_of_memory_names_the_ways_out(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, only_class_images: bool, fails: str, way_out: str
@@ -276,12 +282,15 @@ def test_out_of_memory_names_the_ways_out(
     def out_of_memory(*_: Any) -> None:
         raise torch.cuda.OutOfMemoryError("2 GB wanted")
 
-    monkeypatch.setattr(f"sd_finetune.training.worker.{fails}", out_of_memory)
-    run = toy.run()
+    monkeypatch.setattr(fails, out_of_memory)
+    new = {"class_images.seed": len(fails + way_out)}  # of which none are generated yet
+    run = toy.run({"prior.weight": 1.0, "samples.prompts": ["a star"], **new})
     assert work(run.path, resume=False, only_class_images=only_class_images) == 1
     message = events_of(run)[-1].message
     assert message.startswith("CUDA out of memory")
     assert way_out in message
+    assert " saves about " in message
+    assert message.count(" about ") <= 3
 
 
 def test_a_base_that_is_not_finite_is_to_blame_and_not_the_rate(toy: Toy, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 FOUNDATION = {"__version__", "counted", "errors", "readable", "reading", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
-WORKER = FOUNDATION | MODEL | {"methods", "training", "tools"}
+WORKER = FOUNDATION | MODEL | {"methods", "training", "tools", "vram"}
 SCREEN = {"hosts", "ui"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -31,8 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reading": {"errors"},
     "settings": {"counted", "errors", "readable", "reading"},
     "runs": {"__version__", "counted", "errors", "readable", "reading", "settings"},
+    "vram": {"errors", "families", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
-    "ui": FOUNDATION | {"hosts", "data", "families", "formats"},  # of the last two what does without torch
+    "ui": FOUNDATION | {"hosts", "data", "families", "formats", "vram"},  # of the last two what does without torch
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
     "families": {"errors", "reading", "diffusion"},
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sampling": FOUNDATION | PARTS,
     "optimizers": {"errors", "settings"},
     "methods": FOUNDATION | PARTS | {"networks", "optimizers"},
-    "training": FOUNDATION | MODEL | {"methods", "hub_cache"},
+    "training": FOUNDATION | MODEL | {"methods", "hub_cache", "vram"},
     "tools": FOUNDATION | PARTS | {"networks"},
     "report": FOUNDATION,
     "demo": WORKER,
@@ -71,7 +72,7 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 }
 """The rooms of the package ui."""
 
-STANDARD_LIBRARY_ONLY = {"counted", "errors", "readable", "reading", "settings", "runs"}
+STANDARD_LIBRARY_ONLY = {"counted", "errors", "readable", "reading", "settings", "runs", "vram"}
 EXCEPT_FOR = {
     "runs/progress.py": {"tqdm"},  # the bar that the command line and the WebUI have, too
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..facts import FamilyFacts, MemoryFacts
+from ..facts import Activations, FamilyFacts, MemoryFacts
 
 SD1 = FamilyFacts(
     name="sd1",
@@ -26,5 +26,23 @@ SD1 = FamilyFacts(
         unet_lora_per_rank=423_936,
         text_encoders_lora_per_rank=165_888,
         hypernetwork=21_939_840,
+        largest=29_491_200,
+        in_half=Activations(
+            word=(1_026_000_000, 260_000_000),
+            lora=(1_271_000_000, 309_000_000),
+            hypernetwork=(1_158_000_000, 274_000_000),
+            weights=(1_272_000_000, 295_000_000),
+            text_encoders=(35_000_000, 3_000_000),
+        ),
+        in_full=Activations(
+            word=(1_567_000_000, 455_000_000),
+            lora=(1_893_000_000, 488_000_000),
+            hypernetwork=(1_785_000_000, 479_000_000),
+            weights=(1_910_000_000, 490_000_000),
+            text_encoders=(60_000_000, 5_000_000),
+        ),
+        denoising=(142_000_000, 273_000_000),
+        decoding=(403_000_000, 806_000_000),
+        encoding=(337_000_000, 674_000_000),
     ),
 )

@@ -97,6 +97,11 @@ class Train:
         choices=("auto", "cpu", "cuda"),
         titles={"cpu": "CPU", "cuda": "GPU (CUDA)"},
     )
+    check_vram: bool = option(
+        True,
+        "refuse a run that by estimate needs more VRAM than the GPU has, before anything is loaded; turn it off to try "
+        "it anyway",
+    )
     snr_gamma: float = option(
         0.0, "gamma of the min-SNR loss weighting (arXiv 2303.09556), usually 5; 0 = off", minimum=0
     )

@@ -12,6 +12,8 @@ from ...formats.checkpoint import Checkpoint
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Concept, Settings
 from ..device import Accelerator
+from ..out_of_vram import phase_of_vram
+from ..step.conditioning import BringBack
 from .class_images import (
     ClassImageCache,
     cache_of,
@@ -30,17 +32,18 @@ def class_examples_of(
     accelerator: Accelerator,
     emit: Callable[[Event], None],
     check: Callable[[], None],
+    bring_back: BringBack,
 ) -> list[Example]:
     """The class examples of all concepts; missing images are generated, before anything is attached to the model.
 
-    runs, check: as in `complete_class_images`.
+    runs, check, bring_back: as in `complete_class_images`.
     """
     if settings.prior_weight() == 0:
         return []
     if settings.prior.source == "model":
         found = _images_for_prior_predictions(settings, instances, emit)
     else:
-        found = complete_class_images(runs, settings, base, model, instances, accelerator, emit, check)
+        found = complete_class_images(runs, settings, base, model, instances, accelerator, emit, check, bring_back)
     templates = [class_templates(settings, concept) for concept in settings.concepts]
     examples, warnings = class_examples(settings.concepts, found, settings.captions, templates)
     for warning in warnings:
@@ -68,11 +71,12 @@ def complete_class_images(
     accelerator: Accelerator,
     emit: Callable[[Event], None],
     check: Callable[[], None],
+    bring_back: BringBack,
 ) -> list[list[Path]]:
     """The class images of each concept; missing ones are generated with `model`, to which nothing is attached yet.
 
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
-    check: as in `generate_images`.
+    check: as in `generate_images`. bring_back: for all parts of the model, only where images are generated.
     """
     cache = Path(settings.class_images.cache_folder or runs / "class-images")
     found: list[list[Path]] = []
@@ -84,7 +88,8 @@ def complete_class_images(
             def report(done: int, total: int) -> None:
                 emit(Phase(name="generating class images", done=done, total=total))
 
-            generate_class_images(model, concept, settings, numbers, kept, accelerator.autocast, report, check)
+            with phase_of_vram("class images"), bring_back(model.parts):
+                generate_class_images(model, concept, settings, numbers, kept, accelerator.autocast, report, check)
 
         found.append(class_images_of(concept, count, own_cache, generate, _warner(number, emit)))
     return found

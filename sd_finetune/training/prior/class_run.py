@@ -13,6 +13,7 @@ from ...settings.options import Settings
 from ..base_checkpoint import read_base
 from ..device import FORWARD_DTYPES, accelerator_for
 from ..orders import nobody_asks
+from ..placement import Placement
 from .class_examples import complete_class_images
 
 
@@ -40,5 +41,6 @@ def generate_missing_class_images(
         emit(Warning_(message=message))
     base = read_base(settings, weights)
     model = load_model(base)
-    model.to(accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
-    return complete_class_images(runs, settings, base, model, examples, accelerator, emit, check)
+    placement = Placement(model, accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
+    place = placement.brought_back
+    return complete_class_images(runs, settings, base, model, examples, accelerator, emit, check, place)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ...settings.methods import METHODS
-from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
 from ...settings.read import from_dict
-from ..plain_settings import with_values
+from ...vram.changes import with_changes
+from ...vram.estimate import needed_bytes
+from ...vram.fitting import Way, changes_of, fitting_way, least_way
+from ...vram.presets import USABLE, speed_words
+from ...vram.savings import SMALLER_RESOLUTIONS, gigabytes
 from .gpu import Gpu
-from .vram_estimate import needed_bytes
-
-USABLE = 0.94
-"""Share of the VRAM: the rest is for the desktop and other programs."""
-LARGE_STATE = 4
-"""Bytes of an optimizer's state for each parameter above which Adafactor is tried in its place."""
-SMALLER_RESOLUTIONS = (448, 384, 320, 256)
 
 
 @dataclass(frozen=True)
@@ -37,100 +31,38 @@ def fit(settings: dict[str, Any], gpu: Gpu | None) -> Fit:
     asked = from_dict(settings)
     if asked.train.device == "cpu":
         return Fit({}, 'train.device = "cpu" does not use the GPU: set it to "auto" to fit to the GPU.')
-    usable = gpu.memory * USABLE
-    for changes in _ways(asked, gpu):
-        needed = needed_bytes(_settings_with(settings, changes))
-        if needed <= usable:
-            return Fit(_differences(settings, changes), _fits(gpu, needed, changes))
-    least = min(_ways(asked, gpu), key=lambda changes: needed_bytes(_settings_with(settings, changes)))
-    return Fit({}, _too_small(settings, gpu, least))
+    way = fitting_way(asked, gpu.memory, gpu.bf16)
+    if way is None:
+        return Fit({}, _too_small(asked, gpu))
+    return Fit(changes_of(asked, way), _fits(gpu, way))
 
 
-def _ways(asked: Settings, gpu: Gpu) -> Iterator[dict[str, Any]]:
-    """Ways to train, the best first: a larger batch is worth more than doing without gradient checkpointing."""
-    in_a_step = asked.train.batch_size * asked.train.gradient_accumulation_steps
-    batches = [size for size in range(in_a_step, 0, -1) if in_a_step % size == 0]
-    encoders = [True, False] if asked.train.train_text_encoder else [False]
-    ways = itertools.product(encoders, _savings(asked, gpu), batches, (False, True))
-    for encoder, saving, batch, checkpointing in ways:
-        if saving["train.fused_backward"] and batch < in_a_step:
-            continue  # gradients that are freed cannot be accumulated
-        yield {
-            "train.mixed_precision": "bf16" if gpu.bf16 else "fp16",
-            "train.train_text_encoder": encoder,
-            "train.batch_size": batch,
-            "train.gradient_accumulation_steps": in_a_step // batch,
-            "train.gradient_checkpointing": checkpointing,
-            "data.cache_latents": True,
-            **saving,
-        }
-
-
-def _savings(asked: Settings, gpu: Gpu) -> list[dict[str, Any]]:
-    """Ways to hold weights, gradients and optimizer's state: as asked first, then in less and less VRAM.
-
-    Without bf16 a GPU trains in fp16, which needs all gradients at once for its loss scale.
-    """
-    train, optimizer = asked.train, OPTIMIZERS[asked.optimizer.name]
-    as_asked = {
-        "train.weights": train.weights if gpu.bf16 else "fp32",
-        "train.fused_backward": train.fused_backward and gpu.bf16,
-    }
-    unfused = {**as_asked, "train.fused_backward": False}
-    if not METHODS[asked.method].changes_weights:
-        return [as_asked, unfused]
-    replaced = optimizer.state_bytes > LARGE_STATE and optimizer.learning_rate == "absolute"
-    factored = {**unfused, **({"optimizer.name": "adafactor"} if replaced else {})}
-    if not gpu.bf16:
-        return [as_asked, unfused, factored]
-    bf16 = {**factored, "train.weights": "bf16"}
-    if not (replaced or optimizer.steps_alone):
-        return [as_asked, unfused, factored, bf16]
-    clipping = {"train.clip_by": "parameter_norm"} if train.max_grad_norm else {}
-    return [as_asked, unfused, factored, bf16, {**bf16, "train.fused_backward": True, **clipping}]
-
-
-def _settings_with(settings: dict[str, Any], changes: dict[str, Any]) -> Settings:
-    return from_dict(with_values(settings, changes))
-
-
-def _differences(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Those of the changes that change something."""
-    before = from_dict(settings)
-    return {name: value for name, value in changes.items() if _value(before, name) != value}
-
-
-def _value(settings: Settings, name: str) -> Any:
-    group, _, option = name.partition(".")
-    return getattr(getattr(settings, group), option)
-
-
-def _fits(gpu: Gpu, needed: float, changes: dict[str, Any]) -> str:
+def _fits(gpu: Gpu, way: Way) -> str:
+    train, changes = way.settings.train, way.changes
     how = [
-        f"batch size {changes['train.batch_size']}",
-        changes["train.mixed_precision"],
-        f"gradient checkpointing {'on' if changes['train.gradient_checkpointing'] else 'off'}",
+        f"batch size {train.batch_size}",
+        train.mixed_precision,
+        f"gradient checkpointing {'on' if train.gradient_checkpointing else 'off'}",
         *(["Adafactor"] if "optimizer.name" in changes else []),
-        *(["weights in bf16"] if changes["train.weights"] == "bf16" else []),
-        *(["optimizer in the backward pass"] if changes["train.fused_backward"] else []),
+        *(["weights in bf16"] if train.weights == "bf16" else []),
+        *(["optimizer in the backward pass"] if train.fused_backward else []),
     ]
-    return f"Needs about {_gb(needed)} of VRAM, and {gpu.name} has {_gb(gpu.memory)}: {', '.join(how)}."
+    needs = f"Needs about {gigabytes(way.needed)} of VRAM, and {gpu.name} has {gigabytes(gpu.memory)}"
+    return f"{needs}: {', '.join(how)}. {speed_words(way.preset, train.gradient_checkpointing)}"
 
 
-def _too_small(settings: dict[str, Any], gpu: Gpu, least: dict[str, Any]) -> str:
-    """least: the way that needs the least."""
-    asked = from_dict(settings)
-    needed = _gb(needed_bytes(_settings_with(settings, least)))
+def _too_small(asked: Settings, gpu: Gpu) -> str:
+    """What is said where no way fits."""
+    least = least_way(asked, gpu.bf16)
     what = f"Method {asked.method} at {asked.data.resolution} × {asked.data.resolution} pixels"
-    problem = f"{what} needs at least about {needed} of VRAM, and {gpu.name} has {_gb(gpu.memory)}"
-    other = "train a LoRA instead" if asked.method == "dreambooth" else "use a GPU with more VRAM"
+    has = f"{gpu.name} has {gigabytes(gpu.memory)}"
+    other = "train a LoRA instead" if METHODS[asked.method].changes_weights else "use a GPU with more VRAM"
+    if least is None:
+        kept = f'with optimizer.name = "{asked.optimizer.name}"'
+        return f"{what} does not fit {kept}, and {has}: choose another optimizer, or {other}."
+    problem = f"{what} needs at least about {gigabytes(least.needed)} of VRAM, and {has}"
     for side in SMALLER_RESOLUTIONS:
-        smaller = _settings_with(settings, {**least, "data.resolution": side})
+        smaller = with_changes(least.settings, {"data.resolution": side})
         if side < asked.data.resolution and needed_bytes(smaller) <= gpu.memory * USABLE:
             return f"{problem}: set data.resolution to {side} and fit again, or {other}."
     return f"{problem}: {other}."
-
-
-def _gb(count: float) -> str:
-    """As the makers of GPUs count: 1 GB of VRAM is 2^30 bytes."""
-    return f"{count / 2**30:.1f} GB"

@@ -8,8 +8,11 @@ import sys
 from dataclasses import dataclass
 
 from ...errors import UserError
+from ...vram.estimate import GIB
+from ...vram.presets import SIZES
 
 PATIENCE_SECONDS = 120
+WITHOUT_BF16 = "-fp16"
 PROBE = """
 import json, torch
 there = torch.cuda.is_available()
@@ -25,6 +28,28 @@ class Gpu:
     name: str
     memory: int
     bf16: bool
+
+
+def another_gpus() -> list[dict[str, str]]:
+    """What `another_gpu` takes, each with its `title`."""
+    newer = [{"gpu": f"{size}gb", "title": f"{size} GB"} for size in SIZES]
+    without = [{"gpu": f"{size}gb{WITHOUT_BF16}", "title": f"{size} GB, GTX or RTX 20"} for size in SIZES]
+    return [*newer, *without]
+
+
+def another_gpu(asked: str) -> Gpu | None:
+    """A GPU that is not in this machine, by its size: "6gb", or "6gb-fp16" for one without bf16; None for "".
+
+    Raises:
+        UserError: there are no presets for it.
+    """
+    sizes = {f"{size}gb": size for size in SIZES}
+    if not asked:
+        return None
+    size = sizes.get(asked.removesuffix(WITHOUT_BF16))
+    if size is None:
+        raise UserError(f'gpu = "{asked[:100]}" is not valid: use one of {", ".join(sizes)}.')
+    return Gpu(f"a GPU of {size} GB", size * GIB, bf16=not asked.endswith(WITHOUT_BF16))
 
 
 def find_gpu() -> Gpu | None:

@@ -21,6 +21,7 @@ LABELS = {
     "train.capture": "Captured steps (CUDA graphs)",
     "train.max_grad_norm": "Maximum gradient norm",
     "train.clip_by": "Clip gradients by",
+    "train.check_vram": "Check VRAM",
     "train.snr_gamma": "Min-SNR gamma",
     "optimizer.name": "Optimizer",
     "schedule.name": "Learning-rate schedule",

@@ -15,7 +15,7 @@ from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
 from ...settings.read import find_faults
 from ..advice.fit_to_gpu import fit
-from ..advice.gpu import find_gpu
+from ..advice.gpu import another_gpu, another_gpus, find_gpu
 from ..advice.method_defaults import method_defaults
 from ..jobs.job import DOING, Job
 from ..live.interrupted import is_interrupted
@@ -44,6 +44,7 @@ SETTINGS = {
     "concepts": [{"folder": "/images/dog", "instance_prompt": "a photo of sks dog", "class_prompt": "a dog"}],
 }
 CHANGES = {"changes": {"train.length": {"was": "100 epochs", "now": "800 steps"}}}
+ANOTHER_GPU = {"gpu": "6gb"}
 NEW_BASE = {"checkpoint": "v1-5-pruned-emaonly.safetensors"}
 THEIR_CONCEPTS = [{"instance_data_dir": "/images/dog", "instance_prompt": "sks dog", "class_prompt": "dog"}]
 THEIR_FOLDER = {"path": "/images/kohya"}
@@ -55,7 +56,7 @@ router = APIRouter(route_class=Route, tags=["projects"])
 def start(context: Context = CONTEXT) -> dict[str, Any]:
     """The form, the checkpoints, the projects, the job that is going on: all that a page needs at first."""
     host = context.host
-    facts = {"host": host.name, "version": __version__, "faults": host.faults()}
+    facts = {"host": host.name, "version": __version__, "faults": host.faults(), "gpus": another_gpus()}
     return {**facts, "example": host.example_settings() is not None, "form": form(), **_lists(context)}
 
 
@@ -137,14 +138,19 @@ def base(content: dict[str, Any] = CONTENT, project: Project = PROJECT, context:
     return _described(context, project)
 
 
-@router.post("/projects/{name}/fit", dependencies=CHANGE)
-def fit_to_gpu(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
-    """Change the settings so that training fits into the VRAM of this machine's GPU; `changes`, and a `sentence`."""
-    settings = project.settings()
+@router.post("/projects/{name}/fit", dependencies=CHANGE, openapi_extra=takes(ANOTHER_GPU))
+def fit_to_gpu(
+    content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT
+) -> dict[str, Any]:
+    """Change the settings so that training fits into the VRAM of this machine's GPU; `changes`, and a `sentence`.
+
+    `gpu` is that of another one: "6gb", or "6gb-fp16" for one without bf16.
+    """
+    settings, another = project.settings(), another_gpu(text_in(content, "gpu"))
     faults = find_faults(settings)
     if faults:
         raise UserError("\n".join(["Fix these settings before fitting them to the GPU:", *faults.values()]))
-    found = fit(settings, find_gpu())
+    found = fit(settings, another or find_gpu())
     with context.saving:
         project.replace_settings(with_values(project.settings(), found.changes))
     return {"changes": found.changes, "sentence": in_the_tab(found.sentence, "settings")}

@@ -1,25 +1,38 @@
-// One button that fits the settings to the GPU's memory.
+// One button that fits the settings to the GPU's memory, or to that of another GPU.
 import { post, sentence } from "./api.mjs";
 import { button, h } from "./dom.mjs";
+/** @import { AnotherGpu } from "./types.d.ts" */
 
-const HELP = "Chooses batch size, gradient checkpointing and precision for the VRAM of this GPU";
+const HELP = "Chooses batch size, gradient checkpointing, precision and optimizer for the VRAM of a GPU";
 
 /**
  * The row: `element`, `begin()` for another project.
+ * @param {AnotherGpu[]} gpus those that are not in this machine
  * @param {() => string} name the project's
  * @param {() => Promise<void>} save keeps the form first
  * @param {() => Promise<void>} changed shows the new settings
  */
-export function makeFit(name, save, changed) {
+export function makeFit(gpus, name, save, changed) {
   const said = h("span", { class: "sdft-said", role: "status" });
   const press = button("Fit to this GPU", ask, { id: "sd_finetune_fit", title: HELP });
+  const others = gpus.map((each) => h("option", { value: each.gpu }, each.title));
+  const choice = h(
+    "select",
+    { id: "sd_finetune_fit_gpu", "aria-label": "GPU to fit to", onchange: rename },
+    h("option", { value: "" }, "the GPU of this machine"),
+    others,
+  );
+
+  function rename() {
+    press.textContent = choice.value ? "Fit to that GPU" : "Fit to this GPU";
+  }
 
   async function ask() {
     press.disabled = true;
-    said.textContent = "Looking for the GPU.";
+    said.textContent = choice.value ? "" : "Looking for the GPU.";
     try {
       await save();
-      const fitted = await post(["projects", name(), "fit"]);
+      const fitted = await post(["projects", name(), "fit"], { gpu: choice.value });
       if (Object.keys(fitted.changes).length) await changed();
       said.textContent = fitted.sentence;
     } catch (error) {
@@ -29,7 +42,7 @@ export function makeFit(name, save, changed) {
   }
 
   return {
-    element: h("div", { class: "sdft-row" }, press, said),
+    element: h("div", { class: "sdft-row" }, press, choice, said),
     begin() {
       said.textContent = "";
     },

@@ -39,7 +39,7 @@ import { makeTop } from "./top.mjs";
  * @param {Keeper} keeper
  * @param {Acts} acts
  */
-export function makeParts(root, { form, example }, keeper, acts) {
+export function makeParts(root, { form, example, gpus }, keeper, acts) {
   const save = () => keeper.save();
   const effects = makeEffects(root, form);
   const changed = () => {
@@ -49,6 +49,7 @@ export function makeParts(root, { form, example }, keeper, acts) {
   const side = Number(optionOf(form, "data.resolution").default);
   const create = makeCreate(optionOf(form, "samples.sampler"), example, acts.created);
   const fit = makeFit(
+    gpus,
     () => keeper.selected().name,
     () => keeper.saveNow(),
     acts.reread,

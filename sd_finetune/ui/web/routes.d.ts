@@ -20,7 +20,10 @@ export interface Post {
   (parts: ["projects", string, "settings"], content: Json.Settings): Promise<Json.Check>;
   (parts: ["projects", string, "changes"], content: { changes: Json.Changes }): Promise<Json.Changed>;
   (parts: ["projects", string, "base"], content: { checkpoint: string | null }): Promise<Json.Project>;
-  (parts: ["projects", string, "fit"]): Promise<{ changes: Record<string, Json.Value>; sentence: string }>;
+  (
+    parts: ["projects", string, "fit"],
+    content: { gpu: string },
+  ): Promise<{ changes: Record<string, Json.Value>; sentence: string }>;
   (parts: ["projects", string, "delete"]): Promise<Json.Lists>;
   (parts: ["projects", string, "train"]): Promise<{ run: string }>;
   (parts: ["projects", string, "class-images", "generate"]): Promise<object>;

@@ -189,6 +189,13 @@ export interface Start extends Lists {
   form: Form;
   /** Whether there is an example for a first visitor. */
   example: boolean;
+  gpus: AnotherGpu[];
+}
+
+/** A GPU that is not in this machine. */
+export interface AnotherGpu {
+  gpu: string;
+  title: string;
 }
 
 export interface ContinuationSource {

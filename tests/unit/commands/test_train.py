@@ -42,6 +42,48 @@ def test_a_run_that_finishes(make_file: MakeFile, tmp_path: Path, capsys: pytest
     ]
 
 
+def test_a_preset_comes_before_what_is_set(
+    make_file: MakeFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preset = ["--preset", "4gb", "--set", "train.gradient_checkpointing=false"]
+    assert main(["train", str(make_file("finish")), *preset]) == 0
+    settings = RunFolder(tmp_path / "runs" / "dog-001").read_settings()
+    assert settings.train.mixed_precision == "bf16"
+    assert settings.class_images.batch_size == 1
+    assert settings.train.gradient_checkpointing is False
+    assert capsys.readouterr().out.startswith('preset 4gb: train.mixed_precision = "bf16", ')
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "message"),
+    [
+        ("7gb", [], '--preset "7gb" is not valid: use one of 4gb, 6gb'),
+        ("", [], '--preset "" is not valid'),
+        ("8gb-fp16", ["method=dreambooth"], 'so little VRAM: set method = "lora" instead'),
+        (
+            "8gb",
+            ["method=dreambooth", "optimizer.name=prodigy", "train.unet_learning_rate=1"],
+            'for a smaller optimizer than optimizer.name = "prodigy"',
+        ),
+    ],
+)
+def test_a_preset_that_cannot_be_used(
+    make_file: MakeFile, capsys: pytest.CaptureFixture[str], preset: str, overrides: list[str], message: str
+) -> None:
+    changes = [word for override in overrides for word in ("--set", override)]
+    assert main(["train", str(make_file("finish")), "--preset", preset, *changes]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_presets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--preset", "list"])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8 + 4 * 2 * 7
+    assert [line for line in lines if line.startswith("   8 GB      nothing fits          train LoRA")]
+
+
 def test_a_run_that_fails_shows_its_sentence_only(make_file: MakeFile, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(make_file("user error")), "--runs", "elsewhere"]) == 1
     assert capsys.readouterr().err == "The folder holds no images: add some.\n"

@@ -288,6 +288,14 @@ def test_settings_are_fitted_to_the_gpu(screen: Screen, client: TestClient, monk
     assert "Batch size" in client.post("/sd_finetune/projects/dog/fit").json()["error"]
 
 
+def test_settings_are_fitted_to_a_gpu_that_is_not_there(screen: Screen, client: TestClient) -> None:
+    told = client.post("/sd_finetune/projects/dog/fit", json={"gpu": "4gb"}).json()
+    assert "and a GPU of 4 GB has 4.0 GB" in told["sentence"]
+    assert screen.context.project("dog").settings()["class_images"]["batch_size"] == 1
+    assert "is not valid" in client.post("/sd_finetune/projects/dog/fit", json={"gpu": "5gb"}).json()["error"]
+    assert {"gpu": "4gb", "title": "4 GB"} in client.get("/sd_finetune/start").json()["gpus"]
+
+
 def test_torch_is_asked_for_the_gpu() -> None:
     torch = pytest.importorskip("torch")
     found = find_gpu()

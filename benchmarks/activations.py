@@ -1,0 +1,251 @@
+"""Bytes that a step holds beside weights, at Stable Diffusion 1.5's size, counted without a GPU.
+
+    python benchmarks/activations.py [--side 512] [--precision bf16|no] [--batches 1 2]
+
+The step is our own, on fake tensors: every storage that an operation makes is noted while it lives, as CUDA's allocator
+would hold it. Norms compute in fp32 as under CUDA's autocast. What an operation takes for itself alone, such as a
+convolution's workspace, is not seen. `vram/activations.py` has what this prints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from sd_finetune.diffusion.loss import loss_per_sample
+from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture
+from sd_finetune.families.sd1.family import FAMILY
+from sd_finetune.formats.hypernetwork import HypernetworkShape
+from sd_finetune.networks.adapter import new_adapter_network
+from sd_finetune.networks.algorithms import ALGORITHMS
+from sd_finetune.networks.hypernetwork import context_widths, new_hypernetwork
+
+BLOCK = 512
+"""Bytes to whose multiples CUDA's allocator rounds."""
+TOKENS = 77
+RANK = 16
+METHODS = ("dreambooth", "dreambooth + text", "lora", "lora + text", "textual inversion", "hypernetwork")
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the storages that operations make, while they live. peak: the most since `forget`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[int, int] = {}
+        self.now = self.peak = 0
+
+    def forget(self) -> None:
+        self.peak = self.now
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        torch.utils._pytree.tree_map_only(Tensor, self._note, out)
+        self.peak = max(self.peak, self.now)
+        return out
+
+    def _note(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        number = storage._cdata
+        if number not in self._known:
+            size = -(-storage.nbytes() // BLOCK) * BLOCK
+            self._known[number] = size
+            self.now += size
+            weakref.finalize(storage, self._gone, number)
+
+    def _gone(self, number: int) -> None:
+        self.now -= self._known.pop(number)
+
+
+@contextmanager
+def norms_in_fp32() -> Iterator[None]:
+    """As CUDA's autocast has them, in the forward pass and where that is done again."""
+    with ExitStack() as stack:
+        for name in ("group_norm", "layer_norm"):
+            original = getattr(nn.functional, name)
+            stack.enter_context(mock.patch.object(nn.functional, name, _in_fp32(original)))
+        yield
+
+
+def _in_fp32(norm: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def in_fp32(*args: Any, **kwargs: Any) -> Tensor:
+        floats = [a.float() if isinstance(a, Tensor) else a for a in args]
+        return norm(*floats, **{k: v.float() if isinstance(v, Tensor) else v for k, v in kwargs.items()})
+
+    return in_fp32
+
+
+def fake_model(architecture: Sd1Architecture, dtype: torch.dtype) -> DiffusionModel:
+    """Call it under a FakeTensorMode: its weights have no values."""
+    modules = FAMILY.empty_modules(architecture)
+    for module in modules.by_part().values():
+        for owner in module.modules():
+            for name, value in list(owner._parameters.items()):
+                if value is not None:
+                    fake = torch.empty(value.shape, dtype=dtype)
+                    owner._parameters[name] = nn.Parameter(fake, requires_grad=False)
+            for name, value in list(owner._buffers.items()):
+                if value is not None:
+                    owner._buffers[name] = torch.empty(value.shape, dtype=value.dtype)
+        module.train()
+    return DiffusionModel(
+        family=FAMILY,
+        architecture=architecture,
+        unet=modules.unet,
+        vae=modules.vae,
+        text_encoders=modules.text_encoders,
+        tokenizers=modules.tokenizers,
+        alphas_cumprod=torch.empty(1000, dtype=torch.float64),
+    )
+
+
+def train_part(module: nn.Module, weights: torch.dtype, fused: bool) -> None:
+    for owner in module.modules():
+        for name, value in list(owner._parameters.items()):
+            if value is not None:
+                trained = nn.Parameter(torch.empty(value.shape, dtype=weights))
+                owner._parameters[name] = trained
+                if fused:
+                    trained.register_post_accumulate_grad_hook(lambda p: setattr(p, "grad", None))
+
+
+def attach(model: DiffusionModel, method: str, weights: torch.dtype, fused: bool) -> list[Any]:
+    """What is trained; returns what must be kept alive."""
+    kept: list[Any] = []
+    if method.startswith("dreambooth"):
+        for module in [model.unet, *([model.text_encoder] if "text" in method else [])]:
+            train_part(module, weights, fused)
+    elif method.startswith("lora"):
+        for part in ("unet", *(["text_encoder"] if "text" in method else [])):
+            targets = FAMILY.lora_targets(part, model.module(part))
+            network = new_adapter_network(targets, ALGORITHMS["lora"], RANK, RANK, None)
+            network.attach()
+            kept.append(network)
+    elif method == "textual inversion":
+        vectors = nn.Parameter(torch.empty(TOKENS, model.text_encoder.config.hidden_size))
+        embedding = model.text_encoder.text_model.embeddings.token_embedding
+        kept += [vectors, embedding.register_forward_hook(lambda module, given, out: (out + vectors).to(out.dtype))]
+    else:
+        shape = HypernetworkShape((1.0, 2.0, 1.0), "linear", False, (0.0,) * 3, False, "Normal")
+        network = new_hypernetwork(model.unet, shape, context_widths(model.unet), None)
+        network.attach()
+        kept.append(network)
+    return kept
+
+
+def checkpoint(model: DiffusionModel, method: str) -> None:
+    model.unet.enable_gradient_checkpointing()
+    if "text" in method:
+        model.text_encoder.gradient_checkpointing_enable()
+        model.text_encoder.enable_input_require_grads()
+
+
+def step(model: DiffusionModel, precision: str, batch: int, side: int, live: LiveBytes, text: bool) -> int:
+    """Bytes at the end of the forward pass; the backward pass follows."""
+    latents, target = torch.empty(batch, 4, side // 8, side // 8), torch.empty(batch, 4, side // 8, side // 8)
+    ids, times = torch.zeros(batch, TOKENS, dtype=torch.long), torch.zeros(batch, dtype=torch.long)
+    autocast = torch.autocast("cpu", torch.bfloat16) if precision != "no" else nullcontext()
+    with norms_in_fp32():
+        with autocast:
+            states = torch.empty(batch, TOKENS, model.text_encoder.config.hidden_size, dtype=model.unet.dtype)
+            if text:
+                states = model.text_encoder(ids).last_hidden_state
+            kind = torch.bfloat16 if precision != "no" else torch.float32
+            predicted = model.unet(latents.to(kind), times, states.to(kind)).sample
+            loss = loss_per_sample(predicted, target).mean()
+        forward = live.now
+        loss.backward()
+    return forward
+
+
+def measure(
+    architecture: Sd1Architecture, method: str, precision: str, batch: int, side: int,
+    checkpointing: bool, weights: torch.dtype = torch.float32, fused: bool = False,
+) -> dict[str, float]:  # fmt: skip
+    """Bytes: static (weights), after the forward pass and at the peak."""
+    kind = torch.bfloat16 if precision != "no" else torch.float32
+    with mock.patch.object(Tensor, "uniform_", lambda self, *a, **k: self), \
+            mock.patch.object(Tensor, "normal_", lambda self, *a, **k: self), \
+            FakeTensorMode(allow_non_fake_inputs=True), LiveBytes() as live:  # fmt: skip
+        model = fake_model(architecture, kind)
+        model.vae = None
+        kept = attach(model, method, weights, fused)
+        if checkpointing:
+            checkpoint(model, method)
+        text = "text" in method
+        static = sum(p.numel() * p.element_size() for p in model.unet.parameters())
+        static += sum(p.numel() * p.element_size() for p in model.text_encoder.parameters()) if text else 0
+        before = live.now
+        live.forget()
+        forward = step(model, precision, batch, side, live, text)
+        found = {"static": before, "unet": static, "forward": forward - before, "peak": live.peak - before,
+                 "after": live.now - before}  # fmt: skip
+        del kept
+    return found
+
+
+def without_gradients(architecture: Sd1Architecture, precision: str, batch: int, side: int) -> dict[str, int]:
+    """Bytes that images take at most beside weights while they are made or encoded."""
+    kind = torch.bfloat16 if precision != "no" else torch.float32
+    found: dict[str, int] = {}
+    with FakeTensorMode(allow_non_fake_inputs=True), LiveBytes() as live, torch.no_grad():
+        model = fake_model(architecture, kind)
+        latents = torch.empty(batch, 4, side // 8, side // 8)
+        states = torch.empty(2 * batch, TOKENS, model.text_encoder.config.hidden_size, dtype=kind)
+        autocast = torch.autocast("cpu", torch.bfloat16) if precision != "no" else nullcontext()
+
+        def peak(name: str, work: Callable[[], Any]) -> None:
+            live.forget()
+            before = live.now
+            work()
+            found[name] = live.peak - before
+
+        with autocast, norms_in_fp32():
+            twice = torch.cat([latents] * 2).to(kind)
+            peak("denoise", lambda: model.unet(twice, torch.zeros(2 * batch, dtype=torch.long), states).sample)
+        # The VAE computes without autocast, so that its norms are in its own precision.
+        peak("decode", lambda: model.vae.decode(latents.to(kind)).sample)
+        peak("encode", lambda: model.vae.encode(torch.empty(batch, 3, side, side, dtype=kind)).latent_dist.mean)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    options = parser.parse_args()
+    for batch in (1, 2):
+        made = without_gradients(SD15, options.precision, batch, options.side)
+        print(batch, {name: round(count / 1e6) for name, count in made.items()}, flush=True)
+    for method in options.methods:
+        for checkpointing in (False, True):
+            for fused in (False, True) if "dreambooth" in method and options.precision == "bf16" else (False,):
+                one, two = (measure(SD15, method, options.precision, b, options.side, checkpointing,
+                                    torch.bfloat16 if fused else torch.float32, fused) for b in (1, 2))  # fmt: skip
+                told = "  ".join(
+                    f"{name} {one[name] / 1e6:8.0f} +{(two[name] - one[name]) / 1e6:7.0f}"
+                    for name in ("static", "forward", "peak", "after")
+                )
+                print(
+                    f"{method:20}{'checkpointing' if checkpointing else '':15}{'fused' if fused else '':7}{told}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""`--preset 6gb` of the command line, and the list of presets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import UserError
+from ..settings.methods import METHODS
+from ..settings.options import Settings
+from ..vram.changes import differences
+from ..vram.estimate import needed_bytes
+from ..vram.fitting import preset_changes
+from ..vram.presets import SIZES, Preset, preset_for, table
+from ..vram.savings import gigabytes
+
+LIST = "list"
+FORM = re.compile(r"(?P<size>[0-9]+)gb(?P<old>-fp16)?", re.IGNORECASE)
+RULE = f"use one of {', '.join(f'{size}gb' for size in SIZES)}, with -fp16 behind it for a GPU without bf16, or {LIST}"
+
+
+class PresetAction(argparse.Action):
+    """`--preset list` shows the table and ends the command, as `--help` does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
+        if values == LIST:
+            print("\n".join(list_of_presets()))
+            parser.exit()
+        setattr(namespace, self.dest, values)
+
+
+def preset_overrides(settings: Settings, asked: str) -> list[str]:
+    """What a preset sets in these settings, as overrides. Raises UserError for one that does not exist or fit."""
+    row = _row(settings.method, asked)
+    if row.instead:
+        instead = f'set method = "{row.instead}"'
+        raise UserError(f"--preset {asked}: nothing trains {settings.method} in so little VRAM: {instead} instead.")
+    changes = preset_changes(settings, row)
+    if changes is None:
+        name = settings.optimizer.name
+        raise UserError(
+            f'--preset {asked} is for a smaller optimizer than optimizer.name = "{name}", whose learning rates mean '
+            "nothing to another one: choose another preset or optimizer."
+        )
+    return [f"{name}={json.dumps(value)}" for name, value in differences(settings, changes).items()]
+
+
+def about_preset(settings: Settings, asked: str) -> str:
+    """What is told of the settings that came of a preset."""
+    row = _row(settings.method, asked)
+    set_to = ", ".join(f"{name} = {json.dumps(value)}" for name, value in row.settings.items())
+    return f"preset {asked}: {set_to}; needs about {gigabytes(needed_bytes(settings))} of VRAM"
+
+
+def list_of_presets() -> Iterator[str]:
+    """The table, a line for each row."""
+    for method in METHODS:
+        for precision in ("bf16", "fp16"):
+            yield f"{METHODS[method].title}, {precision}:"
+            for row in table(method, precision):
+                yield f"  {row.size:>2} GB  {row.peak_words:>16}  {row.speed_words:>18}  {row.saves_words}"
+
+
+def _row(method: str, asked: str) -> Preset:
+    found = FORM.fullmatch(asked.strip())
+    if not found or int(found["size"]) not in SIZES:
+        raise UserError(f'--preset "{asked}" is not valid: {RULE}.')
+    return preset_for(method, int(found["size"]), bf16=not found["old"])

@@ -1,0 +1,97 @@
+"""What whole runs do about VRAM, seen without a GPU: presets train, snapshots are not copied, spilling is told."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+from sd_finetune.runs.messages import Step, Warning_
+from sd_finetune.training import step_reports
+from sd_finetune.training.loop import train
+from sd_finetune.training.output.keeping import Keeper
+from sd_finetune.training.pace import Pace
+from sd_finetune.vram.fitting import preset_changes
+from sd_finetune.vram.presets import PRESETS, Preset
+from sd_finetune.vram.room import Room
+from tests.toy import ROWS, Toy, events_of
+
+
+def distinct(rows: tuple[Preset, ...]) -> list[Preset]:
+    """A row for each way to train; on a CPU fp16 is the same as bf16."""
+    found: dict[str, Preset] = {}
+    for row in rows:
+        if not row.instead:
+            found.setdefault(f"{row.method} {sorted(row.saves.items())}", row)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("row", distinct(PRESETS), ids=lambda row: f"{row.method}-{row.precision}-{row.sizes[0]}")
+def test_a_preset_trains(toy: Toy, row: Preset) -> None:
+    """With class images and samples, each of them a step's worth."""
+    whole: dict[str, Any] = {
+        "prior.weight": 1.0, "concepts.class_images": 1, "samples.prompts": ["a star"], "train.length": "3 steps",
+    }  # fmt: skip
+    asked = {**ROWS[row.method], **whole}
+    changes = preset_changes(toy.settings(asked), row)
+    assert changes is not None
+    on_cpu = {**changes, "train.mixed_precision": "bf16"}
+    training = toy.train({**asked, **on_cpu})
+    losses = [event.loss for event in events_of(training.run, Step)]
+    assert len(losses) == 3
+    assert all(torch.isfinite(torch.tensor(losses)))
+    weights = {value.dtype for value in training.method.trained_tensors().values()}
+    assert weights == {torch.bfloat16 if row.settings["train.weights"] == "bf16" else torch.float32}
+
+
+class Made(TorchDispatchMode):
+    """Counts the bytes of tensors that operations make, while they live."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[int, int] = {}
+        self.now = self.most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        given = {id(a.untyped_storage()) for a in args if isinstance(a, Tensor)}
+        tree_map_only(Tensor, lambda tensor: self._note(tensor, given), made)
+        self.most = max(self.most, self.now)
+        return made
+
+    def _note(self, tensor: Tensor, given: set[int]) -> None:
+        storage = tensor.untyped_storage()
+        if id(storage) not in given and storage._cdata not in self._known:
+            self._known[storage._cdata] = storage.nbytes()
+            self.now += storage.nbytes()
+            weakref.finalize(storage, self._gone, storage._cdata)
+
+    def _gone(self, number: int) -> None:
+        self.now -= self._known.pop(number)
+
+
+@pytest.mark.parametrize("weights", ["fp32", "bf16"])
+def test_neither_snapshot_nor_result_is_a_second_copy(toy: Toy, weights: str) -> None:
+    """Written one tensor after the other: on a GPU there would be no room for another copy of all of them."""
+    training = toy.prepare({**ROWS["dreambooth"], "train.mixed_precision": "bf16", "train.weights": weights})
+    train(training)
+    trained = training.method.trained_tensors().values()
+    whole = sum(value.numel() * value.element_size() for value in trained)
+    keeper = Keeper(training)
+    for write in (lambda: keeper.snapshot(1), lambda: keeper.save(1, final=False)):
+        with Made() as made:
+            write()
+        assert 0 < made.most < whole / 5
+
+
+def test_spilling_into_ram_is_told_once(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    durations = iter([0.5, *[0.1] * 10, *[0.6] * 9])
+    monkeypatch.setattr(Pace, "stop", lambda self, images: next(durations))
+    monkeypatch.setattr(step_reports, "room_of", lambda device: Room(total=8 * 2**30, free=2**20))
+    (warning,) = events_of(toy.train({"train.length": "20 steps"}).run, Warning_)
+    assert "steps take 6 times as long as before: the driver is moving VRAM into RAM" in warning.message
