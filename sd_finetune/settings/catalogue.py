@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cache
+from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 from .methods import ALL_METHODS
@@ -29,13 +32,15 @@ class Member:
         return tuple(method for method in ALL_METHODS if method in own)
 
 
-def members(group: Any) -> list[Member]:
+@cache  # evaluating annotations takes milliseconds, and every sentence of the tab asks for all options
+def members(group: Any) -> tuple[Member, ...]:
     """The fields of a group, in the order in which they are written."""
     kinds = get_type_hints(group)
-    return [_member(entry.name, kinds[entry.name], entry.metadata.get("option")) for entry in fields(group)]
+    return tuple(_member(entry.name, kinds[entry.name], entry.metadata.get("option")) for entry in fields(group))
 
 
-def all_options(group: type = Settings, prefix: str = "") -> dict[str, Member]:
+@cache
+def all_options(group: type = Settings, prefix: str = "") -> Mapping[str, Member]:
     """The options of a group and of the groups in it, by full name."""
     found: dict[str, Member] = {}
     for member in members(group):
@@ -43,7 +48,7 @@ def all_options(group: type = Settings, prefix: str = "") -> dict[str, Member]:
             found[prefix + member.name] = member
         else:
             found.update(all_options(member.group, f"{prefix}{member.name}."))
-    return found
+    return MappingProxyType(found)
 
 
 def _member(name: str, kind: Any, facts: Option | None) -> Member:
