@@ -31,7 +31,8 @@ def test_a_new_project_has_no_red_faults_until_a_field_was_left_or_train_pressed
     page.wait_for_selector('[data-name="concepts.1.folder"].sdft-faulty')
     assert page.locator(".sdft-faulty").count() == 1
     page.locator("#sd_finetune_concepts_1_class_prompt").type("a")
-    story.put(page, "settings", "train.batch_size", "")
+    page.click("#sd_finetune_tab_settings")
+    page.locator("#sd_finetune_train_batch_size").fill("")  # not left between the two
     page.locator("#sd_finetune_train_batch_size").type("m")
     wait_until(lambda: stored(quick, "train", "batch_size") == "m")
     assert page.locator('[data-name="train.batch_size"].sdft-faulty').count() == 0, "it is still being typed"
