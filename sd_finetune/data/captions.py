@@ -57,7 +57,7 @@ class CaptionReader:
     def __init__(self, folders: Sequence[str], options: Captions, default: str = "") -> None:
         """folders: a `metadata.jsonl` counts in these and between them and the image."""
         self._folders = {Path(folder).absolute() for folder in folders if folder}
-        self._options, self.default = options, default
+        self.options, self.default = options, default
 
     def source_of(self, image: Path) -> Path | None:
         """The file that the caption of `image` stands in, None if it has none; a caption file is not opened."""
@@ -85,10 +85,18 @@ class CaptionReader:
                 return
 
     def _of_comment(self, image: Path) -> Caption:
-        comment = comment_in(image) if self._options.image_comments else ""
+        comment = comment_in(image) if self.options.image_comments else ""
         if comment:
             return Caption(comment, image)
-        return Caption(self.default or _LEADING_NUMBERS.sub("", image.stem))
+        return Caption(self.default or self._of_name(image.stem))
+
+    def _of_name(self, stem: str) -> str:
+        """As the WebUI's Train tab makes a caption of a file name."""
+        text = _LEADING_NUMBERS.sub("", stem)
+        if not self.options.name_regex:
+            return text
+        words = [match[1] if match.re.groups else match[0] for match in re.finditer(self.options.name_regex, text)]
+        return self.options.name_join.join(filter(None, words))
 
 
 def reader_of(concept: Concept, options: Captions) -> CaptionReader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from .caption_warnings import caption_warnings, unused_captions
 from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
+from .prompt_building import RandomPrompt, lines_of, plain_prompt, random_prompt
 from .usable import UsableImages, usable_images
 
 CLASS_IMAGES_PER_INSTANCE = 10
@@ -26,6 +27,7 @@ class Example:
     concept: index into the run's concepts, from 0. role: "instance" is a training image, "class" a class image for
     prior preservation (arXiv 2208.12242). variants: other prompts, each used as often as `prompt`.
     untrained_prompt: of a class image, the prompt under which the untrained model is asked for a prior prediction.
+    random: makes another prompt of each of these at each use.
     """
 
     image: Path
@@ -34,6 +36,14 @@ class Example:
     role: Literal["instance", "class"]
     variants: tuple[str, ...] = ()
     untrained_prompt: str = ""
+    random: RandomPrompt | None = None
+
+    def all_prompts(self) -> tuple[str, ...] | None:
+        """Every prompt that is ever shown with the image; None where they are too many to be told."""
+        if self.random is None:
+            return (self.prompt, *self.variants)
+        drawn = self.random.all()
+        return None if drawn is None else (self.prompt, *drawn)  # the first is evaluated with
 
 
 def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int:
@@ -84,8 +94,9 @@ def class_examples(
         shown = templates[index] if templates else [concept.class_prompt]
         captions = _captions_of(own, [*shown, concept.class_prompt], class_reader_of(concept, options))
         for image in own:
-            prompt, *variants = _prompts(shown, image, captions)
-            (untrained,) = _prompts([concept.class_prompt], image, captions)
+            caption = lines_of(captions[image].text, options)[0] if image in captions else ""
+            prompt, *variants = [prompt_for(template, caption) for template in shown]
+            untrained = prompt_for(concept.class_prompt, caption)
             examples.append(Example(image, prompt, index, "class", tuple(variants), untrained))
         warnings += caption_warnings(f"Concept {index + 1}, class images", captions)
     return examples, warnings
@@ -100,8 +111,10 @@ def _examples_of(
     captions = _captions_of(images, templates, reader)
     shown: list[Example] = []
     for image in images:
-        prompt, *variants = _prompts(templates, image, captions)
-        shown.append(Example(image, prompt, index, "instance", tuple(variants)))
+        caption, options = captions.get(image), reader.options
+        prompt, *variants = [plain_prompt(template, caption, options) for template in templates]
+        random = random_prompt(templates, caption, options)
+        shown.append(Example(image, prompt, index, "instance", tuple(variants), random=random))
     warnings += caption_warnings(name, captions, reader.default) if captions else unused_captions(name, images, reader)
     warnings += _empty_prompts(name, shown)
     return [example for example in shown for _ in range(concept.repeats)], warnings
@@ -111,11 +124,6 @@ def _captions_of(images: Sequence[Path], templates: Sequence[str], reader: Capti
     """The caption of each image; none if no template asks for it."""
     asked = any(FILEWORDS in template for template in templates)
     return {image: reader.of(image) for image in images} if asked else {}
-
-
-def _prompts(templates: Sequence[str], image: Path, captions: Mapping[Path, Caption]) -> list[str]:
-    caption = captions[image].line if image in captions else ""
-    return [prompt_for(template, caption) for template in templates]
 
 
 def training_images(

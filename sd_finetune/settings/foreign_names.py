@@ -34,6 +34,14 @@ _KOHYA = {
     "lr_warmup_steps": "schedule.warmup",
     "prior_loss_weight": "prior.weight",
     "flip_aug": "data.horizontal_flip",
+    "shuffle_caption": "captions.shuffle",
+    "caption_separator": "captions.separator",
+    "keep_tokens": "captions.keep_first",
+    "caption_dropout_rate": "captions.drop_rate",
+    "caption_tag_dropout_rate": "captions.tag_drop_rate",
+    "caption_prefix": "captions.prefix",
+    "caption_suffix": "captions.suffix",
+    "enable_wildcard": "captions.wildcards",
     "network_dim": "lora.rank",
     "network_alpha": "lora.alpha",
     "token_string": "textual_inversion.word",
@@ -101,7 +109,14 @@ _DREAMBOOTH_EXTENSION = {
     "num_class_images_per": "concepts.class_images",
 }
 
+_TRAIN_TAB = {
+    "shuffle_tags": "captions.shuffle",
+    "tag_drop_out": "captions.tag_drop_rate",
+    "dataset_filename_word_regex": "captions.name_regex",
+    "dataset_filename_join_string": "captions.name_join",
+}
+
 _LENGTHS = {"steps": "train.length", "epochs": "train.length"}  # of the WebUI's Train tab, and of OneTrainer
 
-FOREIGN_NAMES: Mapping[str, str] = {**_KOHYA, **_DIFFUSERS, **_DREAMBOOTH_EXTENSION, **_LENGTHS}
+FOREIGN_NAMES: Mapping[str, str] = {**_KOHYA, **_DIFFUSERS, **_DREAMBOOTH_EXTENSION, **_TRAIN_TAB, **_LENGTHS}
 """Our options, some with the value that is meant, by the names that they have elsewhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .catalogue import members
@@ -137,6 +138,17 @@ def _concepts(settings: Settings) -> Iterator[Broken]:
             yield (prompt, "method"), f"{sentence}: write a trigger word instead."
 
 
+def _captions(settings: Settings) -> Iterator[Broken]:
+    asked = settings.captions
+    if not asked.separator:
+        yield ("captions.separator",), 'captions.separator is empty: write what stands between tags, like ",".'
+    try:
+        re.compile(asked.name_regex)
+    except (re.error, RecursionError, OverflowError) as error:
+        name = "captions.name_regex"
+        yield (name,), f'{name} = "{asked.name_regex}" is not a regular expression ({error}): correct or empty it.'
+
+
 def _class_prompts(settings: Settings) -> Iterator[Broken]:
     weight = settings.prior_weight()
     for number, concept in enumerate(settings.concepts, start=1):
@@ -221,6 +233,7 @@ RULES = (
     _above_0,
     _multipliers,
     _concepts,
+    _captions,
     _class_prompts,
     _textual_inversion,
     _hypernetwork,

@@ -34,7 +34,7 @@ from .prior.targets import BasePredictions, live_prior, stored_prior
 from .room import check_room
 from .state import Training, train_mode
 from .step.batches import Batches
-from .step.conditioning import Conditioning
+from .step.conditioning import MOST_CACHED, Conditioning
 from .step.evaluation import fixed_evaluation
 from .step.example_sets import ExampleSet, class_example_set, example_set
 from .step.updates import Updates
@@ -164,13 +164,18 @@ def _load_snapshot(training: Training) -> None:
 
 
 def _put_text_encoders_away(training: Training) -> None:
-    """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone."""
+    """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone.
+
+    They stay where prompts are too many to be kept, such as those of shuffled captions.
+    """
     if training.settings.prompts_learn() or not training.placement.moves:
         return
     classes: Sequence[Example] = training.classes.examples if training.classes else []
+    prompts = _all_prompts([*training.instances.examples, *classes])
+    if prompts is None or len({*prompts, *(e.untrained_prompt for e in classes)}) > MOST_CACHED:
+        return
     with training.accelerator.autocast():
-        shown = [*training.instances.examples, *classes]
-        training.conditioning.cache([prompt for e in shown for prompt in (e.prompt, *e.variants)])
+        training.conditioning.cache(prompts)
     if isinstance(training.prior_targets, BasePredictions):
         training.prior_targets.cache_prompts(classes)
     training.placement.put_away(training.model.text_encoders)
@@ -192,6 +197,17 @@ def _encoded(
     if settings.data.cache_latents:
         placement.put_away(["vae"])
     return instances, classes
+
+
+def _all_prompts(examples: Sequence[Example]) -> list[str] | None:
+    """Every prompt that is shown with these examples; None where they are too many to be told."""
+    found: dict[str, None] = {}
+    for example in set(examples):
+        prompts = example.all_prompts()
+        if prompts is None:
+            return None
+        found.update(dict.fromkeys(prompts))
+    return list(found)
 
 
 def _begin_training(model: DiffusionModel, method: Method, settings: Settings) -> None:

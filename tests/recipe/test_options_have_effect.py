@@ -219,10 +219,13 @@ DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_
 EVALUATED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2}
 CLIPPED = {"train.max_grad_norm": 1e-4, "optimizer.eps": 0.1, "train.unet_learning_rate": 1e-2}
 FILEWORDS = {"concepts.instance_prompt": "[filewords]"}
+TAGGED = {"concepts.folder": "{other}/tagged", **FILEWORDS}
+NAMED = {"concepts.folder": "{other}/named", **FILEWORDS}
+SHUFFLED = {"captions.shuffle": True}
 NOTED = {"concepts.folder": "{other}/noted"}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
-# {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml, other/, class/ and noted/ in it.
+# {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml and folders of images.
 EFFECTS: dict[str, Effect] = {
     "method": Effect(result_kind, "dreambooth", within=SHORT),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
@@ -274,6 +277,17 @@ EFFECTS: dict[str, Effect] = {
     "data.horizontal_flip": Effect(latents, True),
     "data.cache_latents": Effect(cached, False),
     "captions.image_comments": Effect(shown, True, within={**NOTED, **FILEWORDS}),
+    "captions.name_regex": Effect(shown, r"[a-z]+", within=NAMED),
+    "captions.name_join": Effect(shown, "+", within={**NAMED, "captions.name_regex": r"[a-z]+"}),
+    "captions.several_lines": Effect(prompts, "random", within=TAGGED),
+    "captions.prefix": Effect(prompts, "sks,", within=TAGGED),
+    "captions.suffix": Effect(prompts, ", photo", within=TAGGED),
+    "captions.wildcards": Effect(prompts, True, within=TAGGED),
+    "captions.separator": Effect(prompts, ";", within={**TAGGED, **SHUFFLED}),
+    "captions.shuffle": Effect(prompts, True, within=TAGGED),
+    "captions.keep_first": Effect(prompts, 2, within={**TAGGED, **SHUFFLED}),
+    "captions.tag_drop_rate": Effect(prompts, 0.5, within=TAGGED),
+    "captions.drop_rate": Effect(prompts, 0.5, within=TAGGED),
     "lora.rank": Effect(tensors, 7),
     "lora.alpha": Effect(scale, 3.0),
     "textual_inversion.word": Effect(prompts, "zib-9", within=WORD),
@@ -330,6 +344,10 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file({"emb_params": torch.ones(1, 32)}, home / "zib.safetensors")
     make_images(home / "other", 2, seed=1)
     make_images(home / "class", 1, seed=2)
+    make_images(home / "tagged", 1, seed=4)
+    (home / "tagged/0.txt").write_text("a {red|blue} star, b, c, d; e, f\ng")
+    make_images(home / "named", 1, seed=5)
+    (home / "named/0.png").rename(home / "named/01-a_red_star.png")
     noted = PngInfo()
     noted.add_text("Comment", "a corgi")
     for image in make_images(home / "noted", 2, seed=3).iterdir():

@@ -5,6 +5,7 @@ That they are the same runs is in test_fast_paths.py.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from sd_finetune.runs.messages import Evaluation, Sample
 from sd_finetune.training import placement, setup
 from sd_finetune.training.loop import train
 from sd_finetune.training.prior import class_examples
-from tests.toy import ROWS, Toy, events_of
+from tests.toy import ROWS, Toy, events_of, make_images
 
 ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 ALL_KINDS = {
@@ -92,6 +93,17 @@ def test_a_run_does_without_what_is_away(toy: Toy, row: dict[str, Any], moves: M
 
 def there_and_back(parts: list[str]) -> list[str]:
     return [f"{part} {way}" for way in ("back", "away") for part in parts]
+
+
+@pytest.mark.parametrize("captions", [{"captions.shuffle": True}, {"captions.drop_rate": 0.5}])
+def test_text_encoders_stay_where_prompts_are_too_many_to_be_cached(
+    toy: Toy, moves: Moves, tmp_path: Path, captions: dict[str, Any]
+) -> None:
+    images = make_images(tmp_path / "images", 1)
+    (images / "0.txt").write_text("a, b, c")
+    asked = {"concepts.folder": str(images), "concepts.instance_prompt": "sks, [filewords]", "samples.every": "2 steps"}
+    toy.train({**ROWS["lora"], **asked, **captions, "train.length": "3 steps"})
+    assert ("CLIPTextModel away" in moves) == ("captions.drop_rate" in captions)
 
 
 def test_the_vae_stays_where_images_are_encoded_in_each_step(toy: Toy, moves: Moves) -> None:

@@ -17,6 +17,14 @@ TAKEN: Mapping[str, str] = {
     "batch_size": "train.batch_size",
     "flip_aug": "data.horizontal_flip",
     "prior_loss_weight": "prior.weight",
+    "shuffle_caption": "captions.shuffle",
+    "caption_separator": "captions.separator",
+    "keep_tokens": "captions.keep_first",
+    "caption_dropout_rate": "captions.drop_rate",
+    "caption_tag_dropout_rate": "captions.tag_drop_rate",
+    "caption_prefix": "captions.prefix",
+    "caption_suffix": "captions.suffix",
+    "enable_wildcard": "captions.wildcards",
 }
 """Our option by theirs, of the same meaning."""
 OF_SUBSETS = frozenset({"image_dir", "num_repeats", "class_tokens", "is_reg", "subsets", "resolution"})
@@ -41,6 +49,8 @@ def import_kohya_dataset(path: Path) -> Imported:
         raise UserError(f"{path} names no folder of training images: {' '.join(imported.notes)}")
     own = [each for each in subsets if each.get("is_reg") is not True]
     imported.settings |= dict(_settings(own, imported.notes))
+    wild = imported.settings.get("captions.wildcards") is True
+    imported.settings["captions.several_lines"] = "random" if wild else "first"
     return imported
 
 

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...data.captions import without_filewords
+from ...data.captions import Caption
+from ...data.prompt_building import plain_prompt
 from ...families.facts import FamilyFacts
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
@@ -34,7 +35,7 @@ def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyF
 
 def _metadata(settings: Settings, family: FamilyFacts) -> dict[str, Any]:
     """As from the WebUI's "Edit metadata"; a click on a LoRA's card puts the activation text into the prompt."""
-    prompt = without_filewords(settings.concepts[0].instance_prompt)
+    prompt = plain_prompt(settings.concepts[0].instance_prompt, Caption(""), settings.captions).strip(" ,")
     about = {"description": f"{settings.method.replace('_', ' ')}, {settings.train.length}"}
     if settings.result_kind() == "lora":
         return {**about, "sd version": family.version_on_cards, "activation text": prompt}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from ...families.family import DiffusionModel
 from ...settings.options import Settings
 from ..device import sent_to
 from .example_sets import ExampleSet
-from .randomness import generator_for, normal_noise, uniform_timesteps
+from .randomness import derived_seed, generator_for, normal_noise, uniform_timesteps
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,10 @@ class Batches:
         return latents, noise, timesteps, prompts
 
     def _prompt(self, example: Example, stream: str, number: int) -> str:
-        """A random prompt of an example, the `number`-th that is used."""
+        """A random prompt of an example, the `number`-th that is used; what changes in it has a stream of its own."""
         prompts = (example.prompt, *example.variants)
         generator = generator_for(self._settings.train.seed, f"{stream} prompt", number)
-        return prompts[int(torch.randint(len(prompts), (), generator=generator))]
+        chosen = int(torch.randint(len(prompts), (), generator=generator))
+        if example.random is None:
+            return prompts[chosen]
+        return example.random.draw(chosen, Random(derived_seed(self._settings.train.seed, f"{stream} caption", number)))

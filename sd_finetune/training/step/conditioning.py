@@ -13,6 +13,8 @@ from ...families.prompts import uses_new_word
 
 BringBack = Callable[[Iterable[str]], AbstractContextManager[None]]
 """A context in which parts of the model are on the device that it trains on, as `Placement.brought_back`."""
+MOST_CACHED = 1024
+"""Encoded prompts that are kept, of SD 1's 0.2 MB each; the others are encoded when they are used."""
 CACHED_TOGETHER = 16
 """Prompts in one pass of the text encoder when they are encoded ahead."""
 
@@ -23,7 +25,10 @@ def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
 
 
 class Conditioning:
-    """Encodes prompts: once, or at each call where the text encoder or a new word in them is trained."""
+    """Encodes prompts: once, or at each call where the text encoder or a new word in them is trained.
+
+    The latest `MOST_CACHED` are kept, as captions that are shuffled are new ones at each use.
+    """
 
     def __init__(
         self,
@@ -40,12 +45,16 @@ class Conditioning:
         """A row for each prompt, with gradients where the text encoder or a new word in the prompt is trained."""
         if self._trained:
             return self._model.encode_prompts(prompts)
-        unknown = [p for p in dict.fromkeys(prompts) if p not in self._cache]
+        distinct = list(dict.fromkeys(prompts))
+        unknown = [p for p in distinct if p not in self._cache]
         learning = [p for p in unknown if uses_new_word(self._model, p)]
-        fixed = [p for p in unknown if p not in learning]
+        known = {p: self._cache.pop(p) for p in distinct if p in self._cache}  # put back behind those not used now
         with torch.no_grad():
-            self._cache.update(self._states(fixed))
-        states = {**self._cache, **self._states(learning)}
+            known |= self._states([p for p in unknown if p not in learning])
+        self._cache |= known
+        for oldest in list(self._cache)[: max(0, len(self._cache) - MOST_CACHED)]:
+            del self._cache[oldest]
+        states = {**known, **self._states(learning)}
         return join_conditioning([states[p] for p in prompts])
 
     def cache(self, prompts: Sequence[str]) -> None:

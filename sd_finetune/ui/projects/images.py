@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ...data.caption_text import decoded_text, refuse_no_caption
-from ...data.captions import ENDINGS, CaptionReader, caption_file, caption_files, prompt_for
+from ...data.captions import ENDINGS, CaptionReader, caption_file, caption_files
 from ...data.folder import image_called
 from ...data.images import look_at, open_image, readable_formats
 from ...data.metadata_lines import NAME as METADATA
 from ...data.metadata_lines import read_metadata_lines
+from ...data.prompt_building import plain_prompt
 from ...data.skipped import Use, readable_suffixes
 from ...data.usable import UsableImages
 from ...errors import UserError
@@ -157,7 +158,7 @@ def _entry(
 ) -> dict[str, Any]:
     try:
         found = captions.of(path)
-        caption, shown = found.line if found.source else "", prompt_for(prompt, found.line)
+        caption, shown = found.line if found.source else "", plain_prompt(prompt, found, captions.options)
     except UserError as error:
         caption, shown = "", str(error)
     return {

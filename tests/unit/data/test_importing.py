@@ -108,6 +108,10 @@ def test_such_a_folder_as_a_concept_is_told(kohya: Path) -> None:
 CONFIG = """
 [general]
 flip_aug = true
+shuffle_caption = true
+keep_tokens = 1
+caption_prefix = "a photo of"
+enable_wildcard = false
 caption_extension = ".caption"
 [[datasets]]
 resolution = 512
@@ -138,7 +142,15 @@ def test_a_dataset_config(tmp_path: Path) -> None:
     cats = {"folder": str(tmp_path / "cats"), "repeats": 1, "instance_prompt": "[filewords]", "default_caption": ""}
     of_class = {"class_folder": str(tmp_path / "all dogs"), "class_prompt": "dog"}
     assert imported.concepts == [dogs | of_class, cats | of_class]
-    assert imported.settings == {"data.resolution": 512, "train.batch_size": 4, "data.horizontal_flip": True}
+    assert imported.settings == {
+        "data.resolution": 512,
+        "train.batch_size": 4,
+        "data.horizontal_flip": True,
+        "captions.shuffle": True,
+        "captions.keep_first": 1,
+        "captions.prefix": "a photo of",
+        "captions.several_lines": "first",
+    }
     assert imported.notes == [
         "batch_size differs between subsets, and train.batch_size is one for all: 4 is used.",
         "enable_bucket = True has no counterpart here, and is left out.",

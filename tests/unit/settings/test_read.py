@@ -74,6 +74,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["textual_inversion"]["own_templates"] = [
         text + "zib" for text in content["textual_inversion"]["own_templates"]
     ]
+    content["captions"] |= {"name_regex": r"\w+", "separator": content["captions"]["separator"] + ","}
     content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
     for concept in content["concepts"]:
         for name in ("folder", "instance_prompt", "class_prompt"):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 
-from tests.toy import Toy
+from tests.toy import Toy, make_images
 
 
 def test_an_epoch_shows_each_image_once_per_repeat(toy: Toy) -> None:
@@ -33,3 +35,26 @@ def test_instance_and_class_have_noise_of_their_own(toy: Toy) -> None:
     (batch,) = toy.prepare({"prior.weight": 1.0, "train.batch_size": 3}).batches.of_step(0)
     assert len({noise.sum().item() for noise in batch.noise}) == 6
     assert not torch.equal(batch.timesteps[:3], batch.timesteps[3:])
+
+
+def test_captions_by_chance_are_those_of_the_number(toy: Toy) -> None:
+    """However examples are split into batches, and wherever a run is resumed."""
+    images = make_images(toy.home / "tagged", 3)
+    for number in range(3):
+        (images / f"{number}.txt").write_text(f"{number}, a, b, c, d, e")
+    asked = {
+        "concepts.folder": str(images),
+        "concepts.instance_prompt": "[filewords]",
+        "captions.shuffle": True,
+        "captions.tag_drop_rate": 0.3,
+    }
+
+    def shown(steps: Iterable[int], **more: Any) -> list[str]:
+        batches = toy.prepare({**asked, **more}).batches
+        return [prompt for step in steps for batch in batches.of_step(step) for prompt in batch.prompts]
+
+    all_at_once = shown(range(6))
+    assert len(set(all_at_once)) == 6
+    assert shown([4, 3]) == [all_at_once[4], all_at_once[3]]
+    split = {"train.batch_size": 3}
+    assert shown(range(2), **split) == all_at_once

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from sd_finetune.training.step.conditioning import Conditioning
@@ -18,6 +19,23 @@ def test_of_a_frozen_text_encoder_each_prompt_is_computed_once(toy: Toy) -> None
     torch.testing.assert_close(states, expected, rtol=0, atol=1e-5)
     assert not torch.allclose(states[0], states[1], atol=1e-2)
     assert not states.requires_grad
+
+
+def test_only_the_latest_are_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As shuffled captions are others at each use."""
+    monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_CACHED", 3)
+    model = toy.prepare().model
+    calls: list[int] = []
+    model.text_encoder.register_forward_hook(lambda *_: calls.append(1))
+    conditioning = Conditioning(model, text_encoder_is_trained=False)
+    for number in range(6):
+        conditioning(["a star", f"star {number}"])
+    assert len(calls) == 6
+    conditioning(["star 5", "star 4", "a star"])
+    assert len(calls) == 6
+    conditioning(["star 3"])
+    assert len(calls) == 7
+    assert conditioning([f"moon {number}" for number in range(5)]).hidden_states.shape[0] == 5
 
 
 def test_of_a_learning_one_it_is_computed_anew_with_gradients(toy: Toy) -> None:
