@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-import torch
-
 from ..errors import UserError
 from ..families.facts import MemoryFacts
 from ..formats.checkpoint import read_checkpoint
@@ -16,7 +14,7 @@ from ..settings.options import Settings
 from ..vram.estimate import SD15
 from ..vram.savings import what_helps
 from .device import gpu_has_bf16
-from .out_of_vram import OutOfVramError
+from .out_of_vram import OutOfVramError, is_out_of_vram
 from .room import memory_facts
 
 PHASES = {
@@ -56,7 +54,7 @@ def _model(settings: Settings) -> MemoryFacts:
 
 
 def _cause(error: Exception, run: RunFolder) -> str:
-    if isinstance(error, (OutOfVramError, torch.cuda.OutOfMemoryError)):
+    if isinstance(error, OutOfVramError) or is_out_of_vram(error):
         phase = error.phase if isinstance(error, OutOfVramError) else "training"
         return out_of_vram(run.read_settings(), phase, gpu_has_bf16())
     if _is_out_of_ram(error):

@@ -76,7 +76,7 @@ def preset_changes(settings: Settings, row: Preset, batch: int | None = None) ->
     own = OPTIMIZERS[changes.get("optimizer.name", settings.optimizer.name)]
     if mine.state_bytes <= own.state_bytes and (mine.steps_alone or not changes["train.fused_backward"]):
         changes.pop("optimizer.name", None)
-    elif mine.learning_rate == "multiplier":
+    elif mine.learning_rate != "absolute":
         return None  # its learning rates mean nothing to another one
     if batch is not None:
         changes |= {"train.batch_size": batch, "train.gradient_accumulation_steps": in_a_step // batch}
