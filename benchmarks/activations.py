@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -42,10 +43,14 @@ METHODS = ("dreambooth", "dreambooth + text", "lora", "lora + text", "textual in
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the storages that operations make, while they live. peak: the most since `forget`."""
+    """Counts the storages that operations make, while they live. peak: the most since `forget`.
 
-    def __init__(self) -> None:
+    block: bytes to whose multiples they are rounded. Before torch 2.2 a storage cannot be recognized.
+    """
+
+    def __init__(self, block: int = BLOCK) -> None:
         super().__init__()
+        self._block = block
         self._known: dict[int, int] = {}
         self.now = self.peak = 0
 
@@ -53,16 +58,18 @@ class LiveBytes(TorchDispatchMode):
         self.peak = self.now
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        torch.utils._pytree.tree_map_only(Tensor, self._note, out)
+        made = func(*args, **(kwargs or {}))
+        given = {each.untyped_storage()._cdata for each in args if isinstance(each, Tensor)}
+        tree_map_only(Tensor, lambda tensor: self._note(tensor, given), made)
         self.peak = max(self.peak, self.now)
-        return out
+        return made
 
-    def _note(self, tensor: Tensor) -> None:
+    def _note(self, tensor: Tensor, given: set[int]) -> None:
+        """Count the storage of a tensor unless it is known, or one of those that were `given`, as a view's is."""
         storage = tensor.untyped_storage()
         number = storage._cdata
-        if number not in self._known:
-            size = -(-storage.nbytes() // BLOCK) * BLOCK
+        if number not in self._known and number not in given:
+            size = -(-storage.nbytes() // self._block) * self._block
             self._known[number] = size
             self.now += size
             weakref.finalize(storage, self._gone, number)
