@@ -27,9 +27,21 @@ def tokenize(model: DiffusionModel, prompts: Sequence[str]) -> Tensor:
     return torch.tensor(_token_rows(model, prompts))
 
 
+def prompt_limit(model: DiffusionModel) -> int:
+    """Tokens of a prompt that the text encoder takes, without start and end."""
+    return model.tokenizer.model_max_length - 2
+
+
+def cut_off(model: DiffusionModel, prompt: str) -> str:
+    """The end of a prompt that is too long, as it is truncated; "" for others. New words count as their tokens."""
+    limit = prompt_limit(model)
+    tokens = word_tokens(model, prompt) if len(prompt) > limit else ()  # no token is shorter than a letter
+    return model.tokenizer.decode(tokens[limit:]).strip() if len(tokens) > limit else ""
+
+
 def _token_rows(model: DiffusionModel, prompts: Sequence[str]) -> list[list[int]]:
     start, end = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
-    limit = model.tokenizer.model_max_length - 2
+    limit = prompt_limit(model)
     rows = [with_new_words(word_tokens(model, prompt), model.new_words, limit) for prompt in prompts]
     return [[start, *row, *[end] * (limit - len(row) + 1)] for row in rows]
 

@@ -24,6 +24,7 @@ from ..runs.unfinished import remove_leftovers
 from ..settings.options import Settings
 from .base_checkpoint import read_base
 from .device import FORWARD_DTYPES, Accelerator, accelerator_for
+from .long_prompts import about_long_prompts, about_long_sample_prompts
 from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
 from .output.place import refuse_place, result_path
@@ -70,6 +71,7 @@ def prepare(
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, check, place)
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
+        _warn(events, list(about_long_prompts(model, class_rows)))
     instances, classes = _encoded(settings, model, placement, examples, class_rows, emit)
     placement.bring(["unet", *model.text_encoders])
     batches = Batches(model, settings, instances, classes)
@@ -140,6 +142,7 @@ def _instance_examples(settings: Settings, model: DiffusionModel, base: Checkpoi
     examples, warnings = instance_examples(settings.concepts, settings.captions, templates)
     method = method_class(settings.method)
     _warn(events, [*method.result_warnings(base), *warnings, *method.instance_warnings(model, settings, examples)])
+    _warn(events, [*about_long_prompts(model, examples), *about_long_sample_prompts(model, settings)])
     return examples
 
 
