@@ -7,7 +7,7 @@ Nothing outside of this package asks which family it is; it asks the family.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -176,6 +176,8 @@ class DiffusionModel:
     """(timesteps,), float64, on the CPU until `to` moves it."""
     new_words: tuple[NewWord, ...] = ()
     """Words with vectors of their own that are attached to the text encoder (`networks.new_words`)."""
+    word_tokens: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+    """Token ids of the texts that were tokenized so far, which takes a millisecond each time."""
 
     @property
     def prediction_type(self) -> PredictionType:

@@ -16,7 +16,10 @@ CLIP_TOKENIZER_FOLDER = Path(__file__).parent / "tokenizer"
 
 def word_tokens(model: DiffusionModel, text: str) -> tuple[int, ...]:
     """All token ids of a text, without start, end and padding."""
-    return tuple(model.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+    known = model.word_tokens
+    if text not in known:
+        known[text] = tuple(model.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+    return known[text]
 
 
 def tokenize(model: DiffusionModel, prompts: Sequence[str]) -> Tensor:

@@ -27,6 +27,10 @@ class AdapterLayer(Protocol):
         """The addition to the original layer's output for the same input."""
         ...
 
+    def beside(self, original: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """The output of the original layer, whose forward pass is `original`, with the addition to it."""
+        ...
+
     def trained(self) -> dict[str, Tensor]:
         """The parameters by their names in snapshots."""
         ...
@@ -84,6 +88,6 @@ def new_adapter_network(
 
 def _forward_with(layer: AdapterLayer) -> Any:
     def forward(original: nn.Module, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return type(original).forward(original, x, *args, **kwargs) + layer(x)
+        return layer.beside(lambda y: type(original).forward(original, y, *args, **kwargs), x)
 
     return forward

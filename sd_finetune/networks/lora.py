@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from ..families.family import TargetLayer
 
@@ -41,7 +43,17 @@ class LoraLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The addition to the original layer's output for the same input."""
-        return self.up(self.down(x)) * self.scale
+        inner = self.down(x)
+        return self.up(inner if self.scale == 1 else inner * self.scale)
+
+    def beside(self, original: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """The output of the layer whose forward pass is `original`, with the addition to it."""
+        if not isinstance(self.down, nn.Linear):
+            return original(x) + self(x)
+        rows = x.reshape(-1, x.shape[-1])
+        output, inner = original(rows), linear(rows, self.down.weight)
+        up = self.up.weight.to(inner.dtype)  # which autocast leaves undone in what works in place
+        return output.addmm_(inner, up.t(), alpha=self.scale).view(*x.shape[:-1], -1)
 
     def trained(self) -> dict[str, Tensor]:
         return {"down": self.down.weight, "up": self.up.weight}

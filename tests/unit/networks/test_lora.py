@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -89,3 +92,23 @@ def test_targets_are_where_they_belong() -> None:
     text = nn.ModuleDict({"self_attn": nn.ModuleDict({"q": nn.Linear(2, 2)}), "mlp": nn.ModuleDict({})})
     outer = nn.ModuleDict({"0": text, "head": nn.Linear(2, 2)})
     assert list(lora_targets("text_encoder", outer)) == ["0.self_attn.q"]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=["linear", "1x1", "3x3"])
+@pytest.mark.parametrize("half", [False, True], ids=["fp32", "autocast"])
+def test_beside_a_layer_it_is_the_sum_and_so_are_the_gradients(layer: nn.Module, half: bool) -> None:
+    lora = LoraLayer(layer, 3, 2, generator())
+    nn.init.normal_(lora.up.weight)
+    forward = partial(type(layer).forward, layer)
+    results: list[tuple[Any, ...]] = []
+    for together in (False, True):
+        x = input_of(layer)
+        x = (x[None] if isinstance(layer, nn.Linear) else x).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            output = lora.beside(forward, x) if together else forward(x) + lora(x)
+        assert output.dtype == (torch.bfloat16 if half else torch.float32)
+        lora.zero_grad()
+        output.float().square().sum().backward()
+        results.append((output.float(), x.grad, lora.down.weight.grad, lora.up.weight.grad))
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, rtol=3e-2 if half else 1e-5, atol=1e-1 if half else 1e-5)
