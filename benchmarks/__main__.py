@@ -22,7 +22,7 @@ from .cases import Case, cases
 from .floor import ceiling
 from .machine import about, file_name, this_moment
 from .material import SIZES
-from .measure import Row, measure, row_of
+from .measure import Row, measure
 from .page import PAGE, table, write_page
 from .results import RESULTS, keep, read
 
@@ -44,10 +44,9 @@ def measured(found: list[Case], home: Path, options: argparse.Namespace) -> Iter
             whole = options.device == "cpu" or (case.preset == "plain" and case.batch == SIZES[case.size].batch)
             row = measure(case, home, options.device, whole, options.quick)
             print(f"{time.perf_counter() - started:.0f} s: {case.name}: {_told(row)}", file=sys.stderr, flush=True)
+            yield row
         else:
-            row = row_of(case)
-            row.remark = "left out: no time"
-        yield row
+            print(f"{case.name}: left out, no time", file=sys.stderr, flush=True)
 
 
 def _told(row: Row) -> str:

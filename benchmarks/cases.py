@@ -9,6 +9,7 @@ from typing import Any
 
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.options import Settings
+from sd_finetune.vram.presets import preset_for
 
 from .material import PROMPT, SIZES, base_checkpoint, image_folder, settings_of
 
@@ -21,15 +22,6 @@ METHODS: dict[str, Changes] = {
     "Textual Inversion": {"method": "textual_inversion", "textual_inversion.word": "zib-7"},
     "Hypernetwork": {"method": "hypernetwork"},
 }
-LOW: Changes = {
-    "optimizer.name": "adafactor",
-    "train.weights": "bf16",
-    "train.mixed_precision": "bf16",
-    "train.gradient_checkpointing": True,
-}
-LOWEST: Changes = {**LOW, "train.fused_backward": True, "train.clip_by": "parameter_norm"}
-"""For methods whose weights, gradients and optimizer take most."""
-LIMIT_GB = 6
 WITH_ALL: Changes = {"samples.prompts": [PROMPT], "samples.steps": 2, "snapshots.at_end": True}
 """What else takes VRAM while a run lasts."""
 HAS_CAPTURE = "train.capture" in all_options()
@@ -58,40 +50,44 @@ class Case:
 
 def cases(size: str, device: str) -> Iterator[Case]:
     """What is asked for most comes first."""
-    batch, plain = SIZES[size].batch, _plain(device)
-    low = {method: LOWEST if method.startswith("DreamBooth") else LOW for method in METHODS}
     if device == "cuda":
-        for method in ("DreamBooth with text encoder", "DreamBooth"):
-            changes = {**plain, **METHODS[method], **LOWEST, **WITH_ALL}
-            yield Case(size, method, "low memory", changes, batch, LIMIT_GB)
-    for method, changes in METHODS.items():
-        yield Case(size, method, "plain", {**plain, **changes}, batch)
-        if HAS_CAPTURE and device == "cuda":
-            yield Case(size, method, "captured", {**plain, **changes, "train.capture": "auto"}, batch)
-        yield Case(size, method, "low memory", {**plain, **changes, **low[method]}, batch)
+        yield _preset(size, device, "DreamBooth with text encoder", 4, limit=6)
+        yield _preset(size, device, "DreamBooth", 6, limit=6)
+        for method in ("LoRA", "DreamBooth"):
+            yield from _uncaptured_and_captured(size, device, method, 8)
+    for method in METHODS:
+        yield from _uncaptured_and_captured(size, device, method, SIZES[size].batch)
+        yield _preset(size, device, method, 4)
     if device == "cuda":
-        yield from _large_batches(size, plain)
-        yield from _optimizers(size, plain)
+        for name in ("adamw8bit", "paged_adamw8bit", "lion8bit"):
+            yield _preset(size, device, "DreamBooth", 4, optimizer=name)
+        for method in METHODS:
+            yield _preset(size, device, method, 4, limit=4)
+        for gigabytes in (6, 12, 16):
+            yield _preset(size, device, "DreamBooth", gigabytes)
+
+
+def _uncaptured_and_captured(size: str, device: str, method: str, batch: int) -> Iterator[Case]:
+    changes = {**_plain(device), **METHODS[method]}
+    yield Case(size, method, "plain", changes, batch)
+    if HAS_CAPTURE and device == "cuda":
+        yield Case(size, method, "captured", {**changes, "train.capture": "auto"}, batch)
+
+
+def _preset(size: str, device: str, method: str, gigabytes: int, limit: int = 0, optimizer: str = "") -> Case:
+    """The row of the table of presets for that many GB, with another optimizer if one is named."""
+    own = METHODS[method]
+    changes = {**_plain(device), **own, **preset_for(str(own["method"]), gigabytes).settings}
+    name = f"for {gigabytes} GB"
+    if optimizer:
+        name, changes = f"{name}, {optimizer}", {**changes, "optimizer.name": optimizer}
+    return Case(size, method, name, {**changes, **(WITH_ALL if limit else {})}, SIZES[size].batch, limit)
 
 
 def _plain(device: str) -> Changes:
     """Settings at their defaults, in the precision that is usual on the device, and nothing captured."""
     capture = {"train.capture": "off"} if HAS_CAPTURE else {}
     return {"train.mixed_precision": "bf16" if device == "cuda" else "no", "train.device": device, **capture}
-
-
-def _large_batches(size: str, plain: Changes) -> Iterator[Case]:
-    for method in ("LoRA", "DreamBooth"):
-        yield Case(size, method, "plain", {**plain, **METHODS[method]}, 8)
-        if HAS_CAPTURE:
-            yield Case(size, method, "captured", {**plain, **METHODS[method], "train.capture": "auto"}, 8)
-
-
-def _optimizers(size: str, plain: Changes) -> Iterator[Case]:
-    """DreamBooth's other ways to little VRAM."""
-    for name in ("adamw8bit", "paged_adamw8bit", "lion8bit"):
-        changes = {**plain, **METHODS["DreamBooth"], **LOWEST, "optimizer.name": name}
-        yield Case(size, "DreamBooth", f"low memory, {name}", changes, SIZES[size].batch)
 
 
 def settings_for(case: Case, home: Path, steps: int) -> Settings:

@@ -38,7 +38,7 @@ def about(device: str) -> dict[str, Any]:
 def this_moment() -> dict[str, Any]:
     """What a results file says of each of its rows: commit, date, and how busy the machine was."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return {"commit": commit_of(ROOT), "date": time.strftime("%Y-%m-%d"), "load": round(load, 1)}
+    return {"commit": commit_of(ROOT, changes=True), "date": time.strftime("%Y-%m-%d"), "load": round(load, 1)}
 
 
 def file_name(machine: dict[str, Any]) -> str:
@@ -56,11 +56,12 @@ def _processor() -> str:
     return found[1].strip() if found else platform.machine()
 
 
-def commit_of(checkout: Path) -> str:
-    """The commit that is checked out, with "+" where files were changed since; "unknown" outside a repository."""
+def commit_of(checkout: Path, changes: bool = False) -> str:
+    """The commit that is checked out, or "unknown". changes: with "+" where files were changed since."""
+    marked = ["--dirty=+"] if changes else []
     try:
         return subprocess.run(
-            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+            ["git", "describe", "--always", "--exclude=*", "--abbrev=7", *marked],
             cwd=checkout,
             capture_output=True,
             text=True,

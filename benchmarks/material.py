@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.families.load_model import load_model
+from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
 from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
@@ -93,6 +95,12 @@ def diffusers_folder(checkpoint: Path, folder: Path) -> Path:
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder)
+    return folder
+
+
+def tokenizer_folder(folder: Path) -> Path:
+    """With CLIP's tokenizer as sd-scripts name it."""
+    shutil.copytree(CLIP_TOKENIZER_FOLDER, folder / "openai_clip-vit-large-patch14")
     return folder
 
 

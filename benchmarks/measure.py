@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
-import os
+import re
 import statistics
-import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from subprocess import Popen
+from typing import NamedTuple
 
 import psutil
 import torch
@@ -17,11 +18,12 @@ from accelerate.state import AcceleratorState
 
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.launch import start_worker
-from sd_finetune.runs.messages import Error, Saved, Step, read_events
+from sd_finetune.runs.messages import Error, Saved, Step, Warning_, read_events
 from sd_finetune.settings.optimizer_availability import why_unavailable
 from sd_finetune.settings.options import Settings
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 from sd_finetune.vram.estimate import needed_bytes
 
 from .cases import Case, settings_for
@@ -125,11 +127,17 @@ def _take_turns(settings: Settings, home: Path, row: Row, how_much: Amount, devi
         pairs = [(_took(ours, how_much), _took(barest, how_much)) for _ in range(how_much.turns)]
         row.parts_ms = ours.parts(how_much.parts)
         row.flop = barest.flop()
+        row.remark = _warnings(training)
     finally:
         ours.end()
         del barest, ours, training
         _forget(device)
     _fill_in(row, pairs, device)
+
+
+def _warnings(training: Training) -> str:
+    """What the run warned of, such as that it is not captured."""
+    return " ".join(event.message for event in read_events(training.run.events)[0] if isinstance(event, Warning_))
 
 
 class Took(NamedTuple):
@@ -183,18 +191,25 @@ def _run_whole(settings: Settings, home: Path, row: Row) -> None:
         row.peak_gib = peak / GIB
 
 
-def _peak_bytes(process: Any) -> int:
+def _peak_bytes(process: Popen[bytes]) -> int:
     """Wait for the process; the resident memory that it had at most."""
-    if sys.platform == "win32":
-        peak = 0
-        watched = psutil.Process(process.pid)
-        while process.poll() is None:
-            peak = max(peak, watched.memory_info().peak_wset)
-            time.sleep(0.1)
-        return peak
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak, watched = 0, psutil.Process(process.pid)
+    while process.poll() is None:
+        peak = max(peak, _resident_bytes(watched))
+        time.sleep(0.05)
+    return peak
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    """At most so far, where the system tells that, else now; 0 of a process that has ended."""
+    with suppress(OSError, psutil.Error):  # not getrusage, which begins with the memory of the process that started it
+        status = Path(f"/proc/{process.pid}/status")
+        if status.exists():
+            found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"))
+            return 1024 * int(found[1]) if found else 0
+        memory = process.memory_info()
+        return int(getattr(memory, "peak_wset", memory.rss))
+    return 0
 
 
 def _forget(device: str) -> None:

@@ -42,8 +42,9 @@ samples or evaluation:
   step to the saved result.
 
 "plain" is every option at its default, with the forward pass in bf16 on a GPU and in fp32 on a CPU, and nothing
-captured. "low memory" is Adafactor, weights in bf16 and gradient checkpointing, for DreamBooth also the update inside
-the backward pass. "load" is how many processes wanted a processor when the rows were measured: where it is above the
+captured. "for 4 GB" is what the table of presets has for a GPU of that size
+([presets.py](../sd_finetune/vram/presets.py)), and "within 4 GB" a run that could take no more, with a sample and a
+snapshot. "load" is how many processes wanted a processor when the rows were measured: where it is above the
 number of cores, times are good for nothing but their ratio.
 """
 PEERS = """\

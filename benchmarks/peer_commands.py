@@ -25,6 +25,8 @@ class Work:
     class_images: Path
     captioned: Path
     """The same images as sd-scripts want them: in a folder named REPEATS_PROMPT."""
+    tokenizers: Path
+    """In which sd-scripts look before they ask for one on the net."""
     steps: int
     batch: int
     resolution: int
@@ -165,6 +167,7 @@ def _sd_scripts(script: str, *more: str) -> Script:
             "--save_model_as=safetensors",
             "--save_precision=fp16",
             "--max_data_loader_n_workers=0",
+            f"--tokenizer_cache_dir={work.tokenizers}",
             "--cache_latents",
             "--sdpa",
             "--seed=0",

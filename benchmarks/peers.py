@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from .machine import about, commit_of, this_moment
-from .material import PROMPT, SIZES, base_checkpoint, diffusers_folder, image_folder
+from .material import PROMPT, SIZES, base_checkpoint, diffusers_folder, image_folder, tokenizer_folder
 from .page import PAGE, write_page
 from .peer_commands import PAIRS, Pair, Side, Work, our_side, their_side
 from .results import RESULTS, keep_peers
@@ -78,6 +78,7 @@ def prepared(home: Path, options: argparse.Namespace) -> Work:
         images=images,
         class_images=image_folder(home / "class", IMAGES, resolution),
         captioned=image_folder(home / "named" / f"100_{PROMPT}", IMAGES, resolution),
+        tokenizers=tokenizer_folder(home / "tokenizers"),
         steps=options.steps,
         batch=options.batch or size.batch,
         resolution=resolution,

@@ -91,7 +91,7 @@ def test_the_steps_of_a_script_are_timed_without_a_change_to_it(tmp_path: Path) 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.name} ({pair.peer})")
 def test_our_side_of_each_pair_is_accepted(toy: Toy, tmp_path: Path, pair: Pair) -> None:
-    work = Work(toy.checkpoint, tmp_path, toy.images, toy.images, toy.images, 2, 1, 64, "no", "cpu")
+    work = Work(toy.checkpoint, tmp_path, toy.images, toy.images, toy.images, tmp_path, 2, 1, 64, "no", "cpu")
     side = our_side(pair, work, tmp_path)
     sets = [argument.removeprefix("--set=") for argument in side.command if argument.startswith("--set=")]
     settings = read_toml(Path(side.command[4]), sets)
