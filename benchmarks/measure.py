@@ -19,7 +19,7 @@ from accelerate.state import AcceleratorState
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.launch import start_worker
 from sd_finetune.runs.messages import Error, Saved, Step, Warning_, read_events
-from sd_finetune.settings.optimizer_availability import why_unavailable
+from sd_finetune.settings.availability import why_unavailable
 from sd_finetune.settings.options import Settings
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
@@ -94,7 +94,7 @@ def measure(case: Case, home: Path, device: str, whole: bool, quick: bool) -> Ro
     """The row of a case. whole: also do a run in a process of its own."""
     row, how_much = row_of(case), amount(case.size, device, quick)
     settings = settings_for(case, home, steps=100_000)
-    row.remark = why_unavailable(settings.optimizer.name, device == "cuda")
+    row.remark = why_unavailable("optimizer.name", settings.optimizer.name, device == "cuda")
     if row.remark:
         return row
     if device == "cuda" and case.size != "toy":

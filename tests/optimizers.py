@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sd_finetune.settings.optimizer_availability import why_unavailable
+from sd_finetune.settings.availability import why_unavailable
 from sd_finetune.settings.optimizers import OPTIMIZERS
 
 LEARNING_RATES = {
@@ -14,6 +14,7 @@ LEARNING_RATES = {
     "prodigy": 1.0,
     "adamw_schedule_free": 1e-2,
     "adafactor": 1e-2,
+    "adafactor_relative": 1.0,
     "adamw8bit": 1e-2,
     "paged_adamw8bit": 1e-2,
     "lion8bit": 1e-2,
@@ -24,7 +25,7 @@ OTHER_OPTIONS = {"beta1": 0.7, "eps": 1e-6, "weight_decay": 0.3}
 
 def marks_of(name: str) -> list[pytest.MarkDecorator]:
     """Skips the tests of an optimizer that cannot be used here, and says why."""
-    unavailable = why_unavailable(name, on_gpu=False)
+    unavailable = why_unavailable("optimizer.name", name, on_gpu=False)
     return [pytest.mark.skipif(bool(unavailable), reason=unavailable)]
 
 

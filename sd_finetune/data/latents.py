@@ -82,7 +82,8 @@ class ImageEncoder:
 
     def _moments(self, pixels: Tensor) -> Tensor:
         # One at a time: the numbers must not depend on which images share a batch.
-        distribution = self.vae.encode(pixels[None].to(self.vae.device, self.vae.dtype)).latent_dist
+        with torch.autocast(self.vae.device.type, enabled=False):  # which would encode in fp16
+            distribution = self.vae.encode(pixels[None].to(self.vae.device, self.vae.dtype)).latent_dist
         return torch.cat([distribution.mean, distribution.std]).float().cpu()
 
 

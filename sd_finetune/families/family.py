@@ -217,9 +217,9 @@ class DiffusionModel:
         return ("unet", "vae", *self.text_encoders)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Move and cast all modules."""
+        """Move and cast all modules, each to its `precision_of`."""
         for part in self.parts:
-            self.module(part).to(device, precision_of(part, dtype))
+            self.module(part).to(device, precision_of(part, dtype, device))
         self.alphas_cumprod = self.alphas_cumprod.to(device)
 
     def encode_prompts(self, prompts: Sequence[str]) -> TextConditioning:
@@ -231,9 +231,21 @@ class DiffusionModel:
         return self.family.predict(self, noisy_latents, timesteps, conditioning)
 
 
-def precision_of(part: str, dtype: torch.dtype) -> torch.dtype:
-    """What a part computes in where the model does in `dtype`: the VAE overflows in float16, and stays in float32."""
-    return torch.float32 if part == "vae" and dtype == torch.float16 else dtype
+def precision_of(part: str, dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """What a part computes in on `device` where the model does in `dtype`.
+
+    The VAE never in float16, in which SD1's overflows: of half precisions in bfloat16, on GPUs that compute in it, and
+    in float32 elsewhere.
+    """
+    if part != "vae" or dtype not in (torch.float16, torch.bfloat16):
+        return dtype
+    return torch.bfloat16 if _computes_in_bf16(device) else torch.float32
+
+
+def _computes_in_bf16(device: torch.device) -> bool:
+    """Whether it does so by itself: torch says yes for older GPUs too, which it then lets convert at each step."""
+    there = device.type == "cuda" and torch.cuda.is_available()
+    return there and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def family_called(name: str) -> Family:

@@ -1,6 +1,6 @@
 """Adafactor (arXiv 1804.04235, algorithm 4): Adam without a first moment, whose second moment is a row and a column.
 
-Learning rates are those of the settings and their schedule, so the paper's relative step sizes are not used. A kernel
+Learning rates are those of the settings and their schedule, or factors of the paper's own relative step sizes. A kernel
 of a convolution, (out, in, height, width), counts as the matrix (out, in * height * width): by its two last dimensions,
 as transformers factors it, a kernel of 3 x 3 would keep two thirds of its size.
 """
@@ -32,6 +32,7 @@ class Adafactor(torch.optim.Optimizer):
 
     decay_power: the second moment's decay in step t is 1 - t ** -decay_power (section 7.2). eps: added to squares
     (epsilon 1). clip_threshold: the root mean square that an update may have, before the learning rate (section 6).
+    relative_step: `lr` multiplies the step sizes of `relative_step_size` and `scale_of` instead of being one itself.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Adafactor(torch.optim.Optimizer):
         decay_power: float = 0.8,
         eps: float = 1e-30,
         clip_threshold: float = 1.0,
+        relative_step: bool = False,
     ) -> None:
-        own = {"decay_power": decay_power, "eps": eps, "clip_threshold": clip_threshold}
+        own = {"decay_power": decay_power, "eps": eps, "clip_threshold": clip_threshold, "relative_step": relative_step}
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **own})
 
     @torch.no_grad()
@@ -56,9 +58,32 @@ class Adafactor(torch.optim.Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    update = _update(p.grad, self.state[p], group)
-                    p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
+                    _move(p, _update(p.grad, self.state[p], group), self.state[p]["step"], group)
         return loss
+
+
+def relative_step_size(step: int) -> float:
+    """The share of its size by which a weight moves in a step, from 1 (section 8, without warmup)."""
+    return min(1e-2, step**-0.5)
+
+
+def scale_of(weight: Tensor) -> Tensor:
+    """The size of a weight: its root mean square, which counts as 0.001 where it is less (section 8, epsilon 2)."""
+    return _root_mean_square(weight.float()).clamp(min=1e-3)
+
+
+def _move(weight: Tensor, update: Tensor, step: int, group: Group) -> None:
+    if not group["relative_step"]:
+        weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
+        return
+    rate = scale_of(weight) * (group["lr"] * relative_step_size(step))  # a tensor, so that nothing waits for the GPU
+    weight.mul_(1 - rate * group["weight_decay"]).sub_(update.mul_(rate))
+    group["steps"] = step
+
+
+def _root_mean_square(values: Tensor) -> Tensor:
+    norm: Tensor = cast("Any", torch).linalg.vector_norm(values)
+    return norm / values.numel() ** 0.5
 
 
 def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
@@ -74,8 +99,7 @@ def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
         update = torch.mul(matrix, (row / row.mean()).rsqrt_()[:, None], out=squares).mul_(column.rsqrt())
     else:
         update = torch.mul(matrix, _average(state, "squares", squares, new_share).rsqrt())
-    rms: Tensor = cast("Any", torch).linalg.vector_norm(update) / update.numel() ** 0.5
-    return update.div_((rms / group["clip_threshold"]).clamp_(min=1)).view_as(gradient)
+    return update.div_((_root_mean_square(update) / group["clip_threshold"]).clamp_(min=1)).view_as(gradient)
 
 
 def _average(state: dict[str, Any], name: str, new: Tensor, new_share: float) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..settings.optimizer_availability import why_unavailable
+from ..settings.availability import why_unavailable
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from .bf16_weights import weight_of
@@ -87,7 +87,7 @@ def implementation_of(name: str, on_gpu: bool = True) -> type[Implementation]:
     Raises:
         UserError: the package that it needs is not installed, or it needs a GPU.
     """
-    unavailable = why_unavailable(name, on_gpu)
+    unavailable = why_unavailable("optimizer.name", name, on_gpu)
     if unavailable:
         raise UserError(unavailable)
     return getattr(import_module(f".{name}", __package__), OPTIMIZERS[name].implementation)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..settings.optimizers import OPTIMIZERS
+from .bf16_weights import weight_of
 from .optimizer import Group
 
 OF_THE_RUN = {"params", "name", "lr", "initial_lr", "betas", "eps", "weight_decay"}
@@ -54,6 +55,16 @@ def put_back(optimizer: torch.optim.Optimizer, name: str, kept: Mapping[Any, Any
     for group in groups:
         group |= _on_device(whole["groups"].get(group["name"], {}), _device(optimizer))
     optimizer.load_state_dict({"state": whole["state"], "param_groups": groups})
+    _lay_out_as_weights(optimizer)
+
+
+def _lay_out_as_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Give what is kept of each weight that weight's order in memory: fused kernels go through both side by side."""
+    for known_as in (known for group in optimizer.param_groups for known in group["params"]):
+        weight, state = weight_of(known_as), optimizer.state.get(known_as, {})
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape and value.stride() != weight.stride():
+                state[name] = torch.empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def _kept_of(group: Group, built_with: Mapping[str, Any], keeps: tuple[str, ...]) -> Group:

@@ -17,9 +17,11 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import UserError
-from ..families.conditioning import join_conditioning
+from ..families.conditioning import TextConditioning, join_conditioning
 from ..families.family import DiffusionModel
 
+Encode = Callable[[Sequence[str]], TextConditioning]
+"""Prompts to the UNet's conditioning, a row each."""
 IMAGES_PER_DECODE = 4
 """In one pass of the VAE's decoder, which takes more memory for one image of 512 px than the UNet."""
 SAMPLERS: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -57,16 +59,18 @@ def generate_images(
     settings: GenerationSettings,
     autocast: AbstractContextManager[Any] | None = None,
     check: Callable[[], None] = lambda: None,
+    encode: Encode | None = None,
 ) -> list[Image.Image]:
     """One image for each prompt and seed, in one batch; an image depends on its own seed, not on the batch.
 
-    check: called before each denoising step and each pass of the decoder; what it raises ends this.
+    check: called before each denoising step and each pass of the decoder; what it raises ends this. encode: one that
+    remembers prompts, for several batches of the same.
 
     Raises:
         UserError: one of them is not finite or all black.
     """
     images: list[Image.Image] = []
-    for seed, drawn in zip(seeds, draw_images(model, prompts, seeds, settings, autocast, check), strict=True):
+    for seed, drawn in zip(seeds, draw_images(model, prompts, seeds, settings, autocast, check, encode), strict=True):
         if drawn.image is None:
             raise UserError(no_image(seed, drawn))
         images.append(drawn.image)
@@ -81,14 +85,26 @@ def draw_images(
     settings: GenerationSettings,
     autocast: AbstractContextManager[Any] | None = None,
     check: Callable[[], None] = lambda: None,
+    encode: Encode | None = None,
 ) -> list[Drawn]:
     """As `generate_images`, with a reason in the place of each image that is none."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     with autocast or nullcontext():
-        latents = _denoise(model, prompts, generators, settings, check)
+        latents = _denoise(model, prompts, generators, settings, check, encode or _each_once(model))
     pixels = decode_latents(model, latents, check)  # not under autocast: SD1's VAE overflows in float16
     whole = to_bytes(pixels)
     return [_drawn(whole[k], _why_not_finite(model, latents[k], pixels[k])) for k in range(len(prompts))]
+
+
+def _each_once(model: DiffusionModel) -> Encode:
+    """Encodes each distinct prompt of a batch once."""
+
+    def encode(prompts: Sequence[str]) -> TextConditioning:
+        distinct = list(dict.fromkeys(prompts))
+        encoded = model.encode_prompts(distinct)
+        return join_conditioning([encoded.row(distinct.index(prompt)) for prompt in prompts])
+
+    return encode
 
 
 def no_image(seed: int, drawn: Drawn) -> str:
@@ -117,6 +133,7 @@ def _denoise(
     generators: list[torch.Generator],
     settings: GenerationSettings,
     check: Callable[[], None],
+    encode: Encode,
 ) -> Tensor:
     """Scaled latents, (prompts, 4, height/8, width/8), float32."""
     device = model.unet.device
@@ -126,9 +143,9 @@ def _denoise(
     noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
     latents = noise.to(device) * scheduler.init_noise_sigma
     guided = settings.guidance_scale != 1
-    conditioning = model.encode_prompts(prompts)
+    conditioning = encode(prompts)
     if guided:
-        unconditional = model.encode_prompts([settings.negative_prompt]).repeated(len(prompts))
+        unconditional = encode([settings.negative_prompt]).repeated(len(prompts))
         conditioning = join_conditioning([unconditional, conditioning])
     extra = {"generator": generators} if settings.sampler == "euler_a" else {}
     for timestep in _timesteps(scheduler, settings):

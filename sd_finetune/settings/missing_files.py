@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..reading.other_files import sentence_about_folder
+from .availability import unavailable
 from .gpu_driver import has_gpu_driver
-from .optimizer_availability import why_unavailable
 from .options import Settings
 
 
@@ -25,10 +25,9 @@ def missing_files(settings: Settings) -> dict[str, str]:
 
 
 def missing_for_training(settings: Settings) -> dict[str, str]:
-    """A sentence for each missing file or folder, and for the package or GPU that the optimizer needs."""
+    """A sentence for each missing file or folder, and for each choice whose package or GPU is missing."""
     on_gpu = settings.train.device != "cpu" and has_gpu_driver()
-    unavailable = why_unavailable(settings.optimizer.name, on_gpu)
-    return {**missing_files(settings), **({"optimizer.name": unavailable} if unavailable else {})}
+    return {**missing_files(settings), **unavailable(settings, on_gpu)}
 
 
 def refuse(missing: dict[str, str]) -> None:

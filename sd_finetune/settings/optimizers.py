@@ -24,8 +24,9 @@ class OptimizerFacts:
     """Bytes of state for each trained parameter in fp32, beside the weight and its gradient."""
     step_bytes: float = 0
     """Bytes for each trained parameter that come to it while all are stepped at once."""
-    learning_rate: Literal["absolute", "multiplier"] = "absolute"
-    """Multiplier: it finds one learning rate for all that is trained, which the one asked for multiplies."""
+    learning_rate: Literal["absolute", "multiplier", "share"] = "absolute"
+    """Multiplier: it finds one learning rate for all that is trained, which the one asked for multiplies. Share: it
+    steps by a share of each weight's own size, which the one asked for multiplies."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What it is always built with, beside the options."""
     keeps: tuple[str, ...] = ()
@@ -38,8 +39,15 @@ class OptimizerFacts:
     """The first version of the package that does without a GPU; empty where every one does."""
     steps_alone: bool = True
     """The step of a parameter needs nothing of the others, so that it can be taken as soon as its gradient is there."""
+    keeps_layout: bool = True
+    """It leaves a weight where it is in memory also if that has its channels last."""
     learning_rate_share: float = 1
     """Which share of a method's own learning rates, which are AdamW's, stands for a learning rate of 0."""
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether learning rates are factors, of which 1 is the usual one."""
+        return self.learning_rate != "absolute"
 
 
 QUANTIZED_BYTES = 1 + 4 / 256
@@ -68,21 +76,28 @@ OPTIMIZERS = {
         "AdafactorImplementation", title="Adafactor", builds="sd_finetune.optimizers.adafactor.Adafactor",
         summary="takes hardly any VRAM, but has no first moment", options=("weight_decay",), state_bytes=0.01,
     ),
+    "adafactor_relative": OptimizerFacts(
+        "AdafactorRelative", title="Adafactor, own schedule", builds="sd_finetune.optimizers.adafactor.Adafactor",
+        summary="adafactor that steps by a share of each weight's size, 1 % and later less, which is multiplied by the "
+        "learning rates of the settings, usually 1",
+        options=("weight_decay",), state_bytes=0.01, learning_rate="share", keeps=("steps",),
+        arguments={"relative_step": True},
+    ),
     "adamw8bit": OptimizerFacts(
         "AdamW8bit", title="AdamW 8-bit", summary="AdamW in a quarter of its VRAM", package="bitsandbytes",
         builds="bitsandbytes.optim.AdamW8bit", options=("beta1", "beta2", "eps", "weight_decay"),
-        state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50),
+        state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50), keeps_layout=False,
     ),
     "paged_adamw8bit": OptimizerFacts(
         "PagedAdamW8bit", title="AdamW 8-bit, paged", package="bitsandbytes",
         summary="adamw8bit that moves its state into RAM while VRAM is short",
         builds="bitsandbytes.optim.PagedAdamW8bit", options=("beta1", "beta2", "eps", "weight_decay"),
-        state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50),
+        state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50), keeps_layout=False,
     ),
     "lion8bit": OptimizerFacts(
         "Lion8bit", title="Lion 8-bit", builds="bitsandbytes.optim.Lion8bit", package="bitsandbytes",
         summary="steps by the sign of its moment, in still less VRAM",
-        options=("weight_decay",), state_bytes=QUANTIZED_BYTES, without_gpu_from=(0, 50),
+        options=("weight_decay",), state_bytes=QUANTIZED_BYTES, without_gpu_from=(0, 50), keeps_layout=False,
         learning_rate_share=0.2, arguments={"betas": (0.9, 0.99)},  # of the paper; AdamW's would forget too slowly
     ),
 }  # fmt: skip
@@ -101,7 +116,7 @@ def default_learning_rate(name: str, method_s: float | None) -> float:
     if method_s is None:
         return 0.0
     facts = OPTIMIZERS[name]
-    return 1.0 if facts.learning_rate == "multiplier" else method_s * facts.learning_rate_share
+    return 1.0 if facts.multiplies else method_s * facts.learning_rate_share
 
 
 def _summary(facts: OptimizerFacts) -> str:

@@ -91,7 +91,7 @@ def _above_0(settings: Settings) -> Iterator[Broken]:
 def _multipliers(settings: Settings) -> Iterator[Broken]:
     """Learning rates that multiply the one that the optimizer finds for all that is trained."""
     optimizer = settings.optimizer.name
-    if OPTIMIZERS[optimizer].learning_rate != "multiplier":
+    if not OPTIMIZERS[optimizer].multiplies:
         return
     rates = _learning_rates(settings)
     for name, rate in rates.items():
@@ -100,7 +100,7 @@ def _multipliers(settings: Settings) -> Iterator[Broken]:
                 f"{name} = {_written(rate)} is a factor to the learning rate that {optimizer} finds, and far too small"
             )
             yield (name, "optimizer.name"), f"{sentence}: set it to 1, or choose another optimizer."
-    if len(set(rates.values())) > 1:
+    if len(set(rates.values())) > 1 and OPTIMIZERS[optimizer].learning_rate == "multiplier":
         (other, other_rate), (name, rate) = rates.items()
         sentence = f"{name} = {_written(rate)} differs from {other} = {_written(other_rate)}"
         rule = f"and {optimizer} finds one for both: set them to the same, or both to {AUTO}"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..settings.options import Settings
 from ..vram.room import Room
+from .compute.tf32 import set_tf32
 
 FORWARD_DTYPES = {"no": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 """Of frozen weights and of the forward pass, by `train.mixed_precision`."""
@@ -58,6 +59,8 @@ def accelerator_for(settings: Settings) -> Accelerator:
     on_cpu = wanted == "cpu" or not torch.cuda.is_available()
     if on_cpu and precision == "fp16":
         raise UserError("train.mixed_precision = 'fp16' needs a CUDA GPU: use 'bf16' or 'no' on the CPU.")
+    if not on_cpu:
+        set_tf32(settings.train.tf32)
     return cast("Accelerator", accelerate.Accelerator(mixed_precision=precision, cpu=on_cpu))
 
 

@@ -51,7 +51,8 @@ class Placement:
             self._away.discard(part)  # before the move, so that a part of it that came before VRAM ran out goes back
             is_new = part in self._as_in_file
             self._as_in_file.discard(part)
-            self._move(self._model.module(part), self._device, precision_of(part, self._dtype) if is_new else None)
+            dtype = precision_of(part, self._dtype, self._device) if is_new else None
+            self._move(self._model.module(part), self._device, dtype)
         model = self._model
         model.alphas_cumprod = model.alphas_cumprod.to(model.unet.device)
 

@@ -7,11 +7,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
 from ..data.concepts import Example, instance_examples
 from ..data.prompt_templates import instance_templates
 from ..errors import CannotWriteError, UserError
 from ..families.family import DiffusionModel
-from ..families.load_model import load_model
 from ..formats.checkpoint import Checkpoint
 from ..methods import attach_method, check_method, method_class
 from ..methods.method import Method
@@ -21,9 +22,12 @@ from ..runs.loss_table import cut_losses
 from ..runs.messages import Event, EventLog, Phase, Warning_
 from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resume
 from ..runs.unfinished import remove_leftovers
+from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from .base_checkpoint import read_base
-from .device import FORWARD_DTYPES, Accelerator, accelerator_for
+from .compute.channels_last import is_faster, put_channels_last
+from .compute.compiled import compile_blocks
+from .device import Accelerator, accelerator_for
 from .long_prompts import about_long_prompts, about_long_sample_prompts
 from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
@@ -32,6 +36,7 @@ from .output.snapshots import read_snapshot
 from .placement import Placement
 from .prior.class_examples import class_examples_of
 from .prior.targets import BasePredictions, live_prior, stored_prior
+from .ready_model import ready_model
 from .room import check_room
 from .state import Training, train_mode
 from .step.batches import Batches
@@ -64,7 +69,8 @@ def prepare(
     accelerator = _accelerator(run, settings)
     emit(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
-    model, placement = _loaded(settings, base, accelerator, events)
+    check_room(settings, base, accelerator.device, events)
+    model, placement = ready_model(base, settings, accelerator)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, base, events)
     place, check = placement.brought_back, orders.check
@@ -77,7 +83,7 @@ def prepare(
     batches = Batches(model, settings, instances, classes)
     stored = stored_prior(run, settings, model, batches, accelerator, emit) if classes else None
     method = attach_method(model, settings, base)
-    _begin_training(model, method, settings)
+    _begin_training(model, method, settings, accelerator.device)
     live = live_prior(settings, model, method.untrained, accelerator, place)
     training = Training(
         run=run,
@@ -101,19 +107,12 @@ def prepare(
     return _at_first_step(training, resume)
 
 
-def _loaded(
-    settings: Settings, base: Checkpoint, accelerator: Accelerator, events: EventLog
-) -> tuple[DiffusionModel, Placement]:
-    """The model, none of which is on a GPU yet, if that has the room for what is to come."""
-    check_room(settings, base, accelerator.device, events)
-    model = load_model(base)
-    return model, Placement(model, accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
-
-
 def _at_first_step(training: Training, resume: bool) -> Training:
     """The same, at the step from which it goes on."""
     if resume:
         _load_snapshot(training)
+    if training.settings.train.compile:
+        compile_blocks(training.model.unet, training.accelerator.device, lambda told: _warn(training.events, [told]))
     _put_text_encoders_away(training)
     _cut_losses(training)
     return training
@@ -213,7 +212,11 @@ def _all_prompts(examples: Sequence[Example]) -> list[str] | None:
     return list(found)
 
 
-def _begin_training(model: DiffusionModel, method: Method, settings: Settings) -> None:
+def _begin_training(model: DiffusionModel, method: Method, settings: Settings, device: torch.device) -> None:
+    """What is trained is laid out as it stays: an optimizer, a CUDA graph may go by where it is in memory."""
+    keeps_layout = OPTIMIZERS[settings.optimizer.name].keeps_layout
+    if keeps_layout and is_faster(device, settings.train.mixed_precision):
+        put_channels_last([model.unet, *method.networks.values()])
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(model, settings.prompts_learn())
     train_mode(model, method)

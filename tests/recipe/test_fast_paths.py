@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from sd_finetune.runs.messages import Step
 from sd_finetune.settings.optimizers import OPTIMIZERS
-from sd_finetune.training import placement
+from sd_finetune.training import placement, setup
+from sd_finetune.training.compute.attention import attentions_of
 from sd_finetune.training.loop import train
 from sd_finetune.training.state import Training
 from sd_finetune.training.step import updates
@@ -24,6 +26,7 @@ from sd_finetune.training.step.capture import CapturedGradients
 from tests.optimizers import LEARNING_RATES, marks_of, optimizer_changes
 from tests.recorder import Replaying
 from tests.toy import ROWS, Toy, events_of, forget_accelerator, trained
+from tests.xformers import stand_in_for_xformers
 
 Changes = Mapping[str, Any]
 
@@ -88,7 +91,9 @@ def is_in_portions(training: Training) -> bool:
 
 
 def is_mixed(training: Training) -> bool:
-    return training.model.vae.dtype != torch.float32
+    one = torch.ones(1, 1, device=training.accelerator.device)
+    with training.accelerator.autocast():
+        return (one @ one).dtype != torch.float32
 
 
 def is_captured(training: Training) -> bool:
@@ -104,6 +109,20 @@ def has_bf16_weights(training: Training) -> bool:
 def has_8bit_state(training: Training) -> bool:
     kept = [value for state in training.optimizer.state.values() for value in state.values()]
     return any(isinstance(value, Tensor) and value.dtype == torch.uint8 and value.numel() > 256 for value in kept)
+
+
+def is_channels_last(training: Training) -> bool:
+    kernels = [p for m in (training.model.unet, *training.method.networks.values()) for p in m.parameters()]
+    kernels = [p for p in kernels if p.ndim == 4 and p.shape[-1] > 1]
+    assert kernels
+    return all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+
+
+def has_attention(processor: str) -> Callable[[Training], bool]:
+    def has(training: Training) -> bool:
+        return {type(each.processor).__name__ for each in attentions_of(training.model.unet)} == {processor}
+
+    return has
 
 
 @dataclass(frozen=True)
@@ -130,6 +149,8 @@ class FastPath:
     """It has no stand-in."""
     optimizer: str = "adamw"
     """Skipped where this one cannot be used."""
+    needs: str = ""
+    """A package without which it is skipped on CUDA."""
 
 
 def moved_although_on_cpu(patch: pytest.MonkeyPatch) -> None:
@@ -154,6 +175,14 @@ def few_values_at_a_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(updates, "PORTION_VALUES", 10_000)
 
 
+def channels_last_although_on_cpu(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(setup, "is_faster", lambda *_: True)
+
+
+def with_xformers(patch: pytest.MonkeyPatch) -> None:
+    stand_in_for_xformers(patch)
+
+
 PATHS = {
     "fused": FastPath(FUSED, TO_THE_BIT, is_fused, both=UNCLIPPED),
     "fused, each clipped": FastPath(FUSED, TO_THE_BIT, is_fused, EACH_CLIPPED, DREAMBOOTH),
@@ -173,11 +202,22 @@ PATHS = {
     "captured, bf16": FastPath(
         {"train.capture": "auto"}, TO_THE_BIT, is_captured, MIXED, stand_in=replayed_by_calling_again
     ),
+    "attention in slices": FastPath(
+        {"train.attention": "sliced"}, OTHER_ORDER, has_attention("SlicedAttnProcessor"), AS_THE_GRADIENT,
+    ),
+    "attention by xformers": FastPath(
+        {"train.attention": "xformers"}, OTHER_ORDER, has_attention("XFormersAttnProcessor"), AS_THE_GRADIENT,
+        stand_in=with_xformers, needs="xformers",
+    ),
+    "channels last": FastPath(
+        {}, OTHER_ORDER, is_channels_last, AS_THE_GRADIENT, ("lora", "dreambooth+text"),
+        weights=1e-3, stand_in=channels_last_although_on_cpu,
+    ),
     "put away": FastPath(
         {}, OTHER_ORDER, is_put_away, ALL_KINDS, ("lora", "dreambooth", "hypernetwork"), stand_in=moved_although_on_cpu
     ),
     "in portions": FastPath({}, TO_THE_BIT, is_in_portions, BF16, DREAMBOOTH, stand_in=few_values_at_a_time),
-    "mixed precision bf16": FastPath(MIXED, 0.05, is_mixed, AS_THE_GRADIENT, weights=0.5),
+    "mixed precision bf16": FastPath(MIXED, 0.05, is_mixed, AS_THE_GRADIENT, weights=0.7),
     "mixed precision fp16": FastPath(
         {"train.mixed_precision": "fp16"}, 0.05, is_mixed, AS_THE_GRADIENT, weights=0.5, cuda_only=True
     ),
@@ -220,13 +260,21 @@ def plain_runs() -> dict[str, Run]:
     return {}
 
 
+def on_cuda(path: FastPath) -> list[pytest.MarkDecorator]:
+    lacks = bool(path.needs) and find_spec(path.needs) is None
+    return [
+        pytest.mark.cuda,
+        pytest.mark.skipif(lacks, reason=f"it needs the package {path.needs}"),
+    ]
+
+
 def cases() -> list[Any]:
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     return [
         pytest.param(path, method, device, id=f"{name}-{method}-{device}", marks=marks)
         for name, path in PATHS.items()
         for device in (["cuda"] if path.cuda_only else devices)
-        for marks in [[*marks_of(path.optimizer), *([pytest.mark.cuda] if device == "cuda" else [])]]
+        for marks in [[*marks_of(path.optimizer), *(on_cuda(path) if device == "cuda" else [])]]
         for method in path.methods
     ]
 

@@ -24,6 +24,8 @@ from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training import setup
+from sd_finetune.training.compute.attention import attentions_of
+from sd_finetune.training.device import accelerator_for
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import Training
 from sd_finetune.training.step.capture import recorder_for
@@ -174,6 +176,10 @@ def is_checkpointing(training: Training) -> bool:
     return training.model.unet.is_gradient_checkpointing
 
 
+def attention(training: Training) -> set[str]:
+    return {type(each.processor).__name__ for each in attentions_of(training.model.unet)}
+
+
 def groups(training: Training) -> list[Any]:
     return [(g["name"], g["lr"], g["betas"], g["eps"], g["weight_decay"]) for g in training.optimizer.param_groups]
 
@@ -251,6 +257,7 @@ EFFECTS: dict[str, Effect] = {
     "train.gradient_checkpointing": Effect(is_checkpointing, True),
     "train.weights": Effect(formats_of_weights, "bf16", within={"train.mixed_precision": "bf16"}),
     "train.fused_backward": Effect(most_gradients, True, within={"train.clip_by": "parameter_norm"}),
+    "train.attention": Effect(attention, "sliced"),
     "train.clip_by": Effect(weights, "parameter_norm", within=CLIPPED),
     "train.max_grad_norm": Effect(weights, 1e-4, within={"optimizer.eps": 0.1, **BIG_STEPS}),
     "train.snr_gamma": Effect(weights, 0.1),
@@ -328,6 +335,8 @@ EFFECTS: dict[str, Effect] = {
 
 ELSEWHERE = {
     "train.check_vram": "test_a_run_without_room_is_refused_unless_that_is_off",
+    "train.compile": "test_blocks_are_compiled_where_the_settings_say_so",
+    "train.tf32": "test_products_in_tf32_are_left_to_the_settings",
     "train.device": "test_the_device_is_the_one_asked_for",
     "train.capture": "test_steps_are_captured_if_asked",
     "optimizer.name": "test_the_optimizer_is_the_one_asked_for",
@@ -436,6 +445,33 @@ def test_steps_are_captured_if_asked(toy: Toy, monkeypatch: pytest.MonkeyPatch) 
     assert recorder_for(toy.settings({"train.capture": "off"}), gpu) is None
     assert recorder_for(toy.settings(), cpu) is None
     assert recorder_for(toy.settings({"train.gradient_checkpointing": True}), gpu) is None
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_blocks_are_compiled_where_the_settings_say_so(toy: Toy, monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
+    """tests/unit/training/compute/test_compiled.py shows what that does. The warning of a missing compiler is told."""
+    told: list[Any] = []
+
+    def compile_blocks(unet: Any, device: torch.device, warn: Any) -> None:
+        told.append((unet, device.type))
+        warn("there is no compiler")
+
+    monkeypatch.setattr("sd_finetune.training.setup.compile_blocks", compile_blocks)
+    training = toy.prepare({"train.compile": asked})
+    assert told == [(training.model.unet, "cpu")] * asked
+    assert [event.message for event in events_of(training.run, Warning_)] == ["there is no compiler"] * asked
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_products_in_tf32_are_left_to_the_settings(toy: Toy, monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
+    """On a GPU, which has it for fp32 whatever the precision of the forward pass; the CPU has no such thing."""
+    told: list[bool] = []
+    monkeypatch.setattr("sd_finetune.training.device.set_tf32", told.append)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("accelerate.Accelerator", lambda **_: None)
+    accelerator_for(toy.settings({"train.device": "auto", "train.tf32": asked}))
+    accelerator_for(toy.settings({"train.device": "cpu", "train.tf32": asked}))
+    assert told == [asked]
 
 
 @ROW

@@ -47,7 +47,12 @@ class ClassImages:
         0, "random seed, from which each class image has a seed of its own", minimum=0, maximum=MOST_SEED
     )
     sampler: str = option("ddim", "sampling method", choices=SAMPLERS, titles=SAMPLER_TITLES)
-    batch_size: int = option(4, "images generated at a time", "images", minimum=1)
+    batch_size: int | None = option(
+        None,
+        "images generated at a time; auto = on a GPU as many as its free VRAM has room for, up to 16, on the CPU 4",
+        "images",
+        minimum=1,
+    )
     cache_folder: str = option(
         "",
         "folder in which generated class images are kept for later runs; empty = class-images in the data folder of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..attention import ATTENTIONS
 from ..duration import Duration
 from ..methods import defaults_text, methods_with
 from ..optimizers import OPTIMIZERS
@@ -15,7 +16,7 @@ SEVERAL_RATES = 'several in turn as in the WebUI: "0.005:100, 0.001" = 0.005 for
 
 def _default_text(fact: str) -> str:
     """What stands for a learning rate that is not given."""
-    others = [f"with {name} 1" for name, facts in OPTIMIZERS.items() if facts.learning_rate == "multiplier"]
+    others = [f"with {name} 1" for name, facts in OPTIMIZERS.items() if facts.multiplies]
     shares = {name: facts.learning_rate_share for name, facts in OPTIMIZERS.items()}
     others += [f"with {name} {share:g} times that" for name, share in shares.items() if share != 1]
     return ", ".join([defaults_text(fact, "auto"), *others])
@@ -82,6 +83,24 @@ class Train:
         "batches; auto = with CUDA where there is enough VRAM, not with gradient checkpointing or the optimizer in the "
         "backward pass; off = saves the VRAM of the graphs",
         choices=("auto", "off"),
+    )
+    tf32: bool = option(
+        True,
+        "let the GPU compute fp32 products in TF32, with the precision of fp16 and the range of fp32: several times "
+        "faster since the RTX 30 series; off = fp32 throughout, as mixed precision no has it on older GPUs and the CPU",
+    )
+    compile: bool = option(
+        False,
+        "compile the UNet's blocks with torch.compile: faster steps after a first one of a minute or more; needs torch "
+        "2.5, and Triton on a GPU or a C++ compiler on the CPU, without which training warns and goes on",
+    )
+    attention: str = option(
+        "auto",
+        "how the UNet's and the VAE's attention is computed, with the same results; auto = sdpa, PyTorch's own, which "
+        "is as fast as xformers and needs no package; sliced = half of an image's heads at a time, for GPUs that have "
+        "neither",
+        choices=tuple(ATTENTIONS),
+        titles={name: facts.title for name, facts in ATTENTIONS.items()},
     )
     max_grad_norm: float = option(1.0, "maximum gradient norm (clipping); 0 = off", minimum=0)
     clip_by: str = option(

@@ -18,9 +18,9 @@ from .class_images import (
     ClassImageCache,
     cache_of,
     class_images_of,
-    generate_class_images,
     images_for_prior_predictions,
 )
+from .drawing import generate_class_images
 
 
 def class_examples_of(

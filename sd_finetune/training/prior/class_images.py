@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,12 @@ from ...data.concepts import wanted_class_images
 from ...data.images import open_image
 from ...data.usable import usable_images
 from ...errors import UserError
-from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
 from ...formats.known_hashes import known_sha256
 from ...runs.atomic import replacing
 from ...runs.own_files import CLASS_IMAGES_NOTE
-from ...sampling.generate import GenerationSettings, generate_images
+from ...sampling.generate import GenerationSettings
 from ...settings.options import Concept, Settings
-from ..step.randomness import derived_seed
 
 HASHES = "hashes.json"
 """In the folder of all class images: the hashes of their base checkpoints."""
@@ -166,36 +163,3 @@ def _own_class_images(concept: Concept, warn: Callable[[str], None]) -> list[Pat
     for sentence in found.warnings():
         warn(sentence)
     return found.images
-
-
-def generate_class_images(
-    model: DiffusionModel,
-    concept: Concept,
-    settings: Settings,
-    numbers: list[int],
-    cache: ClassImageCache,
-    autocast: Callable[[], AbstractContextManager[Any]],
-    report: Callable[[int, int], None],
-    check: Callable[[], None],
-) -> None:
-    """Generate the class images `numbers` of a concept in batches; each has its own seed and appears whole.
-
-    check: as in `generate_images`.
-
-    Raises:
-        UserError: one is not finite or all black; then none of `numbers` is kept.
-    """
-    size = settings.class_images.batch_size
-    for start in range(0, len(numbers), size):
-        report(start, len(numbers))
-        chosen = numbers[start : start + size]
-        seeds = [derived_seed(settings.class_images.seed, "class image", n) for n in chosen]
-        prompts, generation = [concept.class_prompt] * len(chosen), class_generation_settings(settings)
-        try:
-            images = generate_images(model, prompts, seeds, generation, autocast(), check)
-        except UserError as error:
-            cache.drop(numbers)
-            raise UserError(f"No class images of {concept.class_prompt!r} can be generated: {error}") from error
-        for number, image in zip(chosen, images, strict=True):
-            cache.keep(number, image)
-    report(len(numbers), len(numbers))

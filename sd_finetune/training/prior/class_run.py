@@ -6,14 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...data.concepts import instance_examples
-from ...families.load_model import load_model
 from ...runs.folder import describe_base
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
 from ..base_checkpoint import read_base
-from ..device import FORWARD_DTYPES, accelerator_for
+from ..device import accelerator_for
 from ..orders import nobody_asks
-from ..placement import Placement
+from ..ready_model import ready_model
 from .class_examples import complete_class_images
 
 
@@ -40,7 +39,6 @@ def generate_missing_class_images(
     for message in warnings:
         emit(Warning_(message=message))
     base = read_base(settings, weights)
-    model = load_model(base)
-    placement = Placement(model, accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])
+    model, placement = ready_model(base, settings, accelerator)
     place = placement.brought_back
     return complete_class_images(runs, settings, base, model, examples, accelerator, emit, check, place)

@@ -97,7 +97,7 @@ def _of_class_images(name: str, concept: Concept, training_images: int) -> Itera
 
 def _of_learning_rate(settings: Settings) -> Iterator[Risk]:
     optimizer = OPTIMIZERS[settings.optimizer.name]
-    if optimizer.learning_rate == "multiplier" or not _is_full_size(settings.base.checkpoint):
+    if optimizer.multiplies or not _is_full_size(settings.base.checkpoint):
         return
     if settings.learns_word():
         name, part = "textual_inversion.learning_rate", "embedding"

@@ -6,11 +6,10 @@ import inspect
 from dataclasses import asdict
 from typing import Any
 
+from ...settings.availability import WITH_NEEDS, missing_package, why_unavailable
 from ...settings.catalogue import Member, all_options, members
 from ...settings.duration import Duration
 from ...settings.gpu_driver import has_gpu_driver
-from ...settings.optimizer_availability import missing_package, why_unavailable
-from ...settings.optimizers import OPTIMIZERS
 from ...settings.option import Option
 from ...settings.options import Settings
 from ...settings.rates import Rates
@@ -107,21 +106,21 @@ def _capitalized(words: str) -> str:
 
 def _titles(name: str, facts: Option) -> dict[str, str]:
     """By choice, what it is shown as where that is not its name in the settings."""
-    missing = {choice: f" (needs {_needed(choice)})" for choice in _unavailable(name)}
+    missing = {choice: f" (needs {_needed(name, choice)})" for choice in _unavailable(name)}
     return {choice: f"{title}{missing.get(choice, '')}" for choice, title in facts.titles.items()}
 
 
-def _needed(optimizer: str) -> str:
-    package = missing_package(optimizer)
+def _needed(name: str, choice: str) -> str:
+    package = missing_package(name, choice)
     return f"pip install {package}" if package else "a CUDA GPU"
 
 
-def _unavailable(name: str) -> list[str]:
-    """The choices of an option that cannot be chosen on this machine."""
-    if name != "optimizer.name":
-        return []
-    on_gpu = has_gpu_driver()
-    return [choice for choice in OPTIMIZERS if why_unavailable(choice, on_gpu)]
+def _unavailable(name: str) -> dict[str, str]:
+    """The choices of an option that cannot be chosen on this machine, each with the sentence that refuses it."""
+    on_gpu = has_gpu_driver() if name in WITH_NEEDS else False
+    sentences = {choice: why_unavailable(name, choice, on_gpu) for choice in WITH_NEEDS.get(name, {})}
+    panel = panel_of(name)
+    return {choice: in_the_tab(sentence, panel) for choice, sentence in sentences.items() if sentence}
 
 
 def _kind(member: Member) -> str:

@@ -17,6 +17,8 @@ LABELS = {
     "snapshots.at_end": "Snapshot of the last step",
     "train.length": "Training length",
     "train.weights": "Trained weights",
+    "train.tf32": "TF32",
+    "train.compile": "Compile the UNet",
     "train.fused_backward": "Optimizer in the backward pass",
     "train.capture": "Captured steps (CUDA graphs)",
     "train.max_grad_norm": "Maximum gradient norm",

@@ -43,8 +43,9 @@ const MAKERS = {
  */
 function choiceInput(option, id, value, put) {
   const choices = option.choices.map((choice) => {
-    const disabled = option.unavailable.includes(choice);
-    return h("option", { value: choice, selected: choice === value, disabled }, option.titles[choice] ?? choice);
+    const why = option.unavailable[choice] ?? "";
+    const attributes = { value: choice, selected: choice === value, disabled: why !== "", title: why };
+    return h("option", attributes, option.titles[choice] ?? choice);
   });
   return h("select", { id, onchange: (event) => put(event.target.value), value: String(value) }, choices);
 }

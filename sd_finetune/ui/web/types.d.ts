@@ -27,8 +27,8 @@ export interface Option {
   choices: string[];
   /** By choice, what it is shown as where that is not its name in the settings. */
   titles: Record<string, string>;
-  /** Choices that cannot be chosen on this machine. */
-  unavailable: string[];
+  /** Choices that cannot be chosen on this machine, and why. */
+  unavailable: Record<string, string>;
   /** Seen at once; all others are folded under their group. */
   foremost: boolean;
   methods: string[];

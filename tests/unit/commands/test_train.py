@@ -21,6 +21,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Phase, read_events, send_command
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder
+from sd_finetune.settings.availability import install_command
 from sd_finetune.settings.optimizers import OPTIMIZERS
 
 MakeFile = Callable[[str], Path]
@@ -128,7 +129,7 @@ def test_a_missing_package_starts_nothing(
 ) -> None:
     monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
     assert main(["train", str(make_file("finish"))]) == 2
-    assert "pip install not_installed, or choose another optimizer.\n" in capsys.readouterr().err
+    assert f"{install_command('not_installed')}, or choose another optimizer.\n" in capsys.readouterr().err
     assert not Path("runs").exists()
 
 

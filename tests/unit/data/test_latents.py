@@ -151,6 +151,12 @@ def test_a_vae_that_makes_no_numbers_is_told(vae, images):
         weight[0] = 0
 
 
+def test_images_are_encoded_in_the_vaes_own_format_whatever_surrounds_it(vae, images):
+    wanted = ImageEncoder(vae, RESOLUTION)(images[0], flipped=False)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(ImageEncoder(vae, RESOLUTION)(images[0], flipped=False), wanted)
+
+
 class Overflowing:
     """A VAE that overflows in every format but float32."""
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.family import precision_of
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.prompts import tokenize
 from sd_finetune.formats.checkpoint import read_checkpoint
@@ -38,6 +39,28 @@ def test_a_tensor_more_or_less_is_told(toy: Toy) -> None:
         load_model(broken)
 
 
+@pytest.mark.parametrize(
+    ("capability", "asked", "expected"),
+    [
+        ((8, 6), torch.float16, torch.bfloat16),
+        ((8, 6), torch.bfloat16, torch.bfloat16),
+        ((8, 6), torch.float32, torch.float32),
+        ((7, 5), torch.float16, torch.float32),
+        ((7, 5), torch.bfloat16, torch.float32),
+        (None, torch.float16, torch.float32),
+        (None, torch.bfloat16, torch.float32),
+    ],
+)
+def test_the_vae_never_computes_in_fp16(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int] | None, asked: torch.dtype, expected: torch.dtype
+) -> None:
+    """capability: the GPU's, None = on the CPU."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: capability is not None)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    device = torch.device("cuda" if capability else "cpu")
+    assert (precision_of("unet", asked, device), precision_of("vae", asked, device)) == (asked, expected)
+
+
 def test_half_precision_leaves_the_vae_whole(toy: Toy) -> None:
     model = load_model(read_checkpoint(toy.checkpoint))
     model.to(torch.device("cpu"), torch.float16)
@@ -47,7 +70,7 @@ def test_half_precision_leaves_the_vae_whole(toy: Toy) -> None:
         torch.float32,
     )
     model.to(torch.device("cpu"), torch.bfloat16)
-    assert model.vae.dtype == torch.bfloat16
+    assert (model.unet.dtype, model.vae.dtype) == (torch.bfloat16, torch.float32)
 
 
 def test_words_are_clip_s_own(toy: Toy) -> None:

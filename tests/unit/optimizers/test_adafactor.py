@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers.optimization import Adafactor as Known
 
-from sd_finetune.optimizers.adafactor import Adafactor
+from sd_finetune.optimizers.adafactor import Adafactor, relative_step_size
 
 STEPS = 6
 
@@ -17,7 +17,7 @@ STEPS = 6
 def stepped(make: Any, shape: tuple[int, ...], scale: float = 1.0, **options: Any) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     weight = nn.Parameter(torch.randn(shape, generator=generator))
-    optimizer = make([weight], lr=1e-2, **options)
+    optimizer = make([weight], **{"lr": 1e-2, **options})
     for _ in range(STEPS):
         weight.grad = torch.randn(shape, generator=generator) * scale
         optimizer.step()
@@ -31,6 +31,20 @@ def test_it_moves_matrices_and_vectors_as_transformers_does(shape: tuple[int, ..
     expected = stepped(Known, shape, scale, **known)
     assert torch.allclose(stepped(Adafactor, shape, scale, weight_decay=0.1), expected, rtol=1e-5, atol=1e-7)
     assert not torch.allclose(stepped(Adafactor, shape, scale, weight_decay=0.2), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(8, 24), (24, 8), (7,)])
+@pytest.mark.parametrize("scale", [1.0, 1e-6])
+def test_with_its_own_schedule_it_moves_as_transformers_does(shape: tuple[int, ...], scale: float) -> None:
+    known = {"relative_step": True, "scale_parameter": True, "warmup_init": False, "weight_decay": 0.1, "lr": None}
+    expected = stepped(Known, shape, scale, **known)
+    own = {"relative_step": True, "weight_decay": 0.1}
+    assert torch.allclose(stepped(Adafactor, shape, scale, **own, lr=1.0), expected, rtol=1e-5, atol=1e-7)
+    assert not torch.allclose(stepped(Adafactor, shape, scale, **own, lr=0.5), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_its_own_steps_become_smaller_after_ten_thousand() -> None:
+    assert [relative_step_size(step) for step in (1, 10_000, 40_000)] == pytest.approx([1e-2, 1e-2, 5e-3])
 
 
 def test_a_kernel_is_the_matrix_of_its_outputs() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.settings.availability import install_command, missing_package, needs_gpu, why_unavailable
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.missing_files import missing_for_training, refuse
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments, optimizer_text
-from sd_finetune.settings.optimizer_availability import missing_package, needs_gpu, why_unavailable
 from sd_finetune.settings.optimizers import OPTIMIZERS, optimizer_help
 from sd_finetune.settings.read import find_faults, from_dict
 from tests.optimizers import LEARNING_RATES
@@ -64,16 +64,16 @@ def test_a_missing_package_is_told_with_the_files(packaged: None, content: dict[
     *files, package = str(raised.value).splitlines()
     assert len(files) == 2
     assert 'optimizer.name = "adamw" needs the package not_installed, which is not installed: run ' in package
-    assert package.endswith("-m pip install not_installed, or choose another optimizer.")
+    assert package.endswith(f"{install_command('not_installed')}, or choose another optimizer.")
     assert optimizer_help().startswith("the optimizer; adamw = the usual one (needs pip install not_installed)")
 
 
 def test_a_package_that_is_there_is_not_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, package="collection_of_optimizers"))
-    assert missing_package("adamw")
+    assert missing_package("optimizer.name", "adamw")
     (tmp_path / "collection_of_optimizers.py").write_text("raise RuntimeError('looking must not import it')")
     monkeypatch.syspath_prepend(tmp_path)
-    assert missing_package("adamw") == ""
+    assert missing_package("optimizer.name", "adamw") == ""
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_without_the_gpu_that_it_needs_it_is_refused(old: None, content: dict[st
     told = missing_for_training(from_dict(content))["optimizer.name"]
     assert told.startswith('optimizer.name = "adamw" needs a CUDA GPU, or torch 99.1 or newer, and ')
     assert told.endswith(" is installed: choose another optimizer.")
-    assert (why_unavailable("adamw", on_gpu=False), why_unavailable("adamw", on_gpu=True)) == (told, "")
+    assert [why_unavailable("optimizer.name", "adamw", on_gpu) for on_gpu in (False, True)] == [told, ""]
 
 
 @pytest.mark.parametrize(("there", "refused"), [(True, False), (False, True)])
@@ -100,8 +100,8 @@ def test_a_gpu_is_one_whose_driver_is_there(
 
 def test_a_newer_version_may_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OPTIMIZERS, "adamw", replace(ADAMW, package="torch", without_gpu_from=(2, 0)))
-    assert not needs_gpu("adamw")
-    assert not needs_gpu("prodigy")
+    assert not needs_gpu("optimizer.name", "adamw")
+    assert not needs_gpu("optimizer.name", "prodigy")
 
 
 def test_left_to_the_method_a_share_of_its_learning_rate_is_used(content: dict[str, Any]) -> None:

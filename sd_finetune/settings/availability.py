@@ -1,0 +1,96 @@
+"""Which choices cannot be used on this machine, and why, without importing what they need."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any
+
+from .attention import ATTENTIONS
+from .optimizers import OPTIMIZERS
+from .options import Settings
+
+WITH_NEEDS: Mapping[str, Mapping[str, Any]] = {"optimizer.name": OPTIMIZERS, "train.attention": ATTENTIONS}
+"""The options with choices that need a package or a GPU, and the choices."""
+WAYS_OUT = {"optimizer.name": "choose another optimizer", "train.attention": 'set it to "auto"'}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a choice needs. package: beside torch, empty if none."""
+
+    package: str = ""
+    gpu: bool = False
+    without_gpu_from: tuple[int, ...] = ()
+    """The first version of the package that does without a GPU; empty where none or every one does, by `gpu`."""
+
+
+def needs_of(option: str, choice: str) -> Needs:
+    """What an option's choice needs: nothing, if that option is not one of WITH_NEEDS."""
+    if option == "optimizer.name":
+        facts = OPTIMIZERS[choice]
+        return Needs(facts.package, bool(facts.without_gpu_from), facts.without_gpu_from)
+    if option == "train.attention":
+        return Needs(ATTENTIONS[choice].package, ATTENTIONS[choice].needs_gpu)
+    return Needs()
+
+
+def missing_package(option: str, choice: str) -> str:
+    """The package that a choice needs, if it is not installed, else empty."""
+    package = needs_of(option, choice).package
+    return package if package and find_spec(package) is None else ""
+
+
+def needs_gpu(option: str, choice: str) -> bool:
+    """Whether a choice, in the version of its package that is installed, works on a GPU alone."""
+    needs = needs_of(option, choice)
+    return needs.gpu and (not needs.without_gpu_from or _version(needs.package) < needs.without_gpu_from)
+
+
+def why_unavailable(option: str, choice: str, on_gpu: bool) -> str:
+    """The sentence that refuses a choice: its package is missing, or it needs a GPU; empty where neither is.
+
+    on_gpu: whether training runs on one.
+    """
+    needs, way_out = needs_of(option, choice), WAYS_OUT.get(option, "")
+    problem = f'{option} = "{choice}" needs'
+    if missing_package(option, choice):
+        problem = f"{problem} the package {needs.package}, which is not installed"
+        return f"{problem}: run {install_command(needs.package)}, or {way_out}."
+    if not needs_gpu(option, choice) or on_gpu:
+        return ""
+    if not needs.without_gpu_from:
+        return f"{problem} a CUDA GPU, and training runs on the CPU: {way_out}."
+    newer = ".".join(map(str, needs.without_gpu_from))
+    installed = f"{metadata.version(needs.package)} is installed"
+    return f"{problem} a CUDA GPU, or {needs.package} {newer} or newer, and {installed}: {way_out}."
+
+
+def unavailable(settings: Settings, on_gpu: bool) -> dict[str, str]:
+    """What of the settings' choices cannot be used: by option, the sentence of `why_unavailable`."""
+    chosen = {"optimizer.name": settings.optimizer.name, "train.attention": settings.train.attention}
+    sentences = {option: why_unavailable(option, choice, on_gpu) for option, choice in chosen.items()}
+    return {option: sentence for option, sentence in sentences.items() if sentence}
+
+
+def install_command(package: str) -> str:
+    """The command that installs a package as it goes with the torch that is there.
+
+    Their newest versions need a newer torch than the WebUI has, and pip would replace that.
+    """
+    torch = ".".join(map(str, _version("torch")))
+    kept = f" torch=={torch} --only-binary {package}" if torch else ""
+    return f"{sys.executable or 'python'} -m pip install {package}{kept}"
+
+
+def _version(package: str) -> tuple[int, ...]:
+    """The numbers that an installed package's version begins with: (0, 50, 2)."""
+    try:
+        found = re.match(r"\d+(?:\.\d+)*", metadata.version(package))
+    except metadata.PackageNotFoundError:
+        return ()
+    return tuple(map(int, found[0].split("."))) if found else ()

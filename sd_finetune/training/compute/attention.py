@@ -1,0 +1,75 @@
+"""How attention is computed, by `train.attention`: diffusers' processors, set on every attention of UNet and VAE."""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import Any, cast
+
+import torch
+from diffusers.models.attention_processor import (
+    Attention,
+    AttnProcessor2_0,
+    SlicedAttnProcessor,
+    XFormersAttnProcessor,
+)
+from torch import nn
+
+from ...errors import UserError
+from ...families.family import DiffusionModel
+from ...settings.attention import FASTEST
+from ...settings.availability import install_command, why_unavailable
+
+
+def attention_of(wanted: str, device: torch.device) -> str:
+    """The attention to compute with on `device`: `wanted`, or the fastest that is there for "auto".
+
+    Raises:
+        UserError: it cannot be used here. xFormers is tried, as its kernels are built for one version of torch.
+    """
+    kind = FASTEST if wanted == "auto" else wanted
+    unavailable = why_unavailable("train.attention", kind, device.type == "cuda")
+    if unavailable:
+        raise UserError(unavailable)
+    if kind == "xformers":
+        _refuse_broken_xformers(device)
+    return kind
+
+
+def set_attention(model: DiffusionModel, kind: str) -> None:
+    """Have all attentions of UNet and VAE computed in this way; diffusers' own switches leave out some."""
+    for module in (model.unet, model.vae):
+        for attention in attentions_of(module):
+            attention.set_processor(_processor(kind, attention.heads))
+
+
+def attentions_of(module: nn.Module) -> list[Any]:
+    """All attentions in a module of diffusers."""
+    return [part for part in cast("Any", module).modules() if isinstance(part, Attention)]
+
+
+def _processor(kind: str, heads: int) -> Any:
+    if kind == "xformers":
+        return XFormersAttnProcessor()
+    if kind == "sliced":
+        return SlicedAttnProcessor(max(heads // 2, 1))  # what diffusers means by slicing "auto"
+    return AttnProcessor2_0()
+
+
+def _refuse_broken_xformers(device: torch.device) -> None:
+    """Raise UserError where it cannot compute attention with its gradients."""
+    try:
+        small = torch.randn(1, 8, 16, device=device, requires_grad=True)
+        cast("Any", import_module("xformers.ops")).memory_efficient_attention(small, small, small).sum().backward()
+    except Exception as error:  # of import, of a kernel that is missing, of CUDA
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f'train.attention = "xformers" does not work here, as xformers {_version()} fails with torch '
+            f'{torch.__version__} ({reason}): run {install_command("xformers")}, or set it to "auto".'
+        ) from error
+
+
+def _version() -> str:
+    try:
+        return metadata.version("xformers")
+    except metadata.PackageNotFoundError:
+        return "without a version"

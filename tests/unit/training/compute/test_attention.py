@@ -1,0 +1,127 @@
+"""Each way to compute attention is asked for, is used, and gives the same."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.errors import UserError
+from sd_finetune.families.load_model import load_model
+from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.settings.attention import ATTENTIONS
+from sd_finetune.settings.missing_files import missing_for_training
+from sd_finetune.training.compute.attention import attention_of, attentions_of, set_attention
+from sd_finetune.ui.projects.form import form
+from tests.toy import Toy, worst_error
+from tests.xformers import Counted, stand_in_for_xformers
+
+TOLERANCE = 1e-5
+"""Relative error in fp32, of outputs. What is trained is compared in tests/recipe/test_fast_paths.py."""
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def xformers(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return stand_in_for_xformers(monkeypatch)
+
+
+def answers(toy: Toy, kind: str) -> dict[str, Tensor]:
+    model = load_model(read_checkpoint(toy.checkpoint))
+    set_attention(model, kind)
+    generator = torch.Generator().manual_seed(2)
+    noisy, text = torch.randn(3, 4, 9, 9, generator=generator), torch.randn(3, 77, 32, generator=generator)
+    with torch.no_grad():
+        image = model.vae.decode(noisy).sample
+        return {
+            "unet": model.unet(noisy, torch.tensor([1, 500, 900]), text).sample,
+            "decoder": image,
+            "encoder": model.vae.encode(image.clamp(-1, 1)).latent_dist.mean,
+        }
+
+
+@pytest.mark.parametrize("kind", ["xformers", "sliced"])
+def test_unet_and_vae_answer_the_same(toy: Toy, xformers: Counted, kind: str) -> None:
+    assert worst_error(answers(toy, kind), answers(toy, "sdpa")) < TOLERANCE
+
+
+def test_xformers_computes_every_attention_of_a_run(toy: Toy, xformers: Counted) -> None:
+    """In the VAE that encodes and draws, and in the UNet that draws class images and samples, and is trained."""
+    training = toy.prepare({"train.attention": "xformers", "prior.weight": 1.0, "class_images.seed": 88})
+    in_unet = len(attentions_of(training.model.unet))
+    assert in_unet == 32
+    width_in_vae = 32
+    assert xformers.widths.count(width_in_vae) >= 1 + 3 + 4, "class images, and the images that are encoded"
+    assert len([width for width in xformers.widths if width != width_in_vae]) == 1 + in_unet  # 1 where it was tried
+    kinds = {type(a.processor) for part in (training.model.unet, training.model.vae) for a in attentions_of(part)}
+    assert [kind.__name__ for kind in kinds] == ["XFormersAttnProcessor"]
+
+
+def test_auto_is_pytorchs_own(toy: Toy) -> None:
+    assert attention_of("auto", CPU) == "sdpa"
+    kinds = {type(a.processor).__name__ for a in attentions_of(toy.prepare().model.unet)}
+    assert kinds == {"AttnProcessor2_0"}
+
+
+def test_a_missing_xformers_is_refused_with_what_to_install(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file, in the tab and by the worker with one sentence; pip must not replace torch."""
+    monkeypatch.setitem(sys.modules, "xformers", None)
+    monkeypatch.setattr("sd_finetune.settings.availability.find_spec", lambda _: None)
+    settings = toy.settings({"train.attention": "xformers"})
+    sentence = missing_for_training(settings)["train.attention"]
+    torch_version = torch.__version__.partition("+")[0]
+    assert sentence == (
+        'train.attention = "xformers" needs the package xformers, which is not installed: run '
+        f'{sys.executable} -m pip install xformers torch=={torch_version} --only-binary xformers, or set it to "auto".'
+    )
+    with pytest.raises(UserError) as raised:
+        toy.prepare({"train.attention": "xformers"})
+    assert str(raised.value) == sentence
+    field = next(f for group in form()["groups"] for f in group["fields"] if f["name"] == "train.attention")
+    assert list(field["unavailable"]) == ["xformers"]
+    assert field["titles"]["xformers"] == "xformers (needs pip install xformers)"
+    assert f"pip install xformers torch=={torch_version}" in field["unavailable"]["xformers"]
+
+
+def test_without_a_gpu_it_is_refused(xformers: Counted) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ATTENTIONS, "xformers", type(ATTENTIONS["xformers"])("xFormers", "xformers", needs_gpu=True))
+        with pytest.raises(UserError, match=r"needs a CUDA GPU, and training runs on the CPU: set it to \"auto\"\.$"):
+            attention_of("xformers", CPU)
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (NotImplementedError("No operator found\nfor inputs"), "(No operator found): run"),
+        (ImportError(""), "(ImportError)"),
+    ],
+)
+def test_an_xformers_of_another_torch_is_refused(xformers: Counted, problem: Exception, told: str) -> None:
+    def fails(*_: Any) -> Tensor:
+        raise problem
+
+    ops: ModuleType = sys.modules["xformers.ops"]
+    ops.memory_efficient_attention = fails  # type: ignore[attr-defined]
+    with pytest.raises(UserError) as raised:
+        attention_of("xformers", CPU)
+    assert told in str(raised.value)
+    assert f"fails with torch {torch.__version__}" in str(raised.value)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU with xformers")
+def test_on_a_gpu_xformers_answers_the_same() -> None:
+    pytest.importorskip("xformers.ops")
+    device = torch.device("cuda")
+    assert attention_of("xformers", device) == "xformers"
+    from diffusers.models.attention_processor import Attention, AttnProcessor2_0, XFormersAttnProcessor
+
+    attention = Attention(query_dim=320, heads=8, dim_head=40).to(device, torch.float16)
+    shown = torch.randn(2, 256, 320, device=device, dtype=torch.float16)
+    found = [attention(shown) for processor in (AttnProcessor2_0(), XFormersAttnProcessor())
+             if attention.set_processor(processor) is None]  # fmt: skip
+    torch.testing.assert_close(*found, rtol=1e-2, atol=1e-3)
