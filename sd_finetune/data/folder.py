@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..runs.own_files import CLASS_IMAGES, UNFINISHED, made_above
-from .skipped import Skipped, Use, readable_suffixes, why_not_file, why_not_folder, why_other_ending
+from .skipped import Skipped, Use, is_image_by_name, readable_suffixes, why_not_file, why_not_folder, why_other_ending
 
 MOST_FILES = 200_000
 """In a folder and its sub-folders; with more it is half a disk and not a folder of images."""
@@ -39,7 +39,7 @@ def list_folder(folder: str | Path, use: Use = "training") -> Listing:
     listing = Listing()
     for path in _files(root, listing, use):
         why = why_not_file(path)
-        if not why and path.suffix.lower() in readable_suffixes():
+        if not why and is_image_by_name(path):
             listing.images.append(path)
         elif why := why or why_other_ending(path):
             listing.skipped.append(Skipped(path, why))
@@ -58,7 +58,7 @@ def image_called(folder: str | Path, name: str, use: Use = "training") -> Path |
     above = [root.joinpath(*parts[:end]) for end in range(1, len(parts))]
     if any(why_not_folder(each, use) for each in above) or why_not_file(path):
         return None
-    return path if path.suffix.lower() in readable_suffixes() else None
+    return path if is_image_by_name(path) else None
 
 
 def _refuse_own(root: Path, use: Use) -> None:

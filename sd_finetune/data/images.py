@@ -6,6 +6,7 @@ import re
 import stat
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import UserError
-from .rgb import is_wide_gray, to_rgb
+from .rgb import in_srgb, is_wide_gray, to_rgb
 
 # No other format is tried, whatever the ending of a file: for EPS, Pillow would run an external program.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+FORMATS_BY_ENDING = ("TGA", "JPEG2000", "PPM", "PCX", "DDS", "SGI", "QOI", "PSD", "HEIF", "JXL")
+"""Tried only for files with such an ending, as anything could be taken for some of them."""
 
 LEAST_SIDE = 16
 """Pixels of the shorter side; less is a tracking pixel or an icon, of which nothing can be learned."""
@@ -58,11 +61,28 @@ class Seen:
 
 def readable_formats() -> list[str]:
     """Those of `FORMATS` that the installed Pillow can open."""
-    Image.init()
-    if "AVIF" not in Image.OPEN:  # the WebUI has a plugin for it, which its own process imports and a worker would not
-        with suppress(ImportError):
-            import_module("pillow_avif")
+    _load_plugins()
     return [name for name in FORMATS if name in Image.OPEN]
+
+
+def format_by_ending(ending: str) -> str:
+    """The one of `FORMATS_BY_ENDING` that the installed Pillow can open and files with that ending have; else ""."""
+    _load_plugins()
+    name = Image.EXTENSION.get(ending.lower(), "")
+    if name == "MPO":  # several JPEGs in one file, of which the first is read
+        return "JPEG"
+    return name if name in FORMATS_BY_ENDING and name in Image.OPEN else ""
+
+
+@cache
+def _load_plugins() -> None:
+    """Those that the WebUI's own process may have imported and a worker would not."""
+    Image.init()
+    for name in ("pillow_avif", "pillow_heif", "pillow_jxl"):
+        with suppress(ImportError, AttributeError):
+            plugin = import_module(name)
+            if name == "pillow_heif":  # the others register themselves
+                plugin.register_heif_opener()
 
 
 def open_image(path: str | Path, least_side: int | None = None) -> Image.Image:
@@ -77,20 +97,21 @@ def open_image(path: str | Path, least_side: int | None = None) -> Image.Image:
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             image.load()
-            return _upright(to_rgb(image), _orientation(image))
+            return _upright(to_rgb(in_srgb(image)), _orientation(image))
     except Exception as error:  # on damaged data Pillow's decoders raise exceptions of any kind
         raise UserError(f"{path} {_why_not(path, error)}.") from error
 
 
-def look_at(file: Path | BytesIO, large_alone: AbstractContextManager[Any] | None = None) -> Seen:
+def look_at(file: Path | BytesIO, large_alone: AbstractContextManager[Any] | None = None, ending: str = "") -> Seen:
     """Whether `open_image` can read it, and its size, which must be one that something can be learned from.
 
     Reads the file to its end, but makes no whole RGB image of it.
 
+    ending: of the name of a file that is not on the disk.
     large_alone: a lock that is held while an image of more than `LARGE_PIXELS` is decoded, which takes its memory.
     """
     try:
-        with opened(file) as image:
+        with opened(file, ending) as image:
             width, height = image.size
             _refuse_useless_size(width, height)
             with large_alone if large_alone and width * height > LARGE_PIXELS else nullcontext():
@@ -120,11 +141,12 @@ def fit_image(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
     return np.array(square)
 
 
-def opened(file: Path | BytesIO) -> Image.Image:
+def opened(file: Path | BytesIO, ending: str = "") -> Image.Image:
     """The image, of which only the header was read. Raises whatever Pillow does of a file that is none."""
     if isinstance(file, Path) and not stat.S_ISREG(file.stat().st_mode):  # a pipe would wait for ever
         raise ValueError("it is no plain file")
-    image = Image.open(file, formats=readable_formats())
+    own = format_by_ending(file.suffix if isinstance(file, Path) else ending)
+    image = Image.open(file, formats=[own, *readable_formats()] if own else readable_formats())
     if image.width * image.height > MOST_PIXELS:
         image.close()
         raise ValueError(_too_many_pixels(image.width * image.height))

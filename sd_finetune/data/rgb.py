@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from typing import Any, cast
+
 import numpy as np
 from PIL import Image
 
@@ -20,6 +23,38 @@ def to_rgb(image: Image.Image) -> Image.Image:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def in_srgb(image: Image.Image) -> Image.Image:
+    """A color image with the colors that its ICC profile says, as sRGB; as it is without a usable profile.
+
+    Phones write Display P3 and cameras Adobe RGB, which taken for sRGB are pale.
+    """
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
+        return image
+    try:
+        return _converted(image, profile)
+    except Exception:  # a damaged profile, one of another kind of image, or a Pillow without LittleCMS
+        return image
+
+
+def _converted(image: Image.Image, profile: bytes) -> Image.Image:
+    from PIL import ImageCms  # not in every build of Pillow
+
+    found = ImageCms.ImageCmsProfile(BytesIO(profile))
+    if "srgb" in ImageCms.getProfileDescription(found).lower():
+        return image
+    if image.mode == "RGB" and "transparency" in image.info:  # a color, which is another one afterwards
+        image = image.convert("RGBA")
+    colors = image if image.mode == "CMYK" else image.convert("RGB")
+    srgb = ImageCms.ImageCmsProfile(cast("Any", ImageCms).createProfile("sRGB"))
+    shown = ImageCms.profileToProfile(colors, found, srgb, outputMode="RGB")
+    assert shown is not None
+    if image.mode == "RGBA":
+        shown.putalpha(image.getchannel("A"))
+    shown.info = {name: value for name, value in image.info.items() if name != "icc_profile"}
+    return shown
 
 
 def is_wide_gray(image: Image.Image) -> bool:

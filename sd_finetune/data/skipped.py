@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..readable import is_unicode, readable
 from ..runs.own_files import CLASS_IMAGES, is_card_image, made_above, made_in
-from .images import readable_formats
+from .images import format_by_ending, readable_formats
 
 Use = Literal["training", "class"]
 """What a folder's images are for: class images may be generated ones."""
@@ -82,16 +82,22 @@ def why_other_ending(path: Path) -> str:
         return "has a format that is not supported: save it as PNG or JPEG"
     if suffix in _VIDEOS:
         return "is a video: save some of its frames as PNG or JPEG"
-    if _begins_as_image(path):
+    if path.suffix and _begins_as_image(path):
         return "is an image by its content, but not by its ending: give it the ending of its format, such as .jpg"
     return ""
+
+
+def is_image_by_name(path: Path) -> bool:
+    """Whether a plain file has the ending of a readable image, or none and the beginning of one."""
+    return path.suffix.lower() in readable_suffixes() or (not path.suffix and _begins_as_image(path))
 
 
 @cache
 def readable_suffixes() -> frozenset[str]:
     """The endings of the formats that are read here."""
     formats = readable_formats()
-    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
+    known = Image.registered_extensions()
+    return frozenset(suffix for suffix, name in known.items() if name in formats or format_by_ending(suffix))
 
 
 @cache

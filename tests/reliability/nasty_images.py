@@ -109,7 +109,7 @@ def _damaged() -> dict[str, bytes]:
 
 def _of_another_kind() -> dict[str, bytes]:
     files = {f"other.{ending}": b"whatever it is, it is long enough" for ending in OTHER_ENDINGS}
-    files |= {f"misnamed{ending}": encoded("JPEG") for ending in ("", ".dat", ".jpg_large", ".tmp", ".txt")}
+    files |= {f"misnamed{ending}": encoded("JPEG") for ending in (".dat", ".jpg_large", ".tmp", ".txt")}
     return files
 
 

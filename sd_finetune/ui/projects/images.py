@@ -133,7 +133,7 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
         return _keep_metadata(folder / METADATA, content)
     if is_caption(name):
         decoded_text(content, name)
-    elif why := look_at(io.BytesIO(content)).why:
+    elif why := look_at(io.BytesIO(content), ending=Path(name).suffix).why:
         raise UserError(f"{name} {why}.")
     path = folder / name
     number = 1

@@ -156,7 +156,7 @@ function makeDrop(send) {
   const files = h("input", {
     type: "file",
     multiple: true,
-    accept: "image/*,.txt,.caption,.jsonl",
+    accept: "image/*,.tga,.heic,.jxl,.txt,.caption,.jsonl",
     onchange() {
       const chosen = [...(files.files ?? [])];
       files.value = ""; // so that the same ones can be chosen again

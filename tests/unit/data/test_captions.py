@@ -177,7 +177,10 @@ def save_with_comment(file: Path, kind: str) -> Path:
             "comment of Windows": (0x9C9C, "a corgi\0".encode("utf-16-le")),
         }
         tag, value = notes[kind]
-        (exif.get_ifd(0x8769) if tag == 0x9286 else exif)[tag] = value
+        if tag == 0x9286:
+            exif[0x8769] = {tag: value}
+        else:
+            exif[tag] = value
         options["exif"] = exif
     image.save(file, **options)
     return file

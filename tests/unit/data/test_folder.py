@@ -140,14 +140,16 @@ def test_nothing_but_plain_files_is_opened(tmp_path, save):
 
 
 def test_other_formats_are_named_and_notes_are_not(tmp_path, save):
-    own = save("own.png")
+    own, by_content = save("own.png"), save("k.jpg").rename(tmp_path / "k")
     for name in ("a.svg", "b.mp4", "c.HEIC", "d.psd", "e.tga", "f.txt", "g.json", "h.safetensors", "i"):
         (tmp_path / name).write_bytes(b"whatever it is, it has more than a few bytes")
     own.with_name("j.dat").write_bytes(own.read_bytes())
-    save("k.jpg").rename(tmp_path / "k")
-    assert list_folder(tmp_path).images == [own]
-    told = skipped(tmp_path)
-    assert set(told) == {"a.svg", "b.mp4", "c.HEIC", "d.psd", "e.tga", "j.dat", "k"}
+    found = usable_images(tmp_path)
+    assert found.images == [by_content, own]
+    assert image_called(tmp_path, "k") == by_content
+    assert image_called(tmp_path, "i") is None
+    told = {each.path.name: each.why for each in found.skipped}
+    assert set(told) == {"a.svg", "b.mp4", "c.HEIC", "d.psd", "e.tga", "j.dat"}
     assert "is a video" in told["b.mp4"]
     assert "not by its ending" in told["j.dat"]
 

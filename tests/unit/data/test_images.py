@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from sd_finetune.data import images, skipped
 from sd_finetune.data.folder import list_folder
-from sd_finetune.data.images import fit_image, open_image, readable_formats
+from sd_finetune.data.images import fit_image, look_at, open_image, readable_formats
 from sd_finetune.data.usable import usable_images
 from sd_finetune.errors import UserError
 
@@ -98,6 +103,40 @@ def test_finds_every_format_by_name_sorted(tmp_path, save):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("not an image")
     assert [path.relative_to(tmp_path).as_posix() for path in list_folder(str(tmp_path)).images] == sorted(wanted)
+
+
+@pytest.mark.parametrize("name", ["1.tga", "1.jp2", "1.ppm", "1.pcx", "1.dds", "1.sgi", "1.mpo"])
+def test_formats_that_are_told_by_their_ending(tmp_path, save, name):
+    path = save(name)
+    assert usable_images(tmp_path).images == [path]
+    assert open_image(path).getpixel((5, 5)) == pytest.approx((255, 0, 0), abs=3)
+    assert look_at(BytesIO(path.read_bytes()), ending=path.suffix).size == (40, 30)
+    path.rename(tmp_path / "1.png")
+    if name != "1.mpo":  # which begins with a JPEG
+        assert usable_images(tmp_path).images == []
+
+
+def test_heic_is_found_where_its_plug_in_is(tmp_path, save, monkeypatch):
+    """Stood in for by one that reads PNG."""
+    path = save("1.heic", format="PNG")
+    assert not usable_images(tmp_path).images or find_spec("pillow_heif")
+
+    def register():
+        monkeypatch.setitem(Image.OPEN, "HEIF", Image.OPEN["PNG"])
+        monkeypatch.setitem(Image.EXTENSION, ".heic", "HEIF")
+
+    Image.init()
+    monkeypatch.setitem(sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=register))
+    cached = (images._load_plugins, skipped.readable_suffixes, skipped.other_image_suffixes)
+    try:
+        for each in cached:
+            each.cache_clear()
+        assert list_folder(tmp_path).images == [path]
+        assert look_at(path).size == (40, 30)
+    finally:
+        monkeypatch.undo()
+        for each in cached:
+            each.cache_clear()
 
 
 def test_avif_is_found_where_pillow_reads_it(tmp_path, save):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from sd_finetune.data.images import open_image
 from sd_finetune.errors import UserError
@@ -125,3 +125,26 @@ def test_of_an_animation_the_first_frame(save, name, options):
     with Image.open(path) as stored:
         assert stored.n_frames == 3
     assert np.abs(opened(path).astype(int) - (255, 0, 0)).max() <= 2
+
+
+def swapped_profile() -> bytes:
+    """An ICC profile of sRGB whose red and green primaries are each other's, so that red is shown as green."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = {
+        bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * int.from_bytes(profile[128:132], "big"), 12)
+    }
+    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
+    places = [slice(at + 4, at + 12) for at in (red, green)]
+    profile[places[0]], profile[places[1]] = profile[places[1]], profile[places[0]]
+    utf16 = "sRGB".encode("utf-16-be"), "swap".encode("utf-16-be")
+    return bytes(profile).replace(*utf16).replace(b"sRGB", b"swap")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colors_are_those_of_the_icc_profile(save, mode):
+    image = Image.new(mode, (20, 20), "red")
+    found = open_image(save("p.png", image, icc_profile=swapped_profile()))
+    assert found.getpixel((3, 3)) == pytest.approx((0, 255, 0), abs=8)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for profile in (srgb, b"no profile", None):
+        assert open_image(save("p.png", image, icc_profile=profile)).getpixel((3, 3)) == (255, 0, 0)
