@@ -26,9 +26,15 @@ def file_hashes(path: Path) -> tuple[str, str]:
     with open_regular(path) as file:
         while piece := file.read(1 << 22):
             digest.update(piece)
+    return legacy_hash(path), digest.hexdigest()
+
+
+@reader
+def legacy_hash(path: Path) -> str:
+    """The 8 digit hash of a file alone, of which little is read."""
+    with open_regular(path) as file:
         file.seek(LEGACY_START)
-        legacy = hashlib.sha256(file.read(LEGACY_BYTES))
-    return legacy.hexdigest()[:8], digest.hexdigest()
+        return hashlib.sha256(file.read(LEGACY_BYTES)).hexdigest()[:8]
 
 
 def kohya_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:

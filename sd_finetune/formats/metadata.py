@@ -1,7 +1,7 @@
 """The metadata of a trained file: kohya's `ss_*`, Stability's `modelspec.*`, and our own settings.
 
     training_metadata(settings, facts) -> {name: text}, for any method
-    base_facts(checkpoint) -> BaseFacts, reads the whole file for its hash
+    base_facts(checkpoint, notes) -> BaseFacts, reads the whole file for its hash unless that is noted
     RunFacts(base, concepts, steps_per_epoch, total_steps, step, started_at, finished_at), ConceptFacts(...)
 
 The WebUI takes a LoRA's name in prompts from `ss_output_name`, its model version from `ss_base_model_version`, its hash
@@ -27,7 +27,8 @@ from ..settings.optimizer_arguments import optimizer_text
 from ..settings.options import Settings
 from ..settings.read import to_dict
 from .checkpoint import Checkpoint
-from .hashes import file_hashes
+from .hashes import file_hashes, legacy_hash
+from .known_hashes import known_sha256
 from .metadata_keys import SETTINGS_KEY, VERSION_KEY
 
 # Of results that are not whole checkpoints. `implementation` names the program whose tensor names the file has.
@@ -74,10 +75,11 @@ class RunFacts:
     finished_at: float
 
 
-def base_facts(checkpoint: Checkpoint) -> BaseFacts:
-    """Name and hashes of the checkpoint's file, and what it is."""
+def base_facts(checkpoint: Checkpoint, notes: Path | None = None) -> BaseFacts:
+    """Name and hashes of the checkpoint's file, and what it is. notes: as in `known_sha256`; None: there are none."""
     path, architecture = checkpoint.path, checkpoint.architecture
-    return BaseFacts(path.name, *file_hashes(path), architecture.prediction_type, checkpoint.family.facts)
+    hashes = file_hashes(path) if notes is None else (legacy_hash(path), known_sha256(path, notes))
+    return BaseFacts(path.name, *hashes, architecture.prediction_type, checkpoint.family.facts)
 
 
 def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:

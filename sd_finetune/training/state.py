@@ -24,6 +24,7 @@ from ..settings.options import Settings
 from .device import Accelerator
 from .orders import Orders
 from .placement import Placement
+from .prior.class_images import hash_notes
 from .step.batches import Batches
 from .step.capture import CapturedGradients, recorder_for
 from .step.conditioning import Conditioning
@@ -61,8 +62,8 @@ class Training:
 
     @cached_property
     def base_facts(self) -> BaseFacts:
-        """The base checkpoint's facts for metadata; its hashes take seconds, so they are computed once per run."""
-        return base_facts(self.base)
+        """The base checkpoint's facts for metadata; the hash takes seconds and is computed once."""
+        return base_facts(self.base, hash_notes(self.run.path.parent, self.settings))
 
     @cached_property
     def _losses(self) -> Held[Step]:

@@ -1,4 +1,4 @@
-"""From process start to the first step: what is imported is what is needed."""
+"""From process start to the first step: what is imported is what is needed, and files are read once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
+from sd_finetune.formats.hashes import file_hashes
 from tests.toy import Toy
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +54,20 @@ def test_a_run_imports_what_it_needs(toy: Toy, tmp_path: Path) -> None:
     assert by_worker & (UNNEEDED | COMPILER) <= allowed | {"torch._dynamo"}
     dynamo = set(re.findall(r"\| +(torch\._dynamo[\w.]*)$", log.read_text(encoding="utf-8"), re.MULTILINE))
     assert dynamo <= {"torch._dynamo.external_utils"}
+
+
+def test_the_base_checkpoint_is_hashed_once(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def hashes(path: Path) -> tuple[str, str]:
+        read.append(path)
+        return file_hashes(path)
+
+    for module in ("metadata", "known_hashes"):
+        monkeypatch.setattr(f"sd_finetune.formats.{module}.file_hashes", hashes)
+    with_class_images = {"prior.weight": 1.0, "class_images.cache_folder": str(toy.home / "hashed once")}
+    for _ in range(2):
+        training = toy.train({"train.length": "1 steps", **with_class_images})
+        assert training.base_facts.sha256 == file_hashes(toy.checkpoint)[1]
+        assert training.base_facts.old_hash == file_hashes(toy.checkpoint)[0]
+    assert read == [toy.checkpoint]

@@ -16,6 +16,7 @@ from ..out_of_vram import phase_of_vram
 from ..step.conditioning import BringBack
 from .class_images import (
     ClassImageCache,
+    cache_folder,
     cache_of,
     class_images_of,
     images_for_prior_predictions,
@@ -78,7 +79,7 @@ def complete_class_images(
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
     check: as in `generate_images`. bring_back: for all parts of the model, only where images are generated.
     """
-    cache = Path(settings.class_images.cache_folder or runs / "class-images")
+    cache = cache_folder(runs, settings)
     found: list[list[Path]] = []
     for number, concept in enumerate(settings.concepts):
         count = len({e.image for e in instances if e.concept == number})

@@ -76,6 +76,17 @@ class ClassImageCache:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def cache_folder(runs: Path, settings: Settings) -> Path:
+    """Where generated class images are kept: beside the run folders in `runs`, unless the settings have a folder."""
+    return Path(settings.class_images.cache_folder or runs / "class-images")
+
+
+def hash_notes(runs: Path, settings: Settings) -> Path | None:
+    """The notes of checkpoints' hashes in that folder; None where there is no folder."""
+    cache = cache_folder(runs, settings)
+    return cache / HASHES if cache.is_dir() else None
+
+
 def cache_of(
     cache: Path, base: Checkpoint, class_prompt: str, settings: Settings, device: torch.device
 ) -> ClassImageCache:
