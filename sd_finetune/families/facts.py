@@ -52,6 +52,8 @@ class MemoryFacts:
     """The same while the VAE decodes it."""
     encoding: tuple[int, int]
     """The same while the VAE encodes one."""
+    scores: tuple[int, int]
+    """Values of the UNet's attention scores for an image of 512 × 512 pixels, without and with checkpointing."""
 
     def of_size(self, unet: int, text_encoders: int, vae: int) -> MemoryFacts:
         """The same of a smaller model with so many parameters: everything else by the UNet's share."""
@@ -71,6 +73,7 @@ class MemoryFacts:
             denoising=_scaled(self.denoising, share),
             decoding=_scaled(self.decoding, share),
             encoding=_scaled(self.encoding, share),
+            scores=_scaled(self.scores, share),
         )
 
 

@@ -57,7 +57,6 @@ OPTIMIZERS = {
     "adamw": OptimizerFacts(
         "AdamW", title="AdamW", summary="the usual one", builds="torch.optim.AdamW",
         options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8,
-        step_bytes=4,
     ),
     "prodigy": OptimizerFacts(
         "Prodigy", title="Prodigy", builds="pytorch_optimizer.Prodigy", package="pytorch_optimizer",

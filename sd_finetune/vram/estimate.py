@@ -112,7 +112,8 @@ def _step(settings: Settings, model: MemoryFacts) -> float:
     """The larger one of the backward pass and of the optimizer's step."""
     train, trained = settings.train, _trained_parameters(settings, model)
     images = train.batch_size * (2 if settings.prior_weight() > 0 else 1)
-    activations = images * _activations(settings, model) * _pixels(settings.data.resolution**2)
+    image = _activations(settings, model) * _pixels(settings.data.resolution**2) + _scores(settings, model)
+    activations = images * image
     gradients = 0 if train.fused_backward else trained * BYTES_OF_WEIGHT[train.weights]
     held, portion = _held(settings, model), _portion(settings, model)
     in_it = portion if train.fused_backward else 0
@@ -173,6 +174,14 @@ def _activations(settings: Settings, model: MemoryFacts) -> int:
     of_method = counted.weights if method.changes_weights else own.get(settings.method, counted.word)
     beside = counted.text_encoders[train.gradient_checkpointing] if train.train_text_encoder else 0
     return of_method[train.gradient_checkpointing] + beside
+
+
+def _scores(settings: Settings, model: MemoryFacts) -> float:
+    """Attention scores of an image, which are kept where attention is sliced: in fp32, and in half precision again."""
+    if settings.train.attention != "sliced":
+        return 0
+    width = 4 if settings.train.mixed_precision == "no" else 6
+    return model.scores[settings.train.gradient_checkpointing] * width * _pixels(settings.data.resolution**2) ** 2
 
 
 def _generating(settings: Settings, model: MemoryFacts, images: int, pixels: int) -> float:

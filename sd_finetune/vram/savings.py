@@ -70,6 +70,8 @@ def _candidates(settings: Settings, phase: str, bf16: bool) -> Iterator[dict[str
     if phase == "samples":
         side = next((s for s in SMALLER_RESOLUTIONS if s < max(settings.samples.width or 0, _side(settings))), 256)
         yield {"samples.width": side, "samples.height": side}
+    if train.attention == "sliced":
+        yield {"train.attention": "auto"}
     if train.mixed_precision == "no":
         yield {"train.mixed_precision": half}
     for name, value in (

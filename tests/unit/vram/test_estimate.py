@@ -77,6 +77,16 @@ def test_images_of_the_prior_count_too() -> None:
     )
 
 
+def test_sliced_attention_keeps_its_scores() -> None:
+    """Of 512 pixels the largest are 8 heads of 4096 × 4096 values, in 5 layers."""
+    plain, sliced = (
+        estimate(asked_for("lora", {**BF16, "train.attention": kind})).phases["training"] for kind in ("auto", "sliced")
+    )
+    assert sliced - plain > 5 * 8 * 4096**2 * 6
+    large, small = ({**BF16, "train.attention": "sliced", "data.resolution": side} for side in (512, 256))
+    assert estimate(asked_for("lora", large)).reserved > estimate(asked_for("lora", small)).reserved + 4.5 * GIB
+
+
 @pytest.mark.parametrize("method", ["lora", "textual_inversion", "hypernetwork", "dreambooth"])
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_checkpointing_and_size_of_images_count(method: str, precision: str) -> None:
