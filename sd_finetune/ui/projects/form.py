@@ -44,7 +44,7 @@ SLIDERS = {
     "samples.height": (64, 2048, 8),
     "class_images.steps": (1, 150, 1),
     "class_images.guidance_scale": (1, 30, 0.5),
-    "class_images.batch_size": (1, 8, 1),
+    "class_images.batch_size": (1, 16, 1),
 }
 """Least, most and step of a slider beside the number, where the WebUI has one. The number may be beyond these."""
 
