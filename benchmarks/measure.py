@@ -106,7 +106,7 @@ def measure(case: Case, home: Path, device: str, whole: bool, quick: bool) -> Ro
             else:
                 _take_turns(settings, home, row, how_much, device)
         if whole:
-            _run_whole(settings_for(case, home, steps=3), home, row)
+            _run_whole(settings_for(case, home, steps=2), home, row)
     except torch.cuda.OutOfMemoryError:
         row.remark = "FAILED: out of memory"
     except Exception as error:  # the other rows are still worth their time
