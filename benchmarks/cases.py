@@ -19,7 +19,7 @@ METHODS: dict[str, Changes] = {
     "LoRA": {"method": "lora"},
     "DreamBooth": {"method": "dreambooth"},
     "DreamBooth with text encoder": {"method": "dreambooth", "train.train_text_encoder": True},
-    "Textual Inversion": {"method": "textual_inversion", "textual_inversion.word": "zib-7"},
+    "Textual Inversion": {"method": "textual_inversion", "textual_inversion.word": "zib-7", "output.name": "zib-7"},
     "Hypernetwork": {"method": "hypernetwork"},
 }
 WITH_ALL: Changes = {"samples.prompts": [PROMPT], "samples.steps": 2, "snapshots.at_end": True}

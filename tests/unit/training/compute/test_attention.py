@@ -113,7 +113,7 @@ def test_an_xformers_of_another_torch_is_refused(xformers: Counted, problem: Exc
     assert f"fails with torch {torch.__version__}" in str(raised.value)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU with xformers")
+@pytest.mark.cuda
 def test_on_a_gpu_xformers_answers_the_same() -> None:
     pytest.importorskip("xformers.ops")
     device = torch.device("cuda")
