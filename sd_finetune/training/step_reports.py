@@ -9,7 +9,7 @@ import torch
 
 from ..diffusion.loss import LossParts
 from ..errors import NotFiniteError
-from ..runs.messages import Step, Warning_
+from ..runs.messages import Step
 from ..vram.spill import SpillWatch
 from .device import Arriving, memory_in_use, room_of
 from .output.not_finite import loss_not_finite
@@ -34,7 +34,7 @@ class StepReports:
 
     def __init__(self, training: Training) -> None:
         self._training, self._pace = training, Pace()
-        self._spill = SpillWatch(lambda: room_of(training.accelerator.device), self._warn)
+        self._spill = SpillWatch(lambda: room_of(training.accelerator.device), training.warn)
         self._given: deque[_Given] = deque()
 
     def begin(self) -> None:
@@ -62,9 +62,6 @@ class StepReports:
             self._pace.prolong()
         while self._given:
             self._report(self._given.popleft())
-
-    def _warn(self, message: str) -> None:
-        self._training.events.append(Warning_(message=message))
 
     def _report(self, given: _Given) -> None:
         training = self._training

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from sd_finetune.errors import UserError
+from sd_finetune.errors import NotFiniteError, UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import (
     CommandReader,
@@ -176,9 +176,9 @@ def test_a_loss_that_is_no_number_ends_the_run(toy: Toy) -> None:
     training = toy.prepare({"method": "dreambooth", "train.length": "9 steps"})
     for group in training.optimizer.param_groups:
         group["initial_lr"] = 1e30
-    outcome = train(training)
-    assert isinstance(outcome, Error)
-    assert "at learning rates unet 1e+30 and mixed precision no: lower the learning rate" in outcome.message
+    with pytest.raises(NotFiniteError) as told:
+        train(training)
+    assert "at learning rates unet 1e+30 and mixed precision no: lower the learning rate" in str(told.value)
     assert not events_of(training.run, Saved)
     assert not list(training.run.output.iterdir())
 

@@ -13,6 +13,7 @@ from ...families.family import DiffusionModel
 from ...sampling.generate import generate_images
 from ...settings.options import Concept, Settings
 from ...vram.estimate import generating_bytes
+from ..out_of_vram import is_out_of_vram
 from ..step.conditioning import Conditioning
 from ..step.randomness import derived_seed
 from .class_images import ClassImageCache, class_generation_settings
@@ -60,8 +61,8 @@ def generate_class_images(
         prompts = [concept.class_prompt] * len(chosen)
         try:
             images = generate_images(model, prompts, seeds, generation, autocast(), check, encode)
-        except torch.cuda.OutOfMemoryError:
-            if len(chosen) == 1:
+        except RuntimeError as error:
+            if len(chosen) == 1 or not is_out_of_vram(error):
                 raise
             size = len(chosen) // 2
             continue
