@@ -91,6 +91,14 @@ class Settings:
         """Whether gradients run through the text encoder: it is trained, or an embedding in its prompts is."""
         return self.train.train_text_encoder or self.learns_word()
 
+    def prompts_are_many(self) -> bool:
+        """Whether captions are drawn in so many ways that not all prompts of a run can be encoded ahead."""
+        return self.captions.tags_change() or self.captions.wildcards
+
+    def text_encoders_work(self) -> bool:
+        """Whether steps need the text encoders, and not only what they made of prompts before training."""
+        return self.prompts_learn() or self.prompts_are_many()
+
     def weight_decay(self) -> float:
         """The weight decay: the one given, or the method's default."""
         asked = self.optimizer.weight_decay

@@ -140,3 +140,11 @@ def test_it_decodes_as_many_images_at_a_time_as_are_generated() -> None:
     from sd_finetune.sampling.generate import IMAGES_PER_DECODE
 
     assert DECODED_TOGETHER == IMAGES_PER_DECODE
+
+
+@pytest.mark.parametrize(
+    "drawn", [{"captions.shuffle": True}, {"captions.tag_drop_rate": 0.1}, {"captions.wildcards": True}]
+)
+def test_text_encoders_stay_where_prompts_cannot_be_encoded_ahead(drawn: dict[str, Any]) -> None:
+    one, other = (estimate(asked_for("lora", {**BF16, **changes})).phases["training"] for changes in ({}, drawn))
+    assert other - one == pytest.approx(FRAGMENTATION * 2 * MODEL.text_encoders)
