@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import torch
@@ -139,7 +139,7 @@ def attach(model: DiffusionModel, method: str, weights: torch.dtype, fused: bool
     elif method.startswith("lora"):
         for part in ("unet", *(["text_encoder"] if "text" in method else [])):
             targets = FAMILY.lora_targets(part, model.module(part))
-            network = new_adapter_network(targets, ALGORITHMS["lora"], RANK, RANK, None)
+            network = new_adapter_network(targets, ALGORITHMS["lora"], RANK, RANK, cast("Any", None))
             network.attach()
             kept.append(network)
     elif method == "textual inversion":
@@ -148,7 +148,7 @@ def attach(model: DiffusionModel, method: str, weights: torch.dtype, fused: bool
         kept += [vectors, embedding.register_forward_hook(lambda module, given, out: (out + vectors).to(out.dtype))]
     else:
         shape = HypernetworkShape((1.0, 2.0, 1.0), "linear", False, (0.0,) * 3, False, "Normal")
-        network = new_hypernetwork(model.unet, shape, context_widths(model.unet), None)
+        network = new_hypernetwork(model.unet, shape, context_widths(model.unet), cast("Any", None))
         network.attach()
         kept.append(network)
     return kept
@@ -199,8 +199,8 @@ def measure(
         before = live.now
         live.forget()
         forward = step(model, precision, batch, side, live, text)
-        found = {"static": before, "unet": static, "forward": forward - before, "peak": live.peak - before,
-                 "after": live.now - before}  # fmt: skip
+        found: dict[str, float] = {"static": before, "unet": static, "forward": forward - before}
+        found |= {"peak": live.peak - before, "after": live.now - before}
         del kept
     return found
 

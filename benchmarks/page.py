@@ -60,6 +60,8 @@ OTHERS = """\
 | command | what | page |
 |---|---|---|
 | `python -m benchmarks.quality` | fidelity, editability and drift on the toy | [quality](quality.md) |
+| `python -m benchmarks.low_memory_quality` | the same in settings for little VRAM | [quality](quality.md) |
+| `python -m benchmarks.activations` | what the VRAM estimate counts, on fake tensors | [VRAM presets](presets.md) |
 | `python -m benchmarks.checkpoint_io` | reading and writing checkpoints | [checkpoint files](checkpoint-io.md) |
 | `python -m benchmarks.tab` | what the tab costs the server | [tab](tab.md) |
 | `python -m benchmarks.webui_train` | the WebUI's own training on the toy | [quality](quality.md) |
