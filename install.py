@@ -31,6 +31,14 @@ PINS = {
 TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"], "webui": ["test.txt"]}
 JAVASCRIPT_CHECK = "tests/javascript/check.py"
 QUICK = ["-m", "not slow", "tests/unit"]  # what is slow is written in tests/conftest.py
+# What is the same with all versions of packages, as lint and types are: texts, and the page, whose routes and whole
+# stories are tested with both sets. Tested with our own only.
+SAME_TEXTS = ("docs", "imports", "javascript_check", "licenses", "sizes")
+SAME_PAGE = ("bases", "form", "lightbox", "page", "place", "two_windows", "use", "what_is_said")
+SAME_WITH_ALL = [
+    *(f"tests/unit/test_{name}.py" for name in SAME_TEXTS),
+    *(f"tests/browser/test_{name}.py" for name in SAME_PAGE),
+]
 WEBUI_TESTS = "tests/webui"  # started in a real WebUI, if the variable WEBUI_ROOT names one
 OLDEST_PYTHON = (3, 10)
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
@@ -129,7 +137,11 @@ def start_test(options: argparse.Namespace) -> int:
     """Run the suite; what does not depend on the versions, lint and types, is checked with our own only."""
     python = set_up(options.pins, TEST_FILES[options.pins])
     # As many tests at a time as there are cores, each on one.
-    checks = [["-m", "pytest", "-n", "auto", *(QUICK if options.quick else [])]]
+    # Each takes a half, so that files and what they share stay together, and the one that is done first takes more.
+    tests = ["-n", "auto", "--dist", "worksteal", *(QUICK if options.quick else [])]
+    if options.pins != "standalone":
+        tests += [word for file in SAME_WITH_ALL for word in ("--ignore", file)]
+    checks = [["-m", "pytest", *tests]]
     if "WEBUI_ROOT" in os.environ and not options.quick:  # one WebUI, not one for each core, and nothing beside it
         checks = [[*checks[0], "--ignore", WEBUI_TESTS], ["-m", "pytest", WEBUI_TESTS]]
     if options.pins == "standalone":

@@ -17,6 +17,13 @@ import pytest
 FILE = Path(__file__).parents[2] / "install.py"
 
 
+PYTEST = "pytest -n auto --dist worksteal"
+
+
+def without_what_is_the_same(install: ModuleType) -> list[str]:
+    return [word for name in install.SAME_WITH_ALL for word in ("--ignore", name)]
+
+
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     """The module, at work in an empty folder with one file of versions and a pip that only takes notes."""
@@ -196,7 +203,8 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     assert (FILE.parent / install.JAVASCRIPT_CHECK).is_file()
     started.clear()
     assert install.main(["test", "--pins", "webui"]) == int(failing == "pytest")
-    assert started == [["-m", "pytest", "-n", "auto"]]
+    assert started == [["-m", *PYTEST.split(), *without_what_is_the_same(install)]]
+    assert [name for name in install.SAME_WITH_ALL if not (FILE.parent / name).is_file()] == []
 
 
 @pytest.mark.parametrize("pins", ["standalone", "webui"])
@@ -213,7 +221,8 @@ def test_with_a_webui_its_tests_come_after_all_others(
     monkeypatch.setattr(install, "run", run)
     monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
     assert install.main(["test", "--pins", pins]) == 0
-    assert started[-2:] == ["pytest -n auto --ignore tests/webui", "pytest tests/webui"]
+    others = without_what_is_the_same(install) if pins == "webui" else []
+    assert started[-2:] == [" ".join([PYTEST, *others, "--ignore tests/webui"]), "pytest tests/webui"]
 
 
 def test_a_process_of_tests_starts_one_playwright() -> None:
@@ -235,4 +244,5 @@ def test_the_quick_tier_is_lint_and_what_is_not_slow(
     monkeypatch.setattr(install, "run", run)
     monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
     assert install.main(["test", "--quick", "--pins", pins]) == 0
-    assert started == [*lint, "pytest -n auto -m not slow tests/unit"]
+    others = without_what_is_the_same(install) if pins == "webui" else []
+    assert started == [*lint, " ".join([PYTEST, "-m not slow tests/unit", *others])]
