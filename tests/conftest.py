@@ -102,6 +102,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
         yield make_toy(tmp_path_factory.mktemp("toy"))
 
 
+@pytest.fixture(scope="session")
+def deep_toy(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """With all levels and blocks of Stable Diffusion 1.5, where their number or names matter: three times as slow."""
+    from tests.toy import DEEP, make_toy
+
+    return make_toy(tmp_path_factory.mktemp("deep-toy"), **DEEP)
+
+
 @pytest.fixture(autouse=True)
 def _fresh_accelerator() -> Iterator[None]:
     """accelerate keeps one state per process, and refuses a second run of another precision in it."""

@@ -32,11 +32,21 @@ from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 
 ARCHITECTURE = Sd1Architecture(
-    unet=UNetSizes(model_channels=32, channel_mult=(1, 1, 1, 1), num_heads=2, context_dim=32),
+    unet=UNetSizes(
+        model_channels=32,
+        channel_mult=(1, 1),
+        num_res_blocks=1,
+        attention_resolutions=(1,),
+        num_heads=2,
+        context_dim=32,
+    ),
     vae=VaeSizes(ch=32, ch_mult=(1, 1, 1, 1), num_res_blocks=0),
     text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2),
     image_size=8,
 )
+
+DEEP: dict[str, Any] = {"unet": UNetSizes(model_channels=32, channel_mult=(1, 1, 1, 1), num_heads=2, context_dim=32)}
+"""Differences that give the UNet all levels and blocks of Stable Diffusion 1.5, for a third of the speed."""
 
 WIDE_TEXT: dict[str, Any] = {
     "unet": replace(ARCHITECTURE.unet, context_dim=48),
@@ -143,9 +153,10 @@ class Toy:
         return training
 
 
-def make_toy(home: Path) -> Toy:
+def make_toy(home: Path, **differences: Any) -> Toy:
+    """differences: of its architecture."""
     torch.set_num_threads(1)  # with so little to compute, threads only wait for each other
-    return Toy(home, make_checkpoint(home / "toy.safetensors"), make_images(home / "images", 3))
+    return Toy(home, make_checkpoint(home / "toy.safetensors", **differences), make_images(home / "images", 3))
 
 
 @contextmanager

@@ -52,6 +52,14 @@ def write(folder: Path) -> None:
     (folder / DIGESTS).write_text(json.dumps(digests(folder)))
 
 
+def check(folder: Path) -> None:
+    """Read them all, and compare with what was noted when they were written."""
+    expected, found = json.loads((folder / DIGESTS).read_text()), digests(folder)
+    assert len(expected) == 13
+    assert all(expected.values())
+    assert found == expected
+
+
 def tensors_of(file: Path) -> dict[str, Tensor]:
     """What our readers find in a file, by name."""
     kind = file.name.partition("-")[0]
@@ -80,13 +88,7 @@ def digest(tensor: Tensor) -> str:
 
 
 def main(what: str, folder: Path) -> None:
-    if what == "write":
-        write(folder)
-    else:
-        expected, found = json.loads((folder / DIGESTS).read_text()), digests(folder)
-        assert len(expected) == 13
-        assert all(expected.values())
-        assert found == expected
+    (write if what == "write" else check)(folder)
     print(f"{what} {len(digests(folder))} files with torch {torch.__version__}")
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.parity import files_of_all_kinds
+
 REPO = Path(__file__).parents[2]
-SCRIPT = "tests.parity.files_of_all_kinds"
+SCRIPT = files_of_all_kinds.__name__
 
 
 def python_of(environment: str) -> Path:
@@ -31,9 +33,9 @@ NEEDS_ANOTHER = pytest.mark.skipif(
 )
 
 
-def run(python: str | Path, what: str, folder: Path) -> str:
+def run_there(what: str, folder: Path) -> None:
     done = subprocess.run(
-        [str(python), "-m", SCRIPT, what, str(folder)],
+        [str(OTHERS[0]), "-m", SCRIPT, what, str(folder)],
         cwd=REPO,
         env={**os.environ, "PYTHONPATH": str(REPO)},
         capture_output=True,
@@ -41,17 +43,16 @@ def run(python: str | Path, what: str, folder: Path) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert f"torch {torch.__version__}" not in done.stdout, "it is another torch"
 
 
 @NEEDS_ANOTHER
 def test_what_is_written_here_is_read_there(tmp_path: Path) -> None:
-    run(sys.executable, "write", tmp_path)
-    said = run(OTHERS[0], "check", tmp_path)
-    assert f"torch {torch.__version__}" not in said, "it is another torch"
+    files_of_all_kinds.write(tmp_path)
+    run_there("check", tmp_path)
 
 
 @NEEDS_ANOTHER
 def test_what_is_written_there_is_read_here(tmp_path: Path) -> None:
-    run(OTHERS[0], "write", tmp_path)
-    assert f"torch {torch.__version__}" in run(sys.executable, "check", tmp_path)
+    run_there("write", tmp_path)
+    files_of_all_kinds.check(tmp_path)

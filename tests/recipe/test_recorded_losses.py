@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.runs.messages import Step
-from tests.toy import ROWS, Toy, events_of, forget_accelerator, make_toy
+from tests.toy import DEEP, ROWS, Toy, events_of, forget_accelerator, make_toy
 
 RECORDED = Path(__file__).with_name("recorded_losses.json")
 RELATIVE_TOLERANCE = 5e-5
@@ -42,16 +42,16 @@ def losses_of(toy: Toy, case: str) -> list[float]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_losses_are_those_that_were_recorded(toy: Toy, case: str) -> None:
+def test_losses_are_those_that_were_recorded(deep_toy: Toy, case: str) -> None:
     expected = json.loads(RECORDED.read_text(encoding="utf-8"))[case]
     assert len(expected) == 4
-    assert losses_of(toy, case) == pytest.approx(expected, rel=RELATIVE_TOLERANCE)
+    assert losses_of(deep_toy, case) == pytest.approx(expected, rel=RELATIVE_TOLERANCE)
 
 
 if __name__ == "__main__":
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        own = make_toy(Path(folder))
+        own = make_toy(Path(folder), **DEEP)
         for name in CASES:
             found[name] = losses_of(own, name)
             forget_accelerator()

@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,7 @@ from sd_finetune.runs.owner import own
 from sd_finetune.runs.state import state_of
 from sd_finetune.ui.jobs.training import train_job
 from tests.screen import Screen, make_screen, wait_until
-from tests.toy import ARCHITECTURE, ROWS, Toy, events_of, make_checkpoint, make_images
+from tests.toy import ROWS, Toy, events_of
 
 FLAT = 1.03
 """Most growth of anything between an early and the last reading."""
@@ -49,16 +49,10 @@ def fewest(readings: list[Reading]) -> Reading:
     return min(readings, key=lambda reading: (reading.handles, reading.threads))
 
 
-def small_toy(home: Path) -> Toy:
-    """Its UNet has two levels with one block each, as here the steps only have to be many."""
-    unet = replace(ARCHITECTURE.unet, channel_mult=(1, 1), num_res_blocks=1, attention_resolutions=(1,))
-    return Toy(home, make_checkpoint(home / "small.safetensors", unet=unet), make_images(home / "images", 3))
-
-
-def test_many_steps_in_one_run(tmp_path: Path, long: bool, measured: Callable[[str], None]) -> None:
+def test_many_steps_in_one_run(toy: Toy, long: bool, measured: Callable[[str], None]) -> None:
     steps = 20_000 if long else 100
     cheapest = {**ROWS["textual_inversion"], "snapshots.every": f"{steps // 10} steps"}
-    run = small_toy(tmp_path).run({**cheapest, "train.length": f"{steps} steps"})
+    run = toy.run({**cheapest, "train.length": f"{steps} steps"})
     readings: list[tuple[int, Reading]] = []
     with own(run):
         worker = start_worker(run)
