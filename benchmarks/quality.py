@@ -19,6 +19,8 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from statistics import mean
 
+from accelerate.state import AcceleratorState
+
 from sd_finetune.commands.demo import METHODS
 from sd_finetune.demo.reader import Reading
 from sd_finetune.demo.run import demo_settings, load_base, load_result, subject_of, with_subject
@@ -57,6 +59,7 @@ def settings_for(method: str, subject: Subject | None, prior: str, seed: int) ->
 
 def train(settings: Settings, folder: Path) -> Path:
     """Train in this process; the file that it made."""
+    AcceleratorState._reset_state(True)  # accelerate keeps one for each process, and refuses another precision in it
     run = RunFolder.create(folder, settings.output.name, settings)
     if work(run.path, resume=False) != 0:
         raise SystemExit(f"the run in {run.path} failed")
@@ -102,19 +105,16 @@ class Bench:
     def score(self, model: DiffusionModel, subject: Subject) -> Score:
         return score(model, subject, self.classes[subject.name], self.images, SCORE_SEED)
 
-    def measure(self, method: str, chosen: Subject | None, prior: str, folder: Path) -> str:
-        """Train and score one row; its name."""
-        settings = [settings_for(method, chosen, prior, seed) for seed in range(1, self.seeds + 1)]
+    def measure(self, name: str, method: str, settings: list[Settings], folder: Path) -> None:
+        """Train and score one row: the settings differ by their seeds."""
         subject = subject_of(settings[0])
         self.base(subject)
-        name = f"{method}, {subject.name}, prior {prior}"
         started = time.perf_counter()
         results = [train(one, folder) for one in settings]
         self.seconds[name] = (time.perf_counter() - started) / self.seeds
         scores = [self.score(load_result(method, result), subject) for result in results]
         self.rows[name] = averages(scores)
         print(f"{name}: {[asdict(s) for s in scores]}", flush=True)
-        return name
 
     def table(self) -> str:
         """Markdown."""
@@ -139,7 +139,11 @@ def main() -> None:
     bench, verdicts = Bench(options.seeds, options.images), []
     with tempfile.TemporaryDirectory() as folder:
         for method in options.methods:
-            names = {prior: bench.measure(method, chosen, prior, Path(folder)) for prior in options.priors}
+            names = {}
+            for prior in options.priors:
+                settings = [settings_for(method, chosen, prior, seed) for seed in range(1, options.seeds + 1)]
+                names[prior] = f"{method}, {subject_of(settings[0]).name}, prior {prior}"
+                bench.measure(names[prior], method, settings, Path(folder))
             without = bench.rows.get(names.get("off", ""))
             for prior, name in names.items():
                 if without and prior != "off":
