@@ -116,9 +116,9 @@ def test_a_lora(toy: Toy, row: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pt"])
-def test_an_embedding(toy: Toy, form: str) -> None:
+def test_an_embedding(deep_toy: Toy, form: str) -> None:
     row = {**ROWS["textual_inversion"], "textual_inversion.format": form}
-    training = moved(toy.prepare(row))
+    training = moved(deep_toy.prepare(row))
     file = save_result(training, 1, final=True)
     pipeline = pipeline_of(training)
     before = theirs(pipeline)

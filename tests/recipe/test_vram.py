@@ -50,9 +50,9 @@ def test_a_preset_trains(toy: Toy, row: Preset) -> None:
 
 @pytest.mark.skipif(OLD_TORCH, reason="before torch 2.2 a tensor's storage cannot be recognized")
 @pytest.mark.parametrize("weights", ["fp32", "bf16"])
-def test_neither_snapshot_nor_result_is_a_second_copy(toy: Toy, weights: str) -> None:
+def test_neither_snapshot_nor_result_is_a_second_copy(deep_toy: Toy, weights: str) -> None:
     """Written one tensor after the other: on a GPU there would be no room for another copy of all of them."""
-    training = toy.prepare({**ROWS["dreambooth"], "train.mixed_precision": "bf16", "train.weights": weights})
+    training = deep_toy.prepare({**ROWS["dreambooth"], "train.mixed_precision": "bf16", "train.weights": weights})
     train(training)
     trained = training.method.trained_tensors().values()
     whole = sum(value.numel() * value.element_size() for value in trained)

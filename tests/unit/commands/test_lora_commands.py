@@ -20,7 +20,7 @@ from sd_finetune.families.sd1.targets import lora_name, lora_targets
 from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
-from tests.toy import answer, load_doubled, make_checkpoint, read_tokenizer_once, relative_error
+from tests.toy import DEEP, answer, load_doubled, make_checkpoint, read_tokenizer_once, relative_error
 
 ABOUT_LORA = {"ss_learning_rate": "0.0001", "ss_network_dim": "6", "modelspec.hash_sha256": "0xold"}
 
@@ -41,8 +41,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("commands")
     home = Home(folder, *(folder / f"{name}.safetensors" for name in ("base", "half", "lora", "second", "tuned")))
     with read_tokenizer_once():
-        make_checkpoint(home.base)
-        make_checkpoint(home.half, precision="fp16")
+        make_checkpoint(home.base, **DEEP)
+        make_checkpoint(home.half, precision="fp16", **DEEP)
         for seed, path in enumerate((home.lora, home.second)):
             write_lora(path, some_layers(home.base, seed), ABOUT_LORA, "fp32")
         make_tuned(home)
@@ -294,10 +294,11 @@ def test_what_was_known_of_the_training_is_carried(home: Home, tmp_path: Path) -
 
 def test_what_cannot_be_extracted(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "extracted.safetensors"
-    v = make_checkpoint(tmp_path / "v.safetensors", prediction_type="v_prediction")
+    v = make_checkpoint(tmp_path / "v.safetensors", prediction_type="v_prediction", **DEEP)
     deeper = make_checkpoint(
         tmp_path / "deep.safetensors",
         text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2),
+        **DEEP,
     )
     for tuned, words in (
         (home.base, "have equal weights in all layers"),

@@ -55,8 +55,8 @@ def test_dreambooth_keeps_what_it_did_not_train(toy: Toy, tmp_path) -> None:
     assert (tmp_path / "out.yaml").read_text() == toy.checkpoint.with_suffix(".yaml").read_text()
 
 
-def test_lora_writes_kohya_s_names_and_alpha(toy: Toy, tmp_path) -> None:
-    training = toy.prepare({"train.train_text_encoder": True, "lora.alpha": 1.5})
+def test_lora_writes_kohya_s_names_and_alpha(deep_toy: Toy, tmp_path) -> None:
+    training = deep_toy.prepare({"train.train_text_encoder": True, "lora.alpha": 1.5})
     training.method.write(tmp_path / "out.safetensors", {}, "fp16")
     modules, _ = read_lora(tmp_path / "out.safetensors")
     assert "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_out_0" in modules

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -22,7 +24,7 @@ from sd_finetune.networks.hypernetwork import (
     new_hypernetwork,
 )
 from sd_finetune.settings.groups import hypernetwork as group
-from tests.toy import WIDE_TEXT, Toy, answer, load_doubled, make_checkpoint, relative_error
+from tests.toy import DEEP, WIDE_TEXT, Toy, answer, load_doubled, make_checkpoint, relative_error
 
 SHAPE = HypernetworkShape(activation="tanh")
 
@@ -30,7 +32,10 @@ SHAPE = HypernetworkShape(activation="tanh")
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
     """A model whose text is 48 wide and whose image 32, in float64 but for the text encoder."""
-    return load_doubled(make_checkpoint(tmp_path_factory.mktemp("wide") / "wide.safetensors", **WIDE_TEXT))
+    unet = replace(DEEP["unet"], context_dim=WIDE_TEXT["unet"].context_dim)
+    return load_doubled(
+        make_checkpoint(tmp_path_factory.mktemp("wide") / "wide.safetensors", **{**WIDE_TEXT, "unet": unet})
+    )
 
 
 def generator(seed: int = 0) -> torch.Generator:
