@@ -17,8 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import Bench, settings_for
 from sd_finetune.settings.optimizer_availability import why_unavailable
+
+from benchmarks.quality import Bench, settings_for
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
