@@ -49,9 +49,9 @@ def test_unet_and_vae_answer_the_same(toy: Toy, xformers: Counted, kind: str) ->
     assert worst_error(answers(toy, kind), answers(toy, "sdpa")) < TOLERANCE
 
 
-def test_xformers_computes_every_attention_of_a_run(toy: Toy, xformers: Counted) -> None:
+def test_xformers_computes_every_attention_of_a_run(deep_toy: Toy, xformers: Counted) -> None:
     """In the VAE that encodes and draws, and in the UNet that draws class images and samples, and is trained."""
-    training = toy.prepare({"train.attention": "xformers", "prior.weight": 1.0, "class_images.seed": 88})
+    training = deep_toy.prepare({"train.attention": "xformers", "prior.weight": 1.0, "class_images.seed": 88})
     in_unet = len(attentions_of(training.model.unet))
     assert in_unet == 32
     width_in_vae = 32
