@@ -23,7 +23,7 @@ from sd_finetune.runs.messages import Evaluation, Phase, Sample, Saved, Step, Wa
 from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
-from sd_finetune.training import setup
+from sd_finetune.training import ready_model
 from sd_finetune.training.compute.attention import attentions_of
 from sd_finetune.training.device import accelerator_for
 from sd_finetune.training.loop import train
@@ -415,8 +415,8 @@ def test_without_a_change_the_same_is_measured(toy: Toy, measure: Measure) -> No
 def test_a_run_without_room_is_refused_unless_that_is_off(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU that has next to nothing; of other programs on a larger one there is a warning."""
     loaded: list[str] = []
-    made = setup.load_model
-    monkeypatch.setattr(setup, "load_model", lambda base: loaded.append("loaded") or made(base))
+    made = ready_model.load_model
+    monkeypatch.setattr(ready_model, "load_model", lambda base: loaded.append("loaded") or made(base))
     monkeypatch.setattr("sd_finetune.training.room.room_of", lambda device: Room(total=10, free=5))
     with pytest.raises(UserError, match=r"set train\.check_vram to false to try it anyway"):
         toy.prepare()
