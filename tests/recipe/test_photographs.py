@@ -31,7 +31,8 @@ def test_learns_from_a_folder_of_photographs(toy: Toy, tmp_path: Path, photograp
     )
     prompts = {e.image.name: e.prompt for e in training.instances.examples}
     assert prompts == {"cat.png": "a photo of a tabby cat", "cup.jpg": "cup", "rocket.jpeg": "rocket"}
-    assert not events_of(training.run, Warning_)
+    (warning,) = events_of(training.run, Warning_)
+    assert warning.message.startswith("Concept 1 has 2 images without a caption")
     assert [e.total for e in events_of(training.run, Phase) if e.name == "encoding training images"][-1] == 3
     assert len(events_of(training.run, Step)) == 24
     before, after = (e.loss for e in events_of(training.run, Evaluation))

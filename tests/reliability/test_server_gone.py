@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,12 @@ def ends_with_a_snapshot(run: RunFolder, began: float) -> float:
     return taken
 
 
+def status_once_read(address: str) -> Any:
+    """The status of the run, which has ended: each poll reads its events for some milliseconds."""
+    poll = partial(asked, f"{address}/projects/dog/runs/dog-001/status")
+    return wait_until(lambda: (told := poll())["state"] != "running" and told)
+
+
 WAYS: dict[str, list[signal.Signals]] = {
     "killed": [signal.SIGKILL],
     "Ctrl+C once": [signal.SIGINT],
@@ -111,8 +118,8 @@ def test_a_server_that_ends(toy: Toy, tmp_path: Path, long: bool, measured: Call
                 time.sleep(0.3 if len(signals) > 1 else 0)
             took[way] = ends_with_a_snapshot(run, began)
         with serving(folder / "data") as (_, address):
-            status = asked(f"{address}/projects/dog/runs/dog-001/status")
-            assert (status["active"], status["resumable"], status["state"]) == (False, True, "stopped")
+            told = status_once_read(address)
+            assert (told["active"], told["resumable"], told["state"]) == (False, True, "stopped")
     assert max(took.values()) < WITHIN_SECONDS
     seconds = ", ".join(f"{way} {taken:.1f} s" for way, taken in took.items())
     measured(f"snapshot and end after the server was gone: {seconds}")
