@@ -17,9 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sd_finetune.settings.optimizer_availability import why_unavailable
-
 from benchmarks.quality import Bench, settings_for
+from sd_finetune.settings.availability import why_unavailable
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
@@ -95,7 +94,7 @@ def main() -> None:
         for method in options.methods:
             for way, changes in ways(method).items():
                 seeds = [changed(settings_for(method, None, "images", 1 + s), changes) for s in range(options.seeds)]
-                unavailable = why_unavailable(seeds[0].optimizer.name, on_gpu=False)
+                unavailable = why_unavailable("optimizer.name", seeds[0].optimizer.name, on_gpu=False)
                 if unavailable:
                     print(f"{method}, {way}: {unavailable}")
                 else:
