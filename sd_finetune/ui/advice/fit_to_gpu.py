@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ...settings.methods import METHODS
 from ...settings.options import Settings
@@ -14,6 +14,9 @@ from ...vram.fitting import Way, changes_of, fitting_way, least_way
 from ...vram.presets import USABLE, speed_words
 from ...vram.savings import SMALLER_RESOLUTIONS, gigabytes
 from .gpu import Gpu
+
+FILLED_IN = {"folder": "images", "class_prompt": "an image"}
+"""For what a concept lacks as long as there are no images: the VRAM that training takes does not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,15 @@ def fit(settings: dict[str, Any], gpu: Gpu | None) -> Fit:
     if way is None:
         return Fit({}, _too_small(asked, gpu))
     return Fit(changes_of(asked, way), _fits(gpu, way))
+
+
+def with_concepts_filled_in(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same settings as far as they can be fitted to a GPU before there are images to train on."""
+    given = cast("Any", settings.get("concepts") or [{}])
+    if not isinstance(given, list) or not all(isinstance(c, dict) for c in cast("list[Any]", given)):
+        return settings  # it is to be told that they are not concepts
+    filled = [{**FILLED_IN, **{n: v for n, v in c.items() if v}} for c in cast("list[dict[str, Any]]", given)]
+    return {**settings, "concepts": filled}
 
 
 def _fits(gpu: Gpu, way: Way) -> str:

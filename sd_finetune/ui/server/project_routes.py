@@ -14,7 +14,7 @@ from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
 from ...settings.read import find_faults
-from ..advice.fit_to_gpu import fit
+from ..advice.fit_to_gpu import fit, with_concepts_filled_in
 from ..advice.gpu import another_gpu, another_gpus, find_gpu
 from ..advice.method_defaults import method_defaults
 from ..jobs.job import DOING, Job
@@ -146,7 +146,7 @@ def fit_to_gpu(
 
     `gpu` is that of another one: "6gb", or "6gb-fp16" for one without bf16.
     """
-    settings, another = project.settings(), another_gpu(text_in(content, "gpu"))
+    settings, another = with_concepts_filled_in(project.settings()), another_gpu(text_in(content, "gpu"))
     faults = find_faults(settings)
     if faults:
         raise UserError("\n".join(["Fix these settings before fitting them to the GPU:", *faults.values()]))

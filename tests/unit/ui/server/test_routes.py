@@ -288,6 +288,19 @@ def test_settings_are_fitted_to_the_gpu(screen: Screen, client: TestClient, monk
     assert "Batch size" in client.post("/sd_finetune/projects/dog/fit").json()["error"]
 
 
+def test_settings_are_fitted_before_there_are_images(screen: Screen, client: TestClient) -> None:
+    """As the README has it: the GPU first, then the concepts."""
+    bare = {**screen.settings(prior__weight=1), "concepts": [{"folder": "", "class_prompt": ""}]}
+    for concepts in ([], bare["concepts"]):
+        screen.context.project("dog").replace_settings({**bare, "concepts": concepts})
+        assert client.get("/sd_finetune/projects/dog").json()["check"]["faults"]
+        assert (
+            "train.mixed_precision"
+            in client.post("/sd_finetune/projects/dog/fit", json={"gpu": "6gb"}).json()["changes"]
+        )
+        assert screen.context.project("dog").settings()["concepts"] == concepts
+
+
 def test_settings_are_fitted_to_a_gpu_that_is_not_there(screen: Screen, client: TestClient) -> None:
     told = client.post("/sd_finetune/projects/dog/fit", json={"gpu": "4gb"}).json()
     assert "and a GPU of 4 GB has 4.0 GB" in told["sentence"]
