@@ -6,8 +6,10 @@ import gc
 import re
 import statistics
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import NamedTuple
@@ -119,18 +121,19 @@ def _take_turns(settings: Settings, home: Path, row: Row, how_much: Amount, devi
     training = prepare(RunFolder.create(home / "runs", "turns", settings), resume=False)
     barest = BarestStep(training, device)
     ours = OurSteps(training, device)
+    floor = partial(_in_the_loops_thread, ours, barest)
     try:
         ours(how_much.warm_up)
         if device == "cuda":
             row.peak_gib = torch.cuda.max_memory_reserved() / GIB
-        barest(how_much.warm_up)
-        pairs = [(_took(ours, how_much), _took(barest, how_much)) for _ in range(how_much.turns)]
+        floor(how_much.warm_up)
+        pairs = [(_took(ours, how_much), _took(floor, how_much)) for _ in range(how_much.turns)]
         row.parts_ms = ours.parts(how_much.parts)
         row.flop = barest.flop()
         row.remark = _warnings(training)
     finally:
         ours.end()
-        del barest, ours, training
+        del floor, barest, ours, training
         _forget(device)
     _fill_in(row, pairs, device)
 
@@ -140,6 +143,10 @@ def _warnings(training: Training) -> str:
     return " ".join(event.message for event in read_events(training.run.events)[0] if isinstance(event, Warning_))
 
 
+def _in_the_loops_thread(ours: OurSteps, barest: BarestStep, steps: int) -> None:
+    ours.between(partial(barest, steps))
+
+
 class Took(NamedTuple):
     """Of one step, in seconds."""
 
@@ -147,7 +154,7 @@ class Took(NamedTuple):
     cpu: float
 
 
-def _took(step: OurSteps | BarestStep, how_much: Amount) -> Took:
+def _took(step: Callable[[int], None], how_much: Amount) -> Took:
     """Of a step of a turn."""
     clock, cpu = time.perf_counter(), time.process_time()
     step(how_much.steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -30,6 +30,7 @@ class OurSteps:
         self._device, self._failure = device, ""
         self._go, self._done = threading.Semaphore(0), threading.Semaphore(0)
         self._ends, self._precise = False, False
+        self._errand: Callable[[], None] | None = None
         self._marks: list[tuple[str, float]] = []
         self._watch(training)
         self._thread = threading.Thread(target=self._train, args=(training,), daemon=True)
@@ -44,6 +45,14 @@ class OurSteps:
             if self._failure:
                 raise RuntimeError(self._failure)
         wait_for(self._device)
+
+    def between(self, function: Callable[[], None]) -> None:
+        """Call a function in the thread of the loop, between two steps: memory costs the same in one thread only."""
+        self._errand = function
+        self._go.release()
+        self._done.acquire()
+        if self._failure:
+            raise RuntimeError(self._failure)
 
     def parts(self, steps: int) -> dict[str, float]:
         """Do so many steps, and tell the median milliseconds of each part. It waits for the GPU after each of them."""
@@ -80,10 +89,7 @@ class OurSteps:
 
         def batches(step: int) -> Iterator[Any]:
             self._mark("rest")
-            self._done.release()
-            self._go.acquire()
-            if self._ends:
-                raise _NoMoreSteps
+            self._wait_for_turn()
             self._mark("start")
             for batch in of_step(step):
                 self._mark("prepare")
@@ -96,6 +102,18 @@ class OurSteps:
 
         training.batches.of_step = batches  # type: ignore[assignment,method-assign]
         training.updates.finish = update  # type: ignore[method-assign]
+
+    def _wait_for_turn(self) -> None:
+        """Return when a step is asked for; raise _NoMoreSteps at the end."""
+        while True:
+            self._done.release()
+            self._go.acquire()
+            if self._ends:
+                raise _NoMoreSteps
+            errand, self._errand = self._errand, None
+            if errand is None:
+                return
+            errand()
 
     def _mark(self, ended: str) -> None:
         if self._precise:
