@@ -29,7 +29,7 @@ def import_any(text: str) -> Imported:
     if path.suffix.lower() == ".json":
         return Imported(read_concepts_list(path))
     if path.is_file():
-        raise UserError(f"{path} is no folder, .toml or .json file: choose one of these.")
+        raise UserError(f"{path} is not a folder, .toml or .json file: choose one of these.")
     return import_kohya_folder(path)
 
 

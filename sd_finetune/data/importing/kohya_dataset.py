@@ -7,24 +7,28 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...errors import UserError
+from ...settings.foreign_names import FOREIGN_NAMES
 from ...settings.paths import pasted_path
 from ...settings.toml import load_toml
 from .subsets import Imported, Subset, concepts_of
 
 Table = Mapping[str, Any]
 
+SAME_AS_ON_THEIR_COMMAND_LINE = (
+    "caption_dropout_rate",
+    "caption_prefix",
+    "caption_separator",
+    "caption_suffix",
+    "caption_tag_dropout_rate",
+    "enable_wildcard",
+    "flip_aug",
+    "keep_tokens",
+    "prior_loss_weight",
+    "shuffle_caption",
+)
 TAKEN: Mapping[str, str] = {
     "batch_size": "train.batch_size",
-    "flip_aug": "data.horizontal_flip",
-    "prior_loss_weight": "prior.weight",
-    "shuffle_caption": "captions.shuffle",
-    "caption_separator": "captions.separator",
-    "keep_tokens": "captions.keep_first",
-    "caption_dropout_rate": "captions.drop_rate",
-    "caption_tag_dropout_rate": "captions.tag_drop_rate",
-    "caption_prefix": "captions.prefix",
-    "caption_suffix": "captions.suffix",
-    "enable_wildcard": "captions.wildcards",
+    **{name: FOREIGN_NAMES[name] for name in SAME_AS_ON_THEIR_COMMAND_LINE},
 }
 """Our option by theirs, of the same meaning."""
 OF_SUBSETS = frozenset({"image_dir", "num_repeats", "class_tokens", "is_reg", "subsets", "resolution"})
