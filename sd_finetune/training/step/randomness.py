@@ -20,8 +20,14 @@ def derived_seed(seed: int, stream: str, index: int) -> int:
 
 
 def seed_dropout(seed: int, step: int) -> None:
-    """Seed torch's own stream for one step, from which its random layers draw."""
-    torch.manual_seed(derived_seed(seed, "dropout", step))  # pyright: ignore[reportUnknownMemberType]
+    """Seed torch's own streams for one step, from which its random layers draw.
+
+    As torch.manual_seed, which without a GPU notes its whole call stack in case that there is one later.
+    """
+    number = derived_seed(seed, "dropout", step)
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number)
 
 
 def generator_for(seed: int, stream: str, index: int) -> torch.Generator:
