@@ -22,7 +22,7 @@ from sd_finetune.ui.projects.form import form
 
 HOME = Path(__file__).parents[2]
 PAGES = sorted([*HOME.glob("*.md"), *HOME.glob("docs/*.md")])
-ABOUT_THE_TAB = ("README.md", "guide.md", "tab.md", "troubleshooting.md")
+ABOUT_THE_TAB = ("README.md", "data.md", "guide.md", "tab.md", "troubleshooting.md")
 """Pages in which bold text is a name in the tab."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
