@@ -8,8 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ...data.caption_text import decoded_text, refuse_no_caption
-from ...data.captions import ENDINGS, CaptionReader, caption_file, caption_files
+from ...data.caption_text import decoded_text
+from ...data.caption_writing import own_text
+from ...data.captions import ENDINGS, CaptionReader, caption_files
 from ...data.folder import image_called
 from ...data.images import look_at, open_image, readable_formats
 from ...data.metadata_lines import NAME as METADATA
@@ -64,22 +65,6 @@ def image_in(folder: str, name: str, use: Use = "training") -> Path:
     if path is None:
         raise UserError(f"Image {name} not found in {folder}: reload the page.")
     return path
-
-
-def write_caption(folder: str, name: str, text: str, captions: CaptionReader) -> None:
-    """Keep the caption of an image in the text file beside it; an empty one removes that file.
-
-    Where the image has a caption elsewhere too, the file stays and is empty, as it is the one that counts.
-    """
-    image = image_in(folder, name)
-    file = caption_file(image)
-    refuse_no_caption(text, name)
-    if not text.strip():
-        file.unlink(missing_ok=True)
-        if captions.source_of(image) is None:
-            return
-    with replacing(file) as path:
-        path.write_text(f"{' '.join(text.split())}\n".lstrip(), encoding="utf-8")
 
 
 def remove_upload(uploads: Path, folder: str, name: str) -> None:
@@ -158,7 +143,7 @@ def _entry(
 ) -> dict[str, Any]:
     try:
         found = captions.of(path)
-        caption, shown = found.line if found.source else "", plain_prompt(prompt, found, captions.options)
+        caption, shown = own_text(found), plain_prompt(prompt, found, captions.options)
     except UserError as error:
         caption, shown = "", str(error)
     return {

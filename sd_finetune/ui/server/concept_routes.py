@@ -13,6 +13,7 @@ from ...settings.keepable import MOST_ENTRIES
 from ...settings.options import Data
 from ...settings.read import find_faults
 from ..plain_settings import concepts, table
+from ..projects.caption_changes import change_captions
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
 from ..projects.concept_images import captions_of_concept, folder_of_concept, images_of_concept
 from ..projects.images import (
@@ -23,7 +24,6 @@ from ..projects.images import (
     remove_upload,
     thumbnail,
     upload_name,
-    write_caption,
 )
 from ..projects.project import Project
 from .body import CONTENT, read_body, takes, text_in
@@ -33,7 +33,7 @@ from .parameters import CONTEXT, PROJECT
 
 MOST_UPLOAD_MB, MOST_CAPTION_MB = 100, 1
 IMAGE = {"image": "1.png"}
-CAPTION = {"image": "1.png", "text": "a photo of sks dog in the snow"}
+CAPTIONS = {"changes": {"1.png": {"was": "a photo of sks dog", "now": "a photo of sks dog in the snow"}}}
 
 router = APIRouter(route_class=Route, tags=["concepts"])
 
@@ -58,13 +58,19 @@ def small_image(number: int, image: str, project: Project = PROJECT) -> Response
     return _jpeg(thumbnail(folder_of_concept(project.settings(), number), image))
 
 
-@router.post("/projects/{name}/concepts/{number}/caption", dependencies=CHANGE, openapi_extra=takes(CAPTION))
-def caption(number: int, content: dict[str, Any] = CONTENT, project: Project = PROJECT) -> dict[str, Any]:
-    """Write the caption `text` of `image`; an empty text deletes it."""
+@router.post("/projects/{name}/concepts/{number}/captions", dependencies=CHANGE, openapi_extra=takes(CAPTIONS))
+def change(
+    number: int, content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT
+) -> dict[str, Any]:
+    """Write captions: `changes`, by the image's name what `was` read and what it is `now`, an empty text for none.
+
+    One that another has written since it was read stays: it is in `theirs` of the answer. `faults` are the others that
+    were not written, and why.
+    """
     settings = project.settings()
     folder, captions = folder_of_concept(settings, number), captions_of_concept(settings, number)
-    write_caption(folder, text_in(content, "image"), text_in(content, "text"), captions)
-    return {}
+    with context.saving:
+        return {**change_captions(folder, content.get("changes"), captions)}
 
 
 @router.post("/projects/{name}/concepts/{number}/remove", dependencies=CHANGE, openapi_extra=takes(IMAGE))

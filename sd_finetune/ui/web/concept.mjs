@@ -50,6 +50,8 @@ export function makeConcept({ group, side, project, settings, number, changed, s
   );
   let known = "";
   let unchecked = 0;
+  /** By the image's name, as they were read. @type {Record<string, string>} */
+  let captions = {};
 
   const concept = () => settings.concepts?.[number - 1] ?? {};
   const resolution = () => settings.data?.resolution ?? side;
@@ -93,6 +95,22 @@ export function makeConcept({ group, side, project, settings, number, changed, s
     (left[Math.min(place, left.length - 1)] ?? find(element, ".sdft-drop input")).focus();
   }
 
+  /**
+   * @param {string} image
+   * @param {string} now its caption
+   */
+  async function write(image, now) {
+    const changes = { [image]: { was: captions[image], now } };
+    try {
+      const { theirs, faults } = await post(["projects", project, "concepts", number, "captions"], { changes });
+      captions[image] = theirs[image] ?? now;
+      const written = `${image} was given another caption elsewhere: "${theirs[image]}". Yours was not kept: "${now}".`;
+      refused.show(image in theirs ? [written] : Object.values(faults));
+    } catch (error) {
+      refused.show([sentence(error)]);
+    }
+  }
+
   async function read() {
     const { folder, instance_prompt: prompt } = concept();
     const key = JSON.stringify([folder, prompt, resolution()]);
@@ -111,8 +129,9 @@ export function makeConcept({ group, side, project, settings, number, changed, s
       );
       fill(
         images,
-        told.images.map((image) => thumbnail(project, number, image, told.uploads ? removeImage : null)),
+        told.images.map((image) => thumbnail(project, number, image, write, told.uploads ? removeImage : null)),
       );
+      captions = Object.fromEntries(told.images.map((image) => [image.name, image.caption]));
       const before = unchecked;
       unchecked = told.unchecked;
       if (unchecked) setTimeout(readOn, READ_ON_AFTER);
@@ -212,9 +231,10 @@ function sizeRow({ size: [width, height], count, cut, scale }) {
  * @param {string} project
  * @param {number} number
  * @param {Image} image
+ * @param {(name: string, text: string) => void} write
  * @param {((name: string) => void) | null} remove null for images in a folder of the user's own
  */
-function thumbnail(project, number, { name, caption, prompt, size }, remove) {
+function thumbnail(project, number, { name, caption, prompt, size }, write, remove) {
   const source = `${address("projects", project, "concepts", number, "thumbnail")}?image=${encodeURIComponent(name)}`;
   const title = `${name}, ${size ? `${size[0]} × ${size[1]}` : "not read yet"}`;
   return h(
@@ -234,8 +254,7 @@ function thumbnail(project, number, { name, caption, prompt, size }, remove) {
       placeholder: prompt,
       "aria-label": `Caption of ${name}`,
       title: CAPTION,
-      onchange: (event) =>
-        post(["projects", project, "concepts", number, "caption"], { image: name, text: event.target.value }),
+      onchange: (event) => write(name, event.target.value),
     }),
   );
 }

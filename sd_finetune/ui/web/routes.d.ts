@@ -33,9 +33,9 @@ export interface Post {
   (parts: ["projects", string, "runs", string, "command"], content: { command: Json.Command }): Promise<object>;
   (parts: ["projects", string, "runs", string, "settings", "use"]): Promise<object>;
   (
-    parts: ["projects", string, "concepts", number, "caption"],
-    content: { image: string; text: string },
-  ): Promise<object>;
+    parts: ["projects", string, "concepts", number, "captions"],
+    content: { changes: Json.CaptionChanges },
+  ): Promise<Json.NotWritten>;
   (parts: ["projects", string, "class-images", string, string, "delete"]): Promise<object>;
   (parts: ["projects", string, "concepts", number, "remove"], content: { image: string }): Promise<object>;
   (parts: ["projects", string, "import"], content: { path: string }): Promise<{ concepts: number; notes: string[] }>;

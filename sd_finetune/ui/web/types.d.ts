@@ -322,10 +322,22 @@ export interface Result {
 
 export interface Image {
   name: string;
+  /** Its own, perhaps of several lines; empty where it has none. */
   caption: string;
   prompt: string;
   /** Width and height; null as long as it was not read. */
   size: [number, number] | null;
+}
+
+/** By the image's name: the caption that this page read, and what it is to be now; empty is none. */
+export type CaptionChanges = Record<string, { was: string; now: string }>;
+
+/** By the image's name. */
+export interface NotWritten {
+  /** Captions that stand there because somebody else has written them since. */
+  theirs: Record<string, string>;
+  /** Why others could not be written. */
+  faults: Record<string, string>;
 }
 
 /** What training makes of the images of one size. */

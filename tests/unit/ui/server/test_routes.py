@@ -174,15 +174,21 @@ def test_images_that_are_dropped(client: TestClient) -> None:
 
 def test_captions(screen: Screen, client: TestClient) -> None:
     place = "/sd_finetune/projects/dog/concepts/1"
-    client.post(f"{place}/caption", json={"image": "1.png", "text": " a  dog\nin snow "})
-    assert (screen.pictures / "1.txt").read_text() == "a dog in snow\n"
+
+    def write(**captions: Any) -> dict[str, Any]:
+        return client.post(f"{place}/captions", json={"changes": captions and {"1.png": captions}}).json()
+
+    assert write(was="", now=" a  dog\n\nin snow ") == {"theirs": {}, "faults": {}}
+    assert (screen.pictures / "1.txt").read_text() == "a dog\nin snow\n"
+    assert write(was="", now="a cat") == {"theirs": {"1.png": "a dog\nin snow"}, "faults": {}}
+    assert write(was="a dog\nin  snow\n", now="a dog in snow") == {"theirs": {}, "faults": {}}
     told = client.get(place).json()
     assert [(entry["name"], entry["caption"], entry["size"]) for entry in told["images"]] == [
         ("0.png", "", [64, 48]),
         ("1.png", "a dog in snow", [64, 64]),
         ("2.png", "", [64, 48]),
     ]
-    client.post(f"{place}/caption", json={"image": "1.png", "text": ""})
+    assert write(now="") == {"theirs": {}, "faults": {}}
     assert not (screen.pictures / "1.txt").exists()
     small = Image.open(io.BytesIO(client.get(f"{place}/thumbnail?image=0.png").content))
     assert (small.format, small.size) == ("JPEG", (64, 48))
@@ -198,12 +204,24 @@ def test_captions_that_others_wrote(screen: Screen, client: TestClient) -> None:
     (screen.pictures / "metadata.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     (screen.pictures / "1.png.caption").write_bytes("ein Hündchen".encode("cp1252"))
     assert told() == ["dog 0", "ein Hündchen", "dog 2"]
-    client.post(f"{place}/caption", json={"image": "1.png", "text": "a puppy"})
+    client.post(f"{place}/captions", json={"changes": {"1.png": {"now": "a puppy"}}})
     assert (screen.pictures / "1.png.caption").read_text() == "a puppy\n"
-    for image in ("0.png", "1.png"):
-        client.post(f"{place}/caption", json={"image": image, "text": ""})
+    changes = {"0.png": {"was": "dog 0", "now": ""}, "1.png": {"was": "a puppy", "now": ""}, "2.png": {"now": "dog 2"}}
+    client.post(f"{place}/captions", json={"changes": changes})
     assert told() == ["", "", "dog 2"]
     assert (screen.pictures / "0.txt").read_text() == ""
+
+
+def test_captions_that_cannot_be_written_keep_no_other_from_it(screen: Screen, client: TestClient) -> None:
+    place = "/sd_finetune/projects/dog/concepts/1/captions"
+    names = ["0.png", "../0.png", "nothing.png", "1.png"]
+    answer = client.post(place, json={"changes": {name: {"was": "", "now": "a dog"} for name in names}}).json()
+    assert sorted(answer["faults"]) == ["../0.png", "nothing.png"]
+    assert [(screen.pictures / f"{number}.txt").exists() for number in range(3)] == [True, True, False]
+    for wrong in ([], None, {"1.png": "a dog"}, {"1.png": {"was": ""}}, {"1.png": {"now": 1}}, {"1.png": {"to": "x"}}):
+        refused = client.post(place, json={"changes": wrong})
+        assert refused.status_code == 400, wrong
+    assert (screen.pictures / "1.txt").read_text() == "a dog\n"
 
 
 def test_captions_that_are_dropped(client: TestClient) -> None:

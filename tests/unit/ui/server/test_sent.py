@@ -105,7 +105,7 @@ def _is_table(group: str, value: Any) -> bool:
     return isinstance(value, dict) and group != "concepts"
 
 
-@pytest.mark.parametrize("path", ["settings", "changes", "base", "generate", "concepts/1/caption"])
+@pytest.mark.parametrize("path", ["settings", "changes", "base", "generate", "concepts/1/captions"])
 @pytest.mark.parametrize("body", WRONG_BODIES, ids=lambda each: each[:30].decode(errors="replace"))
 def test_what_is_no_plain_json_is_refused(client: TestClient, path: str, body: bytes) -> None:
     refused(client.post(f"{PLACE}/{path}", content=body))
@@ -198,8 +198,9 @@ def test_a_folder_that_may_not_be_used(screen: Screen, client: TestClient, tmp_p
         screen.context.project("dog").replace_settings({**settings, "base": {"checkpoint": folder}})
         assert client.get(PLACE).json()["check"]["faults"]
         refused(client.get(f"{PLACE}/concepts/1"))
-        for change in ("caption", "remove"):
-            refused(client.post(f"{PLACE}/concepts/1/{change}", json={"image": "1.png", "text": "x"}))
+        refused(client.post(f"{PLACE}/concepts/1/remove", json={"image": "1.png"}))
+        written = client.post(f"{PLACE}/concepts/1/captions", json={"changes": {"1.png": {"now": "x"}}})
+        assert written.json()["faults"]
         assert client.get(f"{PLACE}/class-images").status_code in (200, 400)
         refused(client.post(f"{PLACE}/train"))
 
