@@ -200,7 +200,7 @@ def test_a_folder_that_may_not_be_used(screen: Screen, client: TestClient, tmp_p
         refused(client.get(f"{PLACE}/concepts/1"))
         refused(client.post(f"{PLACE}/concepts/1/remove", json={"image": "1.png"}))
         written = client.post(f"{PLACE}/concepts/1/captions", json={"changes": {"1.png": {"now": "x"}}})
-        assert written.json()["faults"]
+        assert written.status_code == 400 or written.json()["faults"]
         assert client.get(f"{PLACE}/class-images").status_code in (200, 400)
         refused(client.post(f"{PLACE}/train"))
 
