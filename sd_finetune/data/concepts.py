@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -127,25 +127,29 @@ def _captions_of(images: Sequence[Path], templates: Sequence[str], reader: Capti
 
 
 def training_images(
-    folder: str, class_folder: str, other_class_folders: Iterable[str] = (), seconds: float = float("inf")
+    folder: str,
+    class_folder: str,
+    other_class_folders: Iterable[str] = (),
+    seconds: float = float("inf"),
+    exclude: Collection[str] = (),
 ) -> UsableImages:
     """The training images of a concept; class images of it or another one that lie inside `folder` are left out.
 
-    seconds: as in `usable_images`.
+    seconds, exclude: as in `usable_images`.
 
     Raises:
         UserError: `folder` cannot be used, or is `class_folder` too.
     """
     if class_folder and Path(folder).resolve() == Path(class_folder).resolve():
         raise UserError(f"{folder} is both folder and class_folder: use two folders.")
-    return usable_images(folder, without=[class_folder, *other_class_folders], seconds=seconds)
+    return usable_images(folder, without=[class_folder, *other_class_folders], seconds=seconds, exclude=exclude)
 
 
 def _instance_images(name: str, concept: Concept, class_folders: Sequence[str]) -> tuple[list[Path], list[str]]:
     if not concept.folder:
         raise UserError(f"{name} has no folder: set folder to the folder of its training images.")
     try:
-        found = training_images(concept.folder, concept.class_folder, class_folders)
+        found = training_images(concept.folder, concept.class_folder, class_folders, exclude=concept.exclude)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
     if not found.images:
@@ -155,6 +159,8 @@ def _instance_images(name: str, concept: Concept, class_folders: Sequence[str]) 
 
 def no_images(folder: str, found: UsableImages) -> str:
     """A sentence about a folder without a usable image."""
+    if found.excluded:
+        return f"all images in {folder} that can be used are excluded: take some of them out of exclude."
     if found.skipped:
         return f"no image in {folder} can be used. The first: {str(found.skipped[0]).removeprefix('Skipped: ')}"
     return f"no images in the folder {folder}: add {', '.join(readable_formats())} files."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +18,7 @@ from .skipped import Skipped, Use
 REMEMBERED = 50_000
 """Images whose files are not read again as long as they have not changed."""
 MOST_WARNINGS = 300
+_NOT_THERE = "is among the excluded images and is not there: correct the name if the image was renamed"
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -25,13 +26,14 @@ _THREADS = min(4, os.cpu_count() or 1)
 class UsableImages:
     """images: sorted by path. sizes: in pixels, upright, of those that were looked at.
 
-    unchecked: how many of `images` there was no time to look at.
+    unchecked: how many of `images` there was no time to look at. excluded: sorted, left out because the user says so.
     """
 
     images: list[Path] = field(default_factory=list[Path])
     sizes: dict[Path, tuple[int, int]] = field(default_factory=dict[Path, "tuple[int, int]"])
     skipped: list[Skipped] = field(default_factory=list[Skipped])
     unchecked: int = 0
+    excluded: list[Path] = field(default_factory=list[Path])
 
     def warnings(self) -> list[str]:
         """A sentence for each file or folder that is skipped."""
@@ -41,19 +43,24 @@ class UsableImages:
 
 
 def usable_images(
-    folder: str | Path, use: Use = "training", without: Iterable[str] = (), seconds: float = float("inf")
+    folder: str | Path,
+    use: Use = "training",
+    without: Iterable[str] = (),
+    seconds: float = float("inf"),
+    exclude: Collection[str] = (),
 ) -> UsableImages:
     """The images in `folder` and its sub-folders.
 
     without: folders whose images are left out where they lie inside (class images, beside those of the subject).
     seconds: how long files are read; those that were not read by then count as usable until they are.
+    exclude: names of images from `folder`, as "sub/1.png", that are left out.
 
     Raises:
         UserError: as `list_folder`.
     """
     listing = list_folder(folder, use)
     _leave_out(listing, _inside(folder, without))
-    found = UsableImages(skipped=listing.skipped)
+    found = UsableImages(skipped=listing.skipped, excluded=_excluded(listing, Path(folder), exclude))
     for path, seen in zip(listing.images, _all_seen(listing.images, time.monotonic() + seconds), strict=True):
         if seen is not None and seen.why:
             found.skipped.append(Skipped(path, seen.why))
@@ -83,6 +90,15 @@ def _leave_out(listing: Listing, folders: list[Path]) -> None:
         if any(folder in each for each in above.values()):
             listing.skipped.append(Skipped(folder, "holds class images, which are not trained as the subject"))
     listing.images = [image for image in listing.images if above[image].isdisjoint(folders)]
+
+
+def _excluded(listing: Listing, folder: Path, names: Collection[str]) -> list[Path]:
+    """Take the images of these names off the listing; a name that none has is told."""
+    wanted = {folder / name.strip().replace("\\", "/") for name in names if name.strip()}
+    excluded = [image for image in listing.images if image in wanted]
+    listing.images = [image for image in listing.images if image not in wanted]
+    listing.skipped += [Skipped(path, _NOT_THERE) for path in sorted(wanted.difference(excluded))]
+    return excluded
 
 
 def _all_seen(images: list[Path], end: float) -> list[Seen | None]:

@@ -22,7 +22,9 @@ from .values import OR_AUTO, range_text
 MOST_LETTERS = 20_000
 """Of a text."""
 MOST_ENTRIES = 1000
-"""Of a list."""
+"""Of a list of tables."""
+MOST_TEXTS = 10_000
+"""Of a list of texts, such as the names of excluded images."""
 MOST_PATH_BYTES, MOST_NAME_BYTES = 4000, 255
 """Of a path and of a name in it, which is what common file systems take."""
 GREATEST = 2**53
@@ -106,8 +108,8 @@ def _value_fault(member: Member, value: Any) -> str:
         entries = cast("list[Any]", value)
         if member.kind in (bool, str, *NUMBERS) or not all(isinstance(entry, str) for entry in entries):
             return wanted
-        if len(entries) > MOST_ENTRIES:
-            return f"has {len(entries):,} entries: use at most {MOST_ENTRIES:,}"
+        if len(entries) > MOST_TEXTS:
+            return f"has {len(entries):,} entries: use at most {MOST_TEXTS:,}"
         return next((fault for entry in entries if (fault := _text_fault(entry))), "")
     if isinstance(value, str):
         is_text = member.kind is str or member.kind in NUMBERS

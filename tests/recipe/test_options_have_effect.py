@@ -330,6 +330,7 @@ EFFECTS: dict[str, Effect] = {
     "concepts.class_prompt": Effect(class_prompts, "a photo of a moon", within=PRIOR),
     "concepts.class_folder": Effect(class_places, "{other}/class", within=PRIOR),
     "concepts.class_images": Effect(class_images_of, 3, within=PRIOR),
+    "concepts.exclude": Effect(shown, ["0.png"]),
     "concepts.repeats": Effect(shown, 2),
 }
 

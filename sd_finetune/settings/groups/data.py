@@ -46,4 +46,9 @@ class Concept:
         minimum=0,
         zero_is_auto=True,
     )
+    exclude: tuple[str, ...] = option(
+        (),
+        "images of the folder that are not trained though they stay in it: their names from there, like 3.png or "
+        "garden/3.png",
+    )
     repeats: int = option(1, "how often each training image is used in an epoch", minimum=1)

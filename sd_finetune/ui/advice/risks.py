@@ -51,7 +51,8 @@ def risks(settings: Settings) -> list[Risk]:
 
 def _of_concept(number: int, concept: Concept, settings: Settings) -> Iterator[Risk]:
     name = f"Concept {number}"
-    images = _found(lambda: training_images(concept.folder, *_class_folders(concept, settings), LOOK_SECONDS))
+    class_folders = concept.class_folder, [other.class_folder for other in settings.concepts]
+    images = _found(lambda: training_images(concept.folder, *class_folders, LOOK_SECONDS, concept.exclude))
     if 0 < len(images) < FEW_IMAGES:
         few = counted(len(images), "training image")
         yield "folder", f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."
@@ -124,10 +125,6 @@ def _of_resolution(settings: Settings, family: FamilyFacts = FAMILIES[DEFAULT_FA
 
 def _is_full_size(checkpoint: str) -> bool:
     return Path(checkpoint).is_file() and Path(checkpoint).stat().st_size >= FULL_SIZE
-
-
-def _class_folders(concept: Concept, settings: Settings) -> tuple[str, list[str]]:
-    return concept.class_folder, [other.class_folder for other in settings.concepts]
 
 
 def _found(look: Callable[[], UsableImages]) -> list[Path]:

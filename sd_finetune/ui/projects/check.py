@@ -116,6 +116,12 @@ def _usable_images(settings: dict[str, Any], number: int, faults: dict[str, str]
         faults.setdefault(name, str(error))
         return found
     if not found.images:
-        first = f" The first: {found.skipped[0]}" if found.skipped else ""
-        faults.setdefault(name, f"{folder} contains no images that can be used: add some, or drop them below.{first}")
+        faults.setdefault(name, _without_images(folder, found))
     return found
+
+
+def _without_images(folder: str, found: UsableImages) -> str:
+    if found.excluded:
+        return f"All images in {folder} that can be used are excluded: include some of them below."
+    first = f" The first: {found.skipped[0]}" if found.skipped else ""
+    return f"{folder} contains no images that can be used: add some, or drop them below.{first}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ...data.captions import CaptionReader
 from ...data.concepts import training_images
@@ -19,7 +19,14 @@ def images_of_concept(settings: dict[str, Any], number: int) -> UsableImages:
     """What is trained of the concept, counted from 1, and what is skipped. Raises UserError: its folder is unusable."""
     folder = folder_of_concept(settings, number)
     class_folders = [_folder(concept, "class_folder") for concept in concepts(settings)]
-    return training_images(folder, class_folders[number - 1], class_folders, LOOK_SECONDS)
+    exclude = excluded_names(settings, number)
+    return training_images(folder, class_folders[number - 1], class_folders, LOOK_SECONDS, exclude)
+
+
+def excluded_names(settings: dict[str, Any], number: int) -> list[str]:
+    """The names of the concept's images that are left out, as far as they are valid."""
+    names = concepts(settings)[number - 1].get("exclude")
+    return [name for name in cast("list[Any]", names) if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def folder_of_concept(settings: dict[str, Any], number: int) -> str:

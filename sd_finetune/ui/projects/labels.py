@@ -66,6 +66,7 @@ LABELS = {
     "captions.drop_rate": "Drop out captions",
     "concepts.folder": "Training images folder",
     "concepts.class_folder": "Class images folder",
+    "concepts.exclude": "Excluded images",
     "concepts.class_images": "Number of class images",
 }
 """By the option's full name."""

@@ -98,3 +98,16 @@ def test_class_examples_know_their_concept(tmp_path):
     ]
     with pytest.raises(ValueError, match="argument"):
         class_examples(concepts, images[:1], Captions())
+
+
+def test_excluded_images_are_not_trained_and_a_concept_needs_others(tmp_path, save):
+    kept = save("dog/1.png")
+    save("dog/2.png")
+    one = Concept(folder=str(tmp_path / "dog"), instance_prompt="sks", exclude=("2.png", "gone.png"), repeats=2)
+    examples, warnings = instance_examples([one], Captions())
+    assert [example.image for example in examples] == [kept, kept]
+    assert [warning for warning in warnings if "2.png" in warning] == []
+    assert [warning for warning in warnings if "gone.png is among the excluded images" in warning] != []
+    none = Concept(folder=str(tmp_path / "dog"), instance_prompt="sks", exclude=("1.png", "2.png"))
+    with pytest.raises(UserError, match="that can be used are excluded: take some of them out of exclude"):
+        instance_examples([none], Captions())

@@ -230,3 +230,25 @@ def test_a_name_leads_nowhere_else(tmp_path, save, name):
     assert image_called(tmp_path, name) is None
     assert image_called(tmp_path / "sub", name) is None
     assert image_called(tmp_path, "own.png") == tmp_path / "own.png"
+
+
+# --- what the user excludes
+
+
+def test_excluded_images_stay_where_they_are_and_are_left_out(tmp_path, save):
+    first, second, deep = save("1.png"), save("2.png"), save("garden/1.png")
+    (tmp_path / "3.png").write_text("no image")
+    found = usable_images(tmp_path, exclude=["2.png", " garden\\1.png ", "", "3.png"])
+    assert (found.images, found.excluded) == ([first], [second, tmp_path / "3.png", deep])
+    assert found.warnings() == []
+    assert usable_images(tmp_path).images == [first, second, deep]
+
+
+@pytest.mark.parametrize("name", ["gone.png", "../1.png", "/1.png", "garden", "a\0b"])
+def test_an_excluded_name_that_is_not_there_is_told(tmp_path, save, name):
+    save("1.png")
+    save("garden/2.png")
+    found = usable_images(tmp_path, exclude=["1.png", name])
+    (sentence,) = found.warnings()
+    assert "is among the excluded images and is not there: correct the name" in sentence
+    assert [image.name for image in found.images] == ["2.png"]

@@ -34,6 +34,15 @@ def test_steps_count_repeats_batches_and_accumulation(screen: Screen) -> None:
     assert (found.images, found.steps_per_epoch, found.steps) == ([3], 4, 8)
 
 
+def test_excluded_images_make_no_steps(screen: Screen) -> None:
+    concept = {"folder": str(screen.pictures), "repeats": 5, "exclude": ["1.png"]}
+    found = check(screen.settings(concepts=[concept], train={"length": "2 epochs"}))
+    assert (found.images, found.steps_per_epoch, found.steps) == ([2], 10, 20)
+    concept["exclude"] = ["0.png", "1.png", "2.png"]
+    faults = check(screen.settings(concepts=[concept])).faults
+    assert "are excluded: include some of them below" in faults["concepts.1.folder"]
+
+
 @pytest.mark.parametrize(
     "settings", [{}, {"concepts": "x"}, {"concepts": [1]}, {"base": 3}, {"method": []}, {"concepts": [{"folder": 5}]}]
 )

@@ -58,7 +58,7 @@ WRONG_SETTINGS: list[Any] = [
     {"samples": {"prompts": "a dog"}},
     {"samples": {"prompts": [3]}},
     {"samples": {"prompts": ["x" * 20_001]}},
-    {"samples": {"prompts": ["x"] * 1001}},
+    {"samples": {"prompts": ["x"] * 10_001}},
     {"output": {"notes": "x" * 20_001}},
     {"nothing": {"such": 1}},
     {"train": {"nothing_such": 1}},
