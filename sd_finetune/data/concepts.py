@@ -14,7 +14,7 @@ from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
 from .prompt_building import RandomPrompt, lines_of, plain_prompt, random_prompt
-from .usable import UsableImages, usable_images
+from .usable import Look, UsableImages, usable_images
 
 CLASS_IMAGES_PER_INSTANCE = 10
 """Class images for each training image, where a concept leaves their number open and has none of its own."""
@@ -53,12 +53,16 @@ def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int
 
 
 def instance_examples(
-    concepts: Sequence[Concept], options: Captions, templates: Sequence[Sequence[str]] | None = None
+    concepts: Sequence[Concept],
+    options: Captions,
+    templates: Sequence[Sequence[str]] | None = None,
+    look: Look | None = None,
 ) -> tuple[list[Example], list[str]]:
     """The instance examples of all concepts, each image `repeats` times, and warnings for the user.
 
-    templates: the prompt templates of each concept, if they are not its `instance_prompt`. What is skipped
-    is named in a warning. Raises one UserError, with a line for each concept without a folder or usable images.
+    templates: the prompt templates of each concept, if they are not its `instance_prompt`. look: how images are
+    looked at. What is skipped is named in a warning. Raises one UserError, with a line for each concept without a
+    folder or usable images.
     """
     examples: list[Example] = []
     warnings: list[str] = []
@@ -67,12 +71,13 @@ def instance_examples(
     for index, concept in enumerate(concepts):
         try:
             shown = templates[index] if templates else [concept.instance_prompt]
-            found, remarks = _examples_of(index, concept, shown, class_folders, reader_of(concept, options))
+            images, skipped = _instance_images(f"Concept {index + 1}", concept, class_folders, look)
+            found, remarks = _examples_of(index, concept, shown, images, reader_of(concept, options))
         except UserError as error:
             faults.append(str(error))
         else:
             examples += found
-            warnings += remarks
+            warnings += [*skipped, *remarks]
     if faults:
         raise UserError("\n".join(faults))
     return examples, warnings
@@ -103,11 +108,10 @@ def class_examples(
 
 
 def _examples_of(
-    index: int, concept: Concept, templates: Sequence[str], class_folders: Sequence[str], reader: CaptionReader
+    index: int, concept: Concept, templates: Sequence[str], images: Sequence[Path], reader: CaptionReader
 ) -> tuple[list[Example], list[str]]:
     name = f"Concept {index + 1}"
-    images, warnings = _instance_images(name, concept, class_folders)
-    warnings += misread_names(name, concept.folder, images)
+    warnings = list(misread_names(name, concept.folder, images))
     captions = _captions_of(images, templates, reader)
     shown: list[Example] = []
     for image in images:
@@ -130,26 +134,29 @@ def training_images(
     folder: str,
     class_folder: str,
     other_class_folders: Iterable[str] = (),
-    seconds: float = float("inf"),
+    look: Look | None = None,
     exclude: Collection[str] = (),
 ) -> UsableImages:
     """The training images of a concept; class images of it or another one that lie inside `folder` are left out.
 
-    seconds, exclude: as in `usable_images`.
+    look, exclude: as in `usable_images`.
 
     Raises:
         UserError: `folder` cannot be used, or is `class_folder` too.
     """
     if class_folder and Path(folder).resolve() == Path(class_folder).resolve():
         raise UserError(f"{folder} is both folder and class_folder: use two folders.")
-    return usable_images(folder, without=[class_folder, *other_class_folders], seconds=seconds, exclude=exclude)
+    without = [class_folder, *other_class_folders]
+    return usable_images(folder, without=without, look=look, exclude=exclude)
 
 
-def _instance_images(name: str, concept: Concept, class_folders: Sequence[str]) -> tuple[list[Path], list[str]]:
+def _instance_images(
+    name: str, concept: Concept, class_folders: Sequence[str], look: Look | None
+) -> tuple[list[Path], list[str]]:
     if not concept.folder:
         raise UserError(f"{name} has no folder: set folder to the folder of its training images.")
     try:
-        found = training_images(concept.folder, concept.class_folder, class_folders, exclude=concept.exclude)
+        found = training_images(concept.folder, concept.class_folder, class_folders, look, concept.exclude)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
     if not found.images:

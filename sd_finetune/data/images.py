@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import UserError
+from .jpeg_outline import jpeg_outline
 from .rgb import in_srgb, is_wide_gray, to_rgb
 
 # No other format is tried, whatever the ending of a file: for EPS, Pillow would run an external program.
@@ -53,10 +55,14 @@ _QUARTER_TURNS = (
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found out about an image file: `size` (width, height; upright), or `why` it cannot be used."""
+    """What was found out about an image file: `size` (width, height; upright), or `why` it cannot be used.
+
+    is_lasting: whether it holds as long as the file is the same, which a disk that is gone does not.
+    """
 
     size: tuple[int, int] | None
     why: str = ""
+    is_lasting: bool = True
 
 
 def readable_formats() -> list[str]:
@@ -105,7 +111,7 @@ def open_image(path: str | Path, least_side: int | None = None) -> Image.Image:
 def look_at(file: Path | BytesIO, large_alone: AbstractContextManager[Any] | None = None, ending: str = "") -> Seen:
     """Whether `open_image` can read it, and its size, which must be one that something can be learned from.
 
-    Reads the file to its end, but makes no whole RGB image of it.
+    Reads the file to its end, but makes no whole RGB image of it, and decodes of a JPEG only what can be refused.
 
     ending: of the name of a file that is not on the disk.
     large_alone: a lock that is held while an image of more than `LARGE_PIXELS` is decoded, which takes its memory.
@@ -116,14 +122,43 @@ def look_at(file: Path | BytesIO, large_alone: AbstractContextManager[Any] | Non
             _refuse_useless_size(width, height)
             with large_alone if large_alone and width * height > LARGE_PIXELS else nullcontext():
                 turned = _TRANSPOSES.get(_orientation(image)) in _QUARTER_TURNS
-                image.draft("RGB", (1, 1))  # decodes a JPEG at an eighth of its size, four times as fast
-                image.load()
-                to_rgb(image if is_wide_gray(image) else image.crop((0, 0, 1, 1)))
+                if not _has_good_outline(file, image):
+                    _decode(image)
             if image.format == "TIFF":  # which Pillow has turned by now
                 width, height = image.size
             return Seen((height, width) if turned else (width, height))
     except Exception as error:
-        return Seen(None, _why_not(file, error))
+        passes = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None)
+        return Seen(None, _why_not(file, error), is_lasting=not passes)
+
+
+def _has_good_outline(file: Path | BytesIO, image: Image.Image) -> bool:
+    """Whether it is a JPEG that can be decoded for certain; another one has to be tried."""
+    if image.format != "JPEG":
+        return False
+    outline = jpeg_outline(file.read_bytes() if isinstance(file, Path) else file.getvalue())
+    if outline is None:
+        return False
+    try:
+        with Image.open(BytesIO(outline), formats=["JPEG"]) as short:
+            _decode(short)
+            return True
+    except Exception:  # the whole file says why
+        return False
+
+
+def _decode(image: Image.Image) -> None:
+    """Raise whatever Pillow does of an image that cannot be decoded and converted."""
+    image.draft("RGB", (1, 1))  # decodes a JPEG at an eighth of its size, four times as fast
+    image.load()
+    to_rgb(image if is_wide_gray(image) else image.crop((0, 0, 1, 1)))
+
+
+def look_depends_on() -> list[Any]:
+    """All that decides what `look_at` answers but the file itself."""
+    by_ending = [name for name in FORMATS_BY_ENDING if name in Image.OPEN]
+    limits = [LEAST_SIDE, MOST_PROPORTION, MOST_PIXELS]
+    return [PIL.__version__, *readable_formats(), *by_ending, *limits]
 
 
 def fit_image(image: Image.Image, resolution: int) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,13 +13,28 @@ from threading import Lock
 
 from .folder import Listing, list_folder
 from .images import Seen, look_at
+from .seen_before import FileState, SeenBefore
 from .skipped import Skipped, Use
 
 REMEMBERED = 50_000
-"""Images whose files are not read again as long as they have not changed."""
+"""Images that a process does not read again as long as they have not changed."""
 MOST_WARNINGS = 300
 _NOT_THERE = "is among the excluded images and is not there: correct the name if the image was renamed"
 _THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How images are looked at.
+
+    seconds: how long files are read; those that were not read by then count as usable until they are.
+    notes: the folder with notes of what was seen, see `SeenBefore`.
+    progress: called with (images done, images in all) as they are read, if any have to be.
+    """
+
+    seconds: float = float("inf")
+    notes: Path | None = None
+    progress: Callable[[int, int], None] | None = None
 
 
 @dataclass
@@ -46,22 +61,23 @@ def usable_images(
     folder: str | Path,
     use: Use = "training",
     without: Iterable[str] = (),
-    seconds: float = float("inf"),
+    look: Look | None = None,
     exclude: Collection[str] = (),
 ) -> UsableImages:
     """The images in `folder` and its sub-folders.
 
     without: folders whose images are left out where they lie inside (class images, beside those of the subject).
-    seconds: how long files are read; those that were not read by then count as usable until they are.
     exclude: names of images from `folder`, as "sub/1.png", that are left out.
 
     Raises:
         UserError: as `list_folder`.
     """
-    listing = list_folder(folder, use)
+    listing, look = list_folder(folder, use), look or Look()
+    all_images = list(listing.images)
     _leave_out(listing, _inside(folder, without))
     found = UsableImages(skipped=listing.skipped, excluded=_excluded(listing, Path(folder), exclude))
-    for path, seen in zip(listing.images, _all_seen(listing.images, time.monotonic() + seconds), strict=True):
+    before = SeenBefore(look.notes, Path(folder), all_images)
+    for path, seen in zip(listing.images, _all_seen(listing.images, before, look), strict=True):
         if seen is not None and seen.why:
             found.skipped.append(Skipped(path, seen.why))
             continue
@@ -101,35 +117,57 @@ def _excluded(listing: Listing, folder: Path, names: Collection[str]) -> list[Pa
     return excluded
 
 
-def _all_seen(images: list[Path], end: float) -> list[Seen | None]:
-    large_alone = Lock()
-
-    def seen(path: Path) -> Seen | None:
-        note = _note_of(path)
-        if note.seen is None and time.monotonic() < end:
-            note.seen = look_at(path, large_alone)
-        return note.seen
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(seen, images))
-
-
 @dataclass
 class _Note:
-    """What is known of a file in one of its states."""
+    """What is known of a file in one of its states; there is no state of one that is gone."""
 
+    state: FileState | None
     seen: Seen | None = None
+
+
+def _all_seen(images: list[Path], before: SeenBefore, look: Look) -> list[Seen | None]:
+    notes = [_note_of(path) for path in images]
+    unread: list[tuple[Path, _Note]] = []
+    for path, note in zip(images, notes, strict=True):
+        if note.seen is None and note.state:
+            note.seen = before.of(path, note.state)
+        if note.seen is None:
+            unread.append((path, note))
+    if unread:
+        try:
+            _read(unread, len(images), before, look)
+        finally:
+            before.keep()
+    return [note.seen for note in notes]
+
+
+def _read(unread: Sequence[tuple[Path, _Note]], in_all: int, before: SeenBefore, look: Look) -> None:
+    """Look at the files as long as there is time."""
+    large_alone, end = Lock(), time.monotonic() + look.seconds
+
+    def read(path: Path, note: _Note) -> None:
+        if note.state and time.monotonic() < end:
+            note.seen = look_at(path, large_alone)
+            before.add(path, note.state, note.seen)
+
+    pool = ThreadPoolExecutor(_THREADS)
+    try:
+        for done, _ in enumerate(pool.map(read, *zip(*unread, strict=True)), start=in_all - len(unread) + 1):
+            if look.progress:
+                look.progress(done, in_all)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _note_of(path: Path) -> _Note:
     try:
-        facts = path.stat()
+        state = FileState.of(path)
     except OSError as error:  # it is gone since it was listed
-        return _Note(Seen(None, f"cannot be read ({error.strerror})"))
-    return _remembered(path.absolute(), facts.st_size, facts.st_mtime_ns)
+        return _Note(None, Seen(None, f"cannot be read ({error.strerror})"))
+    return _remembered(path.absolute(), state)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _remembered(path: Path, size: int, mtime: int) -> _Note:  # pyright: ignore[reportUnusedParameter]
+def _remembered(path: Path, state: FileState) -> _Note:  # pyright: ignore[reportUnusedParameter]
     """The note of a file's state; a file that changes has another one."""
-    return _Note()
+    return _Note(state)

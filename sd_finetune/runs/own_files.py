@@ -7,6 +7,8 @@ from pathlib import Path
 CLASS_IMAGES_NOTE = "class-images.json"
 """In each folder of generated class images: what they were generated with."""
 CLASS_IMAGES = "a folder of generated class images"
+IMAGE_CACHE_NOTE = "image-cache.json"
+"""In the folder where latents and notes about images are kept."""
 CARD_IMAGE = ".preview"
 """The end of the name, before the ending, of the image that the WebUI shows on a result's card."""
 UNFINISHED = ".unfinished"
@@ -22,6 +24,8 @@ def made_in(folder: Path) -> str:
         return "an unfinished run folder"
     if (folder / CLASS_IMAGES_NOTE).is_file():
         return CLASS_IMAGES
+    if (folder / IMAGE_CACHE_NOTE).is_file():
+        return "a cache of images"
     if not any((folder / name).is_file() for name in _LOGS):
         return ""
     if (folder / "settings.json").is_file():

@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 
 from ..data.concepts import Example, instance_examples
+from ..data.image_cache import image_cache, remove_unused
 from ..data.prompt_templates import instance_templates
+from ..data.usable import Look
 from ..errors import CannotWriteError, UserError
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
@@ -33,6 +35,7 @@ from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
 from .output.place import refuse_place, result_path
 from .output.snapshots import read_snapshot
+from .phases import look_of
 from .placement import Placement
 from .prior.class_examples import class_examples_of
 from .prior.targets import BasePredictions, live_prior, stored_prior
@@ -72,13 +75,14 @@ def prepare(
     check_room(settings, base, accelerator.device, events)
     model, placement = ready_model(base, settings, accelerator)
     check_method(model, settings, base)
-    examples = _instance_examples(settings, model, base, events)
+    examples = _instance_examples(settings, model, base, events, look_of(settings, run.path.parent, emit))
     place, check = placement.brought_back, orders.check
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, check, place)
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
         _warn(events, list(about_long_prompts(model, class_rows)))
     instances, classes = _encoded(settings, model, placement, examples, class_rows, emit)
+    remove_unused(image_cache(settings, run.path.parent))
     placement.bring(["unet", *model.text_encoders])
     batches = Batches(model, settings, instances, classes)
     stored = stored_prior(run, settings, model, batches, accelerator, emit) if classes else None
@@ -135,10 +139,12 @@ def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
     return accelerator
 
 
-def _instance_examples(settings: Settings, model: DiffusionModel, base: Checkpoint, events: EventLog) -> list[Example]:
+def _instance_examples(
+    settings: Settings, model: DiffusionModel, base: Checkpoint, events: EventLog, look: Look
+) -> list[Example]:
     """The training images with their prompts; problems with some of them, and with the base, become warnings."""
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
-    examples, warnings = instance_examples(settings.concepts, settings.captions, templates)
+    examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look)
     method = method_class(settings.method)
     _warn(events, [*method.result_warnings(base), *warnings, *method.instance_warnings(model, settings, examples)])
     _warn(events, [*about_long_prompts(model, examples), *about_long_sample_prompts(model, settings)])

@@ -27,6 +27,7 @@ from sd_finetune.training import ready_model
 from sd_finetune.training.compute.attention import attentions_of
 from sd_finetune.training.device import accelerator_for
 from sd_finetune.training.loop import train
+from sd_finetune.training.phases import look_of
 from sd_finetune.training.setup import Training
 from sd_finetune.training.step.capture import recorder_for
 from sd_finetune.training.worker import work
@@ -167,6 +168,10 @@ def cached(training: Training) -> list[str]:
     return [e.name for e in events_of(training.run, Phase) if e.name.startswith("encoding")]
 
 
+def image_cache_of(training: Training) -> Path | None:
+    return look_of(training.settings, training.run.path.parent, lambda _: None).notes
+
+
 def result_kind(training: Training) -> str:
     train(training)
     return events_of(training.run, Saved)[-1].result
@@ -283,6 +288,7 @@ EFFECTS: dict[str, Effect] = {
     "data.resolution": Effect(latent_side, 96),
     "data.horizontal_flip": Effect(latents, True),
     "data.cache_latents": Effect(cached, False),
+    "data.cache_folder": Effect(image_cache_of, "{fresh}"),
     "captions.image_comments": Effect(shown, True, within={**NOTED, **FILEWORDS}),
     "captions.name_regex": Effect(shown, r"[a-z]+", within=NAMED),
     "captions.name_join": Effect(shown, "+", within={**NAMED, "captions.name_regex": r"[a-z]+"}),

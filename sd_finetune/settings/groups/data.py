@@ -25,6 +25,12 @@ class Data:
     cache_latents: bool = option(
         True, "encode every image once, before training, and keep its latents in RAM; off = encode it at each use"
     )
+    cache_folder: str = option(
+        "",
+        "folder in which notes about images, and latents if they are kept on disk, stay for later runs; empty = "
+        "image-cache in the data folder of the tab, or on the command line beside the run folders",
+        is_path=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from ...data.concepts import Example, class_examples
 from ...data.prompt_templates import class_templates
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
-from ...runs.messages import Event, Phase, Warning_
+from ...runs.messages import Event, Warning_
 from ...settings.options import Concept, Settings
 from ..device import Accelerator
 from ..out_of_vram import phase_of_vram
+from ..phases import look_of, telling
 from ..step.conditioning import BringBack
 from .class_images import (
     ClassImageCache,
@@ -42,7 +43,7 @@ def class_examples_of(
     if settings.prior_weight() == 0:
         return []
     if settings.prior.source == "model":
-        found = _images_for_prior_predictions(settings, instances, emit)
+        found = _images_for_prior_predictions(runs, settings, instances, emit)
     else:
         found = complete_class_images(runs, settings, base, model, instances, accelerator, emit, check, bring_back)
     templates = [class_templates(settings, concept) for concept in settings.concepts]
@@ -53,13 +54,13 @@ def class_examples_of(
 
 
 def _images_for_prior_predictions(
-    settings: Settings, instances: list[Example], emit: Callable[[Event], None]
+    runs: Path, settings: Settings, instances: list[Example], emit: Callable[[Event], None]
 ) -> list[list[Path]]:
     """For each concept the images on whose noisy latents prior predictions are made."""
-    found: list[list[Path]] = []
+    found, look = list[list[Path]](), look_of(settings, runs, emit)
     for number, concept in enumerate(settings.concepts):
         own = list(dict.fromkeys(e.image for e in instances if e.concept == number))
-        found.append(images_for_prior_predictions(concept, own, _warner(number, emit)))
+        found.append(images_for_prior_predictions(concept, own, _warner(number, emit), look))
     return found
 
 
@@ -80,19 +81,17 @@ def complete_class_images(
     check: as in `generate_images`. bring_back: for all parts of the model, only where images are generated.
     """
     cache = cache_folder(runs, settings)
-    found: list[list[Path]] = []
+    found, look = list[list[Path]](), look_of(settings, runs, emit)
     for number, concept in enumerate(settings.concepts):
         count = len({e.image for e in instances if e.concept == number})
         own_cache = cache_of(cache, base, concept.class_prompt, settings, accelerator.device)
 
         def generate(numbers: list[int], concept: Concept = concept, kept: ClassImageCache = own_cache) -> None:
-            def report(done: int, total: int) -> None:
-                emit(Phase(name="generating class images", done=done, total=total))
-
+            report = telling("generating class images", emit)
             with phase_of_vram("class images"), bring_back(model.parts):
                 generate_class_images(model, concept, settings, numbers, kept, accelerator.autocast, report, check)
 
-        found.append(class_images_of(concept, count, own_cache, generate, _warner(number, emit)))
+        found.append(class_images_of(concept, count, own_cache, generate, _warner(number, emit), look))
     return found
 
 

@@ -18,7 +18,7 @@ from ...counted import counted
 from ...data.captions import FILEWORDS
 from ...data.concepts import wanted_class_images
 from ...data.images import open_image
-from ...data.usable import usable_images
+from ...data.usable import Look, usable_images
 from ...errors import UserError
 from ...formats.checkpoint import Checkpoint
 from ...formats.known_hashes import known_sha256
@@ -118,16 +118,18 @@ def class_images_of(
     cache: ClassImageCache,
     generate: Callable[[list[int]], None],
     warn: Callable[[str], None],
+    look: Look | None = None,
 ) -> list[Path]:
     """The class images of a concept with so many training images: those in its class folder, then generated ones.
 
     generate: called for the numbers of images that the cache lacks. Generated images have no captions, so with a class
     prompt that uses captions there are only those in the class folder. warn: called with sentences for the user.
+    look: how images are looked at.
 
     Raises:
         UserError: the class folder cannot be used, or there are no class images.
     """
-    own = _own_class_images(concept, warn)
+    own = _own_class_images(concept, warn, look)
     wanted = wanted_class_images(concept, instance_images, len(own))
     own = own[:wanted]
     if FILEWORDS in concept.class_prompt:
@@ -150,27 +152,27 @@ def class_images_of(
 
 
 def images_for_prior_predictions(
-    concept: Concept, instance_images: list[Path], warn: Callable[[str], None]
+    concept: Concept, instance_images: list[Path], warn: Callable[[str], None], look: Look | None = None
 ) -> list[Path]:
     """The images on whose noisy latents prior predictions are made; none is generated.
 
-    Those in the class folder, as many as are wanted, or else the training images. warn: as in `class_images_of`.
+    Those in the class folder, as many as are wanted, or else the training images. warn, look: as in `class_images_of`.
 
     Raises:
         UserError: the class folder cannot be used.
     """
     if not concept.class_folder:
         return instance_images
-    own = _own_class_images(concept, warn)
+    own = _own_class_images(concept, warn, look)
     if not own:
         warn(f"No class images in {concept.class_folder}: prior predictions use the training images.")
     return own[: wanted_class_images(concept, len(instance_images), len(own))] or instance_images
 
 
-def _own_class_images(concept: Concept, warn: Callable[[str], None]) -> list[Path]:
+def _own_class_images(concept: Concept, warn: Callable[[str], None], look: Look | None) -> list[Path]:
     if not concept.class_folder:
         return []
-    found = usable_images(concept.class_folder, "class")
+    found = usable_images(concept.class_folder, "class", look=look)
     for sentence in found.warnings():
         warn(sentence)
     return found.images

@@ -12,6 +12,7 @@ from ...settings.options import Settings
 from ..base_checkpoint import read_base
 from ..device import accelerator_for
 from ..orders import nobody_asks
+from ..phases import look_of
 from ..ready_model import ready_model
 from .class_examples import complete_class_images
 
@@ -35,7 +36,8 @@ def generate_missing_class_images(
     emit(Phase(name="loading", done=0, total=1))
     describe_base(Path(settings.base.checkpoint))  # raises if it does not exist
     accelerator = accelerator_for(settings)
-    examples, warnings = instance_examples(settings.concepts, settings.captions)
+    look = look_of(settings, runs, emit)
+    examples, warnings = instance_examples(settings.concepts, settings.captions, look=look)
     for message in warnings:
         emit(Warning_(message=message))
     base = read_base(settings, weights)

@@ -11,8 +11,9 @@ from torch import Tensor
 from ...data.concepts import Example
 from ...data.latents import ImageEncoder, LatentSampler, MomentsCache
 from ...families.family import DiffusionModel
-from ...runs.messages import Event, Phase
+from ...runs.messages import Event
 from ...settings.options import Settings
+from ..phases import telling
 from .randomness import derived_seed
 
 ENCODING = {"instance": "encoding training images", "class": "encoding class images"}
@@ -36,14 +37,12 @@ def example_set(
     settings: Settings, model: DiffusionModel, examples: list[Example], role: str, emit: Callable[[Event], None]
 ) -> ExampleSet:
     """The examples, whose images are encoded now if latents are cached. role: "instance" or "class"."""
-
-    def report(done: int, total: int) -> None:
-        emit(Phase(name=ENCODING[role], done=done, total=total))
-
     flip = settings.data.horizontal_flip
     encoder = ImageEncoder(model.vae, settings.data.resolution)
     images = [example.image for example in examples]
-    moments = MomentsCache(encoder, images, flip, report) if settings.data.cache_latents else encoder
+    moments = (
+        MomentsCache(encoder, images, flip, telling(ENCODING[role], emit)) if settings.data.cache_latents else encoder
+    )
     order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
     return ExampleSet(examples, LatentSampler(moments, model.scale_factor, flip), order_seed)
 

@@ -9,9 +9,10 @@ from ...counted import counted
 from ...data.caption_warnings import without_captions
 from ...data.captions import FILEWORDS, reader_of
 from ...data.concepts import training_images, wanted_class_images
+from ...data.image_cache import notes_in
 from ...data.importing.kohya_folder import misread_names
 from ...data.prompt_templates import instance_templates
-from ...data.usable import UsableImages, usable_images
+from ...data.usable import Look, UsableImages, usable_images
 from ...errors import UserError
 from ...families.facts import FamilyFacts
 from ...families.table import DEFAULT_FAMILY, FAMILIES
@@ -26,7 +27,7 @@ FEW_IMAGES = 5
 FULL_SIZE = 1_000_000_000
 """Bytes from which a checkpoint is Stable Diffusion's own size; smaller models learn at other learning rates."""
 LOOK_SECONDS = 0.5
-"""How long files of class images are read, as `data.usable.usable_images` has it."""
+"""How long files are read, as `data.usable.Look` has it."""
 LEAST_RESOLUTION = 0.75
 """Of the resolution that a model was trained on, before the tab warns."""
 USUAL_LEARNING_RATES = {
@@ -52,7 +53,7 @@ def risks(settings: Settings) -> list[Risk]:
 def _of_concept(number: int, concept: Concept, settings: Settings) -> Iterator[Risk]:
     name = f"Concept {number}"
     class_folders = concept.class_folder, [other.class_folder for other in settings.concepts]
-    images = _found(lambda: training_images(concept.folder, *class_folders, LOOK_SECONDS, concept.exclude))
+    images = _found(lambda: training_images(concept.folder, *class_folders, _look(settings), concept.exclude))
     if 0 < len(images) < FEW_IMAGES:
         few = counted(len(images), "training image")
         yield "folder", f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."
@@ -61,7 +62,7 @@ def _of_concept(number: int, concept: Concept, settings: Settings) -> Iterator[R
     if any(FILEWORDS in template for template in instance_templates(settings, concept)):
         yield from _of_captions(name, concept, images, settings)
     if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
-        yield from _of_class_images(name, concept, len(images))
+        yield from _of_class_images(name, concept, len(images), settings)
 
 
 def _of_captions(name: str, concept: Concept, images: list[Path], settings: Settings) -> Iterator[Risk]:
@@ -75,17 +76,21 @@ def _of_captions(name: str, concept: Concept, images: list[Path], settings: Sett
         yield "folder", without_captions(name, uncaptioned, concept.default_caption)
 
 
-def own_class_images(concept: Concept) -> int:
+def own_class_images(concept: Concept, settings: Settings) -> int:
     """How many class images of the user's own a concept has."""
     folder = concept.class_folder
-    return len(_found(lambda: usable_images(folder, "class", seconds=LOOK_SECONDS))) if folder else 0
+    return len(_found(lambda: usable_images(folder, "class", look=_look(settings)))) if folder else 0
 
 
-def _of_class_images(name: str, concept: Concept, training_images: int) -> Iterator[Risk]:
+def _look(settings: Settings) -> Look:
+    return Look(LOOK_SECONDS, notes_in(settings.data.cache_folder))
+
+
+def _of_class_images(name: str, concept: Concept, training_images: int, settings: Settings) -> Iterator[Risk]:
     """That class images are generated beside the user's own, which not everybody expects."""
     if not concept.class_folder:
         return
-    own = own_class_images(concept)
+    own = own_class_images(concept, settings)
     wanted = wanted_class_images(concept, training_images, own)
     if own == 0 and wanted:
         problem = f"{name} has no images in {concept.class_folder}"

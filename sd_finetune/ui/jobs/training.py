@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...data.concepts import instance_examples
+from ...data.image_cache import notes_in
+from ...data.usable import Look
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
@@ -20,13 +22,14 @@ from ..projects.host_folders import fill_host_folders
 from ..projects.project import CLASS_IMAGE_RUNS, Project
 from .job import JobKind, NewJob
 
+LOOK_SECONDS = 5.0
+"""How long image files are read before a job is made."""
+
 
 def train_job(host: Host, project: Project) -> NewJob:
     """A new run of the project's settings, ready to start. Raises UserError: a line for each thing to fix."""
     settings = _run_settings(host, project, project.origin())
-    instance_examples(
-        settings.concepts, settings.captions
-    )  # opens every image: what is broken is told before anything is loaded
+    _refuse_unusable(settings)
     run = RunFolder.create(project.runs, project.name, settings)
     more = ["--resume"] if copy_snapshot(project, run) else []
     return _job("train", project, run, settings, *more)
@@ -43,9 +46,15 @@ def class_images_job(host: Host, project: Project) -> NewJob:
     """Generate the class images that the project's settings ask for and that are missing. Raises UserError."""
     settings = _run_settings(host, project)
     refuse_without_class_images(settings)
-    instance_examples(settings.concepts, settings.captions)
+    _refuse_unusable(settings)
     run = RunFolder.create(project.folder / CLASS_IMAGE_RUNS, project.name, settings)
     return _job("class images", project, run, settings, "--class-images")
+
+
+def _refuse_unusable(settings: Settings) -> None:
+    """Tell what is broken before anything is loaded; of many images the worker looks at the rest."""
+    look = Look(LOOK_SECONDS, notes_in(settings.data.cache_folder))
+    instance_examples(settings.concepts, settings.captions, look=look)
 
 
 def _run_settings(host: Host, project: Project, origin: dict[str, Any] | None = None) -> Settings:

@@ -17,7 +17,7 @@ def automatic(settings: Settings, images: Sequence[int]) -> dict[str, float]:
     side = settings.data.resolution
     counted = zip(settings.concepts, images, strict=False)
     of_concepts = {
-        f"concepts.{number}.class_images": wanted_class_images(concept, count, own_class_images(concept))
+        f"concepts.{number}.class_images": wanted_class_images(concept, count, own_class_images(concept, settings))
         for number, (concept, count) in enumerate(counted, start=1)
     }
     return {

@@ -6,10 +6,11 @@ from typing import Any, cast
 
 from ...data.captions import CaptionReader
 from ...data.concepts import training_images
-from ...data.usable import UsableImages
+from ...data.image_cache import notes_in
+from ...data.usable import Look, UsableImages
 from ...errors import UserError
 from ...settings.read import as_far_as_valid
-from ..plain_settings import concepts
+from ..plain_settings import concepts, text
 
 LOOK_SECONDS = 1.0
 """How long a route reads image files; the next one goes on with those that it has not come to."""
@@ -17,10 +18,10 @@ LOOK_SECONDS = 1.0
 
 def images_of_concept(settings: dict[str, Any], number: int) -> UsableImages:
     """What is trained of the concept, counted from 1, and what is skipped. Raises UserError: its folder is unusable."""
-    folder = folder_of_concept(settings, number)
+    folder, notes = folder_of_concept(settings, number), notes_in(text(settings, "data.cache_folder"))
     class_folders = [_folder(concept, "class_folder") for concept in concepts(settings)]
-    exclude = excluded_names(settings, number)
-    return training_images(folder, class_folders[number - 1], class_folders, LOOK_SECONDS, exclude)
+    look, exclude = Look(LOOK_SECONDS, notes), excluded_names(settings, number)
+    return training_images(folder, class_folders[number - 1], class_folders, look, exclude)
 
 
 def excluded_names(settings: dict[str, Any], number: int) -> list[str]:

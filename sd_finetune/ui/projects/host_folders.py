@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ...data.image_cache import NAME as IMAGE_CACHE
 from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.atomic import is_file
@@ -14,17 +15,17 @@ from ...runs.notes import read_note
 from ...settings.methods import METHODS
 from ...settings.migrations import migrated
 from ...settings.options import Output
-from ..plain_settings import table, text, with_values
+from ..plain_settings import table, text, value_at, with_values
 
 CLASS_IMAGES = "class-images"
 """In the host's data folder."""
+_CACHES = {"class_images.cache_folder": CLASS_IMAGES, "data.cache_folder": IMAGE_CACHE}
+"""Options of folders, and what these are called in the host's data folder."""
 
 
 def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     """The form's settings for a run: with the folders of the host, and a file name that is not taken there."""
-    whole = settings
-    if table(settings, "class_images").get("cache_folder", "") == "":
-        whole = with_values(whole, {"class_images.cache_folder": str(class_image_cache(host, settings))})
+    whole = with_caches(host, settings)
     facts = METHODS.get(str(settings.get("method", "lora")))
     folder = host.result_folder(facts.result) if facts else None
     output = table(settings, "output")
@@ -36,6 +37,12 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     if renamed and facts.learns_word and not table(settings, "textual_inversion").get("word"):
         values["textual_inversion.word"] = name  # prompts say the word by the name that it was given
     return with_values(whole, values)
+
+
+def with_caches(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
+    """The form's settings with the host's folder for each cache that they leave open."""
+    is_open = [name for name in _CACHES if value_at(settings, name) in (None, "")]
+    return with_values(settings, {name: str(_own_cache(host, name)) for name in is_open})
 
 
 def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
@@ -52,19 +59,18 @@ def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
     folder = host.result_folder(facts.result) if facts else None
     if folder is not None and text(settings, "output.folder") == str(folder):
         settings = with_values(settings, {"output.folder": ""})
-    if text(settings, "class_images.cache_folder") == str(_own_cache(host)):
-        settings = with_values(settings, {"class_images.cache_folder": ""})
-    return settings
+    own = [name for name in _CACHES if text(settings, name) == str(_own_cache(host, name))]
+    return with_values(settings, dict.fromkeys(own, ""))
 
 
 def class_image_cache(host: Host, settings: dict[str, Any]) -> Path:
     """Where class images are kept: the folder that the form names, or the host's."""
     named = text(settings, "class_images.cache_folder")
-    return Path(named) if named else _own_cache(host)
+    return Path(named) if named else _own_cache(host, "class_images.cache_folder")
 
 
-def _own_cache(host: Host) -> Path:
-    return host.data_folder / CLASS_IMAGES
+def _own_cache(host: Host, option: str) -> Path:
+    return host.data_folder / _CACHES[option]
 
 
 def _free_name(folder: Path, name: str) -> str:

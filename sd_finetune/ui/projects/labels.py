@@ -32,6 +32,7 @@ LABELS = {
     "prior.bank_size": "Precomputed prior predictions",
     "class_images.batch_size": "Batch size (class images)",
     "class_images.cache_folder": "Class image cache",
+    "data.cache_folder": "Image cache",
     "class_images.seed": "Seed (class images)",
     "lora.rank": "Network rank",
     "lora.alpha": "Network alpha",

@@ -16,6 +16,7 @@ from ..plain_settings import concepts, table
 from ..projects.caption_changes import change_captions
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
 from ..projects.concept_images import captions_of_concept, folder_of_concept, images_of_concept
+from ..projects.host_folders import with_caches
 from ..projects.images import (
     describe_images,
     is_caption,
@@ -39,12 +40,12 @@ router = APIRouter(route_class=Route, tags=["concepts"])
 
 
 @router.get("/projects/{name}/concepts/{number}")
-def images(number: int, project: Project = PROJECT) -> dict[str, Any]:
+def images(number: int, project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
     """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off, and skipped.
 
     `uploads`: whether they are the project's own, which can be removed.
     """
-    settings = project.settings()
+    settings = with_caches(context.host, project.settings())
     folder, found = folder_of_concept(settings, number), images_of_concept(settings, number)
     prompt = str(concepts(settings)[number - 1].get("instance_prompt", ""))
     own = is_upload(project.uploads, folder)

@@ -28,6 +28,7 @@ from ..projects.check import report
 from ..projects.continuing import SNAPSHOT, continuation_sources, project_from_run
 from ..projects.creating import delete_project, example_project, project_from_checkpoint
 from ..projects.form import defaults, form
+from ..projects.host_folders import with_caches
 from ..projects.project import Project, all_projects
 from ..projects.wording import in_the_tab
 from .body import ANY_CONTENT, CONTENT, takes, text_in
@@ -115,7 +116,7 @@ def keep_settings(
     """Keep the settings as they stand, faulty or not, and say what is wrong with them and what they amount to."""
     with context.saving:
         project.write_settings(content)
-    return report(project.settings(), context.projects, project.origin())
+    return _report(context, project.settings(), project.origin())
 
 
 @router.post("/projects/{name}/changes", dependencies=CHANGE, openapi_extra=takes(CHANGES))
@@ -246,9 +247,13 @@ def _described(context: Context, project: Project) -> dict[str, Any]:
         "source": source,
         "runs": runs,
         "interrupted": _interrupted(context, project, runs),
-        "check": report(settings, context.projects, source),
+        "check": _report(context, settings, source),
         "method_defaults": method_defaults(Path(text(settings, "base.checkpoint")), context.host.example_settings()),
     }
+
+
+def _report(context: Context, settings: dict[str, Any], source: dict[str, Any] | None) -> dict[str, Any]:
+    return report(with_caches(context.host, settings), context.projects, source)
 
 
 def _interrupted(context: Context, project: Project, runs: list[str]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sd_finetune.data.folder import image_called, list_folder
 from sd_finetune.data.images import LEAST_SIDE, MOST_PROPORTION, look_at
-from sd_finetune.data.usable import usable_images
+from sd_finetune.data.usable import Look, usable_images
 from sd_finetune.errors import UserError
 from sd_finetune.readable import is_unicode
 
@@ -196,11 +196,11 @@ def test_sizes_that_teach_nothing(tmp_path, save, size, words):
 
 def test_what_was_read_is_not_read_again(tmp_path, save, monkeypatch):
     first, second = save("1.png"), save("2.png")
-    assert usable_images(tmp_path, seconds=0).unchecked == 2
+    assert usable_images(tmp_path, look=Look(seconds=0)).unchecked == 2
     assert usable_images(tmp_path).unchecked == 0
-    assert usable_images(tmp_path, seconds=0).unchecked == 0
+    assert usable_images(tmp_path, look=Look(seconds=0)).unchecked == 0
     first.write_bytes(b"another content")
-    found = usable_images(tmp_path, seconds=0)
+    found = usable_images(tmp_path, look=Look(seconds=0))
     assert (found.images, found.unchecked) == ([first, second], 1)
     assert usable_images(tmp_path).images == [second]
 

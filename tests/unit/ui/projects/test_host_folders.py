@@ -28,6 +28,7 @@ def test_what_the_form_decides_stays(screen: Screen, tmp_path: Path, monkeypatch
     host = screen.context.host
     monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path / "Lora")
     asked = screen.settings(output={"name": "dog", "folder": "/mine"}, class_images={"cache_folder": "/cache"})
+    asked["data"] = {**asked.get("data", {}), "cache_folder": "/image cache"}
     assert fill_host_folders(host, asked) == asked
 
 
