@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..settings.groups.textual_inversion import NAME
+from ..settings.learned_words import word_of
 from ..settings.options import Concept, Settings
 from .captions import FILEWORDS
 
@@ -46,8 +47,9 @@ def instance_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:
     if not settings.learns_word():
         return (concept.instance_prompt,)
     options = settings.textual_inversion
+    word = word_of(settings, concept)
     named = {**TEMPLATES, "own": options.own_templates, "instance_prompt": (concept.instance_prompt,)}
-    return tuple(template.replace(NAME, settings.new_word()) for template in named[options.template])
+    return tuple(template.replace(NAME, word) for template in named[options.template])
 
 
 def class_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:

@@ -51,5 +51,10 @@ def _token_rows(model: DiffusionModel, prompts: Sequence[str]) -> list[list[int]
 
 def uses_new_word(model: DiffusionModel, prompt: str) -> bool:
     """Whether there is a new word in the prompt, as far as it is not truncated."""
-    placeholders = {placeholder for word in model.new_words for placeholder in word.placeholders}
-    return bool(placeholders) and not placeholders.isdisjoint(_token_rows(model, [prompt])[0])
+    return bool(new_words_in(model, prompt))
+
+
+def new_words_in(model: DiffusionModel, prompt: str) -> set[int]:
+    """Which of the model's new words, from 0, are in the prompt, as far as it is not truncated."""
+    tokens = set(_token_rows(model, [prompt])[0]) if model.new_words else set[int]()
+    return {number for number, word in enumerate(model.new_words) if not tokens.isdisjoint(word.placeholders)}

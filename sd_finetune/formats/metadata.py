@@ -22,6 +22,7 @@ from typing import Any, cast
 from .. import __version__
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
+from ..settings.learned_words import learned_words, result_names
 from ..settings.methods import ResultKind
 from ..settings.optimizer_arguments import optimizer_text
 from ..settings.options import Settings
@@ -29,7 +30,7 @@ from ..settings.read import to_dict
 from .checkpoint import Checkpoint
 from .hashes import file_hashes, legacy_hash
 from .known_hashes import known_sha256
-from .metadata_keys import SETTINGS_KEY, VERSION_KEY
+from .metadata_keys import SETTINGS_KEY, VERSION_KEY, WORD_KEY
 
 # Of results that are not whole checkpoints. `implementation` names the program whose tensor names the file has.
 ARCHITECTURE_ENDINGS: Mapping[ResultKind, str] = {
@@ -82,10 +83,14 @@ def base_facts(checkpoint: Checkpoint, notes: Path | None = None) -> BaseFacts:
     return BaseFacts(path.name, *hashes, architecture.prediction_type, checkpoint.family.facts)
 
 
-def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
-    """All metadata of a file written after `facts.step` steps, except the hashes of its own tensors."""
+def training_metadata(settings: Settings, facts: RunFacts, number: int = 0) -> dict[str, str]:
+    """All metadata of a file written after `facts.step` steps, except the hashes of its own tensors.
+
+    number: of the file, in the order of `result_names`.
+    """
+    name = result_names(settings)[number]
     entries = {
-        **_model(settings, facts),
+        **_model(settings, facts, name),
         **_progress(settings, facts),
         **_options(settings),
         **_images(settings, facts),
@@ -94,16 +99,18 @@ def training_metadata(settings: Settings, facts: RunFacts) -> dict[str, str]:
         entries.update(_network(settings))
     texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
     own = {VERSION_KEY: __version__, SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
-    return {**texts, **_modelspec(settings, facts), **own}
+    if settings.learns_word():
+        own[WORD_KEY] = learned_words(settings)[number].word
+    return {**texts, **_modelspec(settings, facts, name), **own}
 
 
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
-def _model(settings: Settings, facts: RunFacts) -> dict[str, Any]:
+def _model(settings: Settings, facts: RunFacts, name: str) -> dict[str, Any]:
     return {
-        "output_name": settings.output.name,
+        "output_name": name,
         "training_comment": settings.output.notes,
         "v2": facts.base.family.kohya_v2,
         "base_model_version": facts.base.family.kohya_versions[facts.base.prediction_type],
@@ -204,7 +211,7 @@ def _unique(names: Sequence[str]) -> list[str]:
     return [f"{name} ({count})" if (count := names[: k + 1].count(name)) > 1 else name for k, name in enumerate(names)]
 
 
-def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
+def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str]:
     """Stability AI's model specification 1.0.1."""
     side = settings.data.resolution
     made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
@@ -214,19 +221,19 @@ def _modelspec(settings: Settings, facts: RunFacts) -> dict[str, str]:
         "implementation": IMPLEMENTATIONS.get(
             settings.result_kind(), "https://github.com/Stability-AI/generative-models"
         ),
-        "title": settings.output.name,
+        "title": title,
         "resolution": f"{side}x{side}",
         "date": made.isoformat(),
         "prediction_type": "v" if facts.base.prediction_type == "v_prediction" else "epsilon",
         "description": settings.output.notes,
-        "trigger_phrase": _trigger_phrase(settings),
+        "trigger_phrase": _trigger_phrase(settings, title),
     }
     return {f"modelspec.{name}": value for name, value in entries.items() if value}
 
 
-def _trigger_phrase(settings: Settings) -> str:
+def _trigger_phrase(settings: Settings, title: str) -> str:
     if settings.learns_word():
-        return settings.output.name  # programs use the file's name of an embedding as the word
+        return title  # programs use the file's name of an embedding as the word
     return ", ".join(c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.classify import refuse_unless
+from ..settings.learned_words import learned_words
 from ..settings.methods import METHODS
 from ..settings.options import Settings
 from .method import Method
@@ -15,9 +16,12 @@ from .method import Method
 
 def check_method(model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
     """Raise UserError if the file to continue from is of another kind, or the settings do not fit `model`."""
-    if settings.base.continue_from:
-        file = Path(settings.base.continue_from)
-        refuse_unless(file, settings.result_kind(), base.family.facts, "base.continue_from")
+    files = {"base.continue_from": settings.base.continue_from}
+    if settings.learns_word():
+        files = {word.continue_option: word.continue_from for word in learned_words(settings)}
+    for name, file in files.items():
+        if file:
+            refuse_unless(Path(file), settings.result_kind(), base.family.facts, name)
     method_class(settings.method).check(model, settings, base)
 
 

@@ -60,7 +60,7 @@ class DreamBoothMethod(Method):
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
         trained = {
             part: {name: value.detach() for name, value in module.named_parameters()}
             for part, module in self.modules.items()

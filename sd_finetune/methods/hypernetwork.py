@@ -57,7 +57,7 @@ class HypernetworkMethod(Method):
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
         file = HypernetworkFile(
             shape=self.network.shape,
             pairs={width: (k.state_dict(), v.state_dict()) for width, k, v in self.network.modules_by_width()},

@@ -71,7 +71,7 @@ class LoraMethod(Method):
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
         write_lora(path, self._named_layers(), metadata, precision)
 
     def _named_layers(self) -> dict[str, Any]:

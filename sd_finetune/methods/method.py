@@ -73,8 +73,10 @@ class Method(Protocol):
         """Load the tensors of a snapshot."""
         ...
 
-    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
         """Write the result, its weights in `precision` ("fp16" | "bf16" | "fp32").
+
+        number: of the result, in the order of `settings.learned_words.result_names`.
 
         Raises:
             NotFiniteError: a weight is not finite in it.

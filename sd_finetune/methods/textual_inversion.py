@@ -1,4 +1,4 @@
-"""Textual inversion: the vectors of one new word, and nothing else (arXiv 2208.01618)."""
+"""Textual inversion: the vectors of one or several new words, and nothing else (arXiv 2208.01618)."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ from ..data.captions import FILEWORDS
 from ..data.concepts import Example
 from ..errors import UserError
 from ..families.family import DiffusionModel
-from ..families.prompts import uses_new_word, word_tokens
+from ..families.prompts import new_words_in, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
 from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.groups.textual_inversion import PROMPT_TOKENS
+from ..settings.learned_words import OF_RUN, LearnedWord, learned_words, unused_options
 from ..settings.options import Settings
 from .method import Method, copy_into, weight_format
 
 
 class TextualInversionMethod(Method):
-    """Trains one word of `NewWords`; the model itself is frozen."""
+    """Trains `NewWords`, all at once; the model itself is frozen."""
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings = settings
-        word = settings.new_word()
-        _refuse_known_word(model, word)
-        vectors, self.steps_before = _initial_vectors(model, settings)
-        self.words = NewWords(model, [(word, vectors)])
+        learned = learned_words(settings)
+        for word in learned:
+            _refuse_known_word(model, word)
+        starts = [_initial_vectors(model, word) for word in learned]
+        self.steps_before = [steps for _, steps in starts]
+        self.words = NewWords(model, [(word.word, vectors) for word, (vectors, _) in zip(learned, starts, strict=True)])
         self.networks: Mapping[str, nn.Module] = {"text_encoder": self.words}
         self.words.to(model.text_encoder.device, weight_format(settings))
         self.words.attach()
-
-    @property
-    def _vectors(self) -> nn.Parameter:
-        return self.words.vectors[0]
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
@@ -47,18 +46,19 @@ class TextualInversionMethod(Method):
 
     @classmethod
     def instance_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
-        """About the new word and the prompts that should contain it.
+        """About the new words and the prompts that should contain them.
 
         Raises:
-            UserError: no prompt contains the new word.
+            UserError: no prompt contains one of the new words.
         """
         prompts = _prompts_of(examples)
-        without = _without_word(model, settings, prompts)
-        if len(without) == len(prompts):
-            raise UserError(
-                f'No prompt contains the new word "{settings.new_word()}" or has room for its vectors (the first is '
-                f'"{prompts[0]}"): {_way_out(model, settings, without)}.'
-            )
+        shown = _words_in(model, settings, prompts)
+        for number, word in enumerate(learned_words(settings)):
+            if not any(number in found for found in shown):
+                raise UserError(
+                    f'No prompt contains the new word "{word.word}" or has room for its vectors (the first is '
+                    f'"{prompts[0]}"): {_way_out(model, word, prompts)}.'
+                )
         return [*_about_prompts(model, settings, prompts, "prompts"), *_about_names(model, settings)]
 
     @classmethod
@@ -71,16 +71,18 @@ class TextualInversionMethod(Method):
         return f".{settings.textual_inversion.format}"
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        return [ParameterGroup("embedding", [self._vectors], self.settings.textual_inversion.learning_rate.first)]
+        rate = self.settings.textual_inversion.learning_rate.first
+        return [ParameterGroup("embedding", list(self.words.vectors), rate)]
 
     def trained_tensors(self) -> dict[str, Tensor]:
-        return {"embedding.vectors": self._vectors}
+        first, *others = self.words.vectors
+        return {"embedding.vectors": first} | {f"embedding.{k}.vectors": v for k, v in enumerate(others, start=2)}
 
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
-    def write(self, path: Path, metadata: Mapping[str, str], precision: str) -> None:
-        write_embedding(path, self._vectors, metadata, precision, self.steps_before)
+    def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
+        write_embedding(path, self.words.vectors[number], metadata, precision, self.steps_before[number])
 
     def detach(self) -> None:
         self.words.detach()
@@ -89,30 +91,30 @@ class TextualInversionMethod(Method):
         return self.words.detached()
 
 
-def _refuse_known_word(model: DiffusionModel, word: str) -> None:
+def _refuse_known_word(model: DiffusionModel, word: LearnedWord) -> None:
     """Raise UserError for a word of the model's vocabulary, which prompts could not use any more."""
-    if len(word_tokens(model, word)) == 1:
+    if len(word_tokens(model, word.word)) == 1:
+        option = "textual_inversion.word (or output.name, if it is empty)" if word.place == OF_RUN else word.option
         raise UserError(
-            f'"{word}" is in the vocabulary of the model: set textual_inversion.word (or output.name, if it is empty) '
-            f'to a new word, like "{word}-new".'
+            f'"{word.word}" is in the vocabulary of the model: set {option} to a new word, like "{word.word}-new".'
         )
 
 
-def _initial_vectors(model: DiffusionModel, settings: Settings) -> tuple[Tensor, int]:
+def _initial_vectors(model: DiffusionModel, word: LearnedWord) -> tuple[Tensor, int]:
     """The vectors, (vectors, width), and their steps so far: of the file to continue from, or of the initial text."""
-    options, file = settings.textual_inversion, settings.base.continue_from
+    option, file = word.continue_option, word.continue_from
     if not file:
-        return initial_vectors(model, options.initial_text, options.vectors), 0
+        return initial_vectors(model, word.initial_text, word.vectors), 0
     vectors = embedding_vectors(model, Path(file))
     if len(vectors) > PROMPT_TOKENS:
         raise UserError(
-            f"base.continue_from = {file} has {counted(len(vectors), 'vector')}, but a prompt has room for "
+            f"{option} = {file} has {counted(len(vectors), 'vector')}, but a prompt has room for "
             f"{PROMPT_TOKENS}: continue from another embedding."
         )
-    if len(vectors) != options.vectors:
+    if len(vectors) != word.vectors:
         raise UserError(
-            f"base.continue_from = {file} has {counted(len(vectors), 'vector')}, but textual_inversion.vectors is "
-            f"{options.vectors}: set textual_inversion.vectors = {len(vectors)} to continue from it."
+            f"{option} = {file} has {counted(len(vectors), 'vector')}, but {word.place}.vectors is "
+            f"{word.vectors}: set {word.place}.vectors = {len(vectors)} to continue from it."
         )
     return vectors, read_embedding(Path(file)).step or 0
 
@@ -121,52 +123,60 @@ def _prompts_of(examples: Sequence[Example]) -> list[str]:
     return list(dict.fromkeys(prompt for e in examples for prompt in (e.prompt, *e.variants)))
 
 
-def _without_word(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[str]:
-    """The prompts without the word: they do not contain it, or have no room for its vectors."""
-    vectors = torch.zeros(settings.textual_inversion.vectors, model.text_encoder.config.hidden_size)
-    words = NewWords(model, [(settings.new_word(), vectors)])
+def _words_in(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[set[int]]:
+    """Which of the new words, from 0, each prompt contains and has room for."""
+    width = model.text_encoder.config.hidden_size
+    words = NewWords(model, [(word.word, torch.zeros(word.vectors, width)) for word in learned_words(settings)])
     words.attach()
     try:
-        return [prompt for prompt in prompts if not uses_new_word(model, prompt)]
+        return [new_words_in(model, prompt) for prompt in prompts]
     finally:
         words.detach()
 
 
 def _about_prompts(model: DiffusionModel, settings: Settings, prompts: Sequence[str], called: str) -> Iterator[str]:
-    without = _without_word(model, settings, prompts)
-    if without:
-        yield (
-            f'{len(without)} of {len(prompts)} {called}, such as "{without[0]}", do not contain the new word '
-            f'"{settings.new_word()}" and train nothing: {_way_out(model, settings, without)}.'
-        )
+    shown = _words_in(model, settings, prompts)
+    without = [prompt for prompt, found in zip(prompts, shown, strict=True) if not found]
+    if not without:
+        return
+    first, *others = learned_words(settings)
+    told = f'the new word "{first.word}"' if not others else "any of the new words"
+    yield (
+        f'{len(without)} of {len(prompts)} {called}, such as "{without[0]}", do not contain {told} '
+        f"and train nothing: {_way_out(model, first, without)}."
+    )
 
 
-def _way_out(model: DiffusionModel, settings: Settings, without: Sequence[str]) -> str:
-    word = settings.new_word().lower()
+def _way_out(model: DiffusionModel, learned: LearnedWord, without: Sequence[str]) -> str:
+    word, vectors = learned.word.lower(), learned.vectors
     before = [prompt.lower().partition(word)[0] for prompt in without if word in prompt.lower()]
     room = PROMPT_TOKENS - max((len(word_tokens(model, text)) for text in before), default=0)
-    vectors = settings.textual_inversion.vectors
     if before and 0 < room < vectors:
-        return f"its {vectors} vectors do not fit, set textual_inversion.vectors = {room} or less"
+        return f"its {vectors} vectors do not fit, set {learned.place}.vectors = {room} or less"
     return "add it to the captions, or choose another textual_inversion.template"
 
 
 def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
-    options = settings.textual_inversion
-    tokens = len(word_tokens(model, options.initial_text))
-    if tokens > options.vectors and not settings.base.continue_from:
-        yield (
-            f'textual_inversion.initial_text = "{options.initial_text}" is {tokens} tokens long, of which the first '
-            f"{options.vectors} are used: set textual_inversion.vectors = {tokens} to use all."
-        )
+    options, words = settings.textual_inversion, learned_words(settings)
+    for word in words:
+        tokens = len(word_tokens(model, word.initial_text))
+        if tokens > word.vectors and not word.continue_from:
+            yield (
+                f'{word.place}.initial_text = "{word.initial_text}" is {tokens} tokens long, of which the first '
+                f"{word.vectors} are used: set {word.place}.vectors = {tokens} to use all."
+            )
     if options.own_templates and options.template != "own":
         yield (
             f'textual_inversion.own_templates is not used, as textual_inversion.template is "{options.template}": '
             'set that to "own" to use it.'
         )
-    word, name = settings.new_word(), settings.output.name
-    if word.lower() != name.lower():
-        yield f'The WebUI uses the file name of an embedding as the word: there it is "{name}", not "{word}".'
+    for word in words:
+        if word.word.lower() != word.file.lower():
+            yield (
+                f'The WebUI uses the file name of an embedding as the word: there it is "{word.file}", not '
+                f'"{word.word}".'
+            )
+    yield from unused_options(settings)
     template = options.template
     unused = [c.instance_prompt for c in settings.concepts if c.instance_prompt != FILEWORDS]
     if template != "instance_prompt" and unused:

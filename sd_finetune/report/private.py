@@ -130,7 +130,8 @@ def _labels(options: Mapping[str, list[str]], prompts: Iterable[str]) -> dict[st
 
 
 def _label(option: str, known: Mapping[str, str]) -> str:
-    fixed = {"output.name": "<name>", "output.notes": "<notes>", "textual_inversion.word": "<trigger word>"}
+    fixed = {"output.name": "<name>", "output.notes": "<notes>"}
+    fixed |= dict.fromkeys(("textual_inversion.word", "concepts.word", "concepts.word_file"), "<trigger word>")
     count = len({label for label in known.values() if label.startswith("<prompt")})
     return fixed.get(option) or f"<prompt {count + 1}>"
 

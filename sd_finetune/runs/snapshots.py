@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import UserError
 from ..readable import json_bytes
 from ..settings.catalogue import all_options
+from ..settings.learned_words import OF_RUN, learned_words
 from ..settings.methods import METHODS
 from ..settings.option import AUTO
 from ..settings.options import Settings
@@ -82,12 +84,20 @@ def snapshot_depends_on(settings: Settings) -> dict[str, Any]:
         group, _, option = name.partition(".")
         value = getattr(getattr(settings, group), option)
         found[name] = AUTO if value is None else value
+    if settings.learns_word():
+        words = learned_words(settings)
+        found["concepts.word"] = [word.word if word.place != OF_RUN else "" for word in words]
+        if any(found["concepts.word"]):
+            found["concepts.vectors"] = [word.vectors for word in words]
     return json.loads(json_bytes(found))
 
 
 def means_the_same(name: str, one: Any, other: Any) -> bool:
     """Whether two values of an option mean the same, in whatever version of the settings they were written."""
     option = all_options()[name]
+    if isinstance(one, list) and isinstance(other, list):  # of a list of groups, a value for each
+        values, others = cast("list[Any]", one), cast("list[Any]", other)
+        return len(values) == len(others) and all(map(partial(means_the_same, name), values, others))
     try:
         return convert(one, option) == convert(other, option)
     except ValueError:  # of an option that has other choices by now

@@ -9,12 +9,14 @@ from ..errors import UserError
 from ..reading.other_files import sentence_about_folder
 from .availability import unavailable
 from .gpu_driver import has_gpu_driver
+from .learned_words import learned_words
 from .options import Settings
 
 
 def missing_files(settings: Settings) -> dict[str, str]:
     """A sentence for each, by the option's name. A path that is too long or not accessible is not found either."""
     files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
+    files |= {word.continue_option: word.continue_from for word in learned_words(settings) if settings.learns_word()}
     faults = {
         name: _about_missing(name, path) for name, path in files.items() if path and not _holds(Path(path).is_file)
     }

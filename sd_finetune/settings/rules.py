@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .catalogue import members
 from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
+from .learned_words import OF_RUN, learned_words, word_of, word_rules
 from .memory_rules import bf16_weights, fused_backward
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
@@ -186,32 +187,33 @@ def _hypernetwork(settings: Settings) -> Iterator[Broken]:
 def _textual_inversion(settings: Settings) -> Iterator[Broken]:
     if not settings.learns_word():
         return
-    asked, word = settings.textual_inversion, settings.new_word()
-    if not all(letter.isalnum() or letter in " ._-" for letter in word) or not any(map(str.isalnum, word)):
-        name = "textual_inversion.word" if asked.word else "output.name"
-        way_out = "" if asked.word else ", or set textual_inversion.word"
-        sentence = f'{name} = "{word}" is not valid as a new word: use only letters, digits, spaces and ._-'
-        yield (name,), f"{sentence}{way_out}."
+    yield from word_rules(settings)
+    for word in learned_words(settings):
+        if word.place != OF_RUN and not is_file_name(word.file):
+            sentence = f'"{word.file}" is not valid as a file name: {file_name_rule(word.file)}'
+            yield (f"{word.place}.word_file", word.option), f"{word.place}.word_file: {sentence}."
+    asked = settings.textual_inversion
     if asked.template == "own":
-        yield from _own_templates(asked.own_templates, word)
+        yield from _own_templates(asked.own_templates, [word.word for word in learned_words(settings)])
     elif asked.template == "instance_prompt":
         for number, concept in enumerate(settings.concepts, start=1):
-            if not _contains(concept.instance_prompt, word) and "[filewords]" not in concept.instance_prompt:
+            if not _contains(concept.instance_prompt, [word_of(settings, concept), "[filewords]"]):
                 name = f"concepts.{number}.instance_prompt"
                 yield (name,), f'{name} = "{concept.instance_prompt}" lacks the new word: write {NAME} where it goes.'
 
 
-def _own_templates(templates: tuple[str, ...], word: str) -> Iterator[Broken]:
+def _own_templates(templates: tuple[str, ...], words: Sequence[str]) -> Iterator[Broken]:
     name = "textual_inversion.own_templates"
     if not templates:
         yield (name, "textual_inversion.template"), f'{name} is empty: add prompts like "a photo of {NAME}".'
     for template in templates:
-        if not _contains(template, word):
+        if not _contains(template, words):
             yield (name,), f'{name} contains "{template}", which lacks the new word: write {NAME} where it goes.'
 
 
-def _contains(prompt: str, word: str) -> bool:
-    return NAME in prompt or word.lower() in prompt.lower()
+def _contains(prompt: str, words: Sequence[str]) -> bool:
+    """Whether one of the words stands in a prompt, as far as that is known before there are tokens."""
+    return any(word.lower() in prompt.lower() for word in (NAME, *words))
 
 
 def _numbers(text: str) -> tuple[float, ...] | None:

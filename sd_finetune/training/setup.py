@@ -33,7 +33,7 @@ from .device import Accelerator, accelerator_for
 from .long_prompts import about_long_prompts, about_long_sample_prompts
 from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
-from .output.place import refuse_place, result_path
+from .output.place import refuse_place, result_paths
 from .output.snapshots import read_snapshot
 from .phases import look_of
 from .placement import Placement
@@ -132,7 +132,7 @@ def _cut_losses(training: Training) -> None:
 
 def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
     """Where the run is trained. What the optimizer or the results' folder lacks is told before anything is loaded."""
-    remove_leftovers([result_path(run, settings).parent])
+    remove_leftovers([result_paths(run, settings)[0].parent])
     accelerator = accelerator_for(settings)
     implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
     refuse_place(run, settings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from ..settings.catalogue import all_options
@@ -44,14 +44,26 @@ def with_value(settings: Mapping[str, Any], name: str, value: Any) -> dict[str, 
 
 
 def with_values(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with `values` put in by name ("group.option"); a group that is no table stays as it is."""
+    """A copy with `values` put in by name, "group.option" or "concepts.1.option"; what is no table stays as it is."""
     changed = copy.deepcopy(dict(settings))
     for name, value in values.items():
-        group, _, option = name.partition(".")
+        group, *number, option = name.split(".")
         place = changed.setdefault(group, {})
+        if number and isinstance(place, list):
+            place = cast("list[Any]", place)[int(number[0]) - 1]
         if isinstance(place, dict):
             place[option] = value
     return changed
+
+
+def with_concepts(settings: Mapping[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The settings with what `change` makes of each concept that is a table."""
+    found = settings.get("concepts")
+    if not isinstance(found, list):
+        return dict(settings)
+    entries = cast("list[Any]", found)
+    changed = [change(cast("dict[str, Any]", each)) if isinstance(each, dict) else each for each in entries]
+    return {**settings, "concepts": changed}
 
 
 def _meant(name: str, value: Any) -> Any:

@@ -222,6 +222,7 @@ def base_weights(training: Training) -> str:
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
 SHORT = {"train.length": "1 step"}
 WORD = {"method": "textual_inversion", "textual_inversion.word": "zib-7"}
+OWN_WORD = {**WORD, "concepts.word": "zab-2"}
 OWN = {"textual_inversion.template": "own", "textual_inversion.own_templates": ["a [name]", "one [name]"]}
 RELU = {"hypernetwork.activation": "relu"}
 HYPERNETWORK = {"method": "hypernetwork", "base.checkpoint": "{other}/wide-text.safetensors"}
@@ -333,6 +334,11 @@ EFFECTS: dict[str, Effect] = {
     "concepts.folder": Effect(shown, "{other}/other"),
     "concepts.instance_prompt": Effect(shown, "a photo of zwx star"),
     "concepts.default_caption": Effect(shown, "a moon", within=FILEWORDS),
+    "concepts.word": Effect(prompts, "zab-2", within=WORD),
+    "concepts.initial_text": Effect(weights, "star", within=OWN_WORD),
+    "concepts.vectors": Effect(tensors, 3, within=OWN_WORD),
+    "concepts.word_file": Effect(files, "named", within={**OWN_WORD, **SHORT}),
+    "concepts.continue_from": Effect(weights, "{other}/zib.safetensors", within=OWN_WORD),
     "concepts.class_prompt": Effect(class_prompts, "a photo of a moon", within=PRIOR),
     "concepts.class_folder": Effect(class_places, "{other}/class", within=PRIOR),
     "concepts.class_images": Effect(class_images_of, 3, within=PRIOR),

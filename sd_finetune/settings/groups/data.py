@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..option import option
+from .textual_inversion import EMBEDDING, PROMPT_TOKENS
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,29 @@ class Concept:
         "garden/3.png",
     )
     repeats: int = option(1, "how often each training image is used in an epoch", minimum=1)
+    word: str = option(
+        "",
+        "new word of this concept, trained at the same time as those of others and saved as an embedding of its own; "
+        "empty = textual_inversion.word",
+        methods=EMBEDDING,
+    )
+    initial_text: str = option(
+        "",
+        "initialization text of the concept's word; empty = textual_inversion.initial_text",
+        methods=EMBEDDING,
+    )
+    vectors: int | None = option(
+        None,
+        "number of vectors of the concept's word; auto = textual_inversion.vectors",
+        minimum=1,
+        maximum=PROMPT_TOKENS,
+        methods=EMBEDDING,
+    )
+    word_file: str = option(
+        "",
+        "file name of the concept's embedding, by which the WebUI calls it; empty = the word itself",
+        methods=EMBEDDING,
+    )
+    continue_from: str = option(
+        "", "embedding file that the concept's word continues from", is_path=True, methods=EMBEDDING
+    )

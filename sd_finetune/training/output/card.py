@@ -13,17 +13,21 @@ from ...families.facts import FamilyFacts
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.own_files import CARD_IMAGE
+from ...settings.learned_words import learned_words
 from ...settings.options import Settings
 
 PREVIEW, METADATA = f"{CARD_IMAGE}.png", ".json"
 
 
-def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyFacts) -> None:
+def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyFacts, number: int = 0) -> None:
     """Write preview image and metadata beside a finished result.
 
-    The preview is the latest sample of the first prompt. Existing metadata is kept, as the user may have edited it.
+    The preview is the latest sample of the first prompt, with several new words of the first that says this one.
+    Existing metadata is kept, as the user may have edited it.
+
+    number: of the result, in the order of `result_names`.
     """
-    samples = sorted(run.samples.glob("step-*-00.png"))
+    samples = sorted(run.samples.glob(f"step-*-{_prompt_shown(settings, number):02d}.png"))
     if samples:
         with replacing(result.with_name(result.stem + PREVIEW)) as unfinished:
             shutil.copyfile(samples[-1], unfinished)
@@ -31,6 +35,12 @@ def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyF
     if not metadata.exists():
         with replacing(metadata) as unfinished:
             unfinished.write_text(json.dumps(_metadata(settings, family), indent=4) + "\n", encoding="utf-8")
+
+
+def _prompt_shown(settings: Settings, number: int) -> int:
+    words = learned_words(settings) if settings.learns_word() else ()
+    word = words[number].word.lower() if len(words) > 1 else ""
+    return next((k for k, prompt in enumerate(settings.samples.prompts) if word in prompt.lower()), 0)
 
 
 def _metadata(settings: Settings, family: FamilyFacts) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ...errors import CannotWriteError
 from ...formats.tensor_file import FILE_DTYPES
 from ...runs.messages import Phase
 from ..state import Training
-from .place import result_path
+from .place import result_paths
 
 POLL_SECONDS = 0.5
 """Between two looks at what the run is told."""
@@ -45,7 +45,7 @@ def wait_for_room(training: Training, error: CannotWriteError, is_stopped: Calla
 
     A phase says what is waited for, how much room it needs, and where.
     """
-    path, needed, said = result_path(training.run, training.settings), bytes_of_result(training), ""
+    path, needed, said = result_paths(training.run, training.settings)[0], bytes_of_result(training), ""
     since = time.monotonic()
     while not is_stopped():
         free, waited = _free_bytes(path), time.monotonic() - since

@@ -14,24 +14,33 @@ from ...optimizers.build import evaluation_weights
 from ...runs.messages import Phase, Saved, Warning_
 from ..state import Training
 from .card import write_card
-from .place import result_path
+from .place import result_paths
 
 
 def save_result(training: Training, step: int, final: bool) -> Path:
-    """Save the result after `step` steps; an intermediate one has the step in its name."""
+    """Save the result after `step` steps, or one for each new word; intermediate ones have the step in their names.
+
+    Returns the path of the first.
+    """
     settings = training.settings
-    path = result_path(training.run, settings, "" if final else f"-step{step:06d}")
+    paths = result_paths(training.run, settings, "" if final else f"-step{step:06d}")
     training.events.append(Phase(name="saving", done=0, total=1))
     with evaluation_weights(training.optimizer, settings.optimizer.name):
-        precision = _precision_for(training)
-        training.method.write(path, training_metadata(settings, _facts(training, step)), precision)
-    training.events.append(Saved(step=step, result=settings.result_kind(), path=str(path)))
-    if final:
-        try:
-            write_card(path, training.run, settings, training.base.family.facts)
-        except CannotWriteError as error:
-            training.events.append(Warning_(message=f"{error} The result itself is saved; only its card lacks this."))
-    return path
+        precision, facts = _precision_for(training), _facts(training, step)
+        for number, path in enumerate(paths):
+            training.method.write(path, training_metadata(settings, facts, number), precision, number)
+    for number, path in enumerate(paths):
+        training.events.append(Saved(step=step, result=settings.result_kind(), path=str(path)))
+        if final:
+            _write_card(training, path, number)
+    return paths[0]
+
+
+def _write_card(training: Training, path: Path, number: int) -> None:
+    try:
+        write_card(path, training.run, training.settings, training.base.family.facts, number)
+    except CannotWriteError as error:
+        training.warn(f"{error} The result itself is saved; only its card lacks this.")
 
 
 def _precision_for(training: Training) -> str:

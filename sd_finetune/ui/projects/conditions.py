@@ -11,7 +11,10 @@ from ...settings.optimizers import OPTIMIZERS
 
 @dataclass(frozen=True)
 class Condition:
-    """The option `name` has one of `values`, or none of `others`; `methods` that it is asked of, empty = all."""
+    """The option `name` has one of `values`, or none of `others`; `methods` that it is asked of, empty = all.
+
+    An option of concepts is that of the same concept.
+    """
 
     name: str
     values: tuple[Any, ...] = ()
@@ -21,6 +24,8 @@ class Condition:
 
 PRIOR = Condition("prior.weight", others=(0,))
 CLASS_IMAGES = Condition("prior.source", values=("images",))
+
+OWN_WORD = Condition("concepts.word", others=("",))
 
 OF_GROUPS = {"class_images": (PRIOR, CLASS_IMAGES)}
 OF_OPTIONS = {
@@ -35,6 +40,9 @@ OF_OPTIONS = {
     "concepts.class_prompt": (PRIOR,),
     "concepts.class_folder": (PRIOR,),
     "concepts.class_images": (PRIOR, CLASS_IMAGES),
+    **dict.fromkeys(
+        ("concepts.initial_text", "concepts.vectors", "concepts.word_file", "concepts.continue_from"), (OWN_WORD,)
+    ),
     "hypernetwork.activate_output": (Condition("hypernetwork.activation", others=("linear",)),),
     "evaluation.images": (Condition("evaluation.every", others=("0", "0 steps", "0 epochs", 0)),),
     "evaluation.timesteps": (Condition("evaluation.every", others=("0", "0 steps", "0 epochs", 0)),),

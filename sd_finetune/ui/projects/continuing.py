@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,8 +23,10 @@ from ...runs.snapshots import (
     snapshot_depends_on,
     step_of,
 )
+from ...settings.learned_words import learned_words
 from ...settings.options import Settings
 from ..live.run_view import Views
+from ..plain_settings import with_values
 from .host_folders import settings_of_run
 from .project import Project, all_projects
 
@@ -68,13 +71,24 @@ def project_from_run(
     settings["output"]["name"] = name
     base = source.read()["base"]
     if result is not None:
-        settings["base"]["continue_from"] = result["path"]
+        settings = _continued(settings, run.read_settings(), Path(result["path"]))
         return Project.create(projects, name, base, settings)
     snapshot = needed_snapshot(run, "continue", "choose one of its results")
     origin = {"step": step_of(snapshot), "of": run.path.name, "shape": snapshot_depends_on(run.read_settings())}
     project = Project.create(projects, name, base, settings, origin)
     _copy(snapshot, project.snapshots / snapshot.name)
     return project
+
+
+def _continued(settings: dict[str, Any], of_run: Settings, result: Path) -> dict[str, Any]:
+    """The settings with what continues from a result; with several new words, each from its own file of that step."""
+    words = learned_words(of_run) if of_run.learns_word() else ()
+    matches = (re.fullmatch(rf"{re.escape(word.file)}(-step[0-9]+)?", result.stem) for word in words)
+    suffix = next((match[1] or "" for match in matches if match), None)
+    if suffix is None:
+        return with_values(settings, {"base.continue_from": str(result)})
+    files = {word.continue_option: result.with_name(f"{word.file}{suffix}{result.suffix}") for word in words}
+    return with_values(settings, {option: str(file) for option, file in files.items()})
 
 
 def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None) -> dict[str, str]:

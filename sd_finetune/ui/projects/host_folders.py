@@ -15,7 +15,7 @@ from ...runs.notes import read_note
 from ...settings.methods import METHODS
 from ...settings.migrations import migrated
 from ...settings.options import Output
-from ..plain_settings import table, text, value_at, with_values
+from ..plain_settings import table, text, value_at, with_concepts, with_values
 
 CLASS_IMAGES = "class-images"
 """In the host's data folder."""
@@ -36,7 +36,8 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     renamed = values["output.name"] != name
     if renamed and facts.learns_word and not table(settings, "textual_inversion").get("word"):
         values["textual_inversion.word"] = name  # prompts say the word by the name that it was given
-    return with_values(whole, values)
+    whole = with_values(whole, values)
+    return with_concepts(whole, lambda concept: _with_free_file(concept, folder)) if facts.learns_word else whole
 
 
 def with_caches(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
     folder = host.result_folder(facts.result) if facts else None
     if folder is not None and text(settings, "output.folder") == str(folder):
         settings = with_values(settings, {"output.folder": ""})
+        settings = with_concepts(settings, _with_open_file)
     own = [name for name in _CACHES if text(settings, name) == str(_own_cache(host, name))]
     return with_values(settings, dict.fromkeys(own, ""))
 
@@ -71,6 +73,22 @@ def class_image_cache(host: Host, settings: dict[str, Any]) -> Path:
 
 def _own_cache(host: Host, option: str) -> Path:
     return host.data_folder / _CACHES[option]
+
+
+def _with_free_file(concept: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The concept with a file name for its word, if the word is taken as one."""
+    word = concept.get("word")
+    if not isinstance(word, str) or not word or concept.get("word_file", "") != "":
+        return concept
+    free = _free_name(folder, word)
+    return concept if free == word else {**concept, "word_file": free}
+
+
+def _with_open_file(concept: dict[str, Any]) -> dict[str, Any]:
+    """The concept without a file name that was made by `_with_free_file`."""
+    word, file = concept.get("word"), concept.get("word_file")
+    made = isinstance(word, str) and isinstance(file, str) and re.fullmatch(rf"{re.escape(word)}-[0-9]+", file)
+    return {**concept, "word_file": ""} if made else concept
 
 
 def _free_name(folder: Path, name: str) -> str:

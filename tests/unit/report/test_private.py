@@ -41,6 +41,15 @@ def test_a_new_word_and_its_sentences_are_private() -> None:
     }
 
 
+def test_words_of_concepts_are_private() -> None:
+    concept = {"word": "zab", "word_file": "my zab", "initial_text": "cat", "vectors": 2}
+    assert found({"concepts": [concept]}) == {
+        "zab": "<trigger word>",
+        "my zab": "<trigger word>",
+        "cat": "<prompt 1>",
+    }
+
+
 def test_captions_count_and_names_of_images_where_they_are_captions(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "01-a red car.png").touch()

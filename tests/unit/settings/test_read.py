@@ -76,9 +76,11 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     ]
     content["captions"] |= {"name_regex": r"\w+", "separator": content["captions"]["separator"] + ","}
     content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
-    for concept in content["concepts"]:
+    for number, concept in enumerate(content["concepts"]):
+        concept["word"] = f"zub-{number}" if concept["word"] and number else ""
+        concept["word_file"] = f"file {number}" if concept["word_file"] else ""
         for name in ("folder", "instance_prompt", "class_prompt"):
-            concept[name] += "zib"
+            concept[name] += f"zib zub-{number}"
     return content
 
 

@@ -60,6 +60,36 @@ def test_from_a_result(client: TestClient, stopped: RunFolder) -> None:
     assert "has no result cat.safetensors" in ask(client, "cat.safetensors", "cat").json()["error"]
 
 
+def test_each_of_several_words_continues_from_its_file(screen: Screen, client: TestClient) -> None:
+    settings = screen.settings(method="textual_inversion", output__name="zib")
+    words = [{}, {"word": "zab", "word_file": "my zab"}, {"word": "ZAB"}]
+    settings["concepts"] = [{**settings["concepts"][0], **word} for word in words]
+    run = RunFolder.create(screen.context.projects / "dog" / "runs", "zib", from_dict(settings))
+    for name in ("zib-step000010", "my zab-step000010", "zib", "my zab"):
+        (run.output / f"{name}.safetensors").write_text("learned")
+        EventLog(run.events).append(Saved(10, "embedding", str(run.output / f"{name}.safetensors")))
+    for number, name in enumerate(("my zab", "zib", "zib-step000010")):
+        suffix = "-step000010" if "step" in name else ""
+        origin = {"project": "dog", "run": run.path.name, "what": f"{name}.safetensors"}
+        asked = {"name": f"puppy {number}", "continue_from": origin}
+        made = client.post("/sd_finetune/projects", json=asked).json()["settings"]
+        assert made["base"]["continue_from"] == str(run.output / f"zib{suffix}.safetensors")
+        files = [concept["continue_from"] for concept in made["concepts"]]
+        assert files == ["", str(run.output / f"my zab{suffix}.safetensors"), ""]
+
+
+def test_a_snapshot_is_of_its_words(screen: Screen) -> None:
+    settings = screen.settings(method="textual_inversion")
+    concept = {**settings["concepts"][0], "word": "zab"}
+    plain, two = from_dict(settings), from_dict({**settings, "concepts": [*settings["concepts"], concept]})
+    of_plain, of_two = ({"step": 0, "of": "dog-001", "shape": snapshot_depends_on(each)} for each in (plain, two))
+    assert origin_faults(two, 9, of_two) == origin_faults(plain, 9, of_plain) == {}
+    assert "concepts.word" in origin_faults(two, 9, of_plain)
+    assert "concepts.word" in origin_faults(plain, 9, of_two)
+    longer = from_dict({**settings, "concepts": [*settings["concepts"], {**concept, "vectors": 2}]})
+    assert list(origin_faults(longer, 9, of_two)) == ["concepts.vectors"]
+
+
 def test_from_a_snapshot_training_goes_on_at_its_step(screen: Screen, client: TestClient, stopped: RunFolder) -> None:
     assert ask(client, "snapshot").json()["source"]["step"] == 8
     assert client.post("/sd_finetune/projects/dog/delete").status_code == 200

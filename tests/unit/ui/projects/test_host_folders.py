@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.read import find_faults, from_dict
-from sd_finetune.ui.projects.host_folders import fill_host_folders
+from sd_finetune.ui.projects.host_folders import fill_host_folders, settings_of_run
 from tests.screen import Screen
 
 
@@ -45,6 +46,22 @@ def test_a_new_word_keeps_the_name_that_prompts_say(
     assert (whole.output.name, whole.new_word()) == ("sks dog-2", "sks dog")
     named = from_dict(fill_host_folders(host, {**asked, "textual_inversion": {"word": "my dog"}}))
     assert (named.output.name, named.new_word()) == ("sks dog-2", "my dog")
+
+
+def test_files_of_several_words_are_never_overwritten(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = screen.context.host
+    monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path)
+    (tmp_path / "zab.safetensors").touch()
+    concepts = [{"folder": "a"}, {"folder": "b", "word": "zab"}, {"folder": "c", "word": "zub", "word_file": "mine"}]
+    asked = screen.settings(method="textual_inversion", output={"name": "zib"}, concepts=concepts)
+    whole = fill_host_folders(host, asked)
+    assert [concept.get("word_file") for concept in whole["concepts"]] == [None, "zab-2", "mine"]
+    run = RunFolder.create(tmp_path / "runs", "zib", from_dict({**whole, "prior": {"weight": 0}}))
+    again = settings_of_run(host, run)
+    assert [concept["word_file"] for concept in again["concepts"]] == ["", "", "mine"]
+    assert [concept["word"] for concept in again["concepts"]] == ["", "zab", "zub"]
 
 
 @pytest.mark.parametrize(
