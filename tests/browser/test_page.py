@@ -152,9 +152,10 @@ def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
     page.click("#sd_finetune_tab_concepts")
     page.locator(".sdft-drop input").set_input_files([str(path) for path in sorted(pictures.iterdir())])
     page.wait_for_selector("text=2 of 64 × 48: 25 % cropped left and right, upscaled 1.3×")
-    assert page.locator(".sdft-thumbnails img").count() == 3
+    page.wait_for_selector(".sdft-tile img >> nth=2")
     folder = Path(page.input_value("#sd_finetune_concepts_1_folder"))
     assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png", "2.png"]
+    page.locator('.sdft-tile[data-name="1.png"] .sdft-tile-caption').click()
     page.get_by_label("Caption of 1.png").fill("a dog in snow")
     page.keyboard.press("Tab")
     wait_until(lambda: (folder / "1.txt").exists())

@@ -84,7 +84,7 @@ def test_the_tab_names_every_one_and_counts_none(
     settings["concepts"][0]["folder"] = str(folder)
     client.post("/sd_finetune/projects/dog/settings", json=settings)
     told = wait_until(lambda: checked(client), AT_MOST_SECONDS)
-    assert [image["name"] for image in told["images"]] == [path.name for path in good]
+    assert [image["name"] for image in client.get(f"{CONCEPT}/images").json()] == [path.name for path in good]
     assert unnamed(nasty, told["skipped"]) == []
     check = client.get("/sd_finetune/projects/dog").json()["check"]
     assert (check["images"], check["steps"], check["unchecked"]) == ([5], 10, 0)

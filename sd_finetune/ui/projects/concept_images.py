@@ -16,11 +16,14 @@ LOOK_SECONDS = 1.0
 """How long a route reads image files; the next one goes on with those that it has not come to."""
 
 
-def images_of_concept(settings: dict[str, Any], number: int) -> UsableImages:
-    """What is trained of the concept, counted from 1, and what is skipped. Raises UserError: its folder is unusable."""
+def images_of_concept(settings: dict[str, Any], number: int, seconds: float = LOOK_SECONDS) -> UsableImages:
+    """What is trained of the concept, counted from 1, and what is skipped. Raises UserError: its folder is unusable.
+
+    seconds: how long image files are read.
+    """
     folder, notes = folder_of_concept(settings, number), notes_in(text(settings, "data.cache_folder"))
     class_folders = [_folder(concept, "class_folder") for concept in concepts(settings)]
-    look, exclude = Look(LOOK_SECONDS, notes), excluded_names(settings, number)
+    look, exclude = Look(seconds, notes), excluded_names(settings, number)
     return training_images(folder, class_folders[number - 1], class_folders, look, exclude)
 
 

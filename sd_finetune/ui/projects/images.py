@@ -1,4 +1,4 @@
-"""A concept's images as the page shows them: thumbnails, captions, sizes; and images that are dropped on it."""
+"""A concept's images as a whole, one of them by its name, and images that are dropped on the page."""
 
 from __future__ import annotations
 
@@ -9,29 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from ...data.caption_text import decoded_text
-from ...data.caption_writing import own_text
-from ...data.captions import ENDINGS, CaptionReader, caption_files
+from ...data.captions import ENDINGS, caption_files
 from ...data.folder import image_called
-from ...data.images import look_at, open_image, readable_formats
+from ...data.images import look_at, readable_formats
 from ...data.metadata_lines import NAME as METADATA
 from ...data.metadata_lines import read_metadata_lines
-from ...data.prompt_building import plain_prompt
 from ...data.skipped import Use, readable_suffixes
 from ...data.usable import UsableImages
 from ...errors import UserError
 from ...runs.atomic import is_taken, replacing
 
-THUMBNAIL_SIDE = 160
 MOST_NAME_BYTES = 220
 """Of an upload: file systems take 255, and a number and the ending of an unfinished file come to it."""
-SHOWN = 200
-"""Images of a folder that are listed; the count tells of the rest."""
 
 
-def describe_images(
-    found: UsableImages, folder: str, prompt: str, resolution: int, captions: CaptionReader
-) -> dict[str, Any]:
-    """A concept's images: `count`, `images` (name, caption, prompt, size in pixels, upright), `sizes`, `skipped`.
+def describe_images(found: UsableImages, resolution: int) -> dict[str, Any]:
+    """A concept's images as a whole: `count`, `excluded` (how many), `sizes`, `skipped`, `unchecked`.
 
     `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_image` does with such an image at
     that resolution: the share that is `cut` off beside the middle square, and the `scale` it is resized by.
@@ -41,22 +34,11 @@ def describe_images(
     fitted = [{"size": size, "count": count, **_fitted(size, resolution)} for size, count in sizes.most_common()]
     return {
         "count": len(found.images),
-        "images": [
-            _entry(path, Path(folder), prompt, found.sizes.get(path), captions) for path in found.images[:SHOWN]
-        ],
+        "excluded": len(found.excluded),
         "sizes": fitted,
         "skipped": found.warnings(),
         "unchecked": found.unchecked,
     }
-
-
-def thumbnail(folder: str, name: str, use: Use = "training") -> bytes:
-    """A small JPEG of the image `name` in `folder`. Raises UserError if it is not one of the folder's images."""
-    image = open_image(image_in(folder, name, use), least_side=THUMBNAIL_SIDE)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=85)
-    return buffer.getvalue()
 
 
 def image_in(folder: str, name: str, use: Use = "training") -> Path:
@@ -136,22 +118,6 @@ def _keep_metadata(file: Path, content: bytes) -> Path:
         unfinished.write_bytes((file.read_bytes().rstrip() + b"\n" if file.exists() else b"") + content)
         read_metadata_lines(unfinished)
     return file
-
-
-def _entry(
-    path: Path, folder: Path, prompt: str, size: tuple[int, int] | None, captions: CaptionReader
-) -> dict[str, Any]:
-    try:
-        found = captions.of(path)
-        caption, shown = own_text(found), plain_prompt(prompt, found, captions.options)
-    except UserError as error:
-        caption, shown = "", str(error)
-    return {
-        "name": path.relative_to(folder).as_posix(),
-        "caption": caption,
-        "prompt": shown,
-        "size": size,
-    }
 
 
 def _fitted(size: tuple[int, int], resolution: int) -> dict[str, float]:

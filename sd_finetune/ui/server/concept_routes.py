@@ -1,4 +1,4 @@
-"""Routes of a concept's images: what is there, thumbnails, captions, uploads; class images too."""
+"""Routes of a concept's images as a whole: what is there, uploads; class images too."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from ...errors import UserError
 from ...settings.keepable import MOST_ENTRIES
 from ...settings.options import Data
 from ...settings.read import find_faults
-from ..plain_settings import concepts, table
-from ..projects.caption_changes import change_captions
+from ..plain_settings import table
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
-from ..projects.concept_images import captions_of_concept, folder_of_concept, images_of_concept
+from ..projects.concept_images import folder_of_concept, images_of_concept
 from ..projects.host_folders import with_caches
 from ..projects.images import (
     describe_images,
@@ -23,55 +22,32 @@ from ..projects.images import (
     is_upload,
     keep_upload,
     remove_upload,
-    thumbnail,
     upload_name,
 )
 from ..projects.project import Project
+from ..projects.thumbnails import thumbnail
 from .body import CONTENT, read_body, takes, text_in
 from .context import Context
+from .grid_routes import jpeg
 from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT
 
 MOST_UPLOAD_MB, MOST_CAPTION_MB = 100, 1
 IMAGE = {"image": "1.png"}
-CAPTIONS = {"changes": {"1.png": {"was": "a photo of sks dog", "now": "a photo of sks dog in the snow"}}}
 
 router = APIRouter(route_class=Route, tags=["concepts"])
 
 
 @router.get("/projects/{name}/concepts/{number}")
 def images(number: int, project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
-    """The training images of a concept, counted from 1: name, caption, prompt, size; what is cut off, and skipped.
+    """The training images of a concept, counted from 1: how many, their sizes, what is cut off, and what is skipped.
 
     `uploads`: whether they are the project's own, which can be removed.
     """
     settings = with_caches(context.host, project.settings())
     folder, found = folder_of_concept(settings, number), images_of_concept(settings, number)
-    prompt = str(concepts(settings)[number - 1].get("instance_prompt", ""))
     own = is_upload(project.uploads, folder)
-    captions = captions_of_concept(settings, number)
-    return {**describe_images(found, folder, prompt, _resolution(settings), captions), "uploads": own}
-
-
-@router.get("/projects/{name}/concepts/{number}/thumbnail")
-def small_image(number: int, image: str, project: Project = PROJECT) -> Response:
-    """One of them, small."""
-    return _jpeg(thumbnail(folder_of_concept(project.settings(), number), image))
-
-
-@router.post("/projects/{name}/concepts/{number}/captions", dependencies=CHANGE, openapi_extra=takes(CAPTIONS))
-def change(
-    number: int, content: dict[str, Any] = CONTENT, project: Project = PROJECT, context: Context = CONTEXT
-) -> dict[str, Any]:
-    """Write captions: `changes`, by the image's name what `was` read and what it is `now`, an empty text for none.
-
-    One that another has written since it was read stays: it is in `theirs` of the answer. `faults` are the others that
-    were not written, and why.
-    """
-    settings = project.settings()
-    folder, captions = folder_of_concept(settings, number), captions_of_concept(settings, number)
-    with context.saving:
-        return {**change_captions(folder, content.get("changes"), captions)}
+    return {**describe_images(found, _resolution(settings)), "uploads": own}
 
 
 @router.post("/projects/{name}/concepts/{number}/remove", dependencies=CHANGE, openapi_extra=takes(IMAGE))
@@ -110,7 +86,7 @@ def class_images(project: Project = PROJECT, context: Context = CONTEXT) -> list
 @router.get("/projects/{name}/class-images/{key}/{image}")
 def small_class_image(key: str, image: str, project: Project = PROJECT, context: Context = CONTEXT) -> Response:
     """One of them, small."""
-    return _jpeg(thumbnail(class_image_folder(context.host, project, key), image, "class"))
+    return jpeg(thumbnail(class_image_folder(context.host, project, key), image, "class"))
 
 
 @router.post("/projects/{name}/class-images/{key}/{image}/delete", dependencies=CHANGE)
@@ -124,7 +100,3 @@ def _resolution(settings: dict[str, Any]) -> int:
     """The one that stands in the form, or the default while that cannot be used."""
     faulty = any(name in find_faults(settings) for name in ("data", "data.resolution"))
     return Data().resolution if faulty else table(settings, "data").get("resolution", Data().resolution)
-
-
-def _jpeg(content: bytes) -> Response:
-    return Response(content, media_type="image/jpeg", headers={"Cache-Control": "max-age=60"})

@@ -1,15 +1,14 @@
 // One concept: its fields, its images with captions, and images dropped on it.
-import { address, get, post, sentence, upload } from "./api.mjs";
+import { get, post, sentence, upload } from "./api.mjs";
 import { button, fill, find, h } from "./dom.mjs";
 import { field } from "./fields.mjs";
 import { counted } from "./figures.mjs";
-/** @import { Fitted, Group, Image, Option, Settings } from "./types.d.ts" */
+/** @import { Grid } from "./grid.mjs" */
+/** @import { Entry, Fitted, Group, Images, Option, Settings } from "./types.d.ts" */
 
 const SIZES = 6;
 const OVER = "sdft-over";
 const READ_ON_AFTER = 300;
-const REMOVE = "Remove this image and its caption from the project";
-const CAPTION = "Caption, kept in a text file beside the image; used where the prompt has [filewords]";
 
 /**
  * @typedef {object} Place
@@ -21,18 +20,18 @@ const CAPTION = "Caption, kept in a text file beside the image; used where the p
  * @property {(name: string) => void} changed
  * @property {() => Promise<void>} save
  * @property {(number: number) => void} remove
+ * @property {Grid} grid of its images
  */
 
 /**
  * Gives `element`, `read()` which reads the images again if what they depend on changed.
  * @param {Place} place
  */
-export function makeConcept({ group, side, project, settings, number, changed, save, remove }) {
-  const images = h("div", { class: "sdft-thumbnails" });
+export function makeConcept({ group, side, project, settings, number, changed, save, remove, grid }) {
   const count = h("div", { class: "sdft-count", role: "status" });
   const refused = makeRefused();
   const make = (/** @type {Option} */ option) =>
-    field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, changed);
+    field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, edited);
   const foremost = group.fields.filter((option) => option.foremost).map(make);
   const rest = group.fields.filter((option) => !option.foremost).map(make);
   const more = h("details", { class: "sdft-fold" }, h("summary", {}, "More about this concept"), rest);
@@ -44,17 +43,30 @@ export function makeConcept({ group, side, project, settings, number, changed, s
     makeDrop(send),
     refused.element,
     count,
-    images,
+    grid.element,
     rest.length ? more : null,
     button(`Remove concept ${number}`, () => remove(number), { class: "sdft-button sdft-small" }),
   );
   let known = "";
   let unchecked = 0;
-  /** By the image's name, as they were read. @type {Record<string, string>} */
-  let captions = {};
+  grid.data.use(settings, gridChanged);
 
   const concept = () => settings.concepts?.[number - 1] ?? {};
   const resolution = () => settings.data?.resolution ?? side;
+
+  /** @param {string} name of an option */
+  function edited(name) {
+    changed(name);
+    if (name.endsWith(".exclude")) grid.renewAll();
+  }
+
+  /** The grid has excluded images, or captioned some. */
+  function gridChanged() {
+    const name = `concepts.${number}.exclude`;
+    const value = [concept().exclude ?? []].flat().join("\n");
+    Object.assign(find(element, `[data-name="${name}"] textarea`), { value });
+    changed(name);
+  }
 
   /** @param {File[]} files */
   async function send(files) {
@@ -75,71 +87,65 @@ export function makeConcept({ group, side, project, settings, number, changed, s
       await save();
     }
     refused.show(why);
-    count.textContent = known = "";
-    await read();
+    count.textContent = "";
+    await readAnew();
   }
 
-  /** @param {string} image */
-  async function removeImage(image) {
-    const all = [...images.querySelectorAll("button")];
-    const place = all.findIndex((each) => each.dataset.image === image);
+  /** @param {Entry} entry */
+  async function removeImage({ name }) {
+    const place = grid.at;
     try {
-      await post(["projects", project, "concepts", number, "remove"], { image });
+      await post(["projects", project, "concepts", number, "remove"], { image: name });
     } catch (error) {
       return refused.show([sentence(error)]);
     }
-    known = "";
-    await read();
+    await readAnew();
     await save(); // as there are fewer steps
-    const left = [...images.querySelectorAll("button")];
-    (left[Math.min(place, left.length - 1)] ?? find(element, ".sdft-drop input")).focus();
-  }
-
-  /**
-   * @param {string} image
-   * @param {string} now its caption
-   */
-  async function write(image, now) {
-    const changes = { [image]: { was: captions[image], now } };
-    try {
-      const { theirs, faults } = await post(["projects", project, "concepts", number, "captions"], { changes });
-      captions[image] = theirs[image] ?? now;
-      const written = `${image} was given another caption elsewhere: "${theirs[image]}". Yours was not kept: "${now}".`;
-      refused.show(image in theirs ? [written] : Object.values(faults));
-    } catch (error) {
-      refused.show([sentence(error)]);
-    }
+    if (grid.shown.length) grid.goTo(place, false);
+    else find(element, ".sdft-drop input").focus();
   }
 
   async function read() {
-    const { folder, instance_prompt: prompt } = concept();
-    const key = JSON.stringify([folder, prompt, resolution()]);
-    if (!folder) fill(images);
+    const { folder, exclude } = concept();
+    const key = JSON.stringify([folder, exclude, resolution()]);
+    await grid.read();
     if (!folder || key === known) return;
     known = key;
     try {
       const told = await get("projects", project, "concepts", number);
-      const square = `${resolution()} × ${resolution()}`;
-      const unread = told.unchecked ? `, ${told.unchecked} of them not read yet` : "";
-      fill(
-        count,
-        `${counted(told.count, "image")}${unread}; the center square of each is trained at ${square} pixels`,
-        sizes(told.sizes),
-        skipped(told.skipped),
-      );
-      fill(
-        images,
-        told.images.map((image) => thumbnail(project, number, image, write, told.uploads ? removeImage : null)),
-      );
-      captions = Object.fromEntries(told.images.map((image) => [image.name, image.caption]));
+      show(told);
       const before = unchecked;
       unchecked = told.unchecked;
       if (unchecked) setTimeout(readOn, READ_ON_AFTER);
-      else if (before) await save(); // as fewer images may be left, and so fewer steps
+      else if (before) {
+        await grid.read(true); // some may be none that can be trained
+        await save(); // as fewer images may be left, and so fewer steps
+      }
     } catch {
       count.textContent = ""; // the folder's fault stands beside its field
-      fill(images);
     }
+  }
+
+  /** @param {Images} told */
+  function show(told) {
+    const square = `${resolution()} × ${resolution()}`;
+    const unread = told.unchecked ? `, ${told.unchecked} of them not read yet` : "";
+    fill(
+      count,
+      `${counted(told.count, "image")}${unread}; the center square of each is trained at ${square} pixels`,
+      sizes(told.sizes),
+      skipped(told.skipped),
+    );
+    const remover = told.uploads ? removeImage : null;
+    if ((grid.remove === null) === (remover === null)) return;
+    grid.remove = remover;
+    grid.renewAll();
+  }
+
+  async function readAnew() {
+    known = "";
+    await grid.read(true);
+    await read();
   }
 
   /** Of thousands of images the server reads some at each request. */
@@ -225,36 +231,4 @@ function sizeRow({ size: [width, height], count, cut, scale }) {
   const gone = cut < 0.005 ? "whole image" : `${Math.round(100 * cut)} % cropped ${sides}`;
   const scaled = scale > 1.005 ? `, upscaled ${scale.toPrecision(2)}×, so blurry` : "";
   return h("li", {}, `${count} of ${width} × ${height}: ${gone}${scaled}`);
-}
-
-/**
- * @param {string} project
- * @param {number} number
- * @param {Image} image
- * @param {(name: string, text: string) => void} write
- * @param {((name: string) => void) | null} remove null for images in a folder of the user's own
- */
-function thumbnail(project, number, { name, caption, prompt, size }, write, remove) {
-  const source = `${address("projects", project, "concepts", number, "thumbnail")}?image=${encodeURIComponent(name)}`;
-  const title = `${name}, ${size ? `${size[0]} × ${size[1]}` : "not read yet"}`;
-  return h(
-    "figure",
-    {},
-    h("img", { src: source, alt: name, title, loading: "lazy" }),
-    remove &&
-      button("×", () => remove(name), {
-        class: "sdft-button sdft-small",
-        title: REMOVE,
-        "aria-label": `Remove ${name}`,
-        "data-image": name,
-      }),
-    h("input", {
-      type: "text",
-      value: caption,
-      placeholder: prompt,
-      "aria-label": `Caption of ${name}`,
-      title: CAPTION,
-      onchange: (event) => write(name, event.target.value),
-    }),
-  );
 }

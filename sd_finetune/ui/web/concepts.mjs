@@ -3,6 +3,7 @@ import { post, sentence } from "./api.mjs";
 import { makeConcept } from "./concept.mjs";
 import { button, fill, h } from "./dom.mjs";
 import { counted } from "./figures.mjs";
+import { Grid } from "./grid.mjs";
 /** @import { Concept, Group, Project, Settings } from "./types.d.ts" */
 
 const PLACE = "Folder of kohya's scripts, or .toml or .json";
@@ -38,20 +39,50 @@ export function makeConcepts(group, side, changed, save, { saveNow, reread }) {
   let project = null;
   /** @type {ReturnType<typeof makeConcept>[]} */
   let cards = [];
+  /** Of the images of each concept; they outlast the cards, with all that is being edited. @type {Grid[]} */
+  let grids = [];
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("beforeunload", (event) => {
+    leave();
+    if (grids.some((grid) => grid.data.unsaved())) event.preventDefault();
+  });
 
   /** @param {Project} shown */
   function show(shown) {
-    project = shown;
     const { name, settings } = shown;
+    if (name !== project?.name) {
+      leave();
+      grids = [];
+    }
+    project = shown;
     settings.concepts ??= [plain(group)];
-    cards = settings.concepts.map((_, index) =>
-      makeConcept({ group, side, project: name, settings, number: index + 1, changed, save, remove }),
-    );
-    fill(
-      list,
-      cards.map((card) => card.element),
-    );
+    const kept = grids.slice(0, settings.concepts.length);
+    grids = settings.concepts.map((_, index) => kept[index] ?? new Grid(name, index + 1));
+    moved(kept, () => {
+      cards = grids.map((grid, index) =>
+        makeConcept({ group, side, project: name, settings, number: index + 1, changed, save, remove, grid }),
+      );
+      fill(
+        list,
+        cards.map((card) => card.element),
+      );
+    });
     for (const card of cards) card.read();
+  }
+
+  /** What is being edited is kept. */
+  function leave() {
+    for (const grid of grids) grid.leave();
+  }
+
+  /**
+   * Do something that puts grids to another place.
+   * @param {Grid[]} some
+   * @param {() => void} action
+   */
+  function moved(some, action) {
+    const all = some.reduce((act, grid) => () => grid.move(act), action);
+    all();
   }
 
   /** @param {(concepts: Concept[]) => Concept[]} action */

@@ -73,7 +73,7 @@ export function keepFocus(action) {
   const focused = document.activeElement;
   const marked = focused instanceof HTMLInputElement ? [focused.selectionStart, focused.selectionEnd] : null;
   action();
-  if (!focused?.id || focused.isConnected) return;
+  if (!focused?.id || document.activeElement === focused) return; // one that was moved is there, without the focus
   const same = document.getElementById(focused.id);
   same?.focus();
   if (marked && same instanceof HTMLInputElement && same.type === "text") same.setSelectionRange(marked[0], marked[1]);

@@ -17,6 +17,28 @@ export function recall(key) {
   return null;
 }
 
+/**
+ * For this tab of the browser alone, as long as it is open; what it has no room for is not kept.
+ * @param {string} key
+ * @param {string} value
+ */
+export function rememberHere(key, value) {
+  try {
+    sessionStorage.setItem(key, value);
+  } catch {
+    // it stays in the page's own memory
+  }
+}
+
+/** @param {string} key */
+export function recallHere(key) {
+  try {
+    return sessionStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
 /** Those that the browser lets us use. */
 function stores() {
   try {

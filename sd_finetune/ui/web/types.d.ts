@@ -320,13 +320,27 @@ export interface Result {
 
 // ui/server/concept_routes.py and ui/server/generate_routes.py: images.
 
+/** Of a concept, excluded or not. */
 export interface Image {
+  /** From its folder on. */
   name: string;
   /** Its own, perhaps of several lines; empty where it has none. */
   caption: string;
   prompt: string;
   /** Width and height; null as long as it was not read. */
   size: [number, number] | null;
+  /** Another one after each change of the file. */
+  state: string;
+}
+
+/** The page's own: an image in the grid, whose `caption` is the one that was written here. */
+export interface Entry extends Image {
+  /** The caption as the server has it. */
+  saved: string;
+  /** The caption that somebody else has written at the same time, if so. */
+  theirs: string | null;
+  /** Why its caption could not be saved, or empty. */
+  fault: string;
 }
 
 /** By the image's name: the caption that this page read, and what it is to be now; empty is none. */
@@ -349,11 +363,13 @@ export interface Fitted {
   scale: number;
 }
 
+/** Of a concept as a whole. */
 export interface Images {
+  /** Of those that are trained. */
   count: number;
+  excluded: number;
   /** Whether they were uploaded to the project, which can remove them. */
   uploads: boolean;
-  images: Image[];
   sizes: Fitted[];
   /** A sentence for each file that is not trained. */
   skipped: string[];

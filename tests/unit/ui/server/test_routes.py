@@ -182,8 +182,9 @@ def test_captions(screen: Screen, client: TestClient) -> None:
     assert (screen.pictures / "1.txt").read_text() == "a dog\nin snow\n"
     assert write(was="", now="a cat") == {"theirs": {"1.png": "a dog\nin snow"}, "faults": {}}
     assert write(was="a dog\nin  snow\n", now="a dog in snow") == {"theirs": {}, "faults": {}}
-    told = client.get(place).json()
-    assert [(entry["name"], entry["caption"], entry["size"]) for entry in told["images"]] == [
+    assert client.get(place).json()["count"] == 3
+    told = client.get(f"{place}/images").json()
+    assert [(entry["name"], entry["caption"], entry["size"]) for entry in told] == [
         ("0.png", "", [64, 48]),
         ("1.png", "a dog in snow", [64, 64]),
         ("2.png", "", [64, 48]),
@@ -198,7 +199,7 @@ def test_captions_that_others_wrote(screen: Screen, client: TestClient) -> None:
     place = "/sd_finetune/projects/dog/concepts/1"
 
     def told() -> list[str]:
-        return [entry["caption"] for entry in client.get(place).json()["images"]]
+        return [entry["caption"] for entry in client.get(f"{place}/images").json()]
 
     lines = [{"file_name": f"{number}.png", "text": f"dog {number}"} for number in range(3)]
     (screen.pictures / "metadata.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
@@ -210,6 +211,34 @@ def test_captions_that_others_wrote(screen: Screen, client: TestClient) -> None:
     client.post(f"{place}/captions", json={"changes": changes})
     assert told() == ["", "", "dog 2"]
     assert (screen.pictures / "0.txt").read_text() == ""
+
+
+def test_excluded_images_are_listed_and_not_counted(screen: Screen, client: TestClient) -> None:
+    place = "/sd_finetune/projects/dog"
+    settings = screen.settings()
+    settings["concepts"][0]["exclude"] = ["1.png"]
+    client.post(f"{place}/settings", json=settings)
+    told = client.get(f"{place}/concepts/1").json()
+    assert (told["count"], told["excluded"]) == (2, 1)
+    assert [image["name"] for image in client.get(f"{place}/concepts/1/images").json()] == ["0.png", "1.png", "2.png"]
+    assert client.get(f"{place}/concepts/1/thumbnail?image=1.png").status_code == 200
+
+
+def test_a_thumbnail_follows_its_file_and_may_be_kept_by_the_browser(screen: Screen, client: TestClient) -> None:
+    place = "/sd_finetune/projects/dog/concepts/1"
+
+    def look() -> tuple[str, bytes]:
+        state = client.get(f"{place}/images").json()[0]["state"]
+        answer = client.get(f"{place}/thumbnail", params={"image": "0.png", "state": state})
+        assert answer.headers["cache-control"] == "private, max-age=604800"
+        return state, answer.content
+
+    before = look()
+    assert look() == before
+    Image.new("RGB", (600, 300), "yellow").save(screen.pictures / "0.png")
+    after = look()
+    assert after[0] != before[0]
+    assert Image.open(io.BytesIO(after[1])).size == (160, 80)
 
 
 def test_captions_that_cannot_be_written_keep_no_other_from_it(screen: Screen, client: TestClient) -> None:

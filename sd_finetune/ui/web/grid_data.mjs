@@ -1,0 +1,194 @@
+// The images of a concept as the grid has them: captions, which are selected, which are excluded, what can be undone.
+import { address, get, post } from "./api.mjs";
+import { tidied } from "./caption_edits.mjs";
+import { CaptionWriter } from "./caption_writer.mjs";
+import { EditHistory } from "./edit_history.mjs";
+import { counted, number as figure } from "./figures.mjs";
+import { valueAt } from "./values.mjs";
+/** @import { Concept, Entry, Image, Settings } from "./types.d.ts" */
+
+const MANY = 100;
+
+/**
+ * @typedef {object} GridHears
+ * @property {(entries: Entry[]) => void} captions what is known of these captions is new
+ * @property {(sentence: string, failed: boolean) => void} said
+ */
+
+export class GridData {
+  /**
+   * @param {string} project its name
+   * @param {number} number the concept's, from 1
+   * @param {GridHears} hears
+   */
+  constructor(project, number, hears) {
+    this.place = /** @type {const} */ (["projects", project, "concepts", number]);
+    this.hears = hears;
+    /** @type {Entry[]} */
+    this.entries = [];
+    /** Their names. @type {Set<string>} */
+    this.selected = new Set();
+    /** Words about images, by name. @type {Map<string, string[]>} */
+    this.badges = new Map();
+    /** The one whose caption is being edited. @type {Entry | null} */
+    this.edited = null;
+    this.writer = new CaptionWriter(
+      (changes) => post([...this.place, "captions"], { changes }),
+      (entries) => hears.captions(entries),
+    );
+    this.history = new EditHistory("");
+    /** @type {Settings} */
+    this.settings = {};
+    this.changed = () => {};
+    this.known = "";
+  }
+
+  /**
+   * @param {Settings} settings of the project, edited in place
+   * @param {() => void} changed what depends on settings and captions is to be checked
+   */
+  use(settings, changed) {
+    this.settings = settings;
+    this.changed = changed;
+  }
+
+  /** @returns {Concept} */
+  concept() {
+    return this.settings.concepts?.[this.place[3] - 1] ?? {};
+  }
+
+  /** Of the tags in a caption. */
+  separator() {
+    return String(valueAt(this.settings, "captions.separator") ?? ",");
+  }
+
+  /**
+   * Read the list if what it depends on has changed, or `anew`; tells whether it was read.
+   * @param {boolean} anew
+   */
+  async read(anew) {
+    const { folder, instance_prompt: prompt, default_caption: caption } = this.concept();
+    const key = JSON.stringify([folder, prompt, caption, this.settings.captions]);
+    if (key === this.known && !anew) return false;
+    const other = this.history.place !== `${this.place[1]} ${folder}`;
+    this.known = key;
+    const images = folder ? await get(...this.place, "images").catch(() => []) : [];
+    if (key !== this.known) return false; // it was asked again meanwhile
+    if (other) this.begin(`${this.place[1]} ${folder}`);
+    this.take(images);
+    return true;
+  }
+
+  /** @param {string} place another folder */
+  begin(place) {
+    this.entries = [];
+    this.selected.clear();
+    this.history = new EditHistory(place);
+  }
+
+  /**
+   * Take over a list; captions that are edited or on their way stay.
+   * @param {Image[]} images
+   */
+  take(images) {
+    const before = new Map(this.entries.map((entry) => [entry.name, entry]));
+    this.entries = images.map((image) => {
+      const entry = before.get(image.name);
+      if (!entry) return { ...image, saved: image.caption, theirs: null, fault: "" };
+      const busy = entry === this.edited || entry.caption !== entry.saved;
+      const { caption, ...rest } = image;
+      return Object.assign(entry, rest, busy ? {} : { caption, saved: caption });
+    });
+    const names = new Set(images.map((image) => image.name));
+    for (const name of this.selected) if (!names.has(name)) this.selected.delete(name);
+  }
+
+  /** The names of images that are not trained, as the settings say. */
+  excluded() {
+    const { exclude } = this.concept();
+    const names = Array.isArray(exclude) ? exclude.map(String) : [];
+    return new Set(names.map((name) => name.trim().replaceAll("\\", "/")));
+  }
+
+  /**
+   * Exclude images from training, or include them where all are excluded.
+   * @param {string[]} names
+   */
+  exclude(names) {
+    const excluded = this.excluded();
+    const all = names.every((name) => excluded.has(name));
+    for (const name of names) {
+      if (all) excluded.delete(name);
+      else excluded.add(name);
+    }
+    this.concept().exclude = [...excluded].sort();
+    this.changed();
+    this.hears.said(`${all ? "Included" : "Excluded"} ${counted(names.length, "image")}.`, false);
+  }
+
+  /** @param {Entry} entry */
+  thumbnail({ name, state }) {
+    return `${address(...this.place, "thumbnail")}?${new URLSearchParams({ image: name, state })}`;
+  }
+
+  /**
+   * Write captions, which can be undone.
+   * @param {string} title what is done, in words
+   * @param {[entry: Entry, text: string][]} texts
+   */
+  async write(title, texts) {
+    if (texts.length > MANY) this.hears.said(`Saving ${counted(texts.length, "caption")}.`, false);
+    const was = new Map(texts.map(([entry]) => [entry, entry.saved]));
+    const written = await this.writer.write(texts);
+    const changes = Object.fromEntries(
+      written.map((entry) => [entry.name, { was: was.get(entry) ?? "", now: entry.saved }]),
+    );
+    if (written.length) this.history.add({ title, changes });
+    this.recheck(Object.values(changes));
+    this.tell(texts.length > 1 ? `Done: ${title} (${counted(written.length, "caption")}).` : "", texts);
+  }
+
+  /**
+   * Other images may be without a caption now, which the project's check tells.
+   * @param {{ was: string, now: string }[]} changes
+   */
+  recheck(changes) {
+    if (changes.some(({ was, now }) => (was === "") !== (now === ""))) this.changed();
+  }
+
+  /** Take the last edit back, but for captions that were changed since. */
+  async undo() {
+    const last = this.history.pop();
+    if (!last) return;
+    /** @type {[entry: Entry, text: string][]} */
+    const texts = [];
+    for (const entry of this.entries) {
+      const change = Object.hasOwn(last.changes, entry.name) ? last.changes[entry.name] : null;
+      if (change && entry.caption === tidied(change.now)) texts.push([entry, change.was]);
+    }
+    const written = await this.writer.write(texts);
+    this.recheck(Object.values(last.changes));
+    const left = Object.keys(last.changes).length - written.length;
+    const stay = left ? ` ${figure(left)} of them were changed since and stay.` : "";
+    this.tell(`Undone: ${last.title} (${counted(written.length, "caption")}).${stay}`, texts);
+  }
+
+  /**
+   * @param {string} done
+   * @param {[entry: Entry, text: string][]} texts
+   */
+  tell(done, texts) {
+    const entries = texts.map(([entry]) => entry);
+    const [fault] = entries.map((entry) => entry.fault).filter(Boolean);
+    const lost = entries.filter((entry) => entry.theirs !== null).length;
+    if (fault) this.hears.said(fault, true);
+    else if (lost)
+      this.hears.said(`${counted(lost, "caption")} changed elsewhere meanwhile: choose which stays.`, true);
+    else if (done) this.hears.said(done, false);
+  }
+
+  /** Whether there are captions that the server did not get. */
+  unsaved() {
+    return this.writer.waiting.size > 0;
+  }
+}
