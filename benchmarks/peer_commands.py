@@ -84,7 +84,7 @@ def our_side(pair: Pair, work: Work, output: Path) -> Side:
     if pair.batch_factor == 2:
         values |= {"concepts.1.class_folder": str(work.class_images), "concepts.1.class_prompt": CLASS_PROMPT}
     settings = output / "settings.toml"
-    settings.write_text("version = 2\n[[concepts]]\n", encoding="utf-8")
+    settings.write_text("version = 3\n[[concepts]]\n", encoding="utf-8")
     sets = [f"--set={name}={_toml(value)}" for name, value in values.items()]
     command = [sys.executable, "-m", "sd_finetune", "train", str(settings), "--runs", str(output / "runs"), *sets]
     return Side(command, pair.environment)

@@ -109,13 +109,17 @@ def make_checkpoint(path: Path, seed: int = 0, precision: str = "fp32", **differ
     return path
 
 
-def make_images(folder: Path, count: int, size: int = 64, seed: int = 0) -> Path:
-    """`count` images of noise in large squares, no two alike and none its own mirror image."""
+def make_images(folder: Path, count: int, size: int | tuple[int, int] = 64, seed: int = 0) -> Path:
+    """`count` images of noise in large squares, no two alike and none its own mirror image.
+
+    size: width and height in pixels, or both.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
+    pixels = size if isinstance(size, tuple) else (size, size)
     for number in range(count):
         squares = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(squares).resize((size, size), Image.Resampling.NEAREST).save(folder / f"{number}.png")
+        Image.fromarray(squares).resize(pixels, Image.Resampling.NEAREST).save(folder / f"{number}.png")
     return folder
 
 

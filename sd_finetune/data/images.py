@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import UserError
+from .cropping import Crop, Size
 from .jpeg_outline import jpeg_outline
 from .rgb import in_srgb, is_wide_gray, to_rgb
 
@@ -29,7 +30,7 @@ FORMATS_BY_ENDING = ("TGA", "JPEG2000", "PPM", "PCX", "DDS", "SGI", "QOI", "PSD"
 LEAST_SIDE = 16
 """Pixels of the shorter side; less is a tracking pixel or an icon, of which nothing can be learned."""
 MOST_PROPORTION = 10
-"""Longer side to shorter side; beyond, the square that is trained is a sliver of the image."""
+"""Longer side to shorter side; beyond, what is trained is a sliver of the image."""
 MOST_PIXELS = 178_956_970
 """Pillow's limit against decompression bombs, here also where another extension has turned that off."""
 LARGE_PIXELS = 30_000_000
@@ -121,7 +122,7 @@ def look_at(file: Path | BytesIO, large_alone: AbstractContextManager[Any] | Non
             width, height = image.size
             _refuse_useless_size(width, height)
             with large_alone if large_alone and width * height > LARGE_PIXELS else nullcontext():
-                turned = _TRANSPOSES.get(_orientation(image)) in _QUARTER_TURNS
+                turned = _is_turned(image)
                 if not _has_good_outline(file, image):
                     _decode(image)
             if image.format == "TIFF":  # which Pillow has turned by now
@@ -161,19 +162,23 @@ def look_depends_on() -> list[Any]:
     return [PIL.__version__, *readable_formats(), *by_ending, *limits]
 
 
-def fit_image(image: Image.Image, resolution: int) -> NDArray[np.uint8]:
-    """`image` scaled so that its shorter side is `resolution` pixels, then center cropped to a square.
+def upright_size(path: Path) -> Size:
+    """Width and height of an image from its header alone. Raises UserError as `open_image`."""
+    try:
+        with opened(path) as image:
+            size, turned = image.size, _is_turned(image)
+            if image.format == "TIFF":  # which is turned by Pillow, but only once it is loaded
+                image.load()
+                size = image.size
+    except Exception as error:
+        raise UserError(f"{path} {_why_not(path, error)}.") from error
+    return (size[1], size[0]) if turned else size
 
-    Returns (resolution, resolution, 3), 0 … 255. Lanczos, in one pass: resampling only the square that is kept avoids
-    rounding the longer side to whole pixels, which would stretch the image a little.
-    """
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    square = image.convert("RGB").resize(
-        (resolution, resolution), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side)
-    )
-    return np.array(square)
+
+def fit_image(image: Image.Image, crop: Crop) -> NDArray[np.uint8]:
+    """The crop of an upright image as (height, width, 3), 0 … 255. Lanczos, in one pass."""
+    part = image.convert("RGB").resize(crop.size, Image.Resampling.LANCZOS, box=crop.box)
+    return np.array(part)
 
 
 def opened(file: Path | BytesIO, ending: str = "") -> Image.Image:
@@ -208,6 +213,11 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # an image with broken EXIF is still an image
         return 1
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether width and height change places when it is made upright."""
+    return _TRANSPOSES.get(_orientation(image)) in _QUARTER_TURNS
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:

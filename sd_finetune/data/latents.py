@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import UserError
+from .cropping import Crop
 from .images import fit_image, open_image
 
 
@@ -20,10 +21,18 @@ def to_pixels(image: NDArray[np.uint8]) -> Tensor:
     return torch.as_tensor(image).permute(2, 0, 1).float() / 127.5 - 1
 
 
+class View(NamedTuple):
+    """What is encoded: a part of an image, mirrored or not."""
+
+    image: Path
+    crop: Crop
+    flipped: bool = False
+
+
 class Moments(Protocol):
     """A source of the encoder's distribution of an image."""
 
-    def __call__(self, image: Path, flipped: bool) -> Tensor:
+    def __call__(self, view: View) -> Tensor:
         """Mean and standard deviation before scaling: (2, 4, height/8, width/8), float32, on the CPU."""
         ...
 
@@ -56,18 +65,17 @@ class ImageAutoencoder(Protocol):
 class ImageEncoder:
     """Reads and encodes the image at each call."""
 
-    def __init__(self, vae: ImageAutoencoder, resolution: int) -> None:
+    def __init__(self, vae: ImageAutoencoder) -> None:
         self.vae = vae
-        self.resolution = resolution
 
     @torch.no_grad()
-    def __call__(self, image: Path, flipped: bool) -> Tensor:
+    def __call__(self, view: View) -> Tensor:
         """Moments as in `Moments`. A VAE that overflows in half precision works in float32 from then on.
 
         Raises UserError for an unreadable image and for latents that are not finite.
         """
-        pixels = to_pixels(fit_image(open_image(image), self.resolution))
-        if flipped:
+        pixels = to_pixels(fit_image(open_image(view.image), view.crop))
+        if view.flipped:
             pixels = pixels.flip(-1)
         moments = self._moments(pixels)
         if not torch.isfinite(moments).all() and self.vae.dtype != torch.float32:
@@ -75,7 +83,7 @@ class ImageEncoder:
             moments = self._moments(pixels)
         if not torch.isfinite(moments).all():
             raise UserError(
-                f"The checkpoint's VAE encodes {image} to NaN or infinity: replace the image, or choose another "
+                f"The checkpoint's VAE encodes {view.image} to NaN or infinity: replace the image, or choose another "
                 "checkpoint."
             )
         return moments
@@ -88,52 +96,32 @@ class ImageEncoder:
 
 
 class MomentsCache:
-    """The moments of all images, in memory, so that the VAE is not needed any more.
+    """The moments of all views, in memory, so that the VAE is not needed any more.
 
     A mirrored image has its own entry: an encoder does not turn mirrored pixels into exactly mirrored latents.
     """
 
     def __init__(
-        self,
-        encoder: Moments,
-        images: Iterable[Path],
-        horizontal_flip: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        self, encoder: Moments, views: Iterable[View], progress: Callable[[int, int], None] | None = None
     ) -> None:
-        """Encodes every distinct image; progress: called with (images done, images in all) after each."""
-        distinct = list(dict.fromkeys(images))
-        variants = (False, True) if horizontal_flip else (False,)
-        self._moments: dict[tuple[Path, bool], Tensor] = {}
-        for done, image in enumerate(distinct, start=1):
-            for flipped in variants:
-                self._moments[image, flipped] = encoder(image, flipped)
+        """Encodes every distinct view; progress: called with (views done, views in all) after each."""
+        distinct = list(dict.fromkeys(views))
+        self._moments: dict[View, Tensor] = {}
+        for done, view in enumerate(distinct, start=1):
+            self._moments[view] = encoder(view)
             if progress:
                 progress(done, len(distinct))
 
-    def __call__(self, image: Path, flipped: bool) -> Tensor:
-        """Moments as in `Moments`. Raises KeyError for an image that was not given."""
-        return self._moments[image, flipped]
+    def __call__(self, view: View) -> Tensor:
+        """Moments as in `Moments`. Raises KeyError for a view that was not given."""
+        return self._moments[view]
 
 
-class LatentSampler:
-    """Draws latents for training."""
+def draw_latents(moments: Tensor, scale_factor: float, generator: torch.Generator) -> Tensor:
+    """A sample of an image's distribution, (4, height/8, width/8), float32, on the generator's device.
 
-    def __init__(self, moments: Moments, scale_factor: float, horizontal_flip: bool = False) -> None:
-        """scale_factor: the checkpoint's s in z = s·E(x). horizontal_flip: mirror half of the draws."""
-        self.moments = moments
-        self.scale_factor = scale_factor
-        self.horizontal_flip = horizontal_flip
-
-    def draw(self, images: Sequence[Path], generator: torch.Generator) -> Tensor:
-        """Latents (batch, 4, height/8, width/8), float32, on the generator's device.
-
-        One image at a time, so that four at once or two and two give the same from the same generator.
-        """
-        return torch.stack([self._draw_one(image, generator) for image in images])
-
-    def _draw_one(self, image: Path, generator: torch.Generator) -> Tensor:
-        device = generator.device
-        flipped = self.horizontal_flip and bool(torch.rand((), generator=generator, device=device) < 0.5)
-        mean, std = self.moments(image, flipped).to(device)
-        noise = torch.randn(mean.shape, generator=generator, device=device)
-        return (mean + std * noise) * self.scale_factor
+    scale_factor: the checkpoint's s in z = s·E(x).
+    """
+    mean, std = moments.to(generator.device)
+    noise = torch.randn(mean.shape, generator=generator, device=generator.device)
+    return (mean + std * noise) * scale_factor

@@ -11,8 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
+from .cropping import Size
 from .folder import Listing, list_folder
-from .images import Seen, look_at
+from .images import Seen, look_at, upright_size
 from .seen_before import FileState, SeenBefore
 from .skipped import Skipped, Use
 
@@ -88,6 +89,12 @@ def usable_images(
             found.sizes[path] = seen.size
     found.skipped.sort()
     return found
+
+
+def size_of(image: Path) -> Size:
+    """Width and height of an image, upright: as it was seen, or from its header. Raises UserError as `open_image`."""
+    seen = _note_of(image).seen
+    return seen.size if seen and seen.size else upright_size(image)
 
 
 def _inside(folder: str | Path, others: Iterable[str]) -> list[Path]:

@@ -69,6 +69,8 @@ class RunFacts:
     base: BaseFacts
     concepts: Sequence[ConceptFacts]
     """In the order of the settings' concepts."""
+    sizes: Mapping[tuple[int, int], int]
+    """How many training images of an epoch have each width and height, in pixels."""
     steps_per_epoch: int
     total_steps: int
     step: int
@@ -188,7 +190,8 @@ def _images(settings: Settings, facts: RunFacts) -> dict[str, Any]:
     names = _unique([Path(concept.folder).name for concept in settings.concepts])
     rows = list(zip(names, settings.concepts, facts.concepts, strict=True))
     shown = sum(concept.repeats * len(found.prompts) for _, concept, found in rows)
-    side = settings.data.resolution
+    smallest, largest = settings.data.side_limits(settings.data.resolution) if settings.data.buckets else (None, None)
+    buckets = [{"resolution": list(size), "count": count} for size, count in sorted(facts.sizes.items())]
     return {
         "num_train_images": shown,
         "num_reg_images": sum(found.class_images for _, _, found in rows),
@@ -196,7 +199,11 @@ def _images(settings: Settings, facts: RunFacts) -> dict[str, Any]:
         "reg_dataset_dirs": {
             name: {"n_repeats": 1, "img_count": found.class_images} for name, _, found in rows if found.class_images
         },
-        "bucket_info": {"buckets": {"0": {"resolution": [side, side], "count": shown}}},
+        "enable_bucket": settings.data.buckets,
+        "bucket_no_upscale": not settings.data.upscale,
+        "min_bucket_reso": smallest,
+        "max_bucket_reso": largest,
+        "bucket_info": {"buckets": {str(number): bucket for number, bucket in enumerate(buckets)}},
         "tag_frequency": {name: _tags(found.prompts) for name, _, found in rows},
     }
 

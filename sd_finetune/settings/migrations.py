@@ -22,6 +22,8 @@ _RENAMED_IN_2 = {
     "evaluation.draws": "evaluation.timesteps",
 }
 
+_DATA_IN_2 = {"resolution", "horizontal_flip", "cache_latents"}
+
 RENAMED: Mapping[str, str] = {**_RENAMED_IN_2}
 """Today's names by those of all earlier versions."""
 
@@ -55,6 +57,14 @@ def _to_version_2(content: Table) -> Table:
     return _renamed(content, _RENAMED_IN_2)
 
 
+def _to_version_3(content: Table) -> Table:
+    """Images were squares. What has all options of then is a run or a project, which stays as it was."""
+    data = content.get("data")
+    if isinstance(data, dict) and set(cast(Table, data)) >= _DATA_IN_2:
+        return {**content, "data": {"buckets": False, **cast(Table, data)}}
+    return content
+
+
 def _renamed(content: Table, names: Mapping[str, str]) -> Table:
     """The same with other names for options of a group; where both names are given, the old one stays to be refused."""
     result = {**content}
@@ -67,7 +77,7 @@ def _renamed(content: Table, names: Mapping[str, str]) -> Table:
     return result
 
 
-STEPS: tuple[Callable[[Table], Table], ...] = (_to_version_2,)
+STEPS: tuple[Callable[[Table], Table], ...] = (_to_version_2, _to_version_3)
 """Step k brings settings of version k to version k + 1."""
 
 VERSION = len(STEPS) + 1

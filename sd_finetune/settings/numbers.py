@@ -23,3 +23,8 @@ def parse_whole_number(text: str) -> int:
     if len(short) > LONGEST or "_" in short:
         raise ValueError("not a whole number")
     return int(short.replace(",", "") if THOUSANDS.fullmatch(short) else short)
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """The whole numbers of a list, as "768, 1024"; none in an empty text. Raises ValueError for anything else."""
+    return tuple(map(parse_whole_number, text.split(","))) if text.strip() else ()

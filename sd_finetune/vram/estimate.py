@@ -104,7 +104,7 @@ def _class_images(settings: Settings, model: MemoryFacts) -> float:
 
 
 def _encoding(settings: Settings, model: MemoryFacts) -> float:
-    image = _of(model.encoding, _vae_width(settings)) * _pixels(settings.data.resolution**2)
+    image = _of(model.encoding, _vae_width(settings)) * _trained_pixels(settings)
     return _vae(settings, model) + image * WORKSPACE
 
 
@@ -112,7 +112,7 @@ def _step(settings: Settings, model: MemoryFacts) -> float:
     """The larger one of the backward pass and of the optimizer's step."""
     train, trained = settings.train, _trained_parameters(settings, model)
     images = train.batch_size * (2 if settings.prior_weight() > 0 else 1)
-    image = _activations(settings, model) * _pixels(settings.data.resolution**2) + _scores(settings, model)
+    image = _activations(settings, model) * _trained_pixels(settings) + _scores(settings, model)
     activations = images * image
     gradients = 0 if train.fused_backward else trained * BYTES_OF_WEIGHT[train.weights]
     held, portion = _held(settings, model), _portion(settings, model)
@@ -181,7 +181,7 @@ def _scores(settings: Settings, model: MemoryFacts) -> float:
     if settings.train.attention != "sliced":
         return 0
     width = 4 if settings.train.mixed_precision == "no" else 6
-    return model.scores[settings.train.gradient_checkpointing] * width * _pixels(settings.data.resolution**2) ** 2
+    return model.scores[settings.train.gradient_checkpointing] * width * _trained_pixels(settings) ** 2
 
 
 def _generating(settings: Settings, model: MemoryFacts, images: int, pixels: int) -> float:
@@ -206,6 +206,11 @@ def _vae(settings: Settings, model: MemoryFacts) -> int:
 
 def _of(half_and_full: tuple[int, int], width: int) -> int:
     return half_and_full[width == 4]
+
+
+def _trained_pixels(settings: Settings) -> float:
+    """Those of the largest images that are trained; no bucket has more than the square."""
+    return _pixels(max(settings.data.resolutions()) ** 2)
 
 
 def _pixels(count: int) -> float:

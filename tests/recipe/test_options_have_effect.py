@@ -160,8 +160,10 @@ def latents(training: Training) -> str:
     return hash_of(*(batch.latents.numpy().tobytes() for k in range(8) for batch in training.batches.of_step(k)))
 
 
-def latent_side(training: Training) -> int:
-    return next(training.batches.of_step(0)).latents.shape[-1]
+def latent_sides(training: Training) -> list[tuple[int, ...]]:
+    """Of all batches of an epoch."""
+    steps = range(training.batches.steps_per_epoch)
+    return [tuple(batch.latents.shape[2:]) for step in steps for batch in training.batches.of_step(step)]
 
 
 def cached(training: Training) -> list[str]:
@@ -234,6 +236,7 @@ FILEWORDS = {"concepts.instance_prompt": "[filewords]"}
 TAGGED = {"concepts.folder": "{other}/tagged", **FILEWORDS}
 NAMED = {"concepts.folder": "{other}/named", **FILEWORDS}
 SHUFFLED = {"captions.shuffle": True}
+WIDE = {"concepts.folder": "{other}/wide", "data.bucket_step": 16, "data.resolution": 96}
 NOTED = {"concepts.folder": "{other}/noted"}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
@@ -286,7 +289,14 @@ EFFECTS: dict[str, Effect] = {
         drawing_steps, 1, within={**PRIOR, "class_images.cache_folder": "{fresh}", "class_images.steps": 1}
     ),
     "class_images.cache_folder": Effect(class_places, "{fresh}", within=PRIOR),
-    "data.resolution": Effect(latent_side, 96),
+    "data.resolution": Effect(latent_sides, 96),
+    "data.extra_resolutions": Effect(latent_sides, "96"),
+    "data.buckets": Effect(latent_sides, False, within=WIDE),
+    "data.bucket_step": Effect(latent_sides, 8, within=WIDE),
+    "data.smallest_side": Effect(latent_sides, 80, within=WIDE),
+    "data.largest_side": Effect(latent_sides, 96, within=WIDE),
+    "data.upscale": Effect(latent_sides, False, within={**WIDE, "data.resolution": 256}),
+    "data.crop": Effect(latents, "random", within={**WIDE, "data.cache_latents": False}),
     "data.horizontal_flip": Effect(latents, True),
     "data.cache_latents": Effect(cached, False),
     "data.cache_folder": Effect(image_cache_of, "{fresh}"),
@@ -366,6 +376,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_file({"emb_params": torch.ones(1, 32)}, home / "zib.safetensors")
     make_images(home / "other", 2, seed=1)
     make_images(home / "class", 1, seed=2)
+    make_images(home / "wide", 2, size=(192, 72))
     make_images(home / "tagged", 1, seed=4)
     (home / "tagged/0.txt").write_text("a {red|blue} star, b, c, d; e, f\ng")
     make_images(home / "named", 1, seed=5)

@@ -29,7 +29,7 @@ def imported(report: str) -> set[str]:
 def test_a_run_imports_what_it_needs(toy: Toy, tmp_path: Path) -> None:
     settings = tmp_path / "settings.toml"
     settings.write_text(
-        f"version = 2\nmethod = 'lora'\n[base]\ncheckpoint = {str(toy.checkpoint)!r}\n[output]\nname = 'toy'\n"
+        f"version = 3\nmethod = 'lora'\n[base]\ncheckpoint = {str(toy.checkpoint)!r}\n[output]\nname = 'toy'\n"
         "[train]\nlength = '1 steps'\ndevice = 'cpu'\n[prior]\nweight = 0\n[data]\nresolution = 72\n"
         "[samples]\nprompts = ['a star']\nsteps = 1\n"
         f"[[concepts]]\nfolder = {str(toy.images)!r}\ninstance_prompt = 'a photo of sks star'\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..numbers import whole_numbers
 from ..option import option
 from .textual_inversion import EMBEDDING, PROMPT_TOKENS
 
@@ -14,11 +15,55 @@ class Data:
 
     resolution: int = option(
         512,
-        "width and height of the training images, which are scaled and center cropped to this square",
+        "an image is trained at about so many pixels times so many, scaled in its own proportions",
         "pixels",
         minimum=64,
         maximum=2048,
         multiple_of=8,
+    )
+    extra_resolutions: str = option(
+        "",
+        'further resolutions at which each training image is used too, once more for each, as "768, 1024"; '
+        "empty = none",
+    )
+    buckets: bool = option(
+        True,
+        "aspect ratio buckets: train images in the sizes of about as many pixels that are nearest to their own "
+        "proportions; off = crop all to a square",
+    )
+    bucket_step: int = option(
+        64,
+        "the sides of buckets are multiples of it; less cuts less off the images and makes more sizes, which train "
+        "slower",
+        "pixels",
+        minimum=8,
+        maximum=128,
+        multiple_of=8,
+    )
+    smallest_side: int | None = option(
+        None,
+        "smallest side of buckets; auto = half the resolution",
+        "pixels",
+        minimum=64,
+        maximum=2048,
+        multiple_of=8,
+    )
+    largest_side: int | None = option(
+        None,
+        "largest side of buckets; auto = twice the resolution",
+        "pixels",
+        minimum=64,
+        maximum=4096,
+        multiple_of=8,
+    )
+    upscale: bool = option(
+        True, "enlarge images that are smaller than they would be trained; off = train those in a smaller size"
+    )
+    crop: str = option(
+        "center",
+        "which part of an image is trained where its proportions are not those of its bucket: center, or random = "
+        "another part at each use",
+        choices=("center", "random"),
     )
     horizontal_flip: bool = option(
         False, "random horizontal flip, half of the time; leave it off for asymmetric subjects, such as text"
@@ -32,6 +77,14 @@ class Data:
         "image-cache in the data folder of the tab, or on the command line beside the run folders",
         is_path=True,
     )
+
+    def resolutions(self) -> tuple[int, ...]:
+        """All at which a training image is used. Raises ValueError where they are no whole numbers."""
+        return tuple(dict.fromkeys([self.resolution, *whole_numbers(self.extra_resolutions)]))
+
+    def side_limits(self, resolution: int) -> tuple[int, int]:
+        """The smallest and the largest side of buckets at a resolution."""
+        return self.smallest_side or resolution // 2, self.largest_side or resolution * 2
 
 
 @dataclass(frozen=True)

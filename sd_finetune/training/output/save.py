@@ -68,6 +68,7 @@ def _facts(training: Training, step: int) -> RunFacts:
     return RunFacts(
         base=training.base_facts,
         concepts=concepts,
+        sizes=training.instances.counts(),
         steps_per_epoch=training.batches.steps_per_epoch,
         total_steps=training.total_steps,
         step=step,

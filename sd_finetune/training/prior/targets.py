@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data.concepts import Example
+from ...data.cropping import Size
 from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
@@ -26,6 +29,8 @@ from ..step.gradients import Prepared, PriorTargets
 from ..step.loss import predictions_of
 
 FLOAT = np.dtype(np.float32)
+Shape = tuple[int, int, int]
+"""Of latents."""
 
 
 class BasePredictions:
@@ -73,21 +78,26 @@ def _prompts(examples: Sequence[Example]) -> list[str]:
 class PredictionBank:
     """Prior predictions for the class examples 0 ... size - 1 in a file, of which only the needed ones are read.
 
-    For DreamBooth, which changes the weights of the untrained model.
+    For DreamBooth, which changes the weights of the untrained model. shapes: (4, height/8, width/8) of each.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, shapes: Sequence[Shape]) -> None:
+        self._path, self._shapes = path, shapes
+        self._starts = _starts(shapes)
 
     def prepare(self, batch: Batch) -> Tensor:
         """The targets themselves, on the batch's device."""
-        rows = np.load(self._path, mmap_mode="r")[list(batch.class_numbers)]
+        kept = np.load(self._path, mmap_mode="r")
+        rows = np.stack([self._row(kept, number) for number in batch.class_numbers])
         return sent_to(batch.latents.device, torch.as_tensor(rows))
 
     def __call__(self, batch: Batch, prepared: Prepared) -> Tensor:
         """Targets as in `PriorTargets`."""
         assert isinstance(prepared, Tensor)
         return prepared
+
+    def _row(self, kept: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        return kept[self._starts[number] : self._starts[number + 1]].reshape(self._shapes[number])
 
 
 def prior_bank(
@@ -99,34 +109,43 @@ def prior_bank(
         UserError: there is no space left.
     """
     used = batches.used_before(settings.train.length.steps(batches.steps_per_epoch))
-    side = settings.data.resolution // 8
-    shape = (min(settings.prior.bank_size, used), 4, side, side)
-    if not (path.exists() and np.load(path, mmap_mode="r").shape == shape):
-        emit(Warning_(message=_size_message(shape)))
+    shapes = [_latents_of(batches.class_size(number)) for number in range(min(settings.prior.bank_size, used))]
+    values = _starts(shapes)[-1]
+    if not (path.exists() and np.load(path, mmap_mode="r").shape == (values,)):
+        emit(Warning_(message=_size_message(len(shapes), values)))
         with replacing(path) as unfinished, unfinished.open("wb") as file:
-            header = {"descr": FLOAT.str, "fortran_order": False, "shape": shape}
+            header = {"descr": FLOAT.str, "fortran_order": False, "shape": (values,)}
             np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportUnknownMemberType]
-            for rows in _bank_rows(shape[0], batches, predictions, emit):
+            for rows in _bank_rows(len(shapes), batches, predictions, emit):
                 file.write(np.asarray(rows.cpu()).tobytes())
-    return PredictionBank(path)
+    return PredictionBank(path, shapes)
+
+
+def _latents_of(size: Size) -> Shape:
+    return (4, size[1] // 8, size[0] // 8)
+
+
+def _starts(shapes: Sequence[Shape]) -> list[int]:
+    """Where each begins if one follows another, and where the last one ends."""
+    return [0, *accumulate(map(math.prod, shapes))]
 
 
 def _bank_rows(
     size: int, batches: Batches, predictions: PriorTargets, emit: Callable[[Event], None]
 ) -> Iterator[Tensor]:
     """The prior predictions for the class examples 0 ... size - 1, in batches."""
-    for start in range(0, size, batches.batch_size):
-        emit(Phase(name="precomputing prior predictions", done=start, total=size))
-        batch = batches.of_class(range(start, min(start + batches.batch_size, size)))
+    done = 0
+    for batch in batches.of_class(range(size)):
+        emit(Phase(name="precomputing prior predictions", done=done, total=size))
+        done += len(batch.latents)
         yield predictions(batch, predictions.prepare(batch))
     emit(Phase(name="precomputing prior predictions", done=size, total=size))
 
 
-def _size_message(shape: tuple[int, ...]) -> str:
-    megabytes = math.prod(shape) * FLOAT.itemsize / 1e6
+def _size_message(count: int, values: int) -> str:
     return (
-        f"{shape[0]:,} prior predictions are precomputed before training; they take {megabytes:,.1f} MB in the run "
-        "folder until the run is finished."
+        f"{count:,} prior predictions are precomputed before training; they take {values * FLOAT.itemsize / 1e6:,.1f} "
+        "MB in the run folder until the run is finished."
     )
 
 

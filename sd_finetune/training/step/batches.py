@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from random import Random
 
 import torch
 from torch import Tensor
 
 from ...data.concepts import Example
+from ...data.cropping import Size
 from ...data.epoch_order import EpochOrder
 from ...diffusion.noising import with_offset
 from ...families.family import DiffusionModel
@@ -41,10 +43,12 @@ class Batch:
 
 
 class Batches:
-    """The batches of each optimizer step: as many class examples as instance examples in every forward pass.
+    """The batches of each optimizer step: as many class examples as instance examples in every step.
 
-    An optimizer step takes `batch_size * gradient_accumulation_steps` examples of an epoch, the last one what is left,
-    so that each epoch uses each image exactly once per repeat.
+    An optimizer step takes `gradient_accumulation_steps` batches of an epoch, the last one what is left, each of
+    `batch_size` examples or of what is left of a size, so that each epoch uses each image exactly once per repeat.
+    Class examples of the size of the instance examples are in one forward pass with them, others in passes of their
+    own, in which the loss is the same.
     """
 
     def __init__(
@@ -54,27 +58,39 @@ class Batches:
         self._instances, self._classes = instances, classes
         self._class_cycle = settings.prior.bank_size if settings.has_prior_bank() else None
         self.batch_size = settings.train.batch_size
-        examples_per_step = self.batch_size * settings.train.gradient_accumulation_steps
-        self._order = EpochOrder(len(instances.examples), instances.order_seed, examples_per_step)
-        self._class_order = EpochOrder(len(classes.examples), classes.order_seed) if classes else None
+        accumulation = settings.train.gradient_accumulation_steps
+        self._order = EpochOrder(instances.sizes, instances.order_seed, self.batch_size, accumulation)
+        self._class_order = EpochOrder(classes.sizes, classes.order_seed, self.batch_size) if classes else None
         self.steps_per_epoch = self._order.steps_per_epoch
 
     def of_step(self, step: int) -> Iterator[Batch]:
         """The batches of optimizer step `step` (0 is the first), on the model's device."""
-        chosen, first = self._order.batch(step), self._order.position(step)
-        for offset in range(0, len(chosen), self.batch_size):
-            numbers = range(first + offset, first + min(offset + self.batch_size, len(chosen)))
-            yield self._batch(
-                chosen[offset : offset + self.batch_size], numbers, self._class_numbers(numbers), len(chosen)
-            )
+        batches, first = self._order.batches(step), self._order.position(step)
+        count = sum(map(len, batches))
+        for chosen in batches:
+            numbers = range(first, first + len(chosen))
+            first += len(chosen)
+            of_size = self._by_size(self._class_numbers(numbers))
+            size = self._instances.crops[chosen[0]].size
+            yield self._batch(chosen, numbers, of_size.pop(size, []), count)
+            for others in of_size.values():
+                yield self._batch([], [], others, count)
 
-    def of_class(self, numbers: Sequence[int]) -> Batch:
-        """A batch of class examples alone, by their `numbers` among all that are used."""
-        return self._batch([], range(0), numbers, len(numbers))
+    def of_class(self, numbers: Sequence[int]) -> Iterator[Batch]:
+        """Batches of class examples alone, in the order of their `numbers` among all that are used."""
+        for _, run in groupby(numbers, self.class_size):
+            same_size = list(run)
+            for start in range(0, len(same_size), self.batch_size):
+                yield self._batch([], [], same_size[start : start + self.batch_size], len(numbers))
 
     def used_before(self, step: int) -> int:
         """How many class examples, as many as instance examples, are used before optimizer step `step`."""
         return self._order.position(step)
+
+    def class_size(self, number: int) -> Size:
+        """Width and height of the class example of a number."""
+        assert self._classes is not None
+        return self._classes.crops[self._class_example(number)].size
 
     def _class_numbers(self, numbers: Sequence[int]) -> list[int]:
         """The numbers of the class examples that go with instance examples; those in a bank are used in turn."""
@@ -82,14 +98,23 @@ class Batches:
             return []
         return [number % self._class_cycle if self._class_cycle else number for number in numbers]
 
+    def _class_example(self, number: int) -> int:
+        assert self._class_order is not None
+        return self._class_order.at(number)
+
+    def _by_size(self, class_numbers: Sequence[int]) -> dict[Size, list[int]]:
+        found: dict[Size, list[int]] = {}
+        for number in class_numbers:
+            found.setdefault(self.class_size(number), []).append(number)
+        return found
+
     def _batch(
         self, chosen: Sequence[int], numbers: Sequence[int], class_numbers: Sequence[int], step_count: int
     ) -> Batch:
         """The batch of instance examples `chosen`, the `numbers`-th that are used, and of those class examples."""
         rows = [self._rows(self._instances, chosen, numbers, "instance")] if chosen else []
-        class_chosen: list[int] = []
-        if self._classes is not None and self._class_order is not None:
-            class_chosen = [self._class_order.stream(number, 1)[0] for number in class_numbers]
+        class_chosen = [self._class_example(number) for number in class_numbers]
+        if self._classes is not None and class_chosen:
             rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
         device = self._model.unet.device
         latents, noise, timesteps = (

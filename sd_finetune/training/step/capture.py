@@ -7,7 +7,6 @@ recorded too: the recording ends at the hidden states, and their gradient goes o
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 
@@ -19,8 +18,8 @@ from ...settings.options import Settings
 from .cuda_graphs import CudaRecorder, Recorder
 from .gradients import Compute, Inputs, Learned
 
-MOST_RECORDINGS = 8
-"""Shapes whose recordings are kept, those that were used last."""
+MOST_RECORDINGS = 16
+"""Shapes that are recorded, those that come twice first; batches of others are computed without."""
 ALIKE = 0.01
 """Relative difference up to which losses and gradients of a recording are those of the plain computation."""
 
@@ -55,7 +54,7 @@ class CapturedGradients:
         self._compute, self._parameters, self._warn = compute, parameters, warn
         self._recorder: Recorder | None = recorder
         self._reached: dict[Hashable, list[nn.Parameter]] = {}
-        self._kept: OrderedDict[Hashable, _Recording] = OrderedDict()
+        self._kept: dict[Hashable, _Recording] = {}
         self._buffers: dict[nn.Parameter, Tensor] = {}
 
     def __call__(self, inputs: Inputs) -> Learned:
@@ -63,10 +62,10 @@ class CapturedGradients:
         if self._recorder is None:
             return self._compute(inputs)
         shapes = _shapes(inputs)
-        if shapes not in self._kept and shapes in self._reached and self._nothing_is_added_yet():
+        is_due = shapes in self._reached and len(self._kept) < MOST_RECORDINGS
+        if shapes not in self._kept and is_due and self._nothing_is_added_yet():
             self._record(self._recorder, shapes, inputs)
         if shapes in self._kept:
-            self._kept.move_to_end(shapes)
             return self._replay(self._kept[shapes], inputs)
         return self._plainly(shapes, inputs)
 
@@ -99,8 +98,6 @@ class CapturedGradients:
         try:
             recording = self._checked(recorder, inputs, reached, random)
             self._kept[shapes] = recording
-            if len(self._kept) > MOST_RECORDINGS:
-                self._kept.popitem(last=False)
         except RuntimeError as error:
             self._give_up(recorder, str(error).strip().partition("\n")[0])
         for parameter in reached:

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
+from ...data.cropping import Size
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
 from .batches import Batch
@@ -26,24 +27,13 @@ class FixedEvaluation:
         self._model = model
         first_uses = {e.image: i for i, e in reversed(list(enumerate(instances.examples)))}
         chosen = _spread(sorted(first_uses.values()), images)
-        latents = torch.stack([instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen])
+        of_size: dict[Size, list[int]] = {}
+        for index in chosen:
+            of_size.setdefault(instances.crops[index].size, []).append(index)
         total = len(model.alphas_cumprod)
         spaced = [int((k + 0.5) * total / timesteps) for k in range(timesteps)]
         self._batches = [
-            Batch(
-                latents=latents.to(model.unet.device),
-                noise=normal_noise(seed, f"evaluation noise {k}", chosen, tuple(latents.shape[1:])).to(
-                    model.unet.device
-                ),
-                timesteps=torch.full((len(chosen),), timestep, device=model.unet.device),
-                prompts=[instances.examples[i].prompt for i in chosen],
-                class_rows=0,
-                class_examples=[],
-                class_numbers=[],
-                instance_count=len(chosen),
-                class_count=0,
-            )
-            for k, timestep in enumerate(spaced)
+            batch for indices in of_size.values() for batch in _batches(model, instances, indices, spaced, seed)
         ]
 
     @torch.no_grad()
@@ -52,8 +42,29 @@ class FixedEvaluation:
         losses: list[Tensor] = []
         for batch in self._batches:
             check()
-            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), snr_gamma=0).mean())
-        return float(torch.stack(losses).mean())
+            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), snr_gamma=0))
+        return float(torch.cat(losses).mean())
+
+
+def _batches(
+    model: DiffusionModel, instances: ExampleSet, chosen: list[int], timesteps: list[int], seed: int
+) -> Iterator[Batch]:
+    """A batch of the chosen examples, which are of one size, for each timestep."""
+    device = model.unet.device
+    latents = torch.stack([instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen])
+    shape = tuple(latents.shape[1:])
+    for k, timestep in enumerate(timesteps):
+        yield Batch(
+            latents=latents.to(device),
+            noise=normal_noise(seed, f"evaluation noise {k}", chosen, shape).to(device),
+            timesteps=torch.full((len(chosen),), timestep, device=device),
+            prompts=[instances.examples[i].prompt for i in chosen],
+            class_rows=0,
+            class_examples=[],
+            class_numbers=[],
+            instance_count=len(chosen),
+            class_count=0,
+        )
 
 
 def _spread(indices: list[int], amount: int) -> list[int]:

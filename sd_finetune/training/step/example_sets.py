@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from ...data.buckets import crop_of
 from ...data.concepts import Example
-from ...data.latents import ImageEncoder, LatentSampler, MomentsCache
+from ...data.cropping import Crop, Size, crop_to
+from ...data.latents import ImageEncoder, Moments, MomentsCache, View, draw_latents
+from ...data.usable import size_of
 from ...families.family import DiffusionModel
 from ...runs.messages import Event
-from ...settings.options import Settings
+from ...settings.options import Data, Settings
 from ..phases import telling
 from .randomness import derived_seed
 
@@ -22,29 +26,57 @@ ENCODING = {"instance": "encoding training images", "class": "encoding class ima
 
 @dataclass(frozen=True)
 class ExampleSet:
-    """Examples of one role with their latents."""
+    """Examples of one role with their latents.
+
+    crops: of each. moves: whether each use takes another part of the image. flips: whether half of the
+    uses are mirrored.
+    """
 
     examples: Sequence[Example]
-    latents: LatentSampler
+    crops: Sequence[Crop]
+    moments: Moments
+    scale_factor: float
+    moves: bool
+    flips: bool
     order_seed: int
+
+    @property
+    def sizes(self) -> list[Size]:
+        """Width and height in which each example is trained."""
+        return [crop.size for crop in self.crops]
+
+    def counts(self) -> Mapping[Size, int]:
+        """How many examples there are of each size."""
+        return Counter(self.sizes)
 
     def draw(self, chosen: int, generator: torch.Generator) -> Tensor:
         """Latents of one example, (4, height/8, width/8), on the CPU."""
-        return self.latents.draw([self.examples[chosen].image], generator)[0]
+        image, crop = self.examples[chosen].image, self.crops[chosen]
+        flipped = self.flips and bool(torch.rand((), generator=generator) < 0.5)
+        if self.moves:
+            x, y = torch.rand(2, generator=generator)
+            crop = crop_to(size_of(image), crop.size, (float(x), float(y)))
+        return draw_latents(self.moments(View(image, crop, flipped)), self.scale_factor, generator)
 
 
 def example_set(
     settings: Settings, model: DiffusionModel, examples: list[Example], role: str, emit: Callable[[Event], None]
 ) -> ExampleSet:
-    """The examples, whose images are encoded now if latents are cached. role: "instance" or "class"."""
-    flip = settings.data.horizontal_flip
-    encoder = ImageEncoder(model.vae, settings.data.resolution)
-    images = [example.image for example in examples]
-    moments = (
-        MomentsCache(encoder, images, flip, telling(ENCODING[role], emit)) if settings.data.cache_latents else encoder
-    )
+    """The examples, whose images are encoded now if latents are cached. role: "instance" or "class".
+
+    Training images are examples at each of the run's resolutions.
+    """
+    data = settings.data
+    resolutions = data.resolutions() if role == "instance" else [data.resolution]
+    shown = [(example, side) for example in examples for side in resolutions]
+    crops = [crop_of(size_of(example.image), data, side) for example, side in shown]
+    moments: Moments = ImageEncoder(model.vae)
+    examples = [example for example, _ in shown]
+    if data.cache_latents:
+        moments = MomentsCache(moments, _views(examples, crops, data), telling(ENCODING[role], emit))
     order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
-    return ExampleSet(examples, LatentSampler(moments, model.scale_factor, flip), order_seed)
+    moves = data.crop == "random"
+    return ExampleSet(examples, crops, moments, model.scale_factor, moves, data.horizontal_flip, order_seed)
 
 
 def class_example_set(
@@ -56,6 +88,15 @@ def class_example_set(
 ) -> ExampleSet:
     """The class examples with their latents; if the images are training images, with those of the instances."""
     known = {example.image for example in instances.examples}
-    if all(example.image in known for example in examples):
-        return ExampleSet(examples, instances.latents, derived_seed(settings.train.seed, "class order", 0))
-    return example_set(settings, model, examples, "class", emit)
+    if any(example.image not in known for example in examples):
+        return example_set(settings, model, examples, "class", emit)
+    crops = [crop_of(size_of(example.image), settings.data) for example in examples]
+    order_seed = derived_seed(settings.train.seed, "class order", 0)
+    return replace(instances, examples=examples, crops=crops, order_seed=order_seed)
+
+
+def _views(examples: Sequence[Example], crops: Sequence[Crop], data: Data) -> Iterator[View]:
+    """All that are drawn from."""
+    for example, crop in zip(examples, crops, strict=True):
+        for flipped in (False, True) if data.horizontal_flip else (False,):
+            yield View(example.image, crop, flipped)

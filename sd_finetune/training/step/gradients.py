@@ -105,5 +105,5 @@ class Gradients:
         """Add the gradients of one batch of the step to those of the trained parameters."""
         with self._accelerator.autocast():
             conditioning = self._conditioning(batch.prompts)
-        prior = self._prior_targets.prepare(batch) if self._prior_targets else None
+        prior = self._prior_targets.prepare(batch) if self._prior_targets and batch.class_rows else None
         return self._compute(Inputs(batch, conditioning, prior))

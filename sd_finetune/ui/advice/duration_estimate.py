@@ -47,7 +47,7 @@ def _kind(settings: Settings) -> tuple[Any, ...]:
     train = settings.train
     how = (train.device, train.mixed_precision, train.gradient_checkpointing, train.train_text_encoder)
     update = (settings.optimizer.name, train.weights, train.fused_backward, train.capture)
-    return (settings.method, settings.base.checkpoint, settings.data.resolution, *how, *update)
+    return (settings.method, settings.base.checkpoint, settings.data.resolutions(), *how, *update)
 
 
 def _last_step(events: Path) -> Step | None:

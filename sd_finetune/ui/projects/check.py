@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...data.buckets import example_sizes
+from ...data.cropping import Size
 from ...data.epoch_order import steps_per_epoch
 from ...data.usable import UsableImages
 from ...errors import UserError
@@ -54,8 +57,9 @@ def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Che
     faults = missing_for_training(whole)
     if faults:
         return Checked(faults, images, unchecked)
-    examples = sum(count * concept.repeats for count, concept in zip(images, whole.concepts, strict=True))
-    an_epoch = steps_per_epoch(examples, whole.train.batch_size, whole.train.gradient_accumulation_steps)
+    an_epoch = steps_per_epoch(
+        _example_sizes(found, whole), whole.train.batch_size, whole.train.gradient_accumulation_steps
+    )
     steps = whole.train.length.steps(an_epoch)
     return Checked(origin_faults(whole, steps, origin), images, unchecked, whole, an_epoch, steps)
 
@@ -98,6 +102,13 @@ def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | No
         "steps": found.steps,
         "seconds": seconds_for(whole, to_do, projects) if whole else None,
     }
+
+
+def _example_sizes(found: list[UsableImages], settings: Settings) -> Iterator[Size]:
+    for each, concept in zip(found, settings.concepts, strict=True):
+        sizes = example_sizes(map(each.sizes.get, each.images), settings.data)
+        for _ in range(concept.repeats):
+            yield from sizes
 
 
 def _warning(name: str, sentence: str) -> dict[str, str]:

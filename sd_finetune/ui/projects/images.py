@@ -8,8 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ...data.buckets import crop_of
 from ...data.caption_text import decoded_text
 from ...data.captions import ENDINGS, caption_files
+from ...data.cropping import Size, cut_off
 from ...data.folder import image_called
 from ...data.images import look_at, readable_formats
 from ...data.metadata_lines import NAME as METADATA
@@ -18,20 +20,21 @@ from ...data.skipped import Use, readable_suffixes
 from ...data.usable import UsableImages
 from ...errors import UserError
 from ...runs.atomic import is_taken, replacing
+from ...settings.options import Data
 
 MOST_NAME_BYTES = 220
 """Of an upload: file systems take 255, and a number and the ending of an unfinished file come to it."""
 
 
-def describe_images(found: UsableImages, resolution: int) -> dict[str, Any]:
+def describe_images(found: UsableImages, data: Data) -> dict[str, Any]:
     """A concept's images as a whole: `count`, `excluded` (how many), `sizes`, `skipped`, `unchecked`.
 
-    `sizes`, the most frequent first: `size`, `count`, and what `data.images.fit_image` does with such an image at
-    that resolution: the share that is `cut` off beside the middle square, and the `scale` it is resized by.
+    `sizes`, the most frequent first: `size`, `count`, and what is made of such an image: the size that it is `trained`
+    in, the share that is `cut` off, and the `scale` it is resized by.
     `skipped` has a sentence for each file that is not trained; `unchecked` is how many may still turn out to be such.
     """
     sizes = Counter(found.sizes.values())
-    fitted = [{"size": size, "count": count, **_fitted(size, resolution)} for size, count in sizes.most_common()]
+    fitted = [{"size": size, "count": count, **_fitted(size, data)} for size, count in sizes.most_common()]
     return {
         "count": len(found.images),
         "excluded": len(found.excluded),
@@ -120,6 +123,6 @@ def _keep_metadata(file: Path, content: bytes) -> Path:
     return file
 
 
-def _fitted(size: tuple[int, int], resolution: int) -> dict[str, float]:
-    side = min(size)
-    return {"cut": 1 - side / max(size), "scale": resolution / side}
+def _fitted(size: Size, data: Data) -> dict[str, Any]:
+    crop = crop_of(size, data)
+    return {"trained": crop.size, "cut": cut_off(size, crop), "scale": crop.scale}

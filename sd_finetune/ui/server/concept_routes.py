@@ -10,9 +10,7 @@ from fastapi.responses import Response
 
 from ...errors import UserError
 from ...settings.keepable import MOST_ENTRIES
-from ...settings.options import Data
-from ...settings.read import find_faults
-from ..plain_settings import table
+from ...settings.read import as_far_as_valid
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
 from ..projects.concept_images import folder_of_concept, images_of_concept
 from ..projects.host_folders import with_caches
@@ -47,7 +45,7 @@ def images(number: int, project: Project = PROJECT, context: Context = CONTEXT) 
     settings = with_caches(context.host, project.settings())
     folder, found = folder_of_concept(settings, number), images_of_concept(settings, number)
     own = is_upload(project.uploads, folder)
-    return {**describe_images(found, _resolution(settings)), "uploads": own}
+    return {**describe_images(found, as_far_as_valid(settings).data), "uploads": own}
 
 
 @router.post("/projects/{name}/concepts/{number}/remove", dependencies=CHANGE, openapi_extra=takes(IMAGE))
@@ -94,9 +92,3 @@ def delete(key: str, image: str, project: Project = PROJECT, context: Context = 
     """Delete one; the next run or the button generates it again, and another one only with another seed."""
     delete_class_image(class_image_folder(context.host, project, key), image)
     return {}
-
-
-def _resolution(settings: dict[str, Any]) -> int:
-    """The one that stands in the form, or the default while that cannot be used."""
-    faulty = any(name in find_faults(settings) for name in ("data", "data.resolution"))
-    return Data().resolution if faulty else table(settings, "data").get("resolution", Data().resolution)

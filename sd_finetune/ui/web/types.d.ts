@@ -358,6 +358,8 @@ export interface NotWritten {
 export interface Fitted {
   size: [number, number];
   count: number;
+  /** Width and height in which they are trained. */
+  trained: [number, number];
   /** The share that is cut off. */
   cut: number;
   scale: number;

@@ -10,13 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from sd_finetune.data import images, skipped
 from sd_finetune.data.folder import list_folder
-from sd_finetune.data.images import fit_image, look_at, open_image, readable_formats
+from sd_finetune.data.images import look_at, open_image, readable_formats
 from sd_finetune.data.usable import usable_images
 from sd_finetune.errors import UserError
 
@@ -230,52 +228,3 @@ def test_an_avif_is_warned_of_once_whether_pillow_reads_avif_or_not(tmp_path):
     _, warnings = usable(tmp_path)
     assert len(warnings) == 1
     assert "broken.avif" in warnings[0]
-
-
-# --- fitting
-
-sides = st.integers(1, 90)
-
-
-@settings(max_examples=60, deadline=None)
-@given(width=sides, height=sides, resolution=st.integers(1, 64), seed=st.integers(0, 2**16))
-def test_fit_is_square_and_mirrors_with_its_image(width, height, resolution, seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    fitted = fit_image(Image.fromarray(pixels), resolution)
-    assert fitted.shape == (resolution, resolution, 3)
-    assert fitted.dtype == np.uint8
-    # A crop off the middle, or one that is stretched to one side, would show here.
-    mirrored = fit_image(Image.fromarray(pixels[::-1, ::-1]), resolution)[::-1, ::-1]
-    assert np.abs(mirrored.astype(int) - fitted).max() <= 1
-
-
-@settings(max_examples=40, deadline=None)
-@given(side=st.integers(1, 40), extra=st.integers(0, 20), tall=st.booleans(), seed=st.integers(0, 2**16))
-def test_fit_at_its_own_size_is_the_middle_square_to_the_bit(side, extra, tall, seed):
-    shape = (side + 2 * extra, side, 3) if tall else (side, side + 2 * extra, 3)
-    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    middle = pixels[extra : extra + side] if tall else pixels[:, extra : extra + side]
-    np.testing.assert_array_equal(fit_image(Image.fromarray(pixels), side), middle)
-
-
-@settings(max_examples=40, deadline=None)
-@given(factor=st.sampled_from([0.25, 0.5, 2, 3]), half=st.integers(2, 16), extra=st.integers(0, 12))
-def test_fit_equals_lanczos_on_the_whole_image_then_a_crop(factor, half, extra):
-    resolution, margin = 2 * half, extra
-    pixels = np.random.default_rng(half).integers(0, 256, (int(8 * half), int(8 * (half + extra)), 3), dtype=np.uint8)
-    source = Image.fromarray(pixels).resize((int(8 * (half + extra) * factor), int(8 * half * factor)))
-    whole = source.resize((resolution + 2 * margin, resolution), Image.Resampling.LANCZOS)
-    crop = np.asarray(whole)[:, margin : margin + resolution].astype(int)
-    assert np.abs(fit_image(source, resolution) - crop).max() <= 1
-
-
-@pytest.mark.parametrize("name", ["cat", "cup", "rocket"])
-def test_a_photograph_keeps_its_proportions(photographs, name):
-    photograph = photographs[name]
-    side = min(photograph.size)
-    left = (photograph.width - side) // 2
-    middle = photograph.crop((left, 0, left + side, side))
-    expected = np.asarray(middle.resize((64, 64), Image.Resampling.BOX)).astype(int)
-    assert np.abs(fit_image(photograph, 64) - expected).mean() < 5
-    squashed = np.asarray(photograph.resize((64, 64), Image.Resampling.BOX)).astype(int)
-    assert np.abs(fit_image(photograph, 64) - squashed).mean() > 8

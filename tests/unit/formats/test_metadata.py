@@ -34,6 +34,7 @@ FACTS = RunFacts(
         ConceptFacts(["a photo of sks star"] * 3, class_images=40),
         ConceptFacts(["red, round", "round, , small"]),
     ],
+    sizes={(640, 384): 5, (512, 512): 12},
     steps_per_epoch=10,
     total_steps=95,
     step=42,
@@ -69,6 +70,10 @@ def test_every_value_is_a_text(metadata: dict[str, str]) -> None:
         ("ss_network_alpha", "4.0"),
         ("ss_network_args", "{}"),
         ("ss_resolution", "(512, 512)"),
+        ("ss_enable_bucket", "True"),
+        ("ss_bucket_no_upscale", "False"),
+        ("ss_min_bucket_reso", "256"),
+        ("ss_max_bucket_reso", "1024"),
         ("ss_unet_lr", "0.0001"),
         ("ss_text_encoder_lr", "None"),
         ("ss_optimizer", "torch.optim.AdamW(betas=(0.9, 0.999),eps=1e-08,weight_decay=0.01)"),
@@ -116,7 +121,9 @@ def test_what_the_webui_shows_of_the_images(metadata: dict[str, str]) -> None:
         "sks": {"a photo of sks star": 3},
         "sks (2)": {"red": 1, "round": 2, "small": 1},
     }
-    assert decoded(metadata, "ss_bucket_info") == {"buckets": {"0": {"resolution": [512, 512], "count": 17}}}
+    assert decoded(metadata, "ss_bucket_info") == {
+        "buckets": {"0": {"resolution": [512, 512], "count": 12}, "1": {"resolution": [640, 384], "count": 5}}
+    }
 
 
 def test_no_folder_of_the_persons_machine_is_told(metadata: dict[str, str]) -> None:

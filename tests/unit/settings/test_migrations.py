@@ -47,6 +47,7 @@ def test_a_settings_file_of_version_1_with_and_without_its_number(tmp_path: Path
 
 def test_only_the_names_are_changed() -> None:
     before, after = old_run(), migrated(old_run())
+    assert after.pop("data") == {**before.pop("data"), "buckets": False}
     assert {name: before[name] for name in before if name not in ("textual_inversion", "evaluation")} == {
         name: after[name] for name in after if name not in ("textual_inversion", "evaluation")
     }
@@ -54,6 +55,14 @@ def test_only_the_names_are_changed() -> None:
     assert [list(group) for group in after.values() if isinstance(group, dict)] == [
         list(group) for group in of_those_in(after, to_dict(Settings())).values() if isinstance(group, dict)
     ]
+
+
+def test_images_of_earlier_runs_and_projects_stay_squares() -> None:
+    assert not from_dict(old_run()).data.buckets
+    data = old_run()["data"]
+    assert migrated({"version": 2, "data": data})["data"]["buckets"] is False
+    assert migrated({"version": 3, "data": data})["data"] == data
+    assert migrated({"data": {"resolution": 512}}) == {"data": {"resolution": 512}}, "by hand: it has today's default"
 
 
 def to_dict_with_auto(content: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def test_rows_say_default_unit_range_and_help() -> None:
         "512",
         "pixels",
         "a whole number from 64 to 2048, a multiple of 8",
-        "width and height of the training images, which are scaled and center cropped to this square",
+        "an image is trained at about so many pixels times so many, scaled in its own proportions",
     )
     assert rows["train.length"].default == '"100 epochs"'
     assert rows["samples.prompts"].default == "[]"

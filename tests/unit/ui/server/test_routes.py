@@ -12,7 +12,6 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from sd_finetune.data.images import fit_image, open_image
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.ui.advice.gpu import Gpu, find_gpu
@@ -271,14 +270,16 @@ def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None
     turned[0x0112] = 6  # as a phone notes it that was held upright
     Image.new("RGB", (96, 32)).save(screen.pictures / "turned.jpg", exif=turned)
     client.post("/sd_finetune/projects/dog/settings", json=screen.settings(data__resolution=128))
-    told = client.get("/sd_finetune/projects/dog/concepts/1").json()["sizes"]
-    assert told[0] == {"size": [64, 48], "count": 2, "cut": 0.25, "scale": pytest.approx(128 / 48)}
-    assert told[1:] == [
-        {"size": [64, 64], "count": 1, "cut": 0, "scale": 2},
-        {"size": [32, 96], "count": 1, "cut": pytest.approx(2 / 3), "scale": 4},
-    ]
-    square = fit_image(open_image(screen.pictures / "turned.jpg"), 128)
-    assert square.shape == (128, 128, 3)
+
+    def told() -> list[dict[str, Any]]:
+        return client.get("/sd_finetune/projects/dog/concepts/1").json()["sizes"]
+
+    wide, square, tall = told()
+    assert wide == {"size": [64, 48], "count": 2, "trained": [128, 128], "cut": 0.25, "scale": pytest.approx(128 / 48)}
+    assert square == {"size": [64, 64], "count": 1, "trained": [128, 128], "cut": 0, "scale": 2}
+    assert tall == {"size": [32, 96], "count": 1, "trained": [64, 192], "cut": 0, "scale": 2}
+    client.post("/sd_finetune/projects/dog/settings", json=screen.settings(data={"buckets": False, "resolution": 128}))
+    assert told()[2] == {"size": [32, 96], "count": 1, "trained": [128, 128], "cut": pytest.approx(2 / 3), "scale": 4}
 
 
 def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> None:

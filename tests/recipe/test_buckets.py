@@ -1,0 +1,127 @@
+"""Runs on images of different proportions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sd_finetune.runs.messages import Done
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
+from sd_finetune.training.step.batches import Batch
+from sd_finetune.training.step.loss import loss_of
+from tests.toy import ROWS, Toy, make_images, train_and_command, trained
+
+BUCKETS = {"data.resolution": 80, "data.bucket_step": 16, "train.batch_size": 2, "prior.weight": 0.5}
+ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+WIDE, TALL, SQUARE = (6, 14), (14, 6), (10, 10)
+"""Of latents, height and width."""
+
+
+@pytest.fixture(scope="module")
+def shapes(toy: Toy) -> dict[str, Any]:
+    """Three wide images, one tall and one square one, and class images of other proportions."""
+    for name, sizes in {"mixed": [(200, 90)] * 3 + [(90, 200), (80, 80)], "class": [(80, 80), (200, 90)]}.items():
+        for number, size in enumerate(sizes):
+            (image,) = make_images(toy.home / name / str(number), 1, size, seed=number).iterdir()
+            image.rename(toy.home / name / f"{number}.png")
+            image.parent.rmdir()
+    folders = {"concepts.folder": toy.home / "mixed", "concepts.class_folder": toy.home / "class"}
+    return {**BUCKETS, "concepts.class_images": 2, **{name: str(folder) for name, folder in folders.items()}}
+
+
+def batches_of(training: Training, steps: int) -> list[list[Batch]]:
+    return [list(training.batches.of_step(step)) for step in range(steps)]
+
+
+def side_of(batch: Batch) -> tuple[int, ...]:
+    return tuple(batch.latents.shape[2:])
+
+
+def test_an_epoch_has_each_image_once_whatever_the_sizes(toy: Toy, shapes: dict[str, Any]) -> None:
+    training = toy.prepare(shapes)
+    assert training.batches.steps_per_epoch == 4, "two of the wide images, one of each of the others"
+    shown: Counter[tuple[int, ...]] = Counter()
+    for batches in batches_of(training, 4):
+        instances = batches[0].instance_count
+        assert sum(batch.class_rows for batch in batches) == instances == batches[0].class_count
+        assert sum(len(batch.latents) for batch in batches) == 2 * instances
+        assert len({side_of(batch) for batch in batches}) == len(batches)
+        for batch in batches:
+            shown[side_of(batch)] += len(batch.latents) - batch.class_rows
+    assert shown == {WIDE: 3, TALL: 1, SQUARE: 1}
+
+
+def test_the_loss_is_that_of_each_example_alone(toy: Toy, shapes: dict[str, Any]) -> None:
+    training = toy.prepare(shapes)
+    for batches in batches_of(training, 4):
+        whole = torch.stack([_loss(training, batch) for batch in batches]).sum()
+        rows = [_row(batch, k) for batch in batches for k in range(len(batch.latents))]
+        alone = torch.stack([_loss(training, row) for row in rows]).sum()
+        torch.testing.assert_close(whole, alone, rtol=1e-5, atol=1e-6)
+
+
+def _row(batch: Batch, k: int) -> Batch:
+    one = slice(k, k + 1)
+    return replace(
+        batch,
+        latents=batch.latents[one],
+        noise=batch.noise[one],
+        timesteps=batch.timesteps[one],
+        prompts=batch.prompts[one],
+        class_rows=int(k >= len(batch.latents) - batch.class_rows),
+    )
+
+
+def _loss(training: Training, batch: Batch) -> torch.Tensor:
+    with torch.no_grad():
+        conditioning = training.conditioning(batch.prompts)
+        return loss_of(training.model, batch, conditioning, training.settings).total
+
+
+@ROW
+@pytest.mark.parametrize("source", ["images", "model"])
+def test_every_method_trains_and_resumes_exactly(
+    toy: Toy, shapes: dict[str, Any], row: dict[str, Any], source: str
+) -> None:
+    asked = {**shapes, **row, "prior.source": source, "train.length": "5 steps", "prior.bank_size": 4}
+    whole = trained(toy.train(asked))
+    stopped = toy.prepare({**asked, "snapshots.at_end": True})
+    train_and_command(stopped, 2, "stop")
+    resumed = prepare(stopped.run, resume=True)
+    assert isinstance(train(resumed), Done)
+    for name, value in trained(resumed).items():
+        assert torch.equal(value, whole[name]), name
+
+
+def test_the_evaluation_loss_is_over_all_images_alike(toy: Toy, shapes: dict[str, Any]) -> None:
+    training = toy.prepare({**shapes, "evaluation.every": "1 step", "evaluation.images": 5, "evaluation.timesteps": 2})
+    assert training.evaluation is not None
+    batches = training.evaluation._batches  # type: ignore[attr-defined]
+    assert Counter(side_of(batch) for batch in batches) == {WIDE: 2, TALL: 2, SQUARE: 2}
+    alone = [_unweighted(training, _row(batch, k)) for batch in batches for k in range(len(batch.latents))]
+    assert training.evaluation.loss(training.conditioning) == pytest.approx(sum(alone) / len(alone))
+
+
+def _unweighted(training: Training, row: Batch) -> float:
+    return float(_loss(training, replace(row, instance_count=1)))
+
+
+def test_a_random_crop_is_another_part_at_each_use_and_the_same_in_each_run(
+    toy: Toy, shapes: dict[str, Any], tmp_path: Path
+) -> None:
+    make_images(tmp_path, 1, (200, 90))
+    asked = {**shapes, "concepts.folder": str(tmp_path), "data.crop": "random", "data.cache_latents": False}
+
+    def drawn() -> list[float]:
+        return [batch.latents.sum().item() for (batch, *_) in batches_of(toy.prepare({**asked, "prior.weight": 0}), 4)]
+
+    first = drawn()
+    assert len(set(first)) == 4
+    assert drawn() == first
