@@ -17,6 +17,7 @@ from ..families.family import DiffusionModel
 from ..families.prompts import new_words_in, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
+from ..formats.other_embeddings import embeddings_in, in_the_way, is_named_after
 from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.groups.textual_inversion import PROMPT_TOKENS
@@ -177,6 +178,9 @@ def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
                 f'"{word.word}".'
             )
     yield from unused_options(settings)
+    there = embeddings_in(Path(settings.output.folder) if settings.output.folder else None)
+    for word in words:
+        yield from in_the_way(word, {path: name for path, name in there.items() if not is_named_after(name, word)})
     template = options.template
     unused = [c.instance_prompt for c in settings.concepts if c.instance_prompt != FILEWORDS]
     if template != "instance_prompt" and unused:

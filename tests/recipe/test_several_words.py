@@ -143,15 +143,30 @@ def test_concepts_with_one_word_share_it(toy: Toy, tmp_path: Path) -> None:
     assert list(trained(training)) == ["embedding.vectors"]
 
 
+def test_another_embedding_that_prompts_would_mean_is_told(toy: Toy, tmp_path: Path) -> None:
+    folder = tmp_path / "embeddings"
+    folder.mkdir()
+    for name in ("zab-2 cat.pt", "zib-1-step000004.safetensors", "zab-2-3.safetensors"):
+        (folder / name).touch()
+    with pytest.raises(UserError, match="already exists"):
+        two_words(toy, tmp_path, {"output.folder": str(folder)})
+    (folder / "zib-1-step000004.safetensors").rename(folder / "zib-1-4.safetensors")
+    (told,) = said(two_words(toy, tmp_path, {"output.folder": str(folder)}))
+    assert told == (
+        f'The WebUI reads "zab-2 cat" in a prompt as another embedding ({folder / "zab-2 cat.pt"}), and not as '
+        '"zab-2": change concepts.2.word, or rename that file.'
+    )
+
+
 def test_a_file_that_is_there_is_not_overwritten(toy: Toy, tmp_path: Path) -> None:
     folder = tmp_path / "embeddings"
     folder.mkdir()
     (folder / "zab-2.safetensors").touch()
     with pytest.raises(UserError, match=r"zab-2\.safetensors already exists: change concepts\.word_file, or move"):
         two_words(toy, tmp_path, {"output.folder": str(folder)})
-    training = two_words(toy, tmp_path, {"output.folder": str(folder)}, word_file="zab-2 new")
+    training = two_words(toy, tmp_path, {"output.folder": str(folder)}, word_file="my zab")
     train(training)
-    assert [file.name for file in saved(training)] == ["zib-1.safetensors", "zab-2 new.safetensors"]
+    assert [file.name for file in saved(training)] == ["zib-1.safetensors", "my zab.safetensors"]
     assert said(training) == [
-        'The WebUI uses the file name of an embedding as the word: there it is "zab-2 new", not "zab-2".'
+        'The WebUI uses the file name of an embedding as the word: there it is "my zab", not "zab-2".'
     ]

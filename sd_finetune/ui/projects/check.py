@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from .automatic import automatic
 from .concept_images import images_of_concept
 from .continuing import origin_faults
 from .labels import panel_of
+from .other_words import words_in_use
 from .wording import in_the_tab
 
 
@@ -80,11 +81,18 @@ def base_checkpoint(settings: dict[str, Any]) -> Path:
     return path
 
 
-def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | None = None) -> dict[str, Any]:
+def report(
+    settings: dict[str, Any],
+    projects: Path,
+    origin: dict[str, Any] | None = None,
+    others: Mapping[Path, str] | None = None,
+) -> dict[str, Any]:
     """What the page shows of settings: `faults`, `warnings`, `images` (how many each concept has), and amounts.
 
     Sentences have the labels of the tab; a warning also has the `name` of the option that it is about.
     `unchecked` of the images have not been read yet, and may turn out to be none that can be trained.
+
+    others: embeddings in the host's folder that are none of the project's own, see `embeddings_of_others`.
 
     `seconds` is how long training takes, None without an earlier run of the kind in the folder `projects`.
     """
@@ -94,7 +102,7 @@ def report(settings: dict[str, Any], projects: Path, origin: dict[str, Any] | No
     to_do = found.steps - (origin["step"] if origin else 0)
     return {
         "faults": {name: in_the_tab(sentence, panel_of(name)) for name, sentence in found.faults.items()},
-        "warnings": [_warning(*risk) for risk in risks(whole)] if whole else [],
+        "warnings": [_warning(*risk) for risk in (*risks(whole), *words_in_use(whole, others or {}))] if whole else [],
         "automatic": automatic(valid, found.images),
         "images": found.images,
         "unchecked": found.unchecked,

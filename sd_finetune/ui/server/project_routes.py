@@ -13,6 +13,7 @@ from ...data.importing.import_any import import_any
 from ...errors import UserError
 from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
+from ...settings.methods import METHODS
 from ...settings.read import find_faults
 from ..advice.fit_to_gpu import fit, with_concepts_filled_in
 from ..advice.gpu import another_gpu, another_gpus, find_gpu
@@ -29,6 +30,7 @@ from ..projects.continuing import SNAPSHOT, continuation_sources, project_from_r
 from ..projects.creating import delete_project, example_project, project_from_checkpoint
 from ..projects.form import defaults, form
 from ..projects.host_folders import with_caches
+from ..projects.other_words import embeddings_of_others
 from ..projects.project import Project, all_projects
 from ..projects.wording import in_the_tab
 from .body import ANY_CONTENT, CONTENT, takes, text_in
@@ -116,7 +118,7 @@ def keep_settings(
     """Keep the settings as they stand, faulty or not, and say what is wrong with them and what they amount to."""
     with context.saving:
         project.write_settings(content)
-    return _report(context, project.settings(), project.origin())
+    return _report(context, project, project.settings(), project.origin())
 
 
 @router.post("/projects/{name}/changes", dependencies=CHANGE, openapi_extra=takes(CHANGES))
@@ -247,13 +249,18 @@ def _described(context: Context, project: Project) -> dict[str, Any]:
         "source": source,
         "runs": runs,
         "interrupted": _interrupted(context, project, runs),
-        "check": _report(context, settings, source),
+        "check": _report(context, project, settings, source),
         "method_defaults": method_defaults(Path(text(settings, "base.checkpoint")), context.host.example_settings()),
     }
 
 
-def _report(context: Context, settings: dict[str, Any], source: dict[str, Any] | None) -> dict[str, Any]:
-    return report(with_caches(context.host, settings), context.projects, source)
+def _report(
+    context: Context, project: Project, settings: dict[str, Any], source: dict[str, Any] | None
+) -> dict[str, Any]:
+    facts = METHODS.get(text(settings, "method"))
+    learns_word = facts is not None and facts.learns_word
+    others = embeddings_of_others(context.host, project, context.views) if learns_word else {}
+    return report(with_caches(context.host, settings), context.projects, source, others)
 
 
 def _interrupted(context: Context, project: Project, runs: list[str]) -> dict[str, Any] | None:
