@@ -9,6 +9,7 @@ import sys
 
 from . import __version__
 from .commands import (
+    caption,
     class_images,
     demo,
     extract,
@@ -39,6 +40,7 @@ COMMANDS = {
     "sample": sample,
     "class-images": class_images,
     "import": import_data,
+    "caption": caption,
     "merge": merge,
     "extract": extract,
     "resize": resize,

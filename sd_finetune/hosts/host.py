@@ -13,6 +13,7 @@ from ..runs.messages import Event
 from ..settings.methods import ResultKind
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from starlette.requests import Request
 
 CHECKPOINT_ENDINGS = (".safetensors", ".ckpt")
@@ -58,6 +59,20 @@ class Use:
 
 
 @dataclass(frozen=True)
+class Interrogator:
+    """A model of the host's own that says what is on an image.
+
+    name: as routes take it. title: to show. missing: why it cannot be used now, with the way out, or "". ready: has it
+    on the GPU while the block runs, downloads nothing, and yields what captions an upright RGB image.
+    """
+
+    name: str
+    title: str
+    missing: str
+    ready: Callable[[], AbstractContextManager[Callable[[Image], str]]]
+
+
+@dataclass(frozen=True)
 class Example:
     """What a first visitor can train as it is.
 
@@ -71,7 +86,7 @@ class Example:
 
 
 class Host(Protocol):
-    """The program around the tab. Everything but `lend` is quick and may be called from any thread."""
+    """The program around the tab. Everything but `lend` and `in_turn` is quick and may be called from any thread."""
 
     @property
     def name(self) -> str:
@@ -122,6 +137,14 @@ class Host(Protocol):
         Raises:
             UserError: the weights cannot be lent, or it was given up.
         """
+        ...
+
+    def in_turn(self, run: RunFolder, given_up: Callable[[], bool] = ...) -> AbstractContextManager[None]:
+        """Wait for the host's turn and free its VRAM while the block runs: as `lend`, but no weights are lent."""
+        ...
+
+    def interrogators(self) -> list[Interrogator]:
+        """The models of the host that caption images, to be used in its turn; none where it has no such thing."""
         ...
 
     def accompany(self, run: RunFolder) -> AbstractContextManager[None]:

@@ -12,7 +12,7 @@ from ..runs.atomic import is_file
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
 from ..settings.methods import ResultKind
-from .host import CHECKPOINT_ENDINGS, BaseCheckpoint, Use, belongs_to, prompt_text
+from .host import CHECKPOINT_ENDINGS, BaseCheckpoint, Interrogator, Use, belongs_to, prompt_text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -75,6 +75,15 @@ class Standalone:
     ) -> Generator[Path, None, None]:
         """The file itself."""
         yield checkpoint
+
+    @contextmanager
+    def in_turn(self, run: RunFolder, given_up: Callable[[], bool] = bool) -> Generator[None, None, None]:
+        """There is nobody to wait for."""
+        yield
+
+    def interrogators(self) -> list[Interrogator]:
+        """None: there are no other models."""
+        return []
 
     @contextmanager
     def accompany(self, run: RunFolder) -> Generator[None, None, None]:

@@ -15,8 +15,8 @@ from .messages import command_position
 
 WORKER = "sd_finetune.training"
 
-# On Windows in place of start_new_session.
-_NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+"""The creationflags of a process in a group of its own: on Windows in place of start_new_session."""
 
 
 def start_worker(
@@ -54,7 +54,7 @@ def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             env=_environment(),
             start_new_session=True,
-            creationflags=_NEW_GROUP,
+            creationflags=NEW_GROUP,
         )
 
 

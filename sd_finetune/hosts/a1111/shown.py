@@ -50,7 +50,8 @@ class Shown:
             state.job_count, state.sampling_step, state.sampling_steps = 1, event.step, event.total_steps
             state.textinfo = f"SD Fine-Tune: step {event.step} of {event.total_steps}"
         elif isinstance(event, Phase):
-            state.textinfo = f"SD Fine-Tune: {event.name}"
+            far = f" {event.done} of {event.total}" if event.total > 1 else ""
+            state.textinfo = f"SD Fine-Tune: {event.name}{far}"
         elif isinstance(event, Sample):
             try:
                 state.assign_current_image(Image.open(run.path / event.file).convert("RGB"))

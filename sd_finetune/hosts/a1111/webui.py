@@ -18,8 +18,9 @@ from ...runs.folder import RunFolder
 from ...runs.messages import Event, Saved
 from ...settings.methods import ResultKind
 from .. import packages
-from ..host import BaseCheckpoint, Example, Use, belongs_to, prompt_text
+from ..host import BaseCheckpoint, Example, Interrogator, Use, belongs_to, prompt_text
 from .example import PlacedExample
+from .interrogators import interrogators
 from .lending import lent, vram_freed
 from .lists import Lists, selected
 from .shown import Shown
@@ -89,6 +90,16 @@ class A1111:
         """Wait for the WebUI's queue, free its VRAM and lend the weights; both are given back in any case."""
         with self._turn_of(run, given_up), lent(checkpoint) as weights:
             yield weights
+
+    @contextmanager
+    def in_turn(self, run: RunFolder, given_up: Callable[[], bool] = never) -> Generator[None, None, None]:
+        """Wait for the WebUI's queue and free its VRAM; both are given back in any case."""
+        with self._turn_of(run, given_up), vram_freed():
+            yield
+
+    def interrogators(self) -> list[Interrogator]:
+        """BLIP and deepbooru."""
+        return interrogators()
 
     @contextmanager
     def accompany(self, run: RunFolder) -> Generator[None, None, None]:

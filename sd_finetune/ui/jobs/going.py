@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from ...hosts.host import Host
 from ...runs.file_lock import Hold
@@ -27,6 +28,7 @@ class Going:
     """A job that is going on, and its worker as soon as it has one.
 
     hold: this process is the owner of its folder. since, commands_since: bytes at which its events and commands begin.
+    begun: it is past waiting for its turn. stopping: is set where work of this process shall end.
     """
 
     job: Job
@@ -34,7 +36,9 @@ class Going:
     since: int
     commands_since: int
     worker: AnyWorker | None = None
+    begun: bool = False
     over: bool = False
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 def follow_job(host: Host, going: Going, worker: AnyWorker) -> None:

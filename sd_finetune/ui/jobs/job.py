@@ -1,4 +1,4 @@
-"""A job: what a worker does for a project, in a folder of its own with events."""
+"""A job: what a worker or this process does for a project, in a folder of its own with events."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from ...runs.folder import RunFolder
+from ...runs.messages import Event
 
-JobKind = Literal["train", "class images", "generate"]
+JobKind = Literal["train", "class images", "generate", "captions"]
 DOING: dict[JobKind, str] = {
-    "train": "training", "class images": "generating class images", "generate": "generating images"
+    "train": "training", "class images": "generating class images", "generate": "generating images",
+    "captions": "captioning images",
 }  # fmt: skip
 """What a project with such a job is doing."""
 
@@ -35,3 +37,13 @@ class NewJob(Job):
 
     checkpoint: Path
     launch: Callable[[Path, int], subprocess.Popen[bytes]]
+
+
+@dataclass(frozen=True)
+class OwnJob(Job):
+    """A job to do in this process, where the models of the host are, in the host's turn.
+
+    `work` is given where to tell its events, of which the last is Done or Error, and whom to ask whether it shall stop.
+    """
+
+    work: Callable[[Callable[[Event], None], Callable[[], bool]], None]

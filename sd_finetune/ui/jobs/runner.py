@@ -1,8 +1,7 @@
-"""Runs one job at a time for the page: training, generating class images, generating with a result."""
+"""Runs one job at a time for the page: training, generating class images, generating with a result, captioning."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -16,19 +15,17 @@ from ...runs.messages import (
     WAITING,
     CommandReader,
     Done,
-    Error,
     EventLog,
     Phase,
     command_position,
 )
 from ...runs.owner import own, try_to_own
 from ...runs.snapshots import snapshot_step
-from ...runs.worker_process import FoundWorker, forget_worker, note_worker
-from .going import GivenUp, Going, end_at_once, follow_job
-from .job import DOING, Job, NewJob
+from ...runs.worker_process import FoundWorker, forget_worker
+from .doing import do_job
+from .going import AnyWorker, GivenUp, Going, end_at_once, follow_job
+from .job import DOING, Job, NewJob, OwnJob
 from .left_behind import noted_jobs, tidy
-
-log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
 
@@ -61,7 +58,7 @@ class Runner:
         """The job that ended last, if one has since this server started."""
         return self._ended
 
-    def start(self, make: Callable[[], NewJob]) -> Job:
+    def start(self, make: Callable[[], NewJob | OwnJob]) -> Job:
         """Make a job and start it, unless there is one: of two presses at once, one starts a run.
 
         Raises:
@@ -94,11 +91,12 @@ class Runner:
 
     def _kill(self, going: Going) -> None:
         with self._lock:
-            worker = going.worker
-            if worker is None:
+            if not going.begun:
                 self._cancel(going, "It was ended while it waited for its turn.")
                 return
-        end_at_once(going.job.run, worker)
+        going.stopping.set()
+        if going.worker is not None:
+            end_at_once(going.job.run, going.worker)
 
     def _cancel(self, going: Going, reason: str) -> None:
         """End a job that has no worker yet; what waits for the host's turn in its thread then starts nothing."""
@@ -109,38 +107,28 @@ class Runner:
 
     def _stop_if_told_while_it_waits(self, going: Going) -> None:
         commands = CommandReader(going.job.run.commands, going.commands_since)
-        while going.worker is None and not going.over:
+        while not going.begun and not going.over:
             if "stop" in commands.new():
                 with self._lock:
-                    if going.worker is None:  # else the worker reads it
+                    if not going.begun:  # else the worker reads it
                         self._cancel(going, "It was stopped while it waited for its turn.")
             time.sleep(LOOK_SECONDS)
 
-    def _do(self, going: Going, job: NewJob) -> None:
-        """Wait for the host's turn, start the worker and see it to its end."""
-        ended = False
+    def _do(self, going: Going, job: NewJob | OwnJob) -> None:
         try:
-            with self._host.lend(job.checkpoint, job.run, lambda: going.over) as weights:
-                with self._lock:
-                    if going.over:
-                        return
-                    EventLog(job.run.events).append(Phase(name=STARTING, done=0, total=1))
-                    going.worker = worker = job.launch(weights, going.commands_since)
-                note_worker(job.run, worker.pid, going.since, going.commands_since)
-                follow_job(self._host, going, worker)
-                worker.wait()
-                ended = True
-        except GivenUp:
-            pass
-        except Exception as error:  # nobody else would see it: the thread is ours
-            if ended:
-                log.exception(f"After {job.run.path.name} the {self._host.name} could not go on as before")
-                return
-            sentence = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            if not going.over:
-                EventLog(job.run.events).append(Error(sentence))
+            do_job(self._host, going, job, lambda start: self._begin(going, start))
         finally:
             self._end(going)
+
+    def _begin(self, going: Going, start: Callable[[], AnyWorker | None]) -> AnyWorker | None:
+        """Its turn has come. Raises GivenUp if it was ended meanwhile."""
+        with self._lock:
+            if going.over:
+                raise GivenUp
+            EventLog(going.job.run.events).append(Phase(name=STARTING, done=0, total=1))
+            going.worker = start()
+            going.begun = True
+            return going.worker
 
     def _adopt(self, job: Job, worker: FoundWorker) -> None:
         """Follow a worker that an earlier server has started; one that has ended since gets its last event.
@@ -150,7 +138,7 @@ class Runner:
         hold = try_to_own(job.run)
         if hold is None:
             return
-        going = Going(job, hold, worker.since, worker.commands_since, worker)
+        going = Going(job, hold, worker.since, worker.commands_since, worker, begun=True)
         if worker.poll() is not None:
             follow_job(self._host, going, worker)
             forget_worker(job.run)

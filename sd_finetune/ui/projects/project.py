@@ -21,8 +21,9 @@ from .saving import saving
 
 FILE = "model.json"
 """What makes a folder a project; a name of earlier versions, so that their projects are found."""
-RUNS, CLASS_IMAGE_RUNS, GENERATED = "runs", "class-picture-runs", "drawn"
-"""Folders in a project: of its runs, of the jobs that generated class images, and of images generated on request."""
+RUNS, CLASS_IMAGE_RUNS, GENERATED, CAPTIONINGS = "runs", "class-picture-runs", "drawn", "captionings"
+"""Folders in a project: of its runs, of the jobs that generated class images, of images generated on request, and of
+the last job that captioned images."""
 
 
 @dataclass(frozen=True)

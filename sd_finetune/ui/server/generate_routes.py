@@ -35,10 +35,10 @@ def generate(
 
 @router.post("/projects/{name}/end", dependencies=CHANGE)
 def end(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
-    """End at once the generating for a project; images that are finished stay."""
+    """End at once what generates or captions images for a project; images and captions that are finished stay."""
     job = context.runner.current()
     if job is None or job.project != project.name or job.kind == "train":
-        raise UserError(f'No images are being generated for "{project.name}", so there is nothing to end.')
+        raise UserError(f'No images are being generated or captioned for "{project.name}", so there is nothing to end.')
     context.runner.kill()
     return {}
 

@@ -1,5 +1,6 @@
 // One concept: its fields, its images with captions, and images dropped on it.
 import { get, post, sentence, upload } from "./api.mjs";
+import { makeCaptionAll } from "./caption_all.mjs";
 import { button, fill, find, h } from "./dom.mjs";
 import { field } from "./fields.mjs";
 import { counted } from "./figures.mjs";
@@ -30,6 +31,7 @@ const READ_ON_AFTER = 300;
 export function makeConcept({ group, side, project, settings, number, changed, save, remove, grid }) {
   const count = h("div", { class: "sdft-count", role: "status" });
   const refused = makeRefused();
+  const captionAll = makeCaptionAll(project, number, keepAll, readAnew);
   const make = (/** @type {Option} */ option) =>
     field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, edited);
   const foremost = group.fields.filter((option) => option.foremost).map(make);
@@ -44,6 +46,7 @@ export function makeConcept({ group, side, project, settings, number, changed, s
     refused.element,
     count,
     grid.element,
+    captionAll.element,
     rest.length ? more : null,
     button(`Remove concept ${number}`, () => remove(number), { class: "sdft-button sdft-small" }),
   );
@@ -155,7 +158,12 @@ export function makeConcept({ group, side, project, settings, number, changed, s
     await read();
   }
 
-  return { element, read };
+  async function keepAll() {
+    grid.leave();
+    await save();
+  }
+
+  return { element, read, working: captionAll.working };
 }
 
 /** Why files were not taken, until that is dismissed or others are dropped: `element`, `show(sentences)`. */

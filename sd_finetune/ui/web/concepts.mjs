@@ -4,7 +4,7 @@ import { makeConcept } from "./concept.mjs";
 import { button, fill, h } from "./dom.mjs";
 import { counted } from "./figures.mjs";
 import { Grid } from "./grid.mjs";
-/** @import { Concept, Group, Project, Settings } from "./types.d.ts" */
+/** @import { Concept, EndedJob, Group, Job, Project, Settings } from "./types.d.ts" */
 
 const PLACE = "Folder of kohya's scripts, or .toml or .json";
 const IMPORT =
@@ -133,7 +133,15 @@ export function makeConcepts(group, side, changed, save, { saveNow, reread }) {
     for (const card of cards) card.read();
   }
 
-  return { element, show, checked };
+  /**
+   * @param {Job | null} job what goes on
+   * @param {EndedJob | null} ended the job that ended last
+   */
+  function working(job, ended) {
+    for (const card of cards) card.working(job, ended);
+  }
+
+  return { element, show, checked, working };
 }
 
 /**

@@ -91,7 +91,7 @@ export function makeGenerate(save) {
    * @returns {any is Any}
    */
   function isMine(any) {
-    return Boolean(any && any.kind !== "train" && any.project === project?.name);
+    return Boolean(any && ["class images", "generate", "soon"].includes(any.kind) && any.project === project?.name);
   }
 
   /** @returns {GenerateRequest} */

@@ -6,6 +6,8 @@ export interface Get {
   (route: "continuation-sources"): Promise<Json.ContinuationSource[]>;
   (route: "projects"): Promise<Json.Lists>;
   (route: "projects", project: string): Promise<Json.Project>;
+  (route: "captioners"): Promise<Json.Captioner[]>;
+  (route: "projects", project: string, part: "captions"): Promise<Json.Captioning>;
   (route: "projects", project: string, part: "class-images"): Promise<Json.ClassImages[]>;
   (route: "projects", project: string, part: "generated"): Promise<Json.Generated[]>;
   (route: "projects", project: string, part: "concepts", number: number): Promise<Json.Images>;
@@ -37,6 +39,11 @@ export interface Post {
     parts: ["projects", string, "concepts", number, "captions"],
     content: { changes: Json.CaptionChanges },
   ): Promise<Json.NotWritten>;
+  (
+    parts: ["projects", string, "concepts", number, "captions", "make"],
+    content: { by: string; existing: Json.Existing },
+  ): Promise<object>;
+  (parts: ["projects", string, "captions", "undo"]): Promise<{ sentence: string }>;
   (parts: ["projects", string, "class-images", string, string, "delete"]): Promise<object>;
   (parts: ["projects", string, "concepts", number, "remove"], content: { image: string }): Promise<object>;
   (parts: ["projects", string, "import"], content: { path: string }): Promise<{ concepts: number; notes: string[] }>;

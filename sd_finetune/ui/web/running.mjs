@@ -3,7 +3,12 @@ import { button, h } from "./dom.mjs";
 import { number } from "./figures.mjs";
 /** @import { Job } from "./types.d.ts" */
 
-const DOING = { train: "training", "class images": "generating class images", generate: "generating images" };
+const DOING = {
+  train: "training",
+  "class images": "generating class images",
+  generate: "generating images",
+  captions: "captioning images",
+};
 
 /**
  * The line: `element`, `show(job, seen)` where `seen` says that it is in sight anyway.

@@ -137,10 +137,11 @@ export class Selection {
 
   /** What goes on, whether here or in another project. */
   working() {
-    const { generate, offer, output, running } = this.parts;
+    const { concepts, generate, offer, output, running } = this.parts;
     const { job, ended } = this.lists;
     offer.show(job ? null : (this.keeper.project?.interrupted ?? null));
     generate.working(job, ended);
+    concepts.working(job, ended);
     output.working(job);
     running.show(job, job !== null && (job.kind === "train" ? job.run === output.run() : this.isSelected(job)));
   }
@@ -156,7 +157,7 @@ export class Selection {
    */
   async go(job) {
     await this.select(job.project, job.kind === "train" ? job.run : null);
-    if (job.kind !== "train") this.parts.panels.open("generate");
+    if (job.kind !== "train") this.parts.panels.open(job.kind === "captions" ? "concepts" : "generate");
   }
 
   /**

@@ -146,7 +146,7 @@ export interface NewProject {
 }
 
 interface NamedJob {
-  kind: "train" | "class images" | "generate";
+  kind: "train" | "class images" | "generate" | "captions";
   project: string;
   run: string;
 }
@@ -403,4 +403,25 @@ export interface Generated {
   with: string;
   images: string[];
   error: string;
+}
+
+// ui/server/caption_routes.py: Caption all.
+
+/** What can caption images here. */
+export interface Captioner {
+  name: string;
+  title: string;
+  /** Why it cannot be used now, with the way out, or empty. */
+  missing: string;
+}
+
+/** What becomes of captions that are there. */
+export type Existing = "keep" | "replace" | "before" | "after";
+
+/** Of the last captioning of a project. */
+export interface Captioning {
+  /** Sentences about images without a caption. */
+  problems: string[];
+  /** How many captions can be taken back. */
+  undoable: number;
 }
