@@ -63,5 +63,5 @@ def settings_text(imported: Imported, source: str, base: str = "") -> str:
 
 def _absolute(concept: dict[str, object]) -> dict[str, str]:
     """The settings file may be anywhere."""
-    names = ("folder", "class_folder")
+    names = ("folder", "class_folder", "mask_folder")
     return {name: str(Path(str(concept[name])).absolute()) for name in names if concept.get(name)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,8 +14,9 @@ from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
 from .prompt_building import RandomPrompt, lines_of, plain_prompt, random_prompt
-from .usable import Look, UsableImages, usable_images
+from .usable import NOTHING, Look, UsableImages, usable_images
 
+HOLDS_MASKS = "holds masks, which are not trained"
 CLASS_IMAGES_PER_INSTANCE = 10
 """Class images for each training image, where a concept leaves their number open and has none of its own."""
 
@@ -27,7 +28,8 @@ class Example:
     concept: index into the run's concepts, from 0. role: "instance" is a training image, "class" a class image for
     prior preservation (arXiv 2208.12242). variants: other prompts, each used as often as `prompt`.
     untrained_prompt: of a class image, the prompt under which the untrained model is asked for a prior prediction.
-    random: makes another prompt of each of these at each use.
+    random: makes another prompt of each of these at each use. mask: the file that says which part of the image is
+    learned, which is the image itself for its alpha channel; None = all of it.
     """
 
     image: Path
@@ -37,6 +39,7 @@ class Example:
     variants: tuple[str, ...] = ()
     untrained_prompt: str = ""
     random: RandomPrompt | None = None
+    mask: Path | None = None
 
     def all_prompts(self) -> tuple[str, ...] | None:
         """Every prompt that is ever shown with the image; None where they are too many to be told."""
@@ -67,11 +70,11 @@ def instance_examples(
     examples: list[Example] = []
     warnings: list[str] = []
     faults: list[str] = []
-    class_folders = [concept.class_folder for concept in concepts]
+    without = folders_beside((concept.class_folder, concept.mask_folder) for concept in concepts)
     for index, concept in enumerate(concepts):
         try:
             shown = templates[index] if templates else [concept.instance_prompt]
-            images, skipped = _instance_images(f"Concept {index + 1}", concept, class_folders, look)
+            images, skipped = _instance_images(f"Concept {index + 1}", concept, without, look)
             found, remarks = _examples_of(index, concept, shown, images, reader_of(concept, options))
         except UserError as error:
             faults.append(str(error))
@@ -130,33 +133,42 @@ def _captions_of(images: Sequence[Path], templates: Sequence[str], reader: Capti
     return {image: reader.of(image) for image in images} if asked else {}
 
 
+def folders_beside(folders: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The class and mask folders of all concepts, of which no image is a training image, and why."""
+    found: dict[str, str] = {}
+    for class_folder, mask_folder in folders:
+        found |= {class_folder: "holds class images, which are not trained as the subject", mask_folder: HOLDS_MASKS}
+    return found
+
+
 def training_images(
     folder: str,
     class_folder: str,
-    other_class_folders: Iterable[str] = (),
+    without: Mapping[str, str] = NOTHING,
     look: Look | None = None,
     exclude: Collection[str] = (),
 ) -> UsableImages:
-    """The training images of a concept; class images of it or another one that lie inside `folder` are left out.
+    """The training images of a concept.
 
-    look, exclude: as in `usable_images`.
+    without: `folders_beside` of the run. look, exclude: as in `usable_images`.
 
     Raises:
-        UserError: `folder` cannot be used, or is `class_folder` too.
+        UserError: `folder` cannot be used, or is `class_folder` or the folder of a concept's masks too.
     """
-    if class_folder and Path(folder).resolve() == Path(class_folder).resolve():
-        raise UserError(f"{folder} is both folder and class_folder: use two folders.")
-    without = [class_folder, *other_class_folders]
+    others = {"class_folder": [class_folder], "mask_folder": [each for each in without if without[each] == HOLDS_MASKS]}
+    for name, folders in others.items():
+        if any(other and Path(folder).resolve() == Path(other).resolve() for other in folders):
+            raise UserError(f"{folder} is both folder and {name}: use two folders.")
     return usable_images(folder, without=without, look=look, exclude=exclude)
 
 
 def _instance_images(
-    name: str, concept: Concept, class_folders: Sequence[str], look: Look | None
+    name: str, concept: Concept, without: Mapping[str, str], look: Look | None
 ) -> tuple[list[Path], list[str]]:
     if not concept.folder:
         raise UserError(f"{name} has no folder: set folder to the folder of its training images.")
     try:
-        found = training_images(concept.folder, concept.class_folder, class_folders, look, concept.exclude)
+        found = training_images(concept.folder, concept.class_folder, without, look, concept.exclude)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
     if not found.images:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..runs.own_files import CLASS_IMAGES, UNFINISHED, made_above
+from .mask_names import is_mask, without_mask_end
 from .skipped import Skipped, Use, is_image_by_name, readable_suffixes, why_not_file, why_not_folder, why_other_ending
 
 MOST_FILES = 200_000
@@ -27,7 +28,7 @@ def list_folder(folder: str | Path, use: Use = "training") -> Listing:
     """What is in `folder` and its sub-folders.
 
     What runs have made, hidden images, links to folders, pipes, devices, and images and videos of other formats are
-    left out with a reason; other files, such as captions, in silence.
+    left out with a reason, and so are masks of no image; other files, such as captions and masks, in silence.
 
     Raises:
         UserError: `folder` is not a folder, cannot be read, has too many files, or is inside of what a run has made.
@@ -36,16 +37,30 @@ def list_folder(folder: str | Path, use: Use = "training") -> Listing:
     if not _exists(root):
         raise UserError(f"Folder {folder} not found: choose an existing folder of images.")
     _refuse_own(root, use)
-    listing = Listing()
+    listing, masks = Listing(), list[Path]()
     for path in _files(root, listing, use):
         why = why_not_file(path)
         if not why and is_image_by_name(path):
             listing.images.append(path)
         elif why := why or why_other_ending(path):
             listing.skipped.append(Skipped(path, why))
+        elif is_mask(path):
+            masks.append(path)
+    listing.skipped += _of_no_image(masks, listing.images) if masks else []
     listing.images.sort()
     listing.skipped.sort()
     return listing
+
+
+def _of_no_image(masks: list[Path], images: list[Path]) -> Iterator[Skipped]:
+    """What has the name of a mask, but of no image beside it."""
+    names = {(image.parent, name) for image in images for name in (image.stem, image.name)}
+    for mask in masks:
+        name = without_mask_end(mask)
+        if (mask.parent, name) not in names and mask.suffix.lower() in readable_suffixes():
+            yield Skipped(
+                mask, f"has the name of a mask, and there is no image {name} beside it: rename it to train it"
+            )
 
 
 def image_called(folder: str | Path, name: str, use: Use = "training") -> Path | None:

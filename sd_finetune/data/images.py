@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 from ..errors import UserError
 from .cropping import Crop, Size
 from .jpeg_outline import jpeg_outline
-from .rgb import in_srgb, is_wide_gray, to_rgb
+from .rgb import in_srgb, is_wide_gray, may_be_transparent, to_rgb
 
 # No other format is tried, whatever the ending of a file: for EPS, Pillow would run an external program.
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
@@ -98,14 +99,29 @@ def open_image(path: str | Path, least_side: int | None = None) -> Image.Image:
     Transparent parts become white. least_side: a JPEG may be decoded with sides as small as this, which is quicker.
     Raises UserError when the file is missing, damaged, of another format, no plain file, or has too many pixels.
     """
-    path = Path(path)
+    return open_converted(Path(path), lambda image: to_rgb(in_srgb(image)), least_side)
+
+
+def open_converted(
+    path: Path, convert: Callable[[Image.Image], Image.Image], least_side: int | None = None
+) -> Image.Image:
+    """What `convert` makes of the image as it is stored, upright. The rest as in `open_image`."""
     try:
         with opened(path) as image:
             if least_side is not None:
                 image.draft("RGB", (least_side, least_side))
             image.load()
-            return _upright(to_rgb(in_srgb(image)), _orientation(image))
+            return _upright(convert(image), _orientation(image))
     except Exception as error:  # on damaged data Pillow's decoders raise exceptions of any kind
+        raise UserError(f"{path} {_why_not(path, error)}.") from error
+
+
+def has_alpha(path: Path) -> bool:
+    """Whether parts of the image may be transparent, by its header alone. Raises UserError as `open_image`."""
+    try:
+        with opened(path) as image:
+            return may_be_transparent(image)
+    except Exception as error:
         raise UserError(f"{path} {_why_not(path, error)}.") from error
 
 

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any, cast
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 WHITE = (255, 255, 255, 255)
 
@@ -18,11 +18,30 @@ def to_rgb(image: Image.Image) -> Image.Image:
     """
     if is_wide_gray(image):
         return _wide_gray_to_rgb(image)
-    # A palette, gray or RGB image may name one color as the transparent one instead of having an alpha channel.
-    if "A" in image.getbands() or "transparency" in image.info:
+    if may_be_transparent(image):
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def may_be_transparent(image: Image.Image) -> bool:
+    """Whether it has an alpha channel or, of its palette, gray values or colors, one that is transparent."""
+    return "A" in image.getbands() or "transparency" in image.info
+
+
+def alpha_of(image: Image.Image) -> Image.Image:
+    """The alpha channel, 8-bit gray; white where there is none."""
+    if not may_be_transparent(image) or is_wide_gray(image):
+        return Image.new("L", image.size, 255)
+    return image.convert("RGBA").getchannel("A")
+
+
+def gray_on_black(image: Image.Image) -> Image.Image:
+    """`image` in 8-bit gray, transparency on black. Raises ValueError as `to_rgb`."""
+    if is_wide_gray(image):
+        return to_rgb(image).convert("L")
+    rgba = image.convert("RGBA")
+    return ImageChops.multiply(rgba.convert("RGB").convert("L"), rgba.getchannel("A"))
 
 
 def in_srgb(image: Image.Image) -> Image.Image:

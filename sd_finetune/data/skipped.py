@@ -13,6 +13,7 @@ from PIL import Image
 from ..readable import is_unicode, readable
 from ..runs.own_files import CLASS_IMAGES, is_card_image, made_above, made_in
 from .images import format_by_ending, readable_formats
+from .mask_names import is_mask
 
 Use = Literal["training", "class"]
 """What a folder's images are for: class images may be generated ones."""
@@ -76,7 +77,9 @@ def why_not_file(path: Path) -> str:
 
 
 def why_other_ending(path: Path) -> str:
-    """Why a plain file without the ending of a readable image is left out; "" for captions and the like."""
+    """Why a plain file that is no image by its name is left out; "" for masks, captions and the like."""
+    if is_mask(path):
+        return ""
     suffix = path.suffix.lower()
     if suffix in other_image_suffixes():
         return "has a format that is not supported: save it as PNG or JPEG"
@@ -88,7 +91,9 @@ def why_other_ending(path: Path) -> str:
 
 
 def is_image_by_name(path: Path) -> bool:
-    """Whether a plain file has the ending of a readable image, or none and the beginning of one."""
+    """Whether a plain file has the ending of a readable image, or none and the beginning of one, and is no mask."""
+    if is_mask(path):
+        return False
     return path.suffix.lower() in readable_suffixes() or (not path.suffix and _begins_as_image(path))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
 
 from .cropping import Size
 from .folder import Listing, list_folder
@@ -17,6 +18,7 @@ from .images import Seen, look_at, upright_size
 from .seen_before import FileState, SeenBefore
 from .skipped import Skipped, Use
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 REMEMBERED = 50_000
 """Images that a process does not read again as long as they have not changed."""
 MOST_WARNINGS = 300
@@ -61,13 +63,13 @@ class UsableImages:
 def usable_images(
     folder: str | Path,
     use: Use = "training",
-    without: Iterable[str] = (),
+    without: Mapping[str, str] = NOTHING,
     look: Look | None = None,
     exclude: Collection[str] = (),
 ) -> UsableImages:
     """The images in `folder` and its sub-folders.
 
-    without: folders whose images are left out where they lie inside (class images, beside those of the subject).
+    without: folders whose images are left out where they lie inside, and why, as the rest of a sentence about them.
     exclude: names of images from `folder`, as "sub/1.png", that are left out.
 
     Raises:
@@ -97,21 +99,22 @@ def size_of(image: Path) -> Size:
     return seen.size if seen and seen.size else upright_size(image)
 
 
-def _inside(folder: str | Path, others: Iterable[str]) -> list[Path]:
+def _inside(folder: str | Path, others: Mapping[str, str]) -> dict[Path, str]:
     """Those of the other folders that lie in `folder`."""
     root = Path(folder).resolve()
-    real = {Path(other).resolve() for other in others if other}
-    return sorted(other for other in real if root in other.parents)
+    real = {Path(other).resolve(): why for other, why in others.items() if other}
+    return {other: why for other, why in sorted(real.items()) if root in other.parents}
 
 
-def _leave_out(listing: Listing, folders: list[Path]) -> None:
-    """Take the images in these folders off the listing."""
+def _leave_out(listing: Listing, folders: Mapping[Path, str]) -> None:
+    """Take the images in these folders off the listing, and what is said of other files there."""
     if not folders:
         return
-    above = {image: set(image.resolve().parents) for image in listing.images}
-    for folder in folders:
-        if any(folder in each for each in above.values()):
-            listing.skipped.append(Skipped(folder, "holds class images, which are not trained as the subject"))
+    above = {path: set(path.resolve().parents) for path in (*listing.images, *(each.path for each in listing.skipped))}
+    listing.skipped = [each for each in listing.skipped if above[each.path].isdisjoint(folders)]
+    for folder, why in folders.items():
+        if any(folder in above[image] for image in listing.images):
+            listing.skipped.append(Skipped(folder, why))
     listing.images = [image for image in listing.images if above[image].isdisjoint(folders)]
 
 

@@ -61,6 +61,9 @@ _KOHYA = {
     "image_dir": "concepts.folder",
     "reg_data_dir": "concepts.class_folder",
     "class_tokens": "concepts.instance_prompt",
+    "conditioning_data_dir": "concepts.mask_folder",
+    "masked_loss": 'masks.source = "files"',
+    "alpha_mask": 'masks.source = "alpha"',
     "num_repeats": "concepts.repeats",
 }
 

@@ -54,5 +54,7 @@ def _holds(is_there: Callable[[], bool]) -> bool:
 def _folders(settings: Settings) -> Iterator[tuple[str, str]]:
     for number, concept in enumerate(settings.concepts, start=1):
         yield f"concepts.{number}.folder", concept.folder
+        if settings.masks.source == "files":
+            yield f"concepts.{number}.mask_folder", concept.mask_folder
         if settings.prior_weight() > 0:
             yield f"concepts.{number}.class_folder", concept.class_folder

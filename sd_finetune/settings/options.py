@@ -9,6 +9,7 @@ from .groups.captions import Captions
 from .groups.data import Concept, Data
 from .groups.hypernetwork import Hypernetwork
 from .groups.lora import Lora
+from .groups.masks import Masks
 from .groups.optimizer import Optimizer, Schedule
 from .groups.output import Output
 from .groups.prior import ClassImages, Prior
@@ -39,6 +40,7 @@ class Settings:
     class_images: ClassImages = field(default_factory=ClassImages)
     data: Data = field(default_factory=Data)
     captions: Captions = field(default_factory=Captions)
+    masks: Masks = field(default_factory=Masks)
     lora: Lora = field(default_factory=Lora)
     textual_inversion: TextualInversion = field(default_factory=TextualInversion)
     hypernetwork: Hypernetwork = field(default_factory=Hypernetwork)
@@ -86,6 +88,14 @@ class Settings:
     def has_prior_bank(self) -> bool:
         """Whether prior predictions are precomputed, because training changes the model that would be asked."""
         return self.prior.source == "model" and METHODS[self.method].changes_weights
+
+    def holds_outside(self) -> bool:
+        """Whether what is outside of masks is held to what the untrained model predicts."""
+        return self.masks.source != "none" and self.masks.prior_weight > 0
+
+    def has_outside_bank(self) -> bool:
+        """The same as `has_prior_bank`, of these predictions."""
+        return self.holds_outside() and METHODS[self.method].changes_weights
 
     def prompts_learn(self) -> bool:
         """Whether gradients run through the text encoder: it is trained, or an embedding in its prompts is."""

@@ -92,6 +92,11 @@ class Concept:
     """One subject or style to train: a folder of images with its prompts."""
 
     folder: str = option("", "folder of the training images", is_path=True)
+    mask_folder: str = option(
+        "",
+        "folder of the masks of the training images, under the images' names; empty = they are beside the images",
+        is_path=True,
+    )
     instance_prompt: str = option("[filewords]", "prompt of the training images; [filewords] = the image's caption")
     default_caption: str = option(
         "", "caption of training images that have none, where the prompt has [filewords]; empty = the image's file name"

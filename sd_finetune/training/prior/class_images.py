@@ -16,7 +16,7 @@ from PIL import Image
 
 from ...counted import counted
 from ...data.captions import FILEWORDS
-from ...data.concepts import wanted_class_images
+from ...data.concepts import HOLDS_MASKS, wanted_class_images
 from ...data.images import open_image
 from ...data.usable import Look, usable_images
 from ...errors import UserError
@@ -172,7 +172,7 @@ def images_for_prior_predictions(
 def _own_class_images(concept: Concept, warn: Callable[[str], None], look: Look | None) -> list[Path]:
     if not concept.class_folder:
         return []
-    found = usable_images(concept.class_folder, "class", look=look)
+    found = usable_images(concept.class_folder, "class", {concept.mask_folder: HOLDS_MASKS}, look)
     for sentence in found.warnings():
         warn(sentence)
     return found.images

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...counted import counted
 from ...data.caption_warnings import without_captions
 from ...data.captions import FILEWORDS, reader_of
-from ...data.concepts import training_images, wanted_class_images
+from ...data.concepts import folders_beside, training_images, wanted_class_images
 from ...data.image_cache import notes_in
 from ...data.importing.kohya_folder import misread_names
 from ...data.prompt_templates import instance_templates
@@ -52,8 +52,9 @@ def risks(settings: Settings) -> list[Risk]:
 
 def _of_concept(number: int, concept: Concept, settings: Settings) -> Iterator[Risk]:
     name = f"Concept {number}"
-    class_folders = concept.class_folder, [other.class_folder for other in settings.concepts]
-    images = _found(lambda: training_images(concept.folder, *class_folders, _look(settings), concept.exclude))
+    beside = folders_beside((each.class_folder, each.mask_folder) for each in settings.concepts)
+    own = concept.folder, concept.class_folder
+    images = _found(lambda: training_images(*own, beside, _look(settings), concept.exclude))
     if 0 < len(images) < FEW_IMAGES:
         few = counted(len(images), "training image")
         yield "folder", f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."

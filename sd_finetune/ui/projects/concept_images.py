@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ...data.captions import CaptionReader
-from ...data.concepts import training_images
+from ...data.concepts import folders_beside, training_images
 from ...data.image_cache import notes_in
 from ...data.usable import Look, UsableImages
 from ...errors import UserError
@@ -22,9 +22,9 @@ def images_of_concept(settings: dict[str, Any], number: int, seconds: float = LO
     seconds: how long image files are read.
     """
     folder, notes = folder_of_concept(settings, number), notes_in(text(settings, "data.cache_folder"))
-    class_folders = [_folder(concept, "class_folder") for concept in concepts(settings)]
+    beside = [(_folder(concept, "class_folder"), _folder(concept, "mask_folder")) for concept in concepts(settings)]
     look, exclude = Look(seconds, notes), excluded_names(settings, number)
-    return training_images(folder, class_folders[number - 1], class_folders, look, exclude)
+    return training_images(folder, beside[number - 1][0], folders_beside(beside), look, exclude)
 
 
 def excluded_names(settings: dict[str, Any], number: int) -> list[str]:

@@ -23,11 +23,12 @@ class Condition:
 
 
 PRIOR = Condition("prior.weight", others=(0,))
+MASKS = Condition("masks.source", others=("none",))
 CLASS_IMAGES = Condition("prior.source", values=("images",))
 
 OWN_WORD = Condition("concepts.word", others=("",))
 
-OF_GROUPS = {"class_images": (PRIOR, CLASS_IMAGES)}
+OF_GROUPS = {"class_images": (PRIOR, CLASS_IMAGES), "masks": (MASKS,)}
 OF_OPTIONS = {
     "textual_inversion.own_templates": (Condition("textual_inversion.template", values=("own",)),),
     "train.text_encoder_learning_rate": (Condition("train.train_text_encoder", values=(True,)),),
@@ -37,6 +38,9 @@ OF_OPTIONS = {
     "concepts.instance_prompt": (
         Condition("textual_inversion.template", values=("instance_prompt",), methods=methods_with("learns_word")),
     ),
+    "masks.source": (),
+    "masks.bank_size": (MASKS, Condition("masks.prior_weight", others=(0,))),
+    "concepts.mask_folder": (Condition("masks.source", values=("files",)),),
     "concepts.class_prompt": (PRIOR,),
     "concepts.class_folder": (PRIOR,),
     "concepts.class_images": (PRIOR, CLASS_IMAGES),
@@ -55,4 +59,4 @@ def conditions_of(name: str) -> tuple[Condition, ...]:
     if group == "optimizer" and own != "name":
         used_by = tuple(optimizer for optimizer, facts in OPTIMIZERS.items() if own in facts.options)
         return (Condition("optimizer.name", values=used_by),)
-    return OF_OPTIONS.get(name) or OF_GROUPS.get(group, ())
+    return OF_OPTIONS.get(name, OF_GROUPS.get(group, ()))

@@ -14,13 +14,15 @@ from ...data.captions import ENDINGS, caption_files
 from ...data.cropping import Size, cut_off
 from ...data.folder import image_called
 from ...data.images import look_at, readable_formats
+from ...data.mask_names import without_mask_end
+from ...data.masks import MaskFiles
 from ...data.metadata_lines import NAME as METADATA
 from ...data.metadata_lines import read_metadata_lines
 from ...data.skipped import Use, readable_suffixes
 from ...data.usable import UsableImages
 from ...errors import UserError
 from ...runs.atomic import is_taken, replacing
-from ...settings.options import Data
+from ...settings.options import Concept, Data, Masks
 
 MOST_NAME_BYTES = 220
 """Of an upload: file systems take 255, and a number and the ending of an unfinished file come to it."""
@@ -53,7 +55,7 @@ def image_in(folder: str, name: str, use: Use = "training") -> Path:
 
 
 def remove_upload(uploads: Path, folder: str, name: str) -> None:
-    """Remove an image that was dropped on the page, with its caption.
+    """Remove an image that was dropped on the page, with its caption and mask.
 
     uploads: where the project keeps what was dropped. Raises UserError for any other folder's image.
     """
@@ -61,7 +63,8 @@ def remove_upload(uploads: Path, folder: str, name: str) -> None:
     if not is_upload(uploads, folder):
         raise UserError(f"{image} is in a folder of your own: delete it there.")
     image.unlink()
-    for file in caption_files(image):
+    mask = MaskFiles(Concept(folder=folder), Masks()).file_of(image)
+    for file in [*caption_files(image), *([mask] if mask else [])]:
         file.unlink(missing_ok=True)
 
 
@@ -105,11 +108,11 @@ def keep_upload(folder: Path, name: str, content: bytes) -> Path:
         decoded_text(content, name)
     elif why := look_at(io.BytesIO(content), ending=Path(name).suffix).why:
         raise UserError(f"{name} {why}.")
-    path = folder / name
-    number = 1
-    while is_taken(path):
+    path, number = folder / name, 1
+    stem = without_mask_end(path)
+    while is_taken(path):  # of an image and its mask, both get the number
         number += 1
-        path = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
+        path = folder / f"{stem}-{number}{name[len(stem) :]}"
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
     return path

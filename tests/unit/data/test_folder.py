@@ -103,11 +103,10 @@ def test_previews_of_results_and_what_is_unfinished(tmp_path, save):
 def test_class_images_in_the_folder_are_left_out_and_named(tmp_path, save):
     own = save("own.png")
     save("class/any.png")
-    found = usable_images(tmp_path, without=[str(tmp_path / "class"), str(tmp_path), "/elsewhere", ""])
+    folders = [str(tmp_path / "class"), str(tmp_path), "/elsewhere", ""]
+    found = usable_images(tmp_path, without=dict.fromkeys(folders, "holds class images"))
     assert found.images == [own]
-    assert found.warnings() == [
-        f"Skipped: {tmp_path / 'class'} holds class images, which are not trained as the subject."
-    ]
+    assert found.warnings() == [f"Skipped: {tmp_path / 'class'} holds class images."]
 
 
 # --- what is no image
