@@ -1,4 +1,4 @@
-"""The training loss: a mean per image first, then weights, then the parts of the total."""
+"""The training loss: a mean per image first, perhaps of a part of it, then weights, then the parts of the total."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from torch import Tensor
 from .noising import PredictionType
 from .schedule import signal_to_noise_ratio
 
+LEAST_AREA = 1e-4
+"""Of a mask that a loss is divided by, as a share of the image; what is left of less has next to no loss."""
+
 
 class LossParts(NamedTuple):
     """The total and its two parts, each a scalar; `prior` is zero without class images."""
@@ -18,9 +21,31 @@ class LossParts(NamedTuple):
     prior: Tensor
 
 
-def loss_per_sample(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of each image, (batch,), in float32."""
-    return (predicted.float() - target.float()).square().mean(dim=(1, 2, 3))
+def loss_per_sample(
+    predicted: Tensor, target: Tensor, weights: Tensor | None = None, normalize: bool = False
+) -> Tensor:
+    """Mean squared error of each image, (batch,), in float32: sum(w e^2) / n, or with `normalize` / sum(w).
+
+    The masked diffusion loss of Break-A-Scene (arXiv 2305.16311, section 3.2), where w is a mask; n is the number of
+    values in the latents, sum(w) counts w once for each channel.
+
+    weights: w of each place, (batch, 1, height, width), 0 … 1. An image without any has no loss.
+    """
+    squared = (predicted.float() - target.float()).square()
+    if weights is None:
+        return squared.mean(dim=(1, 2, 3))
+    weighted = (weights * squared).mean(dim=(1, 2, 3))
+    return weighted / weights.mean(dim=(1, 2, 3)).clamp(min=LEAST_AREA) if normalize else weighted
+
+
+def weights_of_mask(mask: Tensor, outside_weight: float) -> Tensor:
+    """w = m + u (1 - m), of a mask m from 0 to 1 and the weight u of what is outside."""
+    return mask + outside_weight * (1 - mask)
+
+
+def held_outside(predicted: Tensor, untrained: Tensor, mask: Tensor, normalize: bool) -> Tensor:
+    """The prior outside of masks, (batch,): the loss to the untrained model's predictions with the weights 1 - m."""
+    return loss_per_sample(predicted, untrained, 1 - mask, normalize)
 
 
 def min_snr_weights(

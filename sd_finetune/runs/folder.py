@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "prior-bank.npy"
 
     @property
+    def outside_bank(self) -> Path:
+        """The same of training images outside of their masks, with `masks.prior_weight`."""
+        return self.path / "outside-bank.npy"
+
+    @property
     def log(self) -> Path:
         """Everything that the worker prints, with tracebacks."""
         return self.path / "worker.log"

@@ -11,6 +11,7 @@ import torch
 
 from ..data.concepts import Example, instance_examples
 from ..data.image_cache import image_cache, remove_unused
+from ..data.masked_examples import masked_examples
 from ..data.prompt_templates import instance_templates
 from ..data.usable import Look
 from ..errors import CannotWriteError, UserError
@@ -38,7 +39,7 @@ from .output.snapshots import read_snapshot
 from .phases import look_of
 from .placement import Placement
 from .prior.class_examples import class_examples_of
-from .prior.targets import BasePredictions, live_prior, stored_prior
+from .prior.targets import BasePredictions, all_targets, stored_targets
 from .ready_model import ready_model
 from .room import check_room
 from .state import Training, train_mode
@@ -85,10 +86,10 @@ def prepare(
     remove_unused(image_cache(settings, run.path.parent))
     placement.bring(["unet", *model.text_encoders])
     batches = Batches(model, settings, instances, classes)
-    stored = stored_prior(run, settings, model, batches, accelerator, emit) if classes else None
+    stored = stored_targets(run, settings, model, batches, accelerator, emit)
     method = attach_method(model, settings, base)
     _begin_training(model, method, settings, accelerator.device)
-    live = live_prior(settings, model, method.untrained, accelerator, place)
+    sources = all_targets(stored, settings, model, method.untrained, accelerator, place, batches.has_classes)
     training = Training(
         run=run,
         settings=settings,
@@ -98,7 +99,7 @@ def prepare(
         method=method,
         updates=Updates(method.parameter_groups(), settings, accelerator),
         batches=batches,
-        prior_targets=stored or live if classes else None,
+        sources=sources,
         conditioning=Conditioning(model, settings.train.train_text_encoder, place),
         placement=placement,
         evaluation=fixed_evaluation(settings, model, instances),
@@ -145,8 +146,12 @@ def _instance_examples(
     """The training images with their prompts; problems with some of them, and with the base, become warnings."""
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
     examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look)
+    examples, about_masks = masked_examples(examples, settings.concepts, settings.masks)
     method = method_class(settings.method)
-    _warn(events, [*method.result_warnings(base), *warnings, *method.instance_warnings(model, settings, examples)])
+    _warn(
+        events,
+        [*method.result_warnings(base), *warnings, *about_masks, *method.instance_warnings(model, settings, examples)],
+    )
     _warn(events, [*about_long_prompts(model, examples), *about_long_sample_prompts(model, settings)])
     return examples
 
@@ -179,13 +184,15 @@ def _put_text_encoders_away(training: Training) -> None:
     if training.settings.prompts_learn() or not training.placement.moves:
         return
     classes: Sequence[Example] = training.classes.examples if training.classes else []
-    prompts = _all_prompts([*training.instances.examples, *classes])
-    if prompts is None or len({*prompts, *(e.untrained_prompt for e in classes)}) > MOST_CACHED:
+    own, of_classes = _all_prompts(training.instances.examples), _all_prompts(classes)
+    untrained = [example.untrained_prompt for example in classes]
+    if own is None or of_classes is None or len({*own, *of_classes, *untrained}) > MOST_CACHED:
         return
     with training.accelerator.autocast():
-        training.conditioning.cache(prompts)
-    if isinstance(training.prior_targets, BasePredictions):
-        training.prior_targets.cache_prompts(classes)
+        training.conditioning.cache([*own, *of_classes])
+    for source, shown in ((training.sources.prior, untrained), (training.sources.outside, own)):
+        if isinstance(source, BasePredictions):
+            source.cache_prompts(shown)
     training.placement.put_away(training.model.text_encoders)
 
 

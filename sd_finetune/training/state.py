@@ -30,7 +30,7 @@ from .step.capture import CapturedGradients, recorder_for
 from .step.conditioning import Conditioning
 from .step.evaluation import FixedEvaluation
 from .step.example_sets import ExampleSet
-from .step.gradients import Compute, Gradients, PlainGradients, PriorTargets
+from .step.gradients import Compute, Gradients, PlainGradients, Sources
 from .step.updates import Updates
 
 
@@ -46,7 +46,8 @@ class Training:
     method: Method
     updates: Updates
     batches: Batches
-    prior_targets: PriorTargets | None
+    sources: Sources
+    """Of targets that the untrained model predicts."""
     conditioning: Conditioning
     placement: Placement
     evaluation: FixedEvaluation | None
@@ -72,11 +73,11 @@ class Training:
     @cached_property
     def gradients(self) -> Gradients:
         """Computes the gradients of the run's batches."""
-        compute: Compute = PlainGradients(self.model, self.settings, self.accelerator, self.prior_targets)
+        compute: Compute = PlainGradients(self.model, self.settings, self.accelerator, self.sources)
         recorder = recorder_for(self.settings, self.accelerator.device)
         if recorder is not None:
             compute = CapturedGradients(compute, self.updates.parameters, recorder, self.warn)
-        return Gradients(self.accelerator, self.conditioning, self.prior_targets, compute)
+        return Gradients(self.accelerator, self.conditioning, self.sources, compute)
 
     def warn(self, message: str) -> None:
         """Tell of a problem that does not end the run."""

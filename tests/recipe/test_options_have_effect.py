@@ -143,6 +143,19 @@ def bank_bytes(training: Training) -> int:
     return training.run.prior_bank.stat().st_size
 
 
+def outside_bank_bytes(training: Training) -> int:
+    return training.run.outside_bank.stat().st_size
+
+
+def masks_shown(training: Training) -> list[Path | None]:
+    return [e.mask for e in training.instances.examples]
+
+
+def losses(training: Training) -> list[float]:
+    train(training)
+    return [event.loss for event in events_of(training.run, Step)]
+
+
 def drawing_steps(training: Training) -> list[int]:
     return [e.done for e in events_of(training.run, Phase) if e.name == "generating class images"]
 
@@ -235,6 +248,8 @@ CLIPPED = {"train.max_grad_norm": 1e-4, "optimizer.eps": 0.1, "train.unet_learni
 FILEWORDS = {"concepts.instance_prompt": "[filewords]"}
 TAGGED = {"concepts.folder": "{other}/tagged", **FILEWORDS}
 NAMED = {"concepts.folder": "{other}/named", **FILEWORDS}
+MASKED = {"concepts.folder": "{other}/masked"}
+FILES = {"masks.source": "files"}
 SHUFFLED = {"captions.shuffle": True}
 WIDE = {"concepts.folder": "{other}/wide", "data.bucket_step": 16, "data.resolution": 96}
 NOTED = {"concepts.folder": "{other}/noted"}
@@ -312,6 +327,15 @@ EFFECTS: dict[str, Effect] = {
     "captions.keep_first": Effect(prompts, 2, within={**TAGGED, **SHUFFLED}),
     "captions.tag_drop_rate": Effect(prompts, 0.5, within=TAGGED),
     "captions.drop_rate": Effect(prompts, 0.5, within=TAGGED),
+    "masks.source": Effect(masks_shown, "files", within=MASKED),
+    "masks.outside_weight": Effect(weights, 0.3, within={**MASKED, **FILES}),
+    "masks.normalize": Effect(losses, False, within={**MASKED, **FILES}),
+    "masks.prior_weight": Effect(losses, 2.0, within={**MASKED, **FILES, **BIG_STEPS}),
+    "masks.bank_size": Effect(
+        outside_bank_bytes,
+        2,
+        within={**MASKED, **FILES, "method": "dreambooth", "masks.prior_weight": 1.0, "train.length": "2 epochs"},
+    ),
     "lora.rank": Effect(tensors, 7),
     "lora.alpha": Effect(scale, 3.0),
     "textual_inversion.word": Effect(prompts, "zib-9", within=WORD),
@@ -342,6 +366,7 @@ EFFECTS: dict[str, Effect] = {
     "evaluation.images": Effect(evaluations, 3, within=EVALUATED),
     "evaluation.timesteps": Effect(evaluations, 3, within=EVALUATED),
     "concepts.folder": Effect(shown, "{other}/other"),
+    "concepts.mask_folder": Effect(masks_shown, "{other}/masks", within={**MASKED, **FILES}),
     "concepts.instance_prompt": Effect(shown, "a photo of zwx star"),
     "concepts.default_caption": Effect(shown, "a moon", within=FILEWORDS),
     "concepts.word": Effect(prompts, "zab-2", within=WORD),
@@ -381,6 +406,11 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "tagged/0.txt").write_text("a {red|blue} star, b, c, d; e, f\ng")
     make_images(home / "named", 1, seed=5)
     (home / "named/0.png").rename(home / "named/01-a_red_star.png")
+    make_images(home / "masked", 2, seed=6)
+    Image.linear_gradient("L").save(home / "masked/0.mask.png")
+    Image.linear_gradient("L").rotate(90).save(home / "masked/1.mask.png")
+    (home / "masks").mkdir()
+    Image.linear_gradient("L").save(home / "masks/1.png")
     noted = PngInfo()
     noted.add_text("Comment", "a corgi")
     for image in make_images(home / "noted", 2, seed=3).iterdir():

@@ -64,8 +64,9 @@ def base_predictions(checkpoint: Path, batch: Batch, prompt: str) -> Tensor:
 
 
 def targets(training: Training, batch: Batch) -> Tensor:
-    assert training.prior_targets is not None
-    return training.prior_targets(batch, training.prior_targets.prepare(batch))
+    source = training.sources.prior
+    assert source is not None
+    return source(batch, source.prepare(batch))
 
 
 @ROW

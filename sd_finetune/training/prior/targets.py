@@ -1,4 +1,4 @@
-"""Prior predictions: the untrained model's for class examples, their target where `prior.source` is "model"."""
+"""Predictions of the untrained model: targets of class examples, and of training images outside of their masks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...data.concepts import Example
 from ...data.cropping import Size
 from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
@@ -25,18 +24,21 @@ from ...settings.options import Settings
 from ..device import Accelerator, sent_to
 from ..step.batches import Batch, Batches
 from ..step.conditioning import BringBack, Conditioning, nothing_is_away
-from ..step.gradients import Prepared, PriorTargets
+from ..step.gradients import Prepared, PriorTargets, Sources
 from ..step.loss import predictions_of
 
 FLOAT = np.dtype(np.float32)
+Role = Literal["class", "instance"]
+"""Of the rows of a batch: class examples, as `prior.source` = "model" asks for, or training images."""
 Shape = tuple[int, int, int]
 """Of latents."""
 
 
 class BasePredictions:
-    """Computes prior predictions: for the same noisy latents, with the class prompts, without gradients.
+    """Computes them: for the same noisy latents, without gradients.
 
-    untrained: a context in which the model is untrained; autocast: the precision of the run.
+    Class examples with the class prompts, training images with their own. untrained: a context in which the model is
+    untrained; autocast: the precision of the run.
     """
 
     def __init__(
@@ -45,50 +47,51 @@ class BasePredictions:
         untrained: Callable[[], AbstractContextManager[Any]],
         autocast: Callable[[], AbstractContextManager[Any]],
         bring_back: BringBack = nothing_is_away,
+        role: Role = "class",
     ) -> None:
-        self._model = model
+        self._model, self._role = model, role
         self._untrained, self._autocast = untrained, autocast
         self._conditioning = Conditioning(model, text_encoder_is_trained=False, bring_back=bring_back)
 
     @torch.no_grad()
     def prepare(self, batch: Batch) -> TextConditioning:
-        """The class prompts of the batch's class examples, encoded."""
+        """The prompts, encoded."""
+        own = batch.prompts[: batch.instance_rows]
+        prompts = own if self._role == "instance" else [example.untrained_prompt for example in batch.class_examples]
         with self._untrained(), self._autocast():
-            return self._conditioning(_prompts(batch.class_examples))
+            return self._conditioning(prompts)
 
     @torch.no_grad()
     def __call__(self, batch: Batch, prepared: Prepared) -> Tensor:
         """Targets as in `PriorTargets`, on the model's device."""
         assert isinstance(prepared, TextConditioning)
-        first = len(batch.latents) - batch.class_rows
-        rows = batch.latents[first:], batch.noise[first:], batch.timesteps[first:]
+        first = batch.instance_rows
+        rows = slice(first) if self._role == "instance" else slice(first, None)
         with self._untrained(), self._autocast():
-            return predictions_of(self._model, *rows, prepared).float()
+            noisy = batch.latents[rows], batch.noise[rows], batch.timesteps[rows]
+            return predictions_of(self._model, *noisy, prepared).float()
 
-    def cache_prompts(self, examples: Sequence[Example]) -> None:
-        """Encode the class prompts of these class examples now; see `Conditioning.cache`."""
+    def cache_prompts(self, prompts: Sequence[str]) -> None:
+        """Encode these now; see `Conditioning.cache`."""
         with self._untrained(), self._autocast():
-            self._conditioning.cache(_prompts(examples))
-
-
-def _prompts(examples: Sequence[Example]) -> list[str]:
-    return [example.untrained_prompt for example in examples]
+            self._conditioning.cache(prompts)
 
 
 class PredictionBank:
-    """Prior predictions for the class examples 0 ... size - 1 in a file, of which only the needed ones are read.
+    """Predictions for the examples 0 ... size - 1 of a role in a file, of which only the needed ones are read.
 
     For DreamBooth, which changes the weights of the untrained model. shapes: (4, height/8, width/8) of each.
     """
 
-    def __init__(self, path: Path, shapes: Sequence[Shape]) -> None:
-        self._path, self._shapes = path, shapes
+    def __init__(self, path: Path, shapes: Sequence[Shape], role: Role = "class") -> None:
+        self._path, self._shapes, self._role = path, shapes, role
         self._starts = _starts(shapes)
 
     def prepare(self, batch: Batch) -> Tensor:
         """The targets themselves, on the batch's device."""
+        numbers = batch.instance_numbers if self._role == "instance" else batch.class_numbers
         kept = np.load(self._path, mmap_mode="r")
-        rows = np.stack([self._row(kept, number) for number in batch.class_numbers])
+        rows = np.stack([self._row(kept, number) for number in numbers])
         return sent_to(batch.latents.device, torch.as_tensor(rows))
 
     def __call__(self, batch: Batch, prepared: Prepared) -> Tensor:
@@ -100,25 +103,36 @@ class PredictionBank:
         return kept[self._starts[number] : self._starts[number + 1]].reshape(self._shapes[number])
 
 
-def prior_bank(
-    path: Path, settings: Settings, batches: Batches, predictions: PriorTargets, emit: Callable[[Event], None]
+def prediction_bank(
+    path: Path,
+    settings: Settings,
+    batches: Batches,
+    predictions: PriorTargets,
+    emit: Callable[[Event], None],
+    role: Role = "class",
 ) -> PredictionBank:
     """The bank of a run at `path`, computed with the model as it is unless the file is there already.
 
     Raises:
         UserError: there is no space left.
     """
-    used = batches.used_before(settings.train.length.steps(batches.steps_per_epoch))
-    shapes = [_latents_of(batches.class_size(number)) for number in range(min(settings.prior.bank_size, used))]
+    steps = settings.train.length.steps(batches.steps_per_epoch)
+    if role == "class":
+        count, size_of = min(settings.prior.bank_size, batches.used_before(steps)), batches.class_size
+    else:
+        count, size_of = batches.outside_numbers(steps), batches.instance_size
+    shapes = [_latents_of(size_of(number)) for number in range(count)]
     values = _starts(shapes)[-1]
     if not (path.exists() and np.load(path, mmap_mode="r").shape == (values,)):
-        emit(Warning_(message=_size_message(len(shapes), values)))
+        emit(Warning_(message=_size_message(role, count, values)))
         with replacing(path) as unfinished, unfinished.open("wb") as file:
             header = {"descr": FLOAT.str, "fortran_order": False, "shape": (values,)}
             np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportUnknownMemberType]
-            for rows in _bank_rows(len(shapes), batches, predictions, emit):
+            for rows in _bank_rows(
+                count, batches.of_class if role == "class" else batches.of_instances, predictions, emit
+            ):
                 file.write(np.asarray(rows.cpu()).tobytes())
-    return PredictionBank(path, shapes)
+    return PredictionBank(path, shapes, role)
 
 
 def _latents_of(size: Size) -> Shape:
@@ -131,47 +145,64 @@ def _starts(shapes: Sequence[Shape]) -> list[int]:
 
 
 def _bank_rows(
-    size: int, batches: Batches, predictions: PriorTargets, emit: Callable[[Event], None]
+    size: int,
+    batches_of: Callable[[Sequence[int]], Iterator[Batch]],
+    predictions: PriorTargets,
+    emit: Callable[[Event], None],
 ) -> Iterator[Tensor]:
-    """The prior predictions for the class examples 0 ... size - 1, in batches."""
+    """The predictions for the examples 0 ... size - 1, in batches."""
     done = 0
-    for batch in batches.of_class(range(size)):
+    for batch in batches_of(range(size)):
         emit(Phase(name="precomputing prior predictions", done=done, total=size))
         done += len(batch.latents)
         yield predictions(batch, predictions.prepare(batch))
     emit(Phase(name="precomputing prior predictions", done=size, total=size))
 
 
-def _size_message(count: int, values: int) -> str:
+def _size_message(role: Role, count: int, values: int) -> str:
+    which = "" if role == "class" else " outside of masks"
     return (
-        f"{count:,} prior predictions are precomputed before training; they take {values * FLOAT.itemsize / 1e6:,.1f} "
-        "MB in the run folder until the run is finished."
+        f"{count:,} prior predictions{which} are precomputed before training; they take "
+        f"{values * FLOAT.itemsize / 1e6:,.1f} MB in the run folder until the run is finished."
     )
 
 
-def stored_prior(
+def stored_targets(
     run: RunFolder,
     settings: Settings,
     model: DiffusionModel,
     batches: Batches,
     accelerator: Accelerator,
     emit: Callable[[Event], None],
-) -> PriorTargets | None:
-    """Precomputed prior predictions, for methods that change the model's own weights; else None."""
-    if not settings.has_prior_bank():
-        return None
-    predictions = BasePredictions(model, nullcontext, accelerator.autocast)
-    return prior_bank(run.prior_bank, settings, batches, predictions, emit)
+) -> Sources:
+    """Precomputed predictions, for methods that change the model's own weights; else none."""
+
+    def bank(path: Path, role: Role) -> PredictionBank:
+        predictions = BasePredictions(model, nullcontext, accelerator.autocast, role=role)
+        return prediction_bank(path, settings, batches, predictions, emit, role)
+
+    return Sources(
+        prior=bank(run.prior_bank, "class") if settings.has_prior_bank() and batches.has_classes else None,
+        outside=bank(run.outside_bank, "instance") if settings.has_outside_bank() else None,
+    )
 
 
-def live_prior(
+def all_targets(
+    stored: Sources,
     settings: Settings,
     model: DiffusionModel,
     untrained: Callable[[], AbstractContextManager[Any]],
     accelerator: Accelerator,
     bring_back: BringBack,
-) -> BasePredictions | None:
-    """Prior predictions at each step, if `prior.source` is "model". untrained: as in `BasePredictions`."""
-    if settings.prior.source == "images":
-        return None
-    return BasePredictions(model, untrained, accelerator.autocast, bring_back)
+    has_classes: bool,
+) -> Sources:
+    """Those that are stored, and for other methods predictions at each step. untrained: as in `BasePredictions`."""
+
+    def predictions(role: Role) -> BasePredictions:
+        return BasePredictions(model, untrained, accelerator.autocast, bring_back, role)
+
+    from_model = settings.prior.source == "model" and has_classes
+    return Sources(
+        prior=stored.prior or (predictions("class") if from_model else None),
+        outside=stored.outside or (predictions("instance") if settings.holds_outside() else None),
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from random import Random
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,6 +41,35 @@ class Batch:
     """Their numbers among all class examples used so far, or in the prediction bank."""
     instance_count: int
     class_count: int
+    instance_numbers: Sequence[int] = ()
+    """Of the instance rows, as those of the class rows."""
+    masks: Tensor | None = None
+    """What of each row is learned, (batch, 1, height/8, width/8), 0 … 1; None where all of it is."""
+
+    @property
+    def instance_rows(self) -> int:
+        """How many of the rows are training images, which come first."""
+        return len(self.latents) - self.class_rows
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Those that there are, in a fixed order."""
+        always = (self.latents, self.noise, self.timesteps)
+        return always if self.masks is None else (*always, self.masks)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """The same with every tensor changed."""
+        own = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: change(tensor) for name, tensor in own.items()})
+
+
+class _Rows(NamedTuple):
+    """A part of a batch."""
+
+    latents: Tensor
+    noise: Tensor
+    timesteps: Tensor
+    masks: Tensor
+    prompts: list[str]
 
 
 class Batches:
@@ -49,6 +79,9 @@ class Batches:
     `batch_size` examples or of what is left of a size, so that each epoch uses each image exactly once per repeat.
     Class examples of the size of the instance examples are in one forward pass with them, others in passes of their
     own, in which the loss is the same.
+
+    With a bank of predictions outside of masks each training image has as many draws of noise as that has room for,
+    which come in turn from epoch to epoch.
     """
 
     def __init__(
@@ -56,23 +89,26 @@ class Batches:
     ) -> None:
         self._model, self._settings = model, settings
         self._instances, self._classes = instances, classes
+        self._cycle = (
+            max(1, settings.masks.bank_size // len(instances.examples)) if settings.has_outside_bank() else None
+        )
         self._class_cycle = settings.prior.bank_size if settings.has_prior_bank() else None
         self.batch_size = settings.train.batch_size
         accumulation = settings.train.gradient_accumulation_steps
         self._order = EpochOrder(instances.sizes, instances.order_seed, self.batch_size, accumulation)
         self._class_order = EpochOrder(classes.sizes, classes.order_seed, self.batch_size) if classes else None
         self.steps_per_epoch = self._order.steps_per_epoch
+        self.has_classes = classes is not None
 
     def of_step(self, step: int) -> Iterator[Batch]:
         """The batches of optimizer step `step` (0 is the first), on the model's device."""
         batches, first = self._order.batches(step), self._order.position(step)
         count = sum(map(len, batches))
         for chosen in batches:
-            numbers = range(first, first + len(chosen))
-            first += len(chosen)
-            of_size = self._by_size(self._class_numbers(numbers))
+            of_size = self._by_size(self._class_numbers(range(first, first + len(chosen))))
             size = self._instances.crops[chosen[0]].size
-            yield self._batch(chosen, numbers, of_size.pop(size, []), count)
+            yield self._batch(chosen, self._numbers(chosen, first), of_size.pop(size, []), count)
+            first += len(chosen)
             for others in of_size.values():
                 yield self._batch([], [], others, count)
 
@@ -83,14 +119,38 @@ class Batches:
             for start in range(0, len(same_size), self.batch_size):
                 yield self._batch([], [], same_size[start : start + self.batch_size], len(numbers))
 
+    def of_instances(self, numbers: Sequence[int]) -> Iterator[Batch]:
+        """Batches of instance examples alone, in the order of their `numbers` in the bank."""
+        for _, run in groupby(numbers, self.instance_size):
+            same_size = list(run)
+            for start in range(0, len(same_size), self.batch_size):
+                part = same_size[start : start + self.batch_size]
+                yield self._batch([number % self._order.count for number in part], part, [], len(numbers))
+
     def used_before(self, step: int) -> int:
         """How many class examples, as many as instance examples, are used before optimizer step `step`."""
         return self._order.position(step)
+
+    def outside_numbers(self, steps: int) -> int:
+        """How many numbers instance examples have in a bank for so many optimizer steps."""
+        epochs = -(-steps // self.steps_per_epoch)
+        return min(epochs, self._cycle or epochs) * self._order.count
+
+    def instance_size(self, number: int) -> Size:
+        """Width and height of the instance example of a number in the bank."""
+        return self._instances.crops[number % self._order.count].size
 
     def class_size(self, number: int) -> Size:
         """Width and height of the class example of a number."""
         assert self._classes is not None
         return self._classes.crops[self._class_example(number)].size
+
+    def _numbers(self, chosen: Sequence[int], first: int) -> Sequence[int]:
+        """The numbers of instance examples, the `first`-th that is used and those that follow; in a bank, in turn."""
+        if self._cycle is None:
+            return range(first, first + len(chosen))
+        turn = first // self._order.count % self._cycle
+        return [turn * self._order.count + example for example in chosen]
 
     def _class_numbers(self, numbers: Sequence[int]) -> list[int]:
         """The numbers of the class examples that go with instance examples; those in a bank are used in turn."""
@@ -117,37 +177,37 @@ class Batches:
         if self._classes is not None and class_chosen:
             rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
         device = self._model.unet.device
-        latents, noise, timesteps = (
-            sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:3] for row in rows), strict=True)
+        latents, noise, timesteps, masks = (
+            sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:4] for row in rows), strict=True)
         )
         return Batch(
             latents=latents,
             noise=noise,
             timesteps=timesteps,
-            prompts=[prompt for row in rows for prompt in row[3]],
+            prompts=[prompt for row in rows for prompt in row.prompts],
             class_rows=len(class_numbers),
             class_examples=[self._classes.examples[i] for i in class_chosen] if self._classes else [],
             class_numbers=class_numbers,
             instance_count=step_count,
             class_count=step_count if self._classes is not None else 0,
+            instance_numbers=numbers,
+            masks=masks if chosen and self._settings.masks.source != "none" else None,
         )
 
-    def _rows(
-        self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str
-    ) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+    def _rows(self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str) -> _Rows:
         train = self._settings.train
         draws = [
             source.draw(i, generator_for(train.seed, f"{stream} latents", n))
             for i, n in zip(chosen, numbers, strict=True)
         ]
-        latents = torch.stack(draws)
+        latents, masks = (torch.stack(each) for each in zip(*draws, strict=True))
         noise = normal_noise(train.seed, f"{stream} noise", numbers, tuple(latents.shape[1:]))
         if train.noise_offset:
             offsets = normal_noise(train.seed, f"{stream} noise offset", numbers, (latents.shape[1],))
             noise = with_offset(noise, offsets, train.noise_offset)
         timesteps = uniform_timesteps(train.seed, f"{stream} timesteps", numbers, len(self._model.alphas_cumprod))
         prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
-        return latents, noise, timesteps, prompts
+        return _Rows(latents, noise, timesteps, masks, prompts)
 
     def _prompt(self, example: Example, stream: str, number: int) -> str:
         """A random prompt of an example, the `number`-th that is used; what changes in it has a stream of its own."""

@@ -7,13 +7,12 @@ recorded too: the recording ends at the hidden states, and their gradient goes o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from ...families.conditioning import TextConditioning
 from ...settings.options import Settings
 from .cuda_graphs import CudaRecorder, Recorder
 from .gradients import Compute, Inputs, Learned
@@ -163,39 +162,23 @@ class _Recording:
     @torch.no_grad()
     def fill(self, inputs: Inputs) -> None:
         """Put another batch of the same shapes in place."""
-        for own, given in zip(_tensors(self.inputs), _tensors(inputs), strict=True):
+        for own, given in zip(self.inputs.tensors(), inputs.tensors(), strict=True):
             own.copy_(given)
             if own.grad is not None:
                 own.grad.zero_()
 
 
-def _tensors(inputs: Inputs) -> Iterator[Tensor]:
-    """All tensors of the inputs, in a fixed order."""
-    yield from (inputs.batch.latents, inputs.batch.noise, inputs.batch.timesteps)
-    yield from inputs.conditioning.tensors()
-    if isinstance(inputs.prior, TextConditioning):
-        yield from inputs.prior.tensors()
-    elif inputs.prior is not None:
-        yield inputs.prior
-
-
 def _shapes(inputs: Inputs) -> Hashable:
     """What must be alike in batches that share a recording."""
     batch = inputs.batch
-    tensors = tuple((tuple(t.shape), t.dtype, t.requires_grad) for t in _tensors(inputs))
-    return (tensors, type(inputs.prior), batch.class_rows, batch.instance_count, batch.class_count)
+    tensors = tuple((tuple(t.shape), t.dtype, t.requires_grad) for t in inputs.tensors())
+    kinds = type(inputs.prior), type(inputs.outside), type(batch.masks)
+    return (tensors, kinds, batch.class_rows, batch.instance_count, batch.class_count)
 
 
 def _standing_alone(inputs: Inputs) -> Inputs:
     """A copy in tensors of its own, through which no gradient goes on."""
-
-    def copied(tensor: Tensor) -> Tensor:
-        return tensor.detach().clone().requires_grad_(tensor.requires_grad)
-
-    batch = inputs.batch
-    own = replace(batch, latents=copied(batch.latents), noise=copied(batch.noise), timesteps=copied(batch.timesteps))
-    prior = inputs.prior.each(copied) if isinstance(inputs.prior, TextConditioning) else inputs.prior
-    return Inputs(own, inputs.conditioning.each(copied), copied(prior) if isinstance(prior, Tensor) else prior)
+    return inputs.each(lambda tensor: tensor.detach().clone().requires_grad_(tensor.requires_grad))
 
 
 def _as_computed(alone: Inputs) -> Inputs:
@@ -209,7 +192,7 @@ def _as_computed(alone: Inputs) -> Inputs:
 
 def _go_on(inputs: Inputs, alone: Inputs) -> None:
     """Let the gradients that have arrived at a copy of the inputs go on to what computed them."""
-    ends = [(t, own.grad) for t, own in zip(_tensors(inputs), _tensors(alone), strict=True) if t.requires_grad]
+    ends = [(t, own.grad) for t, own in zip(inputs.tensors(), alone.tensors(), strict=True) if t.requires_grad]
     arrived = [(tensor, gradient.clone()) for tensor, gradient in ends if gradient is not None]
     if arrived:
         torch.autograd.backward([tensor for tensor, _ in arrived], [gradient for _, gradient in arrived])
@@ -217,7 +200,7 @@ def _go_on(inputs: Inputs, alone: Inputs) -> None:
 
 def _facts(learned: Learned, recording: _Recording) -> Tensor:
     """What two computations of the same batch have in common: the losses, and the norm of all gradients."""
-    ends = [*recording.reached, *_tensors(recording.inputs)]
+    ends = [*recording.reached, *recording.inputs.tensors()]
     norms = [_norm(end.grad.float()) for end in ends if end.grad is not None]
     facts = [loss.float() for loss in learned.losses]
     return torch.stack([*facts, _norm(torch.stack(norms))] if norms else facts)

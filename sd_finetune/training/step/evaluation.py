@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...data.cropping import Size
 from ...families.family import DiffusionModel
-from ...settings.options import Settings
+from ...settings.options import Masks, Settings
 from .batches import Batch
 from .conditioning import Conditioning
 from .example_sets import ExampleSet
@@ -23,8 +23,10 @@ from .randomness import generator_for, normal_noise
 class FixedEvaluation:
     """Mean loss of the same images with the same noise at the same evenly spaced timesteps."""
 
-    def __init__(self, model: DiffusionModel, instances: ExampleSet, images: int, timesteps: int, seed: int) -> None:
-        self._model = model
+    def __init__(
+        self, model: DiffusionModel, instances: ExampleSet, images: int, timesteps: int, seed: int, masks: Masks
+    ) -> None:
+        self._model, self._masks = model, masks
         first_uses = {e.image: i for i, e in reversed(list(enumerate(instances.examples)))}
         chosen = _spread(sorted(first_uses.values()), images)
         of_size: dict[Size, list[int]] = {}
@@ -32,8 +34,9 @@ class FixedEvaluation:
             of_size.setdefault(instances.crops[index].size, []).append(index)
         total = len(model.alphas_cumprod)
         spaced = [int((k + 0.5) * total / timesteps) for k in range(timesteps)]
+        masked = masks.source != "none"
         self._batches = [
-            batch for indices in of_size.values() for batch in _batches(model, instances, indices, spaced, seed)
+            batch for indices in of_size.values() for batch in _batches(model, instances, indices, spaced, seed, masked)
         ]
 
     @torch.no_grad()
@@ -42,20 +45,21 @@ class FixedEvaluation:
         losses: list[Tensor] = []
         for batch in self._batches:
             check()
-            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), snr_gamma=0))
+            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), self._masks))
         return float(torch.cat(losses).mean())
 
 
 def _batches(
-    model: DiffusionModel, instances: ExampleSet, chosen: list[int], timesteps: list[int], seed: int
+    model: DiffusionModel, instances: ExampleSet, chosen: list[int], timesteps: list[int], seed: int, masked: bool
 ) -> Iterator[Batch]:
     """A batch of the chosen examples, which are of one size, for each timestep."""
     device = model.unet.device
-    latents = torch.stack([instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen])
+    draws = [instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen]
+    latents, masks = (torch.stack(each).to(device) for each in zip(*draws, strict=True))
     shape = tuple(latents.shape[1:])
     for k, timestep in enumerate(timesteps):
         yield Batch(
-            latents=latents.to(device),
+            latents=latents,
             noise=normal_noise(seed, f"evaluation noise {k}", chosen, shape).to(device),
             timesteps=torch.full((len(chosen),), timestep, device=device),
             prompts=[instances.examples[i].prompt for i in chosen],
@@ -64,6 +68,7 @@ def _batches(
             class_numbers=[],
             instance_count=len(chosen),
             class_count=0,
+            masks=masks if masked else None,
         )
 
 
@@ -78,4 +83,4 @@ def fixed_evaluation(settings: Settings, model: DiffusionModel, instances: Examp
     wanted = settings.evaluation
     if wanted.every.amount == 0:
         return None
-    return FixedEvaluation(model, instances, wanted.images, wanted.timesteps, settings.train.seed)
+    return FixedEvaluation(model, instances, wanted.images, wanted.timesteps, settings.train.seed, settings.masks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from ...data.buckets import crop_of
 from ...data.concepts import Example
 from ...data.cropping import Crop, Size, crop_to
 from ...data.latents import ImageEncoder, Moments, MomentsCache, View, draw_latents
+from ...data.masks import TrainedMasks
 from ...data.usable import size_of
 from ...families.family import DiffusionModel
 from ...runs.messages import Event
@@ -24,12 +26,19 @@ ENCODING = {"instance": "encoding training images", "class": "encoding class ima
 """Phase names by role."""
 
 
+class Drawn(NamedTuple):
+    """One use of an example, on the CPU. latents: (4, height/8, width/8). mask: (1, height/8, width/8), 0 … 1."""
+
+    latents: Tensor
+    mask: Tensor
+
+
 @dataclass(frozen=True)
 class ExampleSet:
     """Examples of one role with their latents.
 
     crops: of each. moves: whether each use takes another part of the image. flips: whether half of the
-    uses are mirrored.
+    uses are mirrored. masks: reads those of the examples.
     """
 
     examples: Sequence[Example]
@@ -39,6 +48,7 @@ class ExampleSet:
     moves: bool
     flips: bool
     order_seed: int
+    masks: TrainedMasks
 
     @property
     def sizes(self) -> list[Size]:
@@ -49,14 +59,21 @@ class ExampleSet:
         """How many examples there are of each size."""
         return Counter(self.sizes)
 
-    def draw(self, chosen: int, generator: torch.Generator) -> Tensor:
-        """Latents of one example, (4, height/8, width/8), on the CPU."""
+    def draw(self, chosen: int, generator: torch.Generator) -> Drawn:
+        """One use of an example, with what is drawn of it by chance."""
         image, crop = self.examples[chosen].image, self.crops[chosen]
         flipped = self.flips and bool(torch.rand((), generator=generator) < 0.5)
         if self.moves:
             x, y = torch.rand(2, generator=generator)
             crop = crop_to(size_of(image), crop.size, (float(x), float(y)))
-        return draw_latents(self.moments(View(image, crop, flipped)), self.scale_factor, generator)
+        latents = draw_latents(self.moments(View(image, crop, flipped)), self.scale_factor, generator)
+        return Drawn(latents, self._mask(self.examples[chosen], crop, flipped, latents))
+
+    def _mask(self, example: Example, crop: Crop, flipped: bool, latents: Tensor) -> Tensor:
+        if example.mask is None:
+            return torch.ones(1, *latents.shape[1:])
+        mask = torch.tensor(self.masks.of(example.image, example.mask, crop)) / 255
+        return (mask.flip(-1) if flipped else mask)[None]
 
 
 def example_set(
@@ -76,7 +93,9 @@ def example_set(
         moments = MomentsCache(moments, _views(examples, crops, data), telling(ENCODING[role], emit))
     order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
     moves = data.crop == "random"
-    return ExampleSet(examples, crops, moments, model.scale_factor, moves, data.horizontal_flip, order_seed)
+    return ExampleSet(
+        examples, crops, moments, model.scale_factor, moves, data.horizontal_flip, order_seed, TrainedMasks()
+    )
 
 
 def class_example_set(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -21,15 +22,23 @@ Prepared = Tensor | TextConditioning
 
 
 class PriorTargets(Protocol):
-    """A source of targets for class examples."""
+    """A source of targets for the class examples, or for the training images, of batches."""
 
     def prepare(self, batch: Batch) -> Prepared:
-        """What must be looked up or encoded for the batch's class examples."""
+        """What must be looked up or encoded for these of the batch's rows."""
         ...
 
     def __call__(self, batch: Batch, prepared: Prepared) -> Tensor:
-        """The targets of the batch's class examples in their order, (class examples, 4, height/8, width/8), float32."""
+        """The targets of these rows in their order, (rows, 4, height/8, width/8), float32."""
         ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """prior: of the targets of class examples. outside: of those of training images outside of their masks."""
+
+    prior: PriorTargets | None = None
+    outside: PriorTargets | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,29 @@ class Inputs:
     """With gradients where the text encoder or a new word in a prompt is trained."""
     prior: Prepared | None
     """None without targets of their own for class examples."""
+    outside: Prepared | None = None
+    """None without such for training images."""
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All of them, in a fixed order."""
+        yield from self.batch.tensors()
+        yield from self.conditioning.tensors()
+        for prepared in (self.prior, self.outside):
+            if isinstance(prepared, TextConditioning):
+                yield from prepared.tensors()
+            elif prepared is not None:
+                yield prepared
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Inputs:
+        """The same with every tensor changed."""
+        prior, outside = _changed(self.prior, change), _changed(self.outside, change)
+        return Inputs(self.batch.each(change), self.conditioning.each(change), prior, outside)
+
+
+def _changed(prepared: Prepared | None, change: Callable[[Tensor], Tensor]) -> Prepared | None:
+    if isinstance(prepared, TextConditioning):
+        return prepared.each(change)
+    return None if prepared is None else change(prepared)
 
 
 class Learned(NamedTuple):
@@ -67,17 +99,17 @@ class PlainGradients:
         model: DiffusionModel,
         settings: Settings,
         accelerator: Accelerator,
-        prior_targets: PriorTargets | None,
+        sources: Sources,
     ) -> None:
         self._model, self._settings, self._accelerator = model, settings, accelerator
-        self._prior_targets = prior_targets
+        self._sources = sources
 
     def __call__(self, inputs: Inputs) -> Learned:
-        targets = None
-        if self._prior_targets is not None and inputs.prior is not None:
-            targets = self._prior_targets(inputs.batch, inputs.prior)
+        batch, sources = inputs.batch, self._sources
+        prior = _targets(sources.prior, batch, inputs.prior)
+        outside = _targets(sources.outside, batch, inputs.outside)
         with self._accelerator.autocast():
-            part = loss_of(self._model, inputs.batch, inputs.conditioning, self._settings, targets)
+            part = loss_of(self._model, batch, inputs.conditioning, self._settings, prior, outside)
         learns = part.total.requires_grad  # it does not where no prompt of the batch has the new word that is learning
         if learns:
             self._accelerator.backward(part.total)  # with train.fused_backward weights change in here
@@ -87,6 +119,10 @@ class PlainGradients:
         """It keeps nothing."""
 
 
+def _targets(source: PriorTargets | None, batch: Batch, prepared: Prepared | None) -> Tensor | None:
+    return None if source is None or prepared is None else source(batch, prepared)
+
+
 class Gradients:
     """The gradients of batches: what they are computed from, then `compute`."""
 
@@ -94,16 +130,18 @@ class Gradients:
         self,
         accelerator: Accelerator,
         conditioning: Conditioning,
-        prior_targets: PriorTargets | None,
+        sources: Sources,
         compute: Compute,
     ) -> None:
         self._accelerator, self._conditioning = accelerator, conditioning
-        self._prior_targets, self._compute = prior_targets, compute
+        self._sources, self._compute = sources, compute
         self.forget = compute.forget
 
     def of(self, batch: Batch) -> Learned:
         """Add the gradients of one batch of the step to those of the trained parameters."""
         with self._accelerator.autocast():
             conditioning = self._conditioning(batch.prompts)
-        prior = self._prior_targets.prepare(batch) if self._prior_targets and batch.class_rows else None
-        return self._compute(Inputs(batch, conditioning, prior))
+        sources = self._sources
+        prior = sources.prior.prepare(batch) if sources.prior and batch.class_rows else None
+        outside = sources.outside.prepare(batch) if sources.outside and batch.instance_rows else None
+        return self._compute(Inputs(batch, conditioning, prior, outside))

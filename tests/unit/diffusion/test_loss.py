@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sd_finetune.diffusion.loss import combine_with_prior, loss_per_sample, min_snr_weights
+from sd_finetune.diffusion.loss import (
+    combine_with_prior,
+    held_outside,
+    loss_per_sample,
+    min_snr_weights,
+    weights_of_mask,
+)
 
 ALPHAS_CUMPROD = torch.tensor([0.99, 0.8, 0.5, 0.1], dtype=torch.float64)  # SNR 99, 4, 1, 1/9
 EVERY = torch.arange(4)
@@ -48,3 +54,53 @@ def test_the_shares_of_a_split_step_add_up() -> None:
     shares = [combine_with_prior(losses[row], len(row) // 2, 0.5, 3, 3) for row in rows]
     for name in whole._fields:
         assert sum(getattr(share, name) for share in shares).item() == pytest.approx(getattr(whole, name).item())
+
+
+# --- masks
+
+ERRORS = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).expand(1, 4, 2, 2)  # of each of the four channels
+MASK = torch.tensor([[[[1.0, 0.0], [0.5, 0.0]]]])
+
+
+@pytest.mark.parametrize(
+    ("normalize", "outside", "expected"),
+    [
+        (False, 0.0, (1 + 0.5 * 9) / 4),
+        (True, 0.0, (1 + 0.5 * 9) / 1.5),
+        (False, 0.2, (1 + 0.2 * 4 + 0.6 * 9 + 0.2 * 16) / 4),
+        (True, 0.2, (1 + 0.2 * 4 + 0.6 * 9 + 0.2 * 16) / (1 + 0.2 + 0.6 + 0.2)),
+        (False, 1.0, (1 + 4 + 9 + 16) / 4),
+        (True, 1.0, (1 + 4 + 9 + 16) / 4),
+    ],
+)
+def test_a_masked_loss_by_hand(normalize: bool, outside: float, expected: float) -> None:
+    weights = weights_of_mask(MASK, outside)
+    assert loss_per_sample(ERRORS, torch.zeros_like(ERRORS), weights, normalize).item() == pytest.approx(expected)
+
+
+def test_each_image_has_a_mask_and_an_area_of_its_own() -> None:
+    both = torch.cat([MASK, torch.ones_like(MASK)])
+    losses = loss_per_sample(ERRORS.expand(2, -1, -1, -1), torch.zeros(2, 4, 2, 2), both, normalize=True)
+    assert losses.tolist() == pytest.approx([5.5 / 1.5, 30 / 4])
+
+
+def test_nothing_is_learned_of_what_a_crop_has_left_without_a_mask() -> None:
+    predicted = torch.full((1, 4, 2, 2), 3.0, requires_grad=True)
+    loss = loss_per_sample(predicted, torch.zeros(1, 4, 2, 2), torch.zeros(1, 1, 2, 2), normalize=True)
+    (gradient,) = torch.autograd.grad(loss.sum(), predicted)
+    assert loss.item() == 0
+    assert not gradient.any()
+
+
+def test_the_prior_outside_by_hand() -> None:
+    untrained = torch.zeros_like(ERRORS)
+    assert held_outside(ERRORS, untrained, MASK, False).item() == pytest.approx((4 + 0.5 * 9 + 16) / 4)
+    assert held_outside(ERRORS, untrained, MASK, True).item() == pytest.approx((4 + 0.5 * 9 + 16) / 2.5)
+    assert held_outside(ERRORS, untrained, torch.ones_like(MASK), True).item() == 0
+
+
+def test_gradients_stay_inside() -> None:
+    predicted = ERRORS.clone().requires_grad_()
+    loss = loss_per_sample(predicted, torch.zeros_like(ERRORS), weights_of_mask(MASK, 0), normalize=True)
+    (gradient,) = torch.autograd.grad(loss.sum(), predicted)
+    assert (gradient != 0).any(dim=(0, 1)).tolist() == [[True, False], [True, False]]

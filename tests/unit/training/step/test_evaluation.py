@@ -27,7 +27,7 @@ def test_by_hand(toy: Toy) -> None:
     shown = {e.image: k for k, e in enumerate(training.instances.examples)}
     images = sorted(shown)
     assert len(images) == 3
-    latents = torch.stack([training.instances.draw(shown[images[k]], torch.Generator()) for k in (0, 1)])
+    latents = torch.stack([training.instances.draw(shown[images[k]], torch.Generator()).latents for k in (0, 1)])
     losses = []
     for k, timestep in enumerate((250, 750)):
         noise = normal_noise(0, f"evaluation noise {k}", [0, 5], (4, 9, 9))
