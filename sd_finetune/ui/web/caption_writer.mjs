@@ -19,6 +19,8 @@ export class CaptionWriter {
     this.sending = Promise.resolve();
     /** Those that the server did not get, as it is away. @type {Set<Entry>} */
     this.waiting = new Set();
+    /** How many of several are still to be sent. */
+    this.left = 0;
   }
 
   /**
@@ -28,6 +30,7 @@ export class CaptionWriter {
   async write(texts) {
     const entries = texts.map(([entry]) => entry);
     for (const [entry, text] of texts) Object.assign(entry, { caption: tidied(text), fault: "" });
+    if (texts.length > 1) this.left += texts.length;
     this.changed(entries);
     this.sending = this.sending.then(() => this.sendAll(entries));
     await this.sending;
@@ -50,6 +53,7 @@ export class CaptionWriter {
     for (let start = 0; start < entries.length; start += AT_ONCE) {
       const some = entries.slice(start, start + AT_ONCE);
       await this.sendSome(some.filter((entry) => entry.caption !== entry.saved && entry.theirs === null));
+      this.left = Math.max(0, this.left - some.length);
       this.changed(some);
     }
   }

@@ -7,8 +7,6 @@ import { counted, number as figure } from "./figures.mjs";
 import { valueAt } from "./values.mjs";
 /** @import { Concept, Entry, Image, Settings } from "./types.d.ts" */
 
-const MANY = 100;
-
 /**
  * @typedef {object} GridHears
  * @property {(entries: Entry[]) => void} captions what is known of these captions is new
@@ -34,7 +32,7 @@ export class GridData {
     this.edited = null;
     this.writer = new CaptionWriter(
       (changes) => post([...this.place, "captions"], { changes }),
-      (entries) => hears.captions(entries),
+      (entries) => this.written(entries),
     );
     this.history = new EditHistory("");
     /** @type {Settings} */
@@ -137,7 +135,6 @@ export class GridData {
    * @param {[entry: Entry, text: string][]} texts
    */
   async write(title, texts) {
-    if (texts.length > MANY) this.hears.said(`Saving ${counted(texts.length, "caption")}.`, false);
     const was = new Map(texts.map(([entry]) => [entry, entry.saved]));
     const written = await this.writer.write(texts);
     const changes = Object.fromEntries(
@@ -146,6 +143,13 @@ export class GridData {
     if (written.length) this.history.add({ title, changes });
     this.recheck(Object.values(changes));
     this.tell(texts.length > 1 ? `Done: ${title} (${counted(written.length, "caption")}).` : "", texts);
+  }
+
+  /** @param {Entry[]} entries */
+  written(entries) {
+    const { left } = this.writer;
+    if (left) this.hears.said(`Saving: ${counted(left, "caption")} to go.`, false);
+    this.hears.captions(entries);
   }
 
   /**
@@ -189,6 +193,6 @@ export class GridData {
 
   /** Whether there are captions that the server did not get. */
   unsaved() {
-    return this.writer.waiting.size > 0;
+    return this.writer.waiting.size > 0 || this.writer.left > 0;
   }
 }

@@ -28,7 +28,7 @@ export function makeFilter(changed) {
   });
   const kind = h(
     "select",
-    { "aria-label": "Which images", onchange: changed },
+    { "aria-label": "Images to show", onchange: changed },
     KINDS.map(([value, label]) => h("option", { value }, label)),
   );
   const chip = button("", () => byTag(""), { class: "sdft-button sdft-small", hidden: true });
