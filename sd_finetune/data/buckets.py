@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import log
 
@@ -27,6 +27,17 @@ def crop_of(image: Size, data: Data, resolution: int | None = None) -> Crop:
 def example_sizes(images: Iterable[Size | None], data: Data) -> list[Size]:
     """The sizes of the examples that images are, one at each resolution; None: not read yet, taken for a square."""
     return [trained_size(image or (side, side), data, side) for image in images for side in data.resolutions()]
+
+
+def in_shares(counts: Mapping[Size, int], amount: int) -> list[Size]:
+    """`amount` sizes in the shares that they have in `counts`, and so have the first of them, however many."""
+    total, given = sum(counts.values()), dict.fromkeys(sorted(counts), 0)
+    chosen: list[Size] = []
+    for number in range(1, amount + 1):
+        size = max(given, key=lambda each: number * counts[each] / total - given[each])
+        given[size] += 1
+        chosen.append(size)
+    return chosen
 
 
 @lru_cache(maxsize=4096)

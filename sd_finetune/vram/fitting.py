@@ -68,7 +68,11 @@ def preset_changes(settings: Settings, row: Preset, batch: int | None = None) ->
     """
     train, mine = settings.train, OPTIMIZERS[settings.optimizer.name]
     in_a_step = train.batch_size * train.gradient_accumulation_steps
-    changes = {name: value for name, value in row.settings.items() if not _enlarges(settings, name, value)}
+    changes = {
+        name: value
+        for name, value in row.settings.items()
+        if not _enlarges(settings, name, value) and not _is_refused(settings, name, value)
+    }
     if changes["train.fused_backward"]:
         batch = in_a_step
         if not train.max_grad_norm:
@@ -81,6 +85,11 @@ def preset_changes(settings: Settings, row: Preset, batch: int | None = None) ->
     if batch is not None:
         changes |= {"train.batch_size": batch, "train.gradient_accumulation_steps": in_a_step // batch}
     return changes
+
+
+def _is_refused(settings: Settings, name: str, value: Any) -> bool:
+    """Whether a row would cache latents of images that are other ones at each use."""
+    return name == "data.cache_latents" and not are_valid(with_changes(settings, {name: value}))
 
 
 def _enlarges(settings: Settings, name: str, value: Any) -> bool:

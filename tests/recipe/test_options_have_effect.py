@@ -131,6 +131,11 @@ def class_images_of(training: Training) -> list[str]:
     return [hash_of(e.image.read_bytes()) for e in training.classes.examples] if training.classes else []
 
 
+def class_sides(training: Training) -> set[tuple[int, int]]:
+    assert training.classes
+    return {Image.open(e.image).size for e in training.classes.examples}
+
+
 def class_places(training: Training) -> list[Path]:
     return [e.image.parent for e in training.classes.examples] if training.classes else []
 
@@ -300,6 +305,7 @@ EFFECTS: dict[str, Effect] = {
     "class_images.guidance_scale": Effect(class_images_of, 2.0, within=PRIOR),
     "class_images.seed": Effect(class_images_of, 5, within=PRIOR),
     "class_images.sampler": Effect(class_images_of, "euler", within=PRIOR),
+    "class_images.proportions": Effect(class_sides, "training", within={**WIDE, **PRIOR}),
     "class_images.batch_size": Effect(
         drawing_steps, 1, within={**PRIOR, "class_images.cache_folder": "{fresh}", "class_images.steps": 1}
     ),

@@ -47,6 +47,11 @@ class ClassImages:
         0, "random seed, from which each class image has a seed of its own", minimum=0, maximum=MOST_SEED
     )
     sampler: str = option("ddim", "sampling method", choices=SAMPLERS, titles=SAMPLER_TITLES)
+    proportions: str = option(
+        "square",
+        "proportions of generated images: square, or training = those of the training images, in the same shares",
+        choices=("square", "training"),
+    )
     batch_size: int | None = option(
         None,
         "images generated at a time; auto = on a GPU as many as its free VRAM has room for, up to 16, on the CPU 4",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ...data.concepts import Example, class_examples
+from ...data.cropping import Size
 from ...data.prompt_templates import class_templates
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
@@ -17,8 +19,10 @@ from ..phases import look_of, telling
 from ..step.conditioning import BringBack
 from .class_images import (
     ClassImageCache,
+    Missing,
     cache_folder,
     cache_of,
+    class_image_sizes,
     class_images_of,
     images_for_prior_predictions,
 )
@@ -83,16 +87,30 @@ def complete_class_images(
     cache = cache_folder(runs, settings)
     found, look = list[list[Path]](), look_of(settings, runs, emit)
     for number, concept in enumerate(settings.concepts):
-        count = len({e.image for e in instances if e.concept == number})
-        own_cache = cache_of(cache, base, concept.class_prompt, settings, accelerator.device)
+        images = {e.image for e in instances if e.concept == number}
 
-        def generate(numbers: list[int], concept: Concept = concept, kept: ClassImageCache = own_cache) -> None:
-            report = telling("generating class images", emit)
+        def cache_for(size: Size, prompt: str = concept.class_prompt) -> ClassImageCache:
+            return cache_of(cache, base, prompt, settings, accelerator.device, size)
+
+        def generate(missing: list[Missing], concept: Concept = concept) -> None:
+            report, done = telling("generating class images", emit), 0
+            total = sum(len(each.numbers) for each in missing)
             with phase_of_vram("class images"), bring_back(model.parts):
-                generate_class_images(model, concept, settings, numbers, kept, accelerator.autocast, report, check)
+                for own_cache, numbers in missing:
+                    reported = partial(_report_beyond, report, done, total)
+                    generate_class_images(
+                        model, concept, settings, numbers, own_cache, accelerator.autocast, reported, check
+                    )
+                    done += len(numbers)
 
-        found.append(class_images_of(concept, count, own_cache, generate, _warner(number, emit), look))
+        sizes = class_image_sizes(settings, images)
+        found.append(class_images_of(concept, len(images), sizes, cache_for, generate, _warner(number, emit), look))
     return found
+
+
+def _report_beyond(report: Callable[[int, int], None], before: int, total: int, done: int, _: int) -> None:
+    """Report images of one size as a part of all."""
+    report(before + done, total)
 
 
 def _warner(number: int, emit: Callable[[Event], None]) -> Callable[[str], None]:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 
 from ...counted import counted
+from ...data.buckets import in_shares, trained_size
 from ...data.captions import FILEWORDS
 from ...data.concepts import HOLDS_MASKS, wanted_class_images
+from ...data.cropping import Size
 from ...data.images import open_image
-from ...data.usable import Look, usable_images
+from ...data.usable import Look, size_of, usable_images
 from ...errors import UserError
 from ...formats.checkpoint import Checkpoint
 from ...formats.known_hashes import known_sha256
@@ -31,12 +35,12 @@ HASHES = "hashes.json"
 """In the folder of all class images: the hashes of their base checkpoints."""
 
 
-def class_generation_settings(settings: Settings) -> GenerationSettings:
-    """How class images are generated."""
+def class_generation_settings(settings: Settings, size: Size) -> GenerationSettings:
+    """How class images of a width and height are generated."""
     wanted = settings.class_images
     return GenerationSettings(
-        width=settings.data.resolution,
-        height=settings.data.resolution,
+        width=size[0],
+        height=size[1],
         steps=wanted.steps,
         guidance_scale=wanted.guidance_scale,
         sampler=wanted.sampler,
@@ -50,6 +54,8 @@ class ClassImageCache:
 
     folder: Path
     facts: Mapping[str, Any]
+    size: Size
+    """Width and height of the images."""
 
     def image(self, number: int) -> Path:
         """The file of a class image, from 0."""
@@ -87,22 +93,37 @@ def hash_notes(runs: Path, settings: Settings) -> Path | None:
     return cache / HASHES if cache.is_dir() else None
 
 
+class Missing(NamedTuple):
+    """Images that a cache lacks."""
+
+    cache: ClassImageCache
+    numbers: list[int]
+
+
+def class_image_sizes(settings: Settings, images: Iterable[Path]) -> Mapping[Size, int]:
+    """The sizes in which class images are generated for these training images, and how many of these have each."""
+    side = settings.data.resolution
+    if settings.class_images.proportions == "square":
+        return {(side, side): 1}
+    return Counter(trained_size(size_of(image), settings.data) for image in images)
+
+
 def cache_of(
-    cache: Path, base: Checkpoint, class_prompt: str, settings: Settings, device: torch.device
+    cache: Path, base: Checkpoint, class_prompt: str, settings: Settings, device: torch.device, size: Size
 ) -> ClassImageCache:
-    """The place in the folder `cache` for class images of this base, prompt and generation settings."""
+    """The place in the folder `cache` for class images of this base, prompt, generation settings and size."""
     precision = settings.train.mixed_precision
     facts = {
         "base": known_sha256(base.path, cache / HASHES),
         "config": base.yaml_text,
         "prompt": class_prompt,
-        "drawing": vars(class_generation_settings(settings)),
+        "drawing": vars(class_generation_settings(settings, size)),
         "seed": settings.class_images.seed,
         "precision": precision,
         "device": device.type if precision != "no" else "any",  # in half precision each rounds in its own way
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
-    return ClassImageCache(cache / key, facts)
+    return ClassImageCache(cache / key, facts, size)
 
 
 def _is_believable(image: Path) -> bool:
@@ -115,15 +136,17 @@ def _is_believable(image: Path) -> bool:
 def class_images_of(
     concept: Concept,
     instance_images: int,
-    cache: ClassImageCache,
-    generate: Callable[[list[int]], None],
+    sizes: Mapping[Size, int],
+    cache_for: Callable[[Size], ClassImageCache],
+    generate: Callable[[list[Missing]], None],
     warn: Callable[[str], None],
     look: Look | None = None,
 ) -> list[Path]:
     """The class images of a concept with so many training images: those in its class folder, then generated ones.
 
-    generate: called for the numbers of images that the cache lacks. Generated images have no captions, so with a class
-    prompt that uses captions there are only those in the class folder. warn: called with sentences for the user.
+    sizes: as from `class_image_sizes`. generate: called for the images that their caches lack. Generated images have no
+    captions, so with a class prompt that uses captions there are only those in the class folder. warn: called with
+    sentences for the user.
     look: how images are looked at.
 
     Raises:
@@ -139,16 +162,20 @@ def class_images_of(
                 f"class_prompt {concept.class_prompt!r}: add images with captions, or remove {FILEWORDS} from it."
             )
         return own
-    missing = cache.missing(wanted - len(own))
-    if missing:
+    chosen = in_shares(sizes, wanted - len(own))
+    caches = {size: cache_for(size) for size in sizes}
+    missing = [Missing(caches[size], caches[size].missing(amount)) for size, amount in Counter(chosen).items()]
+    lacking = sum(len(each.numbers) for each in missing)
+    if lacking:
         if own:
-            more = f"{counted(len(missing), 'class image')} {'is' if len(missing) == 1 else 'are'}"
+            more = f"{counted(lacking, 'class image')} {'is' if lacking == 1 else 'are'}"
             warn(
                 f"{more} generated, as {concept.class_folder} has {len(own):,} and "
                 f"class_images = {wanted:,}: set it to auto to train with yours alone."
             )
         generate(missing)
-    return [*own, *(cache.image(number) for number in range(wanted - len(own)))]
+    numbers = {size: count() for size in sizes}
+    return [*own, *(caches[size].image(next(numbers[size])) for size in chosen)]
 
 
 def images_for_prior_predictions(

@@ -14,7 +14,6 @@ const READ_ON_AFTER = 300;
 /**
  * @typedef {object} Place
  * @property {Group} group the options of a concept
- * @property {number} side the default resolution
  * @property {string} project its name
  * @property {Settings} settings edited in place
  * @property {number} number the concept's, from 1
@@ -28,7 +27,7 @@ const READ_ON_AFTER = 300;
  * Gives `element`, `read()` which reads the images again if what they depend on changed.
  * @param {Place} place
  */
-export function makeConcept({ group, side, project, settings, number, changed, save, remove, grid }) {
+export function makeConcept({ group, project, settings, number, changed, save, remove, grid }) {
   const count = h("div", { class: "sdft-count", role: "status" });
   const refused = makeRefused();
   const captionAll = makeCaptionAll(project, number, keepAll, readAnew);
@@ -55,7 +54,6 @@ export function makeConcept({ group, side, project, settings, number, changed, s
   grid.data.use(settings, gridChanged);
 
   const concept = () => settings.concepts?.[number - 1] ?? {};
-  const resolution = () => settings.data?.resolution ?? side;
 
   /** @param {string} name of an option */
   function edited(name) {
@@ -110,7 +108,7 @@ export function makeConcept({ group, side, project, settings, number, changed, s
 
   async function read() {
     const { folder, exclude } = concept();
-    const key = JSON.stringify([folder, exclude, resolution()]);
+    const key = JSON.stringify([folder, exclude, settings.data]);
     await grid.read();
     if (!folder || key === known) return;
     known = key;
@@ -131,14 +129,8 @@ export function makeConcept({ group, side, project, settings, number, changed, s
 
   /** @param {Images} told */
   function show(told) {
-    const square = `${resolution()} × ${resolution()}`;
     const unread = told.unchecked ? `, ${told.unchecked} of them not read yet` : "";
-    fill(
-      count,
-      `${counted(told.count, "image")}${unread}; the center square of each is trained at ${square} pixels`,
-      sizes(told.sizes),
-      skipped(told.skipped),
-    );
+    fill(count, `${counted(told.count, "image")}${unread}`, sizes(told.sizes), skipped(told.skipped));
     const remover = told.uploads ? removeImage : null;
     if ((grid.remove === null) === (remover === null)) return;
     grid.remove = remover;
@@ -234,9 +226,9 @@ function skipped(sentences) {
  * What training makes of the images of one size.
  * @param {Fitted} fitted
  */
-function sizeRow({ size: [width, height], count, cut, scale }) {
-  const sides = width > height ? "left and right" : "top and bottom";
+function sizeRow({ size: [width, height], count, trained, cut, scale }) {
+  const sides = width * trained[1] > height * trained[0] ? "left and right" : "top and bottom";
   const gone = cut < 0.005 ? "whole image" : `${Math.round(100 * cut)} % cropped ${sides}`;
   const scaled = scale > 1.005 ? `, upscaled ${scale.toPrecision(2)}×, so blurry` : "";
-  return h("li", {}, `${count} of ${width} × ${height}: ${gone}${scaled}`);
+  return h("li", {}, `${count} of ${width} × ${height}, trained at ${trained.join(" × ")}: ${gone}${scaled}`);
 }

@@ -14,12 +14,11 @@ const IMPORT =
 /**
  * The panel: `element`, `show(project)` after another project was selected, `checked()` after settings were kept.
  * @param {Group} group
- * @param {number} side the default resolution
  * @param {(name: string) => void} changed
  * @param {() => Promise<void>} save
  * @param {{ saveNow: () => Promise<void>, reread: () => Promise<void> }} kept
  */
-export function makeConcepts(group, side, changed, save, { saveNow, reread }) {
+export function makeConcepts(group, changed, save, { saveNow, reread }) {
   const list = h("div", {});
   const said = h("div", { class: "sdft-message", role: "alert" });
   const add = button("Add a concept", () => change((concepts) => [...concepts, plain(group)]));
@@ -60,7 +59,7 @@ export function makeConcepts(group, side, changed, save, { saveNow, reread }) {
     grids = settings.concepts.map((_, index) => kept[index] ?? new Grid(name, index + 1));
     moved(kept, () => {
       cards = grids.map((grid, index) =>
-        makeConcept({ group, side, project: name, settings, number: index + 1, changed, save, remove, grid }),
+        makeConcept({ group, project: name, settings, number: index + 1, changed, save, remove, grid }),
       );
       fill(
         list,

@@ -46,7 +46,6 @@ export function makeParts(root, { form, example, gpus }, keeper, acts) {
     keeper.later();
     if (keeper.project) effects(keeper.project);
   };
-  const side = Number(optionOf(form, "data.resolution").default);
   const create = makeCreate(optionOf(form, "samples.sampler"), example, acts.created);
   const fit = makeFit(
     gpus,
@@ -60,7 +59,7 @@ export function makeParts(root, { form, example, gpus }, keeper, acts) {
     acts.reread,
   );
   const options = makeOptions(form, base.element, fit.element, changed);
-  const concepts = makeConcepts(groupOf(form, "concepts"), side, changed, save, {
+  const concepts = makeConcepts(groupOf(form, "concepts"), changed, save, {
     saveNow: () => keeper.saveNow(),
     reread: acts.reread,
   });

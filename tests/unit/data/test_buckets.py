@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sd_finetune.data.buckets import bucket_sizes, crop_of, example_sizes, trained_size
+from sd_finetune.data.buckets import bucket_sizes, crop_of, example_sizes, in_shares, trained_size
 from sd_finetune.data.cropping import cut_off
 from sd_finetune.settings.options import Data
 
@@ -80,6 +80,16 @@ def test_without_upscaling_no_image_is_enlarged(image, data):
 @given(image=images, data=data_settings(buckets=False, upscale=True))
 def test_without_buckets_all_are_squares(image, data):
     assert trained_size(image, data) == (data.resolution, data.resolution)
+
+
+@given(counts=st.dictionaries(images, st.integers(1, 50), min_size=1, max_size=6), amount=st.integers(0, 200))
+def test_sizes_in_shares_are_in_them_from_the_first_on(counts, amount):
+    chosen, total = in_shares(counts, amount), sum(counts.values())
+    assert len(chosen) == amount
+    for number in range(amount + 1):
+        for size, count in counts.items():
+            assert abs(chosen[:number].count(size) - number * count / total) < 1 + len(counts) / 2
+    assert in_shares(counts, amount + 7)[:amount] == chosen
 
 
 def test_the_buckets_of_512_pixels():

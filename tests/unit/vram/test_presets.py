@@ -87,6 +87,13 @@ def test_samples_are_not_enlarged() -> None:
     assert "samples.width" not in (preset_changes(small, preset_for("lora", 4, bf16=False)) or {})
 
 
+def test_latents_stay_uncached_where_images_are_other_ones_at_each_use() -> None:
+    moving = asked_for("lora", {"data.crop": "random", "data.cache_latents": False})
+    assert "data.cache_latents" not in (preset_changes(moving, preset_for("lora", 8)) or {})
+    still = asked_for("lora", {"data.cache_latents": False})
+    assert (preset_changes(still, preset_for("lora", 8)) or {})["data.cache_latents"] is True
+
+
 def test_the_page_is_that_of_the_table() -> None:
     """`python -m sd_finetune.vram.page > docs/presets.md` makes it anew."""
     assert (Path(__file__).parents[3] / "docs" / "presets.md").read_text(encoding="utf-8") == page()

@@ -31,7 +31,7 @@ def model(toy: Toy) -> DiffusionModel:
 
 def drawn(model: DiffusionModel, toy: Toy, folder: Path, size: Any, reports: list[int]) -> list[np.ndarray]:
     settings = toy.settings({**GUIDED, "class_images.batch_size": size})
-    cache = ClassImageCache(folder, {})
+    cache = ClassImageCache(folder, {}, (72, 72))
     concept, numbers = settings.concepts[0], [0, 1, 2, 4, 7]
     generate_class_images(
         model, concept, settings, numbers, cache, nullcontext, lambda done, _: reports.append(done), lambda: None
