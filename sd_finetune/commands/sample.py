@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UserError
+from ..settings.emphasis import EMPHASIS_MODES, EMPHASIS_TITLES
 from ..settings.groups.samples import SAMPLERS
 from ..settings.option import MOST_SEED
+from ..settings.prompt_reading import PromptReading
+from ..settings.sample_syntax import unknown_in_prompt
 from .arguments import whole_number
 from .model_files import file_and_weight, read_hypernetwork_for, read_lora_for
 
@@ -52,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=whole_number(1, 1000), default=25, help="sampling steps, 1 to 1000 (default: 25)")
     add("--cfg", type=_guidance, default=7.5, help="CFG scale, 1 (off) to 30 (default: 7.5)")
     add("--sampler", choices=SAMPLERS, default="ddim", help="sampling method (default: ddim)")
+    add("--clip-skip", type=whole_number(1, 12), default=1, help="clip skip, as in the WebUI (default: 1)")
+    add(
+        "--emphasis", choices=EMPHASIS_MODES, default="original",
+        help="how (word:1.2), [word] and BREAK are read: the WebUI's emphasis modes (default: original)",
+    )  # fmt: skip
     add("--width", type=side, help="pixels, a multiple of 8 (default: the resolution of the checkpoint)")
     add("--height", type=side, help="pixels, a multiple of 8 (default: the resolution of the checkpoint)")
 
@@ -68,12 +77,15 @@ def run(options: argparse.Namespace) -> int:
     Raises UserError for arguments that cannot be used.
     """
     from ..families.load_model import load_model
+    from ..families.prompts import refuse_clip_skip
     from ..formats.checkpoint import read_checkpoint
     from ..sampling.generate import GenerationSettings
 
+    _refuse_unknown(options)
     base = read_checkpoint(options.checkpoint, options.config)
     base.refuse_not_finite()
     model = load_model(base)
+    refuse_clip_skip(model, options.clip_skip, "--clip-skip")
     _move(model)
     _attach(model, options)
     side = model.native_side
@@ -84,12 +96,23 @@ def run(options: argparse.Namespace) -> int:
         guidance_scale=options.cfg,
         sampler=options.sampler,
         negative_prompt=options.negative,
+        reading=PromptReading(options.emphasis, options.clip_skip, chunks=None),
     )
     failed = _generate_all(model, options, generation)
     if failed:
         more = f" So it is with {len(failed) - 1} more of {options.count}." if len(failed) > 1 else ""
         print(failed[0] + more, file=sys.stderr)
     return 1 if failed else 0
+
+
+def _refuse_unknown(options: argparse.Namespace) -> None:
+    """Raise UserError for what the WebUI knows in prompts and this command does not."""
+    for name in ("prompt", "negative"):
+        prompt = getattr(options, name)
+        networks = "give the file with --lora or --hypernetwork"
+        unknown = unknown_in_prompt(prompt, networks, is_negative=name == "negative")
+        if unknown:
+            raise UserError(f'--{name} "{prompt}" {unknown}')
 
 
 def _move(model: DiffusionModel) -> None:
@@ -151,8 +174,14 @@ def _parameters(options: argparse.Namespace, generation: GenerationSettings, see
     return (
         f"{options.prompt}{negative}\nSteps: {generation.steps}, Sampler: {generation.sampler}, "
         f"CFG scale: {generation.guidance_scale}, Seed: {seed}, Size: {generation.width}x{generation.height}, "
-        f"Model: {options.checkpoint.stem}"
+        f"Model: {options.checkpoint.stem}{_reading_parameters(options)}"
     )
+
+
+def _reading_parameters(options: argparse.Namespace) -> str:
+    """Named where they are not the WebUI's own, as it does."""
+    skip = f", Clip skip: {options.clip_skip}" if options.clip_skip > 1 else ""
+    return skip + (f", Emphasis: {EMPHASIS_TITLES[options.emphasis]}" if options.emphasis != "original" else "")
 
 
 def _save(image: Image, path: Path, parameters: str) -> None:

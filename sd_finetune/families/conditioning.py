@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+
+ALIGNMENT = 8
+"""Masks are this many tokens long or a multiple, which attention kernels need."""
 
 
 @dataclass(frozen=True)
@@ -15,14 +19,12 @@ class TextConditioning:
 
     hidden_states: Tensor
     """(prompts, tokens, context width)."""
+    mask: Tensor | None = None
+    """(prompts, tokens), bool: which tokens are a prompt's own, where the prompts of a batch differ in length."""
     pooled: Tensor | None = None
     """(prompts, width): one vector for the whole prompt."""
     size_ids: Tensor | None = None
     """(prompts, 6): original height and width, crop top and left, target height and width, in pixels."""
-
-    def row(self, index: int) -> TextConditioning:
-        """One prompt's, still with a batch dimension of 1."""
-        return self.each(lambda tensor: tensor[index : index + 1])
 
     def repeated(self, count: int) -> TextConditioning:
         """The same single prompt `count` times, without a copy."""
@@ -38,6 +40,20 @@ class TextConditioning:
 
 
 def join_conditioning(pieces: Sequence[TextConditioning]) -> TextConditioning:
-    """All rows one after another; the pieces have the same fields."""
+    """All rows one after another; the pieces have the same fields.
+
+    Shorter rows are padded with tokens that the UNet does not see, so that a prompt means the same beside any other.
+    """
+    lengths = {piece.hidden_states.shape[1] for piece in pieces}
+    if len(lengths) > 1 or any(piece.mask is not None for piece in pieces):
+        pieces = [_padded(piece, -(-max(lengths) // ALIGNMENT) * ALIGNMENT) for piece in pieces]
     names = [name for name, tensor in vars(pieces[0]).items() if tensor is not None]
     return TextConditioning(**{name: torch.cat([getattr(piece, name) for piece in pieces]) for name in names})
+
+
+def _padded(piece: TextConditioning, tokens: int) -> TextConditioning:
+    states, mask = piece.hidden_states, piece.mask
+    if mask is None:
+        mask = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
+    more = tokens - states.shape[1]
+    return replace(piece, hidden_states=pad(states, (0, 0, 0, more)), mask=pad(mask, (0, more)))

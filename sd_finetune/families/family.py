@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from ..diffusion.noising import PredictionType
-from .conditioning import TextConditioning
+from ..settings.prompt_reading import PLAIN, PromptReading
+from .conditioning import TextConditioning, join_conditioning
 from .facts import FamilyFacts
 from .placeholder_tokens import NewWord
 from .recognition import Shapes
@@ -140,8 +141,13 @@ class Family(Protocol):
         """The noise schedule: (timesteps,), float64."""
         ...
 
-    def encode_prompts(self, model: DiffusionModel, prompts: Sequence[str]) -> TextConditioning:
-        """The UNet's conditioning on the prompts, with gradients where the text encoder or a new word is trained."""
+    def encode_prompts(
+        self, model: DiffusionModel, prompts: Sequence[str], reading: PromptReading
+    ) -> list[TextConditioning]:
+        """The UNet's conditioning on each of the prompts, one row of its own length.
+
+        With gradients where the text encoder or a new word is trained.
+        """
         ...
 
     def predict(
@@ -222,9 +228,13 @@ class DiffusionModel:
             self.module(part).to(device, precision_of(part, dtype, device))
         self.alphas_cumprod = self.alphas_cumprod.to(device)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> TextConditioning:
+    def encode_each(self, prompts: Sequence[str], reading: PromptReading = PLAIN) -> list[TextConditioning]:
         """As `Family.encode_prompts`."""
-        return self.family.encode_prompts(self, prompts)
+        return self.family.encode_prompts(self, prompts, reading)
+
+    def encode_prompts(self, prompts: Sequence[str], reading: PromptReading = PLAIN) -> TextConditioning:
+        """A row for each of the prompts, at least one."""
+        return join_conditioning(self.encode_each(prompts, reading))
 
     def predict(self, noisy_latents: Tensor, timesteps: Tensor, conditioning: TextConditioning) -> Tensor:
         """As `Family.predict`."""

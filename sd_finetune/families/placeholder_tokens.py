@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from .chunks import Piece
+
 
 @dataclass(frozen=True)
 class NewWord:
@@ -17,24 +19,15 @@ class NewWord:
     placeholders: tuple[int, ...]
 
 
-def with_new_words(tokens: Sequence[int], words: Sequence[NewWord], limit: int) -> list[int]:
-    """The tokens of a prompt with placeholders for new words, at most `limit` of them.
+def pieces_of(tokens: Sequence[int], words: Sequence[NewWord], weight: float = 1.0) -> Iterator[Piece]:
+    """The placeholders of each new word in the tokens of a text, and every other token on its own.
 
     As in the WebUI, which finds words by their tokens (so case does not matter, and part of a word does not match), the
-    longest first, and never splits a word's vectors: a word whose vectors do not fit ends the prompt.
+    longest first.
     """
-    found: list[int] = []
-    for piece in _pieces(tokens, sorted(words, key=lambda word: len(word.tokens), reverse=True)):
-        if len(found) + len(piece) > limit:
-            break
-        found += piece
-    return found
-
-
-def _pieces(tokens: Sequence[int], words: Sequence[NewWord]) -> Iterator[tuple[int, ...]]:
-    """The placeholders of each new word, and every other token on its own."""
-    position = 0
+    position, by_length = 0, sorted(words, key=lambda word: len(word.tokens), reverse=True)
     while position < len(tokens):
-        word = next((w for w in words if tuple(tokens[position : position + len(w.tokens)]) == w.tokens), None)
-        yield word.placeholders if word else (tokens[position],)
-        position += len(word.tokens) if word else 1
+        word = next((w for w in by_length if tuple(tokens[position : position + len(w.tokens)]) == w.tokens), None)
+        own = word.tokens if word else (tokens[position],)
+        yield Piece(own, word.placeholders if word else own, weight)
+        position += len(own)

@@ -1,4 +1,4 @@
-"""Prompts as CLIP's token ids, with placeholders for new words."""
+"""Prompts as CLIP's token ids in chunks, with placeholders for new words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..errors import UserError
+from ..settings.groups.captions import CHUNK_TOKENS
+from ..settings.prompt_reading import PLAIN, PromptReading
+from .chunks import Chunk, Piece, split_into_chunks
 from .family import DiffusionModel
-from .placeholder_tokens import with_new_words
+from .placeholder_tokens import pieces_of
+from .prompt_syntax import WeightedText, weighted_texts
 
 CLIP_TOKENIZER_FOLDER = Path(__file__).parent / "tokenizer"
 
@@ -22,39 +27,60 @@ def word_tokens(model: DiffusionModel, text: str) -> tuple[int, ...]:
     return known[text]
 
 
-def tokenize(model: DiffusionModel, prompts: Sequence[str]) -> Tensor:
-    """Token ids, (prompts, 77), int64; a longer prompt is truncated, a shorter one padded with the end token.
-
-    New words are replaced by their placeholders.
-    """
-    return torch.tensor(_token_rows(model, prompts))
+def chunks_of(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> list[Chunk]:
+    """The chunks of a prompt, at least one; what is too long for `reading` is cut off."""
+    return _split(model, prompt, reading)[0]
 
 
-def prompt_limit(model: DiffusionModel) -> int:
-    """Tokens of a prompt that the text encoder takes, without start and end."""
-    return model.tokenizer.model_max_length - 2
-
-
-def cut_off(model: DiffusionModel, prompt: str) -> str:
-    """The end of a prompt that is too long, as it is truncated; "" for others. New words count as their tokens."""
-    limit = prompt_limit(model)
-    tokens = word_tokens(model, prompt) if len(prompt) > limit else ()  # no token is shorter than a letter
-    return model.tokenizer.decode(tokens[limit:]).strip() if len(tokens) > limit else ""
-
-
-def _token_rows(model: DiffusionModel, prompts: Sequence[str]) -> list[list[int]]:
+def tokenize(model: DiffusionModel, chunks: Sequence[Chunk]) -> Tensor:
+    """Token ids, (chunks, 77), int64, on the CPU; new words are replaced by their placeholders."""
     start, end = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
-    limit = prompt_limit(model)
-    rows = [with_new_words(word_tokens(model, prompt), model.new_words, limit) for prompt in prompts]
-    return [[start, *row, *[end] * (limit - len(row) + 1)] for row in rows]
+    return torch.tensor([chunk.ids(start, end) for chunk in chunks])
 
 
-def uses_new_word(model: DiffusionModel, prompt: str) -> bool:
-    """Whether there is a new word in the prompt, as far as it is not truncated."""
-    return bool(new_words_in(model, prompt))
+def prompt_limit(reading: PromptReading) -> int | None:
+    """Tokens of a prompt that are used, if that is limited."""
+    return None if reading.chunks is None else reading.chunks * CHUNK_TOKENS
 
 
-def new_words_in(model: DiffusionModel, prompt: str) -> set[int]:
-    """Which of the model's new words, from 0, are in the prompt, as far as it is not truncated."""
-    tokens = set(_token_rows(model, [prompt])[0]) if model.new_words else set[int]()
-    return {number for number, word in enumerate(model.new_words) if not tokens.isdisjoint(word.placeholders)}
+def cut_off(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> str:
+    """The end of a prompt for which there is no room; "" for others."""
+    cut = _split(model, prompt, reading)[1]
+    return model.tokenizer.decode([token for piece in cut for token in piece.tokens]).strip() if cut else ""
+
+
+def uses_new_word(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> bool:
+    """Whether there is a new word in the prompt, as far as it is not cut off."""
+    return bool(new_words_in(model, prompt, reading))
+
+
+def new_words_in(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> set[int]:
+    """Which of the model's new words, from 0, are in the prompt, as far as it is not cut off."""
+    chunks = chunks_of(model, prompt, reading) if model.new_words else []
+    ids = {one for chunk in chunks for piece in chunk.pieces for one in piece.ids}
+    return {number for number, word in enumerate(model.new_words) if not ids.isdisjoint(word.placeholders)}
+
+
+def refuse_clip_skip(model: DiffusionModel, clip_skip: int, called: str) -> None:
+    """Raise UserError if the text encoder has no such layer. called: the option."""
+    layers = model.text_encoder.config.num_hidden_layers
+    if clip_skip > layers:
+        raise UserError(
+            f"{called} = {clip_skip} is out of range for this checkpoint, whose text encoder has "
+            f"{layers} layer{'s' * (layers > 1)}: use a whole number from 1 to {layers}."
+        )
+
+
+def _split(model: DiffusionModel, prompt: str, reading: PromptReading) -> tuple[list[Chunk], list[Piece]]:
+    texts: list[list[Piece]] = [[]]
+    for text in _texts(prompt, reading):
+        if text.is_break:
+            texts.append([])
+        else:
+            texts[-1] += pieces_of(word_tokens(model, text.text), model.new_words, text.weight)
+    (comma,) = word_tokens(model, ",")
+    return split_into_chunks(texts, comma, reading.chunks)
+
+
+def _texts(prompt: str, reading: PromptReading) -> list[WeightedText]:
+    return [WeightedText(prompt)] if reading.emphasis == "none" else weighted_texts(prompt)

@@ -22,6 +22,7 @@ from typing import Any, cast
 from .. import __version__
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
+from ..settings.groups.captions import CHUNK_TOKENS
 from ..settings.learned_words import learned_words, result_names
 from ..settings.methods import ResultKind
 from ..settings.optimizer_arguments import optimizer_text
@@ -119,7 +120,8 @@ def _model(settings: Settings, facts: RunFacts, name: str) -> dict[str, Any]:
         "sd_model_name": facts.base.name,
         "sd_model_hash": facts.base.old_hash,
         "new_sd_model_hash": facts.base.sha256,
-        "clip_skip": None,
+        "clip_skip": settings.train.clip_skip if settings.train.clip_skip > 1 else None,
+        "max_token_length": settings.captions.tokens if settings.captions.tokens > CHUNK_TOKENS else None,
     }
 
 
@@ -233,6 +235,7 @@ def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str
         "date": made.isoformat(),
         "prediction_type": "v" if facts.base.prediction_type == "v_prediction" else "epsilon",
         "description": settings.output.notes,
+        "encoder_layer": str(settings.train.clip_skip) if settings.train.clip_skip > 1 else "",
         "trigger_phrase": _trigger_phrase(settings, title),
     }
     return {f"modelspec.{name}": value for name, value in entries.items() if value}

@@ -14,15 +14,16 @@ from ..data.captions import FILEWORDS
 from ..data.concepts import Example
 from ..errors import UserError
 from ..families.family import DiffusionModel
-from ..families.prompts import new_words_in, word_tokens
+from ..families.prompts import chunks_of, new_words_in, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
 from ..formats.other_embeddings import embeddings_in, in_the_way, is_named_after
 from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
 from ..optimizers.parameter_group import ParameterGroup
-from ..settings.groups.textual_inversion import PROMPT_TOKENS
+from ..settings.groups.captions import CHUNK_TOKENS
 from ..settings.learned_words import OF_RUN, LearnedWord, learned_words, unused_options
 from ..settings.options import Settings
+from ..settings.prompt_reading import trained_reading
 from .method import Method, copy_into, weight_format
 
 
@@ -58,7 +59,7 @@ class TextualInversionMethod(Method):
             if not any(number in found for found in shown):
                 raise UserError(
                     f'No prompt contains the new word "{word.word}" or has room for its vectors (the first is '
-                    f'"{prompts[0]}"): {_way_out(model, word, prompts)}.'
+                    f'"{prompts[0]}"): {_way_out(model, settings, word, prompts)}.'
                 )
         return [*_about_prompts(model, settings, prompts, "prompts"), *_about_names(model, settings)]
 
@@ -107,10 +108,10 @@ def _initial_vectors(model: DiffusionModel, word: LearnedWord) -> tuple[Tensor, 
     if not file:
         return initial_vectors(model, word.initial_text, word.vectors), 0
     vectors = embedding_vectors(model, Path(file))
-    if len(vectors) > PROMPT_TOKENS:
+    if len(vectors) > CHUNK_TOKENS:
         raise UserError(
             f"{option} = {file} has {counted(len(vectors), 'vector')}, but a prompt has room for "
-            f"{PROMPT_TOKENS}: continue from another embedding."
+            f"{CHUNK_TOKENS}: continue from another embedding."
         )
     if len(vectors) != word.vectors:
         raise UserError(
@@ -130,7 +131,7 @@ def _words_in(model: DiffusionModel, settings: Settings, prompts: Sequence[str])
     words = NewWords(model, [(word.word, torch.zeros(word.vectors, width)) for word in learned_words(settings)])
     words.attach()
     try:
-        return [new_words_in(model, prompt) for prompt in prompts]
+        return [new_words_in(model, prompt, trained_reading(settings)) for prompt in prompts]
     finally:
         words.detach()
 
@@ -144,17 +145,24 @@ def _about_prompts(model: DiffusionModel, settings: Settings, prompts: Sequence[
     told = f'the new word "{first.word}"' if not others else "any of the new words"
     yield (
         f'{len(without)} of {len(prompts)} {called}, such as "{without[0]}", do not contain {told} '
-        f"and train nothing: {_way_out(model, first, without)}."
+        f"and train nothing: {_way_out(model, settings, first, without)}."
     )
 
 
-def _way_out(model: DiffusionModel, learned: LearnedWord, without: Sequence[str]) -> str:
+def _way_out(model: DiffusionModel, settings: Settings, learned: LearnedWord, without: Sequence[str]) -> str:
     word, vectors = learned.word.lower(), learned.vectors
     before = [prompt.lower().partition(word)[0] for prompt in without if word in prompt.lower()]
-    room = PROMPT_TOKENS - max((len(word_tokens(model, text)) for text in before), default=0)
+    room = min((_room_behind(model, settings, text) for text in before), default=0)
     if before and 0 < room < vectors:
         return f"its {vectors} vectors do not fit, set {learned.place}.vectors = {room} or less"
     return "add it to the captions, or choose another textual_inversion.template"
+
+
+def _room_behind(model: DiffusionModel, settings: Settings, text: str) -> int:
+    """For so many vectors behind a text, in its last chunk or a further one."""
+    reading = trained_reading(settings)
+    chunks = chunks_of(model, text, reading)
+    return chunks[-1].room() if len(chunks) == reading.chunks else CHUNK_TOKENS
 
 
 def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:

@@ -15,6 +15,7 @@ from ..families.family import DiffusionModel
 from ..families.placeholder_tokens import NewWord
 from ..families.prompts import word_tokens
 from ..formats.embedding import read_embedding
+from ..settings.groups.captions import CHUNK_TOKENS
 from .attachable import AttachableNetwork, replace_forward
 
 
@@ -34,6 +35,10 @@ class NewWords(AttachableNetwork):
             tokens = word_tokens(model, word)
             if not tokens:
                 raise UserError(f'"{word}" has no tokens, so it cannot be used in a prompt: choose another name.')
+            if len(own) > CHUNK_TOKENS:
+                raise UserError(
+                    f'"{word}" has {len(own)} vectors, but a prompt has room for {CHUNK_TOKENS} together: use another.'
+                )
             if any(known.tokens == tokens for known in self.words):
                 raise UserError(f'"{word}" is the name of two embeddings, as case is ignored: rename one of the files.')
             self.words.append(NewWord(tokens, tuple(range(first, first + len(own)))))

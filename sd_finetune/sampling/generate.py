@@ -19,6 +19,7 @@ from torch import Tensor
 from ..errors import UserError
 from ..families.conditioning import TextConditioning, join_conditioning
 from ..families.family import DiffusionModel
+from ..settings.prompt_reading import AS_THE_WEBUI, PromptReading
 
 Encode = Callable[[Sequence[str]], TextConditioning]
 """Prompts to the UNet's conditioning, a row each."""
@@ -42,6 +43,7 @@ class GenerationSettings:
     guidance_scale: float
     sampler: str
     negative_prompt: str = ""
+    reading: PromptReading = AS_THE_WEBUI
 
 
 @dataclass(frozen=True)
@@ -90,19 +92,20 @@ def draw_images(
     """As `generate_images`, with a reason in the place of each image that is none."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     with autocast or nullcontext():
-        latents = _denoise(model, prompts, generators, settings, check, encode or _each_once(model))
+        encode = encode or _each_once(model, settings.reading)
+        latents = _denoise(model, prompts, generators, settings, check, encode)
     pixels = decode_latents(model, latents, check)  # not under autocast: SD1's VAE overflows in float16
     whole = to_bytes(pixels)
     return [_drawn(whole[k], _why_not_finite(model, latents[k], pixels[k])) for k in range(len(prompts))]
 
 
-def _each_once(model: DiffusionModel) -> Encode:
+def _each_once(model: DiffusionModel, reading: PromptReading) -> Encode:
     """Encodes each distinct prompt of a batch once."""
 
     def encode(prompts: Sequence[str]) -> TextConditioning:
         distinct = list(dict.fromkeys(prompts))
-        encoded = model.encode_prompts(distinct)
-        return join_conditioning([encoded.row(distinct.index(prompt)) for prompt in prompts])
+        encoded = dict(zip(distinct, model.encode_each(distinct, reading), strict=True))
+        return join_conditioning([encoded[prompt] for prompt in prompts])
 
     return encode
 

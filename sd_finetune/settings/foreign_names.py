@@ -45,6 +45,8 @@ _KOHYA = {
     "caption_prefix": "captions.prefix",
     "caption_suffix": "captions.suffix",
     "enable_wildcard": "captions.wildcards",
+    "max_token_length": "captions.tokens",
+    "weighted_captions": 'captions.emphasis = "no_norm"',
     "network_dim": "lora.rank",
     "network_alpha": "lora.alpha",
     "token_string": "textual_inversion.word",

@@ -16,6 +16,7 @@ from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
 from .options import Settings
 from .rates import Rates
+from .sample_syntax import unknown_in_prompt
 
 FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
 MOST_NAME_BYTES = 200
@@ -151,6 +152,17 @@ def _captions(settings: Settings) -> Iterator[Broken]:
         yield (name,), f'{name} = "{asked.name_regex}" is not a regular expression ({error}): correct or empty it.'
 
 
+def _samples(settings: Settings) -> Iterator[Broken]:
+    for name, prompts in (
+        ("samples.prompts", settings.samples.prompts), ("samples.negative_prompt", (settings.samples.negative_prompt,))
+    ):  # fmt: skip
+        for prompt in prompts:
+            networks = "remove it, what is being trained is in every sample"
+            unknown = unknown_in_prompt(prompt, networks, is_negative=name != "samples.prompts")
+            if unknown:
+                yield (name,), f'{name}: "{prompt}" {unknown}'
+
+
 def _class_prompts(settings: Settings) -> Iterator[Broken]:
     weight = settings.prior_weight()
     for number, concept in enumerate(settings.concepts, start=1):
@@ -237,6 +249,7 @@ RULES = (
     _multipliers,
     _concepts,
     _captions,
+    _samples,
     _class_prompts,
     extra_resolutions,
     bucket_sides,

@@ -27,11 +27,11 @@ from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resum
 from ..runs.unfinished import remove_leftovers
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
+from ..settings.prompt_reading import trained_reading
 from .base_checkpoint import read_base
 from .compute.channels_last import is_faster, put_channels_last
 from .compute.compiled import compile_blocks
 from .device import Accelerator, accelerator_for
-from .long_prompts import about_long_prompts, about_long_sample_prompts
 from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
 from .output.place import refuse_place, result_paths
@@ -40,6 +40,7 @@ from .phases import look_of
 from .placement import Placement
 from .prior.class_examples import class_examples_of
 from .prior.targets import BasePredictions, all_targets, stored_targets
+from .prompt_warnings import about_prompts, refuse_prompts
 from .ready_model import ready_model
 from .room import check_room
 from .state import Training, train_mode
@@ -81,7 +82,7 @@ def prepare(
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, check, place)
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
-        _warn(events, list(about_long_prompts(model, class_rows)))
+        _warn(events, list(about_prompts(model, settings, class_rows)))
     instances, classes = _encoded(settings, model, placement, examples, class_rows, emit)
     remove_unused(image_cache(settings, run.path.parent))
     placement.bring(["unet", *model.text_encoders])
@@ -100,7 +101,7 @@ def prepare(
         updates=Updates(method.parameter_groups(), settings, accelerator),
         batches=batches,
         sources=sources,
-        conditioning=Conditioning(model, settings.train.train_text_encoder, place),
+        conditioning=Conditioning(model, settings.train.train_text_encoder, place, trained_reading(settings)),
         placement=placement,
         evaluation=fixed_evaluation(settings, model, instances),
         events=events,
@@ -144,6 +145,7 @@ def _instance_examples(
     settings: Settings, model: DiffusionModel, base: Checkpoint, events: EventLog, look: Look
 ) -> list[Example]:
     """The training images with their prompts; problems with some of them, and with the base, become warnings."""
+    refuse_prompts(model, settings)
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
     examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look)
     examples, about_masks = masked_examples(examples, settings.concepts, settings.masks)
@@ -152,7 +154,7 @@ def _instance_examples(
         events,
         [*method.result_warnings(base), *warnings, *about_masks, *method.instance_warnings(model, settings, examples)],
     )
-    _warn(events, [*about_long_prompts(model, examples), *about_long_sample_prompts(model, settings)])
+    _warn(events, list(about_prompts(model, settings, examples)))
     return examples
 
 

@@ -64,7 +64,7 @@ def make_use(page: Any, **result: str) -> None:
                     (title) => ({ title, loaded: title === loaded })) });
             window.listed("own.safetensors [0123456789]");
         }""",
-        {"prompt": "", "checkpoint": "", "base": "", **result},
+        {"prompt": "", "checkpoint": "", "base": "", "hint": "", **result},
     )
 
 
@@ -78,14 +78,14 @@ def shown(page: Any) -> list[str]:
 
 def test_the_base_of_a_result_is_offered_while_another_one_is_loaded(page: Any) -> None:
     page.evaluate(WEBUI)
-    make_use(page, prompt="<lora:dog:1>", base="folder/base.safetensors")
+    make_use(page, prompt="<lora:dog:1>", base="folder/base.safetensors", hint="Set this.")
     assert shown(page) == ["Load base.safetensors and use", "Use with own.safetensors"]
     page.click("text=Use with own.safetensors")
     assert (prompt_of(page), page.evaluate("window.selected")) == ("<lora:dog:1>", None)
     page.click("text=Load base.safetensors and use")
     page.wait_for_function("window.selected === 'folder/base.safetensors'")
     assert prompt_of(page) == "<lora:dog:1>"
-    assert page.inner_text("#said") == "base.safetensors is loading. <lora:dog:1> is in the prompt."
+    assert page.inner_text("#said") == "base.safetensors is loading. <lora:dog:1> is in the prompt. Set this."
     page.evaluate("window.listed('folder/base.safetensors')")
     assert shown(page) == ["Use in txt2img"]
 

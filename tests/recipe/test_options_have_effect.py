@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,16 @@ from sd_finetune.training.worker import work
 from sd_finetune.vram.estimate import GIB
 from sd_finetune.vram.room import Room
 from tests.optimizers import ROW, optimizer_changes
-from tests.toy import WIDE_TEXT, Toy, after_step, events_of, forget_accelerator, make_checkpoint, make_images
+from tests.toy import (
+    ARCHITECTURE,
+    WIDE_TEXT,
+    Toy,
+    after_step,
+    events_of,
+    forget_accelerator,
+    make_checkpoint,
+    make_images,
+)
 
 Measure = Callable[[Training], Any]
 
@@ -258,6 +267,9 @@ FILES = {"masks.source": "files"}
 SHUFFLED = {"captions.shuffle": True}
 WIDE = {"concepts.folder": "{other}/wide", "data.bucket_step": 16, "data.resolution": 96}
 NOTED = {"concepts.folder": "{other}/noted"}
+LONG = {"concepts.instance_prompt": "a photo of sks star, " * 20}
+EMPHASIZED = {"concepts.instance_prompt": "a (red:1.5) star"}
+SEVERAL_LAYERS = {"base.checkpoint": "{other}/layers.safetensors"}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
 # {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml and folders of images.
@@ -281,6 +293,7 @@ EFFECTS: dict[str, Effect] = {
     "train.unet_learning_rate": Effect(weights, 2e-3),
     "train.train_text_encoder": Effect(tensors, True),
     "train.text_encoder_learning_rate": Effect(weights, 2e-3, within=TEXT),
+    "train.clip_skip": Effect(weights, 2, within=SEVERAL_LAYERS),
     "train.seed": Effect(weights, 1),
     "train.mixed_precision": Effect(dtype, "bf16"),
     "train.gradient_checkpointing": Effect(is_checkpointing, True),
@@ -322,6 +335,8 @@ EFFECTS: dict[str, Effect] = {
     "data.cache_latents": Effect(cached, False),
     "data.cache_folder": Effect(image_cache_of, "{fresh}"),
     "captions.image_comments": Effect(shown, True, within={**NOTED, **FILEWORDS}),
+    "captions.tokens": Effect(weights, 150, within=LONG),
+    "captions.emphasis": Effect(weights, "no_norm", within=EMPHASIZED),
     "captions.name_regex": Effect(shown, r"[a-z]+", within=NAMED),
     "captions.name_join": Effect(shown, "+", within={**NAMED, "captions.name_regex": r"[a-z]+"}),
     "captions.several_lines": Effect(prompts, "random", within=TAGGED),
@@ -360,6 +375,7 @@ EFFECTS: dict[str, Effect] = {
     "hypernetwork.dropout_structure": Effect(weights, "0, 0.5, 0", within=HYPERNETWORK),
     "samples.prompts": Effect(samples, ["a moon", "a star"], within=DRAWN),
     "samples.negative_prompt": Effect(samples, "blurred", within=DRAWN),
+    "samples.emphasis": Effect(samples, "no_norm", within={**DRAWN, "samples.prompts": ["a (red:1.5) star"]}),
     "samples.every": Effect(samples, "1 step", within=DRAWN),
     "samples.at_start": Effect(samples, True, within=DRAWN),
     "samples.steps": Effect(samples, 3, within=DRAWN),
@@ -403,6 +419,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("other")
     make_checkpoint(home / "other.safetensors", seed=1)
     make_checkpoint(home / "v.safetensors", prediction_type="v_prediction")
+    make_checkpoint(home / "layers.safetensors", text_encoder=replace(ARCHITECTURE.text_encoder, num_hidden_layers=2))
     make_checkpoint(home / "wide-text.safetensors", **WIDE_TEXT)
     save_file({"emb_params": torch.ones(1, 32)}, home / "zib.safetensors")
     make_images(home / "other", 2, seed=1)

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ui": FOUNDATION | {"hosts", "data", "families", "formats", "vram"},  # of the last two what does without torch
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
-    "families": {"errors", "reading", "diffusion"},
+    "families": {"errors", "reading", "diffusion", "settings"},
     "formats": FOUNDATION | {"families", "diffusion"},
     "networks": FOUNDATION | PARTS,
     "sampling": FOUNDATION | PARTS,

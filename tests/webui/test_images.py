@@ -12,6 +12,7 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.sampling.generate import SAMPLERS, GenerationSettings, generate_images
+from sd_finetune.settings.prompt_reading import AS_THE_WEBUI, PromptReading
 from sd_finetune.training.output.save import save_result
 from sd_finetune.training.setup import Training
 from tests.toy import ROWS, Toy, forget_accelerator, make_images
@@ -35,8 +36,15 @@ FOLDERS = {
 IN_PROMPT = {"lora": "<lora:{name}:1>", "hypernetwork": "<hypernet:{name}:1>"}
 
 
-def ours(model: DiffusionModel, prompt: str, sampler: str = "euler", steps: int = PICTURE["steps"]) -> np.ndarray:
-    drawing = GenerationSettings(64, 64, steps, PICTURE["cfg_scale"], sampler)
+def ours(
+    model: DiffusionModel,
+    prompt: str,
+    sampler: str = "euler",
+    steps: int = PICTURE["steps"],
+    negative: str = "",
+    reading: PromptReading = AS_THE_WEBUI,
+) -> np.ndarray:
+    drawing = GenerationSettings(64, 64, steps, PICTURE["cfg_scale"], sampler, negative, reading)
     return np.asarray(generate_images(model, [prompt], [PICTURE["seed"]], drawing)[0])
 
 

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from ...diffusion.noising import PredictionType
 from ...diffusion.schedule import scaled_linear_alphas_cumprod
+from ...settings.prompt_reading import PromptReading
 from ..conditioning import TextConditioning
 from ..family import DiffusionModel, Modules, TargetLayer
-from ..prompts import tokenize
 from ..recognition import Shapes
 from . import keys, ldm_config
 from .architecture import Sd1Architecture
+from .clip_states import encode_in_chunks
 from .constant_tensors import constant_tensors
 from .facts import SD1
 from .infer_sizes import infer_architecture
@@ -63,16 +64,19 @@ class StableDiffusion1:
     def alphas_cumprod(self, architecture: Sd1Architecture) -> Tensor:
         return scaled_linear_alphas_cumprod(architecture.linear_start, architecture.linear_end, architecture.timesteps)
 
-    def encode_prompts(self, model: DiffusionModel, prompts: Sequence[str]) -> TextConditioning:
-        """Hidden states of the text encoder's last layer after its norm, (prompts, 77, context width)."""
-        ids = tokenize(model, prompts).to(model.text_encoder.device)
-        return TextConditioning(model.text_encoder(ids).last_hidden_state)
+    def encode_prompts(
+        self, model: DiffusionModel, prompts: Sequence[str], reading: PromptReading
+    ) -> list[TextConditioning]:
+        """Hidden states of the text encoder after its last norm, (1, 77 for each chunk, context width)."""
+        return [TextConditioning(states) for states in encode_in_chunks(model, prompts, reading)]
 
     def predict(
         self, model: DiffusionModel, noisy_latents: Tensor, timesteps: Tensor, conditioning: TextConditioning
     ) -> Tensor:
         dtype = model.unet.dtype
-        return model.unet(noisy_latents.to(dtype), timesteps, conditioning.hidden_states.to(dtype)).sample
+        states = conditioning.hidden_states.to(dtype)
+        answer = model.unet(noisy_latents.to(dtype), timesteps, states, encoder_attention_mask=conditioning.mask)
+        return answer.sample
 
     def lora_targets(self, part: str, module: nn.Module) -> dict[str, TargetLayer]:
         return lora_targets(part, module)

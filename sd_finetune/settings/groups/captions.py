@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..emphasis import EMPHASIS_MODES, EMPHASIS_TITLES
 from ..option import option
+
+CHUNK_TOKENS, MOST_TOKENS = 75, 225
+"""What CLIP takes beside its start and end tokens, and what other trainers offer at most."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,22 @@ class Captions:
         False,
         "replace each {a|b} in prompts and captions of training images by one of its choices, by chance at each use; "
         "{{ and }} are braces",
+    )
+    tokens: int = option(
+        CHUNK_TOKENS,
+        "tokens of a prompt that are used in training, where a word is one token or more; 150 and 225 are encoded in "
+        "chunks of 75, cut and joined as in the WebUI; a warning says what is cut off",
+        "tokens",
+        minimum=CHUNK_TOKENS,
+        maximum=MOST_TOKENS,
+        multiple_of=CHUNK_TOKENS,
+    )
+    emphasis: str = option(
+        "none",
+        "how prompts and captions of training and class images are read; none = as plain text, so that brackets as in "
+        "saber (fate) are just brackets; the others are the WebUI's modes for (word:1.2), [word], \\( and BREAK",
+        choices=EMPHASIS_MODES,
+        titles=EMPHASIS_TITLES,
     )
     separator: str = option(",", "what stands between the tags of a caption, for shuffling and dropping them")
     shuffle: bool = option(False, "shuffle the tags of a caption at each use, so that their order is not learned")

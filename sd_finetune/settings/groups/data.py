@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ..numbers import whole_numbers
 from ..option import option
-from .textual_inversion import EMBEDDING, PROMPT_TOKENS
+from .captions import CHUNK_TOKENS
+from .textual_inversion import EMBEDDING
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Concept:
         None,
         "number of vectors of the concept's word; auto = textual_inversion.vectors",
         minimum=1,
-        maximum=PROMPT_TOKENS,
+        maximum=CHUNK_TOKENS,
         methods=EMBEDDING,
     )
     word_file: str = option(

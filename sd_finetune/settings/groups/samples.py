@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..duration import Duration
+from ..emphasis import EMPHASIS_MODES, EMPHASIS_TITLES
 from ..option import MOST_SEED, option
 
 SAMPLER_TITLES = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M Karras"}
@@ -18,6 +19,14 @@ class Samples:
 
     prompts: tuple[str, ...] = option((), "prompts to generate samples with, one image each; empty = no samples")
     negative_prompt: str = option("", "negative prompt")
+    emphasis: str = option(
+        "original",
+        "how (word:1.2), [word], \\( and BREAK in these prompts are read, as the WebUI's setting Emphasis mode has it; "
+        "original = weights with their effect on the mean undone, no_norm = weights alone, ignore = no weights, "
+        "none = as plain text",
+        choices=EMPHASIS_MODES,
+        titles=EMPHASIS_TITLES,
+    )
     every: Duration = option(
         Duration(10, "epochs"), "interval at which samples are generated; 0 = only at the end", minimum=0
     )

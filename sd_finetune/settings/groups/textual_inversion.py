@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from ..methods import methods_with
 from ..option import option
 from ..rates import Rates
+from .captions import CHUNK_TOKENS
 from .train import SEVERAL_RATES
 
-PROMPT_TOKENS = 75
-"""Tokens that fit into a prompt."""
 NAME = "[name]"
 """Stands for the new word in a prompt template."""
 EMBEDDING = methods_with("learns_word")
@@ -27,9 +26,9 @@ class TextualInversion:
     )
     vectors: int = option(
         1,
-        f"number of vectors; each takes one of the {PROMPT_TOKENS} tokens of a prompt",
+        f"number of vectors; each takes one of the {CHUNK_TOKENS} tokens of a prompt's chunk",
         minimum=1,
-        maximum=PROMPT_TOKENS,
+        maximum=CHUNK_TOKENS,
         methods=EMBEDDING,
     )
     initial_text: str = option(

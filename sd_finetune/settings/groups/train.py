@@ -59,6 +59,14 @@ class Train:
         methods=methods_with("text_encoder_learning_rate"),
         zero_is_auto=True,
     )
+    clip_skip: int = option(
+        1,
+        "layer of the text encoder whose output conditions the UNet, counted from the last = 1, as the WebUI's Clip "
+        "skip, which is to be the same when the result is used; 2 for most checkpoints of anime",
+        "layers",
+        minimum=1,
+        maximum=12,
+    )
     seed: int = option(0, "random seed", minimum=0, maximum=MOST_SEED)
     mixed_precision: str = option(
         "no",

@@ -11,6 +11,7 @@ from ...runs.folder import RunFolder
 from ...runs.messages import Event, Sample, Warning_
 from ...sampling.generate import GenerationSettings, draw_images, no_image
 from ...settings.options import Settings
+from ...settings.prompt_reading import sample_reading
 from ..device import Accelerator
 
 
@@ -24,6 +25,7 @@ def sample_generation_settings(settings: Settings) -> GenerationSettings:
         guidance_scale=samples.guidance_scale,
         sampler=samples.sampler,
         negative_prompt=samples.negative_prompt,
+        reading=sample_reading(settings),
     )
 
 

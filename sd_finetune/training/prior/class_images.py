@@ -7,7 +7,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ from ...runs.atomic import replacing
 from ...runs.own_files import CLASS_IMAGES_NOTE
 from ...sampling.generate import GenerationSettings
 from ...settings.options import Concept, Settings
+from ...settings.prompt_reading import PLAIN, class_image_reading
 
 HASHES = "hashes.json"
 """In the folder of all class images: the hashes of their base checkpoints."""
@@ -45,6 +46,7 @@ def class_generation_settings(settings: Settings, size: Size) -> GenerationSetti
         guidance_scale=wanted.guidance_scale,
         sampler=wanted.sampler,
         negative_prompt=wanted.negative_prompt,
+        reading=class_image_reading(settings),
     )
 
 
@@ -117,13 +119,20 @@ def cache_of(
         "base": known_sha256(base.path, cache / HASHES),
         "config": base.yaml_text,
         "prompt": class_prompt,
-        "drawing": vars(class_generation_settings(settings, size)),
+        "drawing": _drawing_facts(settings, size),
         "seed": settings.class_images.seed,
         "precision": precision,
         "device": device.type if precision != "no" else "any",  # in half precision each rounds in its own way
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
     return ClassImageCache(cache / key, facts, size)
+
+
+def _drawing_facts(settings: Settings, size: Size) -> dict[str, Any]:
+    """How a prompt is read is among them only where that is not as it always was, so that earlier images are found."""
+    facts = dict(vars(class_generation_settings(settings, size)))
+    reading = facts.pop("reading")
+    return facts if reading == replace(PLAIN, chunks=None) else {**facts, "reading": vars(reading)}
 
 
 def _is_believable(image: Path) -> bool:

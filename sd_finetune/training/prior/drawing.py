@@ -53,8 +53,8 @@ def generate_class_images(
         UserError: one is not finite or all black; then none of `numbers` is kept.
     """
     size, done = images_at_a_time(settings, model.unet.device), 0
-    encode = Conditioning(model, text_encoder_is_trained=False)
     generation = class_generation_settings(settings, cache.size)
+    encode = Conditioning(model, text_encoder_is_trained=False, reading=generation.reading)
     while done < len(numbers):
         report(done, len(numbers))
         chosen = numbers[done : done + size]

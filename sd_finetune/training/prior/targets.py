@@ -21,6 +21,7 @@ from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
+from ...settings.prompt_reading import PLAIN, PromptReading, trained_reading
 from ..device import Accelerator, sent_to
 from ..step.batches import Batch, Batches
 from ..step.conditioning import BringBack, Conditioning, nothing_is_away
@@ -48,10 +49,11 @@ class BasePredictions:
         autocast: Callable[[], AbstractContextManager[Any]],
         bring_back: BringBack = nothing_is_away,
         role: Role = "class",
+        reading: PromptReading = PLAIN,
     ) -> None:
         self._model, self._role = model, role
         self._untrained, self._autocast = untrained, autocast
-        self._conditioning = Conditioning(model, text_encoder_is_trained=False, bring_back=bring_back)
+        self._conditioning = Conditioning(model, text_encoder_is_trained=False, bring_back=bring_back, reading=reading)
 
     @torch.no_grad()
     def prepare(self, batch: Batch) -> TextConditioning:
@@ -176,9 +178,10 @@ def stored_targets(
     emit: Callable[[Event], None],
 ) -> Sources:
     """Precomputed predictions, for methods that change the model's own weights; else none."""
+    reading = trained_reading(settings)
 
     def bank(path: Path, role: Role) -> PredictionBank:
-        predictions = BasePredictions(model, nullcontext, accelerator.autocast, role=role)
+        predictions = BasePredictions(model, nullcontext, accelerator.autocast, role=role, reading=reading)
         return prediction_bank(path, settings, batches, predictions, emit, role)
 
     return Sources(
@@ -197,9 +200,10 @@ def all_targets(
     has_classes: bool,
 ) -> Sources:
     """Those that are stored, and for other methods predictions at each step. untrained: as in `BasePredictions`."""
+    reading = trained_reading(settings)
 
     def predictions(role: Role) -> BasePredictions:
-        return BasePredictions(model, untrained, accelerator.autocast, bring_back, role)
+        return BasePredictions(model, untrained, accelerator.autocast, bring_back, role, reading)
 
     from_model = settings.prior.source == "model" and has_classes
     return Sources(

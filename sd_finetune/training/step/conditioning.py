@@ -10,6 +10,7 @@ import torch
 from ...families.conditioning import TextConditioning, join_conditioning
 from ...families.family import DiffusionModel
 from ...families.prompts import uses_new_word
+from ...settings.prompt_reading import PLAIN, PromptReading
 
 BringBack = Callable[[Iterable[str]], AbstractContextManager[None]]
 """A context in which parts of the model are on the device that it trains on, as `Placement.brought_back`."""
@@ -35,8 +36,9 @@ class Conditioning:
         model: DiffusionModel,
         text_encoder_is_trained: bool,
         bring_back: BringBack = nothing_is_away,
+        reading: PromptReading = PLAIN,
     ) -> None:
-        self._model = model
+        self._model, self._reading = model, reading
         self._trained = text_encoder_is_trained
         self._bring_back = bring_back
         self._cache: dict[str, TextConditioning] = {}
@@ -44,10 +46,10 @@ class Conditioning:
     def __call__(self, prompts: Sequence[str]) -> TextConditioning:
         """A row for each prompt, with gradients where the text encoder or a new word in the prompt is trained."""
         if self._trained:
-            return self._model.encode_prompts(prompts)
+            return self._model.encode_prompts(prompts, self._reading)
         distinct = list(dict.fromkeys(prompts))
         unknown = [p for p in distinct if p not in self._cache]
-        learning = [p for p in unknown if uses_new_word(self._model, p)]
+        learning = [p for p in unknown if uses_new_word(self._model, p, self._reading)]
         known = {p: self._cache.pop(p) for p in distinct if p in self._cache}  # put back behind those not used now
         with torch.no_grad():
             known |= self._states([p for p in unknown if p not in learning])
@@ -67,5 +69,4 @@ class Conditioning:
         if not prompts:
             return {}
         with self._bring_back(self._model.text_encoders):
-            encoded = self._model.encode_prompts(prompts)
-        return {prompt: encoded.row(index) for index, prompt in enumerate(prompts)}
+            return dict(zip(prompts, self._model.encode_each(prompts, self._reading), strict=True))

@@ -19,6 +19,7 @@ from ...runs.messages import Done, Error, EventLog, read_events, was_ended
 from ...runs.notes import read_note
 from ...settings.keepable import MOST_LETTERS
 from ...settings.option import AUTO, MOST_SEED
+from ...settings.sample_syntax import unknown_in_prompt
 from ..plain_settings import table
 from ..projects.check import base_checkpoint
 from ..projects.project import GENERATED, Project, entries
@@ -26,7 +27,10 @@ from .job import NewJob
 
 RESULT_FLAGS = {"lora": "--lora", "embedding": "--embedding", "hypernetwork": "--hypernetwork"}
 """How `python -m sd_finetune sample` is given each kind of result; a checkpoint takes the base's place."""
-SAMPLE_FLAGS = {"steps": "--steps", "guidance_scale": "--cfg", "sampler": "--sampler", "negative_prompt": "--negative"}
+SAMPLE_FLAGS = {
+    "steps": "--steps", "guidance_scale": "--cfg", "sampler": "--sampler", "negative_prompt": "--negative",
+    "emphasis": "--emphasis",
+}  # fmt: skip
 """By the option of the group samples."""
 MOST_IMAGES = 16
 LOOK_SECONDS = 0.2
@@ -132,6 +136,9 @@ def _checked(request: dict[str, Any]) -> tuple[str, int, int]:
     prompt, seed, count = request.get("prompt", ""), request.get("seed", 0), request.get("count", 1)
     if not isinstance(prompt, str) or not prompt.strip():
         raise UserError("The prompt is empty: describe the image to generate.")
+    unknown = unknown_in_prompt(prompt, "choose the result to generate with instead")
+    if unknown:
+        raise UserError(f"The prompt {unknown}")
     if len(prompt) > MOST_LETTERS:
         raise UserError(f"The prompt is longer than {MOST_LETTERS:,} characters: shorten it.")
     if type(count) is not int or not 1 <= count <= MOST_IMAGES:
@@ -152,9 +159,10 @@ def _model_arguments(weights: Path, result: dict[str, Any] | None) -> list[str]:
 def _sample_arguments(settings: dict[str, Any]) -> list[str]:
     """As the run's samples are generated."""
     samples = {option: value for option, value in table(settings, "samples").items() if value != AUTO}
-    side = table(settings, "data").get("resolution")
+    side, clip_skip = table(settings, "data").get("resolution"), table(settings, "train").get("clip_skip")
     values = {flag: samples.get(option) for option, flag in SAMPLE_FLAGS.items()}
     values |= {"--width": samples.get("width") or side, "--height": samples.get("height") or side}
+    values |= {"--clip-skip": clip_skip}
     return [f"{flag}={value}" for flag, value in values.items() if value]  # a text may begin with a hyphen
 
 

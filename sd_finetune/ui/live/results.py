@@ -20,11 +20,12 @@ def result_of(views: Views, run: RunFolder, name: str) -> dict[str, Any]:
     raise UserError(f"Run {run.path.name} has no result {name}: choose one of its results.")
 
 
-def describe_result(host: Host, entry: dict[str, Any], base: Path | None) -> dict[str, Any]:
+def describe_result(host: Host, entry: dict[str, Any], base: Path | None, hint: str = "") -> dict[str, Any]:
     """A result as the page lists it: name, step, kind, path, size in bytes, and how it is used in the host.
 
     Args:
         base: the checkpoint that it was trained on, if that is known.
+        hint: as `hint_of`.
     """
     path = Path(entry["path"])
     use = host.use(entry["result"], path, base)
@@ -34,11 +35,21 @@ def describe_result(host: Host, entry: dict[str, Any], base: Path | None) -> dic
         "kind": entry["result"],
         "path": str(path),
         "bytes": _size(path),
-        "sentence": use.sentence,
+        "sentence": f"{use.sentence} {hint}".strip(),
+        "hint": hint,
         "prompt": use.prompt,
         "checkpoint": use.checkpoint,
         "base": use.base,
     }
+
+
+def hint_of(run: RunFolder) -> str:
+    """What is to be set in the WebUI to use what the run has trained; "" if nothing is."""
+    try:
+        clip_skip = run.read_settings().train.clip_skip
+    except UserError:  # nothing can be said about a damaged run
+        return ""
+    return f"It was trained with clip skip {clip_skip}: set that in the WebUI too." if clip_skip > 1 else ""
 
 
 def _size(path: Path) -> int:

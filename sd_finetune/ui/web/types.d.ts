@@ -311,7 +311,10 @@ export interface Result {
   kind: string;
   path: string;
   bytes: number;
+  /** How it is used, with the hint. */
   sentence: string;
+  /** What is to be set in the WebUI. */
+  hint: string;
   prompt: string;
   checkpoint: string;
   /** The title of the checkpoint that it was trained on; empty where that cannot be loaded. */

@@ -70,7 +70,8 @@ function use(result, checkpoint, said) {
     prompt.dispatchEvent(new Event("input", { bubbles: true }));
   }
   const loads = checkpoint ? `${fileOf(checkpoint)} is loading.` : "";
-  said.textContent = `${loads} ${result.prompt ? `${result.prompt} is in the prompt.` : ""}`.trim();
+  const added = result.prompt ? `${result.prompt} is in the prompt.` : "";
+  said.textContent = [loads, added, result.hint].filter(Boolean).join(" ");
   window.switch_to_txt2img?.();
 }
 

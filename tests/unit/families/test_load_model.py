@@ -10,7 +10,7 @@ import torch
 from sd_finetune.errors import UserError
 from sd_finetune.families.family import precision_of
 from sd_finetune.families.load_model import load_model
-from sd_finetune.families.prompts import tokenize
+from sd_finetune.families.prompts import chunks_of, tokenize
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.tensor_file import write_tensors
 from tests.toy import Toy
@@ -75,7 +75,8 @@ def test_half_precision_leaves_the_vae_whole(toy: Toy) -> None:
 
 def test_words_are_clip_s_own(toy: Toy) -> None:
     model = load_model(read_checkpoint(toy.checkpoint))
-    ids = tokenize(model, ["a photo of sks dog", "", "dog " * 100])
+    prompts = ["a photo of sks dog", "", "dog " * 100]
+    ids = tokenize(model, [chunk for prompt in prompts for chunk in chunks_of(model, prompt)])
     assert ids.shape == (3, 77)
     assert ids[0, :7].tolist() == [49406, 320, 1125, 539, 48136, 1929, 49407], "sks is one word"
     assert ids[1].tolist() == [49406, *[49407] * 76]

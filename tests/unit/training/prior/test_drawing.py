@@ -15,6 +15,7 @@ from PIL import Image
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.settings.prompt_reading import PromptReading
 from sd_finetune.training.prior import drawing
 from sd_finetune.training.prior.class_images import ClassImageCache
 from sd_finetune.training.prior.drawing import generate_class_images, images_at_a_time
@@ -53,13 +54,13 @@ def test_each_prompt_is_encoded_once(
     model: DiffusionModel, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    encode = type(model).encode_prompts
+    encode = type(model).encode_each
 
-    def counting(self: DiffusionModel, prompts: Sequence[str]) -> Any:
+    def counting(self: DiffusionModel, prompts: Sequence[str], reading: PromptReading) -> Any:
         asked.extend(prompts)
-        return encode(self, prompts)
+        return encode(self, prompts, reading)
 
-    monkeypatch.setattr(type(model), "encode_prompts", counting)
+    monkeypatch.setattr(type(model), "encode_each", counting)
     drawn(model, toy, tmp_path, 2, [])
     assert asked == ["a photo of a star", "gray"]
 

@@ -1,10 +1,12 @@
 """What tests ask of the inside of the WebUI."""
 
+import base64
 import hashlib
 import shutil
 import sys
 from pathlib import Path
 
+import torch
 from fastapi import Body
 from modules import call_queue, script_callbacks, sd_models, sd_vae, shared
 
@@ -68,6 +70,23 @@ def add_routes(_demo, app):
         """Put another VAE in the place of the checkpoint's; None takes it off again."""
         sd_vae.load_vae(sd_models.model_data.sd_model, content["file"])
         return {}
+
+    @app.post("/test/prompts")
+    def prompts(content: dict = Body(...)):
+        """By prompt, what the text encoder gets and gives: ids and weights of each chunk, and all states in float32."""
+        encoder, found = shared.sd_model.cond_stage_model, []
+        before = {name: getattr(shared.opts, name) for name in content["options"]}
+        shared.opts.data.update(content["options"])
+        try:
+            for prompt in content["prompts"]:
+                chunks = encoder.tokenize_line(prompt)[0]
+                with torch.no_grad():
+                    states = encoder([prompt]).float().cpu().numpy()
+                told = base64.b64encode(states.tobytes()).decode() if content.get("states", True) else ""
+                found.append({"chunks": [[own.tokens, own.multipliers] for own in chunks], "states": told})
+        finally:
+            shared.opts.data.update(before)
+        return found
 
     @app.get("/test/weights")
     def weights():
