@@ -10,6 +10,8 @@ from ...errors import UserError
 from ...settings.foreign_names import FOREIGN_NAMES
 from ...settings.paths import pasted_path
 from ...settings.toml import load_toml
+from .kohya_sizes import NAMES as SIZES
+from .kohya_sizes import sizes_of
 from .subsets import Imported, Subset, concepts_of
 
 Table = Mapping[str, Any]
@@ -31,10 +33,9 @@ TAKEN: Mapping[str, str] = {
     **{name: FOREIGN_NAMES[name] for name in SAME_AS_ON_THEIR_COMMAND_LINE},
 }
 """Our option by theirs, of the same meaning."""
-OF_SUBSETS = frozenset({"image_dir", "num_repeats", "class_tokens", "is_reg", "subsets", "resolution"})
+OF_SUBSETS = frozenset({"image_dir", "num_repeats", "class_tokens", "is_reg", "subsets"}) | SIZES
 WITHOUT_NEED = frozenset({"cache_info", "debug_dataset", "caption_extension", "validation_seed"})
 """What changes nothing here: every caption file is found."""
-_STEP = 8
 
 
 def import_kohya_dataset(path: Path) -> Imported:
@@ -48,7 +49,10 @@ def import_kohya_dataset(path: Path) -> Imported:
     if not subsets:
         needed = "[[datasets]] and [[datasets.subsets]] with image_dir"
         raise UserError(f"{path} is no dataset config of kohya's scripts: it needs {needed}.")
-    imported = concepts_of([_subset(each, path.absolute().parent) for each in subsets])
+    seen = dict.fromkeys(
+        _subset(each, path.absolute().parent) for each in subsets
+    )  # one is in a dataset for each resolution
+    imported = concepts_of(list(seen))
     if not imported.concepts:
         raise UserError(f"{path} names no folder of training images: {' '.join(imported.notes)}")
     own = [each for each in subsets if each.get("is_reg") is not True]
@@ -92,18 +96,7 @@ def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple
         if any(each != value for each in values):
             notes.append(f"{name} differs between subsets, and {TAKEN[name]} is one for all: {value} is used.")
         yield TAKEN[name], value
-    yield from _resolution(subsets[0].get("resolution"), notes)
-
-
-def _resolution(value: Any, notes: list[str]) -> Iterator[tuple[str, int]]:
-    """A side, or width and height, also as a text."""
-    listed = cast("list[Any]", value) if isinstance(value, list) else str(value).split(",")
-    sides = [int(str(side)) for side in listed if str(side).strip().isdecimal()]
-    if sides:
-        side = max(64, min(sides) // _STEP * _STEP)
-        if len(set(sides)) > 1:
-            notes.append(f"resolution = {sides[0]} x {sides[1]}: images are squares here, of {side} pixels.")
-        yield "data.resolution", side
+    yield from sizes_of(subsets, notes)
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -144,6 +144,9 @@ def test_a_dataset_config(tmp_path: Path) -> None:
     assert imported.concepts == [dogs | of_class, cats | of_class]
     assert imported.settings == {
         "data.resolution": 512,
+        "data.buckets": True,
+        "data.bucket_step": 64,
+        "data.upscale": True,
         "train.batch_size": 4,
         "data.horizontal_flip": True,
         "captions.shuffle": True,
@@ -153,8 +156,42 @@ def test_a_dataset_config(tmp_path: Path) -> None:
     }
     assert imported.notes == [
         "batch_size differs between subsets, and train.batch_size is one for all: 4 is used.",
-        "enable_bucket = True has no counterpart here, and is left out.",
+        "resolution differs between datasets: 512 is used for all of them, and not 568.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("general", "settings"),
+    [
+        ("", {"data.buckets": False}),
+        ("resolution = 768", {"data.resolution": 768, "data.buckets": False}),
+        (
+            "enable_bucket = true\nbucket_reso_steps = 32\nmin_bucket_reso = 256\nmax_bucket_reso = 1000",
+            {"data.buckets": True, "data.bucket_step": 32, "data.smallest_side": 256, "data.largest_side": 1000,
+             "data.upscale": True},
+        ),
+        (
+            "enable_bucket = true\nbucket_no_upscale = true\nbucket_reso_steps = 1\nresolution = '640, 512'",
+            {"data.buckets": True, "data.bucket_step": 64, "data.upscale": False, "data.resolution": 568},
+        ),
+        ("random_crop = true", {"data.buckets": False, "data.crop": "random", "data.cache_latents": False}),
+    ],
+)  # fmt: skip
+def test_the_sizes_of_a_dataset_config(tmp_path: Path, general: str, settings: dict[str, Any]) -> None:
+    image(tmp_path / "dogs/1.png")
+    subset = '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "dogs"\n'
+    (tmp_path / "dataset.toml").write_text(f"[general]\n{general}\n{subset}")
+    found = import_any(str(tmp_path / "dataset.toml")).settings
+    assert {name: value for name, value in found.items() if name.startswith("data.")} == settings
+
+
+def test_datasets_of_the_same_folders_are_resolutions_of_one_run(tmp_path: Path) -> None:
+    image(tmp_path / "dogs/1.png")
+    dataset = '[[datasets]]\nresolution = {}\n[[datasets.subsets]]\nimage_dir = "dogs"\n'
+    (tmp_path / "dataset.toml").write_text("".join(map(dataset.format, (512, 768, 1024))))
+    imported = import_any(str(tmp_path / "dataset.toml"))
+    assert imported.settings["data.extra_resolutions"] == "768, 1024"
+    assert len(imported.concepts) == 1
 
 
 def test_a_concepts_list(tmp_path: Path) -> None:
