@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..counted import counted
+from ..settings.options import Concept
 from .captions import FILEWORDS, Caption, CaptionReader, caption_files
+from .metadata_json import metadata_of
 
 NAMED = 3
 """Files of a kind that a sentence names."""
@@ -28,6 +30,17 @@ def caption_warnings(name: str, captions: Mapping[Path, Caption], default: str =
         others = [file for file in caption_files(image) if file != caption.source and file.is_file()]
         if others and caption.source:
             yield f"{name}: {image.name} has several captions, {caption.source} is used and {others[0].name} is not."
+
+
+def unused_metadata(name: str, captions: Mapping[Path, Caption], concept: Concept) -> Iterator[str]:
+    """About a metadata file that no image of the concept has its caption from."""
+    file = concept.metadata_file
+    if file and captions and all(caption.source != Path(file) for caption in captions.values()):
+        named = counted(len([image for image in metadata_of(Path(file)) if not image.startswith("*/")]), "image")
+        yield (
+            f"{name}: metadata_file = {file} names {named}, and no image in {concept.folder} has its caption from "
+            "there, as all are called otherwise or have caption files: correct the names in the file, or leave it out."
+        )
 
 
 def without_captions(name: str, images: Sequence[Path], default: str) -> str:

@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..settings.options import Captions, Concept
 from .caption_text import MOST_BYTES, decoded_text
 from .image_comments import comment_in
+from .metadata_json import caption_in_metadata_file
 from .metadata_lines import NAME, caption_in_metadata
 
 FILEWORDS = "[filewords]"
@@ -49,14 +50,16 @@ def caption_file(image: Path) -> Path:
 
 
 class CaptionReader:
-    """Captions of the images in folders: a file beside the image, a line of a `metadata.jsonl`, a comment in the image.
+    """Captions of the images in folders: a file beside the image, else an entry of the metadata file or a
+    `metadata.jsonl`, else a comment in the image.
 
     An image without any has the default caption, or its file's name less leading digits, `-` and `_`.
     """
 
-    def __init__(self, folders: Sequence[str], options: Captions, default: str = "") -> None:
-        """folders: a `metadata.jsonl` counts in these and between them and the image."""
+    def __init__(self, folders: Sequence[str], options: Captions, default: str = "", metadata: str = "") -> None:
+        """folders: a `metadata.jsonl` counts in these and between them and the image. metadata: of all images."""
         self._folders = {Path(folder).absolute() for folder in folders if folder}
+        self._metadata = Path(metadata) if metadata else None
         self.options, self.default = options, default
 
     def source_of(self, image: Path) -> Path | None:
@@ -77,6 +80,9 @@ class CaptionReader:
     def _in_metadata(self, image: Path) -> Iterator[Caption]:
         path = image.absolute()
         root = next((folder for folder in path.parents if folder in self._folders), path.parent)
+        found = caption_in_metadata_file(path, self._metadata, root) if self._metadata else None
+        if found is not None:
+            yield Caption(found, self._metadata)
         for folder in path.parents:
             text = caption_in_metadata(path, folder)
             if text is not None:
@@ -101,7 +107,7 @@ class CaptionReader:
 
 def reader_of(concept: Concept, options: Captions) -> CaptionReader:
     """The captions of a concept's training images."""
-    return CaptionReader([concept.folder], options, concept.default_caption)
+    return CaptionReader([concept.folder], options, concept.default_caption, concept.metadata_file)
 
 
 def class_reader_of(concept: Concept, options: Captions) -> CaptionReader:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..errors import UserError
 from ..settings.options import Captions, Concept
-from .caption_warnings import caption_warnings, unused_captions
+from .caption_warnings import caption_warnings, unused_captions, unused_metadata
 from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
@@ -116,6 +116,7 @@ def _examples_of(
     name = f"Concept {index + 1}"
     warnings = list(misread_names(name, concept.folder, images))
     captions = _captions_of(images, templates, reader)
+    warnings += unused_metadata(name, captions, concept)
     shown: list[Example] = []
     for image in images:
         caption, options = captions.get(image), reader.options

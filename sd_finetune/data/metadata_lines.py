@@ -5,7 +5,7 @@ In a folder of diffusers' scripts (`file_name` and `text`) and of kohya's (`imag
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -44,22 +44,28 @@ def _remembered(file: Path, size: int, mtime: int) -> Mapping[str, str]:  # pyri
 
 @reader
 def read_metadata_lines(path: Path) -> Mapping[str, str]:
-    """Image to caption, by the names in the file with "/" as separator.
+    """Image to caption, by the names in the file as `with_moved` writes them."""
+    captions = with_moved(_lines(read_text(path, MOST_BYTES), path))
+    if not captions:
+        raise UserError(
+            f'{path} names no image with its caption: write lines like {{"file_name": "1.png", "text": ""}}.'
+        )
+    return captions
+
+
+def with_moved(named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Image to caption, by names with "/" as separator.
 
     An image with an absolute path, which changes when its folder is moved, is also there as "*/NAME" if no other has
     that name.
     """
     captions: dict[str, str] = {}
     moved: dict[str, list[str]] = {}
-    for image, text in _lines(read_text(path, MOST_BYTES), path):
+    for image, text in named:
         name = PurePosixPath(image.replace("\\", "/"))
         captions[name.as_posix()] = text
         if name.is_absolute() or image[1:2] == ":":
             moved.setdefault(name.name, []).append(text)
-    if not captions:
-        raise UserError(
-            f'{path} names no image with its caption: write lines like {{"file_name": "1.png", "text": ""}}.'
-        )
     return captions | {f"*/{name}": texts[0] for name, texts in moved.items() if len(texts) == 1}
 
 
@@ -74,7 +80,7 @@ def _lines(content: str, path: Path) -> Iterator[tuple[str, str]]:
             raise UserError(f"{path}, line {number}, is not valid JSON: write one object a line.") from error
         if isinstance(entry, dict):
             table = cast("dict[str, Any]", entry)
-            image, text = _first(table, NAMES_OF_IMAGE), _text(table)
+            image, text = _first(table, NAMES_OF_IMAGE), text_of(table)
             if image and text is not None:
                 yield image, text
 
@@ -83,7 +89,8 @@ def _first(table: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return next((table[name] for name in names if isinstance(table.get(name), str)), "")
 
 
-def _text(table: Mapping[str, Any]) -> str | None:
+def text_of(table: Mapping[str, Any]) -> str | None:
+    """The caption of an image's entry with its tags, None without either; several captions are lines of it."""
     value = next((table[name] for name in NAMES_OF_TEXT if name in table), None)
     lines = cast("list[Any]", value) if isinstance(value, list) else [value]
     tags = table.get(TAGS)

@@ -146,6 +146,8 @@ def _trigger_words(options: Mapping[str, list[str]]) -> set[str]:
 def _captions(options: Mapping[str, list[str]]) -> Iterator[str]:
     """Captions beside the images, and names of images where these are captions, as far as they can be read here."""
     names_count = any("[filewords]" in value for values in options.values() for value in values)
+    for file in filter(None, options.get("concepts.metadata_file", [])):
+        yield from islice(_texts_of_json(_beginning(Path(file), MOST_METADATA_BYTES)), MOST_CAPTIONS)
     folders = [*options.get("concepts.folder", []), *options.get("concepts.class_folder", [])]
     for folder in folders:
         for path in islice(_files(Path(folder)) if folder else [], MOST_CAPTIONS):
@@ -178,6 +180,17 @@ def _texts_of_json_lines(content: str) -> Iterator[str]:
             continue
         for _, text in _texts(entry, ""):
             yield from _lines_of(text)
+
+
+def _texts_of_json(content: str) -> Iterator[str]:
+    """Of one object, or of an object a line."""
+    try:
+        entries = [parse_json(content)]
+    except ValueError:
+        yield from _texts_of_json_lines(content)
+        return
+    for _, text in _texts(entries, ""):
+        yield from _lines_of(text)
 
 
 def _beginning(path: Path, most: int) -> str:

@@ -10,13 +10,14 @@ from ..reading.other_files import sentence_about_folder
 from .availability import unavailable
 from .gpu_driver import has_gpu_driver
 from .learned_words import learned_words
-from .options import Settings
+from .options import Concept, Settings
 
 
 def missing_files(settings: Settings) -> dict[str, str]:
     """A sentence for each, by the option's name. A path that is too long or not accessible is not found either."""
     files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
     files |= {word.continue_option: word.continue_from for word in learned_words(settings) if settings.learns_word()}
+    files |= {f"concepts.{number}.metadata_file": each.metadata_file for number, each in _numbered(settings)}
     faults = {
         name: _about_missing(name, path) for name, path in files.items() if path and not _holds(Path(path).is_file)
     }
@@ -51,8 +52,12 @@ def _holds(is_there: Callable[[], bool]) -> bool:
         return False
 
 
+def _numbered(settings: Settings) -> Iterator[tuple[int, Concept]]:
+    yield from enumerate(settings.concepts, start=1)
+
+
 def _folders(settings: Settings) -> Iterator[tuple[str, str]]:
-    for number, concept in enumerate(settings.concepts, start=1):
+    for number, concept in _numbered(settings):
         yield f"concepts.{number}.folder", concept.folder
         if settings.masks.source == "files":
             yield f"concepts.{number}.mask_folder", concept.mask_folder

@@ -390,6 +390,7 @@ EFFECTS: dict[str, Effect] = {
     "concepts.folder": Effect(shown, "{other}/other"),
     "concepts.mask_folder": Effect(masks_shown, "{other}/masks", within={**MASKED, **FILES}),
     "concepts.instance_prompt": Effect(shown, "a photo of zwx star"),
+    "concepts.metadata_file": Effect(shown, "{other}/meta.json", within=FILEWORDS),
     "concepts.default_caption": Effect(shown, "a moon", within=FILEWORDS),
     "concepts.word": Effect(prompts, "zab-2", within=WORD),
     "concepts.initial_text": Effect(weights, "star", within=OWN_WORD),
@@ -434,6 +435,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.linear_gradient("L").rotate(90).save(home / "masked/1.mask.png")
     (home / "masks").mkdir()
     Image.linear_gradient("L").save(home / "masks/1.png")
+    (home / "meta.json").write_text('{"0": {"caption": "a corgi"}}')
     noted = PngInfo()
     noted.add_text("Comment", "a corgi")
     for image in make_images(home / "noted", 2, seed=3).iterdir():

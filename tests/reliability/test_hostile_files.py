@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from sd_finetune.data.importing.concepts_list import import_concepts
 from sd_finetune.data.importing.import_any import read_concepts_list
 from sd_finetune.data.importing.kohya_dataset import import_kohya_dataset
+from sd_finetune.data.metadata_json import read_metadata_json
 from sd_finetune.data.metadata_lines import read_metadata_lines
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.family import FAMILY
@@ -69,6 +70,7 @@ FOR_TEXTS: dict[str, Callable[[Path], object]] = {
     "load_toml": load_toml,
     "read_toml": read_toml,
     "read_metadata_lines": read_metadata_lines,
+    "read_metadata_json": read_metadata_json,
     "read_concepts_list": read_concepts_list,
     "import_kohya_dataset": import_kohya_dataset,
 }

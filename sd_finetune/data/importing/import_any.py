@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 from ...errors import UserError
 from ...reading.door import parse_json, read_text, reader
 from ...settings.paths import pasted_path
+from ..metadata_json import is_metadata
 from .concepts_list import import_concepts
 from .kohya_dataset import import_kohya_dataset
 from .kohya_folder import import_kohya_folder
@@ -40,4 +42,9 @@ def read_concepts_list(path: Path) -> list[dict[str, object]]:
         content = parse_json(read_text(path))
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({str(error)[:200]}): correct the file.") from error
+    if isinstance(content, dict) and is_metadata(cast("dict[str, Any]", content)):
+        raise UserError(
+            f"{path} is a metadata file of kohya's scripts: choose the folder of its images as folder of a concept, "
+            "and this file as its metadata_file."
+        )
     return import_concepts(content)

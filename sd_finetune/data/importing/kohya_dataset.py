@@ -33,7 +33,7 @@ TAKEN: Mapping[str, str] = {
     **{name: FOREIGN_NAMES[name] for name in SAME_AS_ON_THEIR_COMMAND_LINE},
 }
 """Our option by theirs, of the same meaning."""
-OF_SUBSETS = frozenset({"image_dir", "num_repeats", "class_tokens", "is_reg", "subsets"}) | SIZES
+OF_SUBSETS = frozenset({"image_dir", "metadata_file", "num_repeats", "class_tokens", "is_reg", "subsets"}) | SIZES
 WITHOUT_NEED = frozenset({"cache_info", "debug_dataset", "caption_extension", "validation_seed"})
 """What changes nothing here: every caption file is found."""
 
@@ -45,7 +45,11 @@ def import_kohya_dataset(path: Path) -> Imported:
         UserError: it cannot be read, is something else, or names a folder that cannot be read.
     """
     content = load_toml(path)
-    subsets = list(_subsets(content))
+    every = list(_subsets(content))
+    subsets = [each for each in every if isinstance(each.get("image_dir"), str)]
+    if every and not subsets:
+        needed = "image_dir in each of [[datasets.subsets]], the folder of the images"
+        raise UserError(f"{path} names no folder of training images: write {needed}.")
     if not subsets:
         needed = "[[datasets]] and [[datasets.subsets]] with image_dir"
         raise UserError(f"{path} is no dataset config of kohya's scripts: it needs {needed}.")
@@ -55,6 +59,12 @@ def import_kohya_dataset(path: Path) -> Imported:
     imported = concepts_of(list(seen))
     if not imported.concepts:
         raise UserError(f"{path} names no folder of training images: {' '.join(imported.notes)}")
+    imported.notes += [
+        f"A subset with metadata_file = {each['metadata_file']} has no image_dir, the folder of its images, and is "
+        "left out: add it to the file."
+        for each in every
+        if each not in subsets and "metadata_file" in each
+    ]
     own = [each for each in subsets if each.get("is_reg") is not True]
     imported.settings |= dict(_settings(own, imported.notes))
     wild = imported.settings.get("captions.wildcards") is True
@@ -67,20 +77,27 @@ def _subsets(content: Table) -> Iterator[dict[str, Any]]:
     general = _table(content.get("general"))
     for dataset in _tables(content.get("datasets")):
         for subset in _tables(dataset.get("subsets")):
-            whole = {**general, **dataset, **subset}
-            if isinstance(whole.get("image_dir"), str):
-                yield whole
+            yield {**general, **dataset, **subset}
 
 
 def _subset(options: Table, home: Path) -> Subset:
-    folder = Path(pasted_path(options["image_dir"]))
+    folder, metadata = Path(pasted_path(options["image_dir"])), _metadata_file(options.get("metadata_file"), home)
     repeats, words = options.get("num_repeats"), options.get("class_tokens")
     return Subset(
         home / folder if (home / folder).is_dir() else folder,
         repeats if type(repeats) is int and repeats > 0 else 1,
         words.strip() if isinstance(words, str) else "",
         options.get("is_reg") is True,
+        metadata,
     )
+
+
+def _metadata_file(value: Any, home: Path) -> str:
+    """The path that a config says, which is relative to its folder if it is there; "" where it says none."""
+    if not isinstance(value, str) or not value.strip():
+        return ""
+    file = Path(pasted_path(value))
+    return str(home / file if (home / file).is_file() else file)
 
 
 def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple[str, Any]]:

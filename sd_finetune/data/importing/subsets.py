@@ -14,12 +14,16 @@ from ..folder import list_folder
 
 @dataclass(frozen=True)
 class Subset:
-    """words: the prompt of images without a caption. is_class: regularization images."""
+    """words: the prompt of images without a caption. is_class: regularization images.
+
+    metadata: a file with the captions of the images, "" without one.
+    """
 
     folder: Path
     repeats: int
     words: str
     is_class: bool = False
+    metadata: str = ""
 
 
 @dataclass
@@ -68,13 +72,14 @@ def concepts_of(subsets: Sequence[Subset]) -> Imported:
 
 def _look_into(subset: Subset) -> _Seen:
     images = list_folder(subset.folder, "class" if subset.is_class else "training").images
-    reader = CaptionReader([str(subset.folder)], Captions())
+    reader = CaptionReader([str(subset.folder)], Captions(), metadata=subset.metadata)
     return _Seen(subset, len(images), sum(reader.source_of(image) is not None for image in images))
 
 
 def _concept(seen: _Seen) -> dict[str, Any]:
     words = seen.subset.words
     concept: dict[str, Any] = {"folder": str(seen.subset.folder), "repeats": seen.subset.repeats}
+    concept |= {"metadata_file": seen.subset.metadata} if seen.subset.metadata else {}
     if words and not seen.captioned:
         return {**concept, "instance_prompt": words}
     return {**concept, "instance_prompt": FILEWORDS, "default_caption": words}

@@ -102,6 +102,12 @@ class Concept:
     default_caption: str = option(
         "", "caption of training images that have none, where the prompt has [filewords]; empty = the image's file name"
     )
+    metadata_file: str = option(
+        "",
+        "captions of many images in one file: the metadata .json of kohya's finetune scripts, or a .jsonl; a caption "
+        "file beside an image counts first",
+        is_path=True,
+    )
     class_prompt: str = option("", 'prompt of the class images, like "a photo of a dog"')
     class_folder: str = option("", "folder of your own class (regularization) images", is_path=True)
     class_images: int | None = option(

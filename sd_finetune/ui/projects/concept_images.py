@@ -22,7 +22,7 @@ def images_of_concept(settings: dict[str, Any], number: int, seconds: float = LO
     seconds: how long image files are read.
     """
     folder, notes = folder_of_concept(settings, number), notes_in(text(settings, "data.cache_folder"))
-    beside = [(_folder(concept, "class_folder"), _folder(concept, "mask_folder")) for concept in concepts(settings)]
+    beside = [(_text_of(concept, "class_folder"), _text_of(concept, "mask_folder")) for concept in concepts(settings)]
     look, exclude = Look(seconds, notes), excluded_names(settings, number)
     return training_images(folder, beside[number - 1][0], folders_beside(beside), look, exclude)
 
@@ -36,7 +36,7 @@ def excluded_names(settings: dict[str, Any], number: int) -> list[str]:
 def folder_of_concept(settings: dict[str, Any], number: int) -> str:
     """Its folder; those that stand in the project's settings, no others, are shown. Raises UserError without one."""
     found = concepts(settings)
-    folder = _folder(found[number - 1], "folder") if 1 <= number <= len(found) else ""
+    folder = _text_of(found[number - 1], "folder") if 1 <= number <= len(found) else ""
     if not folder:
         raise UserError(f"Concept {number} has no folder yet: enter one, or drop images.")
     return folder
@@ -44,11 +44,11 @@ def folder_of_concept(settings: dict[str, Any], number: int) -> str:
 
 def captions_of_concept(settings: dict[str, Any], number: int) -> CaptionReader:
     """Reads the captions of the concept, counted from 1, as its settings say as far as they are valid."""
-    default = concepts(settings)[number - 1].get("default_caption")
+    folder, concept = folder_of_concept(settings, number), concepts(settings)[number - 1]
     options = as_far_as_valid(settings).captions
-    return CaptionReader([folder_of_concept(settings, number)], options, default if isinstance(default, str) else "")
+    return CaptionReader([folder], options, _text_of(concept, "default_caption"), _text_of(concept, "metadata_file"))
 
 
-def _folder(concept: dict[str, Any], name: str) -> str:
+def _text_of(concept: dict[str, Any], name: str) -> str:
     value = concept.get(name)
     return value if isinstance(value, str) else ""

@@ -194,6 +194,57 @@ def test_datasets_of_the_same_folders_are_resolutions_of_one_run(tmp_path: Path)
     assert len(imported.concepts) == 1
 
 
+def test_a_metadata_file_of_a_dataset_config(tmp_path: Path) -> None:
+    """As kohya's finetune tools write it: names without ending, or whole paths."""
+    for name in ("1", "2", "3"):
+        image(tmp_path / f"dogs/{name}.png")
+    image(tmp_path / "dogs/4.png", "a file of its own")
+    entries = {
+        "1": {"caption": "a dog", "tags": "red, wet"},
+        str(tmp_path / "dogs/2.png"): {"tags": "blue"},
+        r"D:\\elsewhere\\3.png": {"caption": "a cat", "train_resolution": [512, 512]},
+        "4": {"caption": "from the file"},
+    }
+    (tmp_path / "meta.json").write_text(json.dumps(entries))
+    subsets = "[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'dogs'\nmetadata_file = 'meta.json'\nnum_repeats = 2\n"
+    (tmp_path / "a.toml").write_text(subsets + "[[datasets.subsets]]\nmetadata_file = 'other.json'\n")
+    imported = import_any(str(tmp_path / "a.toml"))
+    (concept,) = imported.concepts
+    assert concept["metadata_file"] == str(tmp_path / "meta.json")
+    (note,) = [note for note in imported.notes if "other.json" in note]
+    assert note.endswith("has no image_dir, the folder of its images, and is left out: add it to the file.")
+    examples, warnings = instance_examples([Concept(**concept)], Captions())
+    assert {example.image.stem: example.prompt for example in examples} == {
+        "1": "a dog, red, wet", "2": "blue", "3": "a cat", "4": "a file of its own",
+    }  # fmt: skip
+    assert warnings == []
+
+
+def test_a_metadata_file_of_other_images_is_told(tmp_path: Path) -> None:
+    image(tmp_path / "dog.png")
+    (tmp_path / "meta.json").write_text('{"0001": {"caption": "a dog"}, "0002": "a cat"}')
+    concept = Concept(folder=str(tmp_path), metadata_file=str(tmp_path / "meta.json"))
+    _, (told,) = instance_examples([concept], Captions())
+    assert f"meta.json names 2 images, and no image in {tmp_path} has its caption from there" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", r"meta\.json is not valid JSON"),
+        ("[]", r"meta\.json names no image with its caption: it needs one JSON object like"),
+        ('{"1": {"train_resolution": [8, 8]}}', r"meta\.json names no image with its caption"),
+        (None, r"meta\.json not found"),
+    ],
+)
+def test_a_metadata_file_that_is_none(tmp_path: Path, content: str | None, sentence: str) -> None:
+    image(tmp_path / "1.png")
+    if content is not None:
+        (tmp_path / "meta.json").write_text(content)
+    with pytest.raises(UserError, match=sentence):
+        instance_examples([Concept(folder=str(tmp_path), metadata_file=str(tmp_path / "meta.json"))], Captions())
+
+
 def test_a_concepts_list(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(json.dumps([{"instance_data_dir": "/dogs", "instance_prompt": "sks dog"}]))
     assert import_any(str(tmp_path / "list.json")).concepts == [{"folder": "/dogs", "instance_prompt": "sks dog"}]
@@ -210,6 +261,16 @@ def test_a_concepts_list(tmp_path: Path) -> None:
         ("gone.toml", None, "gone.toml not found"),
         ("a.toml", "x = 1", "is no dataset config of kohya's scripts"),
         ("a.toml", '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "gone"', "Folder gone not found"),
+        (
+            "a.json",
+            '{"1": {"caption": "a dog"}}',
+            "is a metadata file of kohya's scripts: choose the folder of its images",
+        ),
+        (
+            "a.toml",
+            "[[datasets]]\n[[datasets.subsets]]\nmetadata_file = 'a'",
+            "names no folder of training images: write image",
+        ),
         ("a.json", "{}", "This is not a concepts list"),
         ("a.json", "nonsense", "is not valid JSON"),
     ],

@@ -64,6 +64,15 @@ def test_captions_count_and_names_of_images_where_they_are_captions(tmp_path: Pa
     assert without["a blue car"] == "<caption>"
 
 
+def test_captions_of_a_metadata_file_are_private(tmp_path: Path) -> None:
+    file = tmp_path / "meta.json"
+    file.write_text('{"1": {"caption": "a red car", "tags": "wet, street"}}')
+    concept = {"metadata_file": str(file), "instance_prompt": "zwk"}
+    assert {"a red car", "wet, street"} <= set(found({"concepts": [concept]}))
+    file.write_text('{"file_name": "1.png", "text": "a blue car"}\n{"file_name": "2.png", "text": "a cat"}')
+    assert {"a blue car", "a cat"} <= set(found({"concepts": [concept]}))
+
+
 def test_a_folder_that_is_gone_is_no_fault() -> None:
     assert found({"concepts": [{"folder": "/no/such/folder"}, {"folder": "\0"}, {"folder": 3}]}) == {}
 
