@@ -82,5 +82,7 @@ def test_settings_of_all_kinds_read_them_so(folder: Path, content: dict[str, Any
 def test_every_path_is_one_of_them() -> None:
     paths = [name for name, member in all_options().items() if member.option is not None and member.option.is_path]
     assert {
-        name for name in all_options() if name.endswith(("folder", ".checkpoint", ".config", "continue_from"))
+        name
+        for name in all_options()
+        if name.endswith(("folder", ".checkpoint", ".config", "continue_from", "metadata_file"))
     } == set(paths)
