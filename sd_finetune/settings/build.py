@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from .catalogue import Member, all_options, members
 from .faults import Faults
 from .unknown_names import unknown_names
-from .values import convert, range_text
+from .values import BrokenPath, convert, range_text
 
 Group = TypeVar("Group")
 
@@ -16,6 +16,7 @@ MOST_UNKNOWN = 20
 """Names of a group that are told not to be options; another program's file may have thousands."""
 MOST_ENTRIES = 1000
 """Of a list of groups."""
+SINGLE_QUOTES = "a path, in TOML in 'single quotes' or with forward slashes if it is one of Windows"
 MOST_SHOWN = 200
 """Letters of a value in a sentence."""
 
@@ -46,7 +47,8 @@ def _value(member: Member, value: Any, name: str, faults: Faults) -> Any:
     try:
         return convert(value, member)
     except ValueError as error:
-        faults.add(name, f"{name} = {_text(value)} {error}: use {range_text(member)}.")
+        takes = SINGLE_QUOTES if isinstance(error, BrokenPath) else range_text(member)
+        faults.add(name, f"{name} = {_text(value)} {error}: use {takes}.")
         return member.option.default
 
 

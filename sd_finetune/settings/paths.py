@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`"}
 FILE = "file://"
 DRIVE = re.compile(r"/[A-Za-z]:")
+
+
+def has_control(path: str) -> bool:
+    """Whether there is a line break or the like in a path, as TOML makes of the backslash in a Windows path."""
+    return any(unicodedata.category(letter) == "Cc" for letter in path)
 
 
 def pasted_path(text: str) -> str:
@@ -46,7 +52,7 @@ def _of_address(text: str) -> str:
 def _expanded(path: str) -> str:
     try:
         return str(Path(path).expanduser())
-    except RuntimeError:  # there is no such user
+    except (RuntimeError, ValueError):  # there is no such user, or no user can be called so
         return path
 
 

@@ -21,6 +21,10 @@ else:
 MOST_DOTS = 50
 """In a name. Python's reader takes the square of them in time and memory."""
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
+_LINE = re.compile(r"at line (\d+)")
+_WINDOWS = re.compile(r'^\s*[\w.-]+\s*=\s*\[?\s*"((?:[A-Za-z]:\\(?!\\)|\\\\[^\\"]+\\(?!\\))[^"\n]*"?)')
+"""`name = "C:\\dogs"` or `"\\\\server\\dogs"`, with backslashes that are not doubled."""
+_ESCAPED = re.compile(r'=.*?"((?=[^"]*\\)[^"\n]*"?)')
 _DOT = re.compile(r'[\w"-][ \t]*\.')
 
 
@@ -40,12 +44,46 @@ def load_toml(path: Path) -> dict[str, Any]:
     text = read_text(path)
     if has_long_key(text):
         raise UserError(f"{path} has a name with more than {MOST_DOTS} dots: write it as group.option.")
+    _refuse_backslashes(path, text)
     try:
         return loads(text)
     except ValueError as error:
+        _refuse_backslashes(path, text, line_of(error))
         raise UserError(f"{path} is not valid TOML ({str(error)[:200]}): correct the file.") from error
     except RecursionError as error:
         raise UserError(f"{path} is nested too deep: use one table for each group of options.") from error
+
+
+def line_of(error: ValueError) -> int:
+    """The line that an error of the reader names, from 1; 0 where it names none."""
+    match = _LINE.search(str(error))
+    return int(match[1]) if match else 0
+
+
+def _refuse_backslashes(path: Path, text: str, line: int = 0) -> None:
+    """Raise UserError for a Windows path in double quotes, in which TOML reads a backslash as an escape.
+
+    line: the one that could not be read, for any text with a backslash; without it, for what is clearly such a path.
+    """
+    lines = text.split("\n")
+    chosen = [(line, _ESCAPED)] if 0 < line <= len(lines) else [(n, _WINDOWS) for n in range(1, len(lines) + 1)]
+    for number, pattern in chosen:
+        match = pattern.search(lines[number - 1])
+        if match:
+            written = match[1].rstrip('"')
+            raise UserError(
+                f'{path}, line {number}: "{written}" has backslashes, which TOML reads as escapes in double quotes: '
+                f"write {_way_out(written, is_path=pattern is _WINDOWS)}."
+            )
+
+
+def _way_out(written: str, is_path: bool) -> str:
+    """How to write a text with backslashes. written: as it stands in double quotes."""
+    meant = written[:2] + written[2:].replace("\\\\", "\\")
+    single = "" if "'" in meant else f"'{meant}' in single quotes, or "
+    if is_path:
+        return f'{single}"{meant.replace(chr(92), "/")}" with forward slashes'
+    return f"{single}each backslash twice; a path can also have forward slashes"
 
 
 def toml_text(content: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from .catalogue import Member
 from .duration import Duration
 from .numbers import parse_number, parse_whole_number
 from .option import AUTO, Option
-from .paths import pasted_path
+from .paths import has_control, pasted_path
 from .rates import Rates
 
 NUMBER_OR_AUTO: Any = float | None
@@ -18,6 +18,10 @@ WHOLE_OR_AUTO: Any = int | None
 RATES_OR_AUTO: Any = Rates | None
 OR_AUTO: dict[Any, Any] = {NUMBER_OR_AUTO: float, WHOLE_OR_AUTO: int, RATES_OR_AUTO: Rates}
 """Kinds of values that can be left to the method or to other options, and what they are otherwise."""
+
+
+class BrokenPath(ValueError):
+    """A path with what no path has, which is how TOML reads some backslashes in double quotes."""
 
 
 def convert(value: Any, member: Member) -> Any:
@@ -32,6 +36,8 @@ def convert(value: Any, member: Member) -> Any:
         raise ValueError("has characters that are not Unicode text")
     try:
         converted = None if _is_auto(value, member) else _typed(value, OR_AUTO.get(member.kind, member.kind), facts)
+    except BrokenPath:
+        raise
     except (ValueError, OverflowError) as error:
         raise ValueError("is not valid") from error
     if facts.choices and converted not in facts.choices:
@@ -99,10 +105,17 @@ def _typed(value: Any, kind: Any, facts: Option) -> Any:
         return parse_whole_number(value) if isinstance(value, str) else _of_type(value, int)
     if kind is str:
         text = _of_type(value, str)
-        return _choice(text, facts) if facts.choices else pasted_path(text) if facts.is_path else text
+        return _choice(text, facts) if facts.choices else _path(text) if facts.is_path else text
     if kind is bool:
         return _of_type(value, bool)
     return tuple(_of_type(entry, str) for entry in cast("list[Any]", _of_type(value, list, tuple)))
+
+
+def _path(text: str) -> str:
+    path = pasted_path(text)
+    if has_control(path):
+        raise BrokenPath("has a line break or another control character")
+    return path
 
 
 def _finite(value: Any) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sd_finetune.settings.catalogue import all_options
@@ -59,6 +59,8 @@ def test_what_is_there_by_that_name_is_meant(folder: Path) -> None:
 
 
 @given(st.text())
+@example("~\0")
+@example("~\ud800/a")
 def test_any_text_gives_some_path(given_text: str) -> None:
     assert isinstance(pasted_path(given_text), str)
 
