@@ -70,11 +70,7 @@ def remove_unused(cache: Path, days: float = UNUSED_DAYS) -> Amount:
             with suppress(OSError):
                 path.unlink()
                 removed += Amount(1, facts.st_size)
-    folders = [cache, *_folders(cache)]
-    remove_leftovers(folders)
-    for folder in reversed(folders[1:]):
-        with suppress(OSError):  # which it is if anything is left in it
-            folder.rmdir()
+    remove_leftovers([cache, *_folders(cache)])
     return removed
 
 
@@ -90,7 +86,7 @@ def _files(cache: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _folders(cache: Path) -> list[Path]:
-    """Those of notes and of latents, each before what is in it."""
+    """Those of notes and of latents, which stay: another process may be about to write into one."""
     latents = latents_in(cache)
     below = [path for path in _entries(latents) if path.is_dir() and not path.is_symlink()]
     return [folder for folder in (cache / "seen", latents) if folder.is_dir()] + below

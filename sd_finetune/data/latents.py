@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import UserError
+from .color_jitter import Colors
 from .cropping import Crop
 from .images import fit_image, open_image
 
@@ -22,11 +23,12 @@ def to_pixels(image: NDArray[np.uint8]) -> Tensor:
 
 
 class View(NamedTuple):
-    """What is encoded: a part of an image, mirrored or not."""
+    """What is encoded: a part of an image, mirrored or not, perhaps with other colors."""
 
     image: Path
     crop: Crop
     flipped: bool = False
+    colors: Colors | None = None
 
 
 class Moments(Protocol):
@@ -74,7 +76,8 @@ class ImageEncoder:
 
         Raises UserError for an unreadable image and for latents that are not finite.
         """
-        pixels = to_pixels(fit_image(open_image(view.image), view.crop))
+        image = fit_image(open_image(view.image), view.crop)
+        pixels = to_pixels(view.colors.applied(image) if view.colors else image)
         if view.flipped:
             pixels = pixels.flip(-1)
         moments = self._moments(pixels)

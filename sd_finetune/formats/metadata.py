@@ -167,7 +167,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "noise_offset": train.noise_offset or None,
         "prior_loss_weight": settings.prior_weight(),
         "loss_type": "l2",
-        "cache_latents": settings.data.cache_latents,
+        "cache_latents": settings.data.latents_are_cached(),
         "flip_aug": settings.data.horizontal_flip,
     }
 

@@ -1,11 +1,12 @@
-"""Rules of the sizes in which images are trained."""
+"""Rules of the sizes in which images are trained, and of what changes them at each use."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from .faults import Broken
-from .options import Settings
+from .options import Data, Settings
 
 LEAST, MOST, MULTIPLE = 64, 2048, 8
 """Of every resolution."""
@@ -35,7 +36,13 @@ def bucket_sides(settings: Settings) -> Iterator[Broken]:
             yield (f"data.{name}", "data.resolution"), f"data.{name} = {side} {is_wrong}: {way_out}."
 
 
-def random_crop(settings: Settings) -> Iterator[Broken]:
-    if settings.data.crop == "random" and settings.data.cache_latents:
-        sentence = 'data.crop = "random" takes another part of an image at each use, and cached latents are of one'
-        yield ("data.crop", "data.cache_latents"), f"{sentence}: set data.cache_latents to false, or crop to center."
+def changing_images(settings: Settings) -> Iterator[Broken]:
+    changes, cached = settings.data.changes_at_each_use(), settings.data.cache_latents
+    if not changes or not settings.data.latents_are_cached():
+        return
+    asked = " and ".join(f"data.{name} = {json.dumps(value)}" for name, value in changes.items())
+    plain = " and ".join(f"data.{name} = {json.dumps(getattr(Data(), name))}" for name in changes)
+    verb = "changes" if len(changes) == 1 else "change"
+    problem = f'{asked} {verb} an image at each use, and data.cache_latents = "{cached}" encodes it once'
+    names = (*(f"data.{name}" for name in changes), "data.cache_latents")
+    yield names, f'{problem}: set data.cache_latents = "off", or {plain}.'

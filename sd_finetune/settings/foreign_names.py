@@ -43,6 +43,8 @@ _KOHYA = {
     "bucket_no_upscale": "data.upscale = false",
     "random_crop": 'data.crop = "random"',
     "flip_aug": "data.horizontal_flip",
+    "color_aug": "data.hue_jitter or data.saturation_jitter",
+    "cache_latents_to_disk": 'data.cache_latents = "disk"',
     "shuffle_caption": "captions.shuffle",
     "caption_separator": "captions.separator",
     "keep_tokens": "captions.keep_first",

@@ -65,6 +65,15 @@ def _to_version_3(content: Table) -> Table:
     return content
 
 
+def _to_version_4(content: Table) -> Table:
+    """Latents were in RAM or not cached; they can be on the disk, too."""
+    data = content.get("data")
+    cached = cast(Table, data).get("cache_latents") if isinstance(data, dict) else None
+    if type(cached) is not bool:
+        return content
+    return {**content, "data": {**cast(Table, data), "cache_latents": "ram" if cached else "off"}}
+
+
 def _renamed(content: Table, names: Mapping[str, str]) -> Table:
     """The same with other names for options of a group; where both names are given, the old one stays to be refused."""
     result = {**content}
@@ -77,7 +86,7 @@ def _renamed(content: Table, names: Mapping[str, str]) -> Table:
     return result
 
 
-STEPS: tuple[Callable[[Table], Table], ...] = (_to_version_2, _to_version_3)
+STEPS: tuple[Callable[[Table], Table], ...] = (_to_version_2, _to_version_3, _to_version_4)
 """Step k brings settings of version k to version k + 1."""
 
 VERSION = len(STEPS) + 1

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from .catalogue import members
-from .data_rules import bucket_sides, extra_resolutions, random_crop
+from .data_rules import bucket_sides, changing_images, extra_resolutions
 from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
@@ -253,7 +253,7 @@ RULES = (
     _class_prompts,
     extra_resolutions,
     bucket_sides,
-    random_crop,
+    changing_images,
     _textual_inversion,
     _hypernetwork,
 )

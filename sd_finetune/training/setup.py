@@ -83,8 +83,7 @@ def prepare(
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
         _warn(events, list(about_prompts(model, settings, class_rows)))
-    instances, classes = _encoded(settings, model, placement, examples, class_rows, emit)
-    remove_unused(image_cache(settings, run.path.parent))
+    instances, classes = _encoded(run, settings, model, placement, examples, class_rows, emit)
     placement.bring(["unet", *model.text_encoders])
     batches = Batches(model, settings, instances, classes)
     stored = stored_targets(run, settings, model, batches, accelerator, emit)
@@ -199,6 +198,7 @@ def _put_text_encoders_away(training: Training) -> None:
 
 
 def _encoded(
+    run: RunFolder,
     settings: Settings,
     model: DiffusionModel,
     placement: Placement,
@@ -207,12 +207,14 @@ def _encoded(
     emit: Callable[[Event], None],
 ) -> tuple[ExampleSet, ExampleSet | None]:
     """Training and class examples with their latents; nothing but the VAE is on the GPU."""
+    cache = image_cache(settings, run.path.parent)
     with phase_of_vram("encoding"):
         placement.bring(["vae"])
-        instances = example_set(settings, model, examples, "instance", emit)
-        classes = class_example_set(settings, model, class_rows, instances, emit) if class_rows else None
-    if settings.data.cache_latents:
+        instances = example_set(settings, model, examples, "instance", cache, emit)
+        classes = class_example_set(settings, model, class_rows, instances, cache, emit) if class_rows else None
+    if settings.data.latents_are_cached():
         placement.put_away(["vae"])
+    remove_unused(cache)
     return instances, classes
 
 

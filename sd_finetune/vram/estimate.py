@@ -129,7 +129,7 @@ def _samples(settings: Settings, model: MemoryFacts) -> float:
         return 0
     trains_encoders = METHODS[settings.method].changes_weights and settings.train.train_text_encoder
     encoders = 0 if trains_encoders or settings.text_encoders_work() else model.text_encoders * _width(settings)
-    vae = 0 if not settings.data.cache_latents else _vae(settings, model)
+    vae = 0 if not settings.data.latents_are_cached() else _vae(settings, model)
     pixels = (samples.width or side) * (samples.height or side)
     copies = _copies(settings, _trained_parameters(settings, model))
     return _held(settings, model) + copies + encoders + vae + _generating(settings, model, 1, pixels)
@@ -141,7 +141,7 @@ def _held(settings: Settings, model: MemoryFacts) -> float:
     changes = METHODS[settings.method].changes_weights
     encoders_wait = not settings.text_encoders_work() or (changes and settings.train.train_text_encoder)
     frozen = model.unet * (not changes) + model.text_encoders * (not encoders_wait)
-    vae = 0 if settings.data.cache_latents else _vae(settings, model)
+    vae = 0 if settings.data.latents_are_cached() else _vae(settings, model)
     return _trained_parameters(settings, model) * trained + frozen * _width(settings) + vae
 
 

@@ -68,11 +68,7 @@ def preset_changes(settings: Settings, row: Preset, batch: int | None = None) ->
     """
     train, mine = settings.train, OPTIMIZERS[settings.optimizer.name]
     in_a_step = train.batch_size * train.gradient_accumulation_steps
-    changes = {
-        name: value
-        for name, value in row.settings.items()
-        if not _enlarges(settings, name, value) and not _is_refused(settings, name, value)
-    }
+    changes = {name: value for name, value in row.settings.items() if not _stays(settings, name, value)}
     if changes["train.fused_backward"]:
         batch = in_a_step
         if not train.max_grad_norm:
@@ -87,13 +83,10 @@ def preset_changes(settings: Settings, row: Preset, batch: int | None = None) ->
     return changes
 
 
-def _is_refused(settings: Settings, name: str, value: Any) -> bool:
-    """Whether a row would cache latents of images that are other ones at each use."""
-    return name == "data.cache_latents" and not are_valid(with_changes(settings, {name: value}))
-
-
-def _enlarges(settings: Settings, name: str, value: Any) -> bool:
-    """Whether a row would make samples larger than they are."""
+def _stays(settings: Settings, name: str, value: Any) -> bool:
+    """Whether a row leaves the option: it would make samples larger, or latents are cached already or cannot be."""
+    if name == "data.cache_latents":
+        return settings.data.latents_are_cached() or bool(settings.data.changes_at_each_use())
     return name in SMALL_SAMPLES and (value_of(settings, name) or settings.data.resolution) <= value
 
 

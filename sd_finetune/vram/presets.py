@@ -28,7 +28,7 @@ PLAIN = {
     "train.gradient_checkpointing": False,
     "train.weights": "fp32",
     "train.fused_backward": False,
-    "data.cache_latents": True,
+    "data.cache_latents": "ram",
 }
 """Of every row, unless it says otherwise."""
 CHECKPOINTED = {"train.gradient_checkpointing": True}

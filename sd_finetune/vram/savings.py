@@ -76,7 +76,7 @@ def _candidates(settings: Settings, phase: str, bf16: bool) -> Iterator[dict[str
         yield {"train.mixed_precision": half}
     for name, value in (
         ("train.gradient_checkpointing", True),
-        ("data.cache_latents", True),
+        ("data.cache_latents", "ram"),
         ("train.train_text_encoder", False),
     ):
         yield {name: value}

@@ -117,7 +117,7 @@ def test_a_random_crop_is_another_part_at_each_use_and_the_same_in_each_run(
     toy: Toy, shapes: dict[str, Any], tmp_path: Path
 ) -> None:
     make_images(tmp_path, 1, (200, 90))
-    asked = {**shapes, "concepts.folder": str(tmp_path), "data.crop": "random", "data.cache_latents": False}
+    asked = {**shapes, "concepts.folder": str(tmp_path), "data.crop": "random", "data.cache_latents": "off"}
 
     def drawn() -> list[float]:
         return [batch.latents.sum().item() for (batch, *_) in batches_of(toy.prepare({**asked, "prior.weight": 0}), 4)]

@@ -31,7 +31,7 @@ CASES: dict[str, dict[str, Any]] = {
     "bf16": {**ROWS["dreambooth"], "train.mixed_precision": "bf16", "train.weights": "bf16"},
     "each clipped": {**ROWS["dreambooth"], "train.clip_by": "parameter_norm"},
     "adafactor": {**ROWS["dreambooth"], "optimizer.name": "adafactor"},
-    "latents drawn anew": {**ROWS["lora"], "data.cache_latents": False},
+    "latents drawn anew": {**ROWS["lora"], "data.cache_latents": "off"},
 }
 
 

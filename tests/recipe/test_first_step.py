@@ -189,7 +189,7 @@ def test_rates_rise_and_fall_as_scheduled(toy: Toy) -> None:
 
 
 def test_half_of_the_draws_are_mirrored_if_asked(toy: Toy) -> None:
-    for cached in (True, False):
+    for cached in ("ram", "disk", "off"):
         changes = {"data.horizontal_flip": True, "data.cache_latents": cached, "train.batch_size": 3}
         training = toy.prepare(changes)
         with torch.no_grad():

@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from sd_finetune.data.image_cache import image_cache
 from sd_finetune.errors import UserError
 from sd_finetune.formats.metadata import SETTINGS_KEY
 from sd_finetune.runs.messages import Evaluation, Phase, Sample, Saved, Step, Warning_
@@ -27,7 +28,6 @@ from sd_finetune.training import ready_model
 from sd_finetune.training.compute.attention import attentions_of
 from sd_finetune.training.device import accelerator_for
 from sd_finetune.training.loop import train
-from sd_finetune.training.phases import look_of
 from sd_finetune.training.setup import Training
 from sd_finetune.training.step.capture import recorder_for
 from sd_finetune.training.worker import work
@@ -197,8 +197,10 @@ def cached(training: Training) -> list[str]:
     return [e.name for e in events_of(training.run, Phase) if e.name.startswith("encoding")]
 
 
-def image_cache_of(training: Training) -> Path | None:
-    return look_of(training.settings, training.run.path.parent, lambda _: None).notes
+def latents_on_disk(training: Training) -> int:
+    """How many files there are in the folder "second", as it is the one that a test sets."""
+    cache = image_cache(training.settings, training.run.path.parent)
+    return len(list(cache.rglob("*.safetensors"))) if cache.name == "second" else 0
 
 
 def result_kind(training: Training) -> str:
@@ -249,6 +251,7 @@ def base_weights(training: Training) -> str:
 
 
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
+UNCACHED = {"data.cache_latents": "off"}
 SHORT = {"train.length": "1 step"}
 WORD = {"method": "textual_inversion", "textual_inversion.word": "zib-7"}
 OWN_WORD = {**WORD, "concepts.word": "zab-2"}
@@ -330,10 +333,14 @@ EFFECTS: dict[str, Effect] = {
     "data.smallest_side": Effect(latent_sides, 80, within=WIDE),
     "data.largest_side": Effect(latent_sides, 96, within=WIDE),
     "data.upscale": Effect(latent_sides, False, within={**WIDE, "data.resolution": 256}),
-    "data.crop": Effect(latents, "random", within={**WIDE, "data.cache_latents": False}),
+    "data.crop": Effect(latents, "random", within={**WIDE, "data.cache_latents": "off"}),
     "data.horizontal_flip": Effect(latents, True),
-    "data.cache_latents": Effect(cached, False),
-    "data.cache_folder": Effect(image_cache_of, "{fresh}"),
+    "data.cache_latents": Effect(cached, "off"),
+    "data.cache_folder": Effect(latents_on_disk, "{fresh}", within={"data.cache_latents": "disk"}),
+    "data.brightness_jitter": Effect(latents, 0.3, within=UNCACHED),
+    "data.contrast_jitter": Effect(latents, 0.3, within=UNCACHED),
+    "data.saturation_jitter": Effect(latents, 0.3, within=UNCACHED),
+    "data.hue_jitter": Effect(latents, 0.3, within=UNCACHED),
     "captions.image_comments": Effect(shown, True, within={**NOTED, **FILEWORDS}),
     "captions.tokens": Effect(weights, 150, within=LONG),
     "captions.emphasis": Effect(weights, "no_norm", within=EMPHASIZED),

@@ -107,7 +107,7 @@ def test_text_encoders_stay_where_prompts_are_too_many_to_be_cached(
 
 
 def test_the_vae_stays_where_images_are_encoded_in_each_step(toy: Toy, moves: Moves) -> None:
-    toy.train({**ROWS["lora"], "data.cache_latents": False})
+    toy.train({**ROWS["lora"], "data.cache_latents": "off"})
     assert [move for move in moves if "Autoencoder" in move] == ["AutoencoderKL back"]
 
 

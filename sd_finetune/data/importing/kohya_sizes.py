@@ -38,7 +38,7 @@ def sizes_of(subsets: Sequence[Table], notes: list[str]) -> Iterator[tuple[str, 
         yield from _buckets(first, sides[0] if sides else 512)
     if first.get("random_crop") is True:
         yield "data.crop", "random"
-        yield "data.cache_latents", False
+        yield "data.cache_latents", "off"
 
 
 def _buckets(options: Table, side: int) -> Iterator[tuple[str, Any]]:

@@ -69,8 +69,12 @@ class Data:
     horizontal_flip: bool = option(
         False, "random horizontal flip, half of the time; leave it off for asymmetric subjects, such as text"
     )
-    cache_latents: bool = option(
-        True, "encode every image once, before training, and keep its latents in RAM; off = encode it at each use"
+    cache_latents: str = option(
+        "ram",
+        "where latents are kept, so that every image is encoded once, before training; disk = in the cache folder, for "
+        "later runs too, which takes no RAM; off = encode each image at each use",
+        choices=("ram", "disk", "off"),
+        titles={"ram": "In RAM", "disk": "On disk", "off": "Off"},
     )
     cache_folder: str = option(
         "",
@@ -78,6 +82,37 @@ class Data:
         "image-cache in the data folder of the tab, or on the command line beside the run folders",
         is_path=True,
     )
+    brightness_jitter: float = option(
+        0.0,
+        "random change of brightness at each use of a training image, up or down by this share; needs latents that are "
+        "not cached",
+        minimum=0,
+        maximum=1,
+    )
+    contrast_jitter: float = option(0.0, "the same of the contrast", minimum=0, maximum=1)
+    saturation_jitter: float = option(
+        0.0, "the same of the saturation, so that 1 is from gray on", minimum=0, maximum=1
+    )
+    hue_jitter: float = option(
+        0.0,
+        "random change of the hue, by up to this share of the color circle in both directions; 0.02 is hardly seen, "
+        "and 0.5 makes any color of any other",
+        minimum=0,
+        maximum=0.5,
+    )
+
+    def latents_are_cached(self) -> bool:
+        """Whether the VAE is not needed in training."""
+        return self.cache_latents != "off"
+
+    def jitters(self) -> dict[str, float]:
+        """Those strengths of the color jitter that are not 0, by the options' names."""
+        names = ("brightness_jitter", "contrast_jitter", "saturation_jitter", "hue_jitter")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+    def changes_at_each_use(self) -> dict[str, str | float]:
+        """What makes each use of an image another one, so that its latents cannot be kept: values by the options."""
+        return {**({"crop": self.crop} if self.crop == "random" else {}), **self.jitters()}
 
     def resolutions(self) -> tuple[int, ...]:
         """All at which a training image is used. Raises ValueError where they are no whole numbers."""

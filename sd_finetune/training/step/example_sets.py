@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...data.buckets import crop_of
+from ...data.color_jitter import drawn_colors
 from ...data.concepts import Example
 from ...data.cropping import Crop, Size, crop_to
+from ...data.image_cache import latents_in, mark
 from ...data.latents import ImageEncoder, Moments, MomentsCache, View, draw_latents
+from ...data.latents_on_disk import MomentsOnDisk, fingerprint
 from ...data.masks import TrainedMasks
 from ...data.usable import size_of
 from ...families.family import DiffusionModel
@@ -38,7 +42,7 @@ class ExampleSet:
     """Examples of one role with their latents.
 
     crops: of each. moves: whether each use takes another part of the image. flips: whether half of the
-    uses are mirrored. masks: reads those of the examples.
+    uses are mirrored. masks: reads those of the examples. jitter: of the colors, None without.
     """
 
     examples: Sequence[Example]
@@ -49,6 +53,7 @@ class ExampleSet:
     flips: bool
     order_seed: int
     masks: TrainedMasks
+    jitter: Data | None = None
 
     @property
     def sizes(self) -> list[Size]:
@@ -66,7 +71,8 @@ class ExampleSet:
         if self.moves:
             x, y = torch.rand(2, generator=generator)
             crop = crop_to(size_of(image), crop.size, (float(x), float(y)))
-        latents = draw_latents(self.moments(View(image, crop, flipped)), self.scale_factor, generator)
+        colors = drawn_colors(self.jitter, generator) if self.jitter else None
+        latents = draw_latents(self.moments(View(image, crop, flipped, colors)), self.scale_factor, generator)
         return Drawn(latents, self._mask(self.examples[chosen], crop, flipped, latents))
 
     def _mask(self, example: Example, crop: Crop, flipped: bool, latents: Tensor) -> Tensor:
@@ -77,24 +83,35 @@ class ExampleSet:
 
 
 def example_set(
-    settings: Settings, model: DiffusionModel, examples: list[Example], role: str, emit: Callable[[Event], None]
+    settings: Settings,
+    model: DiffusionModel,
+    examples: list[Example],
+    role: str,
+    cache: Path,
+    emit: Callable[[Event], None],
 ) -> ExampleSet:
     """The examples, whose images are encoded now if latents are cached. role: "instance" or "class".
 
-    Training images are examples at each of the run's resolutions.
+    Training images are examples at each of the run's resolutions, and the only ones whose colors change. cache: the
+    folder of latents on the disk.
     """
     data = settings.data
     resolutions = data.resolutions() if role == "instance" else [data.resolution]
     shown = [(example, side) for example in examples for side in resolutions]
     crops = [crop_of(size_of(example.image), data, side) for example, side in shown]
-    moments: Moments = ImageEncoder(model.vae)
     examples = [example for example, _ in shown]
-    if data.cache_latents:
-        moments = MomentsCache(moments, _views(examples, crops, data), telling(ENCODING[role], emit))
+    moments = _moments(model, _views(examples, crops, data), data, cache, telling(ENCODING[role], emit))
     order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
-    moves = data.crop == "random"
     return ExampleSet(
-        examples, crops, moments, model.scale_factor, moves, data.horizontal_flip, order_seed, TrainedMasks()
+        examples=examples,
+        crops=crops,
+        moments=moments,
+        scale_factor=model.scale_factor,
+        moves=data.crop == "random",
+        flips=data.horizontal_flip,
+        order_seed=order_seed,
+        masks=TrainedMasks(),
+        jitter=data if role == "instance" and data.jitters() else None,
     )
 
 
@@ -103,15 +120,32 @@ def class_example_set(
     model: DiffusionModel,
     examples: list[Example],
     instances: ExampleSet,
+    cache: Path,
     emit: Callable[[Event], None],
 ) -> ExampleSet:
-    """The class examples with their latents; if the images are training images, with those of the instances."""
+    """The class examples with their latents; if the images are training images, with those of the instances.
+
+    cache: as in `example_set`.
+    """
     known = {example.image for example in instances.examples}
     if any(example.image not in known for example in examples):
-        return example_set(settings, model, examples, "class", emit)
+        return example_set(settings, model, examples, "class", cache, emit)
     crops = [crop_of(size_of(example.image), settings.data) for example in examples]
     order_seed = derived_seed(settings.train.seed, "class order", 0)
-    return replace(instances, examples=examples, crops=crops, order_seed=order_seed)
+    return replace(instances, examples=examples, crops=crops, order_seed=order_seed, jitter=None)
+
+
+def _moments(
+    model: DiffusionModel, views: Iterator[View], data: Data, cache: Path, report: Callable[[int, int], None]
+) -> Moments:
+    """The latents' distributions as the settings ask for them: kept, or made at each use."""
+    encoder = ImageEncoder(model.vae)
+    if data.cache_latents == "ram":
+        return MomentsCache(encoder, views, report)
+    if data.cache_latents == "disk":
+        mark(cache)
+        return MomentsOnDisk(encoder, views, latents_in(cache), fingerprint(model.vae), report)
+    return encoder
 
 
 def _views(examples: Sequence[Example], crops: Sequence[Crop], data: Data) -> Iterator[View]:

@@ -174,7 +174,7 @@ def test_a_dataset_config(tmp_path: Path) -> None:
             "enable_bucket = true\nbucket_no_upscale = true\nbucket_reso_steps = 1\nresolution = '640, 512'",
             {"data.buckets": True, "data.bucket_step": 64, "data.upscale": False, "data.resolution": 568},
         ),
-        ("random_crop = true", {"data.buckets": False, "data.crop": "random", "data.cache_latents": False}),
+        ("random_crop = true", {"data.buckets": False, "data.crop": "random", "data.cache_latents": "off"}),
     ],
 )  # fmt: skip
 def test_the_sizes_of_a_dataset_config(tmp_path: Path, general: str, settings: dict[str, Any]) -> None:

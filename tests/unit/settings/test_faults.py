@@ -41,7 +41,7 @@ FAULTS = [
         {"prior": {"weight": math.inf}},
         'prior.weight = Infinity is not valid: use "auto" or a number, 0 or more.',
     ),
-    ({"data": {"cache_latents": 1}}, "data.cache_latents = 1 is not valid: use true or false."),
+    ({"data": {"horizontal_flip": 1}}, "data.horizontal_flip = 1 is not valid: use true or false."),
     ({"output": {"notes": 1}}, "output.notes = 1 is not valid: use a string."),
     ({"output": {"folder": []}}, "output.folder = [] is not valid: use a path."),
     ({"samples": {"prompts": "a"}}, 'samples.prompts = "a" is not valid: use a list of strings.'),

@@ -47,11 +47,11 @@ def test_a_settings_file_of_version_1_with_and_without_its_number(tmp_path: Path
 
 def test_only_the_names_are_changed() -> None:
     before, after = old_run(), migrated(old_run())
-    assert after.pop("data") == {**before.pop("data"), "buckets": False}
+    assert after.pop("data") == {**before.pop("data"), "buckets": False, "cache_latents": "ram"}
     assert {name: before[name] for name in before if name not in ("textual_inversion", "evaluation")} == {
         name: after[name] for name in after if name not in ("textual_inversion", "evaluation")
     }
-    assert of_those_in(after, to_dict(from_dict(before))) == to_dict_with_auto(after)
+    assert of_those_in(after, to_dict(from_dict(old_run()))) == to_dict_with_auto(after)
     assert [list(group) for group in after.values() if isinstance(group, dict)] == [
         list(group) for group in of_those_in(after, to_dict(Settings())).values() if isinstance(group, dict)
     ]
@@ -61,7 +61,7 @@ def test_images_of_earlier_runs_and_projects_stay_squares() -> None:
     assert not from_dict(old_run()).data.buckets
     data = old_run()["data"]
     assert migrated({"version": 2, "data": data})["data"]["buckets"] is False
-    assert migrated({"version": 3, "data": data})["data"] == data
+    assert migrated({"version": VERSION, "data": data})["data"] == data
     assert migrated({"data": {"resolution": 512}}) == {"data": {"resolution": 512}}, "by hand: it has today's default"
 
 
@@ -88,6 +88,19 @@ def of_those_in(names: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
         return group
 
     return {name: known(names[name], group) for name, group in whole.items() if name in names}
+
+
+@pytest.mark.parametrize(("before", "after"), [(True, "ram"), (False, "off"), ("disk", "disk"), (1, 1)])
+@pytest.mark.parametrize("version", [{}, {"version": 1}, {"version": 3}])
+def test_latents_were_cached_or_not_up_to_version_3(version: dict[str, int], before: Any, after: Any) -> None:
+    assert migrated({**version, "data": {"cache_latents": before, "resolution": 64}}) == {
+        "data": {"cache_latents": after, "resolution": 64}
+    }
+
+
+@pytest.mark.parametrize("data", [None, 3, [], "x", {}])
+def test_what_is_no_table_of_images_stays_to_be_refused(data: Any) -> None:
+    assert migrated({"data": data}) == {"data": data}
 
 
 def test_migrating_leaves_what_it_is_given_as_it_is() -> None:

@@ -75,6 +75,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["textual_inversion"]["own_templates"] = [
         text + "zib" for text in content["textual_inversion"]["own_templates"]
     ]
+    content["data"]["cache_latents"] = "off"  # which may change at each use
     content["captions"] |= {"name_regex": r"\w+", "separator": content["captions"]["separator"] + ","}
     content["hypernetwork"] |= {"sizes": "768, 320", "layer_structure": "1, 2, 1", "dropout_structure": "0, 0.3, 0"}
     for number, concept in enumerate(content["concepts"]):

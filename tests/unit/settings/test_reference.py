@@ -29,7 +29,7 @@ def test_rows_say_default_unit_range_and_help() -> None:
     assert rows["train.length"].default == '"100 epochs"'
     assert rows["samples.prompts"].default == "[]"
     assert (rows["prior.weight"].default, rows["prior.weight"].range) == ('"auto"', '"auto" or a number, 0 or more')
-    assert rows["data.cache_latents"].range == "true or false"
+    assert rows["data.horizontal_flip"].range == "true or false"
     assert all(row.help and row.range for row in option_table())
 
 

@@ -31,7 +31,7 @@ from sd_finetune.settings.read import find_faults
             "largest_side",
             "data.largest_side = 320 is below data.resolution = 512: set it to 512",
         ),
-        ({"crop": "random"}, "crop", "set data.cache_latents to false, or crop to center"),
+        ({"crop": "random"}, "crop", 'set data.cache_latents = "off", or data.crop = "center"'),
     ],
 )
 def test_what_cannot_be(content: dict[str, Any], data: dict[str, Any], name: str, sentence: str) -> None:
@@ -43,6 +43,6 @@ def test_what_can(content: dict[str, Any]) -> None:
     for data in (
         {"extra_resolutions": "768, 1024"},
         {"buckets": False, "smallest_side": 640},
-        {"crop": "random", "cache_latents": False},
+        {"crop": "random", "cache_latents": "off"},
     ):
         assert find_faults({**content, "data": data}) == {}

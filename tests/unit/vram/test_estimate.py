@@ -100,7 +100,7 @@ def test_checkpointing_and_size_of_images_count(method: str, precision: str) -> 
 
 def test_what_waits_in_ram_takes_no_vram() -> None:
     at_least = estimate(asked_for("lora", BF16)).phases["training"]
-    cached = estimate(asked_for("lora", {**BF16, "data.cache_latents": False})).phases["training"]
+    cached = estimate(asked_for("lora", {**BF16, "data.cache_latents": "off"})).phases["training"]
     assert cached - at_least == pytest.approx(FRAGMENTATION * MODEL.vae * 2)
     bytes_each = 4 + 8 + 2  # fp32: the weight, AdamW's two moments, the copy of the forward pass
     layers = MODEL.text_encoders_lora_per_rank * asked_for("lora").lora.rank * bytes_each

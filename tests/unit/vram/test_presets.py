@@ -88,10 +88,10 @@ def test_samples_are_not_enlarged() -> None:
 
 
 def test_latents_stay_uncached_where_images_are_other_ones_at_each_use() -> None:
-    moving = asked_for("lora", {"data.crop": "random", "data.cache_latents": False})
+    moving = asked_for("lora", {"data.crop": "random", "data.cache_latents": "off"})
     assert "data.cache_latents" not in (preset_changes(moving, preset_for("lora", 8)) or {})
-    still = asked_for("lora", {"data.cache_latents": False})
-    assert (preset_changes(still, preset_for("lora", 8)) or {})["data.cache_latents"] is True
+    still = asked_for("lora", {"data.cache_latents": "off"})
+    assert (preset_changes(still, preset_for("lora", 8)) or {})["data.cache_latents"] == "ram"
 
 
 def test_the_page_is_that_of_the_table() -> None:
