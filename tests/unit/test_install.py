@@ -82,7 +82,14 @@ def started_by_webui(tmp_path: Path, programs: str = "", **environment: str) -> 
     )
 
 
-INSTALLED = {"torch": "2.1.2+cu121", "transformers": "4.30.2", "psutil": "5.9.5", "tqdm": "4.66.1", "PyYAML": "6.0"}
+INSTALLED = {
+    "torch": "2.1.2+cu121",
+    "transformers": "4.30.2",
+    "psutil": "5.9.5",
+    "tqdm": "4.66.1",
+    "PyYAML": "6.0",
+    "ftfy": "6.3.1",
+}
 PIP = """
 import json, os, sys
 from pathlib import Path

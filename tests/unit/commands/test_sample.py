@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +195,26 @@ def test_what_is_no_image_is_told_by_the_exit_code(
     assert printed.err.startswith("The image of seed 1 is all black: check the checkpoint")
     assert printed.err.endswith("So it is with 1 more of 4.\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x-0.png", "x-3.png"]
+
+
+def test_prompts_are_read_as_asked(home: Path, tmp_path: Path) -> None:
+    emphasized = ("--prompt", "a (red:1.6) star", "--emphasis")
+    by_mode = [draw(home, tmp_path / f"{mode}.png", *emphasized, mode) for mode in ("none", "ignore", "no_norm")]
+    assert [int(np.abs(one - other).max()) > 1 for one, other in pairwise(by_mode)] == [True] * 2
+    told = Image.open(tmp_path / "no_norm.png").info["parameters"]
+    assert told.endswith("Model: toy, Emphasis: No norm")
+    long = "a star, " * 40
+    draw(home, tmp_path / "long.png", "--prompt", long)
+    assert np.abs(draw(home, tmp_path / "longer.png", "--prompt", f"{long} red moon") - by_mode[0]).max() > 1
+
+
+def test_a_layer_that_there_is_not_and_what_only_the_webui_knows_are_refused(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["sample", "--checkpoint", str(home / "toy.safetensors"), "--out", str(tmp_path)]
+    assert main([*asked, "--prompt", "a star", "--clip-skip", "2"]) == 2
+    assert "--clip-skip = 2 is out of range for this checkpoint" in capsys.readouterr().err
+    assert main([*asked, "--prompt", "a star <lora:l:1>"]) == 2
+    assert 'has "<lora:l:1>", which is not applied here: give the file with --lora' in capsys.readouterr().err
+    assert main([*asked, "--prompt", "a star", "--negative", "[a|b]"]) == 2
+    assert '--negative "[a|b]" has "[a|b]", which changes' in capsys.readouterr().err

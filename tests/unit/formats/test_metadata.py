@@ -12,6 +12,7 @@ from sd_finetune import __version__
 from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
 from sd_finetune.settings.duration import Duration
+from sd_finetune.settings.groups.captions import Captions
 from sd_finetune.settings.options import Base, Concept, Lora, Output, Prior, Schedule, Settings, Train
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, to_dict
@@ -161,3 +162,13 @@ def test_a_checkpoint_has_no_network() -> None:
     assert not [name for name in metadata if name.startswith("ss_network")]
     assert metadata["modelspec.architecture"] == "stable-diffusion-v1"
     assert metadata["ss_unet_lr"] == "2e-06"
+
+
+def test_how_prompts_were_read() -> None:
+    metadata = training_metadata(SETTINGS, FACTS)
+    assert (metadata["ss_clip_skip"], metadata["ss_max_token_length"]) == ("None", "None")
+    assert "modelspec.encoder_layer" not in metadata
+    settings = replace(SETTINGS, train=replace(SETTINGS.train, clip_skip=2), captions=Captions(tokens=225))
+    metadata = training_metadata(settings, FACTS)
+    assert (metadata["ss_clip_skip"], metadata["ss_max_token_length"]) == ("2", "225")
+    assert metadata["modelspec.encoder_layer"] == "2"

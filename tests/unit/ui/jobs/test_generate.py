@@ -23,6 +23,7 @@ from tests.screen import Screen
         ({"prompt": " "}, "The prompt is empty"),
         ({"prompt": "a dog", "count": 17}, "count = 17 is out of range: use a whole number from 1 to 16"),
         ({"prompt": "a dog", "count": "2"}, 'count = "2" is out of range'),
+        ({"prompt": "a dog <lora:dog:1>"}, "which is not applied here: choose the result to generate with instead"),
         ({"prompt": "a dog", "seed": None}, "seed = null is out of range"),
     ],
 )
@@ -45,13 +46,18 @@ def test_the_command(
     screen: Screen, monkeypatch: pytest.MonkeyPatch, result: dict[str, Any] | None, named: list[str]
 ) -> None:
     project = screen.context.project("dog")
-    settings = screen.settings(samples={"guidance_scale": 5, "width": 128, "height": "auto"}, data__resolution=64)
+    settings = screen.settings(
+        samples={"guidance_scale": 5, "width": 128, "height": "auto", "emphasis": "none"},
+        data__resolution=64,
+        train__clip_skip=2,
+    )
     project.write_settings(settings)
     started: list[list[str]] = []
     monkeypatch.setattr(generate, "start_process", lambda command, log: started.append(command))
     job = generate_job(project, {"prompt": "-a dog", "seed": 3, "count": 2}, result)
     job.launch(Path("/weights"), 0)
-    asked = ["--prompt=-a dog", "--seed=3", "--count=2", "--cfg=5", "--width=128", "--height=64"]
+    asked = ["--prompt=-a dog", "--seed=3", "--count=2", "--cfg=5", "--emphasis=none", "--width=128", "--height=64"]
+    asked.append("--clip-skip=2")
     assert started == [
         [sys.executable, "-u", "-m", "sd_finetune", "sample", *named, *asked, "--out", str(job.run.path)]
     ]

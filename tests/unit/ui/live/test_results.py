@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.ui.live.results import base_of
+from sd_finetune.settings.options import Base, Concept, Settings, Train
+from sd_finetune.settings.read import to_dict
+from sd_finetune.ui.live.results import base_of, hint_of
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,13 @@ def test_the_checkpoint_that_a_run_has_trained(tmp_path: Path, content: str | No
     if content is not None:
         run.base.write_text(content, encoding="utf-8")
     assert base_of(run) == base
+
+
+def test_what_is_to_be_set_in_the_webui(tmp_path: Path) -> None:
+    run, concept = RunFolder(tmp_path), Concept(folder="dogs", instance_prompt="a sks dog", class_prompt="a dog")
+    for clip_skip, hint in ((1, ""), (2, "It was trained with clip skip 2: set that in the WebUI too.")):
+        settings = Settings(base=Base("toy.safetensors"), train=Train(clip_skip=clip_skip), concepts=(concept,))
+        run.settings.write_text(json.dumps(to_dict(settings)), encoding="utf-8")
+        assert hint_of(run) == hint
+    run.settings.write_text("{")
+    assert hint_of(run) == ""
