@@ -24,6 +24,7 @@ class Condition:
 
 PRIOR = Condition("prior.weight", others=(0,))
 MASKS = Condition("masks.source", others=("none",))
+BUCKETS = Condition("data.buckets", values=(True,))
 CLASS_IMAGES = Condition("prior.source", values=("images",))
 
 OWN_WORD = Condition("concepts.word", others=("",))
@@ -38,6 +39,7 @@ OF_OPTIONS = {
     "concepts.instance_prompt": (
         Condition("textual_inversion.template", values=("instance_prompt",), methods=methods_with("learns_word")),
     ),
+    **dict.fromkeys(("data.bucket_step", "data.smallest_side", "data.largest_side"), (BUCKETS,)),
     "masks.source": (),
     "masks.bank_size": (MASKS, Condition("masks.prior_weight", others=(0,))),
     "concepts.mask_folder": (Condition("masks.source", values=("files",)),),
