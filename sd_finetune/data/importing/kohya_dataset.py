@@ -33,7 +33,17 @@ TAKEN: Mapping[str, str] = {
     **{name: FOREIGN_NAMES[name] for name in SAME_AS_ON_THEIR_COMMAND_LINE},
 }
 """Our option by theirs, of the same meaning."""
-OF_SUBSETS = frozenset({"image_dir", "metadata_file", "num_repeats", "class_tokens", "is_reg", "subsets"}) | SIZES
+MASKS = "conditioning_data_dir"
+OF_SUBSETS = SIZES | {
+    "image_dir",
+    "metadata_file",
+    "num_repeats",
+    "class_tokens",
+    "is_reg",
+    "subsets",
+    "alpha_mask",
+    MASKS,
+}
 WITHOUT_NEED = frozenset({"cache_info", "debug_dataset", "caption_extension", "validation_seed"})
 """What changes nothing here: every caption file is found."""
 
@@ -81,15 +91,23 @@ def _subsets(content: Table) -> Iterator[dict[str, Any]]:
 
 
 def _subset(options: Table, home: Path) -> Subset:
-    folder, metadata = Path(pasted_path(options["image_dir"])), _metadata_file(options.get("metadata_file"), home)
+    folder, masks = _folder(options["image_dir"], home), options.get(MASKS)
+    metadata = _metadata_file(options.get("metadata_file"), home)
     repeats, words = options.get("num_repeats"), options.get("class_tokens")
     return Subset(
-        home / folder if (home / folder).is_dir() else folder,
+        folder,
         repeats if type(repeats) is int and repeats > 0 else 1,
         words.strip() if isinstance(words, str) else "",
         options.get("is_reg") is True,
         metadata,
+        _folder(masks, home) if isinstance(masks, str) and masks else None,
     )
+
+
+def _folder(path: str, home: Path) -> Path:
+    """Relative to the file, if it is there."""
+    folder = Path(pasted_path(path))
+    return home / folder if (home / folder).is_dir() else folder
 
 
 def _metadata_file(value: Any, home: Path) -> str:
@@ -114,6 +132,9 @@ def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple
             notes.append(f"{name} differs between subsets, and {TAKEN[name]} is one for all: {value} is used.")
         yield TAKEN[name], value
     yield from sizes_of(subsets, notes)
+    files, alpha = (any(subset.get(name) for subset in subsets) for name in (MASKS, "alpha_mask"))
+    if files or alpha:  # their loss is not divided by the area of masks
+        yield from (("masks.source", "files" if files else "alpha"), ("masks.normalize", False))
 
 
 def _table(value: Any) -> dict[str, Any]:

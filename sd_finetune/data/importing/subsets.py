@@ -16,7 +16,7 @@ from ..folder import list_folder
 class Subset:
     """words: the prompt of images without a caption. is_class: regularization images.
 
-    metadata: a file with the captions of the images, "" without one.
+    metadata: a file with the captions of the images, "" without one. masks: the folder of their masks, if any.
     """
 
     folder: Path
@@ -24,6 +24,7 @@ class Subset:
     words: str
     is_class: bool = False
     metadata: str = ""
+    masks: Path | None = None
 
 
 @dataclass
@@ -80,6 +81,7 @@ def _concept(seen: _Seen) -> dict[str, Any]:
     words = seen.subset.words
     concept: dict[str, Any] = {"folder": str(seen.subset.folder), "repeats": seen.subset.repeats}
     concept |= {"metadata_file": seen.subset.metadata} if seen.subset.metadata else {}
+    concept |= {"mask_folder": str(seen.subset.masks)} if seen.subset.masks else {}
     if words and not seen.captioned:
         return {**concept, "instance_prompt": words}
     return {**concept, "instance_prompt": FILEWORDS, "default_caption": words}

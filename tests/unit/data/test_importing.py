@@ -245,6 +245,20 @@ def test_a_metadata_file_that_is_none(tmp_path: Path, content: str | None, sente
         instance_examples([Concept(folder=str(tmp_path), metadata_file=str(tmp_path / "meta.json"))], Captions())
 
 
+@pytest.mark.parametrize(
+    ("line", "source", "folder"),
+    [('conditioning_data_dir = "masks"', "files", "masks"), ("alpha_mask = true", "alpha", None)],
+)
+def test_masks_of_a_dataset_config(tmp_path: Path, line: str, source: str, folder: str | None) -> None:
+    image(tmp_path / "dogs/1.png")
+    image(tmp_path / "masks/1.png")
+    (tmp_path / "d.toml").write_text(f'[[datasets]]\n[[datasets.subsets]]\nimage_dir = "dogs"\n{line}')
+    imported = import_any(str(tmp_path / "d.toml"))
+    assert (imported.settings["masks.source"], imported.settings["masks.normalize"]) == (source, False)
+    assert imported.concepts[0].get("mask_folder") == (folder and str(tmp_path / folder))
+    assert not any("alpha_mask" in note or "conditioning" in note for note in imported.notes)
+
+
 def test_a_concepts_list(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(json.dumps([{"instance_data_dir": "/dogs", "instance_prompt": "sks dog"}]))
     assert import_any(str(tmp_path / "list.json")).concepts == [{"folder": "/dogs", "instance_prompt": "sks dog"}]
