@@ -13,6 +13,8 @@ from diffusers import DDPMScheduler
 from PIL import Image
 from torch import Tensor
 
+from sd_finetune.data.images import fit_image, open_image
+from sd_finetune.data.latents import View
 from sd_finetune.errors import UserError
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
@@ -118,6 +120,44 @@ def test_a_mask_is_mirrored_with_its_image(toy: Toy, masked: Path) -> None:
     assert shown == {True, False}
 
 
+GEOMETRIES: dict[str, dict[str, Any]] = {
+    "square": {"data.buckets": False},
+    "buckets": {"data.bucket_step": 16},
+    "random crop": {"data.buckets": False, "data.crop": "random", "data.cache_latents": False},
+    "several resolutions": {"data.bucket_step": 16, "data.extra_resolutions": "64, 96"},
+}
+
+
+def gray_of(view: View) -> Tensor:
+    """In the place of an encoder, whose latents tell what it saw of the image: the gray of each square of pixels."""
+    pixels = Image.fromarray(fit_image(open_image(view.image), view.crop)).convert("L").reduce(8)
+    gray = torch.tensor(np.array(pixels)) / 255
+    mean = (gray.flip(-1) if view.flipped else gray).expand(4, -1, -1)
+    return torch.stack([mean, torch.zeros_like(mean)])
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_a_mask_shows_what_its_image_shows(toy: Toy, tmp_path: Path, geometry: str) -> None:
+    """Cropped, scaled, mirrored: images of white, gray and black, which are masks of themselves at half their size."""
+    for number, size in enumerate([(200, 120), (90, 200)]):
+        Image.linear_gradient("L").rotate(90 * (1 - number)).resize(size).save(tmp_path / f"{number}.png")
+        Image.open(tmp_path / f"{number}.png").resize((size[0] // 2, size[1] // 2)).save(
+            tmp_path / f"{number}.mask.png"
+        )
+    asked = {"concepts.folder": str(tmp_path), "data.horizontal_flip": True, **GEOMETRIES[geometry]}
+    instances = replace(toy.prepare(within(tmp_path, asked)).instances, moments=gray_of, scale_factor=1.0)
+    shapes: set[tuple[int, ...]] = set()
+    views: set[str] = set()
+    for number in range(8 * len(instances.examples)):
+        latents, mask = instances.draw(number % len(instances.examples), torch.Generator().manual_seed(number))
+        assert torch.allclose(latents[:1], mask, atol=0.06)
+        shapes.add(tuple(mask.shape))
+        views.add(str([round(value, 1) for value in mask.flatten().tolist()]))
+    expected = {"square": (1, 4), "buckets": (2, 4), "random crop": (1, 16), "several resolutions": (6, 12)}[geometry]
+    assert len(shapes) == expected[0]
+    assert len(views) >= expected[1] // 2
+
+
 def test_class_images_are_learned_as_a_whole(toy: Toy, masked: Path) -> None:
     training = toy.prepare(within(masked, ONE_STEP, {"prior.weight": 1.0, "concepts.class_images": 2}))
     (batch,) = training.batches.of_step(0)
@@ -221,6 +261,19 @@ def test_the_bank_holds_what_a_live_model_would_say(toy: Toy, masked: Path) -> N
             assert prompts.setdefault(batch.instance_numbers[0], prompt) == prompt
             shown += batch.instance_numbers
     assert [sorted(shown[start : start + 3]) for start in range(0, 12, 3)] == [[0, 1, 2], [3, 4, 5]] * 2
+
+
+def test_the_bank_holds_images_of_all_sizes(toy: Toy, masked: Path) -> None:
+    make_images(masked / "wide", 1, size=144, seed=7)
+    Image.open(masked / "wide/0.png").resize((160, 72)).save(masked / "wide/0.png")
+    buckets = {"data.bucket_step": 16, "train.batch_size": 2, "train.length": "4 steps"}
+    training = moved(toy.prepare(within(masked, DREAMBOOTH, buckets)))
+    shapes: set[tuple[int, ...]] = set()
+    for step in range(4):
+        for batch in training.batches.of_step(step):
+            assert relative_error(held_targets(training, batch), untrained_answer(training, batch)) < 1e-5
+            shapes.add(tuple(batch.latents.shape[2:]))
+    assert len(shapes) == 2
 
 
 def test_the_bank_is_told_and_removed_at_the_end(toy: Toy, masked: Path) -> None:
