@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from ...data.caption_writing import write_caption
 from ...data.captions import CaptionReader
 from ...errors import UserError
 from .images import image_in
+
+_THREADS = 8
 
 
 def change_captions(folder: str, changes: Any, captions: CaptionReader) -> dict[str, dict[str, str]]:
@@ -24,17 +27,20 @@ def change_captions(folder: str, changes: Any, captions: CaptionReader) -> dict[
     Raises:
         UserError: they are no such changes.
     """
-    theirs: dict[str, str] = {}
-    faults: dict[str, str] = {}
-    for name, change in _checked(changes).items():
+    wanted = _checked(changes)
+
+    def write(name: str) -> str | UserError | None:
         try:
-            stands = write_caption(image_in(folder, name), change["now"], captions, change.get("was"))
+            return write_caption(image_in(folder, name), wanted[name]["now"], captions, wanted[name].get("was"))
         except UserError as error:
-            faults[name] = str(error)
-        else:
-            if stands is not None:
-                theirs[name] = stands
-    return {"theirs": theirs, "faults": faults}
+            return error
+
+    with ThreadPoolExecutor(_THREADS) as pool:  # most of the time is waited for the disk
+        found = dict(zip(wanted, pool.map(write, wanted), strict=True))
+    return {
+        "theirs": {name: stands for name, stands in found.items() if isinstance(stands, str)},
+        "faults": {name: str(fault) for name, fault in found.items() if isinstance(fault, UserError)},
+    }
 
 
 def _checked(changes: Any) -> dict[str, dict[str, Any]]:
