@@ -10,6 +10,7 @@ import sys
 from . import __version__
 from .commands import (
     caption,
+    check,
     class_images,
     demo,
     extract,
@@ -40,6 +41,7 @@ COMMANDS = {
     "stop": stop,
     "sample": sample,
     "class-images": class_images,
+    "check": check,
     "import": import_data,
     "caption": caption,
     "image-cache": image_cache,

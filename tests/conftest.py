@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 # Read as files, not through skimage.data: that would need scikit-image's own dependencies.
-PHOTOGRAPHS = {"cat": "chelsea.png", "cup": "coffee.png", "rocket": "rocket.jpg"}
+PHOTOGRAPHS = {"cat": "chelsea.png", "cup": "coffee.png", "rocket": "rocket.jpg", "astronaut": "astronaut.png"}
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -85,7 +85,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def photographs() -> dict[str, Image.Image]:
-    """A cat (451x300), a cup (600x400) and a rocket (640x427), from scikit-image."""
+    """A cat (451x300), a cup (600x400), a rocket (640x427) and an astronaut (512x512), from scikit-image."""
     spec = importlib.util.find_spec("skimage")
     assert spec is not None, "scikit-image is among the test requirements"
     assert spec.origin is not None

@@ -32,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
     """The settings file, overrides, and the folder of runs."""
+    add_settings_file(parser)
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder for run folders (default: runs)"
+    )
+
+
+def add_settings_file(parser: argparse.ArgumentParser) -> None:
+    """The settings file and overrides."""
     parser.add_argument(
         "settings", type=Path, metavar="SETTINGS.toml", help="settings file; `train --help` lists all settings"
     )
@@ -42,9 +50,6 @@ def add_settings_arguments(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         metavar="GROUP.OPTION=VALUE",
         help="overrides a setting of the file, like lora.rank=8 or concepts.1.repeats=2; repeatable",
-    )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="folder for run folders (default: runs)"
     )
 
 

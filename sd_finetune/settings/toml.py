@@ -93,12 +93,12 @@ def toml_text(content: Mapping[str, Any]) -> str:
         tables = cast("list[Any]", value) if isinstance(value, list) else [value]
         head = f"[[{name}]]" if isinstance(value, list) else f"[{name}]"
         pieces += [
-            "\n".join([head, *(f"{key} = {_value_text(each)}" for key, each in table.items())]) for table in tables
+            "\n".join([head, *(f"{key} = {value_text(each)}" for key, each in table.items())]) for table in tables
         ]
     return "\n\n".join(pieces) + "\n"
 
 
-def _value_text(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A text, number, flag or list as TOML writes it, which for these is as in JSON."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -145,7 +145,7 @@ def test_text_stays_text(behind: Behind) -> None:
             assert kind in PLAIN, f"{target}: {kind}"
             if MARKUP.encode() in answer.content:
                 seen.append(target.path)
-    for part in ("{name}", "concepts/{number}", "class-images", "generated", "status", "log", "settings"):
+    for part in ("{name}", "concepts/{number}/images", "class-images", "generated", "status", "log", "settings"):
         assert any(path.endswith(part) for path in seen), f"no markup in {part}"
 
 

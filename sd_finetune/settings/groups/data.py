@@ -62,9 +62,10 @@ class Data:
     )
     crop: str = option(
         "center",
-        "which part of an image is trained where its proportions are not those of its bucket: center, or random = "
-        "another part at each use",
-        choices=("center", "random"),
+        "which part of an image is trained where its proportions are not those of its bucket: center, random = another "
+        "part at each use, or smart = around faces, or where there are none, or scikit-image is not installed to find "
+        "them, where it has the most detail",
+        choices=("center", "random", "smart"),
     )
     horizontal_flip: bool = option(
         False, "random horizontal flip, half of the time; leave it off for asymmetric subjects, such as text"

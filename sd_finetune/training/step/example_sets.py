@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ...data.buckets import crop_of
 from ...data.color_jitter import drawn_colors
 from ...data.concepts import Example
 from ...data.cropping import Crop, Size, crop_to
@@ -19,6 +18,7 @@ from ...data.image_cache import latents_in, mark
 from ...data.latents import ImageEncoder, Moments, MomentsCache, View, draw_latents
 from ...data.latents_on_disk import MomentsOnDisk, fingerprint
 from ...data.masks import TrainedMasks
+from ...data.smart_crop import crop_of_image
 from ...data.usable import size_of
 from ...families.family import DiffusionModel
 from ...runs.messages import Event
@@ -27,6 +27,7 @@ from ..phases import telling
 from .randomness import derived_seed
 
 ENCODING = {"instance": "encoding training images", "class": "encoding class images"}
+CROPPING = {"instance": "choosing parts of training images", "class": "choosing parts of class images"}
 """Phase names by role."""
 
 
@@ -98,7 +99,7 @@ def example_set(
     data = settings.data
     resolutions = data.resolutions() if role == "instance" else [data.resolution]
     shown = [(example, side) for example in examples for side in resolutions]
-    crops = [crop_of(size_of(example.image), data, side) for example, side in shown]
+    crops = _crops([(example.image, side) for example, side in shown], data, telling(CROPPING[role], emit))
     examples = [example for example, _ in shown]
     moments = _moments(model, _views(examples, crops, data), data, cache, telling(ENCODING[role], emit))
     order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
@@ -130,7 +131,7 @@ def class_example_set(
     known = {example.image for example in instances.examples}
     if any(example.image not in known for example in examples):
         return example_set(settings, model, examples, "class", cache, emit)
-    crops = [crop_of(size_of(example.image), settings.data) for example in examples]
+    crops = [crop_of_image(example.image, settings.data) for example in examples]
     order_seed = derived_seed(settings.train.seed, "class order", 0)
     return replace(instances, examples=examples, crops=crops, order_seed=order_seed, jitter=None)
 
@@ -146,6 +147,16 @@ def _moments(
         mark(cache)
         return MomentsOnDisk(encoder, views, latents_in(cache), fingerprint(model.vae), report)
     return encoder
+
+
+def _crops(shown: Sequence[tuple[Path, int]], data: Data, progress: Callable[[int, int], None]) -> list[Crop]:
+    """What is trained of each image at its resolution."""
+    crops: list[Crop] = []
+    for image, side in shown:
+        crops.append(crop_of_image(image, data, side))
+        if data.crop == "smart":  # which reads the image
+            progress(len(crops), len(shown))
+    return crops
 
 
 def _views(examples: Sequence[Example], crops: Sequence[Crop], data: Data) -> Iterator[View]:

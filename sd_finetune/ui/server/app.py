@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from . import caption_routes, concept_routes, generate_routes, grid_routes, page_routes, project_routes, run_routes
+from . import (
+    caption_routes,
+    check_routes,
+    concept_routes,
+    generate_routes,
+    grid_routes,
+    page_routes,
+    project_routes,
+    run_routes,
+)
 from .context import Context
 from .guard import Answer, login_required
 
 PREFIX = "/sd_finetune"
-ROUTES = (project_routes, run_routes, concept_routes, grid_routes, caption_routes, generate_routes, page_routes)
+ROUTES = (
+    project_routes,
+    run_routes,
+    concept_routes,
+    grid_routes,
+    check_routes,
+    caption_routes,
+    generate_routes,
+    page_routes,
+)
 
 
 def make_router(context: Context) -> APIRouter:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from ...settings.read import as_far_as_valid
 from ..plain_settings import concepts
 from ..projects.caption_changes import change_captions
 from ..projects.concept_images import captions_of_concept, folder_of_concept, images_of_concept
@@ -27,11 +28,12 @@ router = APIRouter(route_class=Route, tags=["concepts"])
 
 @router.get("/projects/{name}/concepts/{number}/images")
 def images(number: int, project: Project = PROJECT, context: Context = CONTEXT) -> list[dict[str, Any]]:
-    """The images of a concept, excluded ones too: name, caption, prompt, size, state (changes with the file)."""
+    """The images of a concept, excluded ones too: name, caption, prompt, size, what is trained, state of the file."""
     settings = with_caches(context.host, project.settings())
     folder, found = folder_of_concept(settings, number), images_of_concept(settings, number, seconds=0)
     prompt = str(concepts(settings)[number - 1].get("instance_prompt", ""))
-    return list_images(found, folder, prompt, captions_of_concept(settings, number))
+    data = as_far_as_valid(settings).data
+    return list_images(found, folder, prompt, captions_of_concept(settings, number), data)
 
 
 @router.get("/projects/{name}/concepts/{number}/thumbnail")

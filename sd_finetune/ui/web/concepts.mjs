@@ -1,5 +1,6 @@
 // What is taught: the list of concepts.
 import { post, sentence } from "./api.mjs";
+import { makeBuckets } from "./buckets.mjs";
 import { makeConcept } from "./concept.mjs";
 import { button, fill, h } from "./dom.mjs";
 import { counted } from "./figures.mjs";
@@ -33,7 +34,9 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
   place.setAttribute("aria-label", PLACE);
   const press = h("button", { type: "submit", class: "sdft-button", title: IMPORT }, "Import folder");
   const folder = h("form", { class: "sdft-row", onsubmit: importFolder }, place, press);
-  const element = h("div", {}, list, h("div", { class: "sdft-row" }, add, old), folder, said);
+  const buckets = makeBuckets();
+  const more = h("div", { class: "sdft-row" }, add, old);
+  const element = h("div", {}, list, more, folder, said, buckets.element);
   /** @type {Project | null} */
   let project = null;
   /** @type {ReturnType<typeof makeConcept>[]} */
@@ -66,7 +69,7 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
         cards.map((card) => card.element),
       );
     });
-    for (const card of cards) card.read();
+    checked();
   }
 
   /** What is being edited is kept. */
@@ -130,6 +133,7 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
 
   function checked() {
     for (const card of cards) card.read();
+    if (project) buckets.read(project.name);
   }
 
   /**

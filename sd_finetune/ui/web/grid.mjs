@@ -1,13 +1,18 @@
 // The images of a concept in a grid, with their captions below: filtered, selected, edited, excluded.
 import { makeCaptionBox } from "./caption_box.mjs";
 import { tidied } from "./caption_edits.mjs";
+import { makeChecks } from "./checks.mjs";
 import { h } from "./dom.mjs";
 import { GridData } from "./grid_data.mjs";
 import { HELP, keyOnTile, movesOf } from "./grid_keys.mjs";
 import { Rows } from "./grid_rows.mjs";
 import { makeTools } from "./grid_tools.mjs";
-import { loadImages, makeTile } from "./tile.mjs";
+import { showInDialog } from "./lightbox.mjs";
+import { loadImages, makeTile, trainedWords } from "./tile.mjs";
 /** @import { Entry } from "./types.d.ts" */
+
+/** Pixels of the longer side. */
+const LARGE = 1200;
 
 export class Grid {
   /**
@@ -25,6 +30,8 @@ export class Grid {
     /** Where the focus is, and where a selection began: places in `shown`. */
     this.at = 0;
     this.anchor = 0;
+    /** What the checks of the images depend on, as it was when they were read. */
+    this.checked = "";
     /** Open on the tile of `data.edited`. @type {ReturnType<typeof makeCaptionBox> | null} */
     this.box = null;
     this.data = new GridData(project, number, {
@@ -35,11 +42,17 @@ export class Grid {
       this.data,
       () => this.shown,
       () => this.show(),
+      () => this.renewAll(),
     );
+    this.checks = makeChecks(project, number, {
+      mark: (marks) => this.mark(marks),
+      show: (name) => this.reveal(name),
+      exclude: (names) => this.excludeAll(names),
+    });
     this.rows = new Rows(`Images of concept ${number}`, (index) => this.tile(index), loadImages);
     const help = h("p", { class: "sdft-grid-help", id: `${this.id}_help` }, HELP);
     this.rows.element.setAttribute("aria-describedby", help.id);
-    this.element = h("div", { hidden: true }, this.tools.element, this.rows.element, help);
+    this.element = h("div", { hidden: true }, this.tools.element, this.checks.element, this.rows.element, help);
     this.listen();
   }
 
@@ -59,6 +72,9 @@ export class Grid {
   /** Read the list if it may be another one, or `anew`. */
   async read(anew = false) {
     if (!(await this.data.read(anew))) return;
+    const of = JSON.stringify([this.data.history.place, this.data.settings.data]);
+    if (of !== this.checked) this.checks.forget(); // they are other images, or trained in other sizes
+    this.checked = of;
     this.element.hidden = this.data.entries.length === 0;
     this.show();
   }
@@ -90,6 +106,7 @@ export class Grid {
       {
         choose: (chosen, event) => this.choose(chosen, event),
         edit: (chosen) => this.edit(chosen),
+        view: (chosen) => this.view(this.places.get(chosen) ?? 0),
         exclude: (chosen) => this.exclude([chosen.name]),
         remove: this.remove,
         settle: (chosen, mine) => data.writer.settle(chosen, mine).then(() => this.tools.told()),
@@ -185,6 +202,38 @@ export class Grid {
   exclude(names) {
     this.data.exclude(names);
     this.renewAll();
+  }
+
+  /** @param {string[]} names of images that are excluded, whether they are already or not */
+  excludeAll(names) {
+    const excluded = this.data.excluded();
+    const others = names.filter((name) => !excluded.has(name));
+    if (others.length) this.exclude(others);
+  }
+
+  /** @param {Map<string, string[]>} badges words about images, by name */
+  mark(badges) {
+    this.data.badges = badges;
+    this.renewAll();
+  }
+
+  /**
+   * Go to the tile of an image, past the filter.
+   * @param {string} name
+   */
+  reveal(name) {
+    const place = () => this.shown.findIndex((entry) => entry.name === name);
+    if (place() < 0) this.tools.clear();
+    if (place() >= 0) this.goTo(place(), false);
+  }
+
+  /**
+   * Show an image large, with what of it is trained.
+   * @param {number} index
+   */
+  view(index) {
+    const images = this.shown.map((entry) => ({ src: this.data.preview(entry, LARGE), alt: trainedWords(entry) }));
+    if (images.length) showInDialog(images, index, this.element, (last) => this.focus(last));
   }
 
   /** Exclude from training, or include, this image or with it all that are selected. */

@@ -7,6 +7,9 @@ import { counted, number as figure } from "./figures.mjs";
 import { valueAt } from "./values.mjs";
 /** @import { Concept, Entry, Image, Settings } from "./types.d.ts" */
 
+/** Pixels of the longer side of a small image. */
+const SIDE = 160;
+
 /**
  * @typedef {object} GridHears
  * @property {(entries: Entry[]) => void} captions what is known of these captions is new
@@ -39,6 +42,8 @@ export class GridData {
     this.settings = {};
     this.changed = () => {};
     this.known = "";
+    /** Whether small images show what of them is trained. */
+    this.trained = false;
   }
 
   /**
@@ -66,7 +71,7 @@ export class GridData {
    */
   async read(anew) {
     const { folder, instance_prompt: prompt, default_caption: caption } = this.concept();
-    const key = JSON.stringify([folder, prompt, caption, this.settings.captions]);
+    const key = JSON.stringify([folder, prompt, caption, this.settings.captions, this.settings.data]);
     if (key === this.known && !anew) return false;
     const other = this.history.place !== `${this.place[1]} ${folder}`;
     this.known = key;
@@ -125,8 +130,21 @@ export class GridData {
   }
 
   /** @param {Entry} entry */
-  thumbnail({ name, state }) {
+  thumbnail(entry) {
+    if (this.trained) return this.preview(entry, SIDE);
+    const { name, state } = entry;
     return `${address(...this.place, "thumbnail")}?${new URLSearchParams({ image: name, state })}`;
+  }
+
+  /**
+   * The address of an image with what of it is trained, which follows the settings.
+   * @param {Entry} entry
+   * @param {number} side of the longer one, in pixels
+   */
+  preview({ name, state }, side) {
+    const follows = JSON.stringify([state, this.settings.data, this.settings.masks, this.concept().mask_folder]);
+    const asked = new URLSearchParams({ image: name, side: String(side), state: follows });
+    return `${address(...this.place, "preview")}?${asked}`;
   }
 
   /**

@@ -12,10 +12,11 @@ const KINDS = [
   ["selected", "Selected"],
   ["excluded", "Excluded"],
   ["trained", "Not excluded"],
+  ["marked", "Found by the check"],
 ];
 
 /**
- * What is asked for: `element`, `search` (the box), `byTag(tag)`, `fits(entry, ...)`, `clear()`.
+ * What is asked for: `element`, `search` (the box), `byTag(tag)`, `fits(entry, ...)`, `clear()` for all images.
  * @param {() => void} changed
  */
 export function makeFilter(changed) {
@@ -49,17 +50,23 @@ export function makeFilter(changed) {
     search,
     byTag,
     tag: () => tag,
+    clear() {
+      search.value = "";
+      kind.value = "all";
+      byTag("");
+    },
     /**
      * @param {Entry} entry
      * @param {boolean} selected
      * @param {boolean} excluded
+     * @param {boolean} marked
      * @param {string} separator of tags
      */
-    fits(entry, selected, excluded, separator) {
+    fits(entry, selected, excluded, marked, separator) {
       const words = search.value.trim().toLowerCase();
       if (words && !`${entry.name}\n${entry.caption}`.toLowerCase().includes(words)) return false;
       if (tag && !tagsOf(entry.caption, separator).includes(tag)) return false;
-      const kinds = { all: true, none: !entry.caption, selected, excluded, trained: !excluded };
+      const kinds = { all: true, none: !entry.caption, selected, excluded, trained: !excluded, marked };
       return kinds[/** @type {keyof typeof kinds} */ (kind.value)];
     },
   };

@@ -3,7 +3,8 @@
 
 export const HELP =
   "Arrow keys: go. Enter: edit the caption (Enter saves, Ctrl+Enter saves and edits the next, Shift+Enter: new line, " +
-  "Escape: as it was). Space: select, Ctrl+A: all. X or Delete: exclude from training or include. /: filter.";
+  "Escape: as it was). Space: select, Ctrl+A: all. X or Delete: exclude from training or include. P: show it large, " +
+  "with what is trained. /: filter.";
 
 /**
  * What the keys do; the grid has it.
@@ -17,6 +18,7 @@ export const HELP =
  * @property {() => void} selectAll
  * @property {() => void} selectNone
  * @property {() => void} exclude
+ * @property {() => void} view
  * @property {() => void} find
  */
 
@@ -35,6 +37,7 @@ export function movesOf(grid) {
     selectAll: () => grid.selectAll(true),
     selectNone: () => grid.selectAll(false),
     exclude: () => grid.excludeCurrent(),
+    view: () => grid.view(grid.at),
     find: () => grid.tools.search.focus(),
   };
 }
@@ -76,6 +79,8 @@ function keysAlone(selecting, moves) {
     Delete: moves.exclude,
     x: moves.exclude,
     X: moves.exclude,
+    p: moves.view,
+    P: moves.view,
     "/": moves.find,
   };
 }

@@ -9,15 +9,17 @@ import { makeTags } from "./tags.mjs";
 /** @import { Entry } from "./types.d.ts" */
 
 const QUIET = 200;
+const TRAINED = "What is cut off is dark, what the mask leaves out is red";
 
 /**
- * Gives `element`, `notice`, `search` (the box of the filter), `fitting()` the images that the filter lets through,
- * `told()` after other images are shown, selected or excluded, `soon()` after captions have changed.
+ * Gives `element`, `notice`, `search` (the box of the filter), `clear()` the filter, `fitting()` the images that it
+ * lets through, `told()` after other images are shown, selected or excluded, `soon()` after captions have changed.
  * @param {GridData} data
  * @param {() => Entry[]} shown
  * @param {() => void} filtered another filter is wanted
+ * @param {() => void} renew other small images are wanted
  */
-export function makeTools(data, shown, filtered) {
+export function makeTools(data, shown, filtered, renew) {
   const separator = () => data.separator();
   const notice = makeNotice();
   const filter = makeFilter(filtered);
@@ -27,6 +29,9 @@ export function makeTools(data, shown, filtered) {
   const undo = makeUndo(takeBack);
   const count = h("div", { class: "sdft-count", role: "status" });
   const soon = whenQuiet(QUIET, async () => told());
+  const trained = h("input", { type: "checkbox", onchange: showTrained });
+  const toggle = h("label", { class: "sdft-legend", title: TRAINED }, trained, "Show what is trained");
+  filter.element.append(toggle);
   const parts = [filter.element, tags.element, bulk.element, undo.element, notice.element, count];
 
   /**
@@ -38,6 +43,11 @@ export function makeTools(data, shown, filtered) {
     told();
   }
 
+  function showTrained() {
+    data.trained = trained.checked;
+    renew();
+  }
+
   async function takeBack() {
     await data.undo();
     told();
@@ -46,7 +56,13 @@ export function makeTools(data, shown, filtered) {
   function fitting() {
     const excluded = data.excluded();
     return data.entries.filter((entry) =>
-      filter.fits(entry, data.selected.has(entry.name), excluded.has(entry.name), separator()),
+      filter.fits(
+        entry,
+        data.selected.has(entry.name),
+        excluded.has(entry.name),
+        data.badges.has(entry.name),
+        separator(),
+      ),
     );
   }
 
@@ -63,5 +79,5 @@ export function makeTools(data, shown, filtered) {
     bulk.renew();
   }
 
-  return { element: h("div", {}, parts), notice, search: filter.search, fitting, told, soon };
+  return { element: h("div", {}, parts), notice, search: filter.search, clear: filter.clear, fitting, told, soon };
 }

@@ -17,7 +17,7 @@ export function openFullScreen(gallery) {
     const images = [...gallery.querySelectorAll("img")].filter((each) => each.getClientRects().length);
     const modal = /** @type {HTMLElement | null} */ (document.querySelector("#lightboxModal"));
     if (modal && window.showModal) inWebui(modal, images, images.indexOf(image));
-    else inDialog(images, images.indexOf(image));
+    else showInDialog(images, images.indexOf(image), image);
   });
 }
 
@@ -69,10 +69,13 @@ function inWebui(modal, images, place) {
 }
 
 /**
- * @param {HTMLImageElement[]} images
- * @param {number} place
+ * In one of our own; it closes by Escape or a click, and the focus is again where it was.
+ * @param {{ src: string, alt: string }[]} images
+ * @param {number} place the first to be shown
+ * @param {Element} opener an element of the page that it is opened from
+ * @param {(place: number) => void} [closed] told which one was shown last
  */
-function inDialog(images, place) {
+export function showInDialog(images, place, opener, closed) {
   const image = h("img", {});
   const caption = h("p", {});
   const close = () => dialog.close();
@@ -90,14 +93,17 @@ function inDialog(images, place) {
       "aria-label": "Image viewer",
       onkeydown: (event) => event.key in STEPS && turn(STEPS[event.key]),
       onclick: (event) => /** @type {Element} */ (event.target).matches("button") || close(),
-      onclose: (event) => event.target.remove(),
+      onclose(event) {
+        event.target.remove();
+        closed?.(place);
+      },
     },
     button("‹", () => turn(-1), { "aria-label": "Previous image", hidden: one }),
     h("figure", {}, image, caption),
     button("›", () => turn(1), { "aria-label": "Next image", hidden: one }),
     button("×", close, { "aria-label": "Close image viewer", class: "sdft-button sdft-close" }),
   );
-  images[place].closest("#sd_finetune_root")?.append(dialog);
+  opener.closest("#sd_finetune_root")?.append(dialog);
   turn(0);
   dialog.showModal();
 }

@@ -10,8 +10,10 @@ export interface Get {
   (route: "projects", project: string, part: "captions"): Promise<Json.Captioning>;
   (route: "projects", project: string, part: "class-images"): Promise<Json.ClassImages[]>;
   (route: "projects", project: string, part: "generated"): Promise<Json.Generated[]>;
+  (route: "projects", project: string, part: "buckets"): Promise<Json.Buckets>;
   (route: "projects", project: string, part: "concepts", number: number): Promise<Json.Images>;
   (route: "projects", project: string, part: "concepts", number: number, what: "images"): Promise<Json.Image[]>;
+  (route: "projects", project: string, part: "concepts", number: number, what: "checks"): Promise<Json.Checks>;
   (route: "projects", project: string, part: "runs", run: string, what: "results"): Promise<Json.Result[]>;
   (route: "projects", project: string, part: "runs", run: string, what: "log"): Promise<string>;
 }

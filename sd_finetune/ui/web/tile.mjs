@@ -15,11 +15,15 @@ import { button, h } from "./dom.mjs";
  * @typedef {object} TileActs
  * @property {(entry: Entry, event: MouseEvent) => void} choose
  * @property {(entry: Entry) => void} edit
+ * @property {(entry: Entry) => void} view
  * @property {(entry: Entry) => void} exclude or include
  * @property {((entry: Entry) => void) | null} remove null for images in a folder of the user's own
  * @property {(entry: Entry, mine: boolean) => void} settle
  */
 
+/** Share of an image; where more is cut off, the tile says so. */
+const MUCH = 0.2;
+const VIEW = "Show it large, with what is trained (P)";
 const REMOVE = "Remove this image and its caption from the project";
 
 /**
@@ -60,9 +64,8 @@ export function makeTile(entry, shown, acts) {
  * @param {TileActs} acts
  */
 function picture(entry, { source, excluded, current, badges }, acts) {
-  const { name, size } = entry;
-  const title = size ? `${name}, ${size[0]} × ${size[1]}` : name;
-  const image = h("img", { alt: name, title, "data-source": source });
+  const { name, cut } = entry;
+  const image = h("img", { alt: name, title: trainedWords(entry), "data-source": source });
   const small = { class: "sdft-button sdft-small", tabindex: current ? 0 : -1 };
   const place = h(
     "div",
@@ -71,11 +74,14 @@ function picture(entry, { source, excluded, current, badges }, acts) {
     h(
       "div",
       { class: "sdft-badges" },
-      [excluded ? "excluded" : "", ...badges].filter(Boolean).map((each) => h("span", {}, each)),
+      [excluded ? "excluded" : "", cut > MUCH ? `${percent(cut)} cut off` : "", ...badges]
+        .filter(Boolean)
+        .map((each) => h("span", {}, each)),
     ),
     h(
       "div",
       { class: "sdft-tile-buttons" },
+      button("View", () => acts.view(entry), { ...small, title: VIEW, "aria-label": `View ${name}` }),
       button(excluded ? "Include" : "Exclude", () => acts.exclude(entry), small),
       acts.remove &&
         button("×", () => acts.remove?.(entry), {
@@ -89,6 +95,19 @@ function picture(entry, { source, excluded, current, badges }, acts) {
   image.addEventListener("click", (event) => acts.choose(entry, event));
   return place;
 }
+
+/**
+ * An image's name and sizes, and what is cut off.
+ * @param {Entry} entry
+ */
+export function trainedWords({ name, size, trained, cut }) {
+  if (!size || !trained) return name;
+  const gone = cut < 0.005 ? "" : `, ${percent(cut)} cut off`;
+  return `${name}, ${size[0]} × ${size[1]}, trained at ${trained[0]} × ${trained[1]}${gone}`;
+}
+
+/** @param {number} share */
+const percent = (share) => `${Math.round(100 * share)} %`;
 
 /**
  * Two windows, or another program, have written this caption at the same time.

@@ -332,6 +332,10 @@ export interface Image {
   prompt: string;
   /** Width and height; null as long as it was not read. */
   size: [number, number] | null;
+  /** Width and height that it is trained in; null as long as it was not read. */
+  trained: [number, number] | null;
+  /** The share that is cut off. */
+  cut: number;
   /** Another one after each change of the file. */
   state: string;
 }
@@ -427,4 +431,42 @@ export interface Captioning {
   problems: string[];
   /** How many captions can be taken back. */
   undoable: number;
+}
+
+// ui/server/check_routes.py: what training makes of images.
+
+/** Images that are better left out. */
+export interface Finding {
+  kind: "duplicate" | "class" | "blurred" | "small";
+  /** By name. */
+  images: string[];
+  /** Those of them that had better be excluded. */
+  exclude: string[];
+  /** What there is to say of it, or empty. */
+  words: string;
+}
+
+export interface Checks {
+  /** Class images too. */
+  total: number;
+  /** How many were read so far; ask again until it is all. */
+  checked: number;
+  findings: Finding[];
+}
+
+/** A size that images are trained in. */
+export interface Bucket {
+  size: [number, number];
+  images: number;
+  /** With repeats. */
+  examples: number;
+  enlarged: number;
+  /** The largest share of an image that is cut off. */
+  cut: number;
+}
+
+export interface Buckets {
+  buckets: Bucket[];
+  /** A sentence for each thing that is worth to change. */
+  warnings: string[];
 }
