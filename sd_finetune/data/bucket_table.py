@@ -99,7 +99,8 @@ def _cut(fits: Sequence[Fit], data: Data) -> Iterable[str]:
             much[fit.image] = max(fit.cut, much.get(fit.image, 0))
     if much:
         worst, cut = max(much.items(), key=lambda each: each[1])
-        way_out = "raise data.largest_side and lower data.smallest_side" if data.buckets else "switch data.buckets on"
+        limits = "lower data.bucket_step or data.smallest_side, or raise data.largest_side"
+        way_out = limits if data.buckets else "switch data.buckets on"
         yield (
             f"More than {MUCH:.0%} is cut off {counted(len(much), 'image')}, the most, {cut:.0%}, off {worst.name}: "
             f"{way_out}, or crop such images yourself."

@@ -123,6 +123,7 @@ def test_what_is_ignored_is_not_shown_and_the_heart_of_a_method_is(quick: Server
     assert page.locator('[data-name="lora.rank"]').is_visible()
     page.click("#sd_finetune_tab_concepts")
     assert page.locator('[data-name="concepts.1.instance_prompt"]').is_visible()
+    assert not page.locator('[data-name="concepts.1.word"]').is_visible(), "of another method"
 
 
 def test_samplers_have_the_names_of_the_webui(quick: Server, new_page: NewPage) -> None:

@@ -207,7 +207,7 @@ function makeDrop(send) {
 
 /** @param {Fitted[]} all */
 function sizes(all) {
-  const others = all.length > SIZES ? h("li", {}, `and ${all.length - SIZES} other sizes`) : null;
+  const others = all.length > SIZES ? h("li", {}, `and ${counted(all.length - SIZES, "other size")}`) : null;
   return h("ul", { class: "sdft-sizes" }, all.slice(0, SIZES).map(sizeRow), others);
 }
 

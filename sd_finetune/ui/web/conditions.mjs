@@ -5,7 +5,7 @@ import { valueAt } from "./values.mjs";
 const CONCEPTS = "concepts.";
 
 /**
- * Whether an option has an effect with these settings.
+ * Whether an option has an effect with this method and these settings.
  * @param {Option} option
  * @param {Form} form where the defaults of the others are
  * @param {Settings} settings
@@ -13,7 +13,8 @@ const CONCEPTS = "concepts.";
  * @param {string} place of its concept, as "concepts.1."; "" for other options
  */
 export function hasEffect(option, form, settings, method, place = "") {
-  return option.conditions.every((each) => holds(each, form, settings, method, place));
+  const applies = option.methods.includes(method) || option.kind === "flag"; // one that is on is a fault to mend
+  return applies && option.conditions.every((each) => holds(each, form, settings, method, place));
 }
 
 /**
