@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Server
 
 OUTPUT = ".sdft-output"
+PANEL_OF_CONCEPTS = "#sd_finetune_panel_concepts"
 
 
 def create(page: Any, name: str) -> None:
@@ -81,3 +82,49 @@ def ready_to_train(server: Server, page: Any, pictures: Path, length: int = 40, 
     project.write_settings(settings)
     page.reload()
     page.wait_for_selector("#sd_finetune_train_length", state="attached")
+
+
+def choose(page: Any, panel: str, name: str, value: str) -> None:
+    """Choose one of an option's choices."""
+    page.click(f"#sd_finetune_tab_{panel}")
+    field = page.locator(f'[data-name="{name}"]')
+    field.evaluate("field => { const fold = field.closest('details'); if (fold) fold.open = true; }")
+    field.locator("select").select_option(value)
+
+
+def import_folder(page: Any, folder: Path) -> None:
+    page.click("#sd_finetune_tab_concepts")
+    page.fill("#sd_finetune_import", str(folder))
+    page.click("button:text-is('Import folder')")
+    page.wait_for_selector(f'{PANEL_OF_CONCEPTS} .sdft-message:has-text("Imported")')
+
+
+def tile(page: Any, image: str) -> Any:
+    """An image of the first concept in the grid."""
+    return page.locator(f'{PANEL_OF_CONCEPTS} .sdft-tile[data-name="{image}"]').first
+
+
+def edit_caption(page: Any, image: str, text: str) -> None:
+    """By keyboard, from the tile on."""
+    tile(page, image).focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+A")
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    tile(page, image).locator(f".sdft-tile-caption:text-is('{text}')").wait_for()
+
+
+def caption_all(page: Any, by: str, existing: str = "keep") -> None:
+    """Start Caption all of the first concept."""
+    fold = page.locator("details:has(> summary:text-is('Caption all'))").first
+    fold.evaluate("fold => { fold.open = true; }")
+    page.wait_for_function("document.querySelector('#sd_finetune_captions_1_by').options.length > 0")
+    page.select_option("#sd_finetune_captions_1_by", by)
+    page.select_option("#sd_finetune_captions_1_existing", existing)
+    fold.locator("button:text-is('Caption all')").click()
+
+
+def said_of_captions(page: Any) -> str:
+    """What is said beside the button Caption all of the first concept."""
+    fold = page.locator("details:has(> summary:text-is('Caption all'))").first
+    return fold.locator("> .sdft-row .sdft-message").inner_text()

@@ -60,7 +60,7 @@ def open_fold(quick: Server, page: Any, pictures: Path) -> None:
 
 
 def said(page: Any) -> str:
-    return page.locator("details:has(> summary:text-is('Caption all')) .sdft-row .sdft-message").inner_text()
+    return story.said_of_captions(page)
 
 
 def press(page: Any, label: str) -> None:
@@ -114,3 +114,22 @@ def test_what_fails_is_listed_and_another_window_sees_it_all(
         wait_until(lambda each=each: "Captioned 2 of 3 images. No caption for 1 image: " in said(each))
         each.locator("summary:text-is('Without a caption: 1')").click()
         assert each.locator("li:has-text('2.png has no caption (RuntimeError: out of memory).')").is_visible()
+
+
+def test_one_that_ends_before_the_page_looks_is_told(
+    quick: Server, model: Model, pictures: Path, new_page: Callable[..., Any]
+) -> None:
+    model.held = -1
+    (pictures / "0.txt").write_text("mine")
+    page = new_page(quick.address)
+    open_fold(quick, page, pictures)
+    story.put(page, "concepts", "concepts.1.instance_prompt", "[filewords]")
+    without = page.locator("text=2 images without a caption")
+    without.wait_for()
+    press(page, "Caption all")
+    wait_until(lambda: said(page) == "Captioned 2 of 2 images.")
+    page.wait_for_selector(f"{TILE}:text-is('a dog, number 1')")
+    without.wait_for(state="hidden")
+    page.locator("button:text-is('Add a concept')").click()
+    page.wait_for_selector("text=Concept 2")
+    assert said(page) == "Captioned 2 of 2 images.", "it stays where the concepts are shown anew"

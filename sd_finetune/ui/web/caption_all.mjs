@@ -31,7 +31,7 @@ export function makeCaptionAll(project, number, save, reread) {
   );
   const missing = h("div", { class: "sdft-message", role: "status" });
   const failed = h("div", {});
-  const make = button("Caption all", begin);
+  const make = button("Caption all", begin, { id: `${id}_make` });
   const stop = button("Stop", end, { hidden: true, title: "Captions that are written stay" });
   const undo = button("Undo Caption all", takeBack, { hidden: true, title: "Take back what it has written last" });
   const element = h(
@@ -49,6 +49,8 @@ export function makeCaptionAll(project, number, save, reread) {
   /** @type {Job | null} */
   let job = null;
   let busy = false;
+  /** The run of the last captioning that ended, undefined as long as that was not looked for. */
+  let seen = /** @type {string | undefined} */ (undefined);
 
   /**
    * @template {{ kind: string, project: string, run: string }} Any
@@ -132,7 +134,9 @@ export function makeCaptionAll(project, number, save, reread) {
    */
   function working(now, ended) {
     const mine = isMine(now) ? now : null;
-    const before = job;
+    const last = isMine(ended) ? ended : null;
+    const over = seen !== undefined && last !== null && last.run !== seen; // it may have come and gone unseen
+    seen = last?.run ?? seen ?? "";
     job = mine;
     busy = now !== null;
     showMissing();
@@ -142,8 +146,8 @@ export function makeCaptionAll(project, number, save, reread) {
       element.open = true;
       undo.hidden = true;
       notice.done(progress(mine), () => job === null);
-    } else if (before) {
-      if (isMine(ended)) ended.error ? notice.failed(ended.error) : notice.done(ended.reason, () => false);
+    } else if (over) {
+      last.error ? notice.failed(last.error) : notice.done(last.reason, () => false);
       reread();
       showLast();
     }

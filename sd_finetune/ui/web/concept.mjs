@@ -1,6 +1,5 @@
 // One concept: its fields, its images with captions, and images dropped on it.
 import { get, post, sentence, upload } from "./api.mjs";
-import { makeCaptionAll } from "./caption_all.mjs";
 import { button, fill, find, h } from "./dom.mjs";
 import { field } from "./fields.mjs";
 import { counted } from "./figures.mjs";
@@ -21,16 +20,16 @@ const READ_ON_AFTER = 300;
  * @property {() => Promise<void>} save
  * @property {(number: number) => void} remove
  * @property {Grid} grid of its images
+ * @property {HTMLElement} captionAll what captions all of them
  */
 
 /**
- * Gives `element`, `read()` which reads the images again if what they depend on changed.
+ * Gives `element`, `read()` which reads the images again if what they depend on changed, `readAnew()` in any case.
  * @param {Place} place
  */
-export function makeConcept({ group, project, settings, number, changed, save, remove, grid }) {
+export function makeConcept({ group, project, settings, number, changed, save, remove, grid, captionAll }) {
   const count = h("div", { class: "sdft-count", role: "status" });
   const refused = makeRefused();
-  const captionAll = makeCaptionAll(project, number, keepAll, readAnew);
   const make = (/** @type {Option} */ option) =>
     field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, edited);
   const foremost = group.fields.filter((option) => option.foremost).map(make);
@@ -45,7 +44,7 @@ export function makeConcept({ group, project, settings, number, changed, save, r
     refused.element,
     count,
     grid.element,
-    captionAll.element,
+    captionAll,
     rest.length ? more : null,
     button(`Remove concept ${number}`, () => remove(number), { class: "sdft-button sdft-small" }),
   );
@@ -150,12 +149,7 @@ export function makeConcept({ group, project, settings, number, changed, save, r
     await read();
   }
 
-  async function keepAll() {
-    grid.leave();
-    await save();
-  }
-
-  return { element, read, working: captionAll.working };
+  return { element, read, readAnew };
 }
 
 /** Why files were not taken, until that is dismissed or others are dropped: `element`, `show(sentences)`. */

@@ -1,6 +1,7 @@
 // What is taught: the list of concepts.
 import { post, sentence } from "./api.mjs";
 import { makeBuckets } from "./buckets.mjs";
+import { makeCaptionAll } from "./caption_all.mjs";
 import { makeConcept } from "./concept.mjs";
 import { button, fill, h } from "./dom.mjs";
 import { counted } from "./figures.mjs";
@@ -43,6 +44,8 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
   let cards = [];
   /** Of the images of each concept; they outlast the cards, with all that is being edited. @type {Grid[]} */
   let grids = [];
+  /** With each of them. @type {ReturnType<typeof makeCaptionAll>[]} */
+  let captioning = [];
   window.addEventListener("pagehide", leave);
   window.addEventListener("beforeunload", (event) => {
     leave();
@@ -54,15 +57,26 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
     const { name, settings } = shown;
     if (name !== project?.name) {
       leave();
-      grids = [];
+      grids = captioning = [];
     }
     project = shown;
     settings.concepts ??= [plain(group)];
     const kept = grids.slice(0, settings.concepts.length);
     grids = settings.concepts.map((_, index) => kept[index] ?? new Grid(name, index + 1));
+    captioning = grids.map((grid, index) => (kept[index] && captioning[index]) ?? makeCaptioning(name, grid, index));
     moved(kept, () => {
       cards = grids.map((grid, index) =>
-        makeConcept({ group, project: name, settings, number: index + 1, changed, save, remove, grid }),
+        makeConcept({
+          group,
+          project: name,
+          settings,
+          number: index + 1,
+          changed,
+          save,
+          remove,
+          grid,
+          captionAll: captioning[index].element,
+        }),
       );
       fill(
         list,
@@ -70,6 +84,23 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
       );
     });
     checked();
+  }
+
+  /**
+   * @param {string} name the project's
+   * @param {Grid} grid
+   * @param {number} index of the concept
+   */
+  function makeCaptioning(name, grid, index) {
+    const keep = async () => {
+      grid.leave();
+      await save();
+    };
+    const again = async () => {
+      await cards[index].readAnew();
+      await save(); // as fewer images may be without a caption
+    };
+    return makeCaptionAll(name, index + 1, keep, again);
   }
 
   /** What is being edited is kept. */
@@ -141,7 +172,7 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
    * @param {EndedJob | null} ended the job that ended last
    */
   function working(job, ended) {
-    for (const card of cards) card.working(job, ended);
+    for (const each of captioning) each.working(job, ended);
   }
 
   return { element, show, checked, working };
