@@ -22,14 +22,20 @@ class Counted:
     def __init__(self) -> None:
         self.widths: list[int] = []
         """Of each call, in order."""
+        self.masked = 0
+        """Calls in which some keys are hidden."""
 
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, attn_bias: Any = None, op: Any = None, scale: Any = None
     ) -> Tensor:
         assert query.is_contiguous()
-        assert attn_bias is op is None
+        assert op is None
+        if attn_bias is not None:  # as its kernels insist
+            assert attn_bias.shape == (*query.shape[:2], key.shape[1])
+            assert (attn_bias.dtype, attn_bias.shape[2] % 8, attn_bias.stride(1) % 8) == (query.dtype, 0, 0)
+            self.masked += 1
         self.widths.append(query.shape[-1])
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=scale)
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=attn_bias, scale=scale)
 
 
 def stand_in_for_xformers(patch: pytest.MonkeyPatch) -> Counted:

@@ -45,6 +45,9 @@ def prompt_limit(reading: PromptReading) -> int | None:
 
 def cut_off(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> str:
     """The end of a prompt for which there is no room; "" for others."""
+    limit = prompt_limit(reading)
+    if limit is None or (len(prompt.encode()) <= limit and "BREAK" not in prompt and not model.new_words):
+        return ""  # a token is one byte or more, and thousands of captions are asked about
     cut = _split(model, prompt, reading)[1]
     return model.tokenizer.decode([token for piece in cut for token in piece.tokens]).strip() if cut else ""
 

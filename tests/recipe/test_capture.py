@@ -21,6 +21,10 @@ PLAIN: dict[str, Any] = {"train.length": f"{STEPS} steps", "data.horizontal_flip
 PRIOR: dict[str, Any] = {"prior.weight": 1.0, "concepts.class_images": 2}
 FROM_MODEL: dict[str, Any] = {**PRIOR, "prior.source": "model", "train.snr_gamma": 5}
 DROPOUT = {**ROWS["hypernetwork"], "hypernetwork.dropout_structure": "0, 0.5, 0"}
+LENGTHS = {  # by chance of one chunk or two
+    "captions.tokens": 150, "captions.wildcards": True, "train.batch_size": 3,
+    "concepts.instance_prompt": "a photo of sks star, {red|" + "blue " * 80 + "}",
+}  # fmt: skip
 CASES: dict[str, dict[str, Any]] = {
     **{name: {**row, **PRIOR} for name, row in ROWS.items()},
     "lora, prior from the model": {**ROWS["lora+text"], **FROM_MODEL},
@@ -31,6 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
     "bf16": {**ROWS["dreambooth"], "train.mixed_precision": "bf16", "train.weights": "bf16"},
     "each clipped": {**ROWS["dreambooth"], "train.clip_by": "parameter_norm"},
     "adafactor": {**ROWS["dreambooth"], "optimizer.name": "adafactor"},
+    "prompts of several lengths": {**ROWS["lora+text"], **LENGTHS},
     "latents drawn anew": {**ROWS["lora"], "data.cache_latents": "off"},
 }
 

@@ -12,12 +12,33 @@ from diffusers.models.attention_processor import (
     SlicedAttnProcessor,
     XFormersAttnProcessor,
 )
-from torch import nn
+from torch import Tensor, nn
 
 from ...errors import UserError
 from ...families.family import DiffusionModel
 from ...settings.attention import FASTEST
 from ...settings.availability import install_command, why_unavailable
+
+
+class MaskedXFormers(XFormersAttnProcessor):
+    """diffusers', which leaves a mask in fp32 under autocast, while xFormers wants it in the precision of the rest."""
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Tensor:
+        """As diffusers calls it."""
+        if attention_mask is not None:
+            one = attention_mask.new_ones(1, 1)
+            attention_mask = attention_mask.to((one @ one).dtype)
+        plain = cast("Any", super())
+        return plain.__call__(attn, hidden_states, encoder_hidden_states, attention_mask, temb, *args, **kwargs)
 
 
 def attention_of(wanted: str, device: torch.device) -> str:
@@ -49,7 +70,7 @@ def attentions_of(module: nn.Module) -> list[Any]:
 
 def _processor(kind: str, heads: int) -> Any:
     if kind == "xformers":
-        return XFormersAttnProcessor()
+        return MaskedXFormers()
     if kind == "sliced":
         return SlicedAttnProcessor(max(heads // 2, 1))  # what diffusers means by slicing "auto"
     return AttnProcessor2_0()

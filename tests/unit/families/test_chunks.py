@@ -94,6 +94,11 @@ def test_what_is_cut_off_is_told(model: DiffusionModel, tokens: int, cut: int) -
     assert cut_off(model, prompt, AS_THE_WEBUI) == ""
 
 
+def test_a_short_text_can_be_too_long(model: DiffusionModel) -> None:
+    assert cut_off(model, "a BREAK moon", PromptReading("original")) == "moon"
+    assert cut_off(model, "\U00013000" * 70) != "", "a letter can be several tokens"
+
+
 def test_a_new_word_counts_in_the_chunk_where_it_stands(model: DiffusionModel) -> None:
     words = NewWords(model, [("zib-7", torch.zeros(3, 32))])
     words.attach()

@@ -15,9 +15,10 @@ from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.settings.attention import ATTENTIONS
 from sd_finetune.settings.missing_files import missing_for_training
+from sd_finetune.settings.prompt_reading import PromptReading
 from sd_finetune.training.compute.attention import attention_of, attentions_of, set_attention
 from sd_finetune.ui.projects.form import form
-from tests.toy import Toy, worst_error
+from tests.toy import Toy, relative_error, worst_error
 from tests.xformers import Counted, stand_in_for_xformers
 
 TOLERANCE = 1e-5
@@ -58,7 +59,26 @@ def test_xformers_computes_every_attention_of_a_run(deep_toy: Toy, xformers: Cou
     assert xformers.widths.count(width_in_vae) >= 1 + 3 + 4, "class images, and the images that are encoded"
     assert len([width for width in xformers.widths if width != width_in_vae]) == 1 + in_unet  # 1 where it was tried
     kinds = {type(a.processor) for part in (training.model.unet, training.model.vae) for a in attentions_of(part)}
-    assert [kind.__name__ for kind in kinds] == ["XFormersAttnProcessor"]
+    assert [kind.__name__ for kind in kinds] == ["MaskedXFormers"]
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_prompts_of_several_lengths_can_be_attended_to(
+    toy: Toy, xformers: Counted, kind: str, precision: torch.dtype
+) -> None:
+    """In mixed precision too, where a mask is not converted by itself."""
+    model = load_model(read_checkpoint(toy.checkpoint))
+    model.to(CPU, torch.float32)
+    set_attention(model, kind)
+    reading = PromptReading(chunks=2)
+    noisy = torch.randn(2, 4, 9, 9, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+        together = model.predict(noisy, torch.tensor([1, 500]), model.encode_prompts(["a star", "moon " * 80], reading))
+        alone = model.predict(noisy[:1], torch.tensor([1]), model.encode_prompts(["a star"], reading))
+    tolerance = 1e-5 if precision == torch.float32 else 3e-2
+    assert relative_error(together[:1], alone) < tolerance
+    assert (xformers.masked > 0) == (kind == "xformers")
 
 
 def test_auto_is_pytorchs_own(toy: Toy) -> None:
