@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..runs.atomic import replacing
+from ..settings.catalogue import members
+from ..settings.options import Concept
 from ..settings.toml import toml_text
 
 if TYPE_CHECKING:
@@ -63,5 +65,5 @@ def settings_text(imported: Imported, source: str, base: str = "") -> str:
 
 def _absolute(concept: dict[str, object]) -> dict[str, str]:
     """The settings file may be anywhere."""
-    names = ("folder", "class_folder", "mask_folder")
+    names = [member.name for member in members(Concept) if member.option is not None and member.option.is_path]
     return {name: str(Path(str(concept[name])).absolute()) for name in names if concept.get(name)}

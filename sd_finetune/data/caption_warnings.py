@@ -9,6 +9,7 @@ from ..counted import counted
 from ..settings.options import Concept
 from .captions import FILEWORDS, Caption, CaptionReader, caption_files
 from .metadata_json import metadata_of
+from .metadata_lines import NAME as LINES_NAME
 
 NAMED = 3
 """Files of a kind that a sentence names."""
@@ -33,12 +34,16 @@ def caption_warnings(name: str, captions: Mapping[Path, Caption], default: str =
 
 
 def unused_metadata(name: str, captions: Mapping[Path, Caption], concept: Concept) -> Iterator[str]:
-    """About a metadata file that no image of the concept has its caption from."""
-    file = concept.metadata_file
-    if file and captions and all(caption.source != Path(file) for caption in captions.values()):
-        named = counted(len([image for image in metadata_of(Path(file)) if not image.startswith("*/")]), "image")
+    """About files with the captions of many images of which no image of the concept has its caption."""
+    sources = {caption.source for caption in captions.values()}
+    beside = Path(concept.folder) / LINES_NAME
+    files = {"metadata_file = ": Path(concept.metadata_file)} if concept.metadata_file else {}
+    for option, file in (files | ({"": beside} if beside.is_file() else {})).items():
+        if not captions or sources & {file, file.absolute()}:
+            continue
+        named = counted(len([image for image in metadata_of(file) if not image.startswith("*/")]), "image")
         yield (
-            f"{name}: metadata_file = {file} names {named}, and no image in {concept.folder} has its caption from "
+            f"{name}: {option}{file} names {named}, and no image in {concept.folder} has its caption from "
             "there, as all are called otherwise or have caption files: correct the names in the file, or leave it out."
         )
 

@@ -13,11 +13,9 @@ from .caption_text import MOST_BYTES, decoded_text
 from .image_comments import comment_in
 from .metadata_json import caption_in_metadata_file
 from .metadata_lines import NAME, caption_in_metadata
+from .stray_captions import ENDINGS
 
 FILEWORDS = "[filewords]"
-ENDINGS = (".txt", ".caption")
-"""Of caption files; kohya's scripts call theirs .caption by default."""
-
 # As the WebUI's Train tab: "0012-a red car.png" is captioned "a red car".
 _LEADING_NUMBERS = re.compile(r"^[-_\d]+\s*")
 

@@ -13,9 +13,13 @@ from .caption_warnings import caption_warnings, unused_captions, unused_metadata
 from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
-from .prompt_building import RandomPrompt, lines_of, plain_prompt, random_prompt
+from .overlaps import of_class_images, of_training_images
+from .prompt_building import RandomPrompt, lines_of, open_wildcards, plain_prompt, random_prompt
 from .usable import NOTHING, Look, UsableImages, usable_images
 
+MOST_SHOWN = 100
+"""Letters of a text in a sentence."""
+HOLDS_SUBJECT = "holds training images, which are not trained as the class"
 HOLDS_MASKS = "holds masks, which are not trained"
 CLASS_IMAGES_PER_INSTANCE = 10
 """Class images for each training image, where a concept leaves their number open and has none of its own."""
@@ -47,6 +51,14 @@ class Example:
             return (self.prompt, *self.variants)
         drawn = self.random.all()
         return None if drawn is None else (self.prompt, *drawn)  # the first is evaluated with
+
+
+def own_class_images(concept: Concept, look: Look | None = None) -> UsableImages:
+    """The user's own class images of a concept, none without a folder of them. Raises UserError: it is unusable."""
+    if not concept.class_folder:
+        return UsableImages()
+    without = {concept.mask_folder: HOLDS_MASKS, concept.folder: HOLDS_SUBJECT}
+    return usable_images(concept.class_folder, "class", without, look)
 
 
 def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int:
@@ -83,7 +95,7 @@ def instance_examples(
             warnings += [*skipped, *remarks]
     if faults:
         raise UserError("\n".join(faults))
-    return examples, warnings
+    return examples, [*(sentence for _, sentence in of_training_images(concepts)), *warnings]
 
 
 def class_examples(
@@ -97,7 +109,7 @@ def class_examples(
     templates: the prompt templates of each concept, if they are not its `class_prompt`.
     """
     examples: list[Example] = []
-    warnings: list[str] = []
+    warnings = [sentence for _, sentence in of_class_images(concepts)]
     for index, (concept, own) in enumerate(zip(concepts, images, strict=True)):
         shown = templates[index] if templates else [concept.class_prompt]
         captions = _captions_of(own, [*shown, concept.class_prompt], class_reader_of(concept, options))
@@ -125,6 +137,7 @@ def _examples_of(
         shown.append(Example(image, prompt, index, "instance", tuple(variants), random=random))
     warnings += caption_warnings(name, captions, reader.default) if captions else unused_captions(name, images, reader)
     warnings += _empty_prompts(name, shown)
+    warnings += _open_wildcards(name, [*templates, *(caption.line for caption in captions.values())], reader.options)
     return [example for example in shown for _ in range(concept.repeats)], warnings
 
 
@@ -184,6 +197,14 @@ def no_images(folder: str, found: UsableImages) -> str:
     if found.skipped:
         return f"no image in {folder} can be used. The first: {str(found.skipped[0]).removeprefix('Skipped: ')}"
     return f"no images in the folder {folder}: add {', '.join(readable_formats())} files."
+
+
+def _open_wildcards(name: str, texts: Sequence[str], options: Captions) -> Iterator[str]:
+    found = list(open_wildcards(texts, options))
+    if found:
+        few = f"{len(found):,} prompts and captions have" if len(found) > 1 else "A prompt or caption has"
+        problem = f'{name}: {few} a brace without its other one, such as "{found[0][:MOST_SHOWN]}"'
+        yield f"{problem}, and what is in it is no wildcard: close it, or write {{{{ for a brace that stays."
 
 
 def _empty_prompts(name: str, examples: Sequence[Example]) -> Iterator[str]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
+from ..runs.atomic import is_file
 from ..runs.own_files import CLASS_IMAGES, UNFINISHED, made_above
 from .mask_names import is_mask, without_mask_end
 from .skipped import Skipped, Use, is_image_by_name, readable_suffixes, why_not_file, why_not_folder, why_other_ending
+from .stray_captions import may_be_caption, stray_captions
 
 MOST_FILES = 200_000
 """In a folder and its sub-folders; with more it is half a disk and not a folder of images."""
@@ -28,16 +30,17 @@ def list_folder(folder: str | Path, use: Use = "training") -> Listing:
     """What is in `folder` and its sub-folders.
 
     What runs have made, hidden images, links to folders, pipes, devices, and images and videos of other formats are
-    left out with a reason, and so are masks of no image; other files, such as captions and masks, in silence.
+    left out with a reason, and so are masks and captions of no image; other files, also of images, in silence.
 
     Raises:
         UserError: `folder` is not a folder, cannot be read, has too many files, or is inside of what a run has made.
     """
     root = Path(folder)
     if not _exists(root):
-        raise UserError(f"Folder {folder} not found: choose an existing folder of images.")
+        problem = "is a file" if is_file(root) else "not found"
+        raise UserError(f"Folder {folder} {problem}: choose an existing folder of images.")
     _refuse_own(root, use)
-    listing, masks = Listing(), list[Path]()
+    listing, masks, texts = Listing(), list[Path](), list[Path]()
     for path in _files(root, listing, use):
         why = why_not_file(path)
         if not why and is_image_by_name(path):
@@ -46,6 +49,10 @@ def list_folder(folder: str | Path, use: Use = "training") -> Listing:
             listing.skipped.append(Skipped(path, why))
         elif is_mask(path):
             masks.append(path)
+        elif may_be_caption(path):
+            texts.append(path)
+    if use == "training" and listing.images:
+        listing.skipped += stray_captions(texts, listing.images)
     listing.skipped += _of_no_image(masks, listing.images) if masks else []
     listing.images.sort()
     listing.skipped.sort()

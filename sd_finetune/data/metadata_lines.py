@@ -17,6 +17,8 @@ NAME = "metadata.jsonl"
 MOST_BYTES = 64 * 2**20
 NAMES_OF_IMAGE = ("file_name", "image_path", "image", "file")
 NAMES_OF_TEXT = ("text", "caption", "prompt")
+MOST_SHOWN = 60
+"""Letters of a caption in a sentence."""
 TAGS = "tags"
 """kohya's tagger writes them beside the caption, to which they are added."""
 
@@ -45,12 +47,25 @@ def _remembered(file: Path, size: int, mtime: int) -> Mapping[str, str]:  # pyri
 @reader
 def read_metadata_lines(path: Path) -> Mapping[str, str]:
     """Image to caption, by the names in the file as `with_moved` writes them."""
-    captions = with_moved(_lines(read_text(path, MOST_BYTES), path))
+    lines = list(_lines(read_text(path, MOST_BYTES), path))
+    _refuse_contradictions(path, lines)
+    captions = with_moved(lines)
     if not captions:
         raise UserError(
             f'{path} names no image with its caption: write lines like {{"file_name": "1.png", "text": ""}}.'
         )
     return captions
+
+
+def _refuse_contradictions(path: Path, lines: Iterable[tuple[str, str]]) -> None:
+    """Raise UserError for an image that two lines have different captions for."""
+    captions: dict[str, str] = {}
+    for image, text in lines:
+        if captions.setdefault(image, text) != text:
+            raise UserError(
+                f'{path} has two captions for {image}, "{captions[image][:MOST_SHOWN]}" and "{text[:MOST_SHOWN]}": '
+                'remove one of the lines, or write a list of both, "text": ["...", "..."].'
+            )
 
 
 def with_moved(named: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -91,8 +106,14 @@ def _first(table: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 def text_of(table: Mapping[str, Any]) -> str | None:
     """The caption of an image's entry with its tags, None without either; several captions are lines of it."""
-    value = next((table[name] for name in NAMES_OF_TEXT if name in table), None)
-    lines = cast("list[Any]", value) if isinstance(value, list) else [value]
-    tags = table.get(TAGS)
-    pieces = ["\n".join(line for line in lines if isinstance(line, str)), tags if isinstance(tags, str) else ""]
-    return None if value is None and tags is None else ", ".join(filter(None, pieces))
+    lines = _texts(next((table[name] for name in NAMES_OF_TEXT if name in table), None))
+    tags = _texts(table.get(TAGS))
+    pieces = ["\n".join(lines), ", ".join(tags)]
+    return ", ".join(filter(None, pieces)) if lines or tags else None
+
+
+def _texts(value: Any) -> list[str]:
+    """A text or a list of them; nothing of another kind counts."""
+    return [
+        each for each in (cast("list[Any]", value) if isinstance(value, list) else [value]) if isinstance(each, str)
+    ]

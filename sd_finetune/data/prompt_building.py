@@ -7,7 +7,7 @@ RandomPrompt: what does, by a random number generator of the caller's
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -36,6 +36,16 @@ def plain_prompt(template: str, caption: Caption | None, options: Captions) -> s
     """The prompt as it is without chance."""
     line = plain_caption(caption, options) if caption and FILEWORDS in template else ""
     return prompt_for(_expanded(template, options, None), line)
+
+
+def open_wildcards(texts: Iterable[str], options: Captions) -> Iterator[str]:
+    """The texts with a brace that has no other one, so that it is trained as it is written."""
+    for text in texts if options.wildcards else ():
+        rest, before = text.replace("{{", "").replace("}}", ""), None
+        while rest != before:
+            rest, before = _WILDCARD.sub("", rest), rest
+        if "{" in rest or "}" in rest:
+            yield text
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Literal
 from PIL import Image
 
 from ..readable import is_unicode, readable
-from ..runs.own_files import CLASS_IMAGES, is_card_image, made_above, made_in
+from ..runs.own_files import CLASS_IMAGES, PROJECT_FILE, is_card_image, made_above, made_in
 from .images import format_by_ending, readable_formats
 from .mask_names import is_mask
 
@@ -49,6 +49,8 @@ def why_not_folder(path: Path, use: Use) -> str:
         return _NOT_UNICODE
     if path.is_symlink():
         return "is a link to a folder, and such links are not followed: give that folder a concept of its own"
+    if (path / PROJECT_FILE).is_file():
+        return "is a project, whose images are those of its own concepts"
     made = made_in(path)
     if not made or (use == "class" and made == CLASS_IMAGES):
         return ""

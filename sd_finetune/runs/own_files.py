@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PROJECT_FILE = "model.json"
+"""What makes a folder a project; a name of earlier versions, so that their projects are found."""
 CLASS_IMAGES_NOTE = "class-images.json"
 """In each folder of generated class images: what they were generated with."""
 CLASS_IMAGES = "a folder of generated class images"

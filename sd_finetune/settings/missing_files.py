@@ -12,6 +12,8 @@ from .gpu_driver import has_gpu_driver
 from .learned_words import learned_words
 from .options import Concept, Settings
 
+GIVE = "give the path of a file"
+
 
 def missing_files(settings: Settings) -> dict[str, str]:
     """A sentence for each, by the option's name. A path that is too long or not accessible is not found either."""
@@ -23,7 +25,8 @@ def missing_files(settings: Settings) -> dict[str, str]:
     }
     for name, path in _folders(settings):
         if path and not _holds(Path(path).is_dir):
-            faults[name] = f"{name} = {path} not found: give the path of a folder."
+            problem = "is a file" if _holds(Path(path).is_file) else "not found"
+            faults[name] = f"{name} = {path} {problem}: give the path of a folder."
     return faults
 
 
@@ -41,8 +44,9 @@ def refuse(missing: dict[str, str]) -> None:
 
 def _about_missing(name: str, path: str) -> str:
     if _holds(Path(path).is_dir):
-        return f"{name}: {sentence_about_folder(Path(path))}"
-    return f"{name} = {path} not found: give the path of a file."
+        is_model = name == "base.checkpoint"
+        return f"{name}: {sentence_about_folder(Path(path))}" if is_model else f"{name} = {path} is a folder: {GIVE}."
+    return f"{name} = {path} not found: {GIVE}."
 
 
 def _holds(is_there: Callable[[], bool]) -> bool:

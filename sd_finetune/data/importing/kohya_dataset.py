@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...errors import UserError
+from ...settings.catalogue import all_options
 from ...settings.foreign_names import FOREIGN_NAMES
 from ...settings.paths import pasted_path
 from ...settings.toml import load_toml
+from ...settings.values import convert, range_text
 from .kohya_sizes import NAMES as SIZES
 from .kohya_sizes import sizes_of
 from .subsets import Imported, Subset, concepts_of
@@ -56,7 +58,7 @@ def import_kohya_dataset(path: Path) -> Imported:
     """
     content = load_toml(path)
     every = list(_subsets(content))
-    subsets = [each for each in every if isinstance(each.get("image_dir"), str)]
+    subsets = [each for each in every if isinstance(each.get("image_dir"), str) and each["image_dir"].strip()]
     if every and not subsets:
         needed = "image_dir in each of [[datasets.subsets]], the folder of the images"
         raise UserError(f"{path} names no folder of training images: write {needed}.")
@@ -75,6 +77,7 @@ def import_kohya_dataset(path: Path) -> Imported:
         for each in every
         if each not in subsets and "metadata_file" in each
     ]
+    imported.notes += dict.fromkeys(note for each in subsets for note in _misread(each))
     own = [each for each in subsets if each.get("is_reg") is not True]
     imported.settings |= dict(_settings(own, imported.notes))
     wild = imported.settings.get("captions.wildcards") is True
@@ -104,6 +107,20 @@ def _subset(options: Table, home: Path) -> Subset:
     )
 
 
+def _misread(options: Table) -> Iterator[str]:
+    """About options of a subset that `_subset` cannot use."""
+    takes = {"num_repeats": "a whole number, 1 or more", "class_tokens": "a text", MASKS: "a folder that is there"}
+    repeats, words, masks = (options.get(name) for name in takes)
+    wrong = {
+        "num_repeats": repeats is not None and not (type(repeats) is int and repeats > 0),
+        "class_tokens": words is not None and not isinstance(words, str),
+        MASKS: masks is not None and not isinstance(masks, str),
+    }
+    for name, rule in takes.items():
+        if wrong[name]:
+            yield f"{name} = {str(options[name])[:60]} is left out: it is to be {rule}."
+
+
 def _folder(path: str, home: Path) -> Path:
     """Relative to the file, if it is there."""
     folder = Path(pasted_path(path))
@@ -127,6 +144,12 @@ def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple
             continue
         if name not in TAKEN:
             notes.append(f"{name} = {str(value)[:60]} has no counterpart here, and is left out.")
+            continue
+        try:
+            convert(value, all_options()[TAKEN[name]])
+        except ValueError:
+            takes = range_text(all_options()[TAKEN[name]])
+            notes.append(f"{name} = {str(value)[:60]} is left out: {TAKEN[name]} takes {takes}.")
             continue
         if any(each != value for each in values):
             notes.append(f"{name} differs between subsets, and {TAKEN[name]} is one for all: {value} is used.")

@@ -19,10 +19,10 @@ from PIL import Image
 from ...counted import counted
 from ...data.buckets import in_shares, trained_size
 from ...data.captions import FILEWORDS
-from ...data.concepts import HOLDS_MASKS, wanted_class_images
+from ...data.concepts import own_class_images, wanted_class_images
 from ...data.cropping import Size
 from ...data.images import open_image
-from ...data.usable import Look, size_of, usable_images
+from ...data.usable import Look, size_of
 from ...errors import UserError
 from ...formats.checkpoint import Checkpoint
 from ...formats.known_hashes import known_sha256
@@ -206,9 +206,7 @@ def images_for_prior_predictions(
 
 
 def _own_class_images(concept: Concept, warn: Callable[[str], None], look: Look | None) -> list[Path]:
-    if not concept.class_folder:
-        return []
-    found = usable_images(concept.class_folder, "class", {concept.mask_folder: HOLDS_MASKS}, look)
+    found = own_class_images(concept, look)
     for sentence in found.warnings():
         warn(sentence)
     return found.images

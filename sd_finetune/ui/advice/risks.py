@@ -8,11 +8,12 @@ from pathlib import Path
 from ...counted import counted
 from ...data.caption_warnings import without_captions
 from ...data.captions import FILEWORDS, reader_of
-from ...data.concepts import folders_beside, training_images, wanted_class_images
+from ...data.concepts import folders_beside, own_class_images, training_images, wanted_class_images
 from ...data.image_cache import notes_in
 from ...data.importing.kohya_folder import misread_names
+from ...data.overlaps import of_class_images, of_training_images
 from ...data.prompt_templates import instance_templates
-from ...data.usable import Look, UsableImages, usable_images
+from ...data.usable import Look, UsableImages
 from ...errors import UserError
 from ...families.facts import FamilyFacts
 from ...families.table import DEFAULT_FAMILY, FAMILIES
@@ -44,6 +45,9 @@ def risks(settings: Settings) -> list[Risk]:
     found: list[Risk] = []
     for number, concept in enumerate(settings.concepts, start=1):
         found += [(f"concepts.{number}.{option}", risk) for option, risk in _of_concept(number, concept, settings)]
+    found += of_training_images(settings.concepts)
+    if settings.prior_weight() > 0 and settings.prior.source == "images":
+        found += of_class_images(settings.concepts)
     found += [*_of_learning_rate(settings), *_of_resolution(settings)]
     if not settings.samples.prompts:
         found.append(("samples.prompts", "There are no sample prompts: add one to see what is learned."))
@@ -77,10 +81,9 @@ def _of_captions(name: str, concept: Concept, images: list[Path], settings: Sett
         yield "folder", without_captions(name, uncaptioned, concept.default_caption)
 
 
-def own_class_images(concept: Concept, settings: Settings) -> int:
+def count_class_images(concept: Concept, settings: Settings) -> int:
     """How many class images of the user's own a concept has."""
-    folder = concept.class_folder
-    return len(_found(lambda: usable_images(folder, "class", look=_look(settings)))) if folder else 0
+    return len(_found(lambda: own_class_images(concept, _look(settings))))
 
 
 def _look(settings: Settings) -> Look:
@@ -91,7 +94,7 @@ def _of_class_images(name: str, concept: Concept, training_images: int, settings
     """That class images are generated beside the user's own, which not everybody expects."""
     if not concept.class_folder:
         return
-    own = own_class_images(concept, settings)
+    own = count_class_images(concept, settings)
     wanted = wanted_class_images(concept, training_images, own)
     if own == 0 and wanted:
         problem = f"{name} has no images in {concept.class_folder}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...data.concepts import wanted_class_images
 from ...settings.options import Settings
-from ..advice.risks import own_class_images
+from ..advice.risks import count_class_images
 
 
 def automatic(settings: Settings, images: Sequence[int]) -> dict[str, float]:
@@ -17,7 +17,7 @@ def automatic(settings: Settings, images: Sequence[int]) -> dict[str, float]:
     side = settings.data.resolution
     counted = zip(settings.concepts, images, strict=False)
     of_concepts = {
-        f"concepts.{number}.class_images": wanted_class_images(concept, count, own_class_images(concept, settings))
+        f"concepts.{number}.class_images": wanted_class_images(concept, count, count_class_images(concept, settings))
         for number, (concept, count) in enumerate(counted, start=1)
     }
     return {

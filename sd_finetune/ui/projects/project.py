@@ -14,13 +14,12 @@ from ...errors import UserError
 from ...hosts.host import Host
 from ...readable import json_bytes
 from ...runs.atomic import is_taken, replacing
+from ...runs.own_files import PROJECT_FILE
 from ...settings.keepable import refuse_unkeepable
 from ...settings.migrations import VERSION, migrated
 from ...settings.rules import file_name_rule, is_file_name
 from .saving import saving
 
-FILE = "model.json"
-"""What makes a folder a project; a name of earlier versions, so that their projects are found."""
 RUNS, CLASS_IMAGE_RUNS, GENERATED, CAPTIONINGS = "runs", "class-picture-runs", "drawn", "captionings"
 """Folders in a project: of its runs, of the jobs that generated class images, of images generated on request, and of
 the last job that captioned images."""
@@ -40,7 +39,7 @@ class Project:
     @property
     def file(self) -> Path:
         """The project's file; written last."""
-        return self.folder / FILE
+        return self.folder / PROJECT_FILE
 
     @property
     def runs(self) -> Path:
@@ -151,7 +150,7 @@ def project_named(parent: Path, name: str) -> Project:
 
 def all_projects(parent: Path) -> list[Project]:
     """Every project, by name."""
-    return [Project(folder) for folder in entries(parent) if _time_of(folder / FILE)]
+    return [Project(folder) for folder in entries(parent) if _time_of(folder / PROJECT_FILE)]
 
 
 def entries(folder: Path) -> list[Path]:

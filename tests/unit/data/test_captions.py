@@ -13,9 +13,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from sd_finetune.data.caption_warnings import caption_warnings, unused_captions
 from sd_finetune.data.captions import Caption, CaptionReader, caption_file, prompt_for
+from sd_finetune.data.concepts import instance_examples
 from sd_finetune.data.metadata_lines import read_metadata_lines
 from sd_finetune.errors import UserError
-from sd_finetune.settings.options import Captions
+from sd_finetune.settings.options import Captions, Concept
 
 
 def caption_of(image: Path, folder: Path | None = None, default: str = "", **options: bool) -> str:
@@ -135,6 +136,28 @@ def test_metadata_lines_of_diffusers_and_kohya(tmp_path):
     assert caption_of(deep / "1.png", tmp_path) == "nearest"
 
 
+def test_what_is_no_text_in_metadata_lines_is_no_caption(tmp_path):
+    write_lines(
+        tmp_path / "metadata.jsonl",
+        {"file_name": "1.png", "text": 5},
+        {"file_name": "2.png", "text": None, "tags": ["1cat", "grass"]},
+        {"file_name": "3.png", "text": ""},
+    )
+    assert [caption_of(tmp_path / f"{k}.png", tmp_path, "by default") for k in (1, 2, 3)] == [
+        "by default", "1cat, grass", "",
+    ]  # fmt: skip
+
+
+def test_metadata_lines_of_other_images_are_told(tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "dog.png")
+    file = write_lines(tmp_path / "metadata.jsonl", {"file_name": "1.png", "text": "a"})
+    _, (told,) = instance_examples([Concept(folder=str(tmp_path))], Captions())
+    assert told.startswith(f"Concept 1: {file} names 1 image, and no image in {tmp_path} has its caption from there")
+    write_lines(file, {"file_name": "dog.png", "text": "a"})
+    os.utime(file, ns=(1, 1))
+    assert instance_examples([Concept(folder=str(tmp_path))], Captions())[1] == []
+
+
 def test_metadata_lines_that_change_are_read_again(tmp_path):
     file = write_lines(tmp_path / "metadata.jsonl", {"file_name": "1.png", "text": "a corgi"})
     assert caption_of(tmp_path / "1.png") == "a corgi"
@@ -149,6 +172,10 @@ def test_metadata_lines_that_change_are_read_again(tmp_path):
         ('{"file_name": "1.png", "text": "a"}\nnonsense\n', r"metadata\.jsonl, line 2, is not valid JSON: write one"),
         ('{"file_name": "1.png"}\n', "names no image with its caption: write lines like"),
         ("", "names no image with its caption"),
+        (
+            '{"file_name": "1.png", "text": "a"}\n{"file_name": "1.png", "text": "b"}',
+            'has two captions for 1.png, "a" and "b": remove one of the lines, or write a list of both',
+        ),
         ("[1]\n3\n", "names no image with its caption"),
     ],
 )

@@ -153,6 +153,45 @@ def test_other_formats_are_named_and_notes_are_not(tmp_path, save):
     assert "not by its ending" in told["j.dat"]
 
 
+def test_captions_that_no_image_has_are_told(tmp_path, save):
+    for name in ("1.png", "2.png", "deep/3.png"):
+        save(name)
+    (tmp_path / "readme.txt").touch()
+    assert skipped(tmp_path) == {}, "a note"
+    (tmp_path / "1.txt").touch()
+    (tmp_path / "deep/4.caption").touch()
+    told = skipped(tmp_path)
+    assert told == {
+        "deep/4.caption": "is no caption, as there is no image 4 beside it, like 1 other: give it the name of its "
+        "image if it is to be one"
+    }
+    assert list_folder(tmp_path, "class").skipped == []
+    (tmp_path / "2.png.txt").touch()
+    (tmp_path / "deep/3.txt").touch()
+    assert skipped(tmp_path) == {}, "every image has one"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="1.TXT is 1.txt there")
+def test_captions_with_an_ending_in_capitals_are_told(tmp_path, save):
+    save("1.png")
+    (tmp_path / "1.TXT").touch()
+    assert skipped(tmp_path) == {"1.TXT": "is no caption, as its ending is not .txt: write the ending in small letters"}
+
+
+def test_a_project_in_the_folder_is_left_out(tmp_path, save):
+    own, upload = save("own.png"), save("models/dog/pictures/concept-1/1.png")
+    (tmp_path / "models/dog/model.json").touch()
+    assert list_folder(tmp_path).images == [own]
+    assert "is a project, whose images are those of its own concepts" in skipped(tmp_path)["models/dog"]
+    assert list_folder(upload.parent).images == [upload]
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(tmp_path, save):
+    file = save("own.png")
+    with pytest.raises(UserError, match=r"own\.png is a file: choose an existing folder of images"):
+        list_folder(file)
+
+
 @ON_POSIX
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
 def test_a_name_that_is_no_text(tmp_path, save):

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sd_finetune.commands.import_data import settings_text
 from sd_finetune.data.concepts import instance_examples
 from sd_finetune.data.importing.import_any import import_any
 from sd_finetune.errors import UserError
 from sd_finetune.settings.options import Captions, Concept
+from sd_finetune.settings.read import read_toml
 
 
 def image(file: Path, caption: str | None = None, ending: str = ".txt") -> Path:
@@ -194,6 +196,25 @@ def test_datasets_of_the_same_folders_are_resolutions_of_one_run(tmp_path: Path)
     assert len(imported.concepts) == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "note"),
+    [
+        ("keep_tokens = 'a'", "keep_tokens = a is left out: captions.keep_first takes a whole number, 0 or more."),
+        ("caption_dropout_rate = 7", "caption_dropout_rate = 7 is left out: captions.drop_rate takes a number from 0"),
+        ("num_repeats = '10'", "num_repeats = 10 is left out: it is to be a whole number, 1 or more."),
+        ("num_repeats = -1", "num_repeats = -1 is left out: it is to be a whole number, 1 or more."),
+        ("class_tokens = 5", "class_tokens = 5 is left out: it is to be a text."),
+    ],
+)
+def test_what_no_option_takes_is_left_out(tmp_path: Path, option: str, note: str) -> None:
+    image(tmp_path / "dogs/1.png")
+    (tmp_path / "a.toml").write_text(f"[[datasets]]\n[[datasets.subsets]]\nimage_dir = 'dogs'\n{option}\n")
+    imported = import_any(str(tmp_path / "a.toml"))
+    assert any(each.startswith(note) for each in imported.notes)
+    (tmp_path / "mine.toml").write_text(settings_text(imported, "a.toml", "model.ckpt"))
+    read_toml(tmp_path / "mine.toml")
+
+
 def test_a_metadata_file_of_a_dataset_config(tmp_path: Path) -> None:
     """As kohya's finetune tools write it: names without ending, or whole paths."""
     for name in ("1", "2", "3"):
@@ -283,6 +304,11 @@ def test_a_concepts_list(tmp_path: Path) -> None:
         (
             "a.toml",
             "[[datasets]]\n[[datasets.subsets]]\nmetadata_file = 'a'",
+            "names no folder of training images: write image",
+        ),
+        (
+            "a.toml",
+            "[[datasets]]\n[[datasets.subsets]]\nimage_dir = ' '",
             "names no folder of training images: write image",
         ),
         ("a.json", "{}", "This is not a concepts list"),

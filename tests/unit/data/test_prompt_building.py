@@ -9,10 +9,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from sd_finetune.data.captions import Caption, CaptionReader
+from sd_finetune.data.concepts import instance_examples
 from sd_finetune.data.prompt_building import plain_prompt, random_prompt
-from sd_finetune.settings.options import Captions
+from sd_finetune.settings.options import Captions, Concept
 from sd_finetune.settings.read import find_faults
 
 
@@ -82,6 +84,20 @@ def test_wildcards() -> None:
     assert plain("a {red|blue} dog", wildcards=True) == "a red dog"
     assert plain("a } b { c", wildcards=True) == "a } b { c"
     assert random_prompt(["{{x}}"], None, Captions(wildcards=True)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_open"),
+    [("a {red|blue dog", True), ("a red} dog", True), ("} {", True), ("a {red|{dark|light} green} dog", False),
+     ("{{x}} a", False), ("a dog", False)],
+)  # fmt: skip
+def test_a_brace_without_its_other_one_is_told(tmp_path: Path, text: str, is_open: bool) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "1.png")
+    (tmp_path / "1.txt").write_text(text)
+    concept = Concept(folder=str(tmp_path))
+    _, warnings = instance_examples([concept], Captions(wildcards=True))
+    assert [f'such as "{text}"' in told for told in warnings] == [True] * is_open
+    assert instance_examples([concept], Captions())[1] == []
 
 
 def test_chance_is_of_the_given_numbers_alone() -> None:

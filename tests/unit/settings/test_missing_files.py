@@ -34,3 +34,15 @@ def test_paths_that_cannot_be_looked_at_are_missing(content: dict[str, Any], tmp
     content["base"]["config"] = "n" * 300
     content["concepts"][0]["folder"] = "n" * 5000
     assert list(missing_files(from_dict(content))) == ["base.checkpoint", "base.config", "concepts.1.folder"]
+
+
+def test_a_file_for_a_folder_and_the_other_way_round_is_told(content: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.touch()
+    content["base"] = {"checkpoint": str(file), "continue_from": str(tmp_path)}
+    content["concepts"] = [{**content["concepts"][0], "folder": str(file), "metadata_file": str(tmp_path)}]
+    assert missing_files(from_dict(content)) == {
+        "base.continue_from": f"base.continue_from = {tmp_path} is a folder: give the path of a file.",
+        "concepts.1.metadata_file": f"concepts.1.metadata_file = {tmp_path} is a folder: give the path of a file.",
+        "concepts.1.folder": f"concepts.1.folder = {file} is a file: give the path of a folder.",
+    }
