@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from fastapi import Body
-from modules import call_queue, script_callbacks, sd_models, sd_vae, shared
+from modules import call_queue, deepbooru, deepbooru_model, script_callbacks, sd_models, sd_vae, shared
 
 from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
@@ -88,10 +88,31 @@ def add_routes(_demo, app):
             shared.opts.data.update(before)
         return found
 
+    @app.post("/test/captioners")
+    def captioners(content: dict = Body(...)):
+        """Have models that caption as if they had been downloaded, or none: deepbooru without training, and a BLIP."""
+        there = content["there"]
+        shared.interrogator.blip_model = Blip() if there else None
+        deepbooru.model.model = deepbooru_model.DeepDanbooruModel().eval() if there else None
+        if there:
+            deepbooru.model.model.tags = ["rating:safe", "one_star", "1girl", "smile_(mouth)"]
+        return {}
+
     @app.get("/test/weights")
     def weights():
         """Digest of all tensors of the loaded model, and where they are."""
         return {"sha256": digest(shared.sd_model.state_dict()), "devices": where(shared.sd_model)}
+
+
+class Blip(torch.nn.Module):
+    """Says how long a sentence it was asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def generate(self, image, sample, num_beams, min_length, max_length):
+        return [f"a star of {image.shape[-1]} pixels, {min_length} to {max_length} words"]
 
 
 def digest(tensors):
