@@ -1,5 +1,5 @@
 // The images of a concept as the grid has them: captions, which are selected, which are excluded, what can be undone.
-import { address, get, post } from "./api.mjs";
+import { Away, address, get, post } from "./api.mjs";
 import { tidied } from "./caption_edits.mjs";
 import { CaptionWriter } from "./caption_writer.mjs";
 import { EditHistory } from "./edit_history.mjs";
@@ -29,6 +29,8 @@ export class GridData {
     this.entries = [];
     /** Their names. @type {Set<string>} */
     this.selected = new Set();
+    /** The names of excluded images, and the list in the settings that they are from. */
+    this.out = { of: /** @type {unknown} */ (undefined), names: /** @type {Set<string>} */ (new Set()) };
     /** Words about images, by name. @type {Map<string, string[]>} */
     this.badges = new Map();
     /** The one whose caption is being edited. @type {Entry | null} */
@@ -75,11 +77,24 @@ export class GridData {
     if (key === this.known && !anew) return false;
     const other = this.history.place !== `${this.place[1]} ${folder}`;
     this.known = key;
-    const images = folder ? await get(...this.place, "images").catch(() => []) : [];
+    const images = folder ? await this.list() : [];
     if (key !== this.known) return false; // it was asked again meanwhile
+    if (!images) {
+      this.known = "";
+      return false;
+    }
     if (other) this.begin(`${this.place[1]} ${folder}`);
     this.take(images);
     return true;
+  }
+
+  /** The images; none of a folder that cannot be used, and null if the server is away. */
+  async list() {
+    try {
+      return await get(...this.place, "images");
+    } catch (error) {
+      return error instanceof Away ? null : [];
+    }
   }
 
   /** @param {string} place another folder */
@@ -109,8 +124,11 @@ export class GridData {
   /** The names of images that are not trained, as the settings say. */
   excluded() {
     const { exclude } = this.concept();
-    const names = Array.isArray(exclude) ? exclude.map(String) : [];
-    return new Set(names.map((name) => name.trim().replaceAll("\\", "/")));
+    if (exclude !== this.out.of) {
+      const names = Array.isArray(exclude) ? exclude.map(String) : [];
+      this.out = { of: exclude, names: new Set(names.map((name) => name.trim().replaceAll("\\", "/"))) };
+    }
+    return this.out.names;
   }
 
   /**
@@ -118,7 +136,7 @@ export class GridData {
    * @param {string[]} names
    */
   exclude(names) {
-    const excluded = this.excluded();
+    const excluded = new Set(this.excluded());
     const all = names.every((name) => excluded.has(name));
     for (const name of names) {
       if (all) excluded.delete(name);
