@@ -233,6 +233,7 @@ def test_found_by_tag_by_text_and_without_a_caption(quick: Server, new_page: New
     page = new_page(quick.address)
     open_grid(quick, page, pictures)
     page.click("summary:text('Tags and how often')")
+    page.wait_for_selector(".sdft-tags button")
     assert page.locator(".sdft-tags button").all_inner_texts() == ["sks dog2", "snow1", "Snowman1"]
     page.click(".sdft-tags button:has-text('Snowman')")
     wait_until(lambda: shown(page) == ["1.png"])

@@ -23,7 +23,7 @@ export function makeFilter(changed) {
   const soon = whenQuiet(QUIET, async () => changed());
   const search = h("input", {
     type: "text",
-    placeholder: "Filter by caption or file name",
+    placeholder: "Caption or file name",
     "aria-label": "Filter by caption or file name",
     oninput: soon,
   });
