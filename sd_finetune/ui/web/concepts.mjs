@@ -14,13 +14,20 @@ const IMPORT =
   "concepts list (.json) of the Dreambooth extension";
 
 /**
+ * @typedef {object} Kept
+ * @property {() => Promise<void>} saveNow
+ * @property {() => Promise<void>} reread
+ * @property {() => void} drawn called after fields were made anew
+ */
+
+/**
  * The panel: `element`, `show(project)` after another project was selected, `checked()` after settings were kept.
  * @param {Group} group
  * @param {(name: string) => void} changed
  * @param {() => Promise<void>} save
- * @param {{ saveNow: () => Promise<void>, reread: () => Promise<void> }} kept
+ * @param {Kept} kept
  */
-export function makeConcepts(group, changed, save, { saveNow, reread }) {
+export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
   const list = h("div", {});
   const said = h("div", { class: "sdft-message", role: "alert" });
   const add = button("Add a concept", () => change((concepts) => [...concepts, plain(group)]));
@@ -83,6 +90,7 @@ export function makeConcepts(group, changed, save, { saveNow, reread }) {
         cards.map((card) => card.element),
       );
     });
+    drawn();
     checked();
   }
 

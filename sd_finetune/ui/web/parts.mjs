@@ -44,6 +44,9 @@ export function makeParts(root, { form, example, gpus }, keeper, acts) {
   const effects = makeEffects(root, form);
   const changed = () => {
     keeper.later();
+    showEffects();
+  };
+  const showEffects = () => {
     if (keeper.project) effects(keeper.project);
   };
   const create = makeCreate(optionOf(form, "samples.sampler"), example, acts.created);
@@ -62,6 +65,7 @@ export function makeParts(root, { form, example, gpus }, keeper, acts) {
   const concepts = makeConcepts(groupOf(form, "concepts"), changed, save, {
     saveNow: () => keeper.saveNow(),
     reread: acts.reread,
+    drawn: showEffects,
   });
   const generate = makeGenerate(save);
   const output = makeOutput(acts.ended, acts.reread);
