@@ -20,8 +20,8 @@ from ...settings.attention import FASTEST
 from ...settings.availability import install_command, why_unavailable
 
 
-class MaskedXFormers(XFormersAttnProcessor):
-    """diffusers', which leaves a mask in fp32 under autocast, while xFormers wants it in the precision of the rest."""
+class _WithMask:
+    """Before a processor of diffusers: a mask stays in fp32 under autocast, and not all kernels take that."""
 
     def __call__(
         self,
@@ -39,6 +39,14 @@ class MaskedXFormers(XFormersAttnProcessor):
             attention_mask = attention_mask.to((one @ one).dtype)
         plain = cast("Any", super())
         return plain.__call__(attn, hidden_states, encoder_hidden_states, attention_mask, temb, *args, **kwargs)
+
+
+class MaskedXFormers(_WithMask, XFormersAttnProcessor):
+    """With xFormers."""
+
+
+class MaskedTorch(_WithMask, AttnProcessor2_0):
+    """With PyTorch's own kernels."""
 
 
 def attention_of(wanted: str, device: torch.device) -> str:
@@ -73,7 +81,7 @@ def _processor(kind: str, heads: int) -> Any:
         return MaskedXFormers()
     if kind == "sliced":
         return SlicedAttnProcessor(max(heads // 2, 1))  # what diffusers means by slicing "auto"
-    return AttnProcessor2_0()
+    return MaskedTorch()
 
 
 def _refuse_broken_xformers(device: torch.device) -> None:

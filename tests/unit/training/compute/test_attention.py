@@ -84,7 +84,7 @@ def test_prompts_of_several_lengths_can_be_attended_to(
 def test_auto_is_pytorchs_own(toy: Toy) -> None:
     assert attention_of("auto", CPU) == "sdpa"
     kinds = {type(a.processor).__name__ for a in attentions_of(toy.prepare().model.unet)}
-    assert kinds == {"AttnProcessor2_0"}
+    assert kinds == {"MaskedTorch"}
 
 
 def test_a_missing_xformers_is_refused_with_what_to_install(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
