@@ -143,7 +143,9 @@ def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple
         if name in OF_SUBSETS | WITHOUT_NEED or not value:
             continue
         if name not in TAKEN:
-            notes.append(f"{name} = {str(value)[:60]} has no counterpart here, and is left out.")
+            ours = FOREIGN_NAMES.get(name)
+            why = f"is left to you: here it is {ours}" if ours else "has no counterpart here, and is left out"
+            notes.append(f"{name} = {str(value)[:60]} {why}.")
             continue
         try:
             convert(value, all_options()[TAKEN[name]])

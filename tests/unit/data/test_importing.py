@@ -187,6 +187,15 @@ def test_the_sizes_of_a_dataset_config(tmp_path: Path, general: str, settings: d
     assert {name: value for name, value in found.items() if name.startswith("data.")} == settings
 
 
+def test_what_is_not_taken_over_is_told_with_its_name_here(tmp_path: Path) -> None:
+    image(tmp_path / "dogs/1.png")
+    subset = '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "dogs"\ncolor_aug = true\ntoken_warmup_step = 5\n'
+    (tmp_path / "dataset.toml").write_text(subset)
+    notes = import_any(str(tmp_path / "dataset.toml")).notes
+    assert "color_aug = True is left to you: here it is data.hue_jitter or data.saturation_jitter." in notes
+    assert "token_warmup_step = 5 has no counterpart here, and is left out." in notes
+
+
 def test_datasets_of_the_same_folders_are_resolutions_of_one_run(tmp_path: Path) -> None:
     image(tmp_path / "dogs/1.png")
     dataset = '[[datasets]]\nresolution = {}\n[[datasets.subsets]]\nimage_dir = "dogs"\n'
