@@ -174,7 +174,7 @@ def _note_of(path: Path) -> _Note:
         state = FileState.of(path)
     except OSError as error:  # it is gone since it was listed
         return _Note(None, Seen(None, f"cannot be read ({error.strerror})"))
-    return _remembered(path.absolute(), state)
+    return _remembered(path if path.is_absolute() else path.absolute(), state)
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -123,7 +123,7 @@ def test_a_mask_is_mirrored_with_its_image(toy: Toy, masked: Path) -> None:
 GEOMETRIES: dict[str, dict[str, Any]] = {
     "square": {"data.buckets": False},
     "buckets": {"data.bucket_step": 16},
-    "random crop": {"data.buckets": False, "data.crop": "random", "data.cache_latents": False},
+    "random crop": {"data.buckets": False, "data.crop": "random", "data.cache_latents": "off"},
     "several resolutions": {"data.bucket_step": 16, "data.extra_resolutions": "64, 96"},
 }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ...counted import counted
 from ...data.caption_warnings import without_captions
 from ...data.captions import FILEWORDS, reader_of
-from ...data.concepts import folders_beside, own_class_images, training_images, wanted_class_images
+from ...data.concepts import own_class_images, wanted_class_images
 from ...data.image_cache import notes_in
 from ...data.importing.kohya_folder import misread_names
 from ...data.overlaps import of_class_images, of_training_images
@@ -40,11 +40,11 @@ USUAL_LEARNING_RATES = {
 USUAL_EMBEDDING_LEARNING_RATES = (1e-4, 5e-2)
 
 
-def risks(settings: Settings) -> list[Risk]:
-    """Each risk. Looks at file names only; a folder that is missing is a fault and told elsewhere."""
+def risks(settings: Settings, images: Sequence[list[Path]]) -> list[Risk]:
+    """Each risk. images: the training images of each concept, where none are is a fault and told elsewhere."""
     found: list[Risk] = []
-    for number, concept in enumerate(settings.concepts, start=1):
-        found += [(f"concepts.{number}.{option}", risk) for option, risk in _of_concept(number, concept, settings)]
+    for number, (concept, own) in enumerate(zip(settings.concepts, images, strict=True), start=1):
+        found += [(f"concepts.{number}.{option}", risk) for option, risk in _of_concept(number, concept, own, settings)]
     found += of_training_images(settings.concepts)
     if settings.prior_weight() > 0 and settings.prior.source == "images":
         found += of_class_images(settings.concepts)
@@ -54,11 +54,8 @@ def risks(settings: Settings) -> list[Risk]:
     return found
 
 
-def _of_concept(number: int, concept: Concept, settings: Settings) -> Iterator[Risk]:
+def _of_concept(number: int, concept: Concept, images: list[Path], settings: Settings) -> Iterator[Risk]:
     name = f"Concept {number}"
-    beside = folders_beside((each.class_folder, each.mask_folder) for each in settings.concepts)
-    own = concept.folder, concept.class_folder
-    images = _found(lambda: training_images(*own, beside, _look(settings), concept.exclude))
     if 0 < len(images) < FEW_IMAGES:
         few = counted(len(images), "training image")
         yield "folder", f"{name} has {few}: use {FEW_IMAGES} to 20 that differ in pose, background and light."

@@ -17,7 +17,7 @@ from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
 from ...settings.read import as_far_as_valid, find_faults, from_dict
 from ..advice.duration_estimate import seconds_for
-from ..advice.risks import risks
+from ..advice.risks import Risk, risks
 from ..plain_settings import concepts, text
 from .automatic import automatic
 from .concept_images import images_of_concept
@@ -31,38 +31,46 @@ from .wording import in_the_tab
 class Checked:
     """The faults by the setting's name, and what the settings amount to.
 
-    images: of each concept. unchecked: how many of all images were not read yet. settings: None where they cannot be
-    read; then `steps_per_epoch` and `steps` are 0.
+    found: the images of each concept. settings: None where they cannot be read; then `steps_per_epoch` and `steps`
+    are 0.
     """
 
     faults: dict[str, str]
-    images: list[int]
-    unchecked: int
+    found: list[UsableImages]
     settings: Settings | None = None
     steps_per_epoch: int = 0
     steps: int = 0
+
+    @property
+    def images(self) -> list[int]:
+        """How many each concept has."""
+        return [len(each.images) for each in self.found]
+
+    @property
+    def unchecked(self) -> int:
+        """How many of all images were not read yet."""
+        return sum(each.unchecked for each in self.found)
 
 
 def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Checked:
     """Check settings as they stand in the form; of files, reads images for a second. origin: see Project.origin."""
     faults = find_faults(settings)
     found = [_usable_images(settings, number, faults) for number in range(1, len(concepts(settings)) + 1)]
-    images, unchecked = [len(each.images) for each in found], sum(each.unchecked for each in found)
     try:
         base_checkpoint(settings)
     except UserError as error:
         faults.setdefault("base.checkpoint", str(error))
     if faults:
-        return Checked(faults, images, unchecked)
+        return Checked(faults, found)
     whole = from_dict(settings)
     faults = missing_for_training(whole)
     if faults:
-        return Checked(faults, images, unchecked)
+        return Checked(faults, found)
     an_epoch = steps_per_epoch(
         _example_sizes(found, whole), whole.train.batch_size, whole.train.gradient_accumulation_steps
     )
     steps = whole.train.length.steps(an_epoch)
-    return Checked(origin_faults(whole, steps, origin), images, unchecked, whole, an_epoch, steps)
+    return Checked(origin_faults(whole, steps, origin), found, whole, an_epoch, steps)
 
 
 def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Settings:
@@ -102,7 +110,7 @@ def report(
     to_do = found.steps - (origin["step"] if origin else 0)
     return {
         "faults": {name: in_the_tab(sentence, panel_of(name)) for name, sentence in found.faults.items()},
-        "warnings": [_warning(*risk) for risk in (*risks(whole), *words_in_use(whole, others or {}))] if whole else [],
+        "warnings": [_warning(*risk) for risk in _risks(whole, found, others or {})] if whole else [],
         "automatic": automatic(valid, found.images),
         "images": found.images,
         "unchecked": found.unchecked,
@@ -117,6 +125,10 @@ def _example_sizes(found: list[UsableImages], settings: Settings) -> Iterator[Si
         sizes = example_sizes(map(each.sizes.get, each.images), settings.data)
         for _ in range(concept.repeats):
             yield from sizes
+
+
+def _risks(settings: Settings, found: Checked, others: Mapping[Path, str]) -> list[Risk]:
+    return [*risks(settings, [each.images for each in found.found]), *words_in_use(settings, others)]
 
 
 def _warning(name: str, sentence: str) -> dict[str, str]:

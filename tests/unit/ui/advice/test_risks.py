@@ -10,11 +10,13 @@ import pytest
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.advice import risks as looked_at
 from sd_finetune.ui.advice.risks import risks
+from sd_finetune.ui.projects.check import check
 from tests.screen import Screen, make_images
 
 
 def told(screen: Screen, **changes: Any) -> list[str]:
-    return [sentence for _, sentence in risks(from_dict(screen.settings(**changes)))]
+    settings = screen.settings(**changes)
+    return [sentence for _, sentence in risks(from_dict(settings), [each.images for each in check(settings).found])]
 
 
 @pytest.fixture

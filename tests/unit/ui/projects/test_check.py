@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sd_finetune.data.folder import Listing, list_folder
 from sd_finetune.errors import UserError
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.ui.projects.check import check, checked_settings, report
@@ -20,6 +22,20 @@ def test_a_folder_without_images_is_told_beside_its_field(screen: Screen, tmp_pa
         assert words in check(settings).faults["concepts.1.folder"]
         with pytest.raises(UserError, match=words):
             checked_settings(settings)
+
+
+def test_a_folder_is_listed_once_for_all_that_is_told(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10,000 files a third of a second."""
+    listed: list[str | Path] = []
+
+    def noting(folder: str | Path, *others: Any) -> Listing:
+        listed.append(folder)
+        return list_folder(folder, *others)
+
+    monkeypatch.setattr("sd_finetune.data.usable.list_folder", noting)
+    told = report(screen.settings(), screen.context.projects)
+    assert told["warnings"][0]["sentence"].startswith("Concept 1 has 3 training images")
+    assert listed == [str(screen.pictures)]
 
 
 @pytest.mark.parametrize("path", ["/nowhere.safetensors", "/" + "x" * 300, ""])
