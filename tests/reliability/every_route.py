@@ -113,8 +113,9 @@ class Behind:
         (cached / "class-images.json").write_text(json.dumps({"prompt": MARKUP}))
 
     def state(self) -> dict[str, bytes]:
-        """All that a request could change, but for what is kept to compare with."""
-        files = (path for path in self.home.rglob("*") if path.is_file() and "kept" not in str(path))
+        """All that a request could change, but for what is kept to compare with, and notes of what was read."""
+        unseen = ("kept", "image-cache")
+        files = (path for path in self.home.rglob("*") if path.is_file() and not any(u in str(path) for u in unseen))
         return {str(path): path.read_bytes() for path in files}
 
     def is_changed(self) -> bool:

@@ -67,8 +67,17 @@ def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
 
 def class_image_cache(host: Host, settings: dict[str, Any]) -> Path:
     """Where class images are kept: the folder that the form names, or the host's."""
-    named = text(settings, "class_images.cache_folder")
-    return Path(named) if named else _own_cache(host, "class_images.cache_folder")
+    return _cache(host, settings, "class_images.cache_folder")
+
+
+def image_cache(host: Host, settings: dict[str, Any]) -> Path:
+    """Where latents and notes about images are kept: the folder that the form names, or the host's."""
+    return _cache(host, settings, "data.cache_folder")
+
+
+def _cache(host: Host, settings: dict[str, Any], option: str) -> Path:
+    named = text(settings, option)
+    return Path(named) if named else _own_cache(host, option)
 
 
 def _own_cache(host: Host, option: str) -> Path:

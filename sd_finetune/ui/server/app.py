@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, FastAPI
 
 from . import (
+    cache_routes,
     caption_routes,
     check_routes,
     concept_routes,
@@ -25,6 +26,7 @@ ROUTES = (
     grid_routes,
     check_routes,
     caption_routes,
+    cache_routes,
     generate_routes,
     page_routes,
 )

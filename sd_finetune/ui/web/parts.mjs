@@ -8,6 +8,7 @@ import { makeEffects } from "./effects.mjs";
 import { makeFit } from "./fit.mjs";
 import { groupOf, methodTitles, optionOf } from "./form.mjs";
 import { makeGenerate } from "./generate.mjs";
+import { makeImageCache } from "./image_cache.mjs";
 import { makeOffer } from "./offer.mjs";
 import { makeOptions } from "./options.mjs";
 import { makeOutput } from "./output.mjs";
@@ -61,6 +62,10 @@ export function makeParts(root, { form, example, gpus }, keeper, acts) {
     () => keeper.saveNow(),
     acts.reread,
   );
+  const imageCache = makeImageCache(
+    () => keeper.selected().name,
+    () => keeper.saveNow(),
+  );
   const options = makeOptions(form, base.element, fit.element, changed);
   const concepts = makeConcepts(groupOf(form, "concepts"), changed, save, {
     saveNow: () => keeper.saveNow(),
@@ -73,14 +78,29 @@ export function makeParts(root, { form, example, gpus }, keeper, acts) {
     ["create", "Create Model", create.element],
     ["settings", "Settings", options.settings],
     ["concepts", "Concepts", concepts.element],
-    ["saving", "Saving", options.saving],
+    ["saving", "Saving", h("div", {}, options.saving, imageCache.element)],
     ["generate", "Generate", h("div", {}, options.generate, generate.element)],
   ]);
   const problems = makeProblems(root, panels, () => keeper.later.now());
   const top = makeTop(acts.select, acts.begin, acts.remove, methodTitles(form));
   const running = makeRunning(acts.go);
   const offer = makeOffer(acts.resume);
-  return { base, create, effects, fit, options, concepts, generate, offer, output, panels, problems, running, top };
+  return {
+    base,
+    create,
+    effects,
+    fit,
+    imageCache,
+    options,
+    concepts,
+    generate,
+    offer,
+    output,
+    panels,
+    problems,
+    running,
+    top,
+  };
 }
 
 /**

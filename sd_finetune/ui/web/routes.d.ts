@@ -9,6 +9,7 @@ export interface Get {
   (route: "captioners"): Promise<Json.Captioner[]>;
   (route: "projects", project: string, part: "captions"): Promise<Json.Captioning>;
   (route: "projects", project: string, part: "class-images"): Promise<Json.ClassImages[]>;
+  (route: "projects", project: string, part: "image-cache"): Promise<Json.ImageCache>;
   (route: "projects", project: string, part: "generated"): Promise<Json.Generated[]>;
   (route: "projects", project: string, part: "buckets"): Promise<Json.Buckets>;
   (route: "projects", project: string, part: "concepts", number: number): Promise<Json.Images>;
@@ -32,6 +33,7 @@ export interface Post {
   (parts: ["projects", string, "delete"]): Promise<Json.Lists>;
   (parts: ["projects", string, "train"]): Promise<{ run: string }>;
   (parts: ["projects", string, "class-images", "generate"]): Promise<object>;
+  (parts: ["projects", string, "image-cache", "empty"]): Promise<Json.ImageCache>;
   (parts: ["projects", string, "generate"], content: Json.GenerateRequest): Promise<object>;
   (parts: ["projects", string, "end"]): Promise<object>;
   (parts: ["projects", string, "runs", string, "resume"]): Promise<{ run: string }>;

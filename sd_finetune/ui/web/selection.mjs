@@ -124,9 +124,10 @@ export class Selection {
 
   /** @param {Project | null} project */
   take(project) {
-    const { create, fit, panels, problems, top } = this.parts;
+    const { create, fit, imageCache, panels, problems, top } = this.parts;
     if (project?.name !== this.keeper.project?.name) {
       fit.begin();
+      imageCache.begin();
       problems.begin();
     }
     this.keeper.select(project);

@@ -393,6 +393,13 @@ export interface ClassImages {
   images: string[];
 }
 
+/** Latents and notes about images that are kept; `size` in bytes. */
+export interface ImageCache {
+  folder: string;
+  files: number;
+  size: number;
+}
+
 export interface GenerateRequest {
   prompt: string;
   /** What is no number is refused as it was typed. */
