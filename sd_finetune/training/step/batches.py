@@ -177,9 +177,10 @@ class Batches:
         if self._classes is not None and class_chosen:
             rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
         device = self._model.unet.device
-        latents, noise, timesteps, masks = (
-            sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:4] for row in rows), strict=True)
+        latents, noise, timesteps = (
+            sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:3] for row in rows), strict=True)
         )
+        is_masked = bool(chosen) and self._settings.masks.source != "none"
         return Batch(
             latents=latents,
             noise=noise,
@@ -191,7 +192,7 @@ class Batches:
             instance_count=step_count,
             class_count=step_count if self._classes is not None else 0,
             instance_numbers=numbers,
-            masks=masks if chosen and self._settings.masks.source != "none" else None,
+            masks=sent_to(device, torch.cat([row.masks for row in rows])) if is_masked else None,
         )
 
     def _rows(self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str) -> _Rows:
