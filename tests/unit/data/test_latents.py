@@ -9,6 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from PIL import Image
 
+from sd_finetune.data.color_jitter import Colors
 from sd_finetune.data.cropping import Crop, crop_to
 from sd_finetune.data.images import fit_image, open_image
 from sd_finetune.data.latents import ImageEncoder, MomentsCache, View, draw_latents, to_pixels
@@ -111,6 +112,14 @@ def test_a_draw_is_scaled_mean_plus_noise_times_deviation():
     assert latents.mean().item() == pytest.approx(SCALE * 20, abs=5 * SCALE * 0.5 / count**0.5)
     assert latents.std().item() == pytest.approx(SCALE * 0.5, rel=0.02)
     assert torch.equal(draw_latents(moments, SCALE, seeded(0)), latents[0].float())
+
+
+def test_colors_are_changed_before_an_image_is_encoded(vae, save, images):
+    encoder, black = ImageEncoder(vae), save("black.png", Image.new("RGB", (32, 32)))
+    crop = Crop((0, 0, 32, 32), (32, 32))
+    changed = encoder(View(images[0], crop, colors=Colors(brightness=0)))
+    torch.testing.assert_close(changed, encoder(View(black, crop)), rtol=1e-5, atol=1e-6)
+    assert (changed - encoder(View(images[0], crop))).abs().max() > 1e-3
 
 
 def test_a_vae_that_makes_no_numbers_is_told(vae, images):
