@@ -17,6 +17,7 @@ from .option import AUTO
 from .options import Settings
 from .rates import Rates
 from .sample_syntax import unknown_in_prompt
+from .schedule_rules import cycles, warmup
 
 FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
 MOST_NAME_BYTES = 200
@@ -55,13 +56,6 @@ def _output_name(settings: Settings) -> Iterator[Broken]:
     if not is_file_name(name):
         sentence = f'output.name = "{name}" is not valid as a file name: {file_name_rule(name)}'
         yield ("output.name",), f"{sentence}; for a folder use output.folder."
-
-
-def _warmup(settings: Settings) -> Iterator[Broken]:
-    length, warmup = settings.train.length, settings.schedule.warmup
-    if warmup.unit == length.unit and warmup.amount > length.amount:
-        sentence = f'schedule.warmup = "{warmup}" is longer than train.length = "{length}": shorten it.'
-        yield ("schedule.warmup", "train.length"), sentence
 
 
 def _mixed_precision(settings: Settings) -> Iterator[Broken]:
@@ -240,7 +234,8 @@ def _numbers(text: str) -> tuple[float, ...] | None:
 RULES = (
     _base,
     _output_name,
-    _warmup,
+    warmup,
+    cycles,
     _mixed_precision,
     bf16_weights,
     fused_backward,

@@ -63,7 +63,7 @@ def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
 def _set_learning_rates(training: Training, step: int) -> dict[str, float]:
     """Those that the step applies, by group: of the rates asked for, times warmup and schedule."""
     settings = training.settings
-    factor = learning_rate_factor(settings.schedule.name, step, training.total_steps, training.warmup_steps)
+    factor = learning_rate_factor(settings.schedule, step, training.total_steps, training.warmup_steps)
     parts = [group["name"] for group in training.optimizer.param_groups]
     factors = {part: factor * settings.rates(part).share(step) for part in parts}
     return set_learning_rates(training.optimizer, settings.optimizer.name, factors)

@@ -250,6 +250,10 @@ def base_weights(training: Training) -> str:
     return hash_of(training.model.unet.conv_in.weight.detach().numpy().tobytes())
 
 
+def scheduled(name: str) -> dict[str, Any]:
+    return {"schedule.name": name, "train.length": "4 steps"}
+
+
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 3}
 UNCACHED = {"data.cache_latents": "off"}
 SHORT = {"train.length": "1 step"}
@@ -313,6 +317,12 @@ EFFECTS: dict[str, Effect] = {
     "optimizer.weight_decay": Effect(weights, 0.5),
     "schedule.name": Effect(rates, "cosine"),
     "schedule.warmup": Effect(rates, "2 steps"),
+    "schedule.cycles": Effect(rates, 1, within=scheduled("cosine_with_restarts")),
+    "schedule.power": Effect(rates, 1.0, within=scheduled("polynomial")),
+    "schedule.start": Effect(rates, 0.5, within=scheduled("one_cycle")),
+    "schedule.rise": Effect(rates, 0.6, within=scheduled("one_cycle")),
+    "schedule.decay": Effect(rates, 0.5, within=scheduled("warmup_stable_decay")),
+    "schedule.end": Effect(rates, 0.5, within=scheduled("linear")),
     "prior.weight": Effect(weights, 3.0, within=PRIOR),
     "prior.source": Effect(weights, "model", within=PRIOR),
     "prior.bank_size": Effect(bank_bytes, 1, within={**PRIOR, "method": "dreambooth", "prior.source": "model"}),

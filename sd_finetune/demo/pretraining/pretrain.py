@@ -32,6 +32,7 @@ from ...families.load_model import load_model
 from ...families.prompts import CLIP_TOKENIZER_FOLDER
 from ...formats.checkpoint import read_checkpoint
 from ...optimizers.schedules import learning_rate_factor
+from ...settings.groups.optimizer import Schedule
 from .. import world
 from .linear_start import start_linear
 
@@ -264,7 +265,7 @@ def train_unet(
 
 def _set_rate(optimizer: torch.optim.Optimizer, peak: float, step: int, steps: int) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = peak * learning_rate_factor("cosine", step, steps, WARMUP_STEPS)
+        group["lr"] = peak * learning_rate_factor(Schedule("cosine"), step, steps, WARMUP_STEPS)
 
 
 def _steps(path: Path, parts: dict[str, Any], total: int) -> Iterator[int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...settings.methods import methods_with
 from ...settings.optimizers import OPTIMIZERS
+from ...settings.schedules import schedules_with
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,6 @@ def conditions_of(name: str) -> tuple[Condition, ...]:
     if group == "optimizer" and own != "name":
         used_by = tuple(optimizer for optimizer, facts in OPTIMIZERS.items() if own in facts.options)
         return (Condition("optimizer.name", values=used_by),)
+    if group == "schedule" and own not in ("name", "warmup"):
+        return (Condition("schedule.name", values=schedules_with(own)),)
     return OF_OPTIONS.get(name, OF_GROUPS.get(group, ()))

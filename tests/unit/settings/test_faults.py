@@ -112,6 +112,15 @@ FAULTS = [
         'schedule.warmup = "11 steps" is longer than train.length = "10 steps": shorten it.',
     ),
     (
+        {"schedule": {"name": "one_cycle", "warmup": "11 steps"}},
+        'schedule.warmup = "11 steps" does not go with schedule.name = "one_cycle", which has a rise of its own: '
+        "set it to 0, and use schedule.rise.",
+    ),
+    (
+        {"schedule": {"name": "cosine_with_restarts", "cycles": 6}, "train": {"length": "10 steps"}},
+        'schedule.cycles = 6 is too many for train.length = "10 steps", as a cycle has at least 2 steps: use fewer.',
+    ),
+    (
         {"train": {"device": "cpu", "mixed_precision": "fp16"}},
         'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".',
     ),

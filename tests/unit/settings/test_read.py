@@ -65,7 +65,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     """The same without what rules between options refuse."""
     content["base"]["checkpoint"] += "x"
     content["output"]["name"] = "name"
-    content["schedule"]["warmup"] = "0 steps"
+    content["schedule"] |= {"warmup": "0 steps", "cycles": 1}
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
     content["optimizer"]["name"] = "adamw"  # others take only some learning rates
     content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"

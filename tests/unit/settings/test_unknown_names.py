@@ -40,6 +40,8 @@ def test_no_foreign_name_is_one_of_ours() -> None:
         ({"learning_rate": 1e-4}, "learning_rate", "train.unet_learning_rate or textual_inversion.learning_rate"),
         ({"train": {"max_train_steps": 5}}, "train.max_train_steps", "train.length"),
         ({"lr_scheduler": "cosine"}, "lr_scheduler", "schedule.name"),
+        ({"lr_scheduler_num_cycles": 3}, "lr_scheduler_num_cycles", "schedule.cycles"),
+        ({"schedule": {"lr_power": 3}}, "schedule.lr_power", "schedule.power"),
         ({"train": {"train_batch_size": 2}}, "train.train_batch_size", "train.batch_size"),
         ({"network_train_unet_only": True}, "network_train_unet_only", "train.train_text_encoder = false"),
         ({"steps": 100}, "steps", "train.length"),
