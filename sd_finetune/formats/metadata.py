@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from math import ceil
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, cast
 
 from .. import __version__
@@ -40,6 +40,8 @@ ARCHITECTURE_ENDINGS: Mapping[ResultKind, str] = {
 IMPLEMENTATIONS: Mapping[ResultKind, str] = {
     "lora": "diffusers", "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 }  # fmt: skip
+NAMES_WITH_FOLDERS = "concepts.exclude"
+"""An option that is no path, but whose names have sub-folders of one."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,7 @@ def _trigger_phrase(settings: Settings, title: str) -> str:
 def _shareable(settings: Settings) -> dict[str, Any]:
     """The settings without folders of the user's machine: of each path only the last name."""
     paths = {name for name, member in all_options().items() if member.option and member.option.is_path}
+    paths.add(NAMES_WITH_FOLDERS)
 
     def without_folders(value: Any, name: str) -> Any:
         if isinstance(value, dict):
@@ -257,6 +260,6 @@ def _shareable(settings: Settings) -> dict[str, Any]:
             return {key: without_folders(inner, f"{name}.{key}".lstrip(".")) for key, inner in table.items()}
         if isinstance(value, list):
             return [without_folders(inner, name) for inner in cast("list[Any]", value)]
-        return Path(value).name if name in paths else value
+        return PureWindowsPath(value).name if name in paths else value  # which takes both slashes for one
 
     return without_folders(to_dict(settings), "")

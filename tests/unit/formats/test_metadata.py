@@ -17,6 +17,7 @@ from sd_finetune.settings.options import Base, Concept, Lora, Output, Prior, Sch
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, to_dict
 
+EXCLUDED = ("9.png", "person/secret/1.png", "person\\secret\\2.png")
 SETTINGS = Settings(
     base=Base(checkpoint="/secret/person/models/base.safetensors", config="/secret/person/base.yaml"),
     output=Output(name="my star", folder="/secret/person/out", notes="a remark"),
@@ -25,7 +26,13 @@ SETTINGS = Settings(
     prior=Prior(weight=0.5),
     lora=Lora(rank=8, alpha=4.0),
     concepts=(
-        Concept(folder="/secret/person/sks", instance_prompt="a photo of sks star", class_prompt="a star", repeats=5),
+        Concept(
+            folder="/secret/person/sks",
+            instance_prompt="a photo of sks star",
+            class_prompt="a star",
+            repeats=5,
+            exclude=EXCLUDED,
+        ),
         Concept(folder="/secret/other/sks", class_prompt="a star", class_folder="/secret/person/stars"),
     ),
 )
@@ -137,6 +144,7 @@ def test_the_settings_can_be_taken_up_again(metadata: dict[str, str]) -> None:
     assert kept.train == SETTINGS.train
     assert kept.base.checkpoint == "base.safetensors"
     assert [concept.folder for concept in kept.concepts] == ["sks", "sks"]
+    assert kept.concepts[0].exclude == ("9.png", "1.png", "2.png")
     assert set(to_dict(kept)) == set(to_dict(SETTINGS))
 
 
