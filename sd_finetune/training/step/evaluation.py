@@ -26,7 +26,7 @@ class FixedEvaluation:
     def __init__(
         self, model: DiffusionModel, instances: ExampleSet, images: int, timesteps: int, seed: int, masks: Masks
     ) -> None:
-        self._model, self._masks = model, masks
+        self._model, self._masks, instances = model, masks, instances.as_they_are()
         first_uses = {e.image: i for i, e in reversed(list(enumerate(instances.examples)))}
         chosen = _spread(sorted(first_uses.values()), images)
         of_size: dict[Size, list[int]] = {}

@@ -56,6 +56,10 @@ class ExampleSet:
     masks: TrainedMasks
     jitter: Data | None = None
 
+    def as_they_are(self) -> ExampleSet:
+        """The same without what each use changes by chance: part, direction and colors of an image."""
+        return replace(self, moves=False, flips=False, jitter=None)
+
     @property
     def sizes(self) -> list[Size]:
         """Width and height in which each example is trained."""
@@ -131,7 +135,7 @@ def class_example_set(
     known = {example.image for example in instances.examples}
     if any(example.image not in known for example in examples):
         return example_set(settings, model, examples, "class", cache, emit)
-    crops = [crop_of_image(example.image, settings.data) for example in examples]
+    crops = _crops([(example.image, settings.data.resolution) for example in examples], settings.data)
     order_seed = derived_seed(settings.train.seed, "class order", 0)
     return replace(instances, examples=examples, crops=crops, order_seed=order_seed, jitter=None)
 
@@ -149,14 +153,17 @@ def _moments(
     return encoder
 
 
-def _crops(shown: Sequence[tuple[Path, int]], data: Data, progress: Callable[[int, int], None]) -> list[Crop]:
-    """What is trained of each image at its resolution."""
-    crops: list[Crop] = []
-    for image, side in shown:
-        crops.append(crop_of_image(image, data, side))
-        if data.crop == "smart":  # which reads the image
-            progress(len(crops), len(shown))
-    return crops
+def _crops(
+    shown: Sequence[tuple[Path, int]], data: Data, progress: Callable[[int, int], None] | None = None
+) -> list[Crop]:
+    """What is trained of each image at its resolution; found once, however often they are shown."""
+    crops: dict[tuple[Path, int], Crop] = {}
+    distinct = dict.fromkeys(shown)
+    for image, side in distinct:
+        crops[image, side] = crop_of_image(image, data, side)
+        if progress and data.crop == "smart":  # which reads the image
+            progress(len(crops), len(distinct))
+    return [crops[each] for each in shown]
 
 
 def _views(examples: Sequence[Example], crops: Sequence[Crop], data: Data) -> Iterator[View]:

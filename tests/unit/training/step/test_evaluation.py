@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import mse_loss
 
-from sd_finetune.training.step.randomness import normal_noise
-from tests.toy import Toy
+from sd_finetune.data.cropping import crop_to
+from sd_finetune.data.latents import ImageEncoder, View
+from sd_finetune.training.step.randomness import generator_for, normal_noise
+from tests.toy import Toy, make_images
 
 WANTED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2, "concepts.repeats": 5}
 
@@ -39,3 +41,26 @@ def test_by_hand(toy: Toy) -> None:
         losses.append(mse_loss(predicted, noise).item())
     assert training.evaluation is not None
     assert training.evaluation.loss(training.conditioning) == pytest.approx(sum(losses) / 2, rel=1e-4)
+
+
+def test_images_are_as_they_are(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither mirrored nor cropped or colored by chance, as they are in training."""
+    make_images(toy.images, 3, size=(128, 64))
+    shown: list[View] = []
+    monkeypatch.setattr(ImageEncoder, "__call__", lambda _, view: shown.append(view) or torch.zeros(2, 4, 9, 9))
+    changes = {
+        "data.cache_latents": "off",
+        "data.buckets": False,
+        "data.crop": "random",
+        "data.horizontal_flip": True,
+        "data.hue_jitter": 0.5,
+    }
+    training = toy.prepare({**WANTED, **changes, "evaluation.images": 3})
+    middle = crop_to((128, 64), (72, 72))
+    assert shown == [View(image, middle) for image in sorted(toy.images.glob("*.png"))]
+    shown.clear()
+    for use in range(8):
+        training.instances.draw(0, generator_for(0, "uses", use))
+    assert len({view.crop for view in shown}) == 8
+    assert {view.flipped for view in shown} == {False, True}
+    assert all(view.colors for view in shown)
