@@ -18,8 +18,9 @@ TAIL_BYTES = 32 * 1024
 def seconds_for(settings: Settings, steps: int, projects: Path) -> float | None:
     """Seconds of `steps` alone, at the speed of the latest run of the same kind in the folder `projects`, or None.
 
-    A run of the same kind has the same method, checkpoint, resolution, precision, optimizer, gradient checkpointing and
-    capture.
+    A run of the same kind has in common what a step's time depends on most: method, checkpoint, sizes, precision,
+    optimizer, how attention and gradients are computed, what is encoded in each step, and what the untrained model is
+    asked.
     """
     ended = sorted(((_changed(path), path) for path in projects.glob("*/runs/*/events.jsonl")), reverse=True)
     for _, events in ended[:LOOKED_AT]:
@@ -45,9 +46,17 @@ def _is_alike(run: RunFolder, settings: Settings) -> bool:
 
 def _kind(settings: Settings) -> tuple[Any, ...]:
     train = settings.train
-    how = (train.device, train.mixed_precision, train.gradient_checkpointing, train.train_text_encoder)
-    update = (settings.optimizer.name, train.weights, train.fused_backward, train.capture)
-    return (settings.method, settings.base.checkpoint, settings.data.resolutions(), *how, *update)
+    how = (train.device, train.mixed_precision, train.tf32, train.gradient_checkpointing, train.train_text_encoder)
+    speed = (train.capture, train.compile, train.attention)
+    update = (settings.optimizer.name, train.weights, train.fused_backward)
+    images = (settings.data.resolutions(), settings.data.buckets, settings.data.latents_are_cached())
+    prompts = (settings.text_encoders_work(), settings.captions.tokens)
+    untrained = (_prior_of_model(settings), settings.holds_outside(), settings.masks.source)
+    return (settings.method, settings.base.checkpoint, *how, *speed, *update, *images, *prompts, *untrained)
+
+
+def _prior_of_model(settings: Settings) -> bool:
+    return settings.prior_weight() > 0 and settings.prior.source == "model"
 
 
 def _last_step(events: Path) -> Step | None:

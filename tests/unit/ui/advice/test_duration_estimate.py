@@ -50,6 +50,12 @@ def test_pictures_of_all_steps_at_the_pace_of_the_earlier_run(screen: Screen) ->
         {"optimizer__name": "adafactor"},
         {"train__fused_backward": True, "train__clip_by": "parameter_norm"},
         {"train__capture": "off"},
+        {"train__attention": "sliced"},
+        {"data__buckets": False},
+        {"data__cache_latents": "off"},
+        {"captions__shuffle": True},
+        {"captions__tokens": 150},
+        {"masks__source": "files"},
     ],
 )
 def test_a_run_of_another_kind_tells_nothing(screen: Screen, other: dict[str, Any]) -> None:
@@ -58,3 +64,32 @@ def test_a_run_of_another_kind_tells_nothing(screen: Screen, other: dict[str, An
     earlier_run(screen, speed=2.0, **other)
     assert seconds(screen, **other) == 50
     assert seconds(screen) == 25
+
+
+@pytest.mark.parametrize(
+    ("plain", "other"),
+    [
+        ({"masks__source": "alpha"}, {"masks__source": "alpha", "masks__prior_weight": 0.5}),
+        ({"prior__weight": 1}, {"prior": {"weight": 1, "source": "model"}}),
+    ],
+    ids=["outside of masks", "prior"],
+)
+def test_predictions_of_the_untrained_model_are_another_kind(
+    screen: Screen, plain: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """They take a forward pass more in each step."""
+    concept = {"folder": str(screen.pictures), "instance_prompt": "a", "class_prompt": "b"}
+    earlier_run(screen, speed=4.0, concepts=[concept], **plain)
+    assert seconds(screen, concepts=[concept], **plain) is not None
+    assert seconds(screen, concepts=[concept], **other) is None
+
+
+def test_what_takes_no_time_is_the_same_kind(screen: Screen) -> None:
+    earlier_run(screen, speed=4.0)
+    changes: list[dict[str, Any]] = [
+        {"masks__prior_weight": 0.5},
+        {"prior": {"weight": 0, "source": "model"}},
+        {"train__seed": 5},
+    ]
+    for change in changes:
+        assert seconds(screen, **change) == 25
