@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from ..settings.options import Concept
 from .captions import FILEWORDS, Caption, CaptionReader, caption_files
 from .metadata_json import metadata_of
 from .metadata_lines import NAME as LINES_NAME
+from .stray_captions import may_be_caption
 
 NAMED = 3
 """Files of a kind that a sentence names."""
@@ -31,6 +34,38 @@ def caption_warnings(name: str, captions: Mapping[Path, Caption], default: str =
         others = [file for file in caption_files(image) if file != caption.source and file.is_file()]
         if others and caption.source:
             yield f"{name}: {image.name} has several captions, {caption.source} is used and {others[0].name} is not."
+    yield from shared_captions(name, {image: caption.source for image, caption in captions.items()})
+    yield from _without_words(name, captions)
+
+
+def shared_captions(name: str, sources: Mapping[Path, Path | None]) -> Iterator[str]:
+    """About caption files of several images, as 1.txt is of 1.png and 1.jpg. sources: where each image's caption is."""
+    images: dict[Path, list[Path]] = {}
+    for image, source in sources.items():
+        if source and may_be_caption(source):
+            images.setdefault(source, []).append(image)
+    shared = sorted(file for file, own in images.items() if len(own) > 1)
+    if shared:
+        few = [image.name for image in images[shared[0]][:NAMED]]
+        own = " and ".join(f"{image}.txt" for image in few)
+        yield (
+            f"{name}: {_named(shared, 'caption')} used for several images, such as {' and '.join(few)}: if each is to "
+            f"have its own, save {own}."
+        )
+
+
+def _without_words(name: str, captions: Mapping[Path, Caption]) -> Iterator[str]:
+    """About captions such as ", ,". One that is empty is meant to be."""
+    found = [image for image, caption in captions.items() if caption.source and _is_punctuation(caption.line)]
+    if found:
+        share = f"the captions of {len(found):,} of {counted(len(captions), 'image')}, such as {found[0].name},"
+        yield f"{name}: {share} are nothing but punctuation, and are trained as it: write what the images show."
+
+
+def _is_punctuation(line: str) -> bool:
+    return bool(line) and all(
+        letter in string.punctuation or unicodedata.category(letter)[0] in "PZ" for letter in line
+    )
 
 
 def unused_metadata(name: str, captions: Mapping[Path, Caption], concept: Concept) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ...counted import counted
-from ...data.caption_warnings import without_captions
+from ...data.caption_warnings import shared_captions, without_captions
 from ...data.captions import FILEWORDS, reader_of
 from ...data.concepts import own_class_images, wanted_class_images
 from ...data.image_cache import notes_in
@@ -70,12 +70,15 @@ def _of_concept(number: int, concept: Concept, images: list[Path], settings: Set
 def _of_captions(name: str, concept: Concept, images: list[Path], settings: Settings) -> Iterator[Risk]:
     reader = reader_of(concept, settings.captions)
     try:
-        uncaptioned = [image for image in images if reader.source_of(image) is None]
+        sources = {image: reader.source_of(image) for image in images}
     except UserError as error:
         yield "folder", f"{name}: {error}"
         return
+    uncaptioned = [image for image, source in sources.items() if source is None]
     if uncaptioned:
         yield "folder", without_captions(name, uncaptioned, concept.default_caption)
+    for sentence in shared_captions(name, sources):
+        yield "folder", sentence
 
 
 def count_class_images(concept: Concept, settings: Settings) -> int:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sd_finetune.data.caption_warnings import caption_warnings, unused_captions
+from sd_finetune.data.caption_warnings import caption_warnings, shared_captions, unused_captions
 from sd_finetune.data.captions import Caption, CaptionReader, caption_file, prompt_for
 from sd_finetune.data.concepts import instance_examples
 from sd_finetune.data.metadata_lines import read_metadata_lines
@@ -251,6 +251,35 @@ def test_a_folder_where_only_some_have_captions(tmp_path):
         'Concept 1 has 2 images without a caption, such as 2.png: "sks dog" replaces [filewords].'
     ]
     assert list(caption_warnings("Concept 1", {tmp_path / "2.png": Caption("2")})) == []
+
+
+def test_a_caption_of_several_images(tmp_path):
+    for name, text in {"1.txt": "a dog", "2.txt": "a cat", "2.png.txt": "a fox", "3.txt": "a cow"}.items():
+        (tmp_path / name).write_text(text)
+    images = [tmp_path / name for name in ("1.jpg", "1.png", "2.jpg", "2.png", "3.png")]
+    reader = CaptionReader([str(tmp_path)], Captions())
+    captions = {image: reader.of(image) for image in images if image.name != "2.png"}
+    assert list(caption_warnings("Concept 1", captions)) == [
+        f"Concept 1: 1 caption ({tmp_path / '1.txt'}) is used for several images, such as 1.jpg and 1.png: if each is "
+        "to have its own, save 1.jpg.txt and 1.png.txt."
+    ]
+    sources = {image: reader.source_of(image) for image in images}
+    assert len(list(shared_captions("Concept 1", sources))) == 1
+    (tmp_path / "1.png.txt").write_text("a wolf")
+    assert list(shared_captions("Concept 1", {image: reader.source_of(image) for image in images})) == []
+    lines = dict.fromkeys(images, tmp_path / "metadata.jsonl")
+    assert list(shared_captions("Concept 1", lines)) == []
+
+
+def test_captions_of_nothing_but_punctuation(tmp_path):
+    texts = {"1": ", | ,", "2": "，\n.", "3": "a, b | c", "4": "", "5": "7", "6": "❤"}
+    captions = {tmp_path / f"{name}.png": Caption(text, tmp_path / f"{name}.txt") for name, text in texts.items()}
+    captions[tmp_path / "....png"] = Caption("...")
+    (told,) = [told for told in caption_warnings("Concept 1", captions) if "punctuation" in told]
+    assert told == (
+        "Concept 1: the captions of 2 of 7 images, such as 1.png, are nothing but punctuation, and are trained as it: "
+        "write what the images show."
+    )
 
 
 def test_captions_of_any_kind_that_are_not_used(tmp_path):
