@@ -1,21 +1,26 @@
-"""The training examples with their masks, all of which are read once before training, and what is wrong with them."""
+"""The training examples with their masks, all of which are read before training, and what is wrong with them.
+
+The worker and the tab ask the same; the tab reads for a moment only.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
+from typing import cast
 
 from ..counted import counted
 from ..errors import UserError
 from ..settings.options import Concept, Masks
 from .concepts import Example
 from .cropping import Size
-from .masks import MaskFiles, read_mask
+from .file_state import kept_while_unchanged
+from .images import has_alpha
+from .masks import REMEMBERED, MaskFiles, read_mask
 from .usable import size_of
 
 LEAST_WHITE = 13
@@ -29,12 +34,31 @@ _THREADS = min(4, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a mask is like. brightest, darkest: of its gray values, 0 … 255."""
+    """What a mask is like. size: of the mask, 0 by 0 for an image that has no alpha channel."""
 
-    mask: Path
     size: Size
-    brightest: int
-    darkest: int
+    is_whole: bool = False
+    """Whether all of the image is in it, as it is where nothing of the image is transparent."""
+
+
+@dataclass
+class _Note:
+    """What is known of a mask: what it is like, or why it cannot be used; None before it is read."""
+
+    found: _Seen | str | None = None
+
+
+@dataclass
+class FoundMasks:
+    """What was found of a concept's masks.
+
+    masks: of those images that have one. faults: a sentence for each that cannot be used. warnings: what else a user
+    should know.
+    """
+
+    masks: dict[Path, Path] = field(default_factory=dict[Path, Path])
+    faults: list[str] = field(default_factory=list[str])
+    warnings: list[str] = field(default_factory=list[str])
 
 
 def masked_examples(
@@ -46,74 +70,125 @@ def masked_examples(
         UserError: no image has the mask file that is asked for, or masks cannot be read or have nothing white; a line
             for each.
     """
-    masks: dict[tuple[int, Path], Path] = {}
-    warnings: list[str] = []
-    faults: list[str] = []
-    for index, concept in enumerate(concepts):
-        name, files = f"Concept {index + 1}", MaskFiles(concept, options)
-        images = list(dict.fromkeys(example.image for example in examples if example.concept == index))
-        if options.source != "files":
-            warnings += _unused(name, [file for image in images if (file := files.file_of(image))], images, options)
-        if options.source != "none":
-            seen = _look_at_all({image: mask for image in images if (mask := files.of(image))}, name, faults)
-            warnings += [*_without(name, images, seen, options), *_stretched(name, seen)]
-            masks |= {(index, image): mask.mask for image, mask in seen.items()}
+    images = [
+        list(dict.fromkeys(example.image for example in examples if example.concept == index))
+        for index in range(len(concepts))
+    ]
+    found = find_masks(concepts, images, options)
+    faults = [fault for each in found for fault in each.faults]
     if faults:
-        more = len(faults) - MOST_FAULTS
-        rest = [f"{more:,} more masks cannot be used either."] if more > 0 else []
-        raise UserError("\n".join([*faults[:MOST_FAULTS], *rest]))
-    if options.source == "files" and not masks and examples:
-        raise UserError(_no_masks(examples))
-    return [replace(each, mask=masks.get((each.concept, each.image))) for each in examples], warnings
+        raise UserError("\n".join(first_faults(faults)))
+    if none := no_masks(images, found, options):
+        raise UserError(none)
+    masked = [replace(each, mask=found[each.concept].masks.get(each.image)) for each in examples]
+    return masked, [warning for each in found for warning in each.warnings]
 
 
-def _look_at_all(masks: Mapping[Path, Path], name: str, faults: list[str]) -> dict[Path, _Seen]:
-    """What the masks are like, by their images; without those that leave everything in."""
+def find_masks(
+    concepts: Sequence[Concept], images: Sequence[Sequence[Path]], options: Masks, seconds: float = float("inf")
+) -> list[FoundMasks]:
+    """The masks of each concept. images: of each, which can be read.
 
-    def look(pair: tuple[Path, Path]) -> _Seen | str:
-        try:
-            return _look_at(*pair)
-        except UserError as error:
-            return f"{name}: {error}"
+    seconds: how long the masks of a concept are read; the next call goes on with those that were not, which this one
+    takes for usable.
+    """
+    pairs = enumerate(zip(concepts, images, strict=True), start=1)
+    return [_masks_of(f"Concept {number}", concept, own, options, seconds) for number, (concept, own) in pairs]
+
+
+def first_faults(faults: Sequence[str]) -> list[str]:
+    """The first of many, and how many more there are."""
+    more = len(faults) - MOST_FAULTS
+    rest = [f"{counted(more, 'more mask')} cannot be used either."] if more > 0 else []
+    return [*faults[:MOST_FAULTS], *rest]
+
+
+def no_masks(images: Sequence[Sequence[Path]], found: Sequence[FoundMasks], options: Masks) -> str:
+    """A sentence where mask files are asked for and no image has one, else "". images: of each concept."""
+    image = next((own[0] for own in images if own), None)
+    if options.source != "files" or image is None or any(each.masks or each.faults for each in found):
+        return ""
+    return (
+        f'masks.source = "files", and no training image has a mask: save one beside each image, such as '
+        f'{image.stem}.mask.png for {image.name}, or in the folder concepts.mask_folder, or set masks.source to "none".'
+    )
+
+
+def _masks_of(name: str, concept: Concept, images: Sequence[Path], options: Masks, seconds: float) -> FoundMasks:
+    files, found = MaskFiles(concept, options), FoundMasks()
+    if options.source != "files":
+        found.warnings += _unused(name, [file for image in images if (file := files.file_of(image))], images, options)
+    if options.source == "none":
+        return found
+    asked = {image: mask for image in images if (mask := image if options.source == "alpha" else files.file_of(image))}
+    seen = _look_at_all(asked, seconds)
+    found.faults = [f"{name}: {each}" for each in dict.fromkeys(seen.values()) if isinstance(each, str)]
+    like = {image: each for image, each in seen.items() if isinstance(each, _Seen)}
+    found.masks = {image: mask for image, mask in asked.items() if not (image in like and like[image].is_whole)}
+    found.warnings += _without(name, images, found.masks, options)
+    found.warnings += _stretched(name, {image: (asked[image], each.size) for image, each in like.items()})
+    return found
+
+
+def _look_at_all(masks: Mapping[Path, Path], seconds: float) -> dict[Path, _Seen | str]:
+    """What the masks are like, or why they cannot be used, by their images; of those that there was time for."""
+    notes = {image: _note_of(mask, is_alpha=mask == image) for image, mask in masks.items()}
+    unread, end = [image for image, note in notes.items() if note.found is None], time.monotonic() + seconds
+
+    def read(image: Path) -> None:
+        if time.monotonic() < end:
+            notes[image].found = _look_at(image, masks[image])
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = dict(zip(masks, pool.map(look, masks.items()), strict=True))
-    faults += [each for each in found.values() if isinstance(each, str)]
-    return {
-        image: each
-        for image, each in found.items()
-        if not isinstance(each, str) and not (each.mask == image and each.darkest == 255)
-    }
+        list(pool.map(read, unread))
+    return {image: note.found for image, note in notes.items() if note.found is not None}
 
 
-def _look_at(image: Path, mask: Path) -> _Seen:
-    gray = read_mask(image, mask)
-    values = np.asarray(gray)
-    darkest, brightest = int(values.min()), int(values.max())
-    if brightest < LEAST_WHITE:
-        what = "is transparent all over" if mask == image else f"is black all over (its brightest gray is {brightest})"
-        way_out = "replace it" if mask == image else "paint white what is to be learned"
-        raise UserError(f"{mask} {what}, so that nothing of {image.name} is learned: {way_out}, or remove the image.")
-    return _Seen(mask, gray.size, brightest, darkest)
+def _note_of(mask: Path, is_alpha: bool) -> _Note:
+    try:
+        return _remembered(mask, is_alpha)
+    except OSError as error:  # it is gone since it was listed
+        return _Note(f"{mask} cannot be read ({error.strerror}).")
 
 
-def _without(name: str, images: Sequence[Path], seen: Mapping[Path, _Seen], options: Masks) -> Iterator[str]:
-    without = [image for image in images if image not in seen]
-    if without and (seen or options.source == "alpha"):
+@kept_while_unchanged(REMEMBERED)
+def _remembered(mask: Path, is_alpha: bool) -> _Note:  # pyright: ignore[reportUnusedParameter]
+    """The note of a mask as it is now; is_alpha: of the alpha channel of an image."""
+    return _Note()
+
+
+def _look_at(image: Path, mask: Path) -> _Seen | str:
+    is_alpha = mask == image
+    try:
+        if is_alpha and not has_alpha(image):
+            return _Seen((0, 0), is_whole=True)
+        gray = read_mask(image, mask)
+    except UserError as error:
+        return str(error)
+    darkest, brightest = cast("tuple[int, int]", gray.getextrema())
+    if brightest >= LEAST_WHITE:
+        return _Seen(gray.size, is_whole=is_alpha and darkest == 255)
+    what = "is transparent all over" if is_alpha else f"is black all over (its brightest gray is {brightest})"
+    way_out = "replace it" if is_alpha else "paint white what is to be learned"
+    return f"{mask} {what}, so that nothing of {image.name} is learned: {way_out}, or remove the image."
+
+
+def _without(name: str, images: Sequence[Path], masks: Mapping[Path, Path], options: Masks) -> Iterator[str]:
+    without = [image for image in images if image not in masks]
+    if without and (masks or options.source == "alpha"):
         lacks = "transparent parts" if options.source == "alpha" else "mask"
         verb, them = ("has", "it") if len(without) == 1 else ("have", "them")
         share = f"{len(without):,} of {counted(len(images), 'image')}, such as {without[0].name},"
         yield f"{name}: {share} {verb} no {lacks}: the whole of {them} is learned."
 
 
-def _stretched(name: str, seen: Mapping[Path, _Seen]) -> Iterator[str]:
-    sizes = {image: size_of(image) for image in seen}
-    found = [image for image, mask in seen.items() if _stretch(sizes[image], mask.size) > MOST_STRETCH]
+def _stretched(name: str, seen: Mapping[Path, tuple[Path, Size]]) -> Iterator[str]:
+    """seen: the mask of each image and its size."""
+    sizes = {image: size_of(image) for image, (mask, _) in seen.items() if mask != image}
+    found = [image for image, size in sizes.items() if _stretch(size, seen[image][1]) > MOST_STRETCH]
     if found:
-        (width, height), mask = sizes[found[0]], seen[found[0]]
-        example = (
-            f"{mask.mask.name} of {mask.size[0]:,} x {mask.size[1]:,} for an image of {width:,} x {height:,} pixels"
-        )
+        (width, height), (mask, (across, down)) = sizes[found[0]], seen[found[0]]
+        example = f"{mask.name} of {across:,} x {down:,} for an image of {width:,} x {height:,} pixels"
         verb = "is" if len(found) == 1 else "are"
         masks = f"{counted(len(found), 'mask')} of other proportions than the image"
         yield f"{name}: {masks}, such as {example}, {verb} stretched to it."
@@ -130,11 +205,3 @@ def _unused(name: str, files: Sequence[Path], images: Sequence[Path], options: M
             f"{name}: the mask files of {len(files):,} of {counted(len(images), 'image')}, such as {files[0]}, are not "
             f'used, as masks.source is "{options.source}": set it to "files" to learn only what is white in them.'
         )
-
-
-def _no_masks(examples: Sequence[Example]) -> str:
-    image = examples[0].image
-    return (
-        f'masks.source = "files", and no training image has a mask: save one beside each image, such as '
-        f'{image.stem}.mask.png for {image.name}, or in the folder concepts.mask_folder, or set masks.source to "none".'
-    )

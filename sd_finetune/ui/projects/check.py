@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...data.buckets import example_sizes
 from ...data.cropping import Size
 from ...data.epoch_order import steps_per_epoch
+from ...data.masked_examples import FoundMasks
 from ...data.usable import UsableImages
 from ...errors import UserError
 from ...runs.atomic import is_file
@@ -23,6 +24,7 @@ from .automatic import automatic
 from .concept_images import images_of_concept
 from .continuing import origin_faults
 from .labels import panel_of
+from .mask_checks import mask_faults, mask_risks, masks_in_time
 from .other_words import words_in_use
 from .wording import in_the_tab
 
@@ -32,7 +34,7 @@ class Checked:
     """The faults by the setting's name, and what the settings amount to.
 
     found: the images of each concept. settings: None where they cannot be read; then `steps_per_epoch` and `steps`
-    are 0.
+    are 0. masks: of each concept, as far as they were read.
     """
 
     faults: dict[str, str]
@@ -40,6 +42,7 @@ class Checked:
     settings: Settings | None = None
     steps_per_epoch: int = 0
     steps: int = 0
+    masks: list[FoundMasks] = field(default_factory=list[FoundMasks])
 
     @property
     def images(self) -> list[int]:
@@ -53,7 +56,10 @@ class Checked:
 
 
 def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Checked:
-    """Check settings as they stand in the form; of files, reads images for a second. origin: see Project.origin."""
+    """Check settings as they stand in the form; of files, reads images and masks for a moment.
+
+    origin: see Project.origin.
+    """
     faults = find_faults(settings)
     found = [_usable_images(settings, number, faults) for number in range(1, len(concepts(settings)) + 1)]
     try:
@@ -70,7 +76,9 @@ def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Che
         _example_sizes(found, whole), whole.train.batch_size, whole.train.gradient_accumulation_steps
     )
     steps = whole.train.length.steps(an_epoch)
-    return Checked(origin_faults(whole, steps, origin), found, whole, an_epoch, steps)
+    masks = masks_in_time(whole, found)
+    faults = {**mask_faults(whole, found, masks), **origin_faults(whole, steps, origin)}
+    return Checked(faults, found, whole, an_epoch, steps, masks)
 
 
 def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Settings:
@@ -128,7 +136,8 @@ def _example_sizes(found: list[UsableImages], settings: Settings) -> Iterator[Si
 
 
 def _risks(settings: Settings, found: Checked, others: Mapping[Path, str]) -> list[Risk]:
-    return [*risks(settings, [each.images for each in found.found]), *words_in_use(settings, others)]
+    images = [each.images for each in found.found]
+    return [*risks(settings, images), *mask_risks(settings, found.masks), *words_in_use(settings, others)]
 
 
 def _warning(name: str, sentence: str) -> dict[str, str]:
