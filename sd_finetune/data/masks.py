@@ -47,7 +47,9 @@ class MaskFiles:
     def file_of(self, image: Path) -> Path | None:
         """The mask file of an image, whether it is asked for or not; it is not opened."""
         folder, ends = self._place(image)
-        files = self._files(folder)
+        files = self._files(folder, ends)
+        if not files:  # as of most folders, of 10,000 images too
+            return None
         names = (name + end for end in ends for name in dict.fromkeys((image.stem, image.name)))
         return next((files[name] for name in names if name in files and files[name] != image), None)
 
@@ -58,10 +60,11 @@ class MaskFiles:
         inside = image.parent.relative_to(self._concept.folder) if _is_in(image, self._concept.folder) else Path()
         return Path(self._concept.mask_folder) / inside, ("", *MASK_ENDS)
 
-    def _files(self, folder: Path) -> dict[str, Path]:
-        """The images of a folder by their names without the ending."""
+    def _files(self, folder: Path, ends: tuple[str, ...]) -> dict[str, Path]:
+        """The images of a folder whose names without the ending end so, by these names."""
         if folder not in self._listed:
-            self._listed[folder] = {path.stem: path for path in sorted(_images_in(folder), reverse=True)}
+            masks = (path for path in _images_in(folder) if path.stem.endswith(ends))
+            self._listed[folder] = {path.stem: path for path in sorted(masks, reverse=True)}
         return self._listed[folder]
 
 
