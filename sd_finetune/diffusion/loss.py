@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from .noising import PredictionType
-from .schedule import signal_to_noise_ratio
+Cost = Callable[[Tensor], Tensor]
+"""What errors cost, value by value."""
 
 LEAST_AREA = 1e-4
 """Of a mask that a loss is divided by, as a share of the image; what is left of less has next to no loss."""
@@ -22,19 +24,25 @@ class LossParts(NamedTuple):
 
 
 def loss_per_sample(
-    predicted: Tensor, target: Tensor, weights: Tensor | None = None, normalize: bool = False
+    predicted: Tensor,
+    target: Tensor,
+    weights: Tensor | None = None,
+    normalize: bool = False,
+    cost: Cost = torch.square,
 ) -> Tensor:
     """Mean squared error of each image, (batch,), in float32: sum(w e^2) / n, or with `normalize` / sum(w).
+
+    cost: what stands in place of e^2.
 
     The masked diffusion loss of Break-A-Scene (arXiv 2305.16311, section 3.2), where w is a mask; n is the number of
     values in the latents, sum(w) counts w once for each channel.
 
     weights: w of each place, (batch, 1, height, width), 0 … 1. An image without any has no loss.
     """
-    squared = (predicted.float() - target.float()).square()
+    costs = cost(predicted.float() - target.float())
     if weights is None:
-        return squared.mean(dim=(1, 2, 3))
-    weighted = (weights * squared).mean(dim=(1, 2, 3))
+        return costs.mean(dim=(1, 2, 3))
+    weighted = (weights * costs).mean(dim=(1, 2, 3))
     return weighted / weights.mean(dim=(1, 2, 3)).clamp(min=LEAST_AREA) if normalize else weighted
 
 
@@ -43,21 +51,11 @@ def weights_of_mask(mask: Tensor, outside_weight: float) -> Tensor:
     return mask + outside_weight * (1 - mask)
 
 
-def held_outside(predicted: Tensor, untrained: Tensor, mask: Tensor, normalize: bool) -> Tensor:
-    """The prior outside of masks, (batch,): the loss to the untrained model's predictions with the weights 1 - m."""
-    return loss_per_sample(predicted, untrained, 1 - mask, normalize)
-
-
-def min_snr_weights(
-    timesteps: Tensor, alphas_cumprod: Tensor, snr_gamma: float, prediction_type: PredictionType
+def held_outside(
+    predicted: Tensor, untrained: Tensor, mask: Tensor, normalize: bool, cost: Cost = torch.square
 ) -> Tensor:
-    """Min-SNR-gamma weights, (batch,) (arXiv 2303.09556, section 3.4).
-
-    min(SNR, gamma) / SNR for epsilon, min(SNR, gamma) / (SNR + 1) for v.
-    """
-    snr = signal_to_noise_ratio(alphas_cumprod, timesteps).float()
-    divisor = snr if prediction_type == "epsilon" else snr + 1
-    return snr.clamp(max=snr_gamma) / divisor
+    """The prior outside of masks, (batch,): the loss to the untrained model's predictions with the weights 1 - m."""
+    return loss_per_sample(predicted, untrained, 1 - mask, normalize, cost)
 
 
 def combine_with_prior(

@@ -165,12 +165,23 @@ def _options(settings: Settings) -> dict[str, Any]:
         "gradient_checkpointing": train.gradient_checkpointing,
         "mixed_precision": train.mixed_precision,
         "max_grad_norm": train.max_grad_norm,
-        "min_snr_gamma": train.snr_gamma or None,
         "noise_offset": train.noise_offset or None,
         "prior_loss_weight": settings.prior_weight(),
-        "loss_type": "l2",
+        **_loss(settings),
         "cache_latents": settings.data.latents_are_cached(),
         "flip_aug": settings.data.horizontal_flip,
+    }
+
+
+def _loss(settings: Settings) -> dict[str, Any]:
+    loss = settings.loss
+    is_huber = loss.type != "mse"
+    return {
+        "loss_type": loss.type if is_huber else "l2",
+        "huber_schedule": loss.delta_schedule if is_huber else None,
+        "huber_c": loss.huber_delta if is_huber else None,
+        "min_snr_gamma": (settings.train.snr_gamma or None) if loss.timestep_weights == "min_snr" else None,
+        "debiased_estimation": loss.timestep_weights == "debiased",
     }
 
 

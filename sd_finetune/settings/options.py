@@ -9,6 +9,7 @@ from .groups.captions import Captions
 from .groups.data import Concept, Data
 from .groups.hypernetwork import Hypernetwork
 from .groups.lora import Lora
+from .groups.loss import Loss
 from .groups.masks import Masks
 from .groups.optimizer import Optimizer, Schedule
 from .groups.output import Output
@@ -34,6 +35,7 @@ class Settings:
     output: Output = field(default_factory=Output)
     snapshots: Snapshots = field(default_factory=Snapshots)
     train: Train = field(default_factory=Train)
+    loss: Loss = field(default_factory=Loss)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     prior: Prior = field(default_factory=Prior)

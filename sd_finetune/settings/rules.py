@@ -11,6 +11,7 @@ from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
 from .learned_words import OF_RUN, learned_words, word_of, word_rules
+from .loss_rules import timestep_weights
 from .memory_rules import bf16_weights, fused_backward
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
@@ -239,6 +240,7 @@ RULES = (
     _mixed_precision,
     bf16_weights,
     fused_backward,
+    timestep_weights,
     _methods,
     _above_0,
     _multipliers,

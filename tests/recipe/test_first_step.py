@@ -22,15 +22,21 @@ ONE_STEP = {"train.length": "1 step", "train.max_grad_norm": 0, "train.batch_siz
 SCHEDULER = DDPMScheduler(1000, 0.00085, 0.012, "scaled_linear")
 
 
-def losses_by_hand(training: Training) -> tuple[Tensor, Tensor]:
-    """The loss of each of the first step's examples, those of the class last, and the SNR of each."""
+def errors_by_hand(training: Training) -> Tensor:
+    """What the predictions of the first step's examples are beside, those of the class last."""
     (batch,) = training.batches.of_step(0)
     model = training.model
     ids = model.tokenizer(batch.prompts, padding="max_length", max_length=77, return_tensors="pt").input_ids
     context = model.text_encoder(ids)[0]
     noisy = SCHEDULER.add_noise(batch.latents, batch.noise, batch.timesteps)
     predicted = model.unet(noisy, batch.timesteps, context).sample
-    errors = torch.stack([((predicted[k] - batch.noise[k]) ** 2).mean() for k in range(len(noisy))])
+    return predicted - batch.noise
+
+
+def losses_by_hand(training: Training) -> tuple[Tensor, Tensor]:
+    """The loss of each of the first step's examples, those of the class last, and the SNR of each."""
+    (batch,) = training.batches.of_step(0)
+    errors = torch.stack([(error**2).mean() for error in errors_by_hand(training)])
     kept = SCHEDULER.alphas_cumprod[batch.timesteps]
     return errors, kept / (1 - kept)
 
@@ -88,6 +94,20 @@ def test_min_snr_weighs_every_sample(toy: Toy, gamma: float) -> None:
     if gamma:
         assert 0 < float(weights.min()) < 0.9, "this seed's timesteps must not all be beyond the reach of gamma"
     expected = gradients_by_hand(training, (errors * weights)[:3].mean() + (errors * weights)[3:].mean())
+    assert worst_error(gradients_of_first_step(training), expected) < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["huber", "smooth_l1"])
+def test_huber_counts_errors_of_training_and_class_images_by_their_timesteps(toy: Toy, kind: str) -> None:
+    """2 d (sqrt(e^2 + d^2) - d), and with smooth L1 that divided by d."""
+    changes = {"loss.type": kind, "loss.huber_delta": 0.2, "loss.delta_schedule": "exponential"}
+    training = started(toy, {"prior.weight": 1.0, "train.batch_size": 3, **changes})
+    (batch,) = training.batches.of_step(0)
+    errors = errors_by_hand(training)
+    deltas = (0.2 ** (batch.timesteps / 1000))[:, None, None, None]
+    costs = 2 * ((errors**2 + deltas**2).sqrt() - deltas) * (deltas if kind == "huber" else 1)
+    losses = costs.mean(dim=(1, 2, 3))
+    expected = gradients_by_hand(training, losses[:3].mean() + losses[3:].mean())
     assert worst_error(gradients_of_first_step(training), expected) < 1e-3
 
 

@@ -277,6 +277,7 @@ NOTED = {"concepts.folder": "{other}/noted"}
 LONG = {"concepts.instance_prompt": "a photo of sks star, " * 20}
 EMPHASIZED = {"concepts.instance_prompt": "a (red:1.5) star"}
 SEVERAL_LAYERS = {"base.checkpoint": "{other}/layers.safetensors"}
+HUBER = {"loss.type": "huber"}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
 # {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml and folders of images.
@@ -311,6 +312,10 @@ EFFECTS: dict[str, Effect] = {
     "train.max_grad_norm": Effect(weights, 1e-4, within={"optimizer.eps": 0.1, **BIG_STEPS}),
     "train.snr_gamma": Effect(weights, 0.1),
     "train.noise_offset": Effect(weights, 0.2),
+    "loss.type": Effect(losses, "huber"),
+    "loss.huber_delta": Effect(losses, 0.5, within=HUBER),
+    "loss.delta_schedule": Effect(losses, "constant", within=HUBER),
+    "loss.timestep_weights": Effect(losses, "debiased"),
     "optimizer.beta1": Effect(weights, 0.5),
     "optimizer.beta2": Effect(weights, 0.5),
     "optimizer.eps": Effect(weights, 1e-3),

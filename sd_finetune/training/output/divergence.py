@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import NormalDist, fmean
 
 import torch
 
-from ...diffusion.loss import min_snr_weights
 from ...optimizers.build import applied_learning_rates
 from ...runs.loss_table import read_losses
 from ..state import Training
+from ..step.loss import cost_of, weights_of
 
 LEAST_STEPS = 4
 LONGEST_WINDOW, LEAST_WINDOW = 50, 20
 """Steps whose mean loss is compared, up to a quarter of the run; and with fewer, only a loss that is absurd counts."""
+QUANTILES = 200
+"""Of the normal distribution, by which a mean over it is computed."""
 RISE, FAR_RISE = 1.5, 3.0
 """Times the loss of the beginning: with a loss that no longer predicts anything, and with any."""
 
@@ -22,7 +24,7 @@ RISE, FAR_RISE = 1.5, 3.0
 def divergence(training: Training) -> str:
     """A sentence about a loss that rose far, as where the learning rate is too high; "" if it did not."""
     losses = read_losses(training.run.loss_csv)
-    rise = risen(losses, _loss_of_nothing(training))
+    rise = risen(losses, loss_of_nothing(training))
     if rise is None:
         return ""
     applied = applied_learning_rates(training.optimizer, training.settings.optimizer.name)
@@ -47,11 +49,12 @@ def risen(losses: Sequence[float], of_nothing: float) -> tuple[float, float] | N
     return (first, last) if is_absurd or is_far else None
 
 
-def _loss_of_nothing(training: Training) -> float:
-    """What is predicted has a variance of 1; Min-SNR-gamma weights it by timestep."""
-    gamma = training.settings.train.snr_gamma
-    if not gamma:
-        return 1.0
-    alphas = training.model.alphas_cumprod
+def loss_of_nothing(training: Training) -> float:
+    """What is predicted is normal with a variance of 1; errors cost and timesteps count as the settings say."""
+    settings, alphas = training.settings, training.model.alphas_cumprod
     timesteps = torch.arange(len(alphas), device=alphas.device)
-    return float(min_snr_weights(timesteps, alphas, gamma, training.model.prediction_type).mean())
+    quantiles = [NormalDist().inv_cdf((k + 0.5) / QUANTILES) for k in range(QUANTILES)]
+    errors = torch.tensor(quantiles, device=alphas.device).expand(len(alphas), -1)
+    costs = cost_of(settings.loss, timesteps, alphas)(errors).mean(dim=1)
+    weights = weights_of(settings, timesteps, training.model)
+    return float((costs if weights is None else costs * weights).mean())

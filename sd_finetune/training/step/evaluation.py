@@ -12,12 +12,15 @@ from torch import Tensor
 
 from ...data.cropping import Size
 from ...families.family import DiffusionModel
-from ...settings.options import Masks, Settings
+from ...settings.options import Loss, Masks, Settings
 from .batches import Batch
 from .conditioning import Conditioning
 from .example_sets import ExampleSet
 from .loss import losses_of
 from .randomness import generator_for, normal_noise
+
+MSE = Loss(type="mse")
+"""Of whatever is trained with, so that runs can be compared."""
 
 
 class FixedEvaluation:
@@ -45,7 +48,7 @@ class FixedEvaluation:
         losses: list[Tensor] = []
         for batch in self._batches:
             check()
-            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), self._masks))
+            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), self._masks, MSE))
         return float(torch.cat(losses).mean())
 
 

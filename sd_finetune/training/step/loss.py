@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 
-from ...diffusion.loss import (
-    LossParts,
-    combine_with_prior,
-    held_outside,
-    loss_per_sample,
-    min_snr_weights,
-    weights_of_mask,
-)
+from ...diffusion.errors import HuberSchedule, LossType, cost_of_errors, huber_deltas
+from ...diffusion.loss import Cost, LossParts, combine_with_prior, held_outside, loss_per_sample, weights_of_mask
 from ...diffusion.noising import add_noise, training_target, with_prior_targets
+from ...diffusion.timestep_weights import TimestepWeights, timestep_weights
 from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
-from ...settings.options import Masks, Settings
+from ...settings.options import Loss, Masks, Settings
 from .batches import Batch
 
 
@@ -28,11 +25,30 @@ def predictions_of(
     return model.predict(noisy, timesteps, conditioning)
 
 
+def cost_of(loss: Loss, timesteps: Tensor, alphas_cumprod: Tensor) -> Cost:
+    """What errors of samples at these timesteps cost, by the settings."""
+    if loss.type == "mse":
+        return torch.square
+    deltas = huber_deltas(timesteps, alphas_cumprod, loss.huber_delta, cast(HuberSchedule, loss.delta_schedule))
+
+    def cost(errors: Tensor) -> Tensor:
+        return cost_of_errors(errors, cast(LossType, loss.type), deltas[: len(errors)])
+
+    return cost
+
+
+def weights_of(settings: Settings, timesteps: Tensor, model: DiffusionModel) -> Tensor | None:
+    """How much each timestep counts, by the settings; None where all count the same."""
+    kind, gamma = cast(TimestepWeights, settings.loss.timestep_weights), settings.train.snr_gamma
+    return timestep_weights(timesteps, model.alphas_cumprod, kind, gamma, model.prediction_type)
+
+
 def losses_of(
     model: DiffusionModel,
     batch: Batch,
     conditioning: TextConditioning,
     masks: Masks,
+    loss: Loss,
     prior_targets: Tensor | None = None,
     outside_targets: Tensor | None = None,
 ) -> Tensor:
@@ -45,13 +61,15 @@ def losses_of(
     if prior_targets is not None:
         target = with_prior_targets(target, prior_targets)
     predicted = predictions_of(model, batch.latents, batch.noise, batch.timesteps, conditioning)
+    cost = cost_of(loss, batch.timesteps, model.alphas_cumprod)
     if batch.masks is None:
-        return loss_per_sample(predicted, target)
-    losses = loss_per_sample(predicted, target, weights_of_mask(batch.masks, masks.outside_weight), masks.normalize)
+        return loss_per_sample(predicted, target, cost=cost)
+    weights = weights_of_mask(batch.masks, masks.outside_weight)
+    losses = loss_per_sample(predicted, target, weights, masks.normalize, cost)
     if outside_targets is None:
         return losses
     own = batch.instance_rows
-    held = held_outside(predicted[:own], outside_targets, batch.masks[:own], masks.normalize)
+    held = held_outside(predicted[:own], outside_targets, batch.masks[:own], masks.normalize, cost)
     return torch.cat([losses[:own] + masks.prior_weight * held, losses[own:]])
 
 
@@ -67,10 +85,10 @@ def loss_of(
 
     Targets as in `losses_of`; what is held outside of masks belongs to the instance part.
     """
-    losses = losses_of(model, batch, conditioning, settings.masks, prior_targets, outside_targets)
-    gamma = settings.train.snr_gamma
-    if gamma:
-        losses = losses * min_snr_weights(batch.timesteps, model.alphas_cumprod, gamma, model.prediction_type)
+    losses = losses_of(model, batch, conditioning, settings.masks, settings.loss, prior_targets, outside_targets)
+    weights = weights_of(settings, batch.timesteps, model)
+    if weights is not None:
+        losses = losses * weights
     return combine_with_prior(
         losses, batch.class_rows, settings.prior_weight(), batch.instance_count, batch.class_count
     )

@@ -28,6 +28,8 @@ MASKS = Condition("masks.source", others=("none",))
 BUCKETS = Condition("data.buckets", values=(True,))
 CLASS_IMAGES = Condition("prior.source", values=("images",))
 
+HUBER = Condition("loss.type", others=("mse",))
+
 OWN_WORD = Condition("concepts.word", others=("",))
 
 OF_GROUPS = {"class_images": (PRIOR, CLASS_IMAGES), "masks": (MASKS,)}
@@ -35,6 +37,7 @@ OF_OPTIONS = {
     "textual_inversion.own_templates": (Condition("textual_inversion.template", values=("own",)),),
     "train.text_encoder_learning_rate": (Condition("train.train_text_encoder", values=(True,)),),
     "train.clip_by": (Condition("train.max_grad_norm", others=(0,)),),
+    **dict.fromkeys(("loss.huber_delta", "loss.delta_schedule"), (HUBER,)),
     "prior.source": (PRIOR,),
     "prior.bank_size": (PRIOR, Condition("prior.source", values=("model",))),
     "concepts.instance_prompt": (

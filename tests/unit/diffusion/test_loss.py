@@ -7,12 +7,8 @@ from sd_finetune.diffusion.loss import (
     combine_with_prior,
     held_outside,
     loss_per_sample,
-    min_snr_weights,
     weights_of_mask,
 )
-
-ALPHAS_CUMPROD = torch.tensor([0.99, 0.8, 0.5, 0.1], dtype=torch.float64)  # SNR 99, 4, 1, 1/9
-EVERY = torch.arange(4)
 
 
 def test_a_mean_for_each_image() -> None:
@@ -26,15 +22,6 @@ def test_half_precision_is_summed_in_full() -> None:
     losses = loss_per_sample(predicted, torch.zeros_like(predicted))
     assert losses.dtype == torch.float32
     assert losses.tolist() == [9e4], "beyond what float16 holds"
-
-
-@pytest.mark.parametrize(
-    ("prediction_type", "expected"),
-    [("epsilon", [3 / 99, 3 / 4, 1, 1]), ("v_prediction", [3 / 100, 3 / 5, 1 / 2, (1 / 9) / (10 / 9)])],
-)
-def test_min_snr_by_hand(prediction_type, expected) -> None:
-    weights = min_snr_weights(EVERY, ALPHAS_CUMPROD, 3.0, prediction_type)
-    assert weights.tolist() == pytest.approx(expected)
 
 
 def test_the_total_is_instance_plus_weighted_prior() -> None:
@@ -104,3 +91,11 @@ def test_gradients_stay_inside() -> None:
     loss = loss_per_sample(predicted, torch.zeros_like(ERRORS), weights_of_mask(MASK, 0), normalize=True)
     (gradient,) = torch.autograd.grad(loss.sum(), predicted)
     assert (gradient.abs().sum(dim=(0, 1)) > 0).tolist() == [[True, False], [True, False]]
+
+
+def test_what_errors_cost_is_weighed_by_the_mask_as_their_squares_are() -> None:
+    weights = weights_of_mask(MASK, 0.2)
+    zeros, once = torch.zeros_like(ERRORS), torch.abs
+    found = loss_per_sample(ERRORS, zeros, weights, normalize=True, cost=once)
+    assert found.item() == pytest.approx((1 + 0.2 * 2 + 0.6 * 3 + 0.2 * 4) / 2)
+    assert held_outside(ERRORS, zeros, MASK, False, once).item() == pytest.approx((2 + 0.5 * 3 + 4) / 4)

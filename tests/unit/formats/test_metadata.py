@@ -13,7 +13,7 @@ from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.groups.captions import Captions
-from sd_finetune.settings.options import Base, Concept, Lora, Output, Prior, Schedule, Settings, Train
+from sd_finetune.settings.options import Base, Concept, Lora, Loss, Output, Prior, Schedule, Settings, Train
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, to_dict
 
@@ -100,6 +100,9 @@ def test_every_value_is_a_text(metadata: dict[str, str]) -> None:
         ("ss_seed", "7"),
         ("ss_min_snr_gamma", "5.0"),
         ("ss_noise_offset", "0.05"),
+        ("ss_loss_type", "l2"),
+        ("ss_huber_c", "None"),
+        ("ss_debiased_estimation", "False"),
         ("ss_prior_loss_weight", "0.5"),
         ("ss_training_comment", "a remark"),
         ("ss_training_started_at", "1700000000.5"),
@@ -180,3 +183,10 @@ def test_how_prompts_were_read() -> None:
     metadata = training_metadata(settings, FACTS)
     assert (metadata["ss_clip_skip"], metadata["ss_max_token_length"]) == ("2", "225")
     assert metadata["modelspec.encoder_layer"] == "2"
+
+
+def test_the_loss_by_kohyas_names() -> None:
+    loss = Loss(type="smooth_l1", huber_delta=0.2, delta_schedule="exponential", timestep_weights="debiased")
+    metadata = training_metadata(replace(SETTINGS, loss=loss, train=Train()), FACTS)
+    names = ("loss_type", "huber_schedule", "huber_c", "debiased_estimation", "min_snr_gamma")
+    assert [metadata[f"ss_{name}"] for name in names] == ["smooth_l1", "exponential", "0.2", "True", "None"]

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from sd_finetune.training.output.divergence import risen
+from sd_finetune.training.output.divergence import loss_of_nothing, risen
+from tests.toy import Toy
 
 NOISE = [0.02, 0.31, 0.11, 0.05, 0.24, 0.09, 0.4, 0.01]
 
@@ -27,3 +30,18 @@ def test_it_is_told_from_noise(losses: list[float], is_risen: bool) -> None:
 
 def test_what_a_model_that_predicts_nothing_would_have_is_scaled_by_the_weights() -> None:
     assert risen([0.1, 0.1, 0.3, 0.3], of_nothing=0.25) == (0.1, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 1.0),
+        ({"train.snr_gamma": 0.1}, 0.4505),
+        ({"loss.timestep_weights": "debiased"}, 3.021),
+        ({"loss.type": "huber", "loss.huber_delta": 0.1, "loss.delta_schedule": "constant"}, 0.142),
+        ({"loss.type": "smooth_l1", "loss.huber_delta": 0.1, "loss.delta_schedule": "constant"}, 1.42),
+    ],
+)
+def test_what_it_would_have_follows_the_loss(toy: Toy, changes: dict[str, Any], expected: float) -> None:
+    """Of a standard normal e, E[e^2] = 1 and E[2 (sqrt(e^2 + 0.01) - 0.1)] = 1.42."""
+    assert loss_of_nothing(toy.prepare(changes)) == pytest.approx(expected, rel=0.02)

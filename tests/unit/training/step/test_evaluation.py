@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn.functional import mse_loss
@@ -23,8 +25,10 @@ def test_it_is_the_same_each_time_and_on_distinct_images(toy: Toy) -> None:
     assert losses[1] != pytest.approx(first, rel=1e-6)
 
 
-def test_by_hand(toy: Toy) -> None:
-    training = toy.prepare(WANTED)
+@pytest.mark.parametrize("changes", [{}, {"loss.type": "huber", "loss.timestep_weights": "debiased"}])
+def test_by_hand(toy: Toy, changes: dict[str, Any]) -> None:
+    """Whatever is trained with, so that runs can be compared."""
+    training = toy.prepare({**WANTED, **changes})
     model = training.model
     shown = {e.image: k for k, e in enumerate(training.instances.examples)}
     images = sorted(shown)

@@ -1,0 +1,31 @@
+"""Weights of timesteps that contradict their gamma."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sd_finetune.settings.read import find_faults
+
+
+def faults(content: dict[str, Any], weights: str, gamma: float) -> dict[str, str]:
+    return find_faults({**content, "loss": {"timestep_weights": weights}, "train": {"snr_gamma": gamma}})
+
+
+def test_debiased_has_no_gamma(content: dict[str, Any]) -> None:
+    assert faults(content, "debiased", 5) == {
+        "loss.timestep_weights": (
+            'loss.timestep_weights = "debiased" has no gamma, and train.snr_gamma = 5: set train.snr_gamma to 0, or '
+            'loss.timestep_weights to "min_snr" or "soft_min_snr".'
+        )
+    }
+
+
+def test_soft_weights_need_one(content: dict[str, Any]) -> None:
+    assert list(faults(content, "soft_min_snr", 0)) == ["loss.timestep_weights"]
+
+
+@pytest.mark.parametrize(("weights", "gamma"), [("min_snr", 0), ("min_snr", 5), ("soft_min_snr", 5), ("debiased", 0)])
+def test_what_goes_together_is_taken(content: dict[str, Any], weights: str, gamma: float) -> None:
+    assert faults(content, weights, gamma) == {}
