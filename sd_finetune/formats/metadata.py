@@ -157,7 +157,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "resolution": (settings.data.resolution, settings.data.resolution),
         **_learning_rates(settings),
         "optimizer": optimizer_text(settings),
-        "lr_scheduler": settings.schedule.name,
+        "lr_scheduler": _scheduler(settings),
         "seed": train.seed,
         "batch_size_per_device": train.batch_size,
         "total_batch_size": train.batch_size * train.gradient_accumulation_steps,
@@ -194,6 +194,14 @@ def _learning_rates(settings: Settings) -> dict[str, Any]:
         "unet_lr": rate,
         "text_encoder_lr": _rate(settings, "text_encoder") if settings.train.train_text_encoder else None,
     }
+
+
+def _scheduler(settings: Settings) -> str:
+    """By kohya's name, which has one of its own for a constant one with warmup and for a cosine with a floor."""
+    asked = settings.schedule
+    if asked.name == "constant" and asked.warmup.amount:
+        return "constant_with_warmup"
+    return "cosine_with_min_lr" if asked.name == "cosine" and asked.end else asked.name
 
 
 def _rate(settings: Settings, part: str) -> float | str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.schedules import SCHEDULES
 from tests.browser import story
 from tests.browser.conftest import Server
 from tests.screen import wait_until
@@ -131,3 +132,16 @@ def test_samplers_have_the_names_of_the_webui(quick: Server, new_page: NewPage) 
     page = new_page(quick.address)
     names = page.locator("#sd_finetune_sampler option").all_inner_texts()
     assert {"DDIM", "Euler", "Euler a", "DPM++ 2M Karras"} <= set(names)
+
+
+def test_a_schedule_shows_its_own_options_alone(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.click("#sd_finetune_tab_settings")
+    page.locator("details:has([data-name='schedule.name']) > summary").click()
+    names = sorted({name for facts in SCHEDULES.values() for name in facts.options})
+    for schedule, facts in SCHEDULES.items():
+        page.select_option("#sd_finetune_schedule_name", label=facts.title)
+        wait_until(lambda wanted=schedule: stored(quick, "schedule", "name") == wanted)
+        shown = [name for name in names if page.locator(f'[data-name="schedule.{name}"]').is_visible()]
+        assert shown == sorted(facts.options), schedule

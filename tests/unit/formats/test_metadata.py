@@ -85,7 +85,7 @@ def test_every_value_is_a_text(metadata: dict[str, str]) -> None:
         ("ss_unet_lr", "0.0001"),
         ("ss_text_encoder_lr", "None"),
         ("ss_optimizer", "torch.optim.AdamW(betas=(0.9, 0.999),eps=1e-08,weight_decay=0.01)"),
-        ("ss_lr_scheduler", "constant"),
+        ("ss_lr_scheduler", "constant_with_warmup"),
         ("ss_lr_warmup_steps", "20"),
         ("ss_steps", "42"),
         ("ss_max_train_steps", "95"),
@@ -190,3 +190,17 @@ def test_the_loss_by_kohyas_names() -> None:
     metadata = training_metadata(replace(SETTINGS, loss=loss, train=Train()), FACTS)
     names = ("loss_type", "huber_schedule", "huber_c", "debiased_estimation", "min_snr_gamma")
     assert [metadata[f"ss_{name}"] for name in names] == ["smooth_l1", "exponential", "0.2", "True", "None"]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        (Schedule(), "constant"),
+        (Schedule("cosine", Duration(5)), "cosine"),
+        (Schedule("cosine", end=0.1), "cosine_with_min_lr"),
+        (Schedule("cosine_with_restarts", end=0.1), "cosine_with_restarts"),
+        (Schedule("one_cycle"), "one_cycle"),
+    ],
+)
+def test_the_schedule_has_the_name_that_others_give_it(schedule: Schedule, told: str) -> None:
+    assert training_metadata(replace(SETTINGS, schedule=schedule), FACTS)["ss_lr_scheduler"] == told
