@@ -93,7 +93,11 @@ def find_masks(
     takes for usable.
     """
     pairs = enumerate(zip(concepts, images, strict=True), start=1)
-    return [_masks_of(f"Concept {number}", concept, own, options, seconds) for number, (concept, own) in pairs]
+    found = [_masks_of(f"Concept {number}", concept, own, options, seconds) for number, (concept, own) in pairs]
+    if options.source == "alpha" or any(each.masks for each in found):
+        for number, (each, own) in enumerate(zip(found, images, strict=True), start=1):
+            each.warnings += _without(f"Concept {number}", own, each.masks, options)
+    return found
 
 
 def first_faults(faults: Sequence[str]) -> list[str]:
@@ -125,7 +129,6 @@ def _masks_of(name: str, concept: Concept, images: Sequence[Path], options: Mask
     found.faults = [f"{name}: {each}" for each in dict.fromkeys(seen.values()) if isinstance(each, str)]
     like = {image: each for image, each in seen.items() if isinstance(each, _Seen)}
     found.masks = {image: mask for image, mask in asked.items() if not (image in like and like[image].is_whole)}
-    found.warnings += _without(name, images, found.masks, options)
     found.warnings += _stretched(name, {image: (asked[image], each.size) for image, each in like.items()})
     return found
 
@@ -175,7 +178,7 @@ def _look_at(image: Path, mask: Path) -> _Seen | str:
 
 def _without(name: str, images: Sequence[Path], masks: Mapping[Path, Path], options: Masks) -> Iterator[str]:
     without = [image for image in images if image not in masks]
-    if without and (masks or options.source == "alpha"):
+    if without:
         lacks = "transparent parts" if options.source == "alpha" else "mask"
         verb, them = ("has", "it") if len(without) == 1 else ("have", "them")
         share = f"{len(without):,} of {counted(len(images), 'image')}, such as {without[0].name},"

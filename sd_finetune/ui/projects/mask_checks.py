@@ -40,8 +40,9 @@ def mask_risks(settings: Settings, masks: Sequence[FoundMasks]) -> Iterator[Risk
 
 
 def _place(settings: Settings, number: int) -> str:
-    """The folder, counted from 1, that a concept's masks are in."""
-    return f"concepts.{number}.{'mask_folder' if settings.concepts[number - 1].mask_folder else 'folder'}"
+    """The option of the folder that the masks of a concept, counted from 1, are in."""
+    in_own = settings.masks.source == "files" and settings.concepts[number - 1].mask_folder
+    return f"concepts.{number}.{'mask_folder' if in_own else 'folder'}"
 
 
 def _read_images(found: Sequence[UsableImages]) -> list[list[Path]]:

@@ -188,6 +188,16 @@ def test_the_examples_have_their_masks(tmp_path, save):
     assert examples_of(tmp_path, NONE)[0] == {"1.png": None, "2.png": None}
 
 
+def test_a_concept_of_which_no_image_has_a_mask_is_told_where_others_have(tmp_path, save):
+    images = [save("a/1.png"), save("b/1.png"), save("b/2.png")]
+    save("a/1.mask.png", halves())
+    examples = [Example(image, "", int(image.parent.name == "b"), "instance") for image in images]
+    concepts = [concept_of(tmp_path / name) for name in "ab"]
+    assert masked_examples(examples, concepts, FILES)[1] == [
+        "Concept 2: 2 of 2 images, such as 1.png, have no mask: the whole of them is learned."
+    ]
+
+
 def test_masks_that_are_not_asked_for_are_named(tmp_path, save):
     save("1.png"), save("2.png")
     assert examples_of(tmp_path, NONE)[1] == []

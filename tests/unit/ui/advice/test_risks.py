@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ def test_missing_captions(screen: Screen, many: str) -> None:
     ]
     (Path(many) / "4.txt").write_text("a dog")
     assert told(screen, concepts=[concept]) == []
+    shutil.copy(Path(many) / "4.png", Path(many) / "4.jpg")
+    assert told(screen, concepts=[concept]) == [
+        f"Concept 1: 1 caption ({Path(many) / '4.txt'}) is used for several images, such as 4.jpg and 4.png: if each "
+        "is to have its own, save 4.jpg.txt and 4.png.txt."
+    ]
 
 
 def test_a_class_folder_without_pictures(screen: Screen, many: str, tmp_path: Path) -> None:

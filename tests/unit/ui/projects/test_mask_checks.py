@@ -77,6 +77,9 @@ def test_masks_in_a_folder_of_their_own(screen: Screen) -> None:
     save_masks(screen, "../masks/0.png", gray=0)
     faults, _ = told(screen, mask_folder=str(screen.pictures.parent / "masks"))
     assert list(faults) == ["concepts.1.mask_folder"]
+    Image.new("RGBA", SIZE).save(screen.pictures / "0.png")  # transparent all over
+    faults, _ = told(screen, "alpha", mask_folder=str(screen.pictures.parent / "masks"))
+    assert list(faults) == ["concepts.1.folder"]
 
 
 def test_what_there_is_no_time_for_is_left_to_the_next_check(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
