@@ -64,7 +64,7 @@ def said(page: Any) -> str:
 
 
 def press(page: Any, label: str) -> None:
-    page.locator(f"#sd_finetune_panel_concepts button:text-is('{label}')").click()
+    page.locator(f"#sd_finetune_panel_concepts button:visible:text-is('{label}')").click()
 
 
 def captions(folder: Path) -> dict[str, str]:

@@ -13,9 +13,11 @@ from tests.screen import wait_until
 NewPage = Callable[..., Any]
 NESTED_SCROLLBARS = """
 [...document.querySelectorAll('#sd_finetune_root *')]
-    .filter((each) => /auto|scroll/.test(getComputedStyle(each).overflowY) && each.matches(':not(textarea, .sdft-log)'))
+    .filter((each) => /auto|scroll/.test(getComputedStyle(each).overflowY))
+    .filter((each) => !each.matches('textarea, .sdft-log, .sdft-grid, .sdft-tags, .sdft-found'))
     .map((each) => each.className)
 """
+"""But for a field, the log, and lists about thousands of images."""
 CROOKED_ROWS = """
 (() => {
   const ROWS = '.sdft-row, .sdft-top, .sdft-state, .sdft-legends, .sdft-legend, .sdft-field, .sdft-inputs'

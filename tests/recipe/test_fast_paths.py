@@ -120,7 +120,8 @@ def is_channels_last(training: Training) -> bool:
 
 def has_attention(processor: str) -> Callable[[Training], bool]:
     def has(training: Training) -> bool:
-        return {type(each.processor).__name__ for each in attentions_of(training.model.unet)} == {processor}
+        used = [type(each.processor).__mro__ for each in attentions_of(training.model.unet)]
+        return all(processor in (kind.__name__ for kind in kinds) for kinds in used)
 
     return has
 
