@@ -23,6 +23,7 @@ from .. import __version__
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
 from ..settings.groups.captions import CHUNK_TOKENS
+from ..settings.groups.timesteps import MOST
 from ..settings.learned_words import learned_words, result_names
 from ..settings.methods import ResultKind
 from ..settings.optimizer_arguments import optimizer_text
@@ -256,10 +257,18 @@ def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str
         "date": made.isoformat(),
         "prediction_type": "v" if facts.base.prediction_type == "v_prediction" else "epsilon",
         "description": settings.output.notes,
+        "timestep_range": _timestep_range(settings),
         "encoder_layer": str(settings.train.clip_skip) if settings.train.clip_skip > 1 else "",
         "trigger_phrase": _trigger_phrase(settings, title),
     }
     return {f"modelspec.{name}": value for name, value in entries.items() if value}
+
+
+def _timestep_range(settings: Settings) -> str:
+    """As kohya's scripts write it, whose end is not trained; empty for all."""
+    asked = settings.timesteps
+    is_part = (asked.smallest, asked.largest) != (0, MOST)
+    return f"{asked.smallest},{asked.largest + 1}" if is_part else ""
 
 
 def _trigger_phrase(settings: Settings, title: str) -> str:

@@ -30,6 +30,8 @@ _KOHYA = {
     "loss_type": "loss.type",
     "huber_c": "loss.huber_delta",
     "huber_schedule": "loss.delta_schedule",
+    "min_timestep": "timesteps.smallest",
+    "max_timestep": "timesteps.largest",
     "optimizer_type": "optimizer.name",
     "lr_scheduler": "schedule.name",
     "full_bf16": 'train.weights = "bf16"',

@@ -1,4 +1,4 @@
-"""What of the loss contradicts itself."""
+"""What of loss and timesteps contradicts itself."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def timestep_weights(settings: Settings) -> Iterator[Broken]:
     if settings.loss.timestep_weights == "soft_min_snr" and not gamma:
         sentence = f'{name} = "soft_min_snr" does nothing with train.snr_gamma = 0'
         yield both, f'{sentence}: set train.snr_gamma to 5, or {name} to "min_snr".'
+
+
+def timestep_range(settings: Settings) -> Iterator[Broken]:
+    smallest, largest = settings.timesteps.smallest, settings.timesteps.largest
+    if smallest > largest:
+        sentence = f"timesteps.smallest = {smallest} is above timesteps.largest = {largest}"
+        yield ("timesteps.smallest", "timesteps.largest"), f"{sentence}, so that none is left: swap them."

@@ -17,6 +17,7 @@ from .groups.prior import ClassImages, Prior
 from .groups.samples import Evaluation, Samples
 from .groups.snapshots import Snapshots
 from .groups.textual_inversion import TextualInversion
+from .groups.timesteps import Timesteps
 from .groups.train import Train
 from .methods import ALL_METHODS, METHODS, ResultKind
 from .optimizers import default_learning_rate
@@ -36,6 +37,7 @@ class Settings:
     snapshots: Snapshots = field(default_factory=Snapshots)
     train: Train = field(default_factory=Train)
     loss: Loss = field(default_factory=Loss)
+    timesteps: Timesteps = field(default_factory=Timesteps)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
     prior: Prior = field(default_factory=Prior)

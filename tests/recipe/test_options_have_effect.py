@@ -187,6 +187,10 @@ def latents(training: Training) -> str:
     return hash_of(*(batch.latents.numpy().tobytes() for k in range(8) for batch in training.batches.of_step(k)))
 
 
+def timesteps(training: Training) -> list[int]:
+    return [t for k in range(8) for batch in training.batches.of_step(k) for t in batch.timesteps.tolist()]
+
+
 def latent_sides(training: Training) -> list[tuple[int, ...]]:
     """Of all batches of an epoch."""
     steps = range(training.batches.steps_per_epoch)
@@ -277,6 +281,7 @@ NOTED = {"concepts.folder": "{other}/noted"}
 LONG = {"concepts.instance_prompt": "a photo of sks star, " * 20}
 EMPHASIZED = {"concepts.instance_prompt": "a (red:1.5) star"}
 SEVERAL_LAYERS = {"base.checkpoint": "{other}/layers.safetensors"}
+LOGIT_NORMAL = {"timesteps.distribution": "logit_normal"}
 HUBER = {"loss.type": "huber"}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
@@ -312,6 +317,11 @@ EFFECTS: dict[str, Effect] = {
     "train.max_grad_norm": Effect(weights, 1e-4, within={"optimizer.eps": 0.1, **BIG_STEPS}),
     "train.snr_gamma": Effect(weights, 0.1),
     "train.noise_offset": Effect(weights, 0.2),
+    "timesteps.smallest": Effect(timesteps, 500),
+    "timesteps.largest": Effect(timesteps, 500),
+    "timesteps.distribution": Effect(timesteps, "logit_normal"),
+    "timesteps.logit_mean": Effect(timesteps, -1.0, within=LOGIT_NORMAL),
+    "timesteps.logit_std": Effect(timesteps, 0.5, within=LOGIT_NORMAL),
     "loss.type": Effect(losses, "huber"),
     "loss.huber_delta": Effect(losses, 0.5, within=HUBER),
     "loss.delta_schedule": Effect(losses, "constant", within=HUBER),

@@ -52,9 +52,10 @@ def risen(losses: Sequence[float], of_nothing: float) -> tuple[float, float] | N
 def loss_of_nothing(training: Training) -> float:
     """What is predicted is normal with a variance of 1; errors cost and timesteps count as the settings say."""
     settings, alphas = training.settings, training.model.alphas_cumprod
-    timesteps = torch.arange(len(alphas), device=alphas.device)
+    asked = settings.timesteps
+    timesteps = torch.arange(len(alphas), device=alphas.device)[asked.smallest : asked.largest + 1]
     quantiles = [NormalDist().inv_cdf((k + 0.5) / QUANTILES) for k in range(QUANTILES)]
-    errors = torch.tensor(quantiles, device=alphas.device).expand(len(alphas), -1)
+    errors = torch.tensor(quantiles, device=alphas.device).expand(len(timesteps), -1)
     costs = cost_of(settings.loss, timesteps, alphas)(errors).mean(dim=1)
     weights = weights_of(settings, timesteps, training.model)
     return float((costs if weights is None else costs * weights).mean())

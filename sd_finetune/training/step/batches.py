@@ -14,12 +14,12 @@ from torch import Tensor
 from ...data.concepts import Example
 from ...data.cropping import Size
 from ...data.epoch_order import EpochOrder
-from ...diffusion.noising import with_offset
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
 from ..device import sent_to
+from .draws import drawn_noise, drawn_timesteps
 from .example_sets import ExampleSet
-from .randomness import derived_seed, generator_for, normal_noise, uniform_timesteps
+from .randomness import derived_seed, generator_for
 
 
 @dataclass(frozen=True)
@@ -196,17 +196,13 @@ class Batches:
         )
 
     def _rows(self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str) -> _Rows:
-        train = self._settings.train
+        seed = self._settings.train.seed
         draws = [
-            source.draw(i, generator_for(train.seed, f"{stream} latents", n))
-            for i, n in zip(chosen, numbers, strict=True)
+            source.draw(i, generator_for(seed, f"{stream} latents", n)) for i, n in zip(chosen, numbers, strict=True)
         ]
         latents, masks = (torch.stack(each) for each in zip(*draws, strict=True))
-        noise = normal_noise(train.seed, f"{stream} noise", numbers, tuple(latents.shape[1:]))
-        if train.noise_offset:
-            offsets = normal_noise(train.seed, f"{stream} noise offset", numbers, (latents.shape[1],))
-            noise = with_offset(noise, offsets, train.noise_offset)
-        timesteps = uniform_timesteps(train.seed, f"{stream} timesteps", numbers, len(self._model.alphas_cumprod))
+        noise = drawn_noise(self._settings, stream, numbers, tuple(latents.shape[1:]))
+        timesteps = drawn_timesteps(self._settings, stream, numbers, len(self._model.alphas_cumprod))
         prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
         return _Rows(latents, noise, timesteps, masks, prompts)
 

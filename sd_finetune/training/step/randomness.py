@@ -40,7 +40,19 @@ def normal_noise(seed: int, stream: str, indices: Sequence[int], shape: tuple[in
     return torch.stack([torch.randn(shape, generator=generator_for(seed, stream, i)) for i in indices])
 
 
-def uniform_timesteps(seed: int, stream: str, indices: Sequence[int], timesteps: int) -> Tensor:
-    """t ~ U{0 ... timesteps - 1} on the CPU, (indices,), int64."""
-    draws = [torch.randint(0, timesteps, (1,), generator=generator_for(seed, stream, i)) for i in indices]
+def uniform_timesteps(seed: int, stream: str, indices: Sequence[int], smallest: int, largest: int) -> Tensor:
+    """t ~ U{smallest ... largest} on the CPU, (indices,), int64."""
+    draws = [torch.randint(smallest, largest + 1, (1,), generator=generator_for(seed, stream, i)) for i in indices]
     return torch.cat(draws)
+
+
+def logit_normal_timesteps(
+    seed: int, stream: str, indices: Sequence[int], smallest: int, largest: int, mean: float, std: float
+) -> Tensor:
+    """Timesteps from `smallest` to `largest` on the CPU, (indices,), int64, at the share sigmoid(u) of the way.
+
+    u ~ N(mean, std^2) (arXiv 2403.03206, equation 19).
+    """
+    count = largest - smallest + 1
+    shares = (mean + std * normal_noise(seed, stream, indices, ())).double().sigmoid()
+    return smallest + (shares * count).long().clamp(max=count - 1)

@@ -28,6 +28,7 @@ MASKS = Condition("masks.source", others=("none",))
 BUCKETS = Condition("data.buckets", values=(True,))
 CLASS_IMAGES = Condition("prior.source", values=("images",))
 
+LOGIT_NORMAL = Condition("timesteps.distribution", values=("logit_normal",))
 HUBER = Condition("loss.type", others=("mse",))
 
 OWN_WORD = Condition("concepts.word", others=("",))
@@ -38,6 +39,7 @@ OF_OPTIONS = {
     "train.text_encoder_learning_rate": (Condition("train.train_text_encoder", values=(True,)),),
     "train.clip_by": (Condition("train.max_grad_norm", others=(0,)),),
     **dict.fromkeys(("loss.huber_delta", "loss.delta_schedule"), (HUBER,)),
+    **dict.fromkeys(("timesteps.logit_mean", "timesteps.logit_std"), (LOGIT_NORMAL,)),
     "prior.source": (PRIOR,),
     "prior.bank_size": (PRIOR, Condition("prior.source", values=("model",))),
     "concepts.instance_prompt": (

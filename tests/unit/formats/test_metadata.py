@@ -13,7 +13,7 @@ from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.groups.captions import Captions
-from sd_finetune.settings.options import Base, Concept, Lora, Loss, Output, Prior, Schedule, Settings, Train
+from sd_finetune.settings.options import Base, Concept, Lora, Loss, Output, Prior, Schedule, Settings, Timesteps, Train
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, to_dict
 
@@ -204,3 +204,9 @@ def test_the_loss_by_kohyas_names() -> None:
 )
 def test_the_schedule_has_the_name_that_others_give_it(schedule: Schedule, told: str) -> None:
     assert training_metadata(replace(SETTINGS, schedule=schedule), FACTS)["ss_lr_scheduler"] == told
+
+
+def test_a_part_of_the_timesteps_is_told_as_kohyas_scripts_do() -> None:
+    assert "modelspec.timestep_range" not in training_metadata(SETTINGS, FACTS)
+    asked = replace(SETTINGS, timesteps=Timesteps(smallest=200, largest=799))
+    assert training_metadata(asked, FACTS)["modelspec.timestep_range"] == "200,800"

@@ -1,4 +1,4 @@
-"""Weights of timesteps that contradict their gamma."""
+"""Weights of timesteps that contradict their gamma, and a range of timesteps without any."""
 
 from __future__ import annotations
 
@@ -29,3 +29,10 @@ def test_soft_weights_need_one(content: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("weights", "gamma"), [("min_snr", 0), ("min_snr", 5), ("soft_min_snr", 5), ("debiased", 0)])
 def test_what_goes_together_is_taken(content: dict[str, Any], weights: str, gamma: float) -> None:
     assert faults(content, weights, gamma) == {}
+
+
+def test_a_range_has_timesteps(content: dict[str, Any]) -> None:
+    asked = {"smallest": 500, "largest": 499}
+    sentence = "timesteps.smallest = 500 is above timesteps.largest = 499, so that none is left: swap them."
+    assert find_faults({**content, "timesteps": asked}) == {"timesteps.smallest": sentence}
+    assert find_faults({**content, "timesteps": {"smallest": 500, "largest": 500}}) == {}

@@ -38,6 +38,7 @@ def test_what_a_model_that_predicts_nothing_would_have_is_scaled_by_the_weights(
         ({}, 1.0),
         ({"train.snr_gamma": 0.1}, 0.4505),
         ({"loss.timestep_weights": "debiased"}, 3.021),
+        ({"train.snr_gamma": 0.1, "timesteps.smallest": 800}, 1.0),
         ({"loss.type": "huber", "loss.huber_delta": 0.1, "loss.delta_schedule": "constant"}, 0.142),
         ({"loss.type": "smooth_l1", "loss.huber_delta": 0.1, "loss.delta_schedule": "constant"}, 1.42),
     ],

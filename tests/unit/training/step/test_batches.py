@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 import torch
 
 from tests.toy import Toy, make_images
@@ -58,3 +59,15 @@ def test_captions_by_chance_are_those_of_the_number(toy: Toy) -> None:
     assert shown([4, 3]) == [all_at_once[4], all_at_once[3]]
     split = {"train.batch_size": 3}
     assert shown(range(2), **split) == all_at_once
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "logit_normal"])
+def test_timesteps_of_training_and_class_images_are_in_the_range(toy: Toy, distribution: str) -> None:
+    asked = {"timesteps.smallest": 400, "timesteps.largest": 402, "timesteps.distribution": distribution}
+    batches = toy.prepare({"prior.weight": 1.0, "train.batch_size": 3, **asked}).batches
+    drawn = torch.cat([batch.timesteps for step in range(8) for batch in batches.of_step(step)])
+    assert len(drawn) == 48
+    assert set(drawn.tolist()) == {400, 401, 402}
+    split = toy.prepare({"prior.weight": 1.0, "train.batch_size": 1, **asked}).batches
+    alone = [batch.timesteps for step in range(3) for batch in split.of_step(step)]
+    assert torch.equal(torch.stack(alone).T.flatten(), drawn[:6]), "each is its example's, however they are split"

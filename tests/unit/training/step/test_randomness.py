@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+import math
+
+import pytest
 import torch
 
-from sd_finetune.training.step.randomness import derived_seed, generator_for, normal_noise, uniform_timesteps
+from sd_finetune.training.step.randomness import (
+    derived_seed,
+    generator_for,
+    logit_normal_timesteps,
+    normal_noise,
+    uniform_timesteps,
+)
 
 
 def test_seed_stream_and_index_all_count() -> None:
@@ -30,8 +39,35 @@ def test_noise_is_standard_normal() -> None:
 
 
 def test_timesteps_cover_all_evenly() -> None:
-    drawn = uniform_timesteps(0, "timesteps", range(2000), 10)
+    drawn = uniform_timesteps(0, "timesteps", range(2000), 0, 9)
     counts = torch.bincount(drawn, minlength=10)
     assert len(counts) == 10
     assert counts.min() > 150
     assert counts.max() < 250
+
+
+def test_of_a_range_both_ends_are_drawn() -> None:
+    for drawn in (
+        uniform_timesteps(0, "timesteps", range(500), 3, 5),
+        logit_normal_timesteps(0, "timesteps", range(500), 3, 5, 0.0, 1.0),
+    ):
+        assert drawn.dtype == torch.int64
+        assert set(drawn.tolist()) == {3, 4, 5}
+
+
+def test_logit_normal_timesteps_by_hand() -> None:
+    drawn = logit_normal_timesteps(7, "timesteps", [2, 5], 100, 899, -0.5, 2.0)
+    for timestep, index in zip(drawn.tolist(), (2, 5), strict=True):
+        u = -0.5 + 2 * torch.randn((), generator=generator_for(7, "timesteps", index)).item()
+        assert timestep == 100 + math.floor(800 / (1 + math.exp(-u)))
+
+
+@pytest.mark.parametrize("mean", [-1.0, 0.0, 1.5])
+def test_their_median_is_the_sigmoid_of_the_mean(mean: float) -> None:
+    drawn = logit_normal_timesteps(0, "timesteps", range(2000), 0, 999, mean, 1.0).float()
+    assert drawn.median().item() == pytest.approx(1000 / (1 + math.exp(-mean)), abs=25)
+
+
+def test_even_far_out_they_stay_in_the_range() -> None:
+    assert set(logit_normal_timesteps(0, "timesteps", range(20), 0, 9, 60.0, 0.01).tolist()) == {9}
+    assert set(logit_normal_timesteps(0, "timesteps", range(20), 4, 9, -60.0, 0.01).tolist()) == {4}

@@ -1,0 +1,35 @@
+"""Noise and timesteps of examples as the settings ask for them, by the examples' numbers.
+
+role: "instance" or "class", which have streams of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ...diffusion.noising import with_offset
+from ...settings.groups.timesteps import MOST
+from ...settings.options import Settings
+from .randomness import logit_normal_timesteps, normal_noise, uniform_timesteps
+
+
+def drawn_noise(settings: Settings, role: str, numbers: Sequence[int], shape: tuple[int, ...]) -> Tensor:
+    """The noise that is to be predicted, (numbers, *shape), float32, on the CPU."""
+    train = settings.train
+    noise = normal_noise(train.seed, f"{role} noise", numbers, shape)
+    if train.noise_offset:
+        offsets = normal_noise(train.seed, f"{role} noise offset", numbers, shape[:1])
+        noise = with_offset(noise, offsets, train.noise_offset)
+    return noise
+
+
+def drawn_timesteps(settings: Settings, role: str, numbers: Sequence[int], count: int) -> Tensor:
+    """(numbers,), int64, on the CPU. count: of the model's timesteps, to whose last an unlimited range goes."""
+    asked, seed, stream = settings.timesteps, settings.train.seed, f"{role} timesteps"
+    smallest = min(asked.smallest, count - 1)
+    largest = count - 1 if asked.largest == MOST else min(asked.largest, count - 1)
+    if asked.distribution == "uniform":
+        return uniform_timesteps(seed, stream, numbers, smallest, largest)
+    return logit_normal_timesteps(seed, stream, numbers, smallest, largest, asked.logit_mean, asked.logit_std)
