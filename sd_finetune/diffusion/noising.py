@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 PredictionType = Literal["epsilon", "v_prediction"]
 
@@ -43,6 +45,27 @@ def with_offset(noise: Tensor, offsets: Tensor, strength: float) -> Tensor:
     noise: (batch, channels, height, width); offsets: (batch, channels), standard normal.
     """
     return noise if strength == 0 else noise + strength * offsets[:, :, None, None]
+
+
+def perturbed(noise: Tensor, perturbation: Tensor, strength: float) -> Tensor:
+    """eps + gamma xi, for noisy latents whose target stays eps (input perturbation, arXiv 2301.11706).
+
+    noise, perturbation: xi, (batch, channels, height, width), standard normal; strength: gamma.
+    """
+    return noise + strength * perturbation
+
+
+def with_pyramid(noise: Tensor, layers: Sequence[Tensor], discount: float) -> Tensor:
+    """Multires noise (Whitaker, "Multi-Resolution Noise for Diffusion Model Training", 2023) of one example.
+
+    noise + sum over k of discount^k times the k-th layer, enlarged, divided by its standard deviation.
+
+    noise: (channels, height, width); layers: (channels, any height, any width) each, standard normal.
+    """
+    total = noise
+    for k, layer in enumerate(layers):
+        total = total + discount**k * interpolate(layer[None], noise.shape[1:], mode="bilinear")[0]
+    return total / total.std() if layers else noise
 
 
 def _signal_and_spread(latents: Tensor, timesteps: Tensor, alphas_cumprod: Tensor) -> tuple[Tensor, Tensor]:

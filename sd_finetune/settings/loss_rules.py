@@ -1,4 +1,4 @@
-"""What of loss and timesteps contradicts itself."""
+"""What of loss, timesteps and noise contradicts itself."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def timestep_range(settings: Settings) -> Iterator[Broken]:
     if smallest > largest:
         sentence = f"timesteps.smallest = {smallest} is above timesteps.largest = {largest}"
         yield ("timesteps.smallest", "timesteps.largest"), f"{sentence}, so that none is left: swap them."
+
+
+def kinds_of_noise(settings: Settings) -> Iterator[Broken]:
+    iterations, offset = settings.noise.multires_iterations, settings.train.noise_offset
+    if iterations and offset:
+        sentence = f"noise.multires_iterations = {iterations} and train.noise_offset = {offset:g} both add coarse noise"
+        yield ("noise.multires_iterations", "train.noise_offset"), f"{sentence}: set one of them to 0."

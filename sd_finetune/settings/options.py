@@ -11,6 +11,7 @@ from .groups.hypernetwork import Hypernetwork
 from .groups.lora import Lora
 from .groups.loss import Loss
 from .groups.masks import Masks
+from .groups.noise import Noise
 from .groups.optimizer import Optimizer, Schedule
 from .groups.output import Output
 from .groups.prior import ClassImages, Prior
@@ -37,6 +38,7 @@ class Settings:
     snapshots: Snapshots = field(default_factory=Snapshots)
     train: Train = field(default_factory=Train)
     loss: Loss = field(default_factory=Loss)
+    noise: Noise = field(default_factory=Noise)
     timesteps: Timesteps = field(default_factory=Timesteps)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)

@@ -11,7 +11,7 @@ from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
 from .learned_words import OF_RUN, learned_words, word_of, word_rules
-from .loss_rules import timestep_range, timestep_weights
+from .loss_rules import kinds_of_noise, timestep_range, timestep_weights
 from .memory_rules import bf16_weights, fused_backward
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
@@ -242,6 +242,7 @@ RULES = (
     fused_backward,
     timestep_weights,
     timestep_range,
+    kinds_of_noise,
     _methods,
     _above_0,
     _multipliers,

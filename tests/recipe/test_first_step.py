@@ -147,6 +147,56 @@ def test_noise_offset_shifts_whole_channels(toy: Toy) -> None:
     assert torch.equal(plain.latents, shifted.latents)
 
 
+def test_multires_noise_is_each_example_s_own_with_a_variance_of_1(toy: Toy) -> None:
+    asked = {**ONE_STEP, "prior.weight": 1.0, "noise.multires_iterations": 6, "noise.multires_discount": 0.8}
+    (plain,) = toy.prepare({**ONE_STEP, "prior.weight": 1.0}).batches.of_step(0)
+    (coarse,) = toy.prepare(asked).batches.of_step(0)
+    assert torch.allclose(coarse.noise.std(dim=(1, 2, 3)), torch.ones(4))
+    assert torch.equal(coarse.noise, coarse.shown_noise)
+    assert len({row.sum().item() for row in coarse.noise}) == 4
+    neighbors = [((of.noise[..., 1:] - of.noise[..., :-1]) ** 2).mean().item() for of in (plain, coarse)]
+    assert neighbors[1] < 0.8 * neighbors[0], "neighbors are more alike"
+    alone = [row for step in (0, 1) for row in _instances(toy, {**asked, "train.batch_size": 1}, step)]
+    assert torch.equal(torch.stack(alone), coarse.noise[:2])
+
+
+def _instances(toy: Toy, changes: dict[str, Any], step: int) -> Tensor:
+    (batch,) = toy.prepare(changes).batches.of_step(step)
+    return batch.noise[: batch.instance_rows]
+
+
+@pytest.mark.parametrize("source", ["images", "model"])
+def test_a_perturbed_input_has_the_target_without(toy: Toy, source: str) -> None:
+    """Of class examples and of what the untrained model says to them too, which sees the same noisy latents."""
+    changes = {"prior.weight": 1.0, "prior.source": source, "noise.input_perturbation": 0.3}
+    training = started(toy, changes)
+    (batch,) = training.batches.of_step(0)
+    assert 0.2 < (batch.shown_noise - batch.noise).std() < 0.4
+    model = training.model
+    context = model.encode_prompts(batch.prompts).hidden_states
+    noisy = SCHEDULER.add_noise(batch.latents, batch.shown_noise, batch.timesteps)
+    predicted = model.unet(noisy, batch.timesteps, context).sample
+    target = batch.noise.clone()
+    if source == "model":
+        with torch.no_grad(), training.method.untrained():
+            target[2:] = model.unet(noisy, batch.timesteps, context).sample[2:]
+    losses = (predicted - target).square().mean(dim=(1, 2, 3))
+    expected = gradients_by_hand(training, losses[:2].mean() + losses[2:].mean())
+    assert worst_error(gradients_of_first_step(training), expected) < 1e-3
+
+
+def test_the_bank_is_computed_with_the_perturbed_input(toy: Toy) -> None:
+    changes = {"prior.weight": 1.0, "prior.source": "model", "noise.input_perturbation": 0.3, **ONE_STEP}
+    training = toy.prepare({**changes, "method": "dreambooth", "prior.bank_size": 2})
+    (batch,) = training.batches.of_step(0)
+    noisy = SCHEDULER.add_noise(batch.latents, batch.shown_noise, batch.timesteps)[2:]
+    with torch.no_grad():
+        context = training.model.encode_prompts(batch.prompts[2:]).hidden_states
+        said = training.model.unet(noisy, batch.timesteps[2:], context).sample
+    kept = torch.from_numpy(np.load(training.run.prior_bank)).reshape(said.shape)
+    torch.testing.assert_close(kept, said, rtol=1e-4, atol=1e-5)
+
+
 @TEXT_ROW
 def test_gradients_are_clipped_to_their_longest(toy: Toy, row: dict[str, Any]) -> None:
     free, clipped = (

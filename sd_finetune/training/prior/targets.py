@@ -70,7 +70,7 @@ class BasePredictions:
         first = batch.instance_rows
         rows = slice(first) if self._role == "instance" else slice(first, None)
         with self._untrained(), self._autocast():
-            noisy = batch.latents[rows], batch.noise[rows], batch.timesteps[rows]
+            noisy = batch.latents[rows], batch.shown_noise[rows], batch.timesteps[rows]
             return predictions_of(self._model, *noisy, prepared).float()
 
     def cache_prompts(self, prompts: Sequence[str]) -> None:

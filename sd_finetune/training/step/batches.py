@@ -17,7 +17,7 @@ from ...data.epoch_order import EpochOrder
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
 from ..device import sent_to
-from .draws import drawn_noise, drawn_timesteps
+from .draws import drawn_noise, drawn_timesteps, perturbed_noise
 from .example_sets import ExampleSet
 from .randomness import derived_seed, generator_for
 
@@ -45,6 +45,13 @@ class Batch:
     """Of the instance rows, as those of the class rows."""
     masks: Tensor | None = None
     """What of each row is learned, (batch, 1, height/8, width/8), 0 … 1; None where all of it is."""
+    perturbed: Tensor | None = None
+    """The noise of the noisy latents where that is not what is to be predicted."""
+
+    @property
+    def shown_noise(self) -> Tensor:
+        """The noise of the noisy latents."""
+        return self.noise if self.perturbed is None else self.perturbed
 
     @property
     def instance_rows(self) -> int:
@@ -53,8 +60,8 @@ class Batch:
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Those that there are, in a fixed order."""
-        always = (self.latents, self.noise, self.timesteps)
-        return always if self.masks is None else (*always, self.masks)
+        own = (self.latents, self.noise, self.timesteps, self.masks, self.perturbed)
+        return tuple(tensor for tensor in own if tensor is not None)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         """The same with every tensor changed."""
@@ -69,6 +76,7 @@ class _Rows(NamedTuple):
     noise: Tensor
     timesteps: Tensor
     masks: Tensor
+    shown_noise: Tensor
     prompts: list[str]
 
 
@@ -180,6 +188,7 @@ class Batches:
         latents, noise, timesteps = (
             sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:3] for row in rows), strict=True)
         )
+        is_perturbed = self._settings.noise.input_perturbation > 0
         is_masked = bool(chosen) and self._settings.masks.source != "none"
         return Batch(
             latents=latents,
@@ -193,6 +202,7 @@ class Batches:
             class_count=step_count if self._classes is not None else 0,
             instance_numbers=numbers,
             masks=sent_to(device, torch.cat([row.masks for row in rows])) if is_masked else None,
+            perturbed=sent_to(device, torch.cat([row.shown_noise for row in rows])) if is_perturbed else None,
         )
 
     def _rows(self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str) -> _Rows:
@@ -204,7 +214,8 @@ class Batches:
         noise = drawn_noise(self._settings, stream, numbers, tuple(latents.shape[1:]))
         timesteps = drawn_timesteps(self._settings, stream, numbers, len(self._model.alphas_cumprod))
         prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
-        return _Rows(latents, noise, timesteps, masks, prompts)
+        shown_noise = perturbed_noise(self._settings, stream, numbers, noise)
+        return _Rows(latents, noise, timesteps, masks, shown_noise, prompts)
 
     def _prompt(self, example: Example, stream: str, number: int) -> str:
         """A random prompt of an example, the `number`-th that is used; what changes in it has a stream of its own."""

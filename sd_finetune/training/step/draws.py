@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
-from ...diffusion.noising import with_offset
+from ...diffusion.noising import perturbed, with_offset, with_pyramid
 from ...settings.groups.timesteps import MOST
 from ...settings.options import Settings
-from .randomness import logit_normal_timesteps, normal_noise, uniform_timesteps
+from .randomness import logit_normal_timesteps, normal_noise, pyramid_layers, uniform_timesteps
 
 
 def drawn_noise(settings: Settings, role: str, numbers: Sequence[int], shape: tuple[int, ...]) -> Tensor:
@@ -22,7 +23,21 @@ def drawn_noise(settings: Settings, role: str, numbers: Sequence[int], shape: tu
     if train.noise_offset:
         offsets = normal_noise(train.seed, f"{role} noise offset", numbers, shape[:1])
         noise = with_offset(noise, offsets, train.noise_offset)
+    asked = settings.noise
+    if asked.multires_iterations:
+        stream, iterations = f"{role} multires noise", asked.multires_iterations
+        layers = [pyramid_layers(train.seed, stream, number, shape, iterations) for number in numbers]
+        noise = torch.stack([with_pyramid(*of, asked.multires_discount) for of in zip(noise, layers, strict=True)])
     return noise
+
+
+def perturbed_noise(settings: Settings, role: str, numbers: Sequence[int], noise: Tensor) -> Tensor:
+    """What the noisy latents have in place of that noise: the same without input perturbation."""
+    strength = settings.noise.input_perturbation
+    if not strength:
+        return noise
+    perturbation = normal_noise(settings.train.seed, f"{role} input perturbation", numbers, tuple(noise.shape[1:]))
+    return perturbed(noise, perturbation, strength)
 
 
 def drawn_timesteps(settings: Settings, role: str, numbers: Sequence[int], count: int) -> Tensor:

@@ -60,7 +60,7 @@ def losses_of(
     target = training_target(batch.latents, batch.noise, batch.timesteps, model.alphas_cumprod, model.prediction_type)
     if prior_targets is not None:
         target = with_prior_targets(target, prior_targets)
-    predicted = predictions_of(model, batch.latents, batch.noise, batch.timesteps, conditioning)
+    predicted = predictions_of(model, batch.latents, batch.shown_noise, batch.timesteps, conditioning)
     cost = cost_of(loss, batch.timesteps, model.alphas_cumprod)
     if batch.masks is None:
         return loss_per_sample(predicted, target, cost=cost)

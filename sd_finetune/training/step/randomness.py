@@ -40,6 +40,22 @@ def normal_noise(seed: int, stream: str, indices: Sequence[int], shape: tuple[in
     return torch.stack([torch.randn(shape, generator=generator_for(seed, stream, i)) for i in indices])
 
 
+def pyramid_layers(seed: int, stream: str, index: int, shape: tuple[int, ...], iterations: int) -> list[Tensor]:
+    """Standard normal layers on the CPU for one example, each up to 4 times as coarse for its number, as 1 : r^k.
+
+    They end with the first that is 1 wide or high. shape: (channels, height, width) of the example.
+    """
+    generator = generator_for(seed, stream, index)
+    layers: list[Tensor] = []
+    for k in range(iterations):
+        factor = (2 + 2 * torch.rand((), generator=generator).item()) ** k
+        sides = [max(1, int(side / factor)) for side in shape[1:]]
+        layers.append(torch.randn((shape[0], *sides), generator=generator))
+        if min(sides) == 1:
+            break
+    return layers
+
+
 def uniform_timesteps(seed: int, stream: str, indices: Sequence[int], smallest: int, largest: int) -> Tensor:
     """t ~ U{smallest ... largest} on the CPU, (indices,), int64."""
     draws = [torch.randint(smallest, largest + 1, (1,), generator=generator_for(seed, stream, i)) for i in indices]

@@ -28,6 +28,7 @@ MASKS = Condition("masks.source", others=("none",))
 BUCKETS = Condition("data.buckets", values=(True,))
 CLASS_IMAGES = Condition("prior.source", values=("images",))
 
+MULTIRES = Condition("noise.multires_iterations", others=(0,))
 LOGIT_NORMAL = Condition("timesteps.distribution", values=("logit_normal",))
 HUBER = Condition("loss.type", others=("mse",))
 
@@ -40,6 +41,7 @@ OF_OPTIONS = {
     "train.clip_by": (Condition("train.max_grad_norm", others=(0,)),),
     **dict.fromkeys(("loss.huber_delta", "loss.delta_schedule"), (HUBER,)),
     **dict.fromkeys(("timesteps.logit_mean", "timesteps.logit_std"), (LOGIT_NORMAL,)),
+    "noise.multires_discount": (MULTIRES,),
     "prior.source": (PRIOR,),
     "prior.bank_size": (PRIOR, Condition("prior.source", values=("model",))),
     "concepts.instance_prompt": (

@@ -29,6 +29,8 @@ LABELS = {
     "loss.huber_delta": "Huber delta",
     "loss.delta_schedule": "Schedule of the Huber delta",
     "loss.timestep_weights": "Weights of timesteps",
+    "noise.multires_iterations": "Multires noise iterations",
+    "noise.multires_discount": "Multires noise discount",
     "timesteps.smallest": "Smallest timestep",
     "timesteps.largest": "Largest timestep",
     "timesteps.distribution": "Distribution of timesteps",

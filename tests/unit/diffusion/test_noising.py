@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
-from sd_finetune.diffusion.noising import add_noise, training_target, with_offset, with_prior_targets
+from sd_finetune.diffusion.noising import (
+    add_noise,
+    perturbed,
+    training_target,
+    with_offset,
+    with_prior_targets,
+    with_pyramid,
+)
 
 ALPHAS_CUMPROD = torch.tensor([1.0, 0.64, 0.0], dtype=torch.float64)
 LATENTS, NOISE = torch.full((3, 1, 1, 1), 10.0), torch.full((3, 1, 1, 1), 100.0)
@@ -39,3 +47,15 @@ def test_class_samples_are_held_to_predictions() -> None:
     assert torch.equal(found[:2], target[:2])
     assert torch.equal(found[2:], predictions.float())
     assert not target.any(), "the noise itself stays as it is"
+
+
+def test_multires_noise_by_hand() -> None:
+    noise = torch.tensor([[[1.0, -1.0], [0.0, 2.0]]])
+    layers = [torch.tensor([[[1.0, 0.0], [0.0, -1.0]]]), torch.tensor([[[4.0]]])]
+    total = torch.tensor([[[1 + 1 + 2, -1 + 2], [0 + 2, 2 - 1 + 2]]], dtype=torch.float32)  # the second layer halved
+    torch.testing.assert_close(with_pyramid(noise, layers, 0.5), total / total.std())
+    assert with_pyramid(noise, [], 0.5) is noise
+
+
+def test_a_perturbed_input_by_hand() -> None:
+    assert perturbed(torch.tensor([1.0, -2.0]), torch.tensor([3.0, 0.5]), 0.1).tolist() == pytest.approx([1.3, -1.95])

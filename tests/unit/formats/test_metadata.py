@@ -13,7 +13,19 @@ from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.metadata import BaseFacts, ConceptFacts, RunFacts, training_metadata
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.groups.captions import Captions
-from sd_finetune.settings.options import Base, Concept, Lora, Loss, Output, Prior, Schedule, Settings, Timesteps, Train
+from sd_finetune.settings.options import (
+    Base,
+    Concept,
+    Lora,
+    Loss,
+    Noise,
+    Output,
+    Prior,
+    Schedule,
+    Settings,
+    Timesteps,
+    Train,
+)
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, to_dict
 
@@ -210,3 +222,10 @@ def test_a_part_of_the_timesteps_is_told_as_kohyas_scripts_do() -> None:
     assert "modelspec.timestep_range" not in training_metadata(SETTINGS, FACTS)
     asked = replace(SETTINGS, timesteps=Timesteps(smallest=200, largest=799))
     assert training_metadata(asked, FACTS)["modelspec.timestep_range"] == "200,800"
+
+
+def test_the_noise_by_kohyas_names() -> None:
+    names = ("multires_noise_iterations", "multires_noise_discount", "ip_noise_gamma")
+    asked = replace(SETTINGS, noise=Noise(multires_iterations=6, multires_discount=0.4, input_perturbation=0.1))
+    for settings, values in ((SETTINGS, ["None"] * 3), (asked, ["6", "0.4", "0.1"])):
+        assert [training_metadata(settings, FACTS)[f"ss_{name}"] for name in names] == values

@@ -70,7 +70,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["optimizer"]["name"] = "adamw"  # others take only some learning rates
     content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"
     content["loss"]["timestep_weights"] = "min_snr"  # others take a gamma or none
-    content["timesteps"]["smallest"] = 0
+    content["timesteps"]["smallest"], content["noise"]["multires_iterations"] = 0, 0
     content["data"] |= {"extra_resolutions": "", "buckets": False, "crop": "center"}
     content["textual_inversion"]["word"] = "zib"
     content["textual_inversion"]["own_templates"].append("[name]")

@@ -1,4 +1,4 @@
-"""Weights of timesteps that contradict their gamma, and a range of timesteps without any."""
+"""Weights of timesteps that contradict their gamma, a range of timesteps without any, two kinds of noise."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ def test_a_range_has_timesteps(content: dict[str, Any]) -> None:
     sentence = "timesteps.smallest = 500 is above timesteps.largest = 499, so that none is left: swap them."
     assert find_faults({**content, "timesteps": asked}) == {"timesteps.smallest": sentence}
     assert find_faults({**content, "timesteps": {"smallest": 500, "largest": 500}}) == {}
+
+
+def test_one_kind_of_coarse_noise_is_enough(content: dict[str, Any]) -> None:
+    noise, offset = {"noise": {"multires_iterations": 6}}, {"train": {"noise_offset": 0.1}}
+    assert find_faults({**content, **noise, **offset}) == {
+        "noise.multires_iterations": (
+            "noise.multires_iterations = 6 and train.noise_offset = 0.1 both add coarse noise: set one of them to 0."
+        )
+    }
+    assert find_faults({**content, **noise}) == find_faults({**content, **offset}) == {}

@@ -10,6 +10,7 @@ from sd_finetune.training.step.randomness import (
     generator_for,
     logit_normal_timesteps,
     normal_noise,
+    pyramid_layers,
     uniform_timesteps,
 )
 
@@ -71,3 +72,18 @@ def test_their_median_is_the_sigmoid_of_the_mean(mean: float) -> None:
 def test_even_far_out_they_stay_in_the_range() -> None:
     assert set(logit_normal_timesteps(0, "timesteps", range(20), 0, 9, 60.0, 0.01).tolist()) == {9}
     assert set(logit_normal_timesteps(0, "timesteps", range(20), 4, 9, -60.0, 0.01).tolist()) == {4}
+
+
+def test_layers_of_multires_noise_get_coarser_until_there_is_one_place() -> None:
+    for index in range(20):
+        layers = pyramid_layers(0, "noise", index, (4, 64, 96), 20)
+        sides = [layer.shape[1:] for layer in layers]
+        assert sides[0] == (64, 96)
+        assert 16 <= sides[1][0] <= 32
+        assert min(sides[-1]) == 1
+        assert all(min(side) > 1 for side in sides[:-1])
+        assert all(layer.shape[0] == 4 for layer in layers)
+    assert len(pyramid_layers(0, "noise", 0, (4, 64, 64), 2)) == 2
+    first, again, other = (pyramid_layers(0, "noise", index, (4, 9, 9), 3)[0] for index in (5, 5, 6))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
