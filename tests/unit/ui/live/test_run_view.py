@@ -30,6 +30,12 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 @pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All events are read at once, however slow the machine is."""
+    monkeypatch.setattr("sd_finetune.ui.live.run_view.READING_SECONDS", 60)
+
+
+@pytest.fixture
 def log(run: RunFolder) -> EventLog:
     return EventLog(run.events)
 
@@ -39,6 +45,7 @@ def step(number: int, loss: float = 0.5, prior: float | None = 0.25) -> Step:
     return Step(number, 10, 0, loss, loss / 2, prior, rates, 3.0, 7.0, 1000)
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_a_run_told(run: RunFolder, log: EventLog) -> None:
     for event in (
         Phase("loading", 0, 1),
@@ -69,6 +76,7 @@ def test_the_results_of_a_run_of_an_earlier_version(run: RunFolder) -> None:
     assert [(entry["result"], entry["path"]) for entry in RunView(run).results()] == [("lora", "/x/lora")]
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_since_n_brings_only_what_is_new(run: RunFolder, log: EventLog) -> None:
     log.append(step(1))
     view = RunView(run)
