@@ -21,6 +21,10 @@ PLAIN: dict[str, Any] = {"train.length": f"{STEPS} steps", "data.horizontal_flip
 PRIOR: dict[str, Any] = {"prior.weight": 1.0, "concepts.class_images": 2}
 FROM_MODEL: dict[str, Any] = {**PRIOR, "prior.source": "model", "train.snr_gamma": 5}
 DROPOUT = {**ROWS["hypernetwork"], "hypernetwork.dropout_structure": "0, 0.5, 0"}
+LOSS_AND_NOISE = {
+    "loss.type": "huber", "loss.timestep_weights": "soft_min_snr", "timesteps.distribution": "logit_normal",
+    "noise.multires_iterations": 3, "noise.input_perturbation": 0.3,
+}  # fmt: skip
 LENGTHS = {  # by chance of one chunk or two
     "captions.tokens": 150, "captions.wildcards": True, "train.batch_size": 3,
     "concepts.instance_prompt": "a photo of sks star, {red|" + "blue " * 80 + "}",
@@ -36,6 +40,7 @@ CASES: dict[str, dict[str, Any]] = {
     "each clipped": {**ROWS["dreambooth"], "train.clip_by": "parameter_norm"},
     "adafactor": {**ROWS["dreambooth"], "optimizer.name": "adafactor"},
     "prompts of several lengths": {**ROWS["lora+text"], **LENGTHS},
+    "loss and noise": {**ROWS["lora"], **FROM_MODEL, **LOSS_AND_NOISE},
     "latents drawn anew": {**ROWS["lora"], "data.cache_latents": "off"},
 }
 
