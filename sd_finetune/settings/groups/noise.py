@@ -9,7 +9,7 @@ from ..option import option
 
 @dataclass(frozen=True)
 class Noise:
-    """What kind of noise images are trained with; train.noise_offset is another."""
+    """What kind of noise images are trained with, beside the noise offset."""
 
     multires_iterations: int = option(
         0,
