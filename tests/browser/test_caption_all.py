@@ -89,7 +89,8 @@ def test_captions_are_made_stopped_and_taken_back(
     wait_until(lambda: said(page) == "Captioned 1 of 3.")
     if "SCREENSHOTS" in os.environ:
         page.screenshot(path=Path(os.environ["SCREENSHOTS"]) / "caption-all.png", full_page=True)
-    press(page, "Stop")
+    with page.expect_response("**/end"):  # else what goes on may come first
+        press(page, "Stop")
     model.go_on.set()
     wait_until(lambda: said(page) == "Captioning was stopped. Captioned 2 of 3 images.")
     assert captions(pictures) == {"0": "a dog, number 1", "1": "a dog, number 2", "2": "mine"}

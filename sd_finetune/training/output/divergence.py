@@ -15,7 +15,7 @@ from ..step.loss import cost_of, weights_of
 LEAST_STEPS = 4
 LONGEST_WINDOW, LEAST_WINDOW = 50, 20
 """Steps whose mean loss is compared, up to a quarter of the run; and with fewer, only a loss that is absurd counts."""
-QUANTILES = 200
+QUANTILES, QUANTILES_AT_A_TIME = 200, 20
 """Of the normal distribution, by which a mean over it is computed."""
 RISE, FAR_RISE = 1.5, 3.0
 """Times the loss of the beginning: with a loss that no longer predicts anything, and with any."""
@@ -55,7 +55,10 @@ def loss_of_nothing(training: Training) -> float:
     asked = settings.timesteps
     timesteps = torch.arange(len(alphas), device=alphas.device)[asked.smallest : asked.largest + 1]
     quantiles = [NormalDist().inv_cdf((k + 0.5) / QUANTILES) for k in range(QUANTILES)]
-    errors = torch.tensor(quantiles, device=alphas.device).expand(len(timesteps), -1)
-    costs = cost_of(settings.loss, timesteps, alphas)(errors).mean(dim=1)
+    cost = cost_of(settings.loss, timesteps, alphas)
+    costs = torch.zeros(len(timesteps), device=alphas.device)
+    for first in range(0, QUANTILES, QUANTILES_AT_A_TIME):  # few, as there may be next to no memory left
+        some = torch.tensor(quantiles[first : first + QUANTILES_AT_A_TIME], device=alphas.device)
+        costs += cost(some.expand(len(timesteps), -1)).sum(dim=1) / QUANTILES
     weights = weights_of(settings, timesteps, training.model)
     return float((costs if weights is None else costs * weights).mean())

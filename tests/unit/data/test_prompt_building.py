@@ -88,7 +88,7 @@ def test_wildcards() -> None:
 
 @pytest.mark.parametrize(
     ("text", "is_open"),
-    [("a {red|blue dog", True), ("a red} dog", True), ("} {", True), ("a {red|{dark|light} green} dog", False),
+    [("a {red|blue dog", True), ("a red} dog", True), ("a } {", True), ("a {red|{dark|light} green} dog", False),
      ("{{x}} a", False), ("a dog", False)],
 )  # fmt: skip
 def test_a_brace_without_its_other_one_is_told(tmp_path: Path, text: str, is_open: bool) -> None:

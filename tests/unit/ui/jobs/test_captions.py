@@ -192,6 +192,7 @@ def test_a_command_that_hangs_is_ended(screen: Screen, page: Page, tmp_path: Pat
     name_command(screen, [*script(tmp_path, STUCK), str(mark)])
     page.make("command")
     wait_until(mark.exists)
+    wait_until(page.captions)
     page.end()
     assert "stopped. Captioned 1 of 3 images." in page.wait()["reason"]
     assert page.captions() == {"0": "the first"}
