@@ -20,15 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0: it has ended. Raises UserError if it is not running."""
     folder, worker = find_running(options.run_folder)
+    since = folder.events.stat().st_size if folder.events.exists() else 0  # before a worker that is quick to end
     if options.now:
         note_end(folder.commands, worker.pid)
         worker.kill()
     else:
         send_command(folder.commands, "stop")
         print(f"{folder.path.name} stops after this step and saves.", flush=True)
-    for event in follow(
-        folder, worker, since=folder.events.stat().st_size if folder.events.exists() else 0, owns=False
-    ):
+    for event in follow(folder, worker, since=since, owns=False):
         if isinstance(event, Error):
             print(event.message, file=sys.stderr)
         elif isinstance(event, Done):
