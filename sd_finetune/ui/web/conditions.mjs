@@ -13,7 +13,7 @@ const CONCEPTS = "concepts.";
  * @param {string} place of its concept, as "concepts.1."; "" for other options
  */
 export function hasEffect(option, form, settings, method, place = "") {
-  const applies = option.methods.includes(method) || option.kind === "flag"; // one that is on is a fault to mend
+  const applies = option.methods.includes(method) || option.kind === "flag"; // one that is on is a fault to fix
   return applies && option.conditions.every((each) => holds(each, form, settings, method, place));
 }
 
