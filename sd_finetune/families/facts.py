@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ class FamilyFacts:
     modelspec_architecture: str
     """`modelspec.architecture` of a whole checkpoint."""
     memory: MemoryFacts
+    embedding_names: Mapping[str, str] = field(default_factory=lambda: {"text_encoder": "emb_params"})
+    """Name of each text encoder's vectors in an embedding file; of one alone as in kohya's files."""
 
     @property
     def trainable_parts(self) -> tuple[str, ...]:

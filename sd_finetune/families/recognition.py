@@ -36,6 +36,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 CONTEXT_BASES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 """Width of the text encoder's output, which the UNet's cross-attention reads."""
 EMBEDDING_BASES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
+EMBEDDING_NAMES = {frozenset({"clip_l", "clip_g", "t5"}): "sd3", frozenset({"clip_l", "clip_g"}): "sdxl"}
+"""Names of the tensors in an embedding for several text encoders; the first that are all there count."""
 METADATA_BASES = {
     "sd_v1": "sd1", "sd_v2": "sd2", "sdxl": "sdxl", "sd3": "sd3", "flux": "flux",
     "stable-diffusion-v1": "sd1", "stable-diffusion-v2": "sd2", "stable-diffusion-xl": "sdxl",
@@ -75,9 +77,12 @@ def base_of_hypernetwork(widths: Iterable[int]) -> str:
     return next((EMBEDDING_BASES[width] for width in (768, 1024) if width in set(widths)), "")
 
 
-def base_of_embedding(shapes: Iterable[tuple[int, ...]], metadata: Mapping[str, str]) -> str:
-    """By the width of its vectors, else what its metadata says."""
-    by_width = EMBEDDING_BASES.get(max((shape[-1] for shape in shapes if shape), default=0), "")
+def base_of_embedding(shapes: Shapes, metadata: Mapping[str, str]) -> str:
+    """By the text encoders that it has vectors for, or by their width, else what its metadata says."""
+    for names, base in EMBEDDING_NAMES.items():
+        if names <= set(shapes):
+            return base
+    by_width = EMBEDDING_BASES.get(max((shape[-1] for shape in shapes.values() if shape), default=0), "")
     return by_width or _base_by_metadata(metadata)
 
 

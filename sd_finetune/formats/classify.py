@@ -140,7 +140,7 @@ def _model_of(layout: Layout, shapes: Shapes) -> tuple[str, str]:
     if any(name.removeprefix(VAE).removeprefix("vae.") == "decoder.conv_in.weight" for name in shapes):
         return "vae", ""
     if shapes and (set(shapes) <= EMBEDDING_NAMES or (len(shapes) == 1 and _is_matrix(shapes.values()))):
-        return "embedding", base_of_embedding(shapes.values(), layout.metadata)
+        return "embedding", base_of_embedding(shapes, layout.metadata)
     return _marked([*shapes, *_names_below(layout.content)], LATER_MARKS) or "unknown", ""
 
 
@@ -164,11 +164,11 @@ def _names_below(content: Any) -> Iterator[str]:
             yield from (inner for inner in cast("dict[Any, Any]", value) if isinstance(inner, str))
 
 
-def _vector_shapes(layout: Layout) -> list[tuple[int, ...]]:
+def _vector_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
     """Of an embedding in the WebUI's format, which has its tensors one level deeper."""
     inner: Any = layout.content["string_to_param"]
-    values = cast("dict[Any, Any]", inner).values() if isinstance(inner, dict) else layout.tensors.values()
-    return [value.shape for value in values if isinstance(value, StoredTensor)]
+    values = cast("dict[Any, Any]", inner) if isinstance(inner, dict) else layout.tensors
+    return {str(name): value.shape for name, value in values.items() if isinstance(value, StoredTensor)}
 
 
 def _is_matrix(shapes: Iterable[tuple[int, ...]]) -> bool:

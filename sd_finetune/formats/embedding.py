@@ -1,9 +1,10 @@
 """Embeddings of textual inversion: the vectors of one new word (arXiv 2208.01618).
 
-    write_embedding(path, vectors, metadata, precision="fp16"), a .safetensors, or a .pt in the WebUI's own format
+    write_embedding(path, vectors, metadata, precision="fp16"), a .safetensors or a .pt
     read_embedding(path) -> Embedding(vectors, name, step, metadata), of ours, the WebUI, kohya's scripts and diffusers
 
-The WebUI takes a .safetensors only if it has one tensor, and uses the file's name as the word.
+The WebUI takes the only tensor of a file, or `clip_l` and `clip_g`, one for each text encoder, and uses the file's name
+as the word. Its own `.pt` has a name and a step beside one tensor; of two it takes nothing but tensors.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
+from ..counted import counted
 from ..errors import UserError
 from ..reading.door import reader
 from ..reading.plain import text, whole
@@ -30,8 +32,8 @@ from .tensor_file import (
     write_tensors,
 )
 
-TENSOR_NAME = "emb_params"
-"""As in kohya's files."""
+SEVERAL = ("clip_l", "clip_g")
+"""Names of the tensors where there is one for each of several text encoders."""
 STEPS_KEY = "sd_finetune.steps"
 """Of all runs together, as in the WebUI's format, if there was more than one."""
 PLACEHOLDER, PLACEHOLDER_TOKEN = "*", 265
@@ -42,41 +44,53 @@ PLACEHOLDER, PLACEHOLDER_TOKEN = "*", 265
 class Embedding:
     """The content of an embedding file."""
 
-    vectors: Tensor
-    """(vectors, width), in the file's precision."""
+    vectors: Mapping[str, Tensor]
+    """By name in the file, which is any where there is one: (vectors, width), in the file's precision."""
     name: str
     """The word by the file's content, else the file's own name, which is what the WebUI uses."""
     step: int | None
     """Training steps, None if the file does not have them."""
     metadata: Mapping[str, str]
 
+    @property
+    def count(self) -> int:
+        """How many vectors there are, for each text encoder as many."""
+        return len(next(iter(self.vectors.values())))
+
 
 def write_embedding(
-    path: Path, vectors: Tensor, metadata: Mapping[str, str], precision: str = "fp16", steps_before: int = 0
-) -> None:
-    """Write the `vectors`, (vectors, width), stored as `precision` ("fp16" | "bf16" | "fp32").
+    path: Path, vectors: Mapping[str, Tensor], metadata: Mapping[str, str], precision: str = "fp16",
+    steps_before: int = 0,
+) -> None:  # fmt: skip
+    """Write the vectors, (vectors, width) by name, stored as `precision` ("fp16" | "bf16" | "fp32").
 
+    vectors: as `FamilyFacts.embedding_names` names them.
     steps_before: steps of the earlier runs that this one continues from; the metadata has its own.
 
     Raises:
         UserError: there is no space left, or a value is not finite in that precision.
     """
-    stored = converted(path, vectors, FILE_DTYPES[precision])
+    stored = {name: converted(path, tensor, FILE_DTYPES[precision]) for name, tensor in vectors.items()}
     steps = steps_before + int(metadata.get("ss_steps", 0))
+    together = {**metadata, **({STEPS_KEY: str(steps)} if steps_before else {})}
     if path.suffix != ".pt":
-        together = {STEPS_KEY: str(steps)} if steps_before else {}
-        write_tensors(path, {TENSOR_NAME: stored}, {**metadata, **together})
-        return
-    content = {
+        write_tensors(path, stored, together)
+    elif len(stored) > 1:
+        write_legacy_pickle(path, stored, together)
+    else:
+        write_legacy_pickle(path, _as_the_webui_has_it(path, next(iter(stored.values())), metadata, steps))
+
+
+def _as_the_webui_has_it(path: Path, vectors: Tensor, metadata: Mapping[str, str], steps: int) -> dict[str, Any]:
+    return {
         "string_to_token": {PLACEHOLDER: PLACEHOLDER_TOKEN},
-        "string_to_param": {PLACEHOLDER: stored},
+        "string_to_param": {PLACEHOLDER: vectors},
         "name": path.stem,
         "step": steps,
         "sd_checkpoint": metadata.get("ss_new_sd_model_hash", "")[:10] or None,
         "sd_checkpoint_name": Path(metadata.get("ss_sd_model_name", "")).stem or None,
         METADATA_KEY: dict(metadata),
     }
-    write_legacy_pickle(path, content)
 
 
 @reader
@@ -87,16 +101,20 @@ def read_embedding(path: Path) -> Embedding:
         UserError: the file is missing or damaged, has more than tensors, or not the vectors of exactly one word.
     """
     file = read_tensors(path)
-    vectors = list(vectors_of(file).values())
-    if len(vectors) != 1 or vectors[0].ndim not in (1, 2) or not are_weights(vectors):
+    vectors = {name: own[None] if own.ndim == 1 else own for name, own in vectors_of(file).items()}
+    is_word = len(vectors) == 1 or set(vectors) == set(SEVERAL)
+    if not is_word or any(own.ndim != 2 for own in vectors.values()) or not are_weights(vectors.values()):
         raise UserError(
             f"{path} is not an embedding of one word: choose one that was saved by the WebUI, kohya's scripts, "
             "diffusers or SD Fine-Tune."
         )
-    refuse_not_finite(path, vectors)
-    (own,) = vectors
+    counts = {name: len(own) for name, own in vectors.items()}
+    if len(set(counts.values())) > 1:
+        told = " and ".join(f"{counted(count, 'vector')} for {name}" for name, count in counts.items())
+        raise UserError(f"{path} has {told}, which must be as many: copy or download it again, or choose another.")
+    refuse_not_finite(path, vectors.values())
     name, step = name_and_step_of(file)
-    return Embedding(own[None] if own.ndim == 1 else own, name or path.stem, step, file.metadata)
+    return Embedding(vectors, name or path.stem, step, file.metadata)
 
 
 def vectors_of(file: TensorFile) -> dict[str, Tensor]:

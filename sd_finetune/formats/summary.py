@@ -132,12 +132,13 @@ def _span(numbers: Iterable[float]) -> str:
 def _embedding_details(file: TensorFile) -> dict[str, str]:
     vectors, (name, step) = vectors_of(file), name_and_step_of(file)
     sizes = {
-        f"{tensor.shape[0] if tensor.ndim == 2 else 1} of {tensor.shape[-1]}"
-        for tensor in vectors.values()
+        each: f"{tensor.shape[0] if tensor.ndim == 2 else 1} of {tensor.shape[-1]}"
+        for each, tensor in vectors.items()
         if tensor.ndim
     }
+    told = sizes.values() if len(sizes) == 1 else (f"{size} ({each})" for each, size in sorted(sizes.items()))
     base = file.content.get("sd_checkpoint_name") or file.metadata.get("ss_sd_model_name")
-    facts = {"vectors": ", ".join(sorted(sizes)), "name": name or None, "step": step, "sd_checkpoint_name": base}
+    facts = {"vectors": ", ".join(told), "name": name or None, "step": step, "sd_checkpoint_name": base}
     return {**_present(facts, facts), "precision": _precision(vectors.values())}
 
 

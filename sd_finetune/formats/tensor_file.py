@@ -7,7 +7,7 @@
     converted(path, tensor, dtype) -> the tensor as it is written, or UserError if it is not finite then
     fits(tensor, dtype): whether it is
     write_tensors(path, tensors, metadata, dtypes=None), whole or not at all
-    write_legacy_pickle(path, content), likewise
+    write_legacy_pickle(path, content, metadata=None), likewise
     file_pieces(tensors, metadata, dtypes=None) -> the bytes of such a file, piece by piece
     FILE_DTYPES: precision "fp16" | "bf16" | "fp32" -> torch.dtype
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 import io
 import json
 import mmap
+import pickle
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -171,10 +172,13 @@ def write_tensors(
             file.write(piece)
 
 
-def write_legacy_pickle(path: Path, content: Mapping[Any, Any]) -> None:
+def write_legacy_pickle(path: Path, content: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) -> None:
     """Write a pickle in torch's format before 1.6: the WebUI's check refuses the zip that newer versions write.
 
     Serialized in memory first, as torch's own message on a full disk names neither file nor reason. For small files.
+
+    metadata: where `content` must have nothing but tensors. It joins what torch notes about the system that wrote the
+    file, which others read over.
 
     Raises:
         UserError: the file cannot be written.
@@ -182,7 +186,18 @@ def write_legacy_pickle(path: Path, content: Mapping[Any, Any]) -> None:
     whole = io.BytesIO()
     torch.save(dict(content), whole, _use_new_zipfile_serialization=False)
     with replacing(path) as unfinished:
-        unfinished.write_bytes(whole.getbuffer())
+        unfinished.write_bytes(_with_metadata(whole, metadata) if metadata else whole.getbuffer())
+
+
+def _with_metadata(whole: io.BytesIO, metadata: Mapping[str, str]) -> bytes:
+    """What torch.save wrote just now, with metadata in the third of its pickles, behind its format and version."""
+    whole.seek(0)
+    for _ in range(2):
+        pickle.load(whole)
+    start = whole.tell()
+    system = {**pickle.load(whole), METADATA_KEY: dict(metadata)}
+    content = whole.getvalue()
+    return content[:start] + pickle.dumps(system, protocol=2) + content[whole.tell() :]
 
 
 def file_pieces(

@@ -59,7 +59,7 @@ class Method(Protocol):
         ...
 
     networks: Mapping[str, nn.Module]
-    """The networks attached to the modules of the model, by part; empty if the model's own weights are trained."""
+    """What is attached to the modules of the model, by part; empty if the model's own weights are trained."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """The trained parameters, in a fixed order, each exactly once."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from ..counted import counted
@@ -18,7 +17,7 @@ from ..families.prompts import chunks_of, new_words_in, word_tokens
 from ..formats.checkpoint import Checkpoint
 from ..formats.embedding import read_embedding, write_embedding
 from ..formats.other_embeddings import embeddings_in, in_the_way, is_named_after
-from ..networks.new_words import NewWords, embedding_vectors, initial_vectors
+from ..networks.new_words import NewWords, Vectors, embedding_vectors, initial_vectors
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.groups.captions import CHUNK_TOKENS
 from ..settings.learned_words import OF_RUN, LearnedWord, learned_words, unused_options
@@ -38,7 +37,8 @@ class TextualInversionMethod(Method):
         starts = [_initial_vectors(model, word) for word in learned]
         self.steps_before = [steps for _, steps in starts]
         self.words = NewWords(model, [(word.word, vectors) for word, (vectors, _) in zip(learned, starts, strict=True)])
-        self.networks: Mapping[str, nn.Module] = {"text_encoder": self.words}
+        self.networks: Mapping[str, nn.Module] = self.words.by_part
+        self._names = model.family.facts.embedding_names
         self.words.to(model.text_encoder.device, weight_format(settings))
         self.words.attach()
 
@@ -74,17 +74,23 @@ class TextualInversionMethod(Method):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         rate = self.settings.textual_inversion.learning_rate.first
-        return [ParameterGroup("embedding", list(self.words.vectors), rate)]
+        return [ParameterGroup("embedding", [own for vectors in self.words.by_part.values() for own in vectors], rate)]
 
     def trained_tensors(self) -> dict[str, Tensor]:
-        first, *others = self.words.vectors
-        return {"embedding.vectors": first} | {f"embedding.{k}.vectors": v for k, v in enumerate(others, start=2)}
+        """What is not the first word's or not for the first text encoder is named after its number or its part."""
+        first = next(iter(self.words.by_part))
+        return {
+            f"embedding{f'.{number + 1}' if number else ''}{f'.{part}' if part != first else ''}.vectors": own
+            for part, vectors in self.words.by_part.items()
+            for number, own in enumerate(vectors)
+        }
 
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
     def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
-        write_embedding(path, self.words.vectors[number], metadata, precision, self.steps_before[number])
+        vectors = {self._names[part]: own for part, own in self.words.of_word(number).items()}
+        write_embedding(path, vectors, metadata, precision, self.steps_before[number])
 
     def detach(self) -> None:
         self.words.detach()
@@ -102,23 +108,23 @@ def _refuse_known_word(model: DiffusionModel, word: LearnedWord) -> None:
         )
 
 
-def _initial_vectors(model: DiffusionModel, word: LearnedWord) -> tuple[Tensor, int]:
-    """The vectors, (vectors, width), and their steps so far: of the file to continue from, or of the initial text."""
+def _initial_vectors(model: DiffusionModel, word: LearnedWord) -> tuple[Vectors, int]:
+    """The vectors and their steps so far: of the file to continue from, or of the initial text."""
     option, file = word.continue_option, word.continue_from
     if not file:
         return initial_vectors(model, word.initial_text, word.vectors), 0
-    vectors = embedding_vectors(model, Path(file))
-    if len(vectors) > CHUNK_TOKENS:
+    vectors, found = embedding_vectors(model, Path(file)), read_embedding(Path(file))
+    if found.count > CHUNK_TOKENS:
         raise UserError(
-            f"{option} = {file} has {counted(len(vectors), 'vector')}, but a prompt has room for "
+            f"{option} = {file} has {counted(found.count, 'vector')}, but a prompt has room for "
             f"{CHUNK_TOKENS}: continue from another embedding."
         )
-    if len(vectors) != word.vectors:
+    if found.count != word.vectors:
         raise UserError(
-            f"{option} = {file} has {counted(len(vectors), 'vector')}, but {word.place}.vectors is "
-            f"{word.vectors}: set {word.place}.vectors = {len(vectors)} to continue from it."
+            f"{option} = {file} has {counted(found.count, 'vector')}, but {word.place}.vectors is "
+            f"{word.vectors}: set {word.place}.vectors = {found.count} to continue from it."
         )
-    return vectors, read_embedding(Path(file)).step or 0
+    return vectors, found.step or 0
 
 
 def _prompts_of(examples: Sequence[Example]) -> list[str]:
@@ -127,8 +133,7 @@ def _prompts_of(examples: Sequence[Example]) -> list[str]:
 
 def _words_in(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[set[int]]:
     """Which of the new words, from 0, each prompt contains and has room for."""
-    width = model.text_encoder.config.hidden_size
-    words = NewWords(model, [(word.word, torch.zeros(word.vectors, width)) for word in learned_words(settings)])
+    words = NewWords(model, [(word.word, initial_vectors(model, "", word.vectors)) for word in learned_words(settings)])
     words.attach()
     try:
         return [new_words_in(model, prompt, trained_reading(settings)) for prompt in prompts]

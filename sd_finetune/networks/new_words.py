@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,41 +14,60 @@ from ..errors import UserError
 from ..families.family import DiffusionModel
 from ..families.placeholder_tokens import NewWord
 from ..families.prompts import word_tokens
-from ..formats.embedding import read_embedding
+from ..formats.embedding import SEVERAL, Embedding, read_embedding
 from ..settings.groups.captions import CHUNK_TOKENS
 from .attachable import AttachableNetwork, replace_forward
 
+Vectors = Mapping[str, Tensor]
+"""Of one word: for each text encoder by its part, (vectors, width), for all of them as many."""
+
 
 class NewWords(AttachableNetwork):
-    """Words with vectors of their own, (vectors, width) float32 each; the vocabulary's embeddings are not changed.
+    """Words with vectors of their own, float32; the vocabulary's embeddings are not changed.
 
-    While they are attached, prompts with such a word get its vectors instead of the embeddings of its tokens.
+    While they are attached, prompts with such a word get its vectors instead of the embeddings of its tokens, in each
+    text encoder those for it. All of them know a word's vectors by the same ids.
     """
 
-    def __init__(self, model: DiffusionModel, vectors: Sequence[tuple[str, Tensor]]) -> None:
+    def __init__(self, model: DiffusionModel, vectors: Sequence[tuple[str, Vectors]]) -> None:
         super().__init__()
         self._model = model
-        self.vectors = nn.ParameterList([nn.Parameter(own.detach().float().clone()) for _, own in vectors])
+        self._by_part = nn.ModuleDict({
+            part: nn.ParameterList([nn.Parameter(own[part].detach().float().clone()) for _, own in vectors])
+            for part in model.text_encoders
+        })  # fmt: skip
         self.words: list[NewWord] = []
-        first = _table(model).num_embeddings
+        first = self._first = max(_table(model, part).num_embeddings for part in model.text_encoders)
         for word, own in vectors:
             tokens = word_tokens(model, word)
+            (count,) = {len(each) for each in own.values()}
             if not tokens:
                 raise UserError(f'"{word}" has no tokens, so it cannot be used in a prompt: choose another name.')
-            if len(own) > CHUNK_TOKENS:
+            if count > CHUNK_TOKENS:
                 raise UserError(
-                    f'"{word}" has {len(own)} vectors, but a prompt has room for {CHUNK_TOKENS} together: use another.'
+                    f'"{word}" has {count} vectors, but a prompt has room for {CHUNK_TOKENS} together: use another.'
                 )
             if any(known.tokens == tokens for known in self.words):
                 raise UserError(f'"{word}" is the name of two embeddings, as case is ignored: rename one of the files.')
-            self.words.append(NewWord(tokens, tuple(range(first, first + len(own)))))
-            first += len(own)
+            self.words.append(NewWord(tokens, tuple(range(first, first + count))))
+            first += count
+
+    @property
+    def by_part(self) -> dict[str, nn.ParameterList]:
+        """The vectors of all words in order, for each text encoder by its part."""
+        return {part: cast("nn.ParameterList", own) for part, own in self._by_part.items()}
+
+    def of_word(self, number: int) -> dict[str, Tensor]:
+        """The vectors of one word, from 0, for each text encoder by its part."""
+        return {part: own[number] for part, own in self.by_part.items()}
 
     def _attach_to_model(self, undo: ExitStack) -> None:
-        """Make the words known in prompts, and have the token embedding layer return their vectors."""
+        """Make the words known in prompts, and have the token embedding layers return their vectors."""
         if self._model.new_words:
             raise RuntimeError("the model already has new words: detach those first")
-        undo.callback(replace_forward(_table(self._model), _forward_with(self.vectors), "the token embedding layer"))
+        for part, own in self.by_part.items():
+            forward = _forward_with(own, self._first)
+            undo.callback(replace_forward(_table(self._model, part), forward, "the token embedding layer"))
         self._model.new_words = tuple(self.words)
         undo.callback(self._forget_words)
 
@@ -56,45 +75,84 @@ class NewWords(AttachableNetwork):
         self._model.new_words = ()
 
 
-def _table(model: DiffusionModel) -> Any:
-    """The embedding layer of the vocabulary's tokens."""
-    return model.text_encoder.get_input_embeddings()
+def _table(model: DiffusionModel, part: str) -> Any:
+    """The embedding layer of the vocabulary's tokens in a text encoder."""
+    return model.text_encoders[part].get_input_embeddings()
 
 
-def _forward_with(vectors: nn.ParameterList) -> Any:
+def _forward_with(vectors: nn.ParameterList, first: int) -> Any:
+    """first: the id of the first vector, beyond those of the vocabulary."""
+
     def forward(table: nn.Embedding, ids: Tensor) -> Tensor:
-        is_new = ids >= table.num_embeddings
+        is_new = ids >= first
         known = type(table).forward(table, ids.masked_fill(is_new, 0))
         rows = torch.cat(list(vectors)).to(known.dtype)
-        new = rows[(ids - table.num_embeddings).clamp(min=0)]
+        new = rows[(ids - first).clamp(min=0)]
         return torch.where(is_new[..., None], new, known)
 
     return forward
 
 
-def initial_vectors(model: DiffusionModel, text: str, count: int) -> Tensor:
-    """Token embeddings of `text`, (count, width) float32: spread over the vectors in order, zeros for an empty text."""
-    table = _table(model)
+def initial_vectors(model: DiffusionModel, text: str, count: int) -> dict[str, Tensor]:
+    """Token embeddings of `text`, (count, width) float32 for each text encoder by its part.
+
+    They are spread over the vectors in order; zeros for an empty text.
+    """
     tokens = word_tokens(model, text)[:count]
-    if not tokens:
-        return torch.zeros(count, table.embedding_dim)
-    chosen = [tokens[k * len(tokens) // count] for k in range(count)]
-    return table.weight.detach()[chosen].float().cpu()
+    chosen = [tokens[k * len(tokens) // count] for k in range(count)] if tokens else []
+
+    def of_part(part: str) -> Tensor:
+        table = _table(model, part)
+        return table.weight.detach()[chosen].float().cpu() if chosen else torch.zeros(count, table.embedding_dim)
+
+    return {part: of_part(part) for part in model.text_encoders}
 
 
-def embedding_vectors(model: DiffusionModel, path: Path) -> Tensor:
-    """The vectors of an embedding file, (vectors, width) float32, which must be as wide as the model's.
+def embedding_vectors(model: DiffusionModel, path: Path) -> dict[str, Tensor]:
+    """The vectors of an embedding file, (vectors, width) float32 for each text encoder by its part.
 
     Raises:
         UserError: the file is not an embedding, or one for another kind of model.
     """
-    vectors, width = read_embedding(path).vectors.float(), _table(model).embedding_dim
-    if vectors.shape[1] != width:
-        raise UserError(
-            f"{path} has vectors of width {vectors.shape[1]}, but this checkpoint needs width {width}: "
-            "use an embedding that was trained on this kind of checkpoint."
-        )
-    return vectors
+    found = _for_encoders(model, path, read_embedding(path))
+    for part, vectors in found.items():
+        width, of_encoder = _table(model, part).embedding_dim, f" for {_name_of(model, part)}" if len(found) > 1 else ""
+        if vectors.shape[1] != width:
+            raise UserError(
+                f"{path} has vectors of width {vectors.shape[1]}{of_encoder}, but this checkpoint needs width {width}: "
+                "use an embedding that was trained on this kind of checkpoint."
+            )
+    return found
+
+
+def _for_encoders(model: DiffusionModel, path: Path, embedding: Embedding) -> dict[str, Tensor]:
+    """The file's vectors by the text encoder that they are for; where there is one, their name does not matter.
+
+    Raises:
+        UserError: they are for more or fewer text encoders than the model has.
+    """
+    names, vectors = [_name_of(model, part) for part in model.text_encoders], dict(embedding.vectors)
+    if len(names) == len(vectors) == 1:
+        names = list(vectors)
+    if set(vectors) == set(names):
+        return {part: vectors[name].float() for part, name in zip(model.text_encoders, names, strict=True)}
+    has, needs = _told(list(vectors)), _told(names)
+    raise UserError(
+        f"{path} has vectors for {has}, but this checkpoint needs them for {needs}: use an embedding that was trained "
+        f"on a checkpoint of {model.family.facts.title}."
+    )
+
+
+def _told(names: Sequence[str]) -> str:
+    """For which text encoders vectors of these names are."""
+    known = [name for name in names if name in SEVERAL]
+    if len(names) == 1:
+        return f"{known[0]} alone" if known else "a single text encoder"
+    return f"{len(names)} text encoders ({' and '.join(names)})"
+
+
+def _name_of(model: DiffusionModel, part: str) -> str:
+    return model.family.facts.embedding_names[part]
 
 
 def attach_embedding_files(model: DiffusionModel, paths: Sequence[Path]) -> NewWords:

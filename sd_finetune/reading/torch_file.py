@@ -9,6 +9,7 @@ import io
 import struct
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from .door import is_deep
@@ -130,7 +131,8 @@ def read_legacy(file: BinaryIO, size: int) -> Layout:
             raise ValueError("a storage of another size")
         storage.start = place + 8
         place = storage.start + storage.bytes
-    return _layout(content, size)
+    layout = _layout(content, size)
+    return replace(layout, metadata={**_texts(system.get(METADATA_KEY)), **layout.metadata})
 
 
 def _storage(persistent: Any) -> tuple[str, Storage]:

@@ -46,7 +46,7 @@ def write(folder: Path) -> None:
             folder / f"lora-{precision}.safetensors", {lora_name("unet", "mid_block.a"): layer}, METADATA, precision
         )
         for ending in (".safetensors", ".pt"):
-            write_embedding(folder / f"embedding-{precision}{ending}", some(2, 4), METADATA, precision)
+            write_embedding(folder / f"embedding-{precision}{ending}", {"emb_params": some(2, 4)}, METADATA, precision)
         network = HypernetworkFile(shape, {4: (mlp, mlp)}, "word", 3, metadata=METADATA)
         write_hypernetwork(folder / f"hypernetwork-{precision}.pt", network, precision)
     (folder / DIGESTS).write_text(json.dumps(digests(folder)))
@@ -68,7 +68,7 @@ def tensors_of(file: Path) -> dict[str, Tensor]:
     if kind == "lora":
         return {f"{name}.{half}": getattr(m, half) for name, m in read_lora(file)[0].items() for half in ("down", "up")}
     if kind == "embedding":
-        return {"vectors": read_embedding(file).vectors}
+        return dict(read_embedding(file).vectors)
     pairs = read_hypernetwork(file).pairs[4]
     return {f"{number}.{name}": t for number, mlp in enumerate(pairs) for name, t in mlp.items()}
 

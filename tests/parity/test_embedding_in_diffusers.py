@@ -24,7 +24,9 @@ def test_hidden_states_are_the_same(tmp_path: Path, ending: str, count: int) -> 
     checkpoint = read_checkpoint(make_checkpoint(tmp_path / "toy.safetensors"))
     ours, theirs = load_model(checkpoint), load_model(checkpoint)
     path = tmp_path / f"zib-7{ending}"
-    write_embedding(path, torch.randn(count, 32, generator=torch.Generator().manual_seed(0)), {}, "fp32")
+    write_embedding(
+        path, {"emb_params": torch.randn(count, 32, generator=torch.Generator().manual_seed(0))}, {}, "fp32"
+    )
     with torch.no_grad():
         before = ours.encode_prompts(PROMPTS).hidden_states
         attach_embedding_files(ours, [path])

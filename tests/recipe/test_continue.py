@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_said_before_class_images_are_drawn(
         {lora_name("unet", attention): layer},
         {"ss_base_model_version": "sdxl_base_v1-0"},
     )
-    write_embedding(tmp_path / "word.safetensors", torch.ones(1, 768), {})
+    write_embedding(tmp_path / "word.safetensors", {"emb_params": torch.ones(1, 768)}, {})
     if "base.continue_from" in own:
         own = {"base.continue_from": str(tmp_path / own["base.continue_from"])}
     images = tmp_path / "class-images"

@@ -55,8 +55,8 @@ def said(training: Training) -> list[str]:
 def test_each_word_has_its_vectors_its_prompts_and_its_file(toy: Toy, tmp_path: Path) -> None:
     training = two_words(toy, tmp_path, {"output.save_every": "2 steps"})
     start = trained(training)
-    assert torch.equal(start["embedding.vectors"], initial_vectors(training.model, "star", 1))
-    assert torch.equal(start["embedding.2.vectors"], initial_vectors(training.model, "red moon", 2))
+    assert torch.equal(start["embedding.vectors"], initial_vectors(training.model, "star", 1)["text_encoder"])
+    assert torch.equal(start["embedding.2.vectors"], initial_vectors(training.model, "red moon", 2)["text_encoder"])
     assert {e.prompt for e in training.instances.examples} == {"a photo of zib-1", "zab-2, red"}
     train(training)
     end = trained(training)
@@ -66,7 +66,7 @@ def test_each_word_has_its_vectors_its_prompts_and_its_file(toy: Toy, tmp_path: 
         "zib-1-step000002.safetensors", "zab-2-step000002.safetensors", "zib-1.safetensors", "zab-2.safetensors",
     ]  # fmt: skip
     for file, name in zip(files[2:], end, strict=True):
-        assert torch.equal(read_embedding(file).vectors, end[name])
+        assert torch.equal(read_embedding(file).vectors["emb_params"], end[name])
         with safe_open(file, "pt") as opened:
             metadata = opened.metadata()
         assert {metadata[key] for key in (WORD_KEY, "ss_output_name", "modelspec.trigger_phrase")} == {file.stem}

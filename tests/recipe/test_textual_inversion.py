@@ -257,7 +257,7 @@ def test_steps_add_up_when_a_word_is_gone_on_with(toy: Toy, form: str) -> None:
 
 
 def test_more_vectors_than_a_prompt_has_room_for_are_not_gone_on_from(toy: Toy, tmp_path: Path) -> None:
-    write_embedding(tmp_path / "long.safetensors", torch.ones(76, 32), {})
+    write_embedding(tmp_path / "long.safetensors", {"emb_params": torch.ones(76, 32)}, {})
     with pytest.raises(UserError, match="has 76 vectors, but a prompt has room for 75: continue from another"):
         toy.prepare({**WORD, "base.continue_from": str(tmp_path / "long.safetensors")})
 

@@ -160,7 +160,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     layers = {hostile.LORA_LAYER: LoraModule(torch.ones(2, 8), torch.ones(8, 2), 2.0)}
     write_lora(folder / "read_lora.safetensors", layers, metadata)
     for ending in (".safetensors", ".pt"):
-        write_embedding(folder / f"read_embedding{ending}", torch.ones(2, 32), metadata)
+        write_embedding(folder / f"read_embedding{ending}", {"emb_params": torch.ones(2, 32)}, metadata)
     mlp = {"linear.0.weight": torch.ones(8, 4), "linear.0.bias": torch.ones(8), "linear.1.weight": torch.ones(4, 8),
            "linear.1.bias": torch.ones(4)}  # fmt: skip
     write_hypernetwork(

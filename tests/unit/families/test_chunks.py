@@ -100,7 +100,7 @@ def test_a_short_text_can_be_too_long(model: DiffusionModel) -> None:
 
 
 def test_a_new_word_counts_in_the_chunk_where_it_stands(model: DiffusionModel) -> None:
-    words = NewWords(model, [("zib-7", torch.zeros(3, 32))])
+    words = NewWords(model, [("zib-7", {"text_encoder": torch.zeros(3, 32)})])
     words.attach()
     try:
         prompt = "star " * 80 + "zib-7"
@@ -115,4 +115,4 @@ def test_a_new_word_counts_in_the_chunk_where_it_stands(model: DiffusionModel) -
 
 def test_more_vectors_than_a_chunk_has_room_for_are_refused(model: DiffusionModel) -> None:
     with pytest.raises(UserError, match='"zib-7" has 76 vectors, but a prompt has room for 75 together'):
-        NewWords(model, [("zib-7", torch.zeros(76, 32))])
+        NewWords(model, [("zib-7", {"text_encoder": torch.zeros(76, 32)})])
