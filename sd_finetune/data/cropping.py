@@ -7,6 +7,8 @@ from dataclasses import dataclass
 Size = tuple[int, int]
 """Width and height in pixels."""
 MIDDLE = (0.5, 0.5)
+SizeIds = tuple[int, int, int, int, int, int]
+"""Height and width of an image, top and left of the part that is trained, height and width as trained, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,16 @@ def crop_to(image: Size, size: Size, place: tuple[float, float] = MIDDLE) -> Cro
     width, height = min(size[0] / scale, image[0]), min(size[1] / scale, image[1])
     left, top = (image[0] - width) * place[0], (image[1] - height) * place[1]
     return Crop((left, top, left + width, top + height), size)
+
+
+def size_ids(image: Size, crop: Crop, flipped: bool = False) -> SizeIds:
+    """What SDXL's UNet is told of a training image (arXiv 2307.01952, section 2.2).
+
+    Top and left are counted in the image as it is scaled for training, those of a mirrored one in the mirrored image.
+    """
+    left, top, right, _ = crop.box
+    before = image[0] - right if flipped else left
+    return (image[1], image[0], round(top * crop.scale), round(before * crop.scale), crop.size[1], crop.size[0])
 
 
 def cut_off(image: Size, crop: Crop) -> float:

@@ -108,6 +108,8 @@ class FamilyFacts:
     memory: MemoryFacts
     embedding_names: Mapping[str, str] = field(default_factory=lambda: {"text_encoder": "emb_params"})
     """Name of each text encoder's vectors in an embedding file; of one alone as in kohya's files."""
+    size_ids: bool = False
+    """Whether the UNet is told an image's size and what was cropped of it, as in `TextConditioning.size_ids`."""
 
     @property
     def trainable_parts(self) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def test_a_mask_shows_what_its_image_shows(toy: Toy, tmp_path: Path, geometry: s
     shapes: set[tuple[int, ...]] = set()
     views: set[str] = set()
     for number in range(8 * len(instances.examples)):
-        latents, mask = instances.draw(number % len(instances.examples), torch.Generator().manual_seed(number))
+        latents, mask, _ = instances.draw(number % len(instances.examples), torch.Generator().manual_seed(number))
         assert torch.allclose(latents[:1], mask, atol=0.06)
         shapes.add(tuple(mask.shape))
         views.add(str([round(value, 1) for value in mask.flatten().tolist()]))

@@ -57,21 +57,25 @@ class BasePredictions:
 
     @torch.no_grad()
     def prepare(self, batch: Batch) -> TextConditioning:
-        """The prompts, encoded."""
+        """The prompts, encoded, with the sizes of the images."""
         own = batch.prompts[: batch.instance_rows]
         prompts = own if self._role == "instance" else [example.untrained_prompt for example in batch.class_examples]
         with self._untrained(), self._autocast():
-            return self._conditioning(prompts)
+            return batch.told(self._conditioning(prompts), self._rows(batch))
 
     @torch.no_grad()
     def __call__(self, batch: Batch, prepared: Prepared) -> Tensor:
         """Targets as in `PriorTargets`, on the model's device."""
         assert isinstance(prepared, TextConditioning)
-        first = batch.instance_rows
-        rows = slice(first) if self._role == "instance" else slice(first, None)
+        rows = self._rows(batch)
         with self._untrained(), self._autocast():
             noisy = batch.latents[rows], batch.shown_noise[rows], batch.timesteps[rows]
             return predictions_of(self._model, *noisy, prepared).float()
+
+    def _rows(self, batch: Batch) -> slice:
+        """Those of the batch that have its targets."""
+        own = batch.instance_rows
+        return slice(own) if self._role == "instance" else slice(own, None)
 
     def cache_prompts(self, prompts: Sequence[str]) -> None:
         """Encode these now; see `Conditioning.cache`."""

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ...data.concepts import Example
-from ...data.cropping import Size
+from ...data.cropping import Size, SizeIds
 from ...data.epoch_order import EpochOrder
+from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
 from ..device import sent_to
@@ -47,6 +48,8 @@ class Batch:
     """What of each row is learned, (batch, 1, height/8, width/8), 0 … 1; None where all of it is."""
     perturbed: Tensor | None = None
     """The noise of the noisy latents where that is not what is to be predicted."""
+    size_ids: Tensor | None = None
+    """As in `TextConditioning`, where the family's UNet is told them."""
 
     @property
     def shown_noise(self) -> Tensor:
@@ -58,9 +61,13 @@ class Batch:
         """How many of the rows are training images, which come first."""
         return len(self.latents) - self.class_rows
 
+    def told(self, prompts: TextConditioning, rows: slice = slice(None)) -> TextConditioning:
+        """What the UNet is told of these rows: their prompts, and the sizes of their images."""
+        return prompts if self.size_ids is None else replace(prompts, size_ids=self.size_ids[rows])
+
     def tensors(self) -> tuple[Tensor, ...]:
         """Those that there are, in a fixed order."""
-        own = (self.latents, self.noise, self.timesteps, self.masks, self.perturbed)
+        own = (self.latents, self.noise, self.timesteps, self.masks, self.perturbed, self.size_ids)
         return tuple(tensor for tensor in own if tensor is not None)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -77,6 +84,7 @@ class _Rows(NamedTuple):
     timesteps: Tensor
     masks: Tensor
     shown_noise: Tensor
+    size_ids: Tensor
     prompts: list[str]
 
 
@@ -189,6 +197,7 @@ class Batches:
             sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:3] for row in rows), strict=True)
         )
         is_perturbed = self._settings.noise.input_perturbation > 0
+        is_told_sizes = self._model.family.facts.size_ids
         is_masked = bool(chosen) and self._settings.masks.source != "none"
         return Batch(
             latents=latents,
@@ -203,6 +212,7 @@ class Batches:
             instance_numbers=numbers,
             masks=sent_to(device, torch.cat([row.masks for row in rows])) if is_masked else None,
             perturbed=sent_to(device, torch.cat([row.shown_noise for row in rows])) if is_perturbed else None,
+            size_ids=sent_to(device, torch.cat([row.size_ids for row in rows])) if is_told_sizes else None,
         )
 
     def _rows(self, source: ExampleSet, chosen: Sequence[int], numbers: Sequence[int], stream: str) -> _Rows:
@@ -210,12 +220,13 @@ class Batches:
         draws = [
             source.draw(i, generator_for(seed, f"{stream} latents", n)) for i, n in zip(chosen, numbers, strict=True)
         ]
-        latents, masks = (torch.stack(each) for each in zip(*draws, strict=True))
+        latents, masks = (torch.stack(each) for each in zip(*(one[:2] for one in draws), strict=True))
         noise = drawn_noise(self._settings, stream, numbers, tuple(latents.shape[1:]))
         timesteps = drawn_timesteps(self._settings, stream, numbers, len(self._model.alphas_cumprod))
         prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
         shown_noise = perturbed_noise(self._settings, stream, numbers, noise)
-        return _Rows(latents, noise, timesteps, masks, shown_noise, prompts)
+        sizes = rows_of_size_ids([one.size_ids for one in draws])
+        return _Rows(latents, noise, timesteps, masks, shown_noise, sizes, prompts)
 
     def _prompt(self, example: Example, stream: str, number: int) -> str:
         """A random prompt of an example, the `number`-th that is used; what changes in it has a stream of its own."""
@@ -225,3 +236,8 @@ class Batches:
         if example.random is None:
             return prompts[chosen]
         return example.random.draw(chosen, Random(derived_seed(self._settings.train.seed, f"{stream} caption", number)))
+
+
+def rows_of_size_ids(size_ids: Sequence[SizeIds]) -> Tensor:
+    """As in `TextConditioning`, on the CPU."""
+    return torch.tensor(size_ids, dtype=torch.float32)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...data.cropping import Size
 from ...families.family import DiffusionModel
 from ...settings.options import Loss, Masks, Settings
-from .batches import Batch
+from .batches import Batch, rows_of_size_ids
 from .conditioning import Conditioning
 from .example_sets import ExampleSet
 from .loss import losses_of
@@ -48,7 +48,8 @@ class FixedEvaluation:
         losses: list[Tensor] = []
         for batch in self._batches:
             check()
-            losses.append(losses_of(self._model, batch, conditioning(batch.prompts), self._masks, MSE))
+            told = batch.told(conditioning(batch.prompts))
+            losses.append(losses_of(self._model, batch, told, self._masks, MSE))
         return float(torch.cat(losses).mean())
 
 
@@ -58,7 +59,8 @@ def _batches(
     """A batch of the chosen examples, which are of one size, for each timestep."""
     device = model.unet.device
     draws = [instances.draw(i, generator_for(seed, "evaluation latents", i)) for i in chosen]
-    latents, masks = (torch.stack(each).to(device) for each in zip(*draws, strict=True))
+    latents, masks = (torch.stack(each).to(device) for each in zip(*(one[:2] for one in draws), strict=True))
+    sizes = rows_of_size_ids([one.size_ids for one in draws]).to(device) if model.family.facts.size_ids else None
     shape = tuple(latents.shape[1:])
     for k, timestep in enumerate(timesteps):
         yield Batch(
@@ -72,6 +74,7 @@ def _batches(
             instance_count=len(chosen),
             class_count=0,
             masks=masks if masked else None,
+            size_ids=sizes,
         )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...data.color_jitter import drawn_colors
 from ...data.concepts import Example
-from ...data.cropping import Crop, Size, crop_to
+from ...data.cropping import Crop, Size, SizeIds, crop_to, size_ids
 from ...data.image_cache import latents_in, mark
 from ...data.latents import ImageEncoder, Moments, MomentsCache, View, draw_latents
 from ...data.latents_on_disk import MomentsOnDisk, fingerprint
@@ -36,17 +36,20 @@ class Drawn(NamedTuple):
 
     latents: Tensor
     mask: Tensor
+    size_ids: SizeIds
 
 
 @dataclass(frozen=True)
 class ExampleSet:
     """Examples of one role with their latents.
 
-    crops: of each. moves: whether each use takes another part of the image. flips: whether half of the
-    uses are mirrored. masks: reads those of the examples. jitter: of the colors, None without.
+    image_sizes: width and height of each one's image file. crops: what is trained of each. moves: whether each use
+    takes another part of the image. flips: whether half of the uses are mirrored. masks: reads those of the examples.
+    jitter: of the colors, None without.
     """
 
     examples: Sequence[Example]
+    image_sizes: Sequence[Size]
     crops: Sequence[Crop]
     moments: Moments
     scale_factor: float
@@ -71,14 +74,15 @@ class ExampleSet:
 
     def draw(self, chosen: int, generator: torch.Generator) -> Drawn:
         """One use of an example, with what is drawn of it by chance."""
-        image, crop = self.examples[chosen].image, self.crops[chosen]
+        image, size, crop = self.examples[chosen].image, self.image_sizes[chosen], self.crops[chosen]
         flipped = self.flips and bool(torch.rand((), generator=generator) < 0.5)
         if self.moves:
             x, y = torch.rand(2, generator=generator)
-            crop = crop_to(size_of(image), crop.size, (float(x), float(y)))
+            crop = crop_to(size, crop.size, (float(x), float(y)))
         colors = drawn_colors(self.jitter, generator) if self.jitter else None
         latents = draw_latents(self.moments(View(image, crop, flipped, colors)), self.scale_factor, generator)
-        return Drawn(latents, self._mask(self.examples[chosen], crop, flipped, latents))
+        mask = self._mask(self.examples[chosen], crop, flipped, latents)
+        return Drawn(latents, mask, size_ids(size, crop, flipped))
 
     def _mask(self, example: Example, crop: Crop, flipped: bool, latents: Tensor) -> Tensor:
         if example.mask is None:
@@ -109,6 +113,7 @@ def example_set(
     order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
     return ExampleSet(
         examples=examples,
+        image_sizes=_image_sizes(examples),
         crops=crops,
         moments=moments,
         scale_factor=model.scale_factor,
@@ -137,7 +142,8 @@ def class_example_set(
         return example_set(settings, model, examples, "class", cache, emit)
     crops = _crops([(example.image, settings.data.resolution) for example in examples], settings.data)
     order_seed = derived_seed(settings.train.seed, "class order", 0)
-    return replace(instances, examples=examples, crops=crops, order_seed=order_seed, jitter=None)
+    sizes = _image_sizes(examples)
+    return replace(instances, examples=examples, image_sizes=sizes, crops=crops, order_seed=order_seed, jitter=None)
 
 
 def _moments(
@@ -164,6 +170,11 @@ def _crops(
         if progress and data.crop == "smart":  # which reads the image
             progress(len(crops), len(distinct))
     return [crops[each] for each in shown]
+
+
+def _image_sizes(examples: Sequence[Example]) -> list[Size]:
+    sizes = {image: size_of(image) for image in dict.fromkeys(example.image for example in examples)}
+    return [sizes[example.image] for example in examples]
 
 
 def _views(examples: Sequence[Example], crops: Sequence[Crop], data: Data) -> Iterator[View]:

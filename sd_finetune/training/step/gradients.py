@@ -140,7 +140,7 @@ class Gradients:
     def of(self, batch: Batch) -> Learned:
         """Add the gradients of one batch of the step to those of the trained parameters."""
         with self._accelerator.autocast():
-            conditioning = self._conditioning(batch.prompts)
+            conditioning = batch.told(self._conditioning(batch.prompts))
         sources = self._sources
         prior = sources.prior.prepare(batch) if sources.prior and batch.class_rows else None
         outside = sources.outside.prepare(batch) if sources.outside and batch.instance_rows else None

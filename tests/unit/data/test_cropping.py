@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from sd_finetune.data.cropping import crop_to, cut_off
+from sd_finetune.data.cropping import crop_to, cut_off, size_ids
 from sd_finetune.data.images import fit_image
 
 sides = st.integers(1, 90)
@@ -35,6 +35,16 @@ def test_what_is_cut_off_and_where():
     assert crop_to((300, 100), (64, 64), (0, 0.7)).box == (0, 0, 100, 100)
     assert crop_to((100, 300), (64, 64), (0.7, 1)).box == (0, 200, 100, 300)
     assert cut_off((640, 384), crop_to((640, 384), (320, 192))) == pytest.approx(0)
+
+
+def test_size_ids_are_those_of_the_file_and_of_the_scaled_image():
+    """Height before width, as in SDXL's paper; a mirrored image has its other side cropped."""
+    assert size_ids((1024, 1024), crop_to((1024, 1024), (1024, 1024))) == (1024, 1024, 0, 0, 1024, 1024)
+    wide = crop_to((3000, 1000), (512, 512), (0.25, 0.5))  # scaled to 1536 x 512
+    assert size_ids((3000, 1000), wide) == (1000, 3000, 0, 256, 512, 512)
+    assert size_ids((3000, 1000), wide, flipped=True) == (1000, 3000, 0, 768, 512, 512)
+    small = crop_to((100, 300), (832, 1216), (0.5, 1))  # enlarged to 832 x 2496
+    assert size_ids((100, 300), small) == size_ids((100, 300), small, flipped=True) == (300, 100, 1280, 0, 1216, 832)
 
 
 @settings(max_examples=60, deadline=None)
