@@ -20,6 +20,7 @@ from ..diffusion.noising import PredictionType
 from ..settings.prompt_reading import PLAIN, PromptReading
 from .conditioning import TextConditioning, join_conditioning
 from .facts import FamilyFacts
+from .place import Place
 from .placeholder_tokens import NewWord
 from .recognition import Shapes
 from .table import FAMILIES
@@ -64,8 +65,8 @@ class CheckpointTensors(Protocol):
         ...
 
     @property
-    def file_names(self) -> Mapping[str, Mapping[str, str]]:
-        """Part to the module's tensor name to the file's."""
+    def places(self) -> Mapping[str, Mapping[str, Place]]:
+        """Part to the module's tensor name to where it stands in the file."""
         ...
 
 
@@ -94,12 +95,12 @@ class Family(Protocol):
         """The usual name of a tensor that has another one in some files."""
         ...
 
-    def name_table(self, architecture: Any) -> dict[str, dict[str, str]]:
-        """Part to the module's tensor name to the usual name in a checkpoint, for all tensors of the modules."""
+    def name_table(self, architecture: Any) -> dict[str, dict[str, Place]]:
+        """Part to the module's tensor name to its place in a checkpoint, for all tensors of the modules."""
         ...
 
     def module_shape(self, part: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of a tensor in its module, given its shape in a file."""
+        """The shape of a tensor in its module, given the shape of what is taken from its place in a file."""
         ...
 
     def file_shape(self, usual_name: str, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -39,7 +39,7 @@ def _refuse_other_shapes(checkpoint: CheckpointTensors, part: str, module: nn.Mo
     for name, tensor in checkpoint.parts[part].items():
         if name in wanted and tuple(tensor.shape) != wanted[name]:
             raise UserError(
-                f"{checkpoint.path} has {checkpoint.file_names[part][name]} of size {tuple(tensor.shape)}, but by its "
+                f"{checkpoint.path} has {checkpoint.places[part][name].name} of size {tuple(tensor.shape)}, but by its "
                 f"other tensors it should be {wanted[name]}: choose another checkpoint, or the right .yaml config."
             )
 

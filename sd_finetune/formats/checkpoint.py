@@ -24,6 +24,7 @@ from torch import Tensor
 from ..diffusion.noising import PredictionType
 from ..errors import UserError
 from ..families.family import Family, family_called
+from ..families.place import Place, file_names, new_tensor, put_into
 from ..reading.door import reader
 from ..runs.atomic import is_taken, replacing
 from .checkpoint_config import find_config, naming_missing
@@ -57,8 +58,8 @@ class Checkpoint:
     """The sizes, of the family's own kind (`families.family.Architecture`)."""
     tensors: dict[str, Tensor]
     """All of the file, under its own names, shapes and types."""
-    file_names: dict[str, dict[str, str]]
-    """Part to the module's tensor name to the name in this file."""
+    places: dict[str, dict[str, Place]]
+    """Part to the module's tensor name to where it stands in this file."""
     metadata: dict[str, str]
     yaml_text: str | None
     """The config with the sizes, if there is one: as given, beside the file, or in its metadata."""
@@ -68,14 +69,14 @@ class Checkpoint:
     def parts(self) -> dict[str, dict[str, Tensor]]:
         """The tensors of each part as its module wants them: views, in the file's types."""
         return {
-            part: {name: self._as_module(part, name, self.tensors[file_name]) for name, file_name in names.items()}
-            for part, names in self.file_names.items()
+            part: {name: self._as_module(part, name, place) for name, place in places.items()}
+            for part, places in self.places.items()
         }
 
     @cached_property
     def other(self) -> dict[str, Tensor]:
         """Tensors that belong to no module: noise schedule buffers, `model_ema`, `position_ids`."""
-        used = {file_name for names in self.file_names.values() for file_name in names.values()}
+        used = set(file_names(self.places))
         return {name: tensor for name, tensor in self.tensors.items() if name not in used}
 
     @property
@@ -85,12 +86,12 @@ class Checkpoint:
 
     def refuse_not_finite(self) -> None:
         """Raise UserError if a weight of a module is NaN or infinite; reads the whole file."""
-        names = [name for part in self.file_names.values() for name in part.values()]
-        if not_finite({name: self.tensors[name] for name in names}):
+        if not_finite({name: self.tensors[name] for name in file_names(self.places)}):
             raise UserError(f"{self.path} {NOT_FINITE}.")
 
-    def _as_module(self, part: str, name: str, tensor: Tensor) -> Tensor:
-        return tensor.reshape(self.family.module_shape(part, name, tuple(tensor.shape)))
+    def _as_module(self, part: str, name: str, place: Place) -> Tensor:
+        own = place.taken_from(self.tensors[place.name])
+        return own.reshape(self.family.module_shape(part, name, tuple(own.shape)))
 
 
 @reader
@@ -113,12 +114,12 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
     shapes = {ldm: tuple(tensors[name].shape) for ldm, name in usual.items()}
     with naming_missing(path, family.facts):
         architecture = family.infer_architecture(shapes, found.text, found.folder)
-        file_names = {
-            part: {name: usual[ldm] for name, ldm in names.items()}
-            for part, names in family.name_table(architecture).items()
+        places = {
+            part: {name: place.called(usual[place.name]) for name, place in own.items()}
+            for part, own in family.name_table(architecture).items()
         }
     stored = _with_usual_names(family, file.layout.tensors)
-    refuse_no_weights(path, stored, [name for names in file_names.values() for name in names.values()])
+    refuse_no_weights(path, stored, file_names(places))
     prediction_type = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
     if prediction_type and not found.is_own:
         architecture = family.with_prediction_type(architecture, prediction_type)
@@ -127,7 +128,7 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
         family=family,
         architecture=architecture,
         tensors=tensors,
-        file_names=file_names,
+        places=places,
         metadata=file.metadata,
         yaml_text=found.text,
         has_yaml_file=found.is_file,
@@ -170,17 +171,25 @@ def write_checkpoint(
     stale = (EMA,) if trained and base.has_ema else ()
     tensors = {name: tensor for name, tensor in base.tensors.items() if not name.startswith(stale)}
     dtypes: dict[str, torch.dtype] = {}
+    for file_name, changes in _by_file_name(base, trained).items():
+        tensors[file_name] = put_into(base.tensors[file_name], changes)
+        if precision is not None:
+            dtypes[file_name] = FILE_DTYPES[precision]
+    _write(path, tensors, dtypes, base.yaml_text, {**lasting(base.metadata), **(metadata or {})}, base.has_yaml_file)
+
+
+def _by_file_name(base: Checkpoint, trained: Parts) -> dict[str, list[tuple[Place, Tensor]]]:
+    """What of each tensor of the file is replaced."""
+    found: dict[str, list[tuple[Place, Tensor]]] = {}
     for part, changed in trained.items():
         for name, tensor in changed.items():
             if name.endswith(CONSTANT_ENDING):
                 continue
-            if name not in base.file_names[part]:
+            if name not in base.places[part]:
                 raise ValueError(f"the checkpoint {base.path} has no {part} tensor {name}")
-            file_name = base.file_names[part][name]
-            tensors[file_name] = tensor.detach().reshape(base.tensors[file_name].shape)
-            if precision is not None:
-                dtypes[file_name] = FILE_DTYPES[precision]
-    _write(path, tensors, dtypes, base.yaml_text, {**lasting(base.metadata), **(metadata or {})}, base.has_yaml_file)
+            place = base.places[part][name]
+            found.setdefault(place.name, []).append((place, tensor.detach()))
+    return found
 
 
 def lasting(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -205,11 +214,14 @@ def new_checkpoint(
     """
     tensors = family.constant_tensors(architecture)
     dtypes: dict[str, torch.dtype] = {}
-    for part, names in family.name_table(architecture).items():
-        for name, ldm in names.items():
-            tensor = parts[part][name].detach()
-            tensors[ldm] = tensor.reshape(family.file_shape(ldm, tuple(tensor.shape)))
-            dtypes[ldm] = FILE_DTYPES[precision]
+    values: dict[str, list[tuple[Place, Tensor]]] = {}
+    for part, places in family.name_table(architecture).items():
+        for name, place in places.items():
+            values.setdefault(place.name, []).append((place, parts[part][name].detach()))
+    for ldm, pieces in values.items():
+        tensor = new_tensor(pieces)
+        tensors[ldm] = tensor.reshape(family.file_shape(ldm, tuple(tensor.shape)))
+        dtypes[ldm] = FILE_DTYPES[precision]
     _write(path, tensors, dtypes, family.to_yaml(architecture), dict(metadata or {}), True)
 
 

@@ -46,7 +46,7 @@ def ldm_checkpoint(architecture: Sd1Architecture) -> dict[str, Tensor]:
     checkpoint: dict[str, Tensor] = {}
     for part, module in empty_modules(architecture).items():
         for name, parameter in module.named_parameters():
-            ldm = table[part][name]
+            ldm = table[part][name].name
             shape = keys.file_shape(ldm, tuple(parameter.shape))
             checkpoint[ldm] = torch.tensor(float(len(checkpoint))).expand(shape)
     return checkpoint
@@ -72,8 +72,10 @@ def test_the_table_agrees_with_diffusers_converter(architecture: Sd1Architecture
     theirs = converted_by_diffusers(checkpoint, yaml.safe_load(dump(architecture)))
     for part, names in keys.name_table(architecture).items():
         ours = {
-            name: checkpoint[ldm].reshape(keys.module_shape(part, name, tuple(checkpoint[ldm].shape)))
-            for name, ldm in names.items()
+            name: (own := place.taken_from(checkpoint[place.name])).reshape(
+                keys.module_shape(part, name, tuple(own.shape))
+            )
+            for name, place in names.items()
         }
         assert content(ours) == content(theirs[part]), part
 

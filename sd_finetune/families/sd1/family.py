@@ -14,6 +14,7 @@ from ...diffusion.schedule import scaled_linear_alphas_cumprod
 from ...settings.prompt_reading import PromptReading
 from ..conditioning import TextConditioning
 from ..family import DiffusionModel, Modules, TargetLayer
+from ..place import Place
 from ..recognition import Shapes
 from . import keys, ldm_config
 from .architecture import Sd1Architecture
@@ -32,7 +33,7 @@ class StableDiffusion1:
     def usual_name(self, file_name: str) -> str:
         return keys.usual_spelling(file_name)
 
-    def name_table(self, architecture: Sd1Architecture) -> dict[str, dict[str, str]]:
+    def name_table(self, architecture: Sd1Architecture) -> dict[str, dict[str, Place]]:
         return keys.name_table(architecture)
 
     def module_shape(self, part: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:

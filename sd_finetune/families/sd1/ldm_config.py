@@ -2,19 +2,18 @@
 
 dump(architecture) -> str
 parse(yaml_text) -> LdmConfig
-number(section, name, default, least, most), whole_number(section, name, default, most, least=1)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
 from ...errors import UserError
-from ...reading.plain import finite, shown
+from ..ldm.agreement import section, text
 from ..safe_yaml import load_yaml
 from .architecture import Sd1Architecture
 
@@ -43,55 +42,19 @@ def parse(yaml_text: str) -> LdmConfig:
         model = content["model"]["params"]
         unet = model["unet_config"]["params"]
         first_stage = model["first_stage_config"]["params"]
-        condition = _section(model["cond_stage_config"].get("params") or {})
+        condition = section(model["cond_stage_config"].get("params") or {})
         return LdmConfig(
-            model=_section(model),
-            unet=_section(unet),
-            vae={**_section(first_stage["ddconfig"]), "embed_dim": first_stage.get("embed_dim")},
-            text_model=_text(condition.get("version")),
-            text_encoder=_section(content.get("text_encoder") or {}),
+            model=section(model),
+            unet=section(unet),
+            vae={**section(first_stage["ddconfig"]), "embed_dim": first_stage.get("embed_dim")},
+            text_model=text(condition.get("version")),
+            text_encoder=section(content.get("text_encoder") or {}),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             "The .yaml config is not one of a Stable Diffusion 1 model (model.params.unet_config, first_stage_config "
             "and cond_stage_config are needed): choose the right one, or remove it from beside the checkpoint."
         ) from error
-
-
-def _section(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"expected a mapping, got {type(value).__name__}")
-    return cast("Mapping[str, Any]", value)
-
-
-def _text(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError("expected a text")
-    return value
-
-
-def number(section: Mapping[str, Any], name: str, default: float, least: float, most: float) -> float:
-    """The number `name` of a section, `default` if it has none.
-
-    Raises:
-        UserError: it is not a number from `least` to `most`.
-    """
-    value = section.get(name)
-    found = default if value is None else finite(value)
-    if found is None or not least <= found <= most:
-        raise UserError(
-            f"The .yaml config says {name} {shown(value)}, which is not a number from {least:g} to {most:g}: correct "
-            "it, or choose the right config with base.config (--config of a command)."
-        )
-    return found
-
-
-def whole_number(section: Mapping[str, Any], name: str, default: int, most: int, least: int = 1) -> int:
-    """The same for a whole number."""
-    found = number(section, name, default, least, most)
-    if found != int(found):
-        raise UserError(f"The .yaml config says {name} {found:g}, which is not a whole number: correct it.")
-    return int(found)
 
 
 def dump(architecture: Sd1Architecture) -> str:
@@ -114,8 +77,8 @@ def dump(architecture: Sd1Architecture) -> str:
             },
         },
     }
-    text = {"num_attention_heads": architecture.text_encoder.num_attention_heads}
-    return yaml.safe_dump({"model": model, "text_encoder": text}, sort_keys=False)
+    heads = {"num_attention_heads": architecture.text_encoder.num_attention_heads}
+    return yaml.safe_dump({"model": model, "text_encoder": heads}, sort_keys=False)
 
 
 def _model_params(architecture: Sd1Architecture) -> dict[str, Any]:
@@ -151,7 +114,7 @@ def _unet_params(architecture: Sd1Architecture) -> dict[str, Any]:
         "channel_mult": list(unet.channel_mult),
         **heads,
         "use_spatial_transformer": True,
-        "transformer_depth": unet.transformer_depth,
+        "transformer_depth": unet.depth_of_levels(),
         "context_dim": unet.context_dim,
         "use_checkpoint": False,
         "legacy": False,

@@ -35,7 +35,7 @@ def bytes_of_result(training: Training) -> int:
     if training.settings.result_kind() != "checkpoint":
         return trained + SPARE_BYTES
     parts = {name.partition(".")[0] for name in training.method.trained_tensors()}
-    names = {name for part in parts for name in training.base.file_names[part].values()}
+    names = {place.name for part in parts for place in training.base.places[part].values()}
     rest = sum(v.numel() * v.element_size() for name, v in training.base.tensors.items() if name not in names)
     return trained + rest + SPARE_BYTES
 

@@ -111,9 +111,9 @@ def test_merged_is_the_sum_and_the_rest_the_same(home: Home, tmp_path: Path, kin
     assert main([*asked, "--out", str(out)]) == 0
     before, after = load_file(checkpoint), load_file(out)
     names = {
-        file_name: lora_name(part, name.removesuffix(".weight"))
+        place.name: lora_name(part, name.removesuffix(".weight"))
         for part in ("unet", "text_encoder")
-        for name, file_name in read_checkpoint(checkpoint).file_names[part].items()
+        for name, place in read_checkpoint(checkpoint).places[part].items()
     }
     first, second = changes(home.lora), changes(home.second)
     assert before.keys() == after.keys()

@@ -103,7 +103,7 @@ def test_only_the_trained_part_changes(
     base, trained = read_checkpoint(tiny_file), perturbed(tiny_parts, part)
     write_checkpoint(tmp_path / "new.safetensors", base, trained, precision)
     new = read_checkpoint(tmp_path / "new.safetensors")
-    trained_names = set(base.file_names[part].values())
+    trained_names = {place.name for place in base.places[part].values()}
     old_bits, new_bits = all_bits(tiny_file), all_bits(tmp_path / "new.safetensors")
     assert set(new_bits) == set(old_bits)
     assert {name for name in new_bits if new_bits[name] != old_bits[name]} == trained_names
@@ -155,7 +155,7 @@ def test_files_in_the_wild_keep_their_own_names_shapes_and_types(
     old_bits, new_bits = all_bits(tiny_file), all_bits(tmp_path / "new.safetensors")
     assert set(new_bits) == set(old_bits)
     assert {name: new_bits[name][1] for name in new_bits} == {name: old_bits[name][1] for name in old_bits}
-    untouched = set(old_bits) - set(base.file_names["unet"].values())
+    untouched = set(old_bits) - {place.name for place in base.places["unet"].values()}
     assert {name: new_bits[name] for name in untouched} == {name: old_bits[name] for name in untouched}
 
 

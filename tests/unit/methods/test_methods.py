@@ -44,7 +44,7 @@ def test_dreambooth_keeps_what_it_did_not_train(toy: Toy, tmp_path) -> None:
     training.method.write(tmp_path / "out.safetensors", {"ss_note": "mine"}, "fp16")
     base, written = read_checkpoint(toy.checkpoint), read_checkpoint(tmp_path / "out.safetensors")
     assert base.tensors.keys() == written.tensors.keys()
-    unet_names = set(base.file_names["unet"].values())
+    unet_names = {place.name for place in base.places["unet"].values()}
     for name, value in base.tensors.items():
         if name in unet_names:
             assert torch.equal(written.tensors[name], (value + 0.5).half()), name

@@ -30,7 +30,7 @@ def shapes_of(architecture: Sd1Architecture) -> Shapes:
         }
     table = keys.name_table(architecture)
     return {
-        table[part][name]: keys.file_shape(table[part][name], tuple(parameter.shape))
+        table[part][name].name: keys.file_shape(table[part][name].name, tuple(parameter.shape))
         for part, module in modules.items()
         for name, parameter in module.named_parameters()
     }
@@ -46,7 +46,7 @@ UNUSUAL = replace(
         attention_resolutions=(4, 2),
         num_heads=0,
         num_head_channels=16,
-        transformer_depth=2,
+        transformer_depth=(1, 2, 2),  # of the level without attention nothing is known
         context_dim=48,
     ),
     vae=replace(TINY.vae, ch=64, ch_mult=(1, 2, 2), num_res_blocks=2, z_channels=8, embed_dim=4),

@@ -26,7 +26,7 @@ ODD = replace(
         attention_resolutions=(4, 2),
         num_heads=0,
         num_head_channels=64,
-        transformer_depth=2,
+        transformer_depth=(2, 2, 2),
     ),
     vae=replace(SD15.vae, ch_mult=(1, 2, 2), num_res_blocks=3),
 )
@@ -53,12 +53,14 @@ def test_the_table_names_every_parameter_of_the_modules_and_nothing_else(archite
 
 @pytest.mark.parametrize("architecture", [SD15, TOY, ODD, SHALLOW], ids=["sd15", "toy", "odd", "shallow"])
 def test_no_two_parameters_share_a_name_in_the_file(architecture: Sd1Architecture) -> None:
-    ldm_names = [ldm for names in keys.name_table(architecture).values() for ldm in names.values()]
+    ldm_names = [place.name for places in keys.name_table(architecture).values() for place in places.values()]
     assert len(ldm_names) == len(set(ldm_names))
 
 
 def test_names_as_published_checkpoints_have_them() -> None:
-    table = keys.name_table(SD15)
+    table = {
+        part: {name: place.name for name, place in places.items()} for part, places in keys.name_table(SD15).items()
+    }
     assert (
         table["unet"]["down_blocks.0.downsamplers.0.conv.weight"] == "model.diffusion_model.input_blocks.3.0.op.weight"
     )
