@@ -166,10 +166,15 @@ def make_toy(home: Path, **differences: Any) -> Toy:
 @contextmanager
 def read_tokenizer_once() -> Iterator[None]:
     """The tokenizer never changes, and reading it is a fifth of the time in which a run of the toy is prepared."""
-    tokenizer = CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER)
+    read = CLIPTokenizer.from_pretrained
+    known = {padding: read(CLIP_TOKENIZER_FOLDER, **padding_of(padding)) for padding in (None, "!")}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sd_finetune.families.sd1.modules.CLIPTokenizer.from_pretrained", lambda _: tokenizer)
+        patch.setattr(CLIPTokenizer, "from_pretrained", lambda _, pad_token=None: known[pad_token])
         yield
+
+
+def padding_of(token: str | None) -> dict[str, str]:
+    return {"pad_token": token} if token else {}
 
 
 def forget_accelerator() -> None:

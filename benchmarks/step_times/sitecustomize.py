@@ -55,6 +55,6 @@ _actions = {}
 if os.environ.get("STEP_TIMES"):
     _actions["torch.optim.optimizer"] = _note_steps
 if os.environ.get("ONLY_ATTENTION"):
-    _actions["sd_finetune.families.sd1.targets"] = _only_attention
+    _actions["sd_finetune.families.ldm.lora_targets"] = _only_attention
 if _actions:
     sys.meta_path.insert(0, _AfterImport(_actions))

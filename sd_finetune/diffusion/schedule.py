@@ -19,3 +19,12 @@ def signal_to_noise_ratio(alphas_cumprod: Tensor, timesteps: Tensor) -> Tensor:
     """SNR(t) = abar_t / (1 - abar_t) of each timestep, (batch,) (arXiv 2303.09556, section 3)."""
     chosen = alphas_cumprod[timesteps]
     return chosen / (1 - chosen)
+
+
+def rescaled_to_zero_snr(alphas_cumprod: Tensor) -> Tensor:
+    """The schedule shifted and scaled so that nothing of the image is left at the last timestep (arXiv 2305.08891,
+    algorithm 1).
+    """
+    roots = alphas_cumprod.sqrt()
+    first, last = roots[0], roots[-1]
+    return ((roots - last) * first / (first - last)) ** 2

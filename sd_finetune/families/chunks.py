@@ -26,10 +26,10 @@ class Chunk:
 
     pieces: list[Piece] = field(default_factory=list[Piece])
 
-    def ids(self, start: int, end: int) -> list[int]:
+    def ids(self, start: int, end: int, padding: int) -> list[int]:
         """All 77."""
         own = [one for piece in self.pieces for one in piece.ids]
-        return [start, *own, *[end] * (CHUNK_TOKENS + 1 - len(own))]
+        return [start, *own, end, *[padding] * (CHUNK_TOKENS - len(own))]
 
     def weights(self) -> list[float]:
         """Of all 77."""

@@ -32,10 +32,10 @@ def chunks_of(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN
     return _split(model, prompt, reading)[0]
 
 
-def tokenize(model: DiffusionModel, chunks: Sequence[Chunk]) -> Tensor:
-    """Token ids, (chunks, 77), int64, on the CPU; new words are replaced by their placeholders."""
-    start, end = model.tokenizer.bos_token_id, model.tokenizer.eos_token_id
-    return torch.tensor([chunk.ids(start, end) for chunk in chunks])
+def tokenize(model: DiffusionModel, chunks: Sequence[Chunk], part: str) -> Tensor:
+    """Token ids for a text encoder, (chunks, 77), int64, on the CPU; new words are replaced by their placeholders."""
+    own = model.tokenizers[part]
+    return torch.tensor([chunk.ids(own.bos_token_id, own.eos_token_id, own.pad_token_id) for chunk in chunks])
 
 
 def prompt_limit(reading: PromptReading) -> int | None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from .facts import FamilyFacts
 from .sd1.facts import SD1
+from .sdxl.facts import SDXL
 
-FAMILIES: Mapping[str, FamilyFacts] = {facts.name: facts for facts in (SD1,)}
+FAMILIES: Mapping[str, FamilyFacts] = {facts.name: facts for facts in (SD1, SDXL)}
 
 DEFAULT_FAMILY = SD1.name
 """The family of a checkpoint whose tensors do not show it, for the message about what is missing."""

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.families.family import DiffusionModel
-from sd_finetune.families.sd1.targets import lora_name, lora_targets
+from sd_finetune.families.ldm.lora_targets import lora_targets
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import Checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.tensor_file import write_tensors

@@ -96,7 +96,7 @@ def test_chunks_and_states_are_the_webui_s(webui: WebUI, model: DiffusionModel, 
     plain = asked(webui, prompts, PromptReading("ignore", clip_skip)) if mode == "original" else told
     for prompt, own, unweighted in zip(prompts, told, plain, strict=True):
         chunks = chunks_of(model, prompt, reading)
-        rows = tokenize(model, chunks).tolist()
+        rows = tokenize(model, chunks, "text_encoder").tolist()
         assert [[ids, chunk.weights()] for ids, chunk in zip(rows, chunks, strict=True)] == own["chunks"], prompt
         with torch.no_grad():
             kept = "ignore" if mode == "original" else mode

@@ -48,8 +48,9 @@ def with_config(sizes: Sizes, claims: Mapping[str, Any]) -> Sizes:
 
 
 def _plainly(name: str, sizes: UNetSizes | VaeSizes | TextEncoderSizes) -> object:
-    is_depth = name == "transformer_depth" and isinstance(sizes, UNetSizes)
-    return sizes.depth_of_levels() if is_depth else getattr(sizes, name)
+    if name == "transformer_depth" and isinstance(sizes, UNetSizes):
+        return sizes.depth_of_levels()
+    return getattr(sizes, name)
 
 
 def _agree(name: str, sizes: UNetSizes | VaeSizes | TextEncoderSizes, claim: Any) -> bool:

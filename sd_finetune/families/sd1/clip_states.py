@@ -12,6 +12,7 @@ from ...settings.prompt_reading import PromptReading
 from ..emphasis import emphasized
 from ..family import DiffusionModel
 from ..prompts import chunks_of, tokenize
+from .facts import SD1
 
 
 def encode_in_chunks(model: DiffusionModel, prompts: Sequence[str], reading: PromptReading) -> list[Tensor]:
@@ -20,7 +21,7 @@ def encode_in_chunks(model: DiffusionModel, prompts: Sequence[str], reading: Pro
         return []
     by_prompt = [chunks_of(model, prompt, reading) for prompt in prompts]
     chunks = [chunk for own in by_prompt for chunk in own]
-    states = _states(model.text_encoder, tokenize(model, chunks), reading.clip_skip)
+    states = _states(model.text_encoder, tokenize(model, chunks, SD1.text_encoders[0]), reading.clip_skip)
     states = emphasized(states, torch.tensor([chunk.weights() for chunk in chunks]), reading.emphasis)
     return [own.flatten(0, 1)[None] for own in torch.split(states, [len(own) for own in by_prompt])]
 

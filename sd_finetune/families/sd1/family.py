@@ -14,6 +14,7 @@ from ...diffusion.schedule import scaled_linear_alphas_cumprod
 from ...settings.prompt_reading import PromptReading
 from ..conditioning import TextConditioning
 from ..family import DiffusionModel, Modules, TargetLayer
+from ..ldm.lora_targets import lora_targets
 from ..place import Place
 from ..recognition import Shapes
 from . import keys, ldm_config
@@ -22,7 +23,7 @@ from .clip_states import encode_in_chunks
 from .constant_tensors import constant_tensors
 from .facts import SD1
 from .infer_sizes import infer_architecture
-from .targets import lora_name, lora_targets
+from .targets import lora_name
 
 
 class StableDiffusion1:

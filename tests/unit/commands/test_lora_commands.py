@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sd_finetune.__main__ import main
+from sd_finetune.families.ldm.lora_targets import lora_targets
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.sd1.architecture import TextEncoderSizes
-from sd_finetune.families.sd1.targets import lora_name, lora_targets
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras

@@ -12,8 +12,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from sd_finetune.__main__ import main
+from sd_finetune.families.ldm.lora_targets import lora_targets
 from sd_finetune.families.load_model import load_model
-from sd_finetune.families.sd1.targets import lora_name, lora_targets
+from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.networks.lora_files import WeightedLora, combine_loras

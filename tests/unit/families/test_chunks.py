@@ -28,7 +28,7 @@ def used(chunks: list[Chunk]) -> list[list[list[float]]]:
     """Ids and weights of each chunk, up to the padding, as they were recorded."""
     found: list[list[list[float]]] = []
     for chunk in chunks:
-        ids, weights = chunk.ids(START, END), chunk.weights()
+        ids, weights = chunk.ids(START, END, END), chunk.weights()
         assert (len(ids), len(weights)) == (77, 77)
         count = 75 - chunk.room()
         assert (ids[0], set(ids[count + 1 :]), set(weights[count + 1 :])) == (START, {END}, {1.0})
@@ -107,7 +107,7 @@ def test_a_new_word_counts_in_the_chunk_where_it_stands(model: DiffusionModel) -
         assert not uses_new_word(model, prompt)
         assert uses_new_word(model, prompt, PromptReading(chunks=2))
         (_, second) = chunks_of(model, prompt, PromptReading(chunks=2))
-        assert second.ids(START, END)[1:10] == [*[1565] * 5, 49408, 49409, 49410, END]
+        assert second.ids(START, END, END)[1:10] == [*[1565] * 5, 49408, 49409, 49410, END]
         assert [chunk.weights()[1:5] for chunk in chunks_of(model, "(zib-7:1.5)", AS_THE_WEBUI)] == [[1.5, 1.5, 1.5, 1]]
     finally:
         words.detach()

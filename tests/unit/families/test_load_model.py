@@ -76,7 +76,7 @@ def test_half_precision_leaves_the_vae_whole(toy: Toy) -> None:
 def test_words_are_clip_s_own(toy: Toy) -> None:
     model = load_model(read_checkpoint(toy.checkpoint))
     prompts = ["a photo of sks dog", "", "dog " * 100]
-    ids = tokenize(model, [chunk for prompt in prompts for chunk in chunks_of(model, prompt)])
+    ids = tokenize(model, [chunk for prompt in prompts for chunk in chunks_of(model, prompt)], "text_encoder")
     assert ids.shape == (3, 77)
     assert ids[0, :7].tolist() == [49406, 320, 1125, 539, 48136, 1929, 49407], "sks is one word"
     assert ids[1].tolist() == [49406, *[49407] * 76]

@@ -8,8 +8,8 @@ from torch import nn
 
 from sd_finetune.errors import UserError
 from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.ldm.lora_targets import lora_targets
 from sd_finetune.families.load_model import load_model
-from sd_finetune.families.sd1.targets import lora_targets
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape
 from sd_finetune.networks.adapter import new_adapter_network

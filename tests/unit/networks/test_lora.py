@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sd_finetune.families.sd1.targets import lora_targets
+from sd_finetune.families.ldm.lora_targets import lora_targets
 from sd_finetune.networks.adapter import AdapterNetwork, new_adapter_network
 from sd_finetune.networks.algorithms import ALGORITHMS
 from sd_finetune.networks.lora import LoraLayer

@@ -98,9 +98,9 @@ def test_only_the_vectors_of_words_in_the_prompt_get_gradients(model: DiffusionM
 
 def test_a_prompt_is_cut_before_a_word_without_room(model: DiffusionModel) -> None:
     NewWords(model, [("zib-7", word(drawn(3)))]).attach()
-    (fits,) = tokenize(model, chunks_of(model, "star " * 72 + "zib-7 art")).tolist()
+    (fits,) = tokenize(model, chunks_of(model, "star " * 72 + "zib-7 art"), "text_encoder").tolist()
     assert fits == [49406, *[STAR] * 72, 49408, 49409, 49410, 49407]
-    (too_long,) = tokenize(model, chunks_of(model, "star " * 73 + "zib-7 art")).tolist()
+    (too_long,) = tokenize(model, chunks_of(model, "star " * 73 + "zib-7 art"), "text_encoder").tolist()
     assert too_long == [49406, *[STAR] * 73, 49407, 49407, 49407]
     assert uses_new_word(model, "star " * 72 + "zib-7")
     assert not uses_new_word(model, "star " * 73 + "zib-7")
@@ -146,7 +146,7 @@ def test_files_are_called_by_their_names(model: DiffusionModel, tmp_path: Path) 
     save_file({"emb_params": drawn(2)}, tmp_path / "zib-7.safetensors")
     save_file({"<anything>": drawn(1, seed=1)}, tmp_path / "mo 9.safetensors")
     words = attach_embedding_files(model, [tmp_path / "zib-7.safetensors", tmp_path / "mo 9.safetensors"])
-    (ids,) = tokenize(model, chunks_of(model, "mo 9 zib-7")).tolist()
+    (ids,) = tokenize(model, chunks_of(model, "mo 9 zib-7"), "text_encoder").tolist()
     assert ids[:5] == [49406, 49410, 49408, 49409, 49407]
     assert torch.equal(words.of_word(1)["text_encoder"], drawn(1, seed=1))
     assert not any(vectors.requires_grad for vectors in words.parameters())

@@ -28,6 +28,6 @@ def test_what_is_cut_off_is_told_and_makes_no_difference(toy: Toy, tmp_path: Pat
         f'"moon" of 00000.png is not used. {end}',
     ]
     model = training.model
-    full, longer = tokenize(model, [*chunks_of(model, FULL), *chunks_of(model, LONGER)])
+    full, longer = tokenize(model, [*chunks_of(model, FULL), *chunks_of(model, LONGER)], "text_encoder")
     assert full.equal(longer)
     assert [cut_off(model, prompt) for prompt in (FULL, f"{FULL} x", "")] == ["", "x", ""]

@@ -52,7 +52,7 @@ def test_the_layer_is_counted_from_the_last_and_chunks_stand_in_a_row(model: Dif
     chunks = chunks_of(model, PROMPT, PromptReading("ignore", chunks=None))
     assert len(chunks) == 3
     with torch.no_grad():
-        expected = by_hand(model, tokenize(model, chunks), 4 - clip_skip)
+        expected = by_hand(model, tokenize(model, chunks, "text_encoder"), 4 - clip_skip)
     found = encoded(model, PROMPT, emphasis="ignore", clip_skip=clip_skip)
     torch.testing.assert_close(found, expected.flatten(0, 1)[None], rtol=1e-4, atol=1e-5)
 
@@ -68,14 +68,17 @@ def test_emphasis_weighs_states(model: DiffusionModel, mode: str) -> None:
     found = encoded(model, PROMPT, emphasis=mode)
     chunks = chunks_of(model, PROMPT, PromptReading(mode, chunks=None))  # type: ignore[arg-type]
     with torch.no_grad():
-        rows = by_hand(model, tokenize(model, chunks), 3)
+        rows = by_hand(model, tokenize(model, chunks, "text_encoder"), 3)
     expected = []
     for chunk, row in zip(chunks, rows, strict=True):
         weighted = row * torch.tensor(chunk.weights())[:, None] if mode in ("original", "no_norm") else row
         expected.append(weighted * (row.mean() / weighted.mean()) if mode == "original" else weighted)
     torch.testing.assert_close(found, torch.cat(expected)[None], rtol=1e-4, atol=1e-5)
     assert (max(chunks[0].weights()) > 1) == (mode != "none"), "as plain text brackets are tokens"
-    assert "(</w>" in model.tokenizer.convert_ids_to_tokens(tokenize(model, chunks)[0].tolist()) or mode != "none"
+    assert (
+        "(</w>" in model.tokenizer.convert_ids_to_tokens(tokenize(model, chunks, "text_encoder")[0].tolist())
+        or mode != "none"
+    )
 
 
 def test_gradients_run_through_all_chunks_but_not_through_skipped_layers(model: DiffusionModel) -> None:

@@ -1,0 +1,17 @@
+"""Whether an SDXL checkpoint is whole; see `families.completeness`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..place import file_names
+from ..recognition import Shapes
+from .infer_sizes import infer_architecture
+from .keys import name_table, usual_spelling
+
+
+def needed_tensors(shapes: Shapes, yaml_text: str | None, folder: Path | None) -> list[str]:
+    """The names in the file of all tensors of UNet, VAE and text encoders."""
+    in_file = {usual_spelling(name): name for name in shapes}
+    architecture = infer_architecture({usual: shapes[name] for usual, name in in_file.items()}, yaml_text, folder)
+    return [in_file[usual] for usual in file_names(name_table(architecture))]

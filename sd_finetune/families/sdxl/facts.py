@@ -1,0 +1,50 @@
+"""Facts of SDXL 1.0 and what was fine-tuned from it."""
+
+from __future__ import annotations
+
+from ..facts import Activations, FamilyFacts, MemoryFacts
+
+SDXL = FamilyFacts(
+    name="sdxl",
+    title="SDXL",
+    version_on_cards="SDXL",
+    native_resolution=1024,
+    text_encoders=("text_encoder", "text_encoder_2"),
+    part_prefixes={
+        "unet": "model.diffusion_model.",
+        "vae": "first_stage_model.",
+        "text_encoder": "conditioner.embedders.0.transformer.",
+        "text_encoder_2": "conditioner.embedders.1.model.",
+    },
+    lora_prefixes={"unet": "lora_unet_", "text_encoder": "lora_te1_", "text_encoder_2": "lora_te2_"},
+    kohya_v2=False,
+    kohya_versions={"epsilon": "sdxl_base_v1-0", "v_prediction": "sdxl_base_v1-0"},
+    modelspec_architecture="stable-diffusion-xl-v1-base",
+    memory=MemoryFacts(
+        unet=2_567_463_684,
+        text_encoders=817_720_320,
+        vae=83_653_863,
+        unet_lora_per_rank=2_659_840,
+        text_encoders_lora_per_rank=903_168,
+        hypernetwork=65_000_000,
+        largest=29_491_200,
+        in_half=Activations(
+            word=(1_026_000_000, 260_000_000),
+            lora=(1_255_000_000, 309_000_000),
+            hypernetwork=(1_158_000_000, 274_000_000),
+            weights=(1_272_000_000, 295_000_000),
+            text_encoders=(135_000_000, 12_000_000),
+        ),
+        in_full=Activations(
+            word=(1_567_000_000, 455_000_000),
+            lora=(1_893_000_000, 488_000_000),
+            hypernetwork=(1_785_000_000, 479_000_000),
+            weights=(1_910_000_000, 490_000_000),
+            text_encoders=(240_000_000, 20_000_000),
+        ),
+        denoising=(142_000_000, 273_000_000),
+        decoding=(403_000_000, 806_000_000),
+        encoding=(337_000_000, 674_000_000),
+        scores=(732_000_000, 137_000_000),
+    ),
+)
