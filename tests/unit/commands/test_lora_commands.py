@@ -179,7 +179,7 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
         arguments = ["merge", "--checkpoint", str(home.half), "--lora", str(lora)]
         assert words in refused(arguments, out, capsys)
     arguments = ["merge", "--checkpoint", str(home.lora), "--lora", str(home.lora)]
-    assert "only Stable Diffusion 1 checkpoints" in refused(arguments, out, capsys)
+    assert "only Stable Diffusion 1 or SDXL checkpoints" in refused(arguments, out, capsys)
     arguments = ["merge", "--checkpoint", str(home.base), "--lora", str(home.lora)]
     assert "already exists" in refused(arguments, home.base, capsys)
     (tmp_path / "note.yaml").write_text("somebody's")
@@ -305,7 +305,7 @@ def test_what_cannot_be_extracted(home: Home, tmp_path: Path, capsys: pytest.Cap
         (home.base, "have equal weights in all layers"),
         (v, "(prediction_type: epsilon and v_prediction)"),
         (deeper, "have different architectures (text_encoder: num_hidden_layers 1 and 2)"),
-        (home.lora, "only Stable Diffusion 1 checkpoints"),
+        (home.lora, "only Stable Diffusion 1 or SDXL checkpoints"),
         (tmp_path / "none.safetensors", "none.safetensors not found"),
     ):
         assert words in refused(["extract", "--base", str(home.base), "--tuned", str(tuned)], out, capsys)

@@ -162,7 +162,6 @@ def test_the_webuis_pt_files(
     ("name", "words"),
     [
         ("sd2", "is a Stable Diffusion 2 checkpoint"),
-        ("sdxl", "is an SDXL checkpoint"),
         ("sd3", "is a Stable Diffusion 3 checkpoint"),
         ("flux", "is a Flux checkpoint"),
         ("sd1-inpainting", "is a Stable Diffusion 1 inpainting checkpoint"),
@@ -173,14 +172,14 @@ def test_the_webuis_pt_files(
         ("something-else", "is a model of an unknown kind"),
     ],
 )
-def test_what_is_no_sd1_checkpoint_is_refused_by_its_name(tmp_path: Path, name: str, words: str) -> None:
+def test_what_is_no_checkpoint_of_a_family_is_refused_by_its_name(tmp_path: Path, name: str, words: str) -> None:
     tensors, metadata, _, _ = FILES[name]
     path = tmp_path / "x.safetensors"
     write_tensors(path, tensors, metadata)
     with pytest.raises(UserError) as raised:
         read_checkpoint(path)
     assert str(raised.value) == (
-        f"{path} {words}, and only Stable Diffusion 1 checkpoints are supported: choose one of these."
+        f"{path} {words}, and only Stable Diffusion 1 or SDXL checkpoints are supported: choose one of these."
     )
 
 

@@ -35,7 +35,7 @@ INPUT, NORM = f"{UNET}input_blocks.0.0.weight", f"{TEXT}transformer.text_model.f
 CHANGES: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {
     "no VAE": (without(VAE), r"first_stage_model\..* of its VAE is missing"),
     "no text encoder": (without(TEXT), r"cond_stage_model\..* of its text encoder is missing"),
-    "no UNet": (without(UNET), "is a VAE, and only Stable Diffusion 1 checkpoints are supported"),
+    "no UNet": (without(UNET), "is a VAE, and only Stable Diffusion 1 or SDXL checkpoints are supported"),
     "half a UNet": (without(f"{UNET}output_blocks"), "of its UNet is missing"),
     "NaN": (with_values(NORM, lambda tensor: tensor * torch.nan), "has NaN or infinite values"),
     "infinity": (with_values(INPUT, lambda tensor: tensor / 0), "has NaN or infinite values"),
