@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("--base", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint that the LoRA is for")
+    add("--base", type=Path, required=True, metavar="FILE", help="SD 1.x or SDXL checkpoint that the LoRA is for")
     add("--tuned", type=Path, required=True, metavar="FILE", help="checkpoint that was fine-tuned from it")
     add("--config", type=Path, metavar="FILE", help="config of both (.yaml); default: those beside them, if any")
     add("--rank", type=whole_number(1, 1024), default=32, help="rank of the LoRA, 1 to 1024 (default: 32)")
-    add("--text-encoder", action="store_true", help="extract the text encoder's difference too")
+    add("--text-encoder", action="store_true", help="extract the text encoders' difference too")
     add("--precision", choices=PRECISIONS, default="fp16", help="precision of the LoRA (default: fp16)")
     add_out_argument(parser)
     parser.epilog = (
         "The LoRA has the layers of a trained one: those of the attention blocks and, with --text-encoder, of the text "
-        "encoder. Changes in other layers (convolutions, norms) are left out. The output shows how much of the "
+        "encoders. Changes in other layers (convolutions, norms) are left out. The output shows how much of the "
         "difference is kept."
     )
 
@@ -75,13 +75,14 @@ def _about_the_rest(
     found: Mapping[tuple[str, str], Truncation], whole: Mapping[str, float], with_text_encoder: bool
 ) -> Iterator[str]:
     """How much of the difference is not in layers of the LoRA; whole: the norm of the difference by part."""
-    for part, name in (("unet", "UNet"), ("text_encoder", "text encoder")):
+    for part, change in whole.items():
+        name = "UNet" if part == "unet" else part.replace("_", " ")
         norms = [truncation.norm for (own, _), truncation in found.items() if own == part]
-        if norms and whole[part]:
-            share = min(1.0, hypot(*norms) / whole[part])
+        if norms and change:
+            share = min(1.0, hypot(*norms) / change)
             yield f"{share:.2%} of the norm of the {name}'s change is in layers of the LoRA."
-        elif whole[part]:
-            takes = part == "text_encoder" and not with_text_encoder
+        elif change:
+            takes = part != "unet" and not with_text_encoder
             reason = (
                 "use --text-encoder to include it" if takes else "its changes are in layers that a LoRA does not have"
             )

@@ -11,7 +11,13 @@ from .model_files import add_out_argument, file_and_weight, new_model_file, read
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
+    add(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="SD 1.x or SDXL checkpoint, .safetensors or .ckpt",
+    )
     add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
     add(
         "--lora",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("lora", type=Path, metavar="FILE", help="LoRA for SD 1.x with lora_down and lora_up layers")
+    add("lora", type=Path, metavar="FILE", help="LoRA with lora_down and lora_up layers")
     rank = whole_number(1, 1024)
     add("--rank", type=rank, required=True, help="new rank, 1 to 1024; layers of a lower rank are not changed")
     add("--precision", choices=PRECISIONS, help="precision of the new file (default: that of the old one)")

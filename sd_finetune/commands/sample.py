@@ -31,7 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     side, seed = whole_number(64, 2048, multiple_of=8), whole_number(0, MOST_SEED)
     add = parser.add_argument
-    add("--checkpoint", type=Path, required=True, metavar="FILE", help="SD 1.x checkpoint, .safetensors or .ckpt")
+    add(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="SD 1.x or SDXL checkpoint, .safetensors or .ckpt",
+    )
     add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
     add(
         "--lora",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,10 @@ class FamilyFacts:
     """Beginning of each part's tensor names in a checkpoint."""
     lora_prefixes: Mapping[str, str]
     """Beginning of each trainable part's layer names in a LoRA file."""
+    lora_implementation: str
+    """`modelspec.implementation` of a LoRA: the program whose names its layers have."""
+    embedding_names: Mapping[str, str]
+    """Name of each text encoder's vectors in an embedding file."""
     kohya_v2: bool
     """`ss_v2`: whether kohya's scripts train it as a Stable Diffusion 2."""
     kohya_versions: Mapping[str, str]
@@ -106,8 +110,6 @@ class FamilyFacts:
     modelspec_architecture: str
     """`modelspec.architecture` of a whole checkpoint."""
     memory: MemoryFacts
-    embedding_names: Mapping[str, str] = field(default_factory=lambda: {"text_encoder": "emb_params"})
-    """Name of each text encoder's vectors in an embedding file; of one alone as in kohya's files."""
     size_ids: bool = False
     """Whether the UNet is told an image's size and what was cropped of it, as in `TextConditioning.size_ids`."""
 

@@ -167,6 +167,10 @@ class Family(Protocol):
         """The name in a LoRA file (kohya's layout) of the layer at `path` in the module of a part."""
         ...
 
+    def usual_lora_name(self, architecture: Any, name: str) -> str:
+        """The name by `lora_name` of a layer that has another one in some LoRA files; others as they are."""
+        ...
+
 
 @dataclass
 class DiffusionModel:

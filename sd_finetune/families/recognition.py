@@ -73,8 +73,8 @@ OTHER_PARTS = {
 
 def base_of_hypernetwork(widths: Iterable[int]) -> str:
     """By the context widths that it has layers for."""
-    # The other widths (320, 640, 1280) are those of self-attention in both.
-    return next((EMBEDDING_BASES[width] for width in (768, 1024) if width in set(widths)), "")
+    # The other widths (320, 640, 1280) are those of self-attention, which they share.
+    return next((CONTEXT_BASES[width] for width in widths if width in CONTEXT_BASES), "")
 
 
 def base_of_embedding(shapes: Shapes, metadata: Mapping[str, str]) -> str:

@@ -39,7 +39,7 @@ ARCHITECTURE_ENDINGS: Mapping[ResultKind, str] = {
     "lora": "/lora", "embedding": "/textual-inversion", "hypernetwork": "/hypernetwork"
 }  # fmt: skip
 IMPLEMENTATIONS: Mapping[ResultKind, str] = {
-    "lora": "diffusers", "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
+    "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 }  # fmt: skip
 NAMES_WITH_FOLDERS = "concepts.exclude"
 """An option that is no path, but whose names have sub-folders of one."""
@@ -55,6 +55,8 @@ class BaseFacts:
     sha256: str
     prediction_type: str
     family: FamilyFacts
+    zero_terminal_snr: bool = False
+    """Whether nothing of the image is left at the last timestep."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def base_facts(checkpoint: Checkpoint, notes: Path | None = None) -> BaseFacts:
     """Name and hashes of the checkpoint's file, and what it is. notes: as in `known_sha256`; None: there are none."""
     path, architecture = checkpoint.path, checkpoint.architecture
     hashes = file_hashes(path) if notes is None else (legacy_hash(path), known_sha256(path, notes))
-    return BaseFacts(path.name, *hashes, architecture.prediction_type, checkpoint.family.facts)
+    family = checkpoint.family
+    is_all_noise = float(family.alphas_cumprod(architecture)[-1]) == 0
+    return BaseFacts(path.name, *hashes, architecture.prediction_type, family.facts, is_all_noise)
 
 
 def training_metadata(settings: Settings, facts: RunFacts, number: int = 0) -> dict[str, str]:
@@ -123,6 +127,7 @@ def _model(settings: Settings, facts: RunFacts, name: str) -> dict[str, Any]:
         "sd_model_name": facts.base.name,
         "sd_model_hash": facts.base.old_hash,
         "new_sd_model_hash": facts.base.sha256,
+        "zero_terminal_snr": facts.base.zero_terminal_snr,
         "clip_skip": settings.train.clip_skip if settings.train.clip_skip > 1 else None,
         "max_token_length": settings.captions.tokens if settings.captions.tokens > CHUNK_TOKENS else None,
     }
@@ -252,9 +257,7 @@ def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str
     entries = {
         "sai_model_spec": "1.0.1",
         "architecture": facts.base.family.modelspec_architecture + ARCHITECTURE_ENDINGS.get(settings.result_kind(), ""),
-        "implementation": IMPLEMENTATIONS.get(
-            settings.result_kind(), "https://github.com/Stability-AI/generative-models"
-        ),
+        "implementation": _implementation(settings.result_kind(), facts.base.family),
         "title": title,
         "resolution": f"{side}x{side}",
         "date": made.isoformat(),
@@ -265,6 +268,12 @@ def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str
         "trigger_phrase": _trigger_phrase(settings, title),
     }
     return {f"modelspec.{name}": value for name, value in entries.items() if value}
+
+
+def _implementation(kind: ResultKind, family: FamilyFacts) -> str:
+    if kind == "lora":
+        return family.lora_implementation
+    return IMPLEMENTATIONS.get(kind, "https://github.com/Stability-AI/generative-models")
 
 
 def _timestep_range(settings: Settings) -> str:

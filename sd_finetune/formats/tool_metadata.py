@@ -47,6 +47,7 @@ def extracted_metadata(
         "ss_output_name": out.stem,
         "ss_v2": str(base.family.kohya_v2),
         "ss_base_model_version": base.family.kohya_versions[base.prediction_type],
+        "ss_zero_terminal_snr": str(base.zero_terminal_snr),
         "ss_sd_model_name": base.name,
         "ss_sd_model_hash": base.old_hash,
         "ss_new_sd_model_hash": base.sha256,
@@ -55,7 +56,7 @@ def extracted_metadata(
         "ss_network_alpha": str(float(rank)),
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{base.family.modelspec_architecture}/lora",
-        "modelspec.implementation": "diffusers",
+        "modelspec.implementation": base.family.lora_implementation,
         "modelspec.title": out.stem,
         "modelspec.prediction_type": "v" if is_v else "epsilon",
         MADE_FROM_KEY: _text({

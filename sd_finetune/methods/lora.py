@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..families.facts import FamilyFacts
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule, read_lora, write_lora
@@ -19,7 +18,7 @@ from ..networks.adapter import new_adapter_network
 from ..networks.algorithms import ALGORITHMS
 from ..networks.attachable import all_detached
 from ..networks.lora import LoraLayer
-from ..networks.lora_files import fitted
+from ..networks.lora_files import fitted, usual_names
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
 from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
@@ -39,7 +38,7 @@ class LoraMethod(Method):
             for part in trained_parts(model, settings)
         }
         if settings.base.continue_from:
-            _load_file(self._named_layers(), Path(settings.base.continue_from), rank, model.family.facts)
+            _load_file(self._named_layers(), Path(settings.base.continue_from), rank, model)
         for network in self._adapters.values():
             network.to(model.unet.device, weight_format(settings))
             network.attach()
@@ -91,13 +90,13 @@ class LoraMethod(Method):
         return all_detached(self._adapters.values())
 
 
-def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int, family: FamilyFacts) -> None:
+def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int, model: DiffusionModel) -> None:
     """Initialize the layers from a LoRA file; those that it does not have keep their initial values.
 
     Raises:
         UserError: the file is not a LoRA, or has layers that are not trained here or of a higher rank.
     """
-    modules, _ = read_lora(path)
+    family, modules = model.family.facts, usual_names(read_lora(path)[0], model.family, model.architecture)
     unknown = [name for name in modules if name not in layers]
     if unknown:
         of_text = unknown[0].startswith(tuple(family.lora_prefixes[part] for part in family.text_encoders))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..families.family import DiffusionModel, TargetLayer, target_layers
+from ..families.family import Architecture, DiffusionModel, Family, TargetLayer, target_layers
 from ..formats.lora import LoraModule
 from .adapter import AdapterNetwork
 from .lora import LoraLayer
@@ -49,7 +49,8 @@ def attach_loras(model: DiffusionModel, loras: Sequence[WeightedLora]) -> list[A
         UserError: the model has no such layer, or one of another size.
     """
     known = _layers_of(model)
-    modules = combine_loras([_with_shapes_of(lora, known) for lora in loras])
+    usual = [with_usual_names(lora, model.family, model.architecture) for lora in loras]
+    modules = combine_loras([_with_shapes_of(lora, known) for lora in usual])
     networks: list[AdapterNetwork] = []
     for part in model.family.facts.trainable_parts:
         chosen = {
@@ -99,6 +100,16 @@ def _filled(original: nn.Module, module: LoraModule) -> LoraLayer:
     layer.down.weight.data.copy_(module.down)
     layer.up.weight.data.copy_(module.up)
     return layer
+
+
+def with_usual_names(lora: WeightedLora, family: Family, architecture: Architecture) -> WeightedLora:
+    """The LoRA with its layers by the family's own names, whichever its file has."""
+    return lora._replace(modules=usual_names(lora.modules, family, architecture))
+
+
+def usual_names(modules: Mapping[str, LoraModule], family: Family, architecture: Architecture) -> dict[str, LoraModule]:
+    """Layers by the family's own names."""
+    return {family.usual_lora_name(architecture, name): module for name, module in modules.items()}
 
 
 def refuse_unknown_layers(lora: WeightedLora, known: Container[str]) -> None:

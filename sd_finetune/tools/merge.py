@@ -11,7 +11,7 @@ from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule
 from ..networks.lora import low_rank_change
-from ..networks.lora_files import WeightedLora, fitted, refuse_unknown_layers
+from ..networks.lora_files import WeightedLora, fitted, refuse_unknown_layers, with_usual_names
 
 
 def merge_loras(checkpoint: Checkpoint, loras: Sequence[WeightedLora]) -> dict[str, dict[str, Tensor]]:
@@ -29,6 +29,7 @@ def merge_loras(checkpoint: Checkpoint, loras: Sequence[WeightedLora]) -> dict[s
         for name in checkpoint.parts[part]
         if name.endswith(".weight")
     }
+    loras = [with_usual_names(lora, family, checkpoint.architecture) for lora in loras]
     merged: dict[str, dict[str, Tensor]] = {part: {} for part in parts}
     for lora in loras:
         refuse_unknown_layers(lora, places)

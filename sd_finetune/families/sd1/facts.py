@@ -16,6 +16,8 @@ SD1 = FamilyFacts(
         "text_encoder": "cond_stage_model.transformer.",
     },
     lora_prefixes={"unet": "lora_unet_", "text_encoder": "lora_te_"},
+    lora_implementation="diffusers",
+    embedding_names={"text_encoder": "emb_params"},  # as in kohya's files; the WebUI takes any
     kohya_v2=False,
     kohya_versions={"epsilon": "sd_v1", "v_prediction": "sd_v1_v"},
     modelspec_architecture="stable-diffusion-v1",

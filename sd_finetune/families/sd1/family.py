@@ -23,7 +23,7 @@ from .clip_states import encode_in_chunks
 from .constant_tensors import constant_tensors
 from .facts import SD1
 from .infer_sizes import infer_architecture
-from .targets import lora_name
+from .targets import lora_name, usual_lora_name
 
 
 class StableDiffusion1:
@@ -85,6 +85,9 @@ class StableDiffusion1:
 
     def lora_name(self, architecture: Sd1Architecture, part: str, path: str) -> str:
         return lora_name(part, path)
+
+    def usual_lora_name(self, architecture: Sd1Architecture, name: str) -> str:
+        return usual_lora_name(architecture, name)
 
 
 FAMILY = StableDiffusion1()

@@ -17,6 +17,8 @@ SDXL = FamilyFacts(
         "text_encoder_2": "conditioner.embedders.1.model.",
     },
     lora_prefixes={"unet": "lora_unet_", "text_encoder": "lora_te1_", "text_encoder_2": "lora_te2_"},
+    lora_implementation="https://github.com/Stability-AI/generative-models",
+    embedding_names={"text_encoder": "clip_l", "text_encoder_2": "clip_g"},
     kohya_v2=False,
     kohya_versions={"epsilon": "sdxl_base_v1-0", "v_prediction": "sdxl_base_v1-0"},
     modelspec_architecture="stable-diffusion-xl-v1-base",

@@ -24,7 +24,7 @@ from .constant_tensors import constant_tensors
 from .encoding import encode_prompts
 from .facts import SDXL
 from .infer_sizes import infer_architecture
-from .targets import lora_name
+from .targets import lora_name, usual_lora_name
 
 LATENT_PIXEL = 8
 """Pixels."""
@@ -100,6 +100,9 @@ class StableDiffusionXl:
 
     def lora_name(self, architecture: SdxlArchitecture, part: str, path: str) -> str:
         return lora_name(architecture, part, path)
+
+    def usual_lora_name(self, architecture: SdxlArchitecture, name: str) -> str:
+        return usual_lora_name(architecture, name)
 
 
 def _as_drawn(latents: Tensor) -> Tensor:

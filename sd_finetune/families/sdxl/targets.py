@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from ..ldm.sizes import UNetSizes
-from ..ldm.unet_names import unet_names
+from ..ldm.lora_names import diffusers_to_ldm, in_lora_file, ldm_paths
 from .architecture import SdxlArchitecture
 from .facts import SDXL
 
 
 def lora_name(architecture: SdxlArchitecture, part: str, path: str) -> str:
     """As kohya's scripts name it: the UNet's layers by sgm's names, the text encoders' by transformers'."""
-    own = _layers(architecture.unet)[path] if part == "unet" else path
-    return f"{SDXL.lora_prefixes[part]}{own.replace('.', '_')}"
+    return in_lora_file(SDXL.lora_prefixes[part], ldm_paths(architecture.unet)[path] if part == "unet" else path)
 
 
-@lru_cache(maxsize=4)
-def _layers(unet: UNetSizes) -> dict[str, str]:
-    """Diffusers' name of each layer to sgm's."""
-    return {name.removesuffix(".weight"): ldm.removesuffix(".weight") for name, ldm in unet_names(unet)}
+def usual_lora_name(architecture: SdxlArchitecture, name: str) -> str:
+    """Some programs name the UNet's layers after diffusers."""
+    return diffusers_to_ldm(architecture.unet, SDXL.lora_prefixes["unet"]).get(name, name)
