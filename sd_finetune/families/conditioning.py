@@ -30,6 +30,11 @@ class TextConditioning:
         """The same single prompt `count` times, without a copy."""
         return self.each(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
 
+    def without_text(self) -> TextConditioning:
+        """The same with zeros in the place of what the prompts say."""
+        pooled = None if self.pooled is None else torch.zeros_like(self.pooled)
+        return replace(self, hidden_states=torch.zeros_like(self.hidden_states), pooled=pooled)
+
     def tensors(self) -> tuple[Tensor, ...]:
         """Those that there are, in a fixed order."""
         return tuple(tensor for tensor in vars(self).values() if tensor is not None)

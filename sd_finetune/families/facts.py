@@ -112,6 +112,10 @@ class FamilyFacts:
     memory: MemoryFacts
     size_ids: bool = False
     """Whether the UNet is told an image's size and what was cropped of it, as in `TextConditioning.size_ids`."""
+    zeroes_empty_negative: bool = False
+    """Whether an empty negative prompt is zeros instead of what the text encoders make of it."""
+    has_clip_skip: bool = True
+    """Whether the layer of the text encoder whose states are used can be chosen."""
 
     @property
     def trainable_parts(self) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def _denoise(
     guided = settings.guidance_scale != 1
     conditioning = encode(prompts)
     if guided:
-        unconditional = encode([settings.negative_prompt]).repeated(len(prompts))
+        unconditional = _unconditional(model, settings.negative_prompt, encode).repeated(len(prompts))
         conditioning = join_conditioning([unconditional, conditioning])
     extra = {"generator": generators} if settings.sampler == "euler_a" else {}
     for timestep in _timesteps(scheduler, settings):
@@ -161,6 +161,12 @@ def _denoise(
             predicted = without + settings.guidance_scale * (with_prompt - without)
         latents = scheduler.step(predicted, timestep, latents, **extra).prev_sample
     return latents
+
+
+def _unconditional(model: DiffusionModel, negative_prompt: str, encode: Encode) -> TextConditioning:
+    """What guidance leads away from, one row: as in the WebUI, zeros for an empty prompt where the family has them."""
+    encoded = encode([negative_prompt])
+    return encoded.without_text() if model.family.facts.zeroes_empty_negative and not negative_prompt else encoded
 
 
 def _timesteps(scheduler: Any, settings: GenerationSettings) -> Tensor:

@@ -45,7 +45,7 @@ from .ready_model import ready_model
 from .room import check_room
 from .state import Training, train_mode
 from .step.batches import Batches
-from .step.conditioning import MOST_CACHED, Conditioning
+from .step.conditioning import Conditioning, is_better_cached
 from .step.evaluation import fixed_evaluation
 from .step.example_sets import ExampleSet, class_example_set, example_set
 from .step.updates import Updates
@@ -180,14 +180,17 @@ def _load_snapshot(training: Training) -> None:
 def _put_text_encoders_away(training: Training) -> None:
     """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone.
 
-    They stay where prompts are too many to be kept, such as those of shuffled captions.
+    They stay where prompts take more room than they do, and where these change, as shuffled captions do.
     """
     if training.settings.prompts_learn() or not training.placement.moves:
         return
     classes: Sequence[Example] = training.classes.examples if training.classes else []
     own, of_classes = _all_prompts(training.instances.examples), _all_prompts(classes)
     untrained = [example.untrained_prompt for example in classes]
-    if own is None or of_classes is None or len({*own, *of_classes, *untrained}) > MOST_CACHED:
+    if own is None or of_classes is None:
+        return
+    prompts, reading = len({*own, *of_classes, *untrained}), trained_reading(training.settings)
+    if not is_better_cached(training.model, prompts, reading):
         return
     with training.accelerator.autocast():
         training.conditioning.cache([*own, *of_classes])

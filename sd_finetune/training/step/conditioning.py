@@ -10,14 +10,29 @@ import torch
 from ...families.conditioning import TextConditioning, join_conditioning
 from ...families.family import DiffusionModel
 from ...families.prompts import uses_new_word
+from ...settings.groups.captions import CHUNK_TOKENS
 from ...settings.prompt_reading import PLAIN, PromptReading
 
 BringBack = Callable[[Iterable[str]], AbstractContextManager[None]]
 """A context in which parts of the model are on the device that it trains on, as `Placement.brought_back`."""
-MOST_CACHED = 1024
-"""Encoded prompts that are kept, of SD 1's 0.2 MB each; the others are encoded when they are used."""
+MOST_BYTES = 256_000_000
+"""Of encoded prompts that are kept; the others are encoded when they are used."""
 CACHED_TOGETHER = 16
 """Prompts in one pass of the text encoder when they are encoded ahead."""
+
+
+def is_better_cached(model: DiffusionModel, prompts: int, reading: PromptReading) -> bool:
+    """Whether so many prompts, encoded, take less room than the text encoders, or hardly any."""
+    weights = [weight for encoder in model.text_encoders.values() for weight in encoder.parameters()]
+    room = max(MOST_BYTES, sum(weight.nbytes for weight in weights))
+    return prompts * _most_bytes_of_one(model, reading) <= room
+
+
+def _most_bytes_of_one(model: DiffusionModel, reading: PromptReading) -> int:
+    """That an encoded prompt takes, but for what is pooled."""
+    precision = max(model.place_of(part)[1].itemsize for part in model.text_encoders)
+    tokens = (reading.chunks or 1) * (CHUNK_TOKENS + 2)
+    return tokens * model.unet.config.cross_attention_dim * precision
 
 
 def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
@@ -28,7 +43,8 @@ def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
 class Conditioning:
     """Encodes prompts: once, or at each call where the text encoder or a new word in them is trained.
 
-    The latest `MOST_CACHED` are kept, as captions that are shuffled are new ones at each use.
+    The latest are kept in `MOST_BYTES`, as captions that are shuffled are new ones at each use; so is all that `cache`
+    was called with.
     """
 
     def __init__(
@@ -42,6 +58,7 @@ class Conditioning:
         self._trained = text_encoder_is_trained
         self._bring_back = bring_back
         self._cache: dict[str, TextConditioning] = {}
+        self._bytes, self._most_bytes = 0, float(MOST_BYTES)
 
     def __call__(self, prompts: Sequence[str]) -> TextConditioning:
         """A row for each prompt, with gradients where the text encoder or a new word in the prompt is trained."""
@@ -50,17 +67,19 @@ class Conditioning:
         distinct = list(dict.fromkeys(prompts))
         unknown = [p for p in distinct if p not in self._cache]
         learning = [p for p in unknown if uses_new_word(self._model, p, self._reading)]
-        known = {p: self._cache.pop(p) for p in distinct if p in self._cache}  # put back behind those not used now
         with torch.no_grad():
-            known |= self._states([p for p in unknown if p not in learning])
-        self._cache |= known
-        for oldest in list(self._cache)[: max(0, len(self._cache) - MOST_CACHED)]:
-            del self._cache[oldest]
-        states = {**known, **self._states(learning)}
+            states = self._states([p for p in unknown if p not in learning])
+        self._bytes += sum(map(_bytes_of, states.values()))
+        states |= {p: self._cache.pop(p) for p in distinct if p in self._cache}
+        self._cache |= states  # behind those not used now
+        while self._bytes > self._most_bytes:
+            self._bytes -= _bytes_of(self._cache.pop(next(iter(self._cache))))
+        states |= self._states(learning)
         return join_conditioning([states[p] for p in prompts])
 
     def cache(self, prompts: Sequence[str]) -> None:
         """Encode now what is going to be asked for, so that the text encoder is not needed again."""
+        self._most_bytes = float("inf")
         distinct = list(dict.fromkeys(prompts))
         for start in range(0, len(distinct), CACHED_TOGETHER):
             self(distinct[start : start + CACHED_TOGETHER])
@@ -70,3 +89,7 @@ class Conditioning:
             return {}
         with self._bring_back(self._model.text_encoders):
             return dict(zip(prompts, self._model.encode_each(prompts, self._reading), strict=True))
+
+
+def _bytes_of(conditioning: TextConditioning) -> int:
+    return sum(tensor.nbytes for tensor in conditioning.tensors())

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.conditioning import TextConditioning
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
@@ -190,3 +192,28 @@ def test_what_overflows_is_decoded_in_float32_from_then_on(model: DiffusionModel
     vae.dtype = torch.float16
     decode_latents(overflowing, torch.full((1, 4, 1, 1), math.nan))
     assert vae.asked[3:] == [torch.float16], "latents that are not finite are not the VAE's fault"
+
+
+@pytest.mark.parametrize("negative", ["", " ", "blue"])
+@pytest.mark.parametrize("zeroes", [False, True])
+def test_an_empty_negative_prompt_is_zeros_where_the_webui_has_it_so(
+    model: DiffusionModel, monkeypatch: pytest.MonkeyPatch, zeroes: bool, negative: str
+) -> None:
+    """A space is text, and so is an empty prompt that is no negative one."""
+    asked: list[TextConditioning] = []
+    predict = model.predict
+
+    def hear(noisy: Tensor, timestep: Tensor, conditioning: TextConditioning) -> Tensor:
+        asked.append(conditioning)
+        return predict(noisy, timestep, conditioning)
+
+    monkeypatch.setattr(model.family, "facts", replace(model.family.facts, zeroes_empty_negative=zeroes), raising=False)
+    monkeypatch.setattr(model, "predict", hear)
+    generate_images(model, ["a star", ""], [1, 2], replace(GENERATION, negative_prompt=negative))
+    expected = model.encode_prompts([negative]).hidden_states
+    if zeroes and not negative:
+        expected = torch.zeros_like(expected)
+    empty = model.encode_prompts([""]).hidden_states
+    for conditioning in asked:
+        torch.testing.assert_close(conditioning.hidden_states[:2], expected.expand(2, -1, -1))
+        torch.testing.assert_close(conditioning.hidden_states[3:], empty)

@@ -3,8 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from sd_finetune.training.step.conditioning import Conditioning
+from sd_finetune.settings.prompt_reading import PromptReading
+from sd_finetune.training.step.conditioning import Conditioning, is_better_cached
 from tests.toy import Toy
+
+ONE_PROMPT = 77 * 32 * 4
+"""Bytes."""
 
 
 def test_of_a_frozen_text_encoder_each_prompt_is_computed_once(toy: Toy) -> None:
@@ -23,7 +27,7 @@ def test_of_a_frozen_text_encoder_each_prompt_is_computed_once(toy: Toy) -> None
 
 def test_only_the_latest_are_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     """As shuffled captions are others at each use."""
-    monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_CACHED", 3)
+    monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_BYTES", 3 * ONE_PROMPT)
     model = toy.prepare().model
     calls: list[int] = []
     model.text_encoder.register_forward_hook(lambda *_: calls.append(1))
@@ -36,6 +40,30 @@ def test_only_the_latest_are_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> 
     conditioning(["star 3"])
     assert len(calls) == 7
     assert conditioning([f"moon {number}" for number in range(5)]).hidden_states.shape[0] == 5
+
+
+def test_all_that_is_encoded_ahead_is_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the text encoders are put away then."""
+    monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_BYTES", 3 * ONE_PROMPT)
+    model = toy.prepare().model
+    conditioning, prompts = Conditioning(model, text_encoder_is_trained=False), [f"star {n}" for n in range(20)]
+    conditioning.cache(prompts)
+    model.text_encoder.register_forward_hook(lambda *_: pytest.fail("encoded again"))
+    assert conditioning(prompts).hidden_states.shape[0] == 20
+
+
+def test_prompts_are_kept_where_they_take_less_than_the_text_encoders(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = toy.prepare().model
+    weights = sum(weight.nbytes for weight in model.text_encoder.parameters())
+    for chunks in (1, 3):
+        most, reading = weights // (chunks * ONE_PROMPT), PromptReading(chunks=chunks)
+        assert is_better_cached(model, 25_000 // chunks, reading), "a few hundred MB are always there"
+        monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_BYTES", 0)
+        assert is_better_cached(model, most, reading)
+        assert not is_better_cached(model, most + 1, reading)
+        monkeypatch.undo()
 
 
 def test_of_a_learning_one_it_is_computed_anew_with_gradients(toy: Toy) -> None:
