@@ -49,4 +49,7 @@ SDXL = FamilyFacts(
         encoding=(337_000_000, 674_000_000),
         scores=(732_000_000, 137_000_000),
     ),
+    size_ids=True,
+    zeroes_empty_negative=True,
+    has_clip_skip=False,
 )
