@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ..errors import UserError
 from .catalogue import Member, all_options, members
-from .duration import Duration
+from .duration import Duration, Interval
 from .options import Settings
 from .rates import Rates
 from .unknown_names import unknown_name
@@ -29,7 +29,7 @@ MOST_PATH_BYTES, MOST_NAME_BYTES = 4000, 255
 """Of a path and of a name in it, which is what common file systems take."""
 GREATEST = 2**53
 """Above it browsers round whole numbers."""
-NUMBERS: tuple[Any, ...] = (int, float, Rates, *OR_AUTO, Duration)
+NUMBERS: tuple[Any, ...] = (int, float, Rates, *OR_AUTO, Duration, Interval)
 
 
 def refuse_unkeepable(settings: Any) -> None:

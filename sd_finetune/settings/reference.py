@@ -59,7 +59,8 @@ def markdown() -> str:
         "",
         "All options of a run. A settings file is a TOML file with a table for each group; an option that is left out",
         'has its default. On the command line, `--set train.length="400 steps"` overrides an option of the file, and',
-        "`--set concepts.1.repeats=2` one of the first concept. Lengths and intervals are written in steps or epochs.",
+        "`--set concepts.1.repeats=2` one of the first concept. Lengths are written in steps or epochs, "
+        "intervals in these or in minutes.",
         "",
         f"`version = {VERSION}` at the top of a settings file says which version of these options it is written for.",
         "A file of an earlier version, or without one, keeps working: options are recognized by their earlier names.",

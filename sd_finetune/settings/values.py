@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..readable import is_unicode
 from .catalogue import Member
-from .duration import Duration
+from .duration import Duration, Interval
 from .numbers import parse_number, parse_whole_number
 from .option import AUTO, Option
 from .paths import has_control, pasted_path
@@ -58,6 +58,8 @@ def range_text(member: Member) -> str:
     assert facts is not None
     if facts.choices:
         return "one of " + ", ".join(facts.choices)
+    if member.kind is Interval:
+        return 'an interval like "400 steps", "10 epochs" or "20 minutes"'
     if member.kind is Duration:
         least = f", at least {facts.minimum:g}" if facts.minimum else ""
         return f'a duration like "400 steps" or "10 epochs"{least}'
@@ -95,8 +97,8 @@ def _is_auto(value: Any, member: Member) -> bool:
 
 
 def _typed(value: Any, kind: Any, facts: Option) -> Any:
-    if kind is Duration:
-        return Duration.parse("0" if value == 0 and type(value) is int else _of_type(value, str))
+    if kind in (Duration, Interval):
+        return kind.parse("0" if value == 0 and type(value) is int else _of_type(value, str))
     if kind is Rates:
         return Rates.parse(value) if isinstance(value, str) else Rates(_finite(value))
     if kind is float:

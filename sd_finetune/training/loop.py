@@ -25,7 +25,7 @@ def train(training: Training) -> Done:
     Raises:
         UserError: the run cannot go on, or its result cannot be saved; NotFiniteError where numbers are not finite.
     """
-    keeper, reports = Keeper(training), StepReports(training)
+    keeper, reports, _ = Keeper(training), StepReports(training), training.intervals
     try:
         return _train(training, keeper, reports)
     except StopAsked:
@@ -95,9 +95,10 @@ def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> Non
     settings, step = training.settings, training.step
     last = step == training.total_steps
     commands = training.orders.new(may_stop=not last, before_a_pause=reports.wait)
-    draw = "sample" in commands or training.is_due(settings.samples.every, step) or last
-    save = last or "save" in commands or training.is_due(settings.output.save_every, step)
-    evaluate = training.is_due(settings.evaluation.every, step) or last
+    is_due = training.intervals.is_due
+    draw = is_due("samples", settings.samples.every, step) or "sample" in commands or last
+    save = is_due("result", settings.output.save_every, step) or "save" in commands or last
+    evaluate = is_due("evaluation", settings.evaluation.every, step) or last
     snapshot = keeper.snapshot_is_due(step)
     if draw or save or evaluate or snapshot:
         reports.wait()

@@ -22,6 +22,7 @@ from ..runs.messages import EventLog, Step, Warning_
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from .device import Accelerator
+from .intervals import Intervals
 from .orders import Orders
 from .placement import Placement
 from .prior.class_images import hash_notes
@@ -103,10 +104,10 @@ class Training:
         """A duration of the settings in optimizer steps."""
         return duration.steps(self.batches.steps_per_epoch)
 
-    def is_due(self, every: Duration, step: int) -> bool:
-        """Whether something with the interval `every` is due after `step` steps; never if the interval is 0."""
-        interval = self.steps_in(every)
-        return interval > 0 and step % interval == 0
+    @cached_property
+    def intervals(self) -> Intervals:
+        """What is due; minutes count from the first step of this worker."""
+        return Intervals(self.batches.steps_per_epoch)
 
     def record(self, event: Step) -> None:
         """Append a step to the events and to `loss.csv`."""

@@ -96,6 +96,11 @@ def files(training: Training) -> list[str]:
     return [f"{Path(e.path).parent.name}/{Path(e.path).name}" for e in events_of(training.run, Saved)]
 
 
+def files_there(training: Training) -> list[str]:
+    train(training)
+    return sorted(Path(e.path).name for e in events_of(training.run, Saved) if Path(e.path).is_file())
+
+
 def snapshots_on_the_way(training: Training) -> list[list[int]]:
     """The steps of the snapshots that there are after each step."""
     found: list[list[int]] = []
@@ -295,6 +300,7 @@ EFFECTS: dict[str, Effect] = {
     "output.folder": Effect(files, "{other}/here", within=SHORT),
     "output.precision": Effect(number_formats, "bf16", within=SHORT),
     "output.save_every": Effect(files, "1 step"),
+    "output.keep": Effect(files_there, 1, within={"output.save_every": "1 step", "train.length": "4 steps"}),
     "snapshots.every_minutes": Effect(snapshots_on_the_way, 1e-9),
     "snapshots.every": Effect(snapshots_on_the_way, "1 step"),
     "snapshots.keep": Effect(snapshots_on_the_way, 1, within={"snapshots.every": "1 step", "train.length": "4 steps"}),

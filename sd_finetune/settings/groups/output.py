@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..duration import Duration
+from ..duration import Interval
 from ..option import option
 
 
@@ -20,9 +20,12 @@ class Output:
         is_path=True,
     )
     precision: str = option("fp16", "precision of the saved weights", choices=("fp16", "bf16", "fp32"))
-    save_every: Duration = option(
-        Duration(0),
+    save_every: Interval = option(
+        Interval(0),
         "also save the result at this interval during training (snapshots are apart); 0 = only at the end",
         minimum=0,
+    )
+    keep: int = option(
+        0, "number of results of `save_every` that are kept, the latest; older ones are removed; 0 = all", minimum=0
     )
     notes: str = option("", "your comment, stored in the metadata of the result")

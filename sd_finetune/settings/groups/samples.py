@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..duration import Duration
+from ..duration import Interval
 from ..emphasis import EMPHASIS_MODES, EMPHASIS_TITLES
 from ..option import MOST_SEED, option
 
@@ -27,8 +27,8 @@ class Samples:
         choices=EMPHASIS_MODES,
         titles=EMPHASIS_TITLES,
     )
-    every: Duration = option(
-        Duration(10, "epochs"), "interval at which samples are generated; 0 = only at the end", minimum=0
+    every: Interval = option(
+        Interval(10, "epochs"), "interval at which samples are generated; 0 = only at the end", minimum=0
     )
     at_start: bool = option(True, "generate samples before the first step too")
     steps: int = option(25, "sampling steps", "steps", minimum=1, maximum=1000)
@@ -51,8 +51,8 @@ class Samples:
 class Evaluation:
     """The evaluation loss: on fixed images, noise and timesteps, so that it shows convergence (arXiv 2302.04841)."""
 
-    every: Duration = option(
-        Duration(10, "epochs"), "interval at which the evaluation loss is computed; 0 = off", minimum=0
+    every: Interval = option(
+        Interval(10, "epochs"), "interval at which the evaluation loss is computed; 0 = off", minimum=0
     )
     images: int = option(4, "training images that it is computed on", "images", minimum=1)
     timesteps: int = option(4, "timesteps for each image, evenly spaced", "timesteps", minimum=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..duration import Duration
+from ..duration import Interval
 from ..option import option
 
 
@@ -18,8 +18,8 @@ class Snapshots:
         unit="minutes",
         minimum=0,
     )
-    every: Duration = option(
-        Duration(0), "also write a snapshot at this interval of training; 0 = only by time and at a stop", minimum=0
+    every: Interval = option(
+        Interval(0), "also write a snapshot at this interval of training; 0 = only by time and at a stop", minimum=0
     )
     keep: int = option(2, "number of snapshots kept, the latest; older ones are removed", minimum=1)
     at_end: bool = option(

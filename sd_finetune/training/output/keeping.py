@@ -37,7 +37,7 @@ class Keeper:
         if step == self._training.total_steps:
             return asked.at_end
         minutes = (time.monotonic() - self._last) / 60
-        return 0 < asked.every_minutes <= minutes or self._training.is_due(asked.every, step)
+        return 0 < asked.every_minutes <= minutes or self._training.intervals.is_due("snapshot", asked.every, step)
 
     def snapshot(self, step: int) -> bool:
         """Write a snapshot after `step` steps; whether there is one then.

@@ -14,6 +14,7 @@ from ...optimizers.build import evaluation_weights
 from ...runs.messages import Phase, Saved, Warning_
 from ..state import Training
 from .card import write_card
+from .older_results import intermediate_suffix, remove_older_results
 from .place import result_paths
 
 
@@ -23,7 +24,7 @@ def save_result(training: Training, step: int, final: bool) -> Path:
     Returns the path of the first.
     """
     settings = training.settings
-    paths = result_paths(training.run, settings, "" if final else f"-step{step:06d}")
+    paths = result_paths(training.run, settings, "" if final else intermediate_suffix(step))
     training.events.append(Phase(name="saving", done=0, total=1))
     with evaluation_weights(training.optimizer, settings.optimizer.name):
         precision, facts = _precision_for(training), _facts(training, step)
@@ -33,6 +34,8 @@ def save_result(training: Training, step: int, final: bool) -> Path:
         training.events.append(Saved(step=step, result=settings.result_kind(), path=str(path)))
         if final:
             _write_card(training, path, number)
+    if not final:
+        remove_older_results(training)
     return paths[0]
 
 

@@ -85,13 +85,15 @@ class RunView:
     def results(self) -> list[dict[str, Any]]:
         """The files that were saved, each once and without snapshots, the latest last; all events are read first.
 
-        A run that goes on after it was stopped saves its result again, under the same name.
+        A run that goes on after it was stopped saves its result again, under the same name. Of earlier steps those are
+        left out that are gone, as the settings keep only the latest.
         """
         with self._lock:
             while self._read():
                 pass
             latest = {entry["path"]: entry for entry in self._saved if entry["result"] in RESULT_KINDS}
-            return sorted(latest.values(), key=lambda entry: entry["serial"])
+            in_order = sorted(latest.values(), key=lambda entry: entry["serial"])
+            return [entry for entry in in_order if entry is in_order[-1] or Path(entry["path"]).is_file()]
 
     def _forget(self) -> None:
         self._position = 0

@@ -23,6 +23,9 @@ class Condition:
     methods: tuple[str, ...] = ()
 
 
+NEVER = ("0", "0 steps", "0 epochs", "0 minutes", 0)
+"""Ways to write an interval at which nothing is done."""
+
 PRIOR = Condition("prior.weight", others=(0,))
 MASKS = Condition("masks.source", others=("none",))
 BUCKETS = Condition("data.buckets", values=(True,))
@@ -58,8 +61,9 @@ OF_OPTIONS = {
         ("concepts.initial_text", "concepts.vectors", "concepts.word_file", "concepts.continue_from"), (OWN_WORD,)
     ),
     "hypernetwork.activate_output": (Condition("hypernetwork.activation", others=("linear",)),),
-    "evaluation.images": (Condition("evaluation.every", others=("0", "0 steps", "0 epochs", 0)),),
-    "evaluation.timesteps": (Condition("evaluation.every", others=("0", "0 steps", "0 epochs", 0)),),
+    "output.keep": (Condition("output.save_every", others=NEVER),),
+    "evaluation.images": (Condition("evaluation.every", others=NEVER),),
+    "evaluation.timesteps": (Condition("evaluation.every", others=NEVER),),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...settings.availability import WITH_NEEDS, missing_package, why_unavailable
 from ...settings.catalogue import Member, all_options, members
-from ...settings.duration import Duration
+from ...settings.duration import Duration, Interval
 from ...settings.gpu_driver import has_gpu_driver
 from ...settings.option import Option
 from ...settings.options import Settings
@@ -125,8 +125,9 @@ def _unavailable(name: str) -> dict[str, str]:
 
 
 def _kind(member: Member) -> str:
-    """What the page shows: a choice, a checkbox, a number, a duration, a path, a text, or texts line by line."""
+    """What the page shows: a choice, a checkbox, a number, a length or an interval, a path, a text, or several."""
     assert member.option is not None
     kinds: dict[Any, str] = {bool: "flag", int: "number", float: "number", Rates: "rate", Duration: "duration"}
+    kinds[Interval] = "interval"
     kinds |= {str: "path" if member.option.is_path else "text"}
     return "choice" if member.option.choices else kinds.get(OR_AUTO.get(member.kind, member.kind), "texts")

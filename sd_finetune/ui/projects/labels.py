@@ -11,6 +11,7 @@ LABELS = {
     "output.name": "File name",
     "output.folder": "Output folder",
     "output.precision": "Save precision",
+    "output.keep": "Results kept",
     "snapshots.every_minutes": "Snapshot every (minutes)",
     "snapshots.every": "Snapshot every",
     "snapshots.keep": "Snapshots kept",

@@ -42,7 +42,8 @@ export function field(option, name, settings, changed) {
  */
 function rest({ kind, takes, default: value }) {
   if (kind === "flag" || kind === "choice") return "";
-  const own = kind === "number" || kind === "rate" || kind === "duration" ? ` Takes ${takes}.` : "";
+  const own =
+    kind === "number" || kind === "rate" || kind === "duration" || kind === "interval" ? ` Takes ${takes}.` : "";
   return value === "" || Array.isArray(value) ? own : `${own} Default: ${value}.`;
 }
 

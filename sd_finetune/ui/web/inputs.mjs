@@ -6,7 +6,7 @@ import { readNumber } from "./numbers.mjs";
 /** @typedef {(value: Value | undefined) => void} Put undefined takes the value out, so that the default counts */
 
 export const AUTO = "auto";
-const DURATION = /^\s*(\d+)\s*(step|epoch)?s?\s*$/;
+const DURATION = /^\s*(\d+)\s*(step|epoch|minute)?s?\s*$/;
 const WHOLE = /^\d+$/;
 
 /**
@@ -32,7 +32,8 @@ const MAKERS = {
   text: (_, id, value, put) => [textInput(id, value, put)],
   path: (_, id, value, put) => [textInput(id, value, put)],
   texts: (_, id, value, put) => [linesInput(id, /** @type {string[]} */ (value), put)],
-  duration: (option, id, value, put) => durationInputs(option, id, value, put),
+  duration: (option, id, value, put) => durationInputs(option, id, value, put, ["steps", "epochs"]),
+  interval: (option, id, value, put) => durationInputs(option, id, value, put, ["steps", "epochs", "minutes"]),
 };
 
 /**
@@ -121,13 +122,14 @@ function linesInput(id, value, put) {
 }
 
 /**
- * An amount and its unit, steps or epochs.
+ * An amount and its unit.
  * @param {Option} option
  * @param {string} id
  * @param {Value} value
  * @param {Put} put
+ * @param {string[]} units
  */
-function durationInputs(option, id, value, put) {
+function durationInputs(option, id, value, put, units) {
   const [, amount, unit] = DURATION.exec(String(value)) ?? [null, String(value), "step"];
   const send = () => {
     const typed = input.value.trim();
@@ -149,10 +151,11 @@ function durationInputs(option, id, value, put) {
     value: amount,
     oninput: send,
   });
-  const select = h("select", { "aria-label": `${option.label}: unit`, onchange: send }, [
-    h("option", { value: "steps", selected: unit !== "epoch" }, "steps"),
-    h("option", { value: "epochs", selected: unit === "epoch" }, "epochs"),
-  ]);
+  const select = h(
+    "select",
+    { "aria-label": `${option.label}: unit`, onchange: send },
+    units.map((each) => h("option", { value: each, selected: each === `${unit ?? "step"}s` }, each)),
+  );
   name();
   return [input, select];
 }

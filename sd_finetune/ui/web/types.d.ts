@@ -2,7 +2,7 @@
 
 // ui/projects/form.py: the form, made from the options of the settings.
 
-export type Kind = "flag" | "choice" | "number" | "rate" | "text" | "path" | "texts" | "duration";
+export type Kind = "flag" | "choice" | "number" | "rate" | "text" | "path" | "texts" | "duration" | "interval";
 export type Value = boolean | number | string | string[];
 export type PanelName = "create" | "settings" | "concepts" | "saving" | "generate";
 

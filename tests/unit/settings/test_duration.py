@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sd_finetune.settings.duration import Duration
+from sd_finetune.settings.duration import Duration, Interval
 
 durations = st.builds(Duration, st.integers(0, 10**9), st.sampled_from(["steps", "epochs"]))
 
@@ -46,3 +46,10 @@ def test_what_is_no_duration(text: str) -> None:
 def test_steps(duration: Duration, steps_per_epoch: int) -> None:
     expected = duration.amount if duration.unit == "steps" else duration.amount * steps_per_epoch
     assert duration.steps(steps_per_epoch) == expected
+
+
+def test_an_interval_can_be_minutes_and_a_length_cannot() -> None:
+    assert Interval.parse("20 minutes") == Interval(20, "minutes")
+    assert str(Interval.parse("1 minute")) == "1 minute"
+    with pytest.raises(ValueError, match="is not a duration"):
+        Duration.parse("20 minutes")

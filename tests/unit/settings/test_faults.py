@@ -67,7 +67,7 @@ FAULTS = [
     ),
     (
         {"samples": {"every": -1}},
-        'samples.every = -1 is not valid: use a duration like "400 steps" or "10 epochs".',
+        'samples.every = -1 is not valid: use an interval like "400 steps", "10 epochs" or "20 minutes".',
     ),
     # range and choice
     ({"lora": {"rank": 0}}, "lora.rank = 0 is out of range: use a whole number from 1 to 1024."),

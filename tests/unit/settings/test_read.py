@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sd_finetune.errors import UserError
 from sd_finetune.settings.catalogue import Member, members
-from sd_finetune.settings.duration import Duration
+from sd_finetune.settings.duration import Duration, Interval
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import find_faults, from_dict, read_toml, to_dict
@@ -27,11 +27,9 @@ def plain_values(member: Member) -> st.SearchStrategy[Any]:
     if facts.is_path:
         return st.text("ab/._-é日")
     low, high = facts.minimum, facts.maximum
-    if member.kind is Duration:
+    if member.kind in (Duration, Interval):
         amounts = st.integers(int(low or 0), 10**6)
-        return st.builds(
-            lambda amount, unit: str(Duration(amount, unit)), amounts, st.sampled_from(["steps", "epochs"])
-        )
+        return st.builds(lambda amount, unit: str(Duration(amount, unit)), amounts, st.sampled_from(member.kind.units))
     if OR_AUTO.get(member.kind, member.kind) is int:
         numbers = st.integers(int(low or 0), int(high) if high is not None else 10**6)
         if facts.multiple_of:

@@ -160,13 +160,19 @@ def test_what_is_done_is_over_with_the_next_step(run: RunFolder, log: EventLog) 
 
 
 def test_a_file_that_is_saved_again_is_one_result(run: RunFolder, log: EventLog) -> None:
-    paths = ["/x/dog.safetensors", "/x/dog-step4.safetensors", "/x/dog.safetensors"]
-    for number, path in enumerate(paths, 3):
-        log.append(Saved(number, "lora", path))
-    assert [(entry["path"], entry["step"]) for entry in RunView(run).results()] == [
-        ("/x/dog-step4.safetensors", 4),
-        ("/x/dog.safetensors", 5),
-    ]
+    names = ["dog.safetensors", "dog-step4.safetensors", "dog.safetensors"]
+    for number, name in enumerate(names, 3):
+        run.output.mkdir(exist_ok=True)
+        (run.output / name).touch()
+        log.append(Saved(number, "lora", str(run.output / name)))
+    found = [(Path(entry["path"]).name, entry["step"]) for entry in RunView(run).results()]
+    assert found == [("dog-step4.safetensors", 4), ("dog.safetensors", 5)]
+
+
+def test_results_of_earlier_steps_that_are_gone_are_left_out(run: RunFolder, log: EventLog) -> None:
+    for number, name in enumerate(["dog-step3.safetensors", "dog-step4.safetensors", "dog.safetensors"], 3):
+        log.append(Saved(number, "lora", str(run.output / name)))
+    assert [Path(entry["path"]).name for entry in RunView(run).results()] == ["dog.safetensors"]
 
 
 def test_its_last_event(run: RunFolder, log: EventLog) -> None:

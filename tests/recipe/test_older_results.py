@@ -1,0 +1,28 @@
+"""Of the results of earlier steps the latest are kept, and nothing that another run or program wrote is touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.toy import Toy
+
+SAVED = {"output.save_every": "1 step", "train.length": "5 steps", "evaluation.every": "0"}
+
+
+@pytest.mark.parametrize("method", ["lora", "dreambooth"])
+def test_the_latest_are_kept(toy: Toy, tmp_path: Path, method: str) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "other-step000001.safetensors").write_text("of somebody else")
+    toy.train({**SAVED, "method": method, "output.keep": 2, "output.folder": str(folder)})
+    kept = ["toy", "toy-step000003", "toy-step000004"]
+    configs = [f"{name}.yaml" for name in kept] if method == "dreambooth" else []
+    names = {path.name for path in folder.iterdir() if path.suffix in (".safetensors", ".yaml")}
+    assert names == {"other-step000001.safetensors", *(f"{name}.safetensors" for name in kept), *configs}
+
+
+def test_all_are_kept_unless_asked(toy: Toy) -> None:
+    training = toy.train(SAVED)
+    assert len(list(training.run.output.glob("toy-step*"))) == 4
