@@ -1,10 +1,10 @@
-"""Bytes that a step holds beside weights, at Stable Diffusion 1.5's size, counted without a GPU.
+"""Bytes that a step holds beside weights, at a family's full size, counted without a GPU.
 
-    python benchmarks/activations.py [--side 512] [--precision bf16|no] [--batches 1 2]
+    python benchmarks/activations.py [--family sdxl] [--side 512] [--precision bf16|no] [--methods lora ...]
 
 The step is our own, on fake tensors: every storage that an operation makes is noted while it lives, as CUDA's allocator
 would hold it. Norms compute in fp32 as under CUDA's autocast. What an operation takes for itself alone, such as a
-convolution's workspace, is not seen. `vram/activations.py` has what this prints.
+convolution's workspace, is not seen. `families/*/facts.py` have what this prints, for images of 512 × 512 pixels.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from torch.utils._pytree import tree_map_only
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sd_finetune.diffusion.loss import loss_per_sample
-from sd_finetune.families.family import DiffusionModel
-from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture
-from sd_finetune.families.sd1.family import FAMILY
+from sd_finetune.families.conditioning import TextConditioning
+from sd_finetune.families.family import Architecture, DiffusionModel, Family, family_called
+from sd_finetune.families.sd1.architecture import SD15
+from sd_finetune.families.sdxl.architecture import SDXL_BASE
+from sd_finetune.families.table import FAMILIES
 from sd_finetune.formats.hypernetwork import HypernetworkShape
 from sd_finetune.networks.adapter import new_adapter_network
 from sd_finetune.networks.algorithms import ALGORITHMS
@@ -40,6 +42,9 @@ BLOCK = 512
 TOKENS = 77
 RANK = 16
 METHODS = ("dreambooth", "dreambooth + text", "lora", "lora + text", "textual inversion", "hypernetwork")
+
+
+FULL_SIZES: dict[str, Architecture] = {"sd1": SD15, "sdxl": SDXL_BASE}
 
 
 class LiveBytes(TorchDispatchMode):
@@ -96,9 +101,10 @@ def _in_fp32(norm: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return in_fp32
 
 
-def fake_model(architecture: Sd1Architecture, dtype: torch.dtype) -> DiffusionModel:
+def fake_model(family: Family, dtype: torch.dtype) -> DiffusionModel:
     """Call it under a FakeTensorMode: its weights have no values."""
-    modules = FAMILY.empty_modules(architecture)
+    architecture = FULL_SIZES[family.facts.name]
+    modules = family.empty_modules(architecture)
     for module in modules.by_part().values():
         for owner in module.modules():
             for name, value in list(owner._parameters.items()):
@@ -110,7 +116,7 @@ def fake_model(architecture: Sd1Architecture, dtype: torch.dtype) -> DiffusionMo
                     owner._buffers[name] = torch.empty(value.shape, dtype=value.dtype)
         module.train()
     return DiffusionModel(
-        family=FAMILY,
+        family=family,
         architecture=architecture,
         unet=modules.unet,
         vae=modules.vae,
@@ -134,18 +140,18 @@ def attach(model: DiffusionModel, method: str, weights: torch.dtype, fused: bool
     """What is trained; returns what must be kept alive."""
     kept: list[Any] = []
     if method.startswith("dreambooth"):
-        for module in [model.unet, *([model.text_encoder] if "text" in method else [])]:
+        for module in [model.unet, *(model.text_encoders.values() if "text" in method else [])]:
             train_part(module, weights, fused)
     elif method.startswith("lora"):
-        for part in ("unet", *(["text_encoder"] if "text" in method else [])):
-            targets = FAMILY.lora_targets(part, model.module(part))
+        for part in ("unet", *(model.text_encoders if "text" in method else [])):
+            targets = model.family.lora_targets(part, model.module(part))
             network = new_adapter_network(targets, ALGORITHMS["lora"], RANK, RANK, cast("Any", None))
             network.attach()
             kept.append(network)
     elif method == "textual inversion":
-        vectors = nn.Parameter(torch.empty(TOKENS, model.text_encoder.config.hidden_size))
-        embedding = model.text_encoder.text_model.embeddings.token_embedding
-        kept += [vectors, embedding.register_forward_hook(lambda module, given, out: (out + vectors).to(out.dtype))]
+        for encoder in model.text_encoders.values():
+            vectors = nn.Parameter(torch.empty(TOKENS, encoder.config.hidden_size))
+            kept += [vectors, encoder.get_input_embeddings().register_forward_hook(with_added(vectors))]
     else:
         shape = HypernetworkShape((1.0, 2.0, 1.0), "linear", False, (0.0,) * 3, False, "Normal")
         network = new_hypernetwork(model.unet, shape, context_widths(model.unet), cast("Any", None))
@@ -154,25 +160,45 @@ def attach(model: DiffusionModel, method: str, weights: torch.dtype, fused: bool
     return kept
 
 
+def with_added(vectors: nn.Parameter) -> Callable[..., Tensor]:
+    """A hook that adds vectors to what a layer answers."""
+    return lambda module, given, out: (out + vectors).to(out.dtype)
+
+
 def checkpoint(model: DiffusionModel, method: str) -> None:
     model.unet.enable_gradient_checkpointing()
-    if "text" in method:
-        model.text_encoder.gradient_checkpointing_enable()
-        model.text_encoder.enable_input_require_grads()
+    for encoder in model.text_encoders.values() if "text" in method else ():
+        encoder.gradient_checkpointing_enable()
+        encoder.enable_input_require_grads()
+
+
+def conditioning(model: DiffusionModel, rows: int, dtype: torch.dtype) -> TextConditioning:
+    """As the text encoders have it, made of nothing."""
+    widths = [encoder.config.hidden_size for encoder in model.text_encoders.values()]
+    pooled = torch.empty(rows, widths[-1], dtype=dtype) if len(widths) > 1 else None
+    return TextConditioning(torch.empty(rows, TOKENS, sum(widths), dtype=dtype), pooled=pooled)
+
+
+def encoded(model: DiffusionModel, rows: int) -> TextConditioning:
+    """By the text encoders: of one its last states, of several those before the last, and the last one's vector."""
+    ids = torch.zeros(rows, TOKENS, dtype=torch.long)
+    answers = [encoder.text_model(ids, output_hidden_states=True) for encoder in model.text_encoders.values()]
+    if len(answers) == 1:
+        return TextConditioning(answers[0].last_hidden_state)
+    *_, last = model.text_encoders.values()
+    pooled = last.text_projection(answers[-1].last_hidden_state[:, 0])
+    return TextConditioning(torch.cat([each.hidden_states[-2] for each in answers], dim=-1), pooled=pooled)
 
 
 def step(model: DiffusionModel, precision: str, batch: int, side: int, live: LiveBytes, text: bool) -> int:
     """Bytes at the end of the forward pass; the backward pass follows."""
     latents, target = torch.empty(batch, 4, side // 8, side // 8), torch.empty(batch, 4, side // 8, side // 8)
-    ids, times = torch.zeros(batch, TOKENS, dtype=torch.long), torch.zeros(batch, dtype=torch.long)
+    times = torch.zeros(batch, dtype=torch.long)
     autocast = torch.autocast("cpu", torch.bfloat16) if precision != "no" else nullcontext()
     with norms_in_fp32():
         with autocast:
-            states = torch.empty(batch, TOKENS, model.text_encoder.config.hidden_size, dtype=model.unet.dtype)
-            if text:
-                states = model.text_encoder(ids).last_hidden_state
-            kind = torch.bfloat16 if precision != "no" else torch.float32
-            predicted = model.unet(latents.to(kind), times, states.to(kind)).sample
+            beside = encoded(model, batch) if text else conditioning(model, batch, model.unet.dtype)
+            predicted = model.predict(latents, times, beside)
             loss = loss_per_sample(predicted, target).mean()
         forward = live.now
         loss.backward()
@@ -180,7 +206,7 @@ def step(model: DiffusionModel, precision: str, batch: int, side: int, live: Liv
 
 
 def measure(
-    architecture: Sd1Architecture, method: str, precision: str, batch: int, side: int,
+    family: Family, method: str, precision: str, batch: int, side: int,
     checkpointing: bool, weights: torch.dtype = torch.float32, fused: bool = False,
 ) -> dict[str, float]:  # fmt: skip
     """Bytes: static (weights), after the forward pass and at the peak."""
@@ -188,14 +214,15 @@ def measure(
     with mock.patch.object(Tensor, "uniform_", lambda self, *a, **k: self), \
             mock.patch.object(Tensor, "normal_", lambda self, *a, **k: self), \
             FakeTensorMode(allow_non_fake_inputs=True), LiveBytes() as live:  # fmt: skip
-        model = fake_model(architecture, kind)
+        model = fake_model(family, kind)
         model.vae = None
         kept = attach(model, method, weights, fused)
         if checkpointing:
             checkpoint(model, method)
         text = "text" in method
         static = sum(p.numel() * p.element_size() for p in model.unet.parameters())
-        static += sum(p.numel() * p.element_size() for p in model.text_encoder.parameters()) if text else 0
+        for encoder in model.text_encoders.values() if text else ():
+            static += sum(p.numel() * p.element_size() for p in encoder.parameters())
         before = live.now
         live.forget()
         forward = step(model, precision, batch, side, live, text)
@@ -205,14 +232,14 @@ def measure(
     return found
 
 
-def without_gradients(architecture: Sd1Architecture, precision: str, batch: int, side: int) -> dict[str, int]:
+def without_gradients(family: Family, precision: str, batch: int, side: int) -> dict[str, int]:
     """Bytes that images take at most beside weights while they are made or encoded."""
     kind = torch.bfloat16 if precision != "no" else torch.float32
     found: dict[str, int] = {}
     with FakeTensorMode(allow_non_fake_inputs=True), LiveBytes() as live, torch.no_grad():
-        model = fake_model(architecture, kind)
+        model = fake_model(family, kind)
         latents = torch.empty(batch, 4, side // 8, side // 8)
-        states = torch.empty(2 * batch, TOKENS, model.text_encoder.config.hidden_size, dtype=kind)
+        beside = conditioning(model, 2 * batch, kind)
         autocast = torch.autocast("cpu", torch.bfloat16) if precision != "no" else nullcontext()
 
         def peak(name: str, work: Callable[[], Any]) -> None:
@@ -223,7 +250,7 @@ def without_gradients(architecture: Sd1Architecture, precision: str, batch: int,
 
         with autocast, norms_in_fp32():
             twice = torch.cat([latents] * 2).to(kind)
-            peak("denoise", lambda: model.unet(twice, torch.zeros(2 * batch, dtype=torch.long), states).sample)
+            peak("denoise", lambda: model.predict(twice, torch.zeros(2 * batch, dtype=torch.long), beside))
         # The VAE computes without autocast, so that its norms are in its own precision.
         peak("decode", lambda: model.vae.decode(latents.to(kind)).sample)
         peak("encode", lambda: model.vae.encode(torch.empty(batch, 3, side, side, dtype=kind)).latent_dist.mean)
@@ -232,17 +259,19 @@ def without_gradients(architecture: Sd1Architecture, precision: str, batch: int,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--family", choices=FAMILIES, default="sd1")
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     options = parser.parse_args()
+    family = family_called(options.family)
     for batch in (1, 2):
-        made = without_gradients(SD15, options.precision, batch, options.side)
+        made = without_gradients(family, options.precision, batch, options.side)
         print(batch, {name: round(count / 1e6) for name, count in made.items()}, flush=True)
     for method in options.methods:
         for checkpointing in (False, True):
             for fused in (False, True) if "dreambooth" in method and options.precision == "bf16" else (False,):
-                one, two = (measure(SD15, method, options.precision, b, options.side, checkpointing,
+                one, two = (measure(family, method, options.precision, b, options.side, checkpointing,
                                     torch.bfloat16 if fused else torch.float32, fused) for b in (1, 2))  # fmt: skip
                 told = "  ".join(
                     f"{name} {one[name] / 1e6:8.0f} +{(two[name] - one[name]) / 1e6:7.0f}"

@@ -57,7 +57,7 @@ def theirs(webui: WebUI, settings: Settings, steps: int) -> Path:
     if settings.method == "textual_inversion":
         new = settings.textual_inversion
         start = {"text": new.initial_text, "vectors": new.vectors, "template": SENTENCE}
-        return train_embedding(webui, settings.output.name, images, steps, new.learning_rate.first, **start)
+        return train_embedding(webui, settings.output.name, images, steps, settings.rates("embedding").first, **start)
     shape = {
         "layer_structure": asked.layer_structure,
         "activation_func": asked.activation,

@@ -12,8 +12,8 @@ from ..counted import counted
 from ..runs.messages import Phase
 from ..runs.progress import Progress
 from ..settings.options import Settings
-from ..settings.read import read_toml
 from ..settings.toml import value_text
+from .base_defaults import read_for_base
 from .train import add_settings_file
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Print what was found; 0. Raises UserError for settings that are not valid, and folders that cannot be used."""
     from ..data.bucket_table import bucket_warnings, buckets_of, fits_of  # load Pillow
 
-    settings = read_toml(options.settings, options.overrides)
+    settings = read_for_base(options.settings, options.overrides)
     fits: list[Fit] = []
     for number, concept in enumerate(settings.concepts, start=1):
         found = _images(settings, number)

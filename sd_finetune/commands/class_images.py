@@ -10,7 +10,7 @@ from ..counted import counted
 from ..runs.progress import Progress
 from ..settings.missing_files import missing_files, refuse
 from ..settings.prior_rules import refuse_without_class_images
-from ..settings.read import read_toml
+from .base_defaults import read_for_base
 from .train import add_settings_arguments
 
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Generate what is missing, then print how many class images of each folder every concept uses; 0."""
-    settings = read_toml(options.settings, options.overrides)
+    settings = read_for_base(options.settings, options.overrides)
     refuse_without_class_images(settings)
     refuse(missing_files(settings))
     from ..training.prior.class_run import generate_missing_class_images  # loads torch, which --help does not need

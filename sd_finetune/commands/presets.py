@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..errors import UserError
+from ..formats.known_base import memory_of
 from ..settings.methods import METHODS
 from ..settings.options import Settings
 from ..vram.changes import differences
@@ -52,7 +53,7 @@ def about_preset(settings: Settings, asked: str) -> str:
     """What is told of the settings that came of a preset."""
     row = _row(settings.method, asked)
     set_to = ", ".join(f"{name} = {json.dumps(value)}" for name, value in row.settings.items())
-    return f"preset {asked}: {set_to}; needs about {gigabytes(needed_bytes(settings))} of VRAM"
+    return f"preset {asked}: {set_to}; needs about {gigabytes(needed_bytes(settings, memory_of(settings)))} of VRAM"
 
 
 def list_of_presets() -> Iterator[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ..runs.folder import RunFolder
 from ..settings.missing_files import missing_for_training, refuse
-from ..settings.read import read_toml
 from ..settings.reference import help_text
 from ..vram.presets import SIZES
+from .base_defaults import read_for_base
 from .presets import PresetAction, about_preset, preset_overrides
 from .start import add_detach, start
 
@@ -55,10 +55,10 @@ def add_settings_file(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: finished, stopped or detached; 1: the run failed. Raises UserError for settings that are not valid."""
-    settings = read_toml(options.settings, options.overrides)
+    settings = read_for_base(options.settings, options.overrides)
     if options.preset is not None:
         chosen = preset_overrides(settings, options.preset)
-        settings = read_toml(options.settings, [*chosen, *options.overrides])
+        settings = read_for_base(options.settings, [*chosen, *options.overrides])
         print(about_preset(settings, options.preset))
     refuse(missing_for_training(settings))
     folder = RunFolder.create(options.runs, settings.output.name, settings)

@@ -15,7 +15,7 @@ MULTIPLE = 8
 
 def trained_size(image: Size, data: Data, resolution: int | None = None) -> Size:
     """The size in which an image of `image` pixels is trained, at data.resolution or another one."""
-    asked = resolution or data.resolution
+    asked = resolution or data.side
     return _trained_size(image, data, asked)
 
 

@@ -18,3 +18,11 @@ def needed_tensors(family: str, shapes: Shapes, yaml_text: str | None, folder: P
     """
     assert family in FAMILIES
     return import_module(f".{family}.completeness", __package__).needed_tensors(shapes, yaml_text, folder)
+
+
+def native_side(family: str, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> int:
+    """Side of the images that the model was trained on, in pixels. Arguments and errors as above."""
+    assert family in FAMILIES
+    sizes, keys = (import_module(f".{family}.{name}", __package__) for name in ("infer_sizes", "keys"))
+    usual = {keys.usual_spelling(name): shape for name, shape in shapes.items()}
+    return sizes.infer_architecture(usual, yaml_text, folder).image_size * 8

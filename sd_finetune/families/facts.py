@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ class FamilyFacts:
     """Whether an empty negative prompt is zeros instead of what the text encoders make of it."""
     has_clip_skip: bool = True
     """Whether the layer of the text encoder whose states are used can be chosen."""
+    learning_rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    """Where they are others than the method's own, as `settings.base_defaults.BaseDefaults` has them."""
 
     @property
     def trainable_parts(self) -> tuple[str, ...]:

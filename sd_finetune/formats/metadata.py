@@ -160,7 +160,7 @@ def _progress(settings: Settings, facts: RunFacts) -> dict[str, Any]:
 def _options(settings: Settings) -> dict[str, Any]:
     train = settings.train
     return {
-        "resolution": (settings.data.resolution, settings.data.resolution),
+        "resolution": (settings.data.side, settings.data.side),
         **_learning_rates(settings),
         "optimizer": optimizer_text(settings),
         "lr_scheduler": _scheduler(settings),
@@ -222,7 +222,7 @@ def _images(settings: Settings, facts: RunFacts) -> dict[str, Any]:
     names = _unique([Path(concept.folder).name for concept in settings.concepts])
     rows = list(zip(names, settings.concepts, facts.concepts, strict=True))
     shown = sum(concept.repeats * len(found.prompts) for _, concept, found in rows)
-    smallest, largest = settings.data.side_limits(settings.data.resolution) if settings.data.buckets else (None, None)
+    smallest, largest = settings.data.side_limits(settings.data.side) if settings.data.buckets else (None, None)
     buckets = [{"resolution": list(size), "count": count} for size, count in sorted(facts.sizes.items())]
     return {
         "num_train_images": shown,
@@ -252,7 +252,7 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str]:
     """Stability AI's model specification 1.0.1."""
-    side = settings.data.resolution
+    side = settings.data.side
     made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
     entries = {
         "sai_model_spec": "1.0.1",

@@ -73,8 +73,8 @@ class TextualInversionMethod(Method):
         return f".{settings.textual_inversion.format}"
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        rate = self.settings.textual_inversion.learning_rate.first
-        return [ParameterGroup("embedding", [own for vectors in self.words.by_part.values() for own in vectors], rate)]
+        vectors = [own for of_part in self.words.by_part.values() for own in of_part]
+        return [ParameterGroup("embedding", vectors, self.settings.rates("embedding").first)]
 
     def trained_tensors(self) -> dict[str, Tensor]:
         """What is not the first word's or not for the first text encoder is named after its number or its part."""

@@ -27,7 +27,7 @@ def extra_resolutions(settings: Settings) -> Iterator[Broken]:
 
 def bucket_sides(settings: Settings) -> Iterator[Broken]:
     data = settings.data
-    if not data.buckets:
+    if not data.buckets or data.resolution is None:
         return
     for name, side, above in (("smallest_side", data.smallest_side, True), ("largest_side", data.largest_side, False)):
         if side is not None and (side > data.resolution if above else side < data.resolution):

@@ -15,7 +15,8 @@ class MethodFacts:
 
     `title` is its name in the tab.
 
-    A learning rate is None where the method does not train that part, or not at a learning rate of its own.
+    A learning rate is None where the method does not train that part. They are those of most checkpoints; what others
+    need is in their `base_defaults.BaseDefaults`.
     """
 
     title: str
@@ -23,6 +24,7 @@ class MethodFacts:
     result: ResultKind
     unet_learning_rate: float | None
     text_encoder_learning_rate: float | None
+    embedding_learning_rate: float | None = None
     weight_decay: float = 0.01
     prior_weight: float = 1.0
     changes_weights: bool = False
@@ -38,7 +40,7 @@ METHODS = {
     "dreambooth": MethodFacts("DreamBooth", "DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
     # Weight decay would pull the vectors of an embedding towards zero, which means nothing to the text encoder.
     "textual_inversion": MethodFacts(
-        "Textual Inversion", "TextualInversionMethod", "embedding", None, None,
+        "Textual Inversion", "TextualInversionMethod", "embedding", None, None, 5e-3,
         weight_decay=0.0, prior_weight=0.1, learns_word=True, fixed=("textual_inversion.vectors",),
     ),
     "hypernetwork": MethodFacts(
@@ -51,6 +53,18 @@ METHODS = {
 }  # fmt: skip
 
 ALL_METHODS = tuple(METHODS)
+
+RATE_OPTIONS = {
+    "unet_learning_rate": "train.unet_learning_rate",
+    "text_encoder_learning_rate": "train.text_encoder_learning_rate",
+    "embedding_learning_rate": "textual_inversion.learning_rate",
+}
+"""The option of each of a method's learning rates, by the name in MethodFacts."""
+
+
+def rate_of(part: str) -> str:
+    """The learning rate, by its name in MethodFacts, of "unet", "embedding", or else a text encoder."""
+    return f"{part if part in ('unet', 'embedding') else 'text_encoder'}_learning_rate"
 
 
 def methods_with(fact: str) -> tuple[str, ...]:

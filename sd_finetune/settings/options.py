@@ -20,7 +20,7 @@ from .groups.snapshots import Snapshots
 from .groups.textual_inversion import TextualInversion
 from .groups.timesteps import Timesteps
 from .groups.train import Train
-from .methods import ALL_METHODS, METHODS, ResultKind
+from .methods import ALL_METHODS, METHODS, RATE_OPTIONS, ResultKind, rate_of
 from .optimizers import default_learning_rate
 from .option import option
 from .rates import Rates
@@ -60,12 +60,10 @@ class Settings:
 
     def rates(self, part: str) -> Rates:
         """The learning rate of "unet", "embedding", or else a text encoder: the one given, or the default."""
-        if part == "embedding":
-            return self.textual_inversion.learning_rate
-        train, facts, of_unet = self.train, METHODS[self.method], part == "unet"
-        given = train.unet_learning_rate if of_unet else train.text_encoder_learning_rate
-        default = facts.unet_learning_rate if of_unet else facts.text_encoder_learning_rate
-        return given or Rates(default_learning_rate(self.optimizer.name, default))
+        fact = rate_of(part)
+        group, _, option = RATE_OPTIONS[fact].partition(".")
+        given: Rates | None = getattr(getattr(self, group), option)
+        return given or Rates(default_learning_rate(self.optimizer.name, getattr(METHODS[self.method], fact)))
 
     def unet_learning_rate(self) -> float:
         """The learning rate of the UNet that training starts with."""
@@ -102,6 +100,10 @@ class Settings:
     def has_outside_bank(self) -> bool:
         """The same as `has_prior_bank`, of these predictions."""
         return self.holds_outside() and METHODS[self.method].changes_weights
+
+    def keeps_fp8(self) -> bool:
+        """Whether the UNet's weights are frozen and kept in fp8."""
+        return self.train.frozen_weights == "fp8" and not METHODS[self.method].changes_weights
 
     def prompts_learn(self) -> bool:
         """Whether gradients run through the text encoder: it is trained, or an embedding in its prompts is."""

@@ -57,6 +57,13 @@ def find_faults(content: dict[str, Any]) -> dict[str, str]:
     return faults.sentences
 
 
+def broken_rules(settings: Settings) -> dict[str, str]:
+    """Of settings that were valid before their base was known, by the full name of the option, as above."""
+    faults = Faults()
+    check_rules(settings, faults)
+    return faults.sentences
+
+
 def as_far_as_valid(content: dict[str, Any]) -> Settings:
     """As `from_dict`, but what is faulty has its default. Raises UserError for a later version only."""
     return build(Settings, migrated(content), "", Faults())

@@ -112,7 +112,7 @@ def _written(rate: Rates) -> str:
 def _learning_rates(settings: Settings) -> dict[str, Rates]:
     """The learning rates that are used, by the option's name."""
     if settings.learns_word():
-        return {"textual_inversion.learning_rate": settings.textual_inversion.learning_rate}
+        return {"textual_inversion.learning_rate": settings.rates("embedding")}
     rates = {"train.unet_learning_rate": settings.rates("unet")}
     if settings.train.train_text_encoder:
         rates["train.text_encoder_learning_rate"] = settings.rates("text_encoder")

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
 
 from ..errors import UserError
-from ..families.facts import MemoryFacts
-from ..formats.checkpoint import read_checkpoint
+from ..formats.known_base import memory_of
 from ..runs.folder import RunFolder
 from ..runs.snapshots import latest_snapshot, step_of
 from ..settings.options import Settings
-from ..vram.estimate import SD15
 from ..vram.savings import what_helps
 from .device import gpu_has_bf16
 from .out_of_vram import OutOfVramError, is_out_of_vram
-from .room import memory_facts
 
 PHASES = {
     "class images": "while generating class images",
@@ -41,16 +37,7 @@ def sentence_about(error: Exception, run: RunFolder) -> str:
 
 def out_of_vram(settings: Settings, phase: str, bf16: bool) -> str:
     """A sentence with what helps most and by how much. phase: as in `PHASES`."""
-    return f"CUDA out of memory {PHASES[phase]}: {what_helps(settings, phase, bf16, model=_model(settings))}."
-
-
-def _model(settings: Settings) -> MemoryFacts:
-    """The size of the base checkpoint, or the usual one where it cannot be read any more."""
-    config = Path(settings.base.config) if settings.base.config else None
-    try:
-        return memory_facts(read_checkpoint(Path(settings.base.checkpoint), config))
-    except UserError:
-        return SD15
+    return f"CUDA out of memory {PHASES[phase]}: {what_helps(settings, phase, bf16, model=memory_of(settings))}."
 
 
 def _cause(error: Exception, run: RunFolder) -> str:

@@ -87,7 +87,7 @@ def _stays(settings: Settings, name: str, value: Any) -> bool:
     """Whether a row leaves the option: it would make samples larger, or latents are cached already or cannot be."""
     if name == "data.cache_latents":
         return settings.data.latents_are_cached() or bool(settings.data.changes_at_each_use())
-    return name in SMALL_SAMPLES and (value_of(settings, name) or settings.data.resolution) <= value
+    return name in SMALL_SAMPLES and (value_of(settings, name) or settings.data.side) <= value
 
 
 def changes_of(settings: Settings, way: Way) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _candidates(settings: Settings, phase: str, bf16: bool) -> Iterator[dict[str
         yield {"train.batch_size": 1}
     if METHODS[settings.method].changes_weights:
         yield from _of_weights(settings, bf16)
-    smaller = next((side for side in SMALLER_RESOLUTIONS if side < settings.data.resolution), None)
+    smaller = next((side for side in SMALLER_RESOLUTIONS if side < settings.data.side), None)
     if smaller:
         yield {"data.resolution": smaller}
 
@@ -102,4 +102,4 @@ def _of_weights(settings: Settings, bf16: bool) -> Iterator[dict[str, Any]]:
 
 
 def _side(settings: Settings) -> int:
-    return settings.samples.height or settings.data.resolution
+    return settings.samples.height or settings.data.side

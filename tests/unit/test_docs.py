@@ -14,7 +14,7 @@ import pytest
 import install
 from sd_finetune.__main__ import COMMANDS
 from sd_finetune.settings.catalogue import all_options, members
-from sd_finetune.settings.methods import METHODS
+from sd_finetune.settings.methods import METHODS, RATE_OPTIONS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import find_faults
 from sd_finetune.settings.toml import loads
@@ -146,6 +146,5 @@ def test_the_table_of_methods_has_the_default_learning_rates() -> None:
     readme = (HOME / "README.md").read_text(encoding="utf-8")
     for name, facts in METHODS.items():
         (row,) = re.findall(rf"^\| {name.replace('_', ' ')} \|(.*)$", readme, re.MULTILINE | re.IGNORECASE)
-        rates = [facts.unet_learning_rate, facts.text_encoder_learning_rate]
-        wanted = [rate for rate in rates if rate is not None] or [Settings().textual_inversion.learning_rate.first]
-        assert [float(rate) for rate in re.findall(r"\d+e-\d+", row)] == wanted
+        rates = [getattr(facts, fact) for fact in RATE_OPTIONS]
+        assert [float(rate) for rate in re.findall(r"\d+e-\d+", row)] == [rate for rate in rates if rate is not None]

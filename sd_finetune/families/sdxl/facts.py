@@ -20,6 +20,13 @@ SDXL = FamilyFacts(
     lora_implementation="https://github.com/Stability-AI/generative-models",
     embedding_names={"text_encoder": "clip_l", "text_encoder_2": "clip_g"},
     kohya_v2=False,
+    learning_rates={
+        # kohya's sdxl_train_network.md; diffusers' train_text_to_image_sdxl.py, and half of it as with Stable Diffusion
+        # 1 (SDXL's own is given as 4e-7); diffusers' textual_inversion_sdxl.py
+        "lora": {"unet_learning_rate": 1e-4, "text_encoder_learning_rate": 1e-5},
+        "dreambooth": {"unet_learning_rate": 1e-6, "text_encoder_learning_rate": 5e-7},
+        "textual_inversion": {"embedding_learning_rate": 5e-4},
+    },
     kohya_versions={"epsilon": "sdxl_base_v1-0", "v_prediction": "sdxl_base_v1-0"},
     modelspec_architecture="stable-diffusion-xl-v1-base",
     memory=MemoryFacts(

@@ -9,14 +9,17 @@ from ..option import option
 from .captions import CHUNK_TOKENS
 from .textual_inversion import EMBEDDING
 
+USUAL_RESOLUTION = 512
+
 
 @dataclass(frozen=True)
 class Data:
     """How images are prepared for training."""
 
-    resolution: int = option(
-        512,
-        "an image is trained at about so many pixels times so many, scaled in its own proportions",
+    resolution: int | None = option(
+        None,
+        "an image is trained at about so many pixels times so many, scaled in its own proportions; auto = the size "
+        "that the base checkpoint was trained at, such as 512 or 1024",
         "pixels",
         minimum=64,
         maximum=2048,
@@ -115,9 +118,14 @@ class Data:
         """What makes each use of an image another one, so that its latents cannot be kept: values by the options."""
         return {**({"crop": self.crop} if self.crop == "random" else {}), **self.jitters()}
 
+    @property
+    def side(self) -> int:
+        """The resolution; where it is left to a base checkpoint that nobody has looked at, that of most."""
+        return self.resolution or USUAL_RESOLUTION
+
     def resolutions(self) -> tuple[int, ...]:
         """All at which a training image is used. Raises ValueError where they are no whole numbers."""
-        return tuple(dict.fromkeys([self.resolution, *whole_numbers(self.extra_resolutions)]))
+        return tuple(dict.fromkeys([self.side, *whole_numbers(self.extra_resolutions)]))
 
     def side_limits(self, resolution: int) -> tuple[int, int]:
         """The smallest and the largest side of buckets at a resolution."""

@@ -8,7 +8,7 @@ from ..methods import methods_with
 from ..option import option
 from ..rates import Rates
 from .captions import CHUNK_TOKENS
-from .train import SEVERAL_RATES
+from .train import SEVERAL_RATES, default_text
 
 NAME = "[name]"
 """Stands for the new word in a prompt template."""
@@ -34,9 +34,9 @@ class TextualInversion:
     initial_text: str = option(
         "*", "initialization text, whose token embeddings the vectors start from; empty = zeros", methods=EMBEDDING
     )
-    learning_rate: Rates = option(
-        Rates(5e-3),
-        f"learning rate of the embedding; {SEVERAL_RATES}",
+    learning_rate: Rates | None = option(
+        None,
+        f"learning rate of the embedding; {SEVERAL_RATES}; {default_text('embedding_learning_rate')}",
         minimum=0,
         maximum=1,
         methods=EMBEDDING,

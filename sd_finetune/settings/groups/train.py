@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..attention import ATTENTIONS
 from ..duration import Duration
-from ..methods import defaults_text, methods_with
+from ..methods import METHODS, defaults_text, methods_with
 from ..optimizers import OPTIMIZERS
 from ..option import MOST_SEED, option
 from ..rates import Rates
@@ -14,12 +14,12 @@ from ..rates import Rates
 SEVERAL_RATES = 'several in turn as in the WebUI: "0.005:100, 0.001" = 0.005 for 100 steps, then 0.001'
 
 
-def _default_text(fact: str) -> str:
+def default_text(fact: str) -> str:
     """What stands for a learning rate that is not given."""
     others = [f"with {name} 1" for name, facts in OPTIMIZERS.items() if facts.multiplies]
     shares = {name: facts.learning_rate_share for name, facts in OPTIMIZERS.items()}
     others += [f"with {name} {share:g} times that" for name, share in shares.items() if share != 1]
-    return ", ".join([defaults_text(fact, "auto"), *others])
+    return ", ".join([defaults_text(fact, "auto"), *others, "and other ones where the base checkpoint needs them"])
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Train:
     unet_learning_rate: Rates | None = option(
         None,
         "learning rate of what is trained in the UNet: LoRA layers, hypernetwork layers or all weights; "
-        f"{SEVERAL_RATES}; {_default_text('unet_learning_rate')}",
+        f"{SEVERAL_RATES}; {default_text('unet_learning_rate')}",
         minimum=0,
         maximum=1,
         methods=methods_with("unet_learning_rate"),
@@ -53,7 +53,7 @@ class Train:
     )
     text_encoder_learning_rate: Rates | None = option(
         None,
-        f"learning rate of the text encoder; several as above; {_default_text('text_encoder_learning_rate')}",
+        f"learning rate of the text encoder; several as above; {default_text('text_encoder_learning_rate')}",
         minimum=0,
         maximum=1,
         methods=methods_with("text_encoder_learning_rate"),
@@ -81,6 +81,15 @@ class Train:
         "precision of the trained weights and their gradients; bf16 = half their VRAM, where each step is rounded up "
         "or down at random so that small ones add up; needs mixed precision bf16",
         choices=("fp32", "bf16"),
+    )
+    frozen_weights: str = option(
+        "as_computed",
+        "precision in which the UNet's weights are kept where they are not trained; fp8 = in 8 bits, half of the VRAM "
+        "of the forward pass's precision, each converted while it is used: a rounding that the method learns to live "
+        "with, and slower steps",
+        choices=("as_computed", "fp8"),
+        titles={"as_computed": "that of the forward pass"},
+        methods=tuple(method for method in METHODS if method not in methods_with("changes_weights")),
     )
     fused_backward: bool = option(
         False, "update each weight inside the backward pass and free its gradient at once: less VRAM, but slower steps"

@@ -19,8 +19,8 @@ def sample_generation_settings(settings: Settings) -> GenerationSettings:
     """How the run's samples are generated."""
     samples = settings.samples
     return GenerationSettings(
-        width=samples.width or settings.data.resolution,
-        height=samples.height or settings.data.resolution,
+        width=samples.width or settings.data.side,
+        height=samples.height or settings.data.side,
         steps=samples.steps,
         guidance_scale=samples.guidance_scale,
         sampler=samples.sampler,

@@ -105,7 +105,7 @@ def example_set(
     folder of latents on the disk.
     """
     data = settings.data
-    resolutions = data.resolutions() if role == "instance" else [data.resolution]
+    resolutions = data.resolutions() if role == "instance" else [data.side]
     shown = [(example, side) for example in examples for side in resolutions]
     crops = _crops([(example.image, side) for example, side in shown], data, telling(CROPPING[role], emit))
     examples = [example for example, _ in shown]
@@ -140,7 +140,7 @@ def class_example_set(
     known = {example.image for example in instances.examples}
     if any(example.image not in known for example in examples):
         return example_set(settings, model, examples, "class", cache, emit)
-    crops = _crops([(example.image, settings.data.resolution) for example in examples], settings.data)
+    crops = _crops([(example.image, settings.data.side) for example in examples], settings.data)
     order_seed = derived_seed(settings.train.seed, "class order", 0)
     sizes = _image_sizes(examples)
     return replace(instances, examples=examples, image_sizes=sizes, crops=crops, order_seed=order_seed, jitter=None)

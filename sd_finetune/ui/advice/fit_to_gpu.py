@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ...families.facts import MemoryFacts
+from ...formats.known_base import memory_of, resolved
 from ...settings.methods import METHODS
 from ...settings.options import Settings
 from ...settings.read import from_dict
@@ -31,12 +33,13 @@ def fit(settings: dict[str, Any], gpu: Gpu | None) -> Fit:
     """What to change in valid settings for the GPU; batch size times gradient accumulation stays the same."""
     if gpu is None:
         return Fit({}, "PyTorch finds no GPU, so there is no VRAM to fit to: training runs on the CPU.")
-    asked = from_dict(settings)
+    asked = resolved(from_dict(settings))
+    model = memory_of(asked)
     if asked.train.device == "cpu":
         return Fit({}, 'train.device = "cpu" does not use the GPU: set it to "auto" to fit to the GPU.')
-    way = fitting_way(asked, gpu.memory, gpu.bf16)
+    way = fitting_way(asked, gpu.memory, gpu.bf16, model)
     if way is None:
-        return Fit({}, _too_small(asked, gpu))
+        return Fit({}, _too_small(asked, gpu, model))
     return Fit(changes_of(asked, way), _fits(gpu, way))
 
 
@@ -63,10 +66,10 @@ def _fits(gpu: Gpu, way: Way) -> str:
     return f"{needs}: {', '.join(how)}. {speed_words(way.preset, train.gradient_checkpointing)}"
 
 
-def _too_small(asked: Settings, gpu: Gpu) -> str:
+def _too_small(asked: Settings, gpu: Gpu, model: MemoryFacts) -> str:
     """What is said where no way fits."""
-    least = least_way(asked, gpu.bf16)
-    what = f"Method {asked.method} at {asked.data.resolution} × {asked.data.resolution} pixels"
+    least = least_way(asked, gpu.bf16, model)
+    what = f"Method {asked.method} at {asked.data.side} × {asked.data.side} pixels"
     has = f"{gpu.name} has {gigabytes(gpu.memory)}"
     other = "train a LoRA instead" if METHODS[asked.method].changes_weights else "use a GPU with more VRAM"
     if least is None:
@@ -75,6 +78,6 @@ def _too_small(asked: Settings, gpu: Gpu) -> str:
     problem = f"{what} needs at least about {gigabytes(least.needed)} of VRAM, and {has}"
     for side in SMALLER_RESOLUTIONS:
         smaller = with_changes(least.settings, {"data.resolution": side})
-        if side < asked.data.resolution and needed_bytes(smaller) <= gpu.memory * USABLE:
+        if side < asked.data.side and needed_bytes(smaller, model) <= gpu.memory * USABLE:
             return f"{problem}: set data.resolution to {side} and fit again, or {other}."
     return f"{problem}: {other}."

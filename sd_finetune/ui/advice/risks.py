@@ -15,8 +15,7 @@ from ...data.overlaps import of_class_images, of_training_images
 from ...data.prompt_templates import instance_templates
 from ...data.usable import Look, UsableImages
 from ...errors import UserError
-from ...families.facts import FamilyFacts
-from ...families.table import DEFAULT_FAMILY, FAMILIES
+from ...formats.known_base import base_of
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Concept, Settings
 
@@ -122,13 +121,13 @@ def _of_learning_rate(settings: Settings) -> Iterator[Risk]:
         yield name, f"{name} = {rate:g} is outside the usual range from {usual[0]:g} to {usual[1]:g}: {risk}."
 
 
-def _of_resolution(settings: Settings, family: FamilyFacts = FAMILIES[DEFAULT_FAMILY]) -> Iterator[Risk]:
-    side, native = settings.data.resolution, family.native_resolution
-    if side < LEAST_RESOLUTION * native and _is_full_size(settings.base.checkpoint):
+def _of_resolution(settings: Settings) -> Iterator[Risk]:
+    side, base = settings.data.side, base_of(settings)
+    if base and side < LEAST_RESOLUTION * base.native_side:
         yield (
             "data.resolution",
-            f"data.resolution = {side} is far below the {native} pixels that {family.title} was trained on, so that "
-            f"its images may lose detail: use {native}.",
+            f"data.resolution = {side} is far below the {base.native_side} pixels that {base.family.title} was trained "
+            f"on, so that its images may lose detail: use {base.native_side}.",
         )
 
 

@@ -159,7 +159,8 @@ def _model_arguments(weights: Path, result: dict[str, Any] | None) -> list[str]:
 def _sample_arguments(settings: dict[str, Any]) -> list[str]:
     """As the run's samples are generated."""
     samples = {option: value for option, value in table(settings, "samples").items() if value != AUTO}
-    side, clip_skip = table(settings, "data").get("resolution"), table(settings, "train").get("clip_skip")
+    side, clip_skip = table(settings, "data").get("resolution", AUTO), table(settings, "train").get("clip_skip")
+    side = None if side == AUTO else side  # the command takes the checkpoint's
     values = {flag: samples.get(option) for option, flag in SAMPLE_FLAGS.items()}
     values |= {"--width": samples.get("width") or side, "--height": samples.get("height") or side}
     values |= {"--clip-skip": clip_skip}

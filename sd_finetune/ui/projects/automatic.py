@@ -14,7 +14,8 @@ def automatic(settings: Settings, images: Sequence[int]) -> dict[str, float]:
 
     images: how many each concept has.
     """
-    side = settings.data.resolution
+    side, data = settings.data.side, settings.data
+    smallest, largest = data.side_limits(side)
     counted = zip(settings.concepts, images, strict=False)
     of_concepts = {
         f"concepts.{number}.class_images": wanted_class_images(concept, count, count_class_images(concept, settings))
@@ -23,9 +24,13 @@ def automatic(settings: Settings, images: Sequence[int]) -> dict[str, float]:
     return {
         "train.unet_learning_rate": settings.unet_learning_rate(),
         "train.text_encoder_learning_rate": settings.text_encoder_learning_rate(),
+        "textual_inversion.learning_rate": settings.rates("embedding").first,
         "optimizer.weight_decay": settings.weight_decay(),
         "prior.weight": settings.prior_weight(),
         "lora.alpha": settings.lora_alpha(),
+        "data.resolution": side,
+        "data.smallest_side": smallest,
+        "data.largest_side": largest,
         "samples.width": settings.samples.width or side,
         "samples.height": settings.samples.height or side,
         **of_concepts,

@@ -13,10 +13,11 @@ from ...data.epoch_order import steps_per_epoch
 from ...data.masked_examples import FoundMasks
 from ...data.usable import UsableImages
 from ...errors import UserError
+from ...formats.known_base import resolved
 from ...runs.atomic import is_file
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
-from ...settings.read import as_far_as_valid, find_faults, from_dict
+from ...settings.read import as_far_as_valid, broken_rules, find_faults, from_dict
 from ..advice.duration_estimate import seconds_for
 from ..advice.risks import Risk, risks
 from ..plain_settings import concepts, text
@@ -68,8 +69,8 @@ def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Che
         faults.setdefault("base.checkpoint", str(error))
     if faults:
         return Checked(faults, found)
-    whole = from_dict(settings)
-    faults = missing_for_training(whole)
+    whole = resolved(from_dict(settings))
+    faults = {**broken_rules(whole), **missing_for_training(whole)}
     if faults:
         return Checked(faults, found)
     an_epoch = steps_per_epoch(
@@ -114,7 +115,7 @@ def report(
     """
     found = check(settings, origin)
     whole = found.settings
-    valid = as_far_as_valid(settings)
+    valid = found.settings or resolved(as_far_as_valid(settings))
     to_do = found.steps - (origin["step"] if origin else 0)
     return {
         "faults": {name: in_the_tab(sentence, panel_of(name)) for name, sentence in found.faults.items()},

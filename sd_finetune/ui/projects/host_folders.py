@@ -8,13 +8,16 @@ from typing import Any
 
 from ...data.image_cache import NAME as IMAGE_CACHE
 from ...errors import UserError
+from ...formats.known_base import base_of
 from ...hosts.host import Host
 from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.notes import read_note
 from ...settings.methods import METHODS
 from ...settings.migrations import migrated
+from ...settings.option import AUTO
 from ...settings.options import Output
+from ...settings.read import as_far_as_valid, plain_value
 from ..plain_settings import table, text, value_at, with_concepts, with_values
 
 CLASS_IMAGES = "class-images"
@@ -47,7 +50,7 @@ def with_caches(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
-    """A run's settings as a form has them: folders that the host decides are open again.
+    """A run's settings as a form has them: what the host or the base checkpoint decides is open again.
 
     Raises:
         UserError: the run's settings are damaged, or of a newer version.
@@ -62,7 +65,16 @@ def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
         settings = with_values(settings, {"output.folder": ""})
         settings = with_concepts(settings, _with_open_file)
     own = [name for name in _CACHES if text(settings, name) == str(_own_cache(host, name))]
-    return with_values(settings, dict.fromkeys(own, ""))
+    return with_values(_left_to_the_base(settings), dict.fromkeys(own, ""))
+
+
+def _left_to_the_base(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with "auto" where that amounts to what they have: another method, or another base, has its own."""
+    whole = as_far_as_valid(settings)
+    base = base_of(whole)
+    amounts = base.defaults.values(whole) if base else {}
+    same = [name for name, amount in amounts.items() if value_at(settings, name) == plain_value(amount)]
+    return with_values(settings, dict.fromkeys(same, AUTO))
 
 
 def class_image_cache(host: Host, settings: dict[str, Any]) -> Path:

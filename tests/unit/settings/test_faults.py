@@ -74,7 +74,7 @@ FAULTS = [
     ({"lora": {"rank": 1025}}, "lora.rank = 1025 is out of range: use a whole number from 1 to 1024."),
     (
         {"data": {"resolution": 100}},
-        "data.resolution = 100 is out of range: use a whole number from 64 to 2048, a multiple of 8.",
+        'data.resolution = 100 is out of range: use "auto" or a whole number from 64 to 2048, a multiple of 8.',
     ),
     (
         {"output": {"precision": "fp8"}},

@@ -159,6 +159,6 @@ def test_an_option_that_cannot_be_0_is_told(content: dict[str, Any], monkeypatch
 
 def test_a_word_has_its_own(multiplier: None, content: dict[str, Any]) -> None:
     content |= {"method": "textual_inversion", "output": {"name": "zib-7"}}
-    assert list(find_faults(content)) == ["textual_inversion.learning_rate"]
-    content["textual_inversion"] = {"learning_rate": 1.0}
     assert find_faults(content) == {}
+    content["textual_inversion"] = {"learning_rate": 5e-3}
+    assert list(find_faults(content)) == ["textual_inversion.learning_rate"]

@@ -22,12 +22,12 @@ from sd_finetune.settings.read import find_faults
         ),
         ({"extra_resolutions": "500"}, "extra_resolutions", "multiples of 8"),
         (
-            {"smallest_side": 640},
+            {"resolution": 512, "smallest_side": 640},
             "smallest_side",
             "data.smallest_side = 640 is above data.resolution = 512: set it to 512",
         ),
         (
-            {"largest_side": 320},
+            {"resolution": 512, "largest_side": 320},
             "largest_side",
             "data.largest_side = 320 is below data.resolution = 512: set it to 512",
         ),

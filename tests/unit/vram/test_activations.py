@@ -7,8 +7,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks.activations import BLOCK, LiveBytes, measure
-from sd_finetune.families.sd1.architecture import SD15
-from sd_finetune.families.table import DEFAULT_FAMILY, FAMILIES
+from sd_finetune.families.family import family_called
+from sd_finetune.families.table import FAMILIES
 
 pytestmark = pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < (2, 2),
@@ -42,11 +42,13 @@ def test_what_the_backward_pass_needs_is_held_until_then() -> None:
         assert (held, live.now) == (4096 + 4096 + BLOCK, 4096 + 4096), "the result of exp, and then the gradient"
 
 
-def test_the_facts_are_what_is_counted() -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_facts_are_what_is_counted(family: str) -> None:
     """One of them; `python benchmarks/activations.py` counts all."""
-    counted = measure(SD15, "textual inversion", "bf16", batch=1, side=512, checkpointing=False)
-    facts = FAMILIES[DEFAULT_FAMILY].memory
-    assert counted["peak"] == pytest.approx(facts.in_half.word[0], rel=0.01)
+    side = FAMILIES[family].native_resolution
+    counted = measure(family_called(family), "textual inversion", "bf16", batch=1, side=side, checkpointing=False)
+    of_512 = counted["peak"] / (side / 512) ** 2
+    assert of_512 == pytest.approx(FAMILIES[family].memory.in_half.word[0], rel=0.01)
 
 
 def test_tensors_of_before_and_their_views_are_not_counted() -> None:

@@ -20,6 +20,9 @@ from sd_finetune.families.sdxl.infer_sizes import infer_architecture
 from sd_finetune.families.sdxl.modules import empty_modules
 from sd_finetune.families.sdxl.sgm_config import dump
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
+from sd_finetune.formats.known_base import known_base, resolved
+from sd_finetune.settings.read import from_dict
+from sd_finetune.training.room import memory_facts
 
 SMALL = SdxlArchitecture(
     unet=UNetSizes(
@@ -133,3 +136,16 @@ def test_it_predicts(file: Path) -> None:
     answer = model.predict(torch.randn(2, 4, 8, 8), torch.tensor([10, 900]), conditioning)
     assert answer.shape == (2, 4, 8, 8)
     assert torch.isfinite(answer).all()
+
+
+def test_what_suits_it_is_known_before_it_is_loaded(file: Path) -> None:
+    known = known_base(file)
+    assert (known.family, known.native_side) == (SDXL, 64)
+    assert known.memory == memory_facts(read_checkpoint(file))
+    settings = from_dict({
+        "method": "dreambooth",
+        "base": {"checkpoint": str(file)},
+        "concepts": [{"folder": "dogs", "class_prompt": "a dog"}],
+    })  # fmt: skip
+    found = resolved(settings)
+    assert (found.data.resolution, found.unet_learning_rate(), found.text_encoder_learning_rate()) == (64, 1e-6, 5e-7)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from sd_finetune.families.table import DEFAULT_FAMILY, FAMILIES
+from sd_finetune.formats.known_base import KnownBase
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.advice import risks as looked_at
 from sd_finetune.ui.advice.risks import risks
@@ -87,7 +89,8 @@ def test_a_resolution_far_below_that_of_models_of_full_size(
 ) -> None:
     asked = {"concepts": [{"folder": many, "instance_prompt": "a sks dog"}]}
     assert told(screen, **asked, data__resolution=64) == [], "of a small model"
-    monkeypatch.setattr(looked_at, "FULL_SIZE", 10)
+    facts = FAMILIES[DEFAULT_FAMILY]
+    monkeypatch.setattr(looked_at, "base_of", lambda _: KnownBase(facts, facts.native_resolution, facts.memory))
     assert told(screen, **asked, data__resolution=384) == []
     (sentence,) = told(screen, **asked, data__resolution=376)
     assert sentence.startswith("data.resolution = 376 is far below the 512 pixels that Stable Diffusion 1 was trained")

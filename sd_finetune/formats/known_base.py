@@ -1,0 +1,97 @@
+"""What a base checkpoint's file tells before it is loaded, without torch: its family, its sizes, what suits it.
+
+base_of(settings) -> KnownBase | None
+memory_of(settings) -> its MemoryFacts
+resolved(settings) -> Settings with the numbers that a run is made of
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..errors import UserError
+from ..families.completeness import native_side, needed_tensors
+from ..families.facts import FamilyFacts, MemoryFacts
+from ..families.table import DEFAULT_FAMILY, FAMILIES
+from ..reading.door import reader
+from ..reading.read_layout import read_layout
+from ..settings.base_defaults import BaseDefaults, resolved_for
+from ..settings.options import Settings
+from .checkpoint_config import find_config, naming_missing
+from .classify import family_of_checkpoint
+
+
+@dataclass(frozen=True)
+class KnownBase:
+    """A checkpoint. native_side: of the images that it was trained on, in pixels. memory: by its own sizes."""
+
+    family: FamilyFacts
+    native_side: int
+    memory: MemoryFacts
+
+    @property
+    def defaults(self) -> BaseDefaults:
+        """What options amount to that are left to the checkpoint."""
+        return BaseDefaults(self.native_side, self.family.learning_rates)
+
+
+@reader
+def known_base(path: Path, config: Path | None = None) -> KnownBase:
+    """Look into a checkpoint. config: its LDM config; by default as for `read_checkpoint`.
+
+    Raises:
+        UserError: it is no checkpoint of a supported family, or not whole.
+    """
+    layout = read_layout(path)
+    name = family_of_checkpoint(path, layout)
+    facts = FAMILIES[name]
+    found = find_config(path, layout.metadata, config)
+    with naming_missing(path, facts):
+        names = needed_tensors(name, layout.shapes, found.text, found.folder)
+        side = native_side(name, layout.shapes, found.text, found.folder)
+    counts = {
+        part: sum(layout.tensors[name].elements for name in names if name.startswith(start))
+        for part, start in facts.part_prefixes.items()
+    }
+    encoders = sum(counts[part] for part in facts.text_encoders)
+    return KnownBase(facts, side, facts.memory.of_size(counts["unet"], encoders, counts["vae"]))
+
+
+def base_of(settings: Settings) -> KnownBase | None:
+    """The settings' base checkpoint, None where it cannot be read, which whoever loads it tells."""
+    path = Path(settings.base.checkpoint)
+    config = Path(settings.base.config) if settings.base.config else None
+    if not path.name:
+        return None
+    try:
+        return _known_before(path, config, *map(_stamp, (path, config or path.with_suffix(".yaml"))))
+    except UserError:
+        return None
+
+
+@lru_cache(maxsize=8)  # the tab asks with every change of its form
+def _known_before(path: Path, config: Path | None, *stamps: tuple[int, int]) -> KnownBase:
+    return known_base(path, config)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """What changes when a file does; 0 where it is missing, or no file can be called so."""
+    try:
+        facts = file.stat()
+    except (OSError, ValueError):
+        return 0, 0
+    return facts.st_mtime_ns, facts.st_size
+
+
+def memory_of(settings: Settings) -> MemoryFacts:
+    """The size of the settings' base checkpoint, or that of most where it cannot be read."""
+    base = base_of(settings)
+    return base.memory if base else FAMILIES[DEFAULT_FAMILY].memory
+
+
+def resolved(settings: Settings) -> Settings:
+    """The settings with what their "auto" amounts to for their base; as they are where that cannot be read."""
+    base = base_of(settings)
+    return settings if base is None else resolved_for(settings, base.defaults)
