@@ -36,6 +36,10 @@ EIGHT_BIT: dict[str, dict[str, Any]] = {
     "bf16 weights, Lion 8-bit, fused": {**BF16, **FUSED, "optimizer.name": "lion8bit"},
 }
 """Beside the presets, which need no package."""
+FP8: dict[str, dict[str, Any]] = {
+    "frozen weights in fp8": {"train.frozen_weights": "fp8"},
+    "mixed precision bf16, frozen weights in fp8": {**MIXED, "train.frozen_weights": "fp8"},
+}
 MOST_LOST = 0.05
 
 
@@ -46,7 +50,7 @@ def ways(method: str) -> dict[str, dict[str, Any]]:
         if preset.method == method.replace("-", "_"):
             own = {name: value for name, value in preset.settings.items() if not name.startswith(CHANGES_NOTHING)}
             found.setdefault(_words(own), own)
-    return found | (EIGHT_BIT if method == "dreambooth" else {})
+    return found | (EIGHT_BIT if method == "dreambooth" else FP8)
 
 
 def _words(changes: Mapping[str, Any]) -> str:

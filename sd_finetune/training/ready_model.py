@@ -7,6 +7,7 @@ from ..families.load_model import load_model
 from ..formats.checkpoint import Checkpoint
 from ..settings.options import Settings
 from .compute.attention import attention_of, set_attention
+from .compute.fp8 import keep_in_fp8
 from .device import FORWARD_DTYPES, Accelerator
 from .placement import Placement
 
@@ -20,4 +21,6 @@ def ready_model(base: Checkpoint, settings: Settings, accelerator: Accelerator) 
     kind = attention_of(settings.train.attention, accelerator.device)
     model = load_model(base)
     set_attention(model, kind)
+    if settings.keeps_fp8():
+        keep_in_fp8(model.unet)
     return model, Placement(model, accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])

@@ -317,6 +317,7 @@ EFFECTS: dict[str, Effect] = {
     "train.mixed_precision": Effect(dtype, "bf16"),
     "train.gradient_checkpointing": Effect(is_checkpointing, True),
     "train.weights": Effect(formats_of_weights, "bf16", within={"train.mixed_precision": "bf16"}),
+    "train.frozen_weights": Effect(weights, "fp8"),
     "train.fused_backward": Effect(most_gradients, True, within={"train.clip_by": "parameter_norm"}),
     "train.attention": Effect(attention, "sliced"),
     "train.clip_by": Effect(weights, "parameter_norm", within=CLIPPED),

@@ -104,7 +104,7 @@ class Missing(NamedTuple):
 
 def class_image_sizes(settings: Settings, images: Iterable[Path]) -> Mapping[Size, int]:
     """The sizes in which class images are generated for these training images, and how many of these have each."""
-    side = settings.data.resolution
+    side = settings.data.side
     if settings.class_images.proportions == "square":
         return {(side, side): 1}
     return Counter(trained_size(size_of(image), settings.data) for image in images)
@@ -122,6 +122,7 @@ def cache_of(
         "drawing": _drawing_facts(settings, size),
         "seed": settings.class_images.seed,
         "precision": precision,
+        **({"weights": "fp8"} if settings.keeps_fp8() else {}),
         "device": device.type if precision != "no" else "any",  # in half precision each rounds in its own way
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

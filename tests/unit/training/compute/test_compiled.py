@@ -20,6 +20,7 @@ from sd_finetune.networks.algorithms import ALGORITHMS
 from sd_finetune.networks.attachable import AttachableNetwork
 from sd_finetune.networks.hypernetwork import context_widths, new_hypernetwork
 from sd_finetune.training.compute.compiled import Backend, compile_blocks, is_too_old
+from sd_finetune.training.compute.fp8 import keep_in_fp8
 from tests.toy import worst_error
 
 TOLERANCE = 1e-4
@@ -49,6 +50,11 @@ def lora(unet: UNet2DConditionModel) -> AttachableNetwork:
     for parameter in network.parameters():
         parameter.data.normal_(0, 0.1, generator=generator)
     return network
+
+
+def lora_on_fp8(unet: UNet2DConditionModel) -> AttachableNetwork:
+    keep_in_fp8(unet.requires_grad_(False))
+    return lora(unet.to(torch.float32))
 
 
 def hypernetwork(unet: UNet2DConditionModel) -> AttachableNetwork:
@@ -99,6 +105,8 @@ INDUCTOR = pytest.mark.skipif(shutil.which("g++") is None, reason="needs the C++
     [
         (nothing, False, "aot_eager"),
         (lora, True, "aot_eager"),
+        (lora_on_fp8, False, "aot_eager"),
+        (lora_on_fp8, True, "aot_eager"),
         (hypernetwork, True, "aot_eager"),
         pytest.param(lora, False, "inductor", marks=[INDUCTOR, pytest.mark.slow]),
     ],
