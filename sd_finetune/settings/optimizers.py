@@ -41,6 +41,8 @@ class OptimizerFacts:
     """The step of a parameter needs nothing of the others, so that it can be taken as soon as its gradient is there."""
     keeps_layout: bool = True
     """It leaves a weight where it is in memory also if that has its channels last."""
+    averages: bool = False
+    """It averages the weights itself, and the average is what is used and saved."""
     learning_rate_share: float = 1
     """Which share of a method's own learning rates, which are AdamW's, stands for a learning rate of 0."""
 
@@ -68,7 +70,7 @@ OPTIMIZERS = {
     "adamw_schedule_free": OptimizerFacts(
         "AdamWScheduleFree", title="AdamW, schedule-free", builds="pytorch_optimizer.ScheduleFreeAdamW",
         package="pytorch_optimizer", summary="averages weights instead of lowering the learning rate towards the end",
-        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, above_0=("beta1",),
+        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, above_0=("beta1",), averages=True,
         keeps=("weight_sum", "lr_max", "step"), steps_alone=False,
     ),
     "adafactor": OptimizerFacts(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .groups.base import Base
 from .groups.captions import Captions
 from .groups.data import Concept, Data
+from .groups.ema import Ema
 from .groups.hypernetwork import Hypernetwork
 from .groups.lora import Lora
 from .groups.loss import Loss
@@ -42,6 +43,7 @@ class Settings:
     timesteps: Timesteps = field(default_factory=Timesteps)
     optimizer: Optimizer = field(default_factory=Optimizer)
     schedule: Schedule = field(default_factory=Schedule)
+    ema: Ema = field(default_factory=Ema)
     prior: Prior = field(default_factory=Prior)
     class_images: ClassImages = field(default_factory=ClassImages)
     data: Data = field(default_factory=Data)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .catalogue import members
 from .data_rules import bucket_sides, changing_images, extra_resolutions
+from .ema_rules import one_average
 from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
@@ -240,6 +241,7 @@ RULES = (
     _mixed_precision,
     bf16_weights,
     fused_backward,
+    one_average,
     timestep_weights,
     timestep_range,
     kinds_of_noise,

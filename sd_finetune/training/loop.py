@@ -54,6 +54,8 @@ def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
             images, learns = images + len(batch.latents), learns or learned.learns
         if learns:
             training.updates.finish()  # clipping, optimizer
+            if training.average:
+                training.average.follow(step + 1)
         training.step = step + 1
         reports.add(step, losses, rates, images)
         _after_step(training, keeper, reports)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from ..runs.unfinished import remove_leftovers
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from ..settings.prompt_reading import trained_reading
+from .average import average_of
 from .base_checkpoint import read_base
 from .compute.channels_last import is_faster, put_channels_last
 from .compute.compiled import compile_blocks
@@ -90,6 +90,7 @@ def prepare(
     method = attach_method(model, settings, base)
     _begin_training(model, method, settings, accelerator.device)
     sources = all_targets(stored, settings, model, method.untrained, accelerator, place, batches.has_classes)
+    updates = Updates(method.parameter_groups(), settings, accelerator)
     training = Training(
         run=run,
         settings=settings,
@@ -97,7 +98,8 @@ def prepare(
         accelerator=accelerator,
         model=model,
         method=method,
-        updates=Updates(method.parameter_groups(), settings, accelerator),
+        updates=updates,
+        average=average_of(updates.parameters, settings.ema),
         batches=batches,
         sources=sources,
         conditioning=Conditioning(model, settings.train.train_text_encoder, place, trained_reading(settings)),
@@ -107,7 +109,6 @@ def prepare(
         orders=orders,
         instances=instances,
         classes=classes,
-        started_at=time.time(),
     )
     return _at_first_step(training, resume)
 
@@ -167,7 +168,7 @@ def _load_snapshot(training: Training) -> None:
     snapshot, name = snapshot_to_resume(training.run), training.settings.optimizer.name
     try:
         training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
-        training.method.load_trained_tensors(trained)
+        training.load_kept_tensors(trained)
     except (ValueError, KeyError, RuntimeError) as error:  # as torch says that tensors or groups do not match
         traceback.print_exc()
         raise UserError(

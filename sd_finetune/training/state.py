@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
@@ -21,6 +22,7 @@ from ..runs.loss_table import append_losses
 from ..runs.messages import EventLog, Step, Warning_
 from ..settings.duration import Duration
 from ..settings.options import Settings
+from .average import Average, in_use
 from .device import Accelerator
 from .intervals import Intervals
 from .orders import Orders
@@ -34,6 +36,9 @@ from .step.example_sets import ExampleSet
 from .step.gradients import Compute, Gradients, PlainGradients, Sources
 from .step.updates import Updates
 
+AVERAGE = "average of "
+"""Begins the names of averages in a snapshot."""
+
 
 @dataclass
 class Training:
@@ -46,6 +51,8 @@ class Training:
     model: DiffusionModel
     method: Method
     updates: Updates
+    average: Average | None
+    """Of the trained weights."""
     batches: Batches
     sources: Sources
     """Of targets that the untrained model predicts."""
@@ -56,7 +63,7 @@ class Training:
     orders: Orders
     instances: ExampleSet
     classes: ExampleSet | None
-    started_at: float
+    started_at: float = field(default_factory=time.time)
     """Unix seconds."""
     first_step: int = 0
     step: int = 0
@@ -100,6 +107,33 @@ class Training:
     def optimizer(self) -> torch.optim.Optimizer:
         return self.updates.optimizer
 
+    @contextmanager
+    def weights_to_use(self, averaged: bool) -> Generator[None, None, None]:
+        """The trained weights are those to be used rather than to be trained, while the block runs.
+
+        averaged: whether they are the average's, if there is one.
+        """
+        with evaluation_weights(self.optimizer, self.settings.optimizer.name), in_use(self.average, averaged):
+            yield
+
+    def kept_tensors(self) -> dict[str, Tensor]:
+        """What a snapshot keeps of what is trained: the weights and their average."""
+        trained = self.method.trained_tensors()
+        averages = self.average.named(list(trained)) if self.average else {}
+        return {**trained, **{f"{AVERAGE}{name}": value for name, value in averages.items()}}
+
+    def load_kept_tensors(self, kept: Mapping[str, Tensor]) -> None:
+        """Take over what `kept_tensors` returned; of a run without an average that starts from the weights.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: they are of other settings.
+        """
+        averages = {name.removeprefix(AVERAGE): value for name, value in kept.items() if name.startswith(AVERAGE)}
+        trained = {name: value for name, value in kept.items() if not name.startswith(AVERAGE)}
+        self.method.load_trained_tensors(trained)
+        if self.average:
+            self.average.load(averages or trained, list(self.method.trained_tensors()))
+
     def steps_in(self, duration: Duration) -> int:
         """A duration of the settings in optimizer steps."""
         return duration.steps(self.batches.steps_per_epoch)
@@ -121,7 +155,7 @@ def evaluating(training: Training) -> Generator[None, None, None]:
     for module in _modules_with_modes(training.model, training.method):
         module.eval()
     try:
-        with torch.no_grad(), evaluation_weights(training.optimizer, training.settings.optimizer.name):
+        with torch.no_grad(), training.weights_to_use(training.settings.ema.samples):
             yield
     finally:
         train_mode(training.model, training.method)

@@ -30,6 +30,8 @@ BYTES_OF_PRECISION = {"no": 4, "fp16": 2, "bf16": 2}
 """Of a frozen weight, by `train.mixed_precision`."""
 BYTES_OF_WEIGHT = {"fp32": 4, "bf16": 2}
 """Of a trained weight and of its gradient, by `train.weights`."""
+BYTES_OF_AVERAGE = 4
+"""Of each trained weight, float32 (`training.average`)."""
 FRAGMENTATION = 1.06
 REUSED = 0.5
 """Of what activations leave in the backward pass, the share in which gradients find room."""
@@ -144,6 +146,7 @@ def _held(settings: Settings, model: MemoryFacts) -> float:
         not encoders_wait
     )
     vae = 0 if settings.data.latents_are_cached() else _vae(settings, model)
+    trained += BYTES_OF_AVERAGE if settings.ema.decay and not settings.ema.on_cpu else 0
     return _trained_parameters(settings, model) * trained + frozen + vae
 
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from sd_finetune.data.image_cache import image_cache
 from sd_finetune.errors import UserError
@@ -25,6 +25,7 @@ from sd_finetune.runs.snapshots import finished_snapshots, step_of
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training import ready_model
+from sd_finetune.training.average import place_of_average
 from sd_finetune.training.compute.attention import attentions_of
 from sd_finetune.training.device import accelerator_for
 from sd_finetune.training.loop import train
@@ -89,6 +90,18 @@ def images_a_step(training: Training) -> list[int]:
 def rates(training: Training) -> list[float]:
     train(training)
     return [event.learning_rates["unet"] for event in events_of(training.run, Step)]
+
+
+def saved_weights(training: Training) -> str:
+    """What is in the result's file."""
+    train(training)
+    file = load_file(events_of(training.run, Saved)[-1].path)
+    return hash_of(*(file[name].numpy().tobytes() for name in sorted(file)))
+
+
+def device_of_average(training: Training) -> str:
+    """Where a parameter on a GPU has its average."""
+    return place_of_average(torch.device("cuda"), training.settings.ema).type
 
 
 def files(training: Training) -> list[str]:
@@ -273,6 +286,7 @@ RELU = {"hypernetwork.activation": "relu"}
 HYPERNETWORK = {"method": "hypernetwork", "base.checkpoint": "{other}/wide-text.safetensors"}
 TEXT = {"train.train_text_encoder": True}
 DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
+DRAWN_LAST = {"samples.prompts": ["a star"], "samples.every": "0", "samples.at_start": False, "samples.steps": 2}
 EVALUATED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2}
 CLIPPED = {"train.max_grad_norm": 1e-4, "optimizer.eps": 0.1, "train.unet_learning_rate": 1e-2}
 FILEWORDS = {"concepts.instance_prompt": "[filewords]"}
@@ -288,6 +302,7 @@ EMPHASIZED = {"concepts.instance_prompt": "a (red:1.5) star"}
 SEVERAL_LAYERS = {"base.checkpoint": "{other}/layers.safetensors"}
 LOGIT_NORMAL = {"timesteps.distribution": "logit_normal"}
 HUBER = {"loss.type": "huber"}
+AVERAGED = {"ema.decay": 0.9, "train.length": "5 steps", "train.unet_learning_rate": 1e-2}
 BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 
 # {other} stands for a folder with other.safetensors, wide-text.safetensors, v.yaml and folders of images.
@@ -300,6 +315,11 @@ EFFECTS: dict[str, Effect] = {
     "output.folder": Effect(files, "{other}/here", within=SHORT),
     "output.precision": Effect(number_formats, "bf16", within=SHORT),
     "output.save_every": Effect(files, "1 step"),
+    "ema.decay": Effect(saved_weights, 0.9, within={"train.length": "5 steps"}),
+    "ema.warmup": Effect(saved_weights, False, within=AVERAGED),
+    "ema.samples": Effect(samples, False, within={**AVERAGED, **DRAWN_LAST}),
+    "ema.results": Effect(saved_weights, False, within=AVERAGED),
+    "ema.on_cpu": Effect(device_of_average, True, within=AVERAGED),
     "output.keep": Effect(files_there, 1, within={"output.save_every": "1 step", "train.length": "4 steps"}),
     "snapshots.every_minutes": Effect(snapshots_on_the_way, 1e-9),
     "snapshots.every": Effect(snapshots_on_the_way, "1 step"),

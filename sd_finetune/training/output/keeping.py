@@ -111,7 +111,7 @@ class Keeper:
         write_snapshot(
             training.run.snapshots,
             step,
-            training.method.trained_tensors(),
+            training.kept_tensors(),
             training.optimizer,
             training.settings.optimizer.name,
             training.accelerator.scaler,

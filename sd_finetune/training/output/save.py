@@ -10,7 +10,6 @@ from ...data.concepts import Example
 from ...errors import CannotWriteError
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ...formats.tensor_file import FILE_DTYPES, fits
-from ...optimizers.build import evaluation_weights
 from ...runs.messages import Phase, Saved, Warning_
 from ..state import Training
 from .card import write_card
@@ -26,7 +25,7 @@ def save_result(training: Training, step: int, final: bool) -> Path:
     settings = training.settings
     paths = result_paths(training.run, settings, "" if final else intermediate_suffix(step))
     training.events.append(Phase(name="saving", done=0, total=1))
-    with evaluation_weights(training.optimizer, settings.optimizer.name):
+    with training.weights_to_use(settings.ema.results):
         precision, facts = _precision_for(training), _facts(training, step)
         for number, path in enumerate(paths):
             training.method.write(path, training_metadata(settings, facts, number), precision, number)

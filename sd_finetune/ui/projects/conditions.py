@@ -38,7 +38,9 @@ HUBER = Condition("loss.type", others=("mse",))
 OWN_WORD = Condition("concepts.word", others=("",))
 
 OF_GROUPS = {"class_images": (PRIOR, CLASS_IMAGES), "masks": (MASKS,)}
+AVERAGE = Condition("ema.decay", others=(0,))
 OF_OPTIONS = {
+    **dict.fromkeys(("ema.warmup", "ema.samples", "ema.results", "ema.on_cpu"), (AVERAGE,)),
     "textual_inversion.own_templates": (Condition("textual_inversion.template", values=("own",)),),
     "train.text_encoder_learning_rate": (Condition("train.train_text_encoder", values=(True,)),),
     "train.clip_by": (Condition("train.max_grad_norm", others=(0,)),),
