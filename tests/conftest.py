@@ -7,7 +7,7 @@ import inspect
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,20 +94,25 @@ def photographs() -> dict[str, Image.Image]:
 
 
 @pytest.fixture(scope="session")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
-    """Runs within a second, see `tests.toy`."""
-    from tests.toy import make_toy, read_tokenizer_once  # loads torch, which half of the tests can do without
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Toy]]:
+    """Runs within a second or three, on the checkpoint that has this name in `tests.toy.CHECKPOINTS`."""
+    # Here, as it loads torch, which half of the tests can do without.
+    from tests.toy import CHECKPOINTS, make_toy, read_tokenizer_once
 
     with read_tokenizer_once():
-        yield make_toy(tmp_path_factory.mktemp("toy"))
+        yield cache(lambda name: make_toy(tmp_path_factory.mktemp("toy"), **CHECKPOINTS[name]))
 
 
 @pytest.fixture(scope="session")
-def deep_toy(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    """With all levels and blocks of Stable Diffusion 1.5, where their number or names matter: three times as slow."""
-    from tests.toy import DEEP, make_toy
+def toy(toys: Callable[[str], Toy]) -> Toy:
+    """A Stable Diffusion 1: runs within a second."""
+    return toys("sd1")
 
-    return make_toy(tmp_path_factory.mktemp("deep-toy"), **DEEP)
+
+@pytest.fixture(scope="session")
+def deep_toy(toys: Callable[[str], Toy]) -> Toy:
+    """With all levels and blocks of Stable Diffusion 1.5, where their number or names matter: three times as slow."""
+    return toys("deep sd1")
 
 
 @pytest.fixture(autouse=True)

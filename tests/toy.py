@@ -1,10 +1,11 @@
-"""A Stable Diffusion 1 checkpoint with random weights, as small as one can be, and whole runs on it within a second."""
+"""A checkpoint of each family with random weights, as small as one can be, and whole runs on it within a second."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import ModelMixin
 from PIL import Image
-from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
 
-from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.family import DiffusionModel, Family, family_called
+from sd_finetune.families.ldm.sizes import SIZE_EMBEDDING, SIZE_IDS, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.families.load_model import load_model
-from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
-from sd_finetune.families.sd1.architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
-from sd_finetune.families.sd1.family import FAMILY
+from sd_finetune.families.sd1.architecture import Sd1Architecture
+from sd_finetune.families.sdxl.architecture import SdxlArchitecture
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Event, Step, read_events, send_command
@@ -45,14 +46,70 @@ ARCHITECTURE = Sd1Architecture(
     image_size=8,
 )
 
+SDXL = SdxlArchitecture(
+    unet=UNetSizes(
+        model_channels=32,
+        channel_mult=(1, 1),
+        num_res_blocks=1,
+        attention_resolutions=(2,),
+        num_heads=0,
+        num_head_channels=16,
+        context_dim=32 + 48,
+        use_linear_in_transformer=True,
+        adm_in_channels=48 + SIZE_IDS * SIZE_EMBEDDING,
+    ),
+    vae=ARCHITECTURE.vae,
+    text_encoder=TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2),
+    text_encoder_2=TextEncoderSizes(
+        hidden_size=48,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=1,
+        projection_dim=48,
+        hidden_act="gelu",
+    ),
+    image_size=8,
+)
+"""The last layers of its text encoders count for the pooled vector alone."""
+
+ATTENTION_TO_PROMPTS = {"sd1": 1, "sdxl": 6}
+"""By family, what multiplies the UNet's keys and values of prompts, as SDXL's states come without a norm."""
+
+SMALLEST: dict[str, Any] = {"sd1": ARCHITECTURE, "sdxl": SDXL}
+"""Architectures by family."""
+
 DEEP: dict[str, Any] = {"unet": UNetSizes(model_channels=32, channel_mult=(1, 1, 1, 1), num_heads=2, context_dim=32)}
 """Differences that give the UNet all levels and blocks of Stable Diffusion 1.5, for a third of the speed."""
+
+DEEP_SDXL: dict[str, Any] = {
+    "unet": replace(
+        SDXL.unet,
+        channel_mult=(1, 1, 1),
+        num_res_blocks=2,
+        attention_resolutions=(4, 2),
+        transformer_depth=(1, 1, 2),
+    )
+}
+"""The same of SDXL, but for two layers in place of ten where there are ten."""
+
+PREDICTS_V: dict[str, Any] = {"prediction_type": "v_prediction", "zero_terminal_snr": True}
+"""Differences of an SDXL that predicts v, down to images of which nothing is left."""
 
 WIDE_TEXT: dict[str, Any] = {
     "unet": replace(ARCHITECTURE.unet, context_dim=48),
     "text_encoder": replace(ARCHITECTURE.text_encoder, hidden_size=48),
 }
 """Differences that give cross-attention another context width than self-attention, as in every real checkpoint."""
+
+CHECKPOINTS: dict[str, dict[str, Any]] = {
+    "sd1": {},
+    "deep sd1": DEEP,
+    "sdxl": {"family": "sdxl"},
+    "deep sdxl": {"family": "sdxl", **DEEP_SDXL},
+    "sdxl, v": {"family": "sdxl", **PREDICTS_V},
+    "deep sdxl, v": {"family": "sdxl", **DEEP_SDXL, **PREDICTS_V},
+}
+"""What tests are made with, as `make_checkpoint` takes it."""
 
 PLAIN: dict[str, Any] = {
     "method": "lora",
@@ -92,21 +149,39 @@ ROWS: dict[str, dict[str, Any]] = {
 """The methods of the matrix, as changes to the plain settings."""
 
 
-def make_checkpoint(path: Path, seed: int = 0, precision: str = "fp32", **differences: Any) -> Path:
-    """A checkpoint of random weights whose drawn images tell prompts and seeds apart."""
-    architecture = replace(ARCHITECTURE, **differences)
+def make_checkpoint(
+    path: Path, seed: int = 0, precision: str = "fp32", family: str = "sd1", contrast: float = 10, **differences: Any
+) -> Path:
+    """A checkpoint of random weights whose drawn images tell prompts and seeds apart.
+
+    differences: from the family's smallest architecture.
+    """
+    kind = family_called(family)
+    architecture = replace(SMALLEST[family], **differences)
     torch.manual_seed(seed)
-    unet = UNet2DConditionModel(**architecture.unet_config())
-    vae = AutoencoderKL(**architecture.vae_config())
-    text_encoder = CLIPTextModel(CLIPTextConfig(**architecture.text_config()))
+    modules = random_modules(kind, architecture)
+    vae = modules["vae"]
     with torch.no_grad():
         vae.quant_conv.weight[4:] = 0
         vae.quant_conv.bias[4:] = -30  # a standard deviation of 3e-7, so that latents can be foretold
-        vae.decoder.conv_out.weight *= 10
-        text_encoder.text_model.embeddings.token_embedding.weight *= 10
-    modules = {"unet": unet, "vae": vae, "text_encoder": text_encoder}
-    new_checkpoint(path, FAMILY, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
+        vae.decoder.conv_out.weight *= contrast
+        for name, weight in modules["unet"].named_parameters():
+            if ".attn2.to_k." in name or ".attn2.to_v." in name:
+                weight *= ATTENTION_TO_PROMPTS[family]
+        for name in kind.facts.text_encoders:
+            modules[name].text_model.embeddings.token_embedding.weight *= 10
+    new_checkpoint(path, kind, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
     return path
+
+
+def random_modules(family: Family, architecture: Any) -> dict[str, Any]:
+    """The modules by part, with values as their libraries begin with."""
+    return {part: _with_values(module) for part, module in family.empty_modules(architecture).by_part().items()}
+
+
+def _with_values(module: Any) -> nn.Module:
+    own = type(module)
+    return own.from_config(module.config) if isinstance(module, ModelMixin) else own(module.config)
 
 
 def make_images(folder: Path, count: int, size: int | tuple[int, int] = 64, seed: int = 0) -> Path:
@@ -157,24 +232,19 @@ class Toy:
         return training
 
 
-def make_toy(home: Path, **differences: Any) -> Toy:
-    """differences: of its architecture."""
+def make_toy(home: Path, **kind: Any) -> Toy:
+    """kind: its family and the differences of its architecture, as `make_checkpoint` takes them."""
     torch.set_num_threads(1)  # with so little to compute, threads only wait for each other
-    return Toy(home, make_checkpoint(home / "toy.safetensors", **differences), make_images(home / "images", 3))
+    return Toy(home, make_checkpoint(home / "toy.safetensors", **kind), make_images(home / "images", 3))
 
 
 @contextmanager
 def read_tokenizer_once() -> Iterator[None]:
-    """The tokenizer never changes, and reading it is a fifth of the time in which a run of the toy is prepared."""
-    read = CLIPTokenizer.from_pretrained
-    known = {padding: read(CLIP_TOKENIZER_FOLDER, **padding_of(padding)) for padding in (None, "!")}
+    """Tokenizers never change, and reading one is a fifth of the time in which a run of the toy is prepared."""
+    read = lru_cache(partial(CLIPTokenizer.from_pretrained))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CLIPTokenizer, "from_pretrained", lambda _, pad_token=None: known[pad_token])
+        patch.setattr("transformers.CLIPTokenizer.from_pretrained", read)
         yield
-
-
-def padding_of(token: str | None) -> dict[str, str]:
-    return {"pad_token": token} if token else {}
 
 
 def forget_accelerator() -> None:
@@ -230,18 +300,18 @@ def gradients_of_first_step(training: Training) -> dict[str, Tensor]:
 
 
 def answer(model: DiffusionModel, prompt: str = "a photo of sks star") -> Tensor:
-    """What the model answers to a fixed noisy latent: (2, 4, 9, 9), in float64 from the text encoder on."""
+    """What the model answers to a fixed noisy latent: (2, 4, 9, 9), in the UNet's precision."""
     generator = torch.Generator().manual_seed(5)
     noisy = torch.randn(2, 4, 9, 9, generator=generator, dtype=torch.float64)
     with torch.no_grad():
-        context = model.encode_prompts([prompt] * 2).hidden_states.double()
-        return model.unet(noisy, torch.tensor([30, 700]), context).sample
+        return model.predict(noisy, torch.tensor([30, 700]), model.encode_prompts([prompt] * 2))
 
 
 def load_doubled(checkpoint: Path) -> DiffusionModel:
     """The model of a checkpoint, its UNet in float64; transformers' CLIP does not take that."""
     model = load_model(read_checkpoint(checkpoint))
-    model.text_encoder.float()
+    for text_encoder in model.text_encoders.values():
+        text_encoder.float()
     model.unet.double()
     return model
 

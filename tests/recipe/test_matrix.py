@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from sd_finetune.families.family import DiffusionModel
-from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.networks.hypernetwork import HypernetworkModule
@@ -39,6 +39,8 @@ BESIDE_THE_MODEL = ["lora", "lora+text", "textual_inversion", "hypernetwork"]
 NETWORK_ROW = pytest.mark.parametrize("row", [ROWS[name] for name in BESIDE_THE_MODEL], ids=BESIDE_THE_MODEL)
 RATES = ["train.unet_learning_rate", "train.text_encoder_learning_rate", "textual_inversion.learning_rate"]
 WITH_PRIOR = {"prior.weight": 1.0}
+ROUNDING = 1e-13
+"""In float64: torch multiplies in another order where a weight wants gradients."""
 RESULTS = {
     "lora": ("lora", ".safetensors"),
     "dreambooth": ("checkpoint", ".safetensors"),
@@ -47,51 +49,89 @@ RESULTS = {
 }
 """What a method makes, and the ending of its file."""
 
-ATTENTIONS = [
-    *(f"down_blocks.{level}.attentions.{k}" for level in (0, 1, 2) for k in (0, 1)),
-    "mid_block.attentions.0",
-    *(f"up_blocks.{level}.attentions.{k}" for level in (1, 2, 3) for k in (0, 1, 2)),
-]
-IN_ATTENTION = [
-    "proj_in",
-    "proj_out",
-    *(
-        f"transformer_blocks.0.{layer}"
-        for layer in (
-            *(f"attn{n}.{projection}" for n in (1, 2) for projection in ("to_q", "to_k", "to_v", "to_out.0")),
-            "ff.net.0.proj",
-            "ff.net.2",
-        )
-    ),
+
+@pytest.fixture(params=("sd1", "sdxl"))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Of the checkpoint, as in `tests.toy.CHECKPOINTS`."""
+    return request.param
+
+
+@pytest.fixture
+def toy(kind: str, toys: Callable[[str], Toy]) -> Toy:
+    return toys(kind)
+
+
+@pytest.fixture
+def deep_toy(kind: str, toys: Callable[[str], Toy]) -> Toy:
+    return toys(f"deep {kind}")
+
+
+AND_V = pytest.mark.parametrize("kind", ["sd1", "sdxl", "sdxl, v"], indirect=True)
+
+ATTENTIONS: dict[str, dict[str, int]] = {
+    "sd1": {
+        **{f"down_blocks.{level}.attentions.{k}": 1 for level in (0, 1, 2) for k in (0, 1)},
+        "mid_block.attentions.0": 1,
+        **{f"up_blocks.{level}.attentions.{k}": 1 for level in (1, 2, 3) for k in (0, 1, 2)},
+    },
+    "sdxl": {
+        **{f"down_blocks.{level}.attentions.{k}": level for level in (1, 2) for k in (0, 1)},
+        "mid_block.attentions.0": 2,
+        **{f"up_blocks.{level}.attentions.{k}": 2 - level for level in (0, 1) for k in (0, 1, 2)},
+    },
+}
+"""By family, the attention blocks of a UNet with all levels, and how many layers each has."""
+
+IN_LAYER = [
+    *(f"attn{n}.{projection}" for n in (1, 2) for projection in ("to_q", "to_k", "to_v", "to_out.0")),
+    "ff.net.0.proj",
+    "ff.net.2",
 ]
 IN_TEXT_LAYER = [*(f"self_attn.{p}_proj" for p in ("q", "k", "v", "out")), "mlp.fc1", "mlp.fc2"]
+TEXT_LAYERS = {"sd1": {"text_encoder": 1}, "sdxl": {"text_encoder": 2, "text_encoder_2": 2}}
+IDLE: dict[str, tuple[str, ...]] = {
+    "sd1": (),
+    "sdxl": tuple(f"text_encoder.text_model.{each}" for each in ("encoder.layers.1.", "final_layer_norm.")),
+}
+"""By family, what nothing comes of: the last layer of a text encoder whose last but one is the prompt."""
+VECTORS = {"sd1": ["vectors"], "sdxl": ["vectors", "text_encoder_2.vectors"]}
+CONTEXTS = {"sd1": (32,), "sdxl": (32, 80)}
+"""Widths of what keys and values are made of; all of SD1's are alike in the toy."""
+
+
+def lora_layers(family: str, with_text: bool) -> list[str]:
+    layers = [
+        f"unet.{attention}.{layer}"
+        for attention, depth in ATTENTIONS[family].items()
+        for layer in (
+            "proj_in",
+            "proj_out",
+            *(f"transformer_blocks.{k}.{own}" for k in range(depth) for own in IN_LAYER),
+        )
+    ]
+    assert len(layers) == 192
+    for part, depth in TEXT_LAYERS[family].items() if with_text else ():
+        layers += [f"{part}.text_model.encoder.layers.{k}.{layer}" for k in range(depth) for layer in IN_TEXT_LAYER]
+    return layers
 
 
 def expected_names(toy: Toy, row: dict[str, Any]) -> set[str]:
     """The trainable tensors, written down here or in the checkpoint and not taken from the method."""
-    with_text = row.get("train.train_text_encoder", False)
+    base, with_text = read_checkpoint(toy.checkpoint), row.get("train.train_text_encoder", False)
+    facts = base.family.facts
     if row["method"] == "dreambooth":
-        model = read_checkpoint(toy.checkpoint).parts
-        chosen = ["unet", "text_encoder"] if with_text else ["unet"]
-        return {f"{part}.{name}" for part in chosen for name in model[part] if "position_ids" not in name}
+        chosen = facts.trainable_parts if with_text else ["unet"]
+        return {f"{part}.{name}" for part in chosen for name in base.parts[part] if "position_ids" not in name}
     if row["method"] == "textual_inversion":
-        return {"embedding.vectors"}
-    if row["method"] == "hypernetwork":  # all contexts of the toy are 32 wide
-        mlps = [f"unet.pairs.32.{to}.linear" for to in ("k", "v")]
+        return {f"embedding.{name}" for name in VECTORS[facts.name]}
+    if row["method"] == "hypernetwork":
+        mlps = [f"unet.pairs.{width}.{to}.linear" for width in CONTEXTS[facts.name] for to in ("k", "v")]
         return {f"{mlp}.{layer}.{kind}" for mlp in mlps for layer in (0, 2, 3, 4) for kind in ("weight", "bias")}
-    layers = [f"unet.{attention}.{layer}" for attention in ATTENTIONS for layer in IN_ATTENTION]
-    assert len(layers) == 192
-    if with_text:
-        layers += [f"text_encoder.text_model.encoder.layers.0.{layer}" for layer in IN_TEXT_LAYER]
-    return {f"{layer}.{half}" for layer in layers for half in ("down", "up")}
+    return {f"{layer}.{half}" for layer in lora_layers(facts.name, with_text) for half in ("down", "up")}
 
 
 def own_tensors(model: DiffusionModel) -> dict[str, Tensor]:
-    return {
-        f"{part}.{name}": value
-        for part in ("unet", "vae", "text_encoder")
-        for name, value in model.module(part).named_parameters()
-    }
+    return {f"{part}.{name}": value for part in model.parts for name, value in model.module(part).named_parameters()}
 
 
 @ROW
@@ -114,7 +154,8 @@ def test_only_what_is_trained_changes(toy: Toy, row: dict[str, Any]) -> None:
     start = trained(training)
     train(training)
     end = trained(training)
-    assert [name for name in start if torch.equal(start[name], end[name])] == []
+    same = {name for name in start if torch.equal(start[name], end[name])}
+    assert same == {name for name in start if name.startswith(IDLE[training.model.family.facts.name])}
     after = own_tensors(training.model)
     assert [n for n in before if n not in start and not torch.equal(before[n], after[n])] == []
     assert toy.checkpoint.read_bytes() == file_before
@@ -141,7 +182,8 @@ def test_the_optimizer_holds_what_was_asked_for(toy: Toy, row: dict[str, Any]) -
         "textual_inversion.learning_rate": 4e-3,
     }
     groups = toy.prepare({**row, **wanted}).optimizer.param_groups
-    rates = {"unet": 3e-4, **({"text_encoder": 7e-5} if row.get("train.train_text_encoder") else {})}
+    texts = read_checkpoint(toy.checkpoint).family.facts.text_encoders if row.get("train.train_text_encoder") else ()
+    rates = {"unet": 3e-4, **dict.fromkeys(texts, 7e-5)}
     rates = {"embedding": 4e-3} if row["method"] == "textual_inversion" else rates
     assert {group["name"]: group["lr"] for group in groups} == rates
     for group in groups:
@@ -155,7 +197,7 @@ def test_before_the_first_step_it_is_the_base(toy: Toy, row: dict[str, Any]) -> 
     if row["method"] == "hypernetwork":  # which starts near zero; with its multiplier at zero it is without effect
         assert 0 < relative_error(answer(training.model), answer(load_doubled(toy.checkpoint))) < 0.05
         silence(training)
-    assert torch.equal(answer(training.model), answer(load_doubled(toy.checkpoint)))
+    assert relative_error(answer(training.model), answer(load_doubled(toy.checkpoint))) < ROUNDING
 
 
 @pytest.mark.parametrize("text", [False, True])
@@ -168,8 +210,8 @@ def test_dreambooth_starts_from_exact_weights_in_any_precision(toy: Toy, text: b
         part, _, own = name.partition(".")
         assert value.dtype == torch.float32
         assert torch.equal(value, base[part][own].float()), name
-    if not text:  # the VAE's precision is its own, see tests/unit/training/test_placement.py
-        assert {value.dtype for value in training.model.text_encoder.parameters()} == {torch.bfloat16}
+    for encoder in [] if text else training.model.text_encoders.values():  # of the VAE see test_placement.py
+        assert {value.dtype for value in encoder.parameters()} == {torch.bfloat16}
 
 
 def silence(training: Training) -> None:
@@ -185,10 +227,10 @@ def test_detached_it_is_the_base_again(deep_toy: Toy, row: dict[str, Any]) -> No
     taught = answer(training.model)
     assert relative_error(taught, base) > 0.01
     with training.method.untrained():
-        assert torch.equal(answer(training.model), base)
+        assert relative_error(answer(training.model), base) < ROUNDING
     assert torch.equal(answer(training.model), taught)
     training.method.detach()
-    assert torch.equal(answer(training.model), base)
+    assert relative_error(answer(training.model), base) < ROUNDING
 
 
 def perturbed(toy: Toy, row: dict[str, Any]) -> Training:
@@ -204,9 +246,10 @@ def load_with_lora(toy: Toy, path: Path) -> DiffusionModel:
     """The base with a LoRA file merged by hand: W += alpha / rank * up @ down."""
     model = load_doubled(toy.checkpoint)
     modules, _ = read_lora(path)
-    for part in ("unet", "text_encoder"):
+    for part in model.family.facts.trainable_parts:
         for name, module in model.module(part).named_modules():
-            found = modules.pop(lora_name(part, name), None)
+            own = model.family.lora_name(model.architecture, part, name) if hasattr(module, "weight") else ""
+            found = modules.pop(own, None)
             if found is not None:
                 up, down = found.up.double().flatten(1), found.down.double().flatten(1)
                 change = found.alpha / found.rank * up @ down
@@ -234,15 +277,21 @@ def load_with_hypernetwork(toy: Toy, path: Path) -> DiffusionModel:
 
 
 def load_with_embedding(toy: Toy, path: Path) -> DiffusionModel:
-    """The base in whose vocabulary the tokens "sks" and "star" have the word's vectors."""
-    model = load_doubled(toy.checkpoint)
-    (vectors,) = load_file(path).values()
-    table = model.text_encoder.text_model.embeddings.token_embedding.weight
-    table.data = table.data.clone()
-    table.data[[48136, 1565]] = vectors
+    """The base in whose vocabularies the tokens "sks" and "star" have the word's vectors."""
+    model, vectors = load_doubled(toy.checkpoint), load_file(path)
+    names = EMBEDDING_NAMES[model.family.facts.name]
+    assert vectors.keys() == set(names.values())
+    for part, encoder in model.text_encoders.items():
+        table = encoder.text_model.embeddings.token_embedding.weight
+        table.data = table.data.clone()
+        table.data[[48136, 1565]] = vectors[names[part]]
     return model
 
 
+EMBEDDING_NAMES = {
+    "sd1": {"text_encoder": "emb_params"},
+    "sdxl": {"text_encoder": "clip_l", "text_encoder_2": "clip_g"},
+}
 LOADERS = {
     "lora": load_with_lora,
     "dreambooth": lambda toy, path: load_doubled(path),
@@ -262,6 +311,7 @@ def test_saved_and_loaded_it_answers_the_same(deep_toy: Toy, row: dict[str, Any]
     assert relative_error(taught, answer(load_doubled(deep_toy.checkpoint))) > 0.01
 
 
+@AND_V
 @ROW
 def test_a_fixed_batch_overfits(toy: Toy, deep_toy: Toy, row: dict[str, Any]) -> None:
     rate = {"lora": 2e-2, "dreambooth": 2e-3, "hypernetwork": 2e-1, "textual_inversion": 1e-1}[row["method"]]
@@ -271,8 +321,10 @@ def test_a_fixed_batch_overfits(toy: Toy, deep_toy: Toy, row: dict[str, Any]) ->
     training.batches.of_step = lambda step: iter(batches)  # type: ignore[method-assign]
     train(training)
     losses = [event.loss for event in events_of(training.run, Step)]
-    # A model of random weights hardly listens to its prompts.
-    assert losses[-1] < (0.99 if row["method"] == "textual_inversion" else 0.6) * losses[0], losses
+    # A model of random weights hardly listens to its prompts, and SDXL's has no attention at its first level.
+    beside = 0.6 if training.model.family.facts.name == "sd1" else 0.82
+    most = {"dreambooth": 0.6, "textual_inversion": 0.99}.get(row["method"], beside)
+    assert losses[-1] < most * losses[0], losses
 
 
 @ROW
@@ -296,6 +348,7 @@ def test_stopped_and_resumed_is_the_same_run(toy: Toy, row: dict[str, Any]) -> N
         assert torch.equal(value, trained(second)[name]), name
 
 
+@AND_V
 @ROW
 def test_a_batch_may_be_split(toy: Toy, row: dict[str, Any]) -> None:
     # Six examples in steps of four: the second step of an epoch has two. With an eps of 1 AdamW moves nearly in
