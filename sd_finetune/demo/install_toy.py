@@ -7,8 +7,8 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from ..families.ldm.sizes import TextEncoderSizes
 from ..families.prompts import CLIP_TOKENIZER_FOLDER
-from ..families.sd1.architecture import Sd1Architecture
 from ..formats.checkpoint import read_checkpoint
 from ..runs.atomic import replacing
 from .paths import TOY_CHECKPOINT
@@ -24,7 +24,7 @@ def place_toy(folder: Path) -> Path:
     base = read_checkpoint(TOY_CHECKPOINT)
     placed = folder / TOY_CHECKPOINT.name
     text_model = (folder / f"{TOY_CHECKPOINT.stem}-text-model").absolute()
-    write_text_model(text_model, base.architecture)
+    write_text_model(text_model, base.architecture.text_encoder)
     config = base.family.to_yaml(replace(base.architecture, text_model=str(text_model)))
     # The .yaml before the checkpoint: without it the WebUI would take the file for a Stable Diffusion 1.5.
     with replacing(placed.with_suffix(".yaml")) as unfinished:
@@ -34,9 +34,9 @@ def place_toy(folder: Path) -> Path:
     return placed
 
 
-def write_text_model(folder: Path, architecture: Sd1Architecture) -> None:
+def write_text_model(folder: Path, sizes: TextEncoderSizes) -> None:
     """Write the files that CLIPTokenizer and CLIPTextConfig of transformers read, without weights."""
-    config = {"model_type": "clip_text_model", **architecture.text_config()}
+    config = {"model_type": "clip_text_model", **sizes.arguments()}
     with replacing(folder / "config.json") as unfinished:
         unfinished.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     for file in CLIP_TOKENIZER_FOLDER.iterdir():

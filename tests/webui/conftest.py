@@ -15,7 +15,7 @@ from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
 from tests.webui.page import PATIENCE, open_tab
-from tests.webui.webui import WebUI, free_port, make_data_folder
+from tests.webui.webui import WebUI, free_port, make_data_folder, place_sdxl
 
 
 def webui_root() -> Path:
@@ -37,6 +37,22 @@ def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="session")
+def sdxl(webui: WebUI) -> Path:
+    """An SDXL of random weights that the WebUI can load, beside the toy."""
+    file = place_sdxl(webui.checkpoints)
+    webui.post("/sdapi/v1/refresh-checkpoints")
+    return file
+
+
+@pytest.fixture
+def loaded_sdxl(webui: WebUI, sdxl: Path) -> Iterator[Path]:
+    """The same, loaded; afterwards it is the toy again."""
+    webui.post("/sdapi/v1/options", {"sd_model_checkpoint": sdxl.name})
+    yield sdxl
+    webui.post("/sdapi/v1/options", {"sd_model_checkpoint": TOY_CHECKPOINT.name})
 
 
 Started = Callable[..., AbstractContextManager[WebUI]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,15 +38,19 @@ def set_up(page: Any, name: str, method: str, steps: int) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_create_train_and_use(method: str, webui: WebUI, new_page: Callable[..., Any]) -> None:
-    webui.post("/sdapi/v1/options", {"sd_model_checkpoint": TOY_CHECKPOINT.name})
+@pytest.mark.parametrize("base", ["toy", "sdxl"])
+def test_create_train_and_use(base: str, method: str, webui: WebUI, sdxl: Path, new_page: Callable[..., Any]) -> None:
+    file = {"toy": TOY_CHECKPOINT.name, "sdxl": sdxl.name}[base]
+    webui.post("/sdapi/v1/options", {"sd_model_checkpoint": file})
     page = new_page("dark" if method == "dreambooth" else "light", 800 if method == "hypernetwork" else 1280)
-    name = f"story {method}".replace("_", " ")
+    name, shot = f"story {base} {method}".replace("_", " "), f"{base}-{method}"
     set_up(page, name, method, 20)
-    picture(page, f"{method}-1-ready")
+    if base == "sdxl":
+        story.put(page, "settings", "data.resolution", "64")  # the toy's own, at which it is as quick
+    picture(page, f"{shot}-1-ready")
     story.train(page)
     wait_until(lambda: story.shown_step(page) > 0)
-    picture(page, f"{method}-2-training")
+    picture(page, f"{shot}-2-training")
     page.reload()
     open_tab(page)
     page.wait_for_selector('.sdft-output[data-state="finished"], .sdft-output[data-state="failed"]')
@@ -53,13 +58,13 @@ def test_create_train_and_use(method: str, webui: WebUI, new_page: Callable[...,
     page.wait_for_selector(".sdft-result")
     assert page.locator(".sdft-gallery img").count() >= 1
     assert "smoothed loss" in page.locator(".sdft-canvas").get_attribute("aria-label")
-    picture(page, f"{method}-3-finished")
+    picture(page, f"{shot}-3-finished")
     page.click(".sdft-result >> text=Use in txt2img")
     page.locator("#txt2img_generate").wait_for(state="visible")
     USED[method](page, name)
-    picture(page, f"{method}-4-used")
+    picture(page, f"{shot}-4-used")
     draw(page)
-    picture(page, f"{method}-5-drawn")
+    picture(page, f"{shot}-5-drawn")
 
 
 def used_in_prompt(text: str, cards: str) -> Callable[[Any, str], None]:

@@ -23,11 +23,12 @@ from PIL import Image
 
 from sd_finetune.demo.install_toy import write_text_model
 from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.families.ldm.sizes import SIZE_EMBEDDING, SIZE_IDS, TextEncoderSizes
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.worker_process import noted_worker
-from tests.toy import make_checkpoint
+from tests.toy import DEEP_SDXL, SDXL, make_checkpoint
 
 REPO = Path(__file__).parents[2]
 PROBE = Path(__file__).parent / "probe"
@@ -159,10 +160,37 @@ def place_other(folder: Path) -> Path:
         "text_model": str(text_model),
     }
     architecture = replace(toy, **sizes)
-    write_text_model(text_model, architecture)
+    write_text_model(text_model, architecture.text_encoder)
     file = folder / "own.safetensors"
     file.with_suffix(".yaml").write_text(FAMILY.to_yaml(architecture))
     return make_checkpoint(file, **vars(architecture))
+
+
+def place_sdxl(folder: Path, name: str = "small-xl", **differences: Any) -> Path:
+    """Put an SDXL of random weights into a folder, with sizes that the WebUI can load; its file.
+
+    OpenCLIP registers no text encoder smaller than that of ViT-S-32-alt.
+    """
+    text_model = folder / f"{name}-text-model"
+    text_encoder_2 = TextEncoderSizes(
+        hidden_size=256,
+        intermediate_size=1024,
+        num_hidden_layers=10,
+        num_attention_heads=4,
+        projection_dim=256,
+        hidden_act="gelu",
+    )
+    sizes = {"context_dim": SDXL.text_encoder.hidden_size + 256, "adm_in_channels": 256 + SIZE_IDS * SIZE_EMBEDDING}
+    architecture = replace(
+        SDXL,
+        unet=replace(DEEP_SDXL["unet"], **sizes),
+        text_encoder_2=text_encoder_2,
+        text_model=str(text_model),
+        open_clip_model="ViT-S-32-alt",
+        **differences,
+    )
+    write_text_model(text_model, architecture.text_encoder)
+    return make_checkpoint(folder / f"{name}.safetensors", family="sdxl", contrast=2, **vars(architecture))
 
 
 def make_data_folder(folder: Path) -> None:
