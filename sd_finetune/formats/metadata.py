@@ -258,7 +258,9 @@ def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str
         "sai_model_spec": "1.0.1",
         "architecture": facts.base.family.modelspec_architecture + ARCHITECTURE_ENDINGS.get(settings.result_kind(), ""),
         "implementation": _implementation(settings.result_kind(), facts.base.family),
-        "title": title,
+        "title": settings.output.title or title,
+        "author": settings.output.author,
+        "license": settings.output.license,
         "resolution": f"{side}x{side}",
         "date": made.isoformat(),
         "prediction_type": "v" if facts.base.prediction_type == "v_prediction" else "epsilon",
@@ -286,7 +288,9 @@ def _timestep_range(settings: Settings) -> str:
 def _trigger_phrase(settings: Settings, title: str) -> str:
     if settings.learns_word():
         return title  # programs use the file's name of an embedding as the word
-    return ", ".join(c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt)
+    return settings.output.trigger_phrase or ", ".join(
+        c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt
+    )
 
 
 def _shareable(settings: Settings) -> dict[str, Any]:

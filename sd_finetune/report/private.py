@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ..reading.door import parse_json
 from ..settings.catalogue import all_options
-from ..settings.duration import Duration
+from ..settings.duration import Duration, Interval
 from ..settings.option import AUTO
 from ..settings.rates import Rates
 from ..settings.values import OR_AUTO
@@ -106,8 +106,8 @@ def is_free_text(name: str, value: str) -> bool:
         return False
     if member is None or member.option is None:
         return True  # a setting of another version
-    if member.kind is Duration:
-        return not re.fullmatch(r"\s*\d+\s*(steps?|epochs?)?\s*", value)
+    if member.kind in (Duration, Interval):
+        return not re.fullmatch(r"\s*\d+\s*(steps?|epochs?|minutes?)?\s*", value)
     if OR_AUTO.get(member.kind, member.kind) is Rates:
         return not re.fullmatch(r"[\s\d.,:;e+-]*", value)
     return not member.option.is_path and value not in (*member.option.choices, member.option.default, AUTO)
@@ -130,7 +130,8 @@ def _labels(options: Mapping[str, list[str]], prompts: Iterable[str]) -> dict[st
 
 
 def _label(option: str, known: Mapping[str, str]) -> str:
-    fixed = {"output.name": "<name>", "output.notes": "<notes>"}
+    fixed = {f"output.{own}": f"<{own}>" for own in ("name", "notes", "title", "author", "license")}
+    fixed["output.trigger_phrase"] = "<trigger phrase>"
     fixed |= dict.fromkeys(("textual_inversion.word", "concepts.word", "concepts.word_file"), "<trigger word>")
     count = len({label for label in known.values() if label.startswith("<prompt")})
     return fixed.get(option) or f"<prompt {count + 1}>"

@@ -33,6 +33,12 @@ def test_the_latest_image_and_the_words_lie_beside_the_result(toy: Toy) -> None:
     assert words["sd version"] == "SD1"
 
 
+def test_the_trigger_phrase_takes_the_prompt_s_place(toy: Toy) -> None:
+    training = toy.train({**LORA, "samples.prompts": [], "output.trigger_phrase": "zib star, happy"})
+    words = json.loads((training.run.output / "my dog.json").read_text())
+    assert words["activation text"] == "zib star, happy"
+
+
 def test_a_person_s_own_words_are_kept(toy: Toy) -> None:
     training = toy.prepare({**LORA, "samples.prompts": []})
     words = training.run.output / "my dog.json"

@@ -141,6 +141,13 @@ def metadata_comment(training: Training) -> str:
         return {k: v for k, v in file.metadata().items() if k != SETTINGS_KEY}["ss_training_comment"]
 
 
+def modelspec(training: Training) -> dict[str, str]:
+    train(training)
+    with safe_open(events_of(training.run, Saved)[-1].path, "pt") as file:
+        shown = ("title", "author", "license", "trigger_phrase")
+        return {name: file.metadata().get(f"modelspec.{name}", "") for name in shown}
+
+
 def samples(training: Training) -> list[tuple[int, str, str]]:
     """Step, prompt and image of each sample."""
     train(training)
@@ -325,6 +332,10 @@ EFFECTS: dict[str, Effect] = {
     "snapshots.every": Effect(snapshots_on_the_way, "1 step"),
     "snapshots.keep": Effect(snapshots_on_the_way, 1, within={"snapshots.every": "1 step", "train.length": "4 steps"}),
     "snapshots.at_end": Effect(snapshots_left, True, within=SHORT),
+    "output.title": Effect(modelspec, "My star", within=SHORT),
+    "output.author": Effect(modelspec, "me", within=SHORT),
+    "output.license": Effect(modelspec, "CC0", within=SHORT),
+    "output.trigger_phrase": Effect(modelspec, "zib star", within=SHORT),
     "output.notes": Effect(metadata_comment, "my remark", within=SHORT),
     "train.length": Effect(steps, "3 steps"),
     "train.batch_size": Effect(images_a_step, 2),

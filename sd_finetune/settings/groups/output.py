@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..duration import Interval
+from ..methods import ALL_METHODS, methods_with
 from ..option import option
 
 
@@ -27,5 +28,14 @@ class Output:
     )
     keep: int = option(
         0, "number of results of `save_every` that are kept, the latest; older ones are removed; 0 = all", minimum=0
+    )
+    title: str = option("", "title of the result, stored in its metadata; empty = its file name")
+    author: str = option("", "who made the result, stored in its metadata")
+    license: str = option("", "license of the result, stored in its metadata")
+    trigger_phrase: str = option(
+        "",
+        "words that bring out what was trained, stored in the metadata and, for a LoRA, put into the prompt by a click "
+        "on its card; empty = the instance prompt",
+        methods=tuple(method for method in ALL_METHODS if method not in methods_with("learns_word")),
     )
     notes: str = option("", "your comment, stored in the metadata of the result")

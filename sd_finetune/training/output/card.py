@@ -48,5 +48,6 @@ def _metadata(settings: Settings, family: FamilyFacts) -> dict[str, Any]:
     prompt = plain_prompt(settings.concepts[0].instance_prompt, Caption(""), settings.captions).strip(" ,")
     about = {"description": f"{settings.method.replace('_', ' ')}, {settings.train.length}"}
     if settings.result_kind() == "lora":
-        return {**about, "sd version": family.version_on_cards, "activation text": prompt}
+        words = settings.output.trigger_phrase or prompt
+        return {**about, "sd version": family.version_on_cards, "activation text": words}
     return about
