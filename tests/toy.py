@@ -291,7 +291,7 @@ def gradients_of_first_step(training: Training) -> dict[str, Tensor]:
 
     def step_and_tell(*args: Any) -> Any:
         for name, value in training.method.trained_tensors().items():
-            found.setdefault(name, value.grad.clone())
+            found.setdefault(name, torch.zeros_like(value) if value.grad is None else value.grad.clone())
         return step(*args)
 
     training.optimizer.step = step_and_tell  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from sd_finetune.training.step.loss import loss_of
 from tests.toy import ROWS, Toy, make_images, train_and_command, trained
 
 BUCKETS = {"data.resolution": 80, "data.bucket_step": 16, "train.batch_size": 2, "prior.weight": 0.5}
-ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
 WIDE, TALL, SQUARE = (6, 14), (14, 6), (10, 10)
 """Of latents, height and width."""
 
@@ -58,8 +58,9 @@ def test_an_epoch_has_each_image_once_whatever_the_sizes(toy: Toy, shapes: dict[
     assert shown == {WIDE: 3, TALL: 1, SQUARE: 1}
 
 
-def test_the_loss_is_that_of_each_example_alone(toy: Toy, shapes: dict[str, Any]) -> None:
-    training = toy.prepare(shapes)
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_the_loss_is_that_of_each_example_alone(toys: Callable[[str], Toy], shapes: dict[str, Any], kind: str) -> None:
+    training = toys(kind).prepare(shapes)
     for batches in batches_of(training, 4):
         whole = torch.stack([_loss(training, batch) for batch in batches]).sum()
         rows = [_row(batch, k) for batch in batches for k in range(len(batch.latents))]
@@ -75,21 +76,25 @@ def _row(batch: Batch, k: int) -> Batch:
         noise=batch.noise[one],
         timesteps=batch.timesteps[one],
         prompts=batch.prompts[one],
+        size_ids=None if batch.size_ids is None else batch.size_ids[one],
         class_rows=int(k >= len(batch.latents) - batch.class_rows),
     )
 
 
 def _loss(training: Training, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
-        conditioning = training.conditioning(batch.prompts)
+        conditioning = batch.told(training.conditioning(batch.prompts))
         return loss_of(training.model, batch, conditioning, training.settings).total
 
 
-@ROW
 @pytest.mark.parametrize("source", ["images", "model"])
+@pytest.mark.parametrize(
+    ("kind", "method"), [*(("sd1", name) for name in ROWS), ("sdxl", "lora+text"), ("sdxl, v", "dreambooth")]
+)
 def test_every_method_trains_and_resumes_exactly(
-    toy: Toy, shapes: dict[str, Any], row: dict[str, Any], source: str
+    toys: Callable[[str], Toy], shapes: dict[str, Any], kind: str, method: str, source: str
 ) -> None:
+    toy, row = toys(kind), ROWS[method]
     asked = {**shapes, **row, "prior.source": source, "train.length": "5 steps", "prior.bank_size": 4}
     whole = trained(toy.train(asked))
     stopped = toy.prepare({**asked, "snapshots.at_end": True})

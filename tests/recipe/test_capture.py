@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ CASES: dict[str, dict[str, Any]] = {
     "prompts of several lengths": {**ROWS["lora+text"], **LENGTHS},
     "loss and noise": {**ROWS["lora"], **FROM_MODEL, **LOSS_AND_NOISE},
     "latents drawn anew": {**ROWS["lora"], "data.cache_latents": "off"},
+    "sdxl": {**ROWS["lora+text"], **FROM_MODEL},
+    "sdxl, v, prompts of several lengths": {**ROWS["dreambooth+text"], **LENGTHS},
 }
 
 
@@ -62,10 +65,19 @@ def assert_same_run(first: Training, second: Training) -> None:
     assert [name for name in one if not torch.equal(one[name], other[name])] == []
 
 
+def checkpoint_of(case: str) -> str:
+    """Which toy a case is tried on."""
+    return next((name for name in ("sdxl, v", "sdxl") if case.startswith(name)), "sd1")
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_a_replayed_step_is_the_plain_one_to_the_bit(toy: Toy, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+def test_a_replayed_step_is_the_plain_one_to_the_bit(
+    toys: Callable[[str], Toy], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: str
+) -> None:
     """What is copied to where the recording reads is all that changes from step to step."""
-    changes = {**PLAIN, **CASES[case]}
+    toy, changes = toys(checkpoint_of(case)), {**PLAIN, **CASES[case]}
+    if checkpoint_of(case) != "sd1":  # which is told of the size of each image and of what is cut off
+        changes |= {"concepts.folder": str(images_of_all_sizes(tmp_path)), "data.buckets": False}
     plain = toy.train(changes)
     recorder = with_recorder(monkeypatch, Replaying())
     captured = toy.train(changes)
@@ -73,6 +85,14 @@ def test_a_replayed_step_is_the_plain_one_to_the_bit(toy: Toy, monkeypatch: pyte
     assert recorder.replayed > STEPS - 2, "each recording once to check it, and then in every step but the first"
     assert_same_run(plain, captured)
     assert not refusals(captured)
+
+
+def images_of_all_sizes(folder: Path) -> Path:
+    for number, size in enumerate([(200, 90), (80, 160), (72, 72)]):
+        (image,) = make_images(folder / str(number), 1, size, seed=number).iterdir()
+        image.rename(folder / f"{number}.png")
+        image.parent.rmdir()
+    return folder
 
 
 def test_each_shape_has_a_recording(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,8 +174,9 @@ def test_what_cannot_be_captured_is_computed_plainly(
 @pytest.mark.cuda
 @pytest.mark.parametrize("precision", ["no", "fp16", "bf16"])
 @pytest.mark.parametrize("case", CASES)
-def test_on_a_gpu_a_captured_step_is_the_plain_one(toy: Toy, case: str, precision: str) -> None:
+def test_on_a_gpu_a_captured_step_is_the_plain_one(toys: Callable[[str], Toy], case: str, precision: str) -> None:
     """To rounding: kernels may add in another order. fp16 leaves out steps while it looks for its scale, alike."""
+    toy = toys(checkpoint_of(case))
     changes = {**PLAIN, "train.mixed_precision": precision, **CASES[case], "train.device": "cuda"}
     runs = []
     for captured in ("off", "auto"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,16 @@ def perturbed_result(toy: Toy, changes: dict[str, Any]) -> tuple[str, dict[str, 
     ids=["lora", "lora+text", "dreambooth", "dreambooth+text"],
 )
 def test_training_starts_where_the_file_ended(toy: Toy, row: dict[str, Any]) -> None:
+    assert_goes_on(toy, row)
+
+
+@pytest.mark.parametrize("row", ["lora+text", "dreambooth+text"])
+def test_training_of_sdxl_starts_where_the_file_ended(toys: Callable[[str], Toy], row: str) -> None:
+    """Each encoder's values in its own."""
+    assert_goes_on(toys("sdxl, v"), ROWS[row])
+
+
+def assert_goes_on(toy: Toy, row: dict[str, Any]) -> None:
     path, values = perturbed_result(toy, row)
     anew, on = trained(toy.prepare(row)), trained(toy.prepare({**row, "base.continue_from": path}))
     assert on.keys() == values.keys()

@@ -247,6 +247,16 @@ PATHS = {
 }  # fmt: skip
 
 
+ON_SDXL = {
+    "checkpointed": ("lora+text", "textual_inversion"),
+    "attention in slices": ("lora+text",),
+    "channels last": ("lora",),
+    "put away": ("lora", "dreambooth"),
+    "frozen weights in fp8, put away": ("lora+text",),
+}
+"""What meets other layers there, or two text encoders; and what it is tried with."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What training made: the loss of each step, the trained values before the first step and after the last."""
@@ -289,20 +299,21 @@ def on_cuda(path: FastPath) -> list[pytest.MarkDecorator]:
 def cases() -> list[Any]:
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     return [
-        pytest.param(path, method, device, id=f"{name}-{method}-{device}", marks=marks)
+        pytest.param(path, kind, method, device, id=f"{name}-{kind}-{method}-{device}", marks=marks)
         for name, path in PATHS.items()
         for device in (["cuda"] if path.cuda_only else devices)
         for marks in [[*marks_of(path.optimizer), *(on_cuda(path) if device == "cuda" else [])]]
-        for method in path.methods
+        for kind, methods in (("sd1", path.methods), ("sdxl", ON_SDXL.get(name, ())))
+        for method in methods
     ]
 
 
-@pytest.mark.parametrize(("path", "method", "device"), cases())
+@pytest.mark.parametrize(("path", "kind", "method", "device"), cases())
 def test_it_trains_what_the_plain_way_trains(
-    toy: Toy, plain_runs: dict[str, Run], path: FastPath, method: str, device: str
+    toys: Callable[[str], Toy], plain_runs: dict[str, Run], path: FastPath, kind: str, method: str, device: str
 ) -> None:
-    both = {**BOTH, **ROWS[method], **path.both, "train.device": device}
-    key = repr(sorted(both.items()))
+    toy, both = toys(kind), {**BOTH, **ROWS[method], **path.both, "train.device": device}
+    key = f"{kind} {sorted(both.items())}"
     if key not in plain_runs:
         plain = toy.prepare(both)
         plain_runs[key] = Run.of(plain)

@@ -14,7 +14,17 @@ from sd_finetune.training.loop import train
 from sd_finetune.training.output.samples import sample_generation_settings
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.step.loss import loss_of
-from tests.toy import ROWS, Toy, events_of, gradients_of_first_step, make_toy, train_and_command, trained, worst_error
+from tests.toy import (
+    CHECKPOINTS,
+    ROWS,
+    Toy,
+    events_of,
+    gradients_of_first_step,
+    make_toy,
+    train_and_command,
+    trained,
+    worst_error,
+)
 
 LAYERS = TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2)
 IN_CHUNKS = {"captions.tokens": 225, "concepts.instance_prompt": "[filewords]", "train.max_grad_norm": 0}
@@ -22,27 +32,46 @@ IN_CHUNKS = {"captions.tokens": 225, "concepts.instance_prompt": "[filewords]", 
 
 @pytest.fixture(scope="module")
 def deep(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    """With three layers in the text encoder, and images with captions of one, two and three chunks."""
-    found = make_toy(tmp_path_factory.mktemp("deep"), text_encoder=LAYERS)
+    """With three layers in the text encoder, and captions of all lengths."""
+    return captioned(make_toy(tmp_path_factory.mktemp("deep"), text_encoder=LAYERS))
+
+
+@pytest.fixture(scope="module")
+def sdxl(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """With captions of all lengths."""
+    return captioned(make_toy(tmp_path_factory.mktemp("sdxl"), **CHECKPOINTS["sdxl"]))
+
+
+def captioned(toy: Toy) -> Toy:
+    """With captions of one, two and three chunks."""
     for number, times in enumerate((1, 12, 24)):
-        (found.images / f"{number}.txt").write_text(" ".join(["a photo of sks star, red moon,"] * times))
-    return found
+        (toy.images / f"{number}.txt").write_text(" ".join(["a photo of sks star, red moon,"] * times))
+    return toy
 
 
-@pytest.mark.parametrize("row", ["lora+text", "textual_inversion", "hypernetwork"])
-def test_images_teach_the_same_in_one_batch_and_one_by_one(deep: Toy, row: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        *(("deep", row) for row in ("lora+text", "textual_inversion", "hypernetwork")),
+        *(("sdxl", row) for row in ("lora+text", "textual_inversion")),
+    ],
+)
+def test_images_teach_the_same_in_one_batch_and_one_by_one(request: pytest.FixtureRequest, kind: str, row: str) -> None:
     """Whatever the lengths of the prompts beside theirs."""
-    asked = {**ROWS[row], **IN_CHUNKS, "train.length": "1 step"}
-    together = gradients_of_first_step(deep.prepare({**asked, "train.batch_size": 3}))
-    alone = gradients_of_first_step(deep.prepare({**asked, "train.gradient_accumulation_steps": 3}))
+    toy, asked = request.getfixturevalue(kind), {**ROWS[row], **IN_CHUNKS, "train.length": "1 step"}
+    together = gradients_of_first_step(toy.prepare({**asked, "train.batch_size": 3}))
+    alone = gradients_of_first_step(toy.prepare({**asked, "train.gradient_accumulation_steps": 3}))
     assert worst_error(together, alone) < 1e-4
 
 
-def test_a_class_prompt_beside_a_longer_one_is_answered_as_the_untrained_model_does(deep: Toy) -> None:
+@pytest.mark.parametrize("kind", ["deep", "sdxl"])
+def test_a_class_prompt_beside_a_longer_one_is_answered_as_the_untrained_model_does(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
     changes = {**IN_CHUNKS, "prior.weight": 1.0, "prior.source": "model", "train.batch_size": 3}
-    training = deep.prepare(changes)
+    training = request.getfixturevalue(kind).prepare(changes)
     (batch,) = training.batches.of_step(0)
-    context = training.conditioning(batch.prompts)
+    context = batch.told(training.conditioning(batch.prompts))
     assert context.mask is not None
     assert sorted(set(context.mask.sum(1).tolist())) == [77, 154, 231]
     source = training.sources.prior
