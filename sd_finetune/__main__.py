@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command. 0: done, 1: the run failed, 2: the request is not valid, 130: interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m sd_finetune",
-        description="Fine-tune Stable Diffusion 1.x with LoRA, DreamBooth, Textual Inversion or Hypernetwork.",
+        description="Fine-tune Stable Diffusion 1.5 or SDXL with LoRA, DreamBooth, Textual Inversion or Hypernetwork.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"SD Fine-Tune {__version__}")

@@ -18,7 +18,7 @@ export function makeBaseChoice(id, checked) {
     id: `${id}_path`,
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: "or the path of an SD 1.x .safetensors file",
+    placeholder: "or the path of an SD 1.x or SDXL .safetensors file",
     oninput: choose,
     "aria-describedby": `${id}_fault`,
   });
