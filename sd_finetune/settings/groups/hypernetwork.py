@@ -22,7 +22,8 @@ class Hypernetwork:
 
     sizes: str = option(
         "",
-        'context widths that get layers (modules), like "768, 320" (768 is the text); empty = all of the checkpoint',
+        'context widths that get layers (modules), like "768, 320" (the text is 768 in SD 1.x and 2048 in SDXL); '
+        "empty = all of the checkpoint",
         methods=HYPERNETWORK,
     )
     layer_structure: str = option(

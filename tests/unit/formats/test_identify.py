@@ -142,6 +142,7 @@ EMBEDDING = {
             "sizes": "768, 320", "layer structure": "1, 2, 1", "activation": "relu, also of the last layer",
             "layer norm": "no", "dropout": None, "step": "500", "sd_checkpoint_name": "base", "precision": "fp32",
         }),
+        ({640: HYPERNETWORK[768], 2048: HYPERNETWORK[768]}, "hypernetwork", "sdxl", {"sizes": "640, 2048"}),
         ({1024: HYPERNETWORK[768]}, "hypernetwork", "sd2", {"sizes": "1024", "activation": "linear"}),
         ({320: HYPERNETWORK[320], "layer_structure": [2, 1]}, "hypernetwork", "", {
             "damaged": "has the layer structure [2, 1], which is not a list of widths from 1 to 1",
