@@ -12,19 +12,14 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.sdxl.family import FAMILY
-from sd_finetune.formats.checkpoint import new_checkpoint
 from sd_finetune.formats.embedding import read_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.runs.messages import Saved
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
-from tests.toy import Toy, events_of, make_images, train_and_command, trained, worst_error
-from tests.unit.families.sdxl.test_family import SMALL, random_parts
+from tests.toy import CHECKPOINTS, Toy, events_of, make_toy, train_and_command, trained, worst_error
 
-SIZE = {"data.resolution": 64}
 WORD: dict[str, Any] = {
-    **SIZE,
     "method": "textual_inversion",
     "textual_inversion.word": "zib-7",
     "textual_inversion.vectors": 2,
@@ -32,15 +27,12 @@ WORD: dict[str, Any] = {
     "textual_inversion.template": "instance_prompt",
     "concepts.instance_prompt": "a photo of [name]",
 }
-LORA: dict[str, Any] = {**SIZE, "method": "lora", "train.train_text_encoder": True}
+LORA: dict[str, Any] = {"method": "lora", "train.train_text_encoder": True}
 
 
 @pytest.fixture
 def xl(tmp_path: Path) -> Toy:
-    file = tmp_path / "small.safetensors"
-    new_checkpoint(file, FAMILY, SMALL, random_parts(SMALL), "fp32")
-    torch.set_num_threads(1)
-    return Toy(tmp_path, file, make_images(tmp_path / "images", 3))
+    return make_toy(tmp_path, **CHECKPOINTS["sdxl, v"])
 
 
 @pytest.mark.parametrize("form", ["safetensors", "pt"])
@@ -49,7 +41,7 @@ def test_a_word_learns_in_both_text_encoders(xl: Toy, form: str) -> None:
     training = xl.prepare(changes)
     before = trained(training)
     assert {name: own.shape for name, own in before.items()} == {
-        "embedding.vectors": (2, 32), "embedding.text_encoder_2.vectors": (2, 64),
+        "embedding.vectors": (2, 32), "embedding.text_encoder_2.vectors": (2, 48),
     }  # fmt: skip
     train(training)
     after = trained(training)
@@ -76,13 +68,13 @@ def test_a_stopped_word_goes_on_to_the_bit(xl: Toy) -> None:
 
 
 def test_an_embedding_of_one_text_encoder_is_not_continued(xl: Toy, tmp_path: Path) -> None:
-    for name, width in (("clip_l", 32), ("clip_g", 64)):
+    for name, width in (("clip_l", 32), ("clip_g", 48)):
         save_file({name: torch.ones(2, width)}, tmp_path / f"{name}.safetensors")
         with pytest.raises(
             UserError, match=rf"has vectors for {name} alone, but this checkpoint needs them for 2 text"
         ):
             xl.prepare({**WORD, "base.continue_from": str(tmp_path / f"{name}.safetensors")})
-    both = {"clip_l": torch.ones(3, 32), "clip_g": torch.ones(3, 64)}
+    both = {"clip_l": torch.ones(3, 32), "clip_g": torch.ones(3, 48)}
     save_file(both, tmp_path / "both.safetensors")
     with pytest.raises(UserError, match=r"has 3 vectors, but .* set textual_inversion\.vectors = 3 to continue from"):
         xl.prepare({**WORD, "base.continue_from": str(tmp_path / "both.safetensors")})
@@ -113,18 +105,18 @@ def test_a_lora_of_all_parts_has_its_file_its_metadata_and_its_card(xl: Toy) -> 
 
 def test_a_lora_is_continued_from_a_file_with_diffusers_names(xl: Toy, tmp_path: Path) -> None:
     own = {
-        "lora_unet_mid_block_attentions_0_proj_in": LoraModule(torch.ones(4, 64), torch.ones(64, 4), 2.0),
-        "lora_unet_middle_block_1_proj_out": LoraModule(torch.ones(4, 64), torch.ones(64, 4), 2.0),
+        "lora_unet_mid_block_attentions_0_proj_in": LoraModule(torch.ones(4, 32), torch.ones(32, 4), 2.0),
+        "lora_unet_middle_block_1_proj_out": LoraModule(torch.ones(4, 32), torch.ones(32, 4), 2.0),
     }
     write_lora(tmp_path / "other.safetensors", own, {}, "fp32")
-    found = trained(xl.prepare({**SIZE, "base.continue_from": str(tmp_path / "other.safetensors")}))
+    found = trained(xl.prepare({"base.continue_from": str(tmp_path / "other.safetensors")}))
     for layer in ("proj_in", "proj_out"):
-        assert torch.equal(found[f"unet.mid_block.attentions.0.{layer}.up"], torch.ones(64, 4))
+        assert torch.equal(found[f"unet.mid_block.attentions.0.{layer}.up"], torch.ones(32, 4))
 
 
 def test_a_hypernetwork_is_for_its_own_family(xl: Toy) -> None:
-    training = xl.train({**SIZE, "method": "hypernetwork"})
+    training = xl.train({"method": "hypernetwork"})
     (saved,) = events_of(training.run, Saved)
-    assert sorted(key for key in torch.load(saved.path, weights_only=True) if isinstance(key, int)) == [64, 96]
-    again = xl.prepare({**SIZE, "method": "hypernetwork", "base.continue_from": saved.path})
+    assert sorted(key for key in torch.load(saved.path, weights_only=True) if isinstance(key, int)) == [32, 80]
+    again = xl.prepare({"method": "hypernetwork", "base.continue_from": saved.path})
     assert worst_error(trained(again), trained(training)) == 0

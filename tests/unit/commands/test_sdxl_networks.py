@@ -9,21 +9,20 @@ from typing import NamedTuple
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sd_finetune.__main__ import main
 from sd_finetune.families.family import DiffusionModel
-from sd_finetune.families.ldm.lora_names import diffusers_to_ldm
+from sd_finetune.families.ldm.lora_names import ldm_to_diffusers
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.sdxl.facts import SDXL
 from sd_finetune.families.sdxl.family import FAMILY
-from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
+from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
-from tests.toy import make_checkpoint, read_tokenizer_once, relative_error
-from tests.unit.families.sdxl.test_family import SMALL, random_parts
+from tests.toy import CHECKPOINTS, make_checkpoint, read_tokenizer_once, relative_error
 
 ABOUT = {"ss_base_model_version": "sdxl_base_v1-0", "ss_network_dim": "3"}
 FUSED = "conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight"
@@ -42,7 +41,7 @@ class Home(NamedTuple):
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("sdxl-commands")
     home = Home(folder, *(folder / f"{name}.safetensors" for name in ("base", "lora", "other")))
-    new_checkpoint(home.base, FAMILY, SMALL, random_parts(SMALL), "fp32")
+    make_checkpoint(home.base, **CHECKPOINTS["deep sdxl, v"])
     generator = torch.Generator().manual_seed(1)
     with read_tokenizer_once():
         write_lora(home.lora, some_layers(load_model(read_checkpoint(home.base)), generator), ABOUT, "fp32")
@@ -58,7 +57,7 @@ def layer(out: int, into: int, generator: torch.Generator) -> LoraModule:
 
 def some_layers(model: DiffusionModel, generator: torch.Generator) -> dict[str, LoraModule]:
     return {
-        FAMILY.lora_name(SMALL, part, path): layer(*target.weight.shape, generator)
+        FAMILY.lora_name(model.architecture, part, path): layer(*target.weight.shape, generator)
         for part in SDXL.trainable_parts
         for path, target in FAMILY.lora_targets(part, model.module(part)).items()
     }
@@ -102,7 +101,7 @@ def test_of_a_fused_attention_only_the_share_with_a_layer_changes(home: Home, tm
 
 
 def test_a_lora_with_diffusers_names_is_the_same_lora(home: Home, tmp_path: Path) -> None:
-    other_names = {ldm: own for own, ldm in diffusers_to_ldm(SMALL.unet, "lora_unet_").items()}
+    other_names = ldm_to_diffusers(read_checkpoint(home.base).architecture.unet, "lora_unet_")
     renamed = {other_names.get(name, name): module for name, module in read_lora(home.lora)[0].items()}
     assert not renamed.keys() >= read_lora(home.lora)[0].keys()
     file = tmp_path / "diffusers.safetensors"
@@ -153,8 +152,7 @@ def test_what_it_is_is_told(home: Home) -> None:
     described = identify(home.lora)
     assert (described.kind, described.base) == ("lora", "sdxl")
     assert described.use.startswith("base.continue_from of a LoRA")
-    texts = 6 * (SMALL.text_encoder.num_hidden_layers + SMALL.text_encoder_2.num_hidden_layers)
-    assert described.details["layers"].endswith(f" UNet, {texts} text encoder")
+    assert described.details["layers"].endswith(f" UNet, {6 * (2 + 2)} text encoder")
 
 
 def test_a_lora_for_the_other_family_is_refused(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,11 +173,7 @@ def test_a_lora_for_the_other_family_is_refused(home: Home, tmp_path: Path, caps
 
 
 def test_a_lora_and_an_embedding_are_drawn_with(home: Home, tmp_path: Path) -> None:
-    from safetensors.torch import save_file
-
-    widths = (SMALL.text_encoder.hidden_size, SMALL.text_encoder_2.hidden_size)
-    vectors = {name: torch.ones(2, width) for name, width in zip(SDXL.embedding_names.values(), widths, strict=True)}
-    save_file(vectors, tmp_path / "zib-7.safetensors")
+    save_file({"clip_l": torch.ones(2, 32), "clip_g": torch.ones(2, 48)}, tmp_path / "zib-7.safetensors")
     plain = ["sample", "--checkpoint", str(home.base), "--prompt", "a zib-7", "--steps", "1"]
     size = ["--width", "64", "--height", "64"]
     own = {"none": [], "lora": ["--lora", str(home.lora)], "word": ["--embedding", str(tmp_path / "zib-7.safetensors")]}
@@ -190,9 +184,9 @@ def test_a_lora_and_an_embedding_are_drawn_with(home: Home, tmp_path: Path) -> N
 
 def test_extract_finds_what_changed_in_a_fused_attention(home: Home, tmp_path: Path) -> None:
     base = read_checkpoint(home.base)
-    name = "text_model.encoder.layers.2.self_attn.k_proj.weight"
+    name = "text_model.encoder.layers.1.self_attn.k_proj.weight"
     tuned, out = tmp_path / "tuned.safetensors", tmp_path / "x.safetensors"
     write_checkpoint(tuned, base, {"text_encoder_2": {name: base.parts["text_encoder_2"][name] + 1}}, "fp32")
     asked = ["extract", "--base", str(home.base), "--tuned", str(tuned), "--text-encoder", "--out", str(out)]
     assert main(asked) == 0
-    assert list(read_lora(out)[0]) == ["lora_te2_text_model_encoder_layers_2_self_attn_k_proj"]
+    assert list(read_lora(out)[0]) == ["lora_te2_text_model_encoder_layers_1_self_attn_k_proj"]
