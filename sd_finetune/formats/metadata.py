@@ -139,7 +139,7 @@ def _network(settings: Settings) -> dict[str, Any]:
         "network_dim": settings.lora.rank,
         "network_alpha": settings.lora_alpha(),
         "network_args": {},
-        "network_dropout": None,
+        "network_dropout": settings.lora.dropout or None,
     }
 
 

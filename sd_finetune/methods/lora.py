@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +14,10 @@ from ..errors import UserError
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule, read_lora, write_lora
-from ..networks.adapter import new_adapter_network
+from ..networks.adapter import AdapterNetwork, new_adapter_network
 from ..networks.algorithms import ALGORITHMS
 from ..networks.attachable import all_detached
-from ..networks.lora import LoraLayer
+from ..networks.lora import Dropout, LoraLayer
 from ..networks.lora_files import fitted, usual_names
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
@@ -40,6 +40,8 @@ class LoraMethod(Method):
         if settings.base.continue_from:
             _load_file(self._named_layers(), Path(settings.base.continue_from), rank, model)
         for network in self._adapters.values():
+            for _, layer in network.named_layers():
+                cast("LoraLayer", layer).dropout = _dropout(settings)
             network.to(model.unet.device, weight_format(settings))
             network.attach()
         self.networks: Mapping[str, nn.Module] = self._adapters
@@ -54,10 +56,18 @@ class LoraMethod(Method):
         return ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        return [
-            ParameterGroup(part, list(network.parameters()), learning_rate_of(part, self.settings))
-            for part, network in self._adapters.items()
-        ]
+        return [group for part, network in self._adapters.items() for group in self._groups(part, network)]
+
+    def _groups(self, part: str, network: AdapterNetwork) -> Iterator[ParameterGroup]:
+        """One, or with another rate for `up` two (LoRA+, arXiv 2402.12354, section 4)."""
+        rate, ratio = learning_rate_of(part, self.settings), self.settings.lora.plus_ratio
+        if ratio == 1:
+            yield ParameterGroup(part, list(network.parameters()), rate)
+            return
+        layers = [cast("LoraLayer", layer) for _, layer in network.named_layers()]
+        downs, ups = zip(*(layer.parameters() for layer in layers), strict=True)
+        yield ParameterGroup(part, list(downs), rate)
+        yield ParameterGroup(f"{part} lora_up", list(ups), rate * ratio)
 
     def trained_tensors(self) -> dict[str, Tensor]:
         return {
@@ -88,6 +98,11 @@ class LoraMethod(Method):
 
     def untrained(self) -> AbstractContextManager[None]:
         return all_detached(self._adapters.values())
+
+
+def _dropout(settings: Settings) -> Dropout:
+    options = settings.lora
+    return Dropout(options.dropout, options.rank_dropout, options.module_dropout)
 
 
 def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int, model: DiffusionModel) -> None:

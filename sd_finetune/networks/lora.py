@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import dropout, linear
 
 from ..families.family import TargetLayer
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Probabilities, 0 ... below 1, that a value between the matrices, a rank for an image, or the whole layer is left
+    out in a step, as in kohya's scripts; of values and ranks the others are scaled up for it.
+    """
+
+    values: float = 0.0
+    ranks: float = 0.0
+    layer: float = 0.0
+
+    def __bool__(self) -> bool:
+        return any((self.values, self.ranks, self.layer))
 
 
 class LoraLayer(nn.Module):
@@ -21,7 +36,7 @@ class LoraLayer(nn.Module):
 
     def __init__(self, original: nn.Module, rank: int, alpha: float, generator: torch.Generator) -> None:
         super().__init__()
-        self.rank, self.alpha = rank, alpha
+        self.rank, self.alpha, self.dropout = rank, alpha, Dropout()
         if isinstance(original, nn.Conv2d):
             shape: dict[str, Any] = {"stride": original.stride, "padding": original.padding}
             height, width = original.kernel_size
@@ -44,11 +59,13 @@ class LoraLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The addition to the original layer's output for the same input."""
         inner = self.down(x)
+        if self.training and self.dropout:
+            inner = dropped(inner, self.dropout, rank_side=-1 if isinstance(self.down, nn.Linear) else 1)
         return self.up(inner if self.scale == 1 else inner * self.scale)
 
     def beside(self, original: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """The output of the layer whose forward pass is `original`, with the addition to it."""
-        if not isinstance(self.down, nn.Linear):
+        if not isinstance(self.down, nn.Linear) or (self.training and self.dropout):
             return original(x) + self(x)
         rows = x.reshape(-1, x.shape[-1])
         output, inner = original(rows), linear(rows, self.down.weight)
@@ -63,6 +80,21 @@ class LoraLayer(nn.Module):
 
     def weight_change(self) -> Tensor:
         return low_rank_change(self.down.weight.detach(), self.up.weight.detach(), self.scale)
+
+
+def dropped(inner: Tensor, rates: Dropout, rank_side: int) -> Tensor:
+    """Values between the matrices, (images, ...), without those that are left out; torch's own stream says which."""
+    inner = dropout(inner, rates.values)
+    if rates.ranks:
+        sides = [1] * inner.ndim
+        sides[0], sides[rank_side] = len(inner), inner.shape[rank_side]
+        inner = inner * _kept(inner, sides, rates.ranks) / (1 - rates.ranks)
+    return inner * _kept(inner, [1] * inner.ndim, rates.layer) if rates.layer else inner
+
+
+def _kept(like: Tensor, sides: list[int], probability: float) -> Tensor:
+    """1 where something is kept and 0 where not, drawn on the GPU, so that a recorded step draws anew."""
+    return (torch.rand(sides, device=like.device) >= probability).to(like.dtype)
 
 
 def low_rank_change(down: Tensor, up: Tensor, scale: float) -> Tensor:

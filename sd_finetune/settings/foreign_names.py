@@ -76,6 +76,8 @@ _KOHYA = {
     "weighted_captions": 'captions.emphasis = "no_norm"',
     "network_dim": "lora.rank",
     "network_alpha": "lora.alpha",
+    "network_dropout": "lora.dropout",
+    "loraplus_lr_ratio": "lora.plus_ratio",
     "token_string": "textual_inversion.word",
     "init_word": "textual_inversion.initial_text",
     "num_vectors_per_token": "textual_inversion.vectors",

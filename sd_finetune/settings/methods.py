@@ -36,7 +36,10 @@ class MethodFacts:
 
 
 METHODS = {
-    "lora": MethodFacts("LoRA", "LoraMethod", "lora", 1e-4, 5e-5, fixed=("lora.rank", "lora.alpha")),
+    "lora": MethodFacts(
+        "LoRA", "LoraMethod", "lora", 1e-4, 5e-5,
+        fixed=("lora.rank", "lora.alpha", "lora.rank_stabilized", "lora.plus_ratio"),
+    ),
     "dreambooth": MethodFacts("DreamBooth", "DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
     # Weight decay would pull the vectors of an embedding towards zero, which means nothing to the text encoder.
     "textual_inversion": MethodFacts(
@@ -63,7 +66,11 @@ RATE_OPTIONS = {
 
 
 def rate_of(part: str) -> str:
-    """The learning rate, by its name in MethodFacts, of "unet", "embedding", or else a text encoder."""
+    """The learning rate, by its name in MethodFacts, of "unet", "embedding", or else a text encoder.
+
+    What has a multiple of that is named after it: "unet lora_up".
+    """
+    part = part.partition(" ")[0]
     return f"{part if part in ('unet', 'embedding') else 'text_encoder'}_learning_rate"
 
 

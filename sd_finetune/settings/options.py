@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from .groups.base import Base
@@ -76,8 +77,9 @@ class Settings:
         return self.rates("text_encoder").first
 
     def lora_alpha(self) -> float:
-        """The alpha of LoRA layers: the one given, or their rank."""
-        return float(self.lora.rank if self.lora.alpha is None else self.lora.alpha)
+        """The alpha of LoRA layers, which are scaled by it / rank: that of the settings, or their rank."""
+        alpha = float(self.lora.rank if self.lora.alpha is None else self.lora.alpha)
+        return alpha * math.sqrt(self.lora.rank) if self.lora.rank_stabilized else alpha
 
     def new_word(self) -> str:
         """The word in prompts that stands for the embedding."""

@@ -65,13 +65,14 @@ class Average:
             for parameter, own in zip(self._parameters, trained, strict=True):
                 parameter.data = own
 
-    def named(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """The average's values for a snapshot. names: of the parameters, in their order."""
-        return dict(zip(names, self._values, strict=True))
+    def named(self, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The average's values for a snapshot. trained: the parameters by name, in any order."""
+        of = {id(parameter): value for parameter, value in self._pairs()}
+        return {name: of[id(parameter)] for name, parameter in trained.items()}
 
-    def load(self, tensors: Mapping[str, Tensor], names: Sequence[str]) -> None:
+    def load(self, tensors: Mapping[str, Tensor], trained: Mapping[str, Tensor]) -> None:
         """Take over what `named` returned."""
-        for value, name in zip(self._values, names, strict=True):
+        for name, value in self.named(trained).items():
             value.copy_(tensors[name])
 
     def _pairs(self) -> Sequence[tuple[nn.Parameter, Tensor]]:

@@ -119,7 +119,7 @@ class Training:
     def kept_tensors(self) -> dict[str, Tensor]:
         """What a snapshot keeps of what is trained: the weights and their average."""
         trained = self.method.trained_tensors()
-        averages = self.average.named(list(trained)) if self.average else {}
+        averages = self.average.named(trained) if self.average else {}
         return {**trained, **{f"{AVERAGE}{name}": value for name, value in averages.items()}}
 
     def load_kept_tensors(self, kept: Mapping[str, Tensor]) -> None:
@@ -132,7 +132,7 @@ class Training:
         trained = {name: value for name, value in kept.items() if not name.startswith(AVERAGE)}
         self.method.load_trained_tensors(trained)
         if self.average:
-            self.average.load(averages or trained, list(self.method.trained_tensors()))
+            self.average.load(averages or trained, self.method.trained_tensors())
 
     def steps_in(self, duration: Duration) -> int:
         """A duration of the settings in optimizer steps."""

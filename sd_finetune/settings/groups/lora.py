@@ -21,3 +21,38 @@ class Lora:
         methods=LORA,
         zero_is_auto=True,
     )
+    rank_stabilized: bool = option(
+        False,
+        "scale the layers by alpha / sqrt(rank) instead, so that higher ranks learn as fast as low ones (rsLoRA, arXiv "
+        "2312.03732); the file has an alpha that amounts to it in every program",
+        methods=LORA,
+    )
+    plus_ratio: float = option(
+        1.0,
+        "learning rate of the second matrix of each layer, lora_up, as a multiple of that of the first (LoRA+, arXiv "
+        "2402.12354, which takes 16)",
+        minimum=1,
+        maximum=64,
+        methods=LORA,
+    )
+    dropout: float = option(
+        0.0,
+        "probability that a value between the two matrices is 0 in a step (kohya's network dropout)",
+        minimum=0,
+        maximum=0.9,
+        methods=LORA,
+    )
+    rank_dropout: float = option(
+        0.0,
+        "probability that a rank of a layer is left out for an image in a step (kohya's rank dropout)",
+        minimum=0,
+        maximum=0.9,
+        methods=LORA,
+    )
+    module_dropout: float = option(
+        0.0,
+        "probability that a whole layer is left out in a step (kohya's module dropout)",
+        minimum=0,
+        maximum=0.9,
+        methods=LORA,
+    )

@@ -27,7 +27,7 @@ def automatic(settings: Settings, images: Sequence[int]) -> dict[str, float]:
         "textual_inversion.learning_rate": settings.rates("embedding").first,
         "optimizer.weight_decay": settings.weight_decay(),
         "prior.weight": settings.prior_weight(),
-        "lora.alpha": settings.lora_alpha(),
+        "lora.alpha": settings.lora.rank,
         "data.resolution": side,
         "data.smallest_side": smallest,
         "data.largest_side": largest,

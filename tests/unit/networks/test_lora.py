@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sd_finetune.families.ldm.lora_targets import lora_targets
 from sd_finetune.networks.adapter import AdapterNetwork, new_adapter_network
 from sd_finetune.networks.algorithms import ALGORITHMS
-from sd_finetune.networks.lora import LoraLayer
+from sd_finetune.networks.lora import Dropout, LoraLayer, dropped
 
 LAYERS = [nn.Linear(6, 5), nn.Conv2d(6, 5, 1), nn.Conv2d(6, 5, 3, stride=2, padding=1)]
 
@@ -112,3 +113,33 @@ def test_beside_a_layer_it_is_the_sum_and_so_are_the_gradients(layer: nn.Module,
         results.append((output.float(), x.grad, lora.down.weight.grad, lora.up.weight.grad))
     for found, expected in zip(*results, strict=True):
         torch.testing.assert_close(found, expected, rtol=3e-2 if half else 1e-5, atol=1e-1 if half else 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rates", "error"),
+    [
+        (Dropout(values=0.5), lambda kept: (~kept).float().mean() - 0.5),
+        (Dropout(ranks=0.5), lambda kept: kept.float().std(dim=1).max()),  # the same for all of an image's tokens
+        (Dropout(layer=1 - 1e-9), lambda kept: kept.float().max()),
+    ],
+    ids=["values", "ranks", "layer"],
+)
+def test_what_is_left_out(rates: Dropout, error: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    found = dropped(torch.ones(32, 40, 8), rates, rank_side=-1)
+    assert abs(float(error(found != 0))) < 0.02
+    if not rates.layer:
+        assert set(found.unique().tolist()) == {0.0, 2.0}, "what is kept stands for the rest"
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=["linear", "1x1", "3x3"])
+def test_dropout_is_for_training_alone(layer: nn.Module) -> None:
+    lora = LoraLayer(layer, 3, 2, generator())
+    nn.init.normal_(lora.up.weight)
+    x = input_of(layer)[None] if isinstance(layer, nn.Linear) else input_of(layer)
+    forward = partial(type(layer).forward, layer)
+    expected = lora.beside(forward, x)
+    lora.dropout = Dropout(0.3, 0.3, 0.3)
+    torch.manual_seed(1)
+    assert not torch.equal(lora.beside(forward, x), expected)
+    assert torch.equal(lora.eval().beside(forward, x), expected)

@@ -31,7 +31,9 @@ def test_it_is_diffusers_average(warmup: bool, dtype: torch.dtype) -> None:
         changing(parameters, step)
         average.follow(step)
         theirs.step(parameters)
-    for own, expected in zip(average.named(["a", "b"]).values(), theirs.shadow_params, strict=True):
+    for own, expected in zip(
+        average.named(dict(zip("ab", parameters, strict=True))).values(), theirs.shadow_params, strict=True
+    ):
         assert own.dtype == torch.float32
         torch.testing.assert_close(own, expected)
 
@@ -44,7 +46,7 @@ def test_it_is_used_for_a_while() -> None:
         average.follow(step)
     trained = parameter.detach().clone()
     with suppress(KeyError), in_use(average, asked=True):
-        assert torch.equal(parameter, average.named(["a"])["a"])
+        assert torch.equal(parameter, average.named({"a": parameter})["a"])
         assert not torch.equal(parameter, trained)
         raise KeyError
     assert torch.equal(parameter, trained)
