@@ -119,6 +119,15 @@ class FamilyFacts:
     learning_rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     """Where they are others than the method's own, as `settings.base_defaults.BaseDefaults` has them."""
 
+    def clip_skip_fault(self, clip_skip: int, called: str) -> str:
+        """A sentence where there is nothing to skip; "" where there is. called: the option."""
+        if clip_skip == 1 or self.has_clip_skip:
+            return ""
+        return (
+            f"{called} = {clip_skip} has no effect on {self.title}, whose text encoders are always read at the layer "
+            "before the last, as in the WebUI and in what is called clip skip 2 elsewhere: set it to 1."
+        )
+
     @property
     def trainable_parts(self) -> tuple[str, ...]:
         """The parts that a method can train: the UNet and the text encoders."""

@@ -66,12 +66,8 @@ def new_words_in(model: DiffusionModel, prompt: str, reading: PromptReading = PL
 
 def refuse_clip_skip(model: DiffusionModel, clip_skip: int, called: str) -> None:
     """Raise UserError if there is nothing to skip, or the text encoder has no such layer. called: the option."""
-    facts = model.family.facts
-    if clip_skip > 1 and not facts.has_clip_skip:
-        raise UserError(
-            f"{called} = {clip_skip} has no effect on {facts.title}, whose text encoders are always read at the layer "
-            "before the last, as in the WebUI and in what is called clip skip 2 elsewhere: set it to 1."
-        )
+    if fault := model.family.facts.clip_skip_fault(clip_skip, called):
+        raise UserError(fault)
     layers = model.text_encoder.config.num_hidden_layers
     if clip_skip > layers:
         raise UserError(

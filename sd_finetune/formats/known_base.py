@@ -3,6 +3,7 @@
 base_of(settings) -> KnownBase | None
 memory_of(settings) -> its MemoryFacts
 resolved(settings) -> Settings with the numbers that a run is made of
+base_faults(settings) -> what its kind of checkpoint rules out
 """
 
 from __future__ import annotations
@@ -95,3 +96,10 @@ def resolved(settings: Settings) -> Settings:
     """The settings with what their "auto" amounts to for their base; as they are where that cannot be read."""
     base = base_of(settings)
     return settings if base is None else resolved_for(settings, base.defaults)
+
+
+def base_faults(settings: Settings) -> dict[str, str]:
+    """By the option's name, a sentence about what the base checkpoint rules out, as far as that can be read."""
+    base, name = base_of(settings), "train.clip_skip"
+    fault = base.family.clip_skip_fault(settings.train.clip_skip, name) if base else ""
+    return {name: fault} if fault else {}

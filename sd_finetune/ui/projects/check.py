@@ -13,7 +13,7 @@ from ...data.epoch_order import steps_per_epoch
 from ...data.masked_examples import FoundMasks
 from ...data.usable import UsableImages
 from ...errors import UserError
-from ...formats.known_base import resolved
+from ...formats.known_base import base_faults, resolved
 from ...runs.atomic import is_file
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
@@ -70,7 +70,7 @@ def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Che
     if faults:
         return Checked(faults, found)
     whole = resolved(from_dict(settings))
-    faults = {**broken_rules(whole), **missing_for_training(whole)}
+    faults = {**broken_rules(whole), **missing_for_training(whole), **base_faults(whole)}
     if faults:
         return Checked(faults, found)
     an_epoch = steps_per_epoch(

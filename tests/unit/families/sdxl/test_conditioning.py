@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from sd_finetune.families.load_model import load_model
 from sd_finetune.families.prompts import refuse_clip_skip
 from sd_finetune.families.sdxl.family import FAMILY
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
+from sd_finetune.formats.known_base import base_faults
 from sd_finetune.sampling.generate import GenerationSettings, generate_images
+from sd_finetune.settings.options import Settings
 from sd_finetune.settings.prompt_reading import PromptReading
 from sd_finetune.training.compute.attention import set_attention
 from tests.unit.families.sdxl.test_family import SMALL, random_parts
@@ -24,10 +27,15 @@ PROMPTS = ["a star", "moon " * 80, "a (red:1.3) star BREAK sky " * 9]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sdxl") / "small.safetensors"
     new_checkpoint(path, FAMILY, SMALL, random_parts(SMALL), "fp32")
-    model = load_model(read_checkpoint(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(file: Path) -> DiffusionModel:
+    model = load_model(read_checkpoint(file))
     model.to(torch.device("cpu"), torch.float32)
     return model
 
@@ -73,7 +81,13 @@ def test_an_empty_negative_prompt_is_zeros(model: DiffusionModel, monkeypatch: p
     assert told.pooled[1].any()
 
 
-def test_clip_skip_is_refused(model: DiffusionModel) -> None:
+def test_clip_skip_is_refused(model: DiffusionModel, file: Path) -> None:
+    """Before anything is loaded, and where a model is there already."""
+    for clip_skip in (1, 2):
+        own = Settings()
+        base, train = replace(own.base, checkpoint=str(file)), replace(own.train, clip_skip=clip_skip)
+        asked = replace(own, base=base, train=train)
+        assert list(base_faults(asked)) == ["train.clip_skip"] * (clip_skip - 1)
     refuse_clip_skip(model, 1, "--clip-skip")
     with pytest.raises(UserError, match="--clip-skip = 2 has no effect on SDXL"):
         refuse_clip_skip(model, 2, "--clip-skip")
