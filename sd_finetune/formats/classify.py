@@ -77,7 +77,7 @@ def in_words(kind: str, base: str) -> str:
         words = f"{BASES[base]} {KINDS[kind]}" if base else KINDS[kind]
     else:
         words = f"{KINDS[kind]} for {BASES[base]}" if base else KINDS[kind]
-    return f"{'an' if words.startswith(('SDXL', 'AuraFlow', 'LTX', 'IP-', 'u', 'o')) else 'a'} {words}"
+    return f"{'an' if words.startswith(('SD', 'AuraFlow', 'LTX', 'IP-', 'u', 'o')) else 'a'} {words}"
 
 
 @reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__main__": {"__version__", "commands", "errors", "hub_cache", "readable"},
 }
 
+FAMILY_NAMES = {
+    name
+    for facts in FAMILIES.values()
+    for name in (facts.name, facts.title, facts.version_on_cards, facts.title.lower())
+}
 MAY_NAME_FAMILIES = {"families", "demo"}  # the demo comes with a checkpoint of one of them
 FAMILY_PREFIXES = tuple(
     prefix
@@ -166,11 +172,20 @@ def test_nothing_outside_families_asks_which_family_it_is() -> None:
         if part_of(file) not in MAY_NAME_FAMILIES:
             tree = ast.parse(file.read_text(encoding="utf-8"))
             words = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-            assert not words & FAMILIES.keys(), f"{file}: ask the family instead"
+            assert not words & FAMILY_NAMES, f"{file}: ask the family instead"
             named = {word for word in words if isinstance(word, str) and word.startswith(FAMILY_PREFIXES)}
             assert not named - OPTIONS_OF_OTHERS, f"{file}: the family's facts say how its tensors' names begin"
             own = [name for name in names_in(file) if name.startswith(FAMILY_ROOMS)]
             assert not own, f"{file}: ask families.family, not {own}"
+
+
+def test_the_page_does_not_ask_either() -> None:
+    """No string of the page's scripts, or of what the WebUI loads, is a family's name."""
+    quoted = re.compile(rf"""(["'`])({"|".join(map(re.escape, FAMILY_NAMES))})\1""")
+    scripts = [file for place in ("sd_finetune/ui/web", "javascript", "scripts") for file in (HOME / place).iterdir()]
+    assert len(scripts) > 20
+    asking = [file.name for file in scripts if file.is_file() and quoted.search(file.read_text(encoding="utf-8"))]
+    assert asking == []
 
 
 @pytest.mark.parametrize("file", ROOMS_OF_THE_SCREEN, ids=lambda file: str(file.relative_to(PACKAGE)))
