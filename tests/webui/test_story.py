@@ -45,8 +45,6 @@ def test_create_train_and_use(base: str, method: str, webui: WebUI, sdxl: Path, 
     page = new_page("dark" if method == "dreambooth" else "light", 800 if method == "hypernetwork" else 1280)
     name, shot = f"story {base} {method}".replace("_", " "), f"{base}-{method}"
     set_up(page, name, method, 20)
-    if base == "sdxl":
-        story.put(page, "settings", "data.resolution", "64")  # the toy's own, at which it is as quick
     picture(page, f"{shot}-1-ready")
     story.train(page)
     wait_until(lambda: story.shown_step(page) > 0)
