@@ -36,8 +36,9 @@ def min_snr_weights(
     min(SNR, gamma) / SNR for epsilon, min(SNR, gamma) / (SNR + 1) for v.
     """
     snr = signal_to_noise_ratio(alphas_cumprod, timesteps).float()
-    divisor = snr if prediction_type == "epsilon" else snr + 1
-    return snr.clamp(max=snr_gamma) / divisor
+    if prediction_type == "epsilon":
+        return (snr_gamma / snr).clamp(max=1)  # 1 where there is no signal at all
+    return snr.clamp(max=snr_gamma) / (snr + 1)
 
 
 def soft_min_snr_weights(
@@ -59,5 +60,4 @@ def debiased_weights(timesteps: Tensor, alphas_cumprod: Tensor, prediction_type:
     For v the same loss, of which v's own is SNR / (SNR + 1): sqrt(SNR) / (SNR + 1).
     """
     snr = signal_to_noise_ratio(alphas_cumprod, timesteps).float()
-    of_epsilon = snr.rsqrt()
-    return of_epsilon if prediction_type == "epsilon" else of_epsilon * (snr / (snr + 1))
+    return snr.rsqrt() if prediction_type == "epsilon" else snr.sqrt() / (snr + 1)

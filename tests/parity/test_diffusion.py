@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, PNDMScheduler
+from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from diffusers.training_utils import compute_snr
 from torch import Tensor
 
 from sd_finetune.diffusion.noising import add_noise, training_target
-from sd_finetune.diffusion.schedule import scaled_linear_alphas_cumprod, signal_to_noise_ratio
+from sd_finetune.diffusion.schedule import (
+    NEXT_TO_NOTHING,
+    scaled_linear_alphas_cumprod,
+    signal_to_noise_ratio,
+    with_zero_terminal_snr,
+)
 
 SCHEDULERS = [DDPMScheduler, DDIMScheduler, PNDMScheduler]
 TIMESTEPS = torch.tensor([0, 1, 500, 998, 999])
@@ -79,3 +85,14 @@ def test_the_signal_to_noise_ratio() -> None:
     everywhere = torch.arange(1000)
     ours = signal_to_noise_ratio(scheduler.alphas_cumprod, everywhere)
     assert relative_error(compute_snr(scheduler, everywhere), ours) < 1e-5, "theirs is computed in float32"
+
+
+def test_zero_terminal_snr_is_diffusers() -> None:
+    """But for the last value, which is 0 there and next to nothing in the WebUI."""
+    before = scaled_linear_alphas_cumprod(0.00085, 0.012, 1000)
+    betas = 1 - before / torch.cat([before.new_ones(1), before[:-1]])
+    theirs = torch.cumprod(1 - rescale_zero_terminal_snr(betas), dim=0)
+    ours = with_zero_terminal_snr(before)
+    assert relative_error(ours[:-1], theirs[:-1]) < 1e-9
+    assert theirs[-1] == 0
+    assert ours[-1] == NEXT_TO_NOTHING

@@ -59,3 +59,18 @@ def test_weights_of_v_are_those_of_epsilon_times_what_its_loss_is_smaller() -> N
 def test_a_gamma_of_0_weighs_nothing() -> None:
     assert timestep_weights(EVERY, ALPHAS_CUMPROD, "min_snr", 0.0, "epsilon") is None
     assert timestep_weights(EVERY, ALPHAS_CUMPROD, "debiased", 0.0, "epsilon") is not None
+
+
+@pytest.mark.parametrize("kind", ["min_snr", "soft_min_snr", "debiased"])
+def test_v_without_any_signal_has_no_weight(kind) -> None:
+    """The limit of each: at the end of a schedule with zero terminal SNR nothing becomes NaN."""
+    weights = timestep_weights(torch.tensor([0]), torch.zeros(1, dtype=torch.float64), kind, 5.0, "v_prediction")
+    assert weights is not None
+    assert weights.tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", ["min_snr", "soft_min_snr"])
+def test_noise_without_any_signal_counts_in_full(kind) -> None:
+    weights = timestep_weights(torch.tensor([0]), torch.zeros(1, dtype=torch.float64), kind, 5.0, "epsilon")
+    assert weights is not None
+    assert weights.tolist() == [1]
