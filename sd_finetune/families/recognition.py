@@ -16,6 +16,10 @@ BASES = {
     "sdxl-inpainting": "SDXL inpainting",
     "sdxl-pix2pix": "SDXL pix2pix",
     "sdxl-refiner": "SDXL refiner",
+    "ssd": "SSD-1B or Vega",
+    "playground": "Playground v2.5",
+    "cosxl": "CosXL",
+    "kolors": "Kolors",
     "sd3": "Stable Diffusion 3",
     "flux": "Flux",
     "cascade": "Stable Cascade",
@@ -33,8 +37,8 @@ BASES = {
 Shapes = Mapping[str, tuple[int, ...]]
 """Tensor name to shape."""
 
-CONTEXT_BASES = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
-"""Width of the text encoder's output, which the UNet's cross-attention reads."""
+CONTEXT_BASES = {768: "sd1", 1024: "sd2", 1280: "sdxl-refiner", 2048: "sdxl"}
+"""Width of the text encoders' output, which the UNet's cross-attention reads."""
 EMBEDDING_BASES = {768: "sd1", 1024: "sd2", 1280: "sdxl"}
 EMBEDDING_NAMES = {frozenset({"clip_l", "clip_g", "t5"}): "sd3", frozenset({"clip_l", "clip_g"}): "sdxl"}
 """Names of the tensors in an embedding for several text encoders; the first that are all there count."""
@@ -52,6 +56,10 @@ TRANSFORMER_BLOCKS = {
     "transformer_blocks.0.img_mlp.": "qwen-image",
 }  # fmt: skip
 """Beginnings of tensor names that only one kind of model has; the first that is found counts."""
+SDXL_MARKS = {"edm_mean": "playground", "edm_vpred.": "cosxl"}
+"""Beginnings of the names of tensors that say that a model with SDXL's tensors has another kind of noise."""
+KOLORS_VECTOR = 5632
+"""Width of what Kolors' UNet, which is SDXL's otherwise, gets beside the prompt's states."""
 OTHER_INPUTS = {9: "-inpainting", 8: "-pix2pix", 5: "-depth", 7: "-upscaler"}
 """Of models that take more than latents, by the channels of the UNet's input."""
 LORA_BLOCKS = {
@@ -91,19 +99,56 @@ def base_of_checkpoint(shapes: Shapes) -> str:
     if is_transformer(shapes):
         return next(base for block, base in TRANSFORMER_BLOCKS.items() if _has_block(shapes, block))
     if _has(shapes, "conditioner.embedders."):
-        base = "sdxl" if _has(shapes, "conditioner.embedders.0.transformer.") else "sdxl-refiner"
+        base = "sdxl-refiner" if _has(shapes, "conditioner.embedders.0.model.") else "sdxl"
     elif _has(shapes, "cond_stage_model.model."):
         base = "sd2"
     elif _has(shapes, "cond_stage_model.transformer."):
         base = "sd1"
     else:
-        base = CONTEXT_BASES.get(_context_width(shapes), "")
-    with_inputs = base + OTHER_INPUTS.get(_input_channels(shapes), "")
-    return with_inputs if with_inputs in BASES else base
+        return base_of_unet(shapes)
+    return _variant(base, shapes)
+
+
+def base_of_unet(shapes: Shapes) -> str:
+    """Of a UNet alone, in diffusers' layout or LDM's."""
+    base = CONTEXT_BASES.get(_context_width(shapes), "")
+    return _variant(base or ("sdxl" if _vector_width(shapes) else ""), shapes)
+
+
+def _variant(base: str, shapes: Shapes) -> str:
+    """A base, or what is made of it for something else."""
+    inputs = OTHER_INPUTS.get(_input_channels(shapes), "")
+    if inputs and base + inputs in BASES:
+        return base + inputs
+    return _variant_of_sdxl(shapes) if base == "sdxl" else base
+
+
+def _variant_of_sdxl(shapes: Shapes) -> str:
+    for start, base in SDXL_MARKS.items():
+        if _has(shapes, start):
+            return base
+    if _vector_width(shapes) == KOLORS_VECTOR:
+        return "kolors"
+    # The smaller ones by Segmind have no attention in the middle.
+    has_middle = any(_has(shapes, name) for name in _either("middle_block.0.", "mid_block.resnets.0."))
+    has_attention = any(_has(shapes, name) for name in _either("middle_block.1.", "mid_block.attentions.0."))
+    return "ssd" if has_middle and not has_attention else "sdxl"
+
+
+def _vector_width(shapes: Shapes) -> int:
+    """Of what the UNet gets beside the prompt's states; 0 without."""
+    names = _either("label_emb.0.0.weight", "add_embedding.linear_1.weight")
+    return next((shapes[name][-1] for name in names if shapes.get(name)), 0)
+
+
+def _either(ldm: str, diffusers: str) -> tuple[str, ...]:
+    """A name or the beginning of one in a checkpoint, and in a UNet alone in either layout."""
+    return UNET + ldm, ldm, diffusers
 
 
 def _input_channels(shapes: Shapes) -> int:
-    shape = next((shapes[name] for name in (f"{UNET}input_blocks.0.0.weight", "conv_in.weight") if name in shapes), ())
+    names = _either("input_blocks.0.0.weight", "conv_in.weight")
+    shape = next((shapes[name] for name in names if name in shapes), ())
     return shape[1] if len(shape) == 4 else 0
 
 
@@ -114,13 +159,6 @@ def is_transformer(shapes: Shapes) -> bool:
 
 def _has_block(shapes: Shapes, block: str) -> bool:
     return any(name.removeprefix(UNET).removeprefix("net.").startswith(block) for name in shapes)
-
-
-def base_of_unet(shapes: Shapes) -> str:
-    """Of a UNet alone, in diffusers' layout or LDM's."""
-    base = CONTEXT_BASES.get(_context_width(shapes), "")
-    with_inputs = base + OTHER_INPUTS.get(_input_channels(shapes), "")
-    return with_inputs if with_inputs in BASES else base
 
 
 def base_of_lora(shapes: Shapes, metadata: Mapping[str, str]) -> str:

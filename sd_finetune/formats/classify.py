@@ -64,7 +64,10 @@ MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("upscaler", ("*.RDB1.", "*.rdb1.", "*.residual_group.", "conv_first.")),
 )
 LATER_MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("text encoder", ("text_model.encoder.", "transformer.resblocks.", "encoder.block.0.layer.0.SelfAttention.")),
+    (
+        "text encoder",
+        ("text_model.encoder.", "transformer.resblocks.", "conditioner.", "encoder.block.0.layer.0.SelfAttention."),
+    ),
     ("optimizer", ("optimizer_state_dict", "param_groups")),
 )
 
@@ -77,7 +80,7 @@ def in_words(kind: str, base: str) -> str:
         words = f"{BASES[base]} {KINDS[kind]}" if base else KINDS[kind]
     else:
         words = f"{KINDS[kind]} for {BASES[base]}" if base else KINDS[kind]
-    return f"{'an' if words.startswith(('SD', 'AuraFlow', 'LTX', 'IP-', 'u', 'o')) else 'a'} {words}"
+    return f"{'an' if words.startswith(('SD', 'SSD', 'AuraFlow', 'LTX', 'IP-', 'u', 'o')) else 'a'} {words}"
 
 
 @reader

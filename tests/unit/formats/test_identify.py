@@ -49,6 +49,8 @@ def lora(name: str, context: int) -> dict[str, Tensor]:
     return {f"{name}.lora_down.weight": torch.ones(4, context), f"{name}.lora_up.weight": torch.ones(320, 4)}
 
 
+XL_TEXT = small("conditioner.embedders.0.transformer.text_model.final_layer_norm.weight")
+VECTOR = {UNET + "label_emb.0.0.weight": torch.ones(1280, 1632)}
 FILES: dict[str, tuple[dict[str, Tensor], dict[str, str], str, str]] = {
     "sd1": ({**unet(), **small(CLIP)}, {}, "checkpoint", "sd1"),
     "sd1-tiny": ({**unet(context=32), **small(CLIP)}, {}, "checkpoint", "sd1"),
@@ -57,11 +59,41 @@ FILES: dict[str, tuple[dict[str, Tensor], dict[str, str], str, str]] = {
     "sd1-without-text-encoder": (unet(), {}, "checkpoint", "sd1"),
     "sd2": ({**unet(context=1024), **small("cond_stage_model.model.ln_final.weight")}, {}, "checkpoint", "sd2"),
     "sdxl": (
-        {**unet(context=2048), **small("conditioner.embedders.0.transformer.text_model.final_layer_norm.weight")},
+        {**unet(context=2048), **XL_TEXT},
         {},
         "checkpoint",
         "sdxl",
     ),
+    "sdxl-without-text-encoder-1": (
+        {**unet(context=2048), **small("conditioner.embedders.1.model.ln_final.weight")}, {}, "checkpoint", "sdxl"
+    ),
+    "sdxl-unet-alone": (unet(context=2048), {}, "checkpoint", "sdxl"),
+    "sdxl-unet-tiny": ({**unet(context=96), **VECTOR}, {}, "checkpoint", "sdxl"),
+    "sdxl-inpainting": ({**unet(9, 2048), **XL_TEXT}, {}, "checkpoint", "sdxl-inpainting"),
+    "sdxl-pix2pix": ({**unet(8, 2048), **XL_TEXT}, {}, "checkpoint", "sdxl-pix2pix"),
+    "sdxl-refiner": (
+        {**unet(context=1280), **small("conditioner.embedders.0.model.ln_final.weight")},
+        {},
+        "checkpoint",
+        "sdxl-refiner",
+    ),
+    "refiner-unet-alone": (unet(context=1280), {}, "checkpoint", "sdxl-refiner"),
+    "ssd-1b": (
+        {**unet(context=2048), **XL_TEXT, **small(UNET + "middle_block.0.in_layers.0.weight")}, {}, "checkpoint", "ssd"
+    ),
+    "playground-2.5": ({**unet(context=2048), **XL_TEXT, **small("edm_mean")}, {}, "checkpoint", "playground"),
+    "cosxl": ({**unet(context=2048), **XL_TEXT, **small("edm_vpred.sigma_max")}, {}, "checkpoint", "cosxl"),
+    "kolors": (
+        {**unet(context=2048), UNET + "label_emb.0.0.weight": torch.ones(1280, 5632)}, {}, "checkpoint", "kolors"
+    ),
+    "sdxl-diffusers-unet": (
+        small("down_blocks.0.resnets.0.conv1.weight")
+        | {"down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight": torch.ones(640, 2048)},
+        {},
+        "unet",
+        "sdxl",
+    ),
+    "sdxl-text-encoders": (small("conditioner.embedders.1.model.ln_final.weight", "x"), {}, "text encoder", ""),
     "sd3": (small(UNET + "joint_blocks.0.x_block.attn.qkv.weight", "text_encoders.clip_l.x"), {}, "checkpoint", "sd3"),
     "flux": (small("double_blocks.0.img_attn.qkv.weight"), {}, "checkpoint", "flux"),
     "flux-in-comfy": (small(UNET + "double_blocks.0.img_attn.qkv.weight"), {}, "checkpoint", "flux"),
