@@ -97,6 +97,8 @@ class FamilyFacts:
     """The parts that encode prompts, in order."""
     part_prefixes: Mapping[str, str]
     """Beginning of each part's tensor names in a checkpoint."""
+    part_titles: Mapping[str, str]
+    """Each part in sentences: "VAE"."""
     lora_prefixes: Mapping[str, str]
     """Beginning of each trainable part's layer names in a LoRA file."""
     lora_implementation: str

@@ -30,6 +30,7 @@ from ..runs.atomic import is_taken, replacing
 from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
 from .metadata_keys import CONFIG_KEY
+from .parts import refuse_missing_parts
 from .tensor_file import FILE_DTYPES, not_finite, read_tensors, write_tensors
 from .usable_base import NOT_FINITE, refuse_no_weights
 
@@ -109,6 +110,7 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
     file = read_tensors(path)
     family = family_called(family_of_checkpoint(path, file.layout))
     tensors = _with_usual_vae(family, file.tensors)
+    refuse_missing_parts(path, family.facts, tensors)
     found = find_config(path, file.metadata, config, fallback_config)
     usual = {family.usual_name(name): name for name in tensors}
     shapes = {ldm: tuple(tensors[name].shape) for ldm, name in usual.items()}

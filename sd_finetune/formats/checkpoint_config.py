@@ -15,9 +15,7 @@ from ..errors import UserError
 from ..families.facts import FamilyFacts
 from ..reading.door import read_text
 from .metadata_keys import CONFIG_KEY
-
-PARTS_IN_WORDS = {"unet": "UNet", "vae": "VAE"}
-"""The rest are text encoders."""
+from .parts import in_words
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,8 @@ def naming_missing(path: Path, facts: FamilyFacts) -> Generator[None, None, None
     except KeyError as error:
         name = str(error.args[0])
         parts = [part for part, start in facts.part_prefixes.items() if name.startswith(start)]
-        part = PARTS_IN_WORDS.get(parts[0], "text encoder") if parts else "model"
+        part = facts.part_titles[parts[0]] if parts else "model"
         raise UserError(
             f"{path} is not a complete {facts.title} checkpoint ({name} of its {part} is missing): choose one with "
-            "UNet, VAE and text encoder."
+            f"{in_words(list(facts.part_titles.values()))}."
         ) from error

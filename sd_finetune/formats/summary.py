@@ -1,6 +1,6 @@
 """What a file's tensors and metadata say, in words.
 
-details_of(kind, file) -> {what: text}, from the tensors
+details_of(kind, base, file) -> {what: text}, from the tensors
 origin_of(metadata, config) -> {what: text}, prediction type, clip skip and what it was made from
 training_of(metadata) -> {setting: text}, how the file was trained
 derivation_of(metadata) -> {what: text}, what it was made from, if a command made it from other files
@@ -16,13 +16,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..families.recognition import OTHER_PARTS, is_text_encoder_layer
+from ..families.recognition import is_text_encoder_layer
 from ..reading.door import parse_json
 from ..reading.plain import shown, text
 from ..settings.methods import METHODS
 from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
 from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
+from .parts import in_words, missing_parts
 from .tensor_file import FILE_DTYPES, TensorFile
 
 LORA_KINDS = {
@@ -51,13 +52,13 @@ RUN_FACTS = ("steps", "epoch", "num_train_images", "num_reg_images", "new_sd_mod
 """What is not in the settings of a run."""
 
 
-def details_of(kind: str, file: TensorFile) -> dict[str, str]:
-    """The facts that matter for a file of this kind (a key of classify.KINDS)."""
+def details_of(kind: str, base: str, file: TensorFile) -> dict[str, str]:
+    """The facts that matter for a file of this kind and base (keys of KINDS and BASES)."""
     details: dict[str, str] = {}
     if kind == "lora":
         details = _lora_details(file.tensors)
     elif kind == "checkpoint":
-        details = _checkpoint_details(file)
+        details = _checkpoint_details(base, file)
     elif kind == "embedding":
         details = _embedding_details(file)
     elif kind == "hypernetwork":
@@ -86,18 +87,14 @@ def _precision(tensors: Iterable[Tensor]) -> str:
     return ", ".join(names.get(dtype, str(dtype).removeprefix("torch.")) for dtype, _ in counts.most_common())
 
 
-def _checkpoint_details(file: TensorFile) -> dict[str, str]:
-    missing = [part for part, prefixes in OTHER_PARTS.items() if not _any_starts(file.tensors, prefixes)]
+def _checkpoint_details(base: str, file: TensorFile) -> dict[str, str]:
+    missing = missing_parts(base, file.tensors)
     details = {"parameters": _size(file.tensors.values())}
     if missing:
-        details["missing"] = " and ".join(missing)
+        details["missing"] = in_words(missing)
     if sum(name.startswith("model_ema.") for name in file.tensors) > 2:  # some files have two counters alone
         details["EMA weights"] = "yes"
     return details
-
-
-def _any_starts(names: Iterable[str], prefixes: tuple[str, ...]) -> bool:
-    return any(name.startswith(prefixes) for name in names)
 
 
 def _lora_details(tensors: Mapping[str, Tensor]) -> dict[str, str]:

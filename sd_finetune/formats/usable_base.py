@@ -18,6 +18,7 @@ from ..reading.layout import FLOATS, ITEM_BYTES, StoredTensor
 from ..reading.read_layout import read_layout
 from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
+from .parts import refuse_missing_parts
 
 EXPONENTS = {"F16": 0x7C00, "BF16": 0x7F80, "F32": 0x7F800000}
 """By type: the bits of a number that are all set in NaN and infinity."""
@@ -38,6 +39,7 @@ def refuse_unusable_base(path: Path, config: Path | None = None) -> None:
     """
     layout = read_layout(path)
     family = family_of_checkpoint(path, layout)
+    refuse_missing_parts(path, FAMILIES[family], layout.tensors)
     found = find_config(path, layout.metadata, config)
     with naming_missing(path, FAMILIES[family]):
         names = needed_tensors(family, layout.shapes, found.text, found.folder)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..families.recognition import BASES, OTHER_PARTS
+from ..families.recognition import BASES
 from ..families.table import FAMILIES, supported_titles
 from ..reading.layout import Layout
+from .parts import missing_parts
 
 KOHYA_ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
 DIFFUSERS_WORDS = (
@@ -50,9 +51,7 @@ def use_of(kind: str, base: str, layout: Layout) -> str:
     if kind == "lora":
         return _use_of_lora(layout)
     if kind == "checkpoint":
-        missing = [
-            part for part, starts in OTHER_PARTS.items() if not any(n.startswith(starts) for n in layout.tensors)
-        ]
+        missing = missing_parts(base, layout.tensors)
         if missing:
             return f"no: it has no {' and no '.join(missing)}: choose a whole checkpoint"
         return "base.checkpoint of a training, and --checkpoint of `sample`"

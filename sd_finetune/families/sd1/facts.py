@@ -15,6 +15,7 @@ SD1 = FamilyFacts(
         "vae": "first_stage_model.",
         "text_encoder": "cond_stage_model.transformer.",
     },
+    part_titles={"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"},
     lora_prefixes={"unet": "lora_unet_", "text_encoder": "lora_te_"},
     lora_implementation="diffusers",
     embedding_names={"text_encoder": "emb_params"},  # as in kohya's files; the WebUI takes any

@@ -27,15 +27,20 @@ def without(start: str) -> Callable[[Tensors], Tensors]:
     return lambda tensors: {name: tensor for name, tensor in tensors.items() if not name.startswith(start)}
 
 
+def only(start: str) -> Callable[[Tensors], Tensors]:
+    return lambda tensors: {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
 def with_values(name: str, change: Callable[[Tensor], Tensor]) -> Callable[[Tensors], Tensors]:
     return lambda tensors: {**tensors, name: change(tensors[name])}
 
 
 INPUT, NORM = f"{UNET}input_blocks.0.0.weight", f"{TEXT}transformer.text_model.final_layer_norm.weight"
 CHANGES: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {
-    "no VAE": (without(VAE), r"first_stage_model\..* of its VAE is missing"),
-    "no text encoder": (without(TEXT), r"cond_stage_model\..* of its text encoder is missing"),
+    "no VAE": (without(VAE), "is of Stable Diffusion 1, without VAE: choose a whole checkpoint"),
+    "no text encoder": (without(TEXT), "is of Stable Diffusion 1, without text encoder: choose a whole checkpoint"),
     "no UNet": (without(UNET), "is a VAE, and only Stable Diffusion 1 or SDXL checkpoints are supported"),
+    "UNet alone": (only(UNET), "without VAE and text encoder .a UNet alone, to which Forge"),
     "half a UNet": (without(f"{UNET}output_blocks"), "of its UNet is missing"),
     "NaN": (with_values(NORM, lambda tensor: tensor * torch.nan), "has NaN or infinite values"),
     "infinity": (with_values(INPUT, lambda tensor: tensor / 0), "has NaN or infinite values"),
