@@ -18,7 +18,7 @@ def scaled_linear_alphas_cumprod(linear_start: float, linear_end: float, timeste
     return torch.cumprod(1 - betas, dim=0)
 
 
-def with_zero_terminal_snr(alphas_cumprod: Tensor) -> Tensor:
+def rescaled_to_zero_snr(alphas_cumprod: Tensor) -> Tensor:
     """The schedule rescaled so that nothing is left of the image at its end (arXiv 2305.08891, algorithm 1).
 
     Its first value stays, and its last is `NEXT_TO_NOTHING`, of which a root is 1/4,500: sigma and the weights of all

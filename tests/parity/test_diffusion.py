@@ -14,9 +14,9 @@ from torch import Tensor
 from sd_finetune.diffusion.noising import add_noise, training_target
 from sd_finetune.diffusion.schedule import (
     NEXT_TO_NOTHING,
+    rescaled_to_zero_snr,
     scaled_linear_alphas_cumprod,
     signal_to_noise_ratio,
-    with_zero_terminal_snr,
 )
 
 SCHEDULERS = [DDPMScheduler, DDIMScheduler, PNDMScheduler]
@@ -92,7 +92,7 @@ def test_zero_terminal_snr_is_diffusers() -> None:
     before = scaled_linear_alphas_cumprod(0.00085, 0.012, 1000)
     betas = 1 - before / torch.cat([before.new_ones(1), before[:-1]])
     theirs = torch.cumprod(1 - rescale_zero_terminal_snr(betas), dim=0)
-    ours = with_zero_terminal_snr(before)
+    ours = rescaled_to_zero_snr(before)
     assert relative_error(ours[:-1], theirs[:-1]) < 1e-9
     assert theirs[-1] == 0
     assert ours[-1] == NEXT_TO_NOTHING

@@ -5,9 +5,9 @@ import torch
 
 from sd_finetune.diffusion.schedule import (
     NEXT_TO_NOTHING,
+    rescaled_to_zero_snr,
     scaled_linear_alphas_cumprod,
     signal_to_noise_ratio,
-    with_zero_terminal_snr,
 )
 
 
@@ -25,14 +25,14 @@ def test_signal_to_noise() -> None:
 
 def test_zero_terminal_snr_by_hand() -> None:
     """Roots 0.9, 0.5, 0.1 become 0.9, 0.45 and next to nothing."""
-    rescaled = with_zero_terminal_snr(torch.tensor([0.81, 0.25, 0.01], dtype=torch.float64))
+    rescaled = rescaled_to_zero_snr(torch.tensor([0.81, 0.25, 0.01], dtype=torch.float64))
     assert rescaled.tolist() == pytest.approx([0.81, 0.2025, NEXT_TO_NOTHING], rel=1e-12)
     assert rescaled.dtype == torch.float64
 
 
 def test_zero_terminal_snr_begins_as_before_and_ends_where_nothing_is_left() -> None:
     before = scaled_linear_alphas_cumprod(0.00085, 0.012, 1000)
-    rescaled = with_zero_terminal_snr(before)
+    rescaled = rescaled_to_zero_snr(before)
     assert rescaled[0].item() == pytest.approx(before[0].item(), rel=1e-12)
     assert bool((rescaled[1:] < before[1:]).all())
     assert bool((rescaled.diff() < 0).all()), "the value in the place of the zero is below the one before it"
