@@ -1,15 +1,16 @@
-"""How fast a checkpoint of Stable Diffusion 1.5's size is read and written, and with how much memory.
+"""How fast a checkpoint of full size is read and written, and with how much memory.
 
-    python -m benchmarks.checkpoint_io [--folder F] [--repeats N] [--json FILE]
+    python -m benchmarks.checkpoint_io [--family sd1] [--folder F] [--repeats N] [--json FILE]
 
-Makes a seeded random float16 file of 2.1 GB in a temporary folder, measures each way of reading and writing it in a
-process of its own, in turns, and prints a table and one line of JSON with the best of all repeats.
+Makes a seeded random float16 file in a temporary folder, of 2.1 GB or, for sdxl, of 6.9 GB, with room for two more
+beside it; measures each way of reading and writing it in a process of its own, in turns, and prints a table and one
+line of JSON with the best of all repeats.
 
 Reading: "plain" is `file.read()`; "parts" is our `read_checkpoint` with every page of every tensor touched, since the
-file is memory-mapped; "modules" puts these tensors into UNet, VAE and text encoder too. Cold: the file was dropped from
-the system's cache before. Writing: "plain" is `safetensors.torch.save_file` of tensors in memory; "DreamBooth" is our
-`write_checkpoint` of a trained UNet in memory and the rest from the mapped base. Both include the fsync without which a
-file is not safely on the disk; ours writes under a temporary name.
+file is memory-mapped; "modules" puts these tensors into UNet, VAE and text encoders too. Cold: the file was dropped
+from the system's cache before. Writing: "plain" is `safetensors.torch.save_file` of tensors in memory; "DreamBooth" is
+our `write_checkpoint` of a trained UNet in memory and the rest from the mapped base. Both include the fsync without
+which a file is not safely on the disk; ours writes under a temporary name.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sd_finetune.families.family import family_called
 from sd_finetune.families.sd1.architecture import SD15
-from sd_finetune.families.sd1.family import FAMILY
+from sd_finetune.families.sdxl.architecture import SDXL_BASE
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
 
 PAGE = 4096
+FULL_SIZE = {"sd1": SD15, "sdxl": SDXL_BASE}
+POOL = 2**27
+"""Random values, of which every tensor is a piece: so many at once are quickly made and take little memory."""
 GOALS = {
     "load / plain read, warm": "<= 1.3",
     "load / plain read, cold": "<= 1.3",
@@ -40,27 +45,19 @@ GOALS = {
 }
 
 
-def make_file(path: Path) -> None:
-    """A checkpoint of random numbers with the names and shapes of Stable Diffusion 1.5."""
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    with torch.device("meta"):
-        modules = {
-            "unet": UNet2DConditionModel(**SD15.unet_config()),
-            "vae": AutoencoderKL(**SD15.vae_config()),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(**SD15.text_config())),
-        }
+def make_file(path: Path, name: str) -> None:
+    """A checkpoint of random numbers with the names and shapes of a family's full-size model."""
+    family, architecture = family_called(name), FULL_SIZE[name]
     generator = torch.Generator().manual_seed(0)
-    parts = {
-        part: {
-            name: torch.empty(p.shape, dtype=torch.float16).uniform_(-1, 1, generator=generator)
-            for name, p in module.named_parameters()
-        }
-        for part, module in modules.items()
-    }
-    new_checkpoint(path, FAMILY, SD15, parts)
+    pool = torch.empty(POOL, dtype=torch.float16).uniform_(-1, 1, generator=generator)
+
+    def piece(shape: torch.Size) -> Tensor:
+        start = int(torch.randint(POOL - shape.numel(), (), generator=generator))
+        return pool[start : start + shape.numel()].view(shape)
+
+    modules = family.empty_modules(architecture).by_part()
+    parts = {part: {n: piece(p.shape) for n, p in module.named_parameters()} for part, module in modules.items()}
+    new_checkpoint(path, family, architecture, parts)
 
 
 def touch(tensors: Iterable[Tensor]) -> int:
@@ -81,7 +78,7 @@ def read_modules(path: Path) -> Callable[[], object]:
 
     def load() -> object:
         parts = load_model(read_checkpoint(path))
-        return parts, [touch(parts.module(part).parameters()) for part in ("unet", "vae", "text_encoder")]
+        return parts, [touch(parts.module(part).parameters()) for part in parts.parts]
 
     return load
 
@@ -195,6 +192,7 @@ def print_table(best: dict[str, dict[str, float]], figures: dict[str, float], si
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--family", choices=FULL_SIZE, default="sd1", help="whose full-size model (default sd1)")
     parser.add_argument("--folder", type=Path, help="where the files are made and removed again; default: temporary")
     parser.add_argument("--repeats", type=int, default=3, help="times each is measured (default 3)")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -204,8 +202,8 @@ def main() -> None:
         print(json.dumps(measure_here(options.measure[0], Path(options.measure[1]))))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = Path(folder) / "random-sd15.safetensors"
-        make_file(path)
+        path = Path(folder) / f"random-{options.family}.safetensors"
+        make_file(path, options.family)
         size = path.stat().st_size
         print(f"{size / 1e9:.2f} GB, torch {torch.__version__}, {os.cpu_count()} CPU cores\n")
         best = measure_all(path, options.repeats)

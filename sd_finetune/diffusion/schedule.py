@@ -9,13 +9,16 @@ NEXT_TO_NOTHING = 4.8973451890853435e-08
 """The last abar of a schedule with zero terminal SNR, as in WebUI v1.10.1: with 0 no sampler could begin there."""
 
 
-def scaled_linear_alphas_cumprod(linear_start: float, linear_end: float, timesteps: int) -> Tensor:
+def scaled_linear_alphas_cumprod(
+    linear_start: float, linear_end: float, timesteps: int, zero_terminal_snr: bool = False
+) -> Tensor:
     """The cumulative product of 1 - beta, (timesteps,), float64, for Stable Diffusion's betas.
 
-    The betas' square roots run evenly from sqrt(linear_start) to sqrt(linear_end).
+    The betas' square roots run evenly from sqrt(linear_start) to sqrt(linear_end). zero_terminal_snr: then rescaled.
     """
     betas = torch.linspace(linear_start**0.5, linear_end**0.5, timesteps, dtype=torch.float64) ** 2
-    return torch.cumprod(1 - betas, dim=0)
+    alphas_cumprod = torch.cumprod(1 - betas, dim=0)
+    return rescaled_to_zero_snr(alphas_cumprod) if zero_terminal_snr else alphas_cumprod
 
 
 def rescaled_to_zero_snr(alphas_cumprod: Tensor) -> Tensor:
@@ -33,12 +36,3 @@ def signal_to_noise_ratio(alphas_cumprod: Tensor, timesteps: Tensor) -> Tensor:
     """SNR(t) = abar_t / (1 - abar_t) of each timestep, (batch,) (arXiv 2303.09556, section 3)."""
     chosen = alphas_cumprod[timesteps]
     return chosen / (1 - chosen)
-
-
-def rescaled_to_zero_snr(alphas_cumprod: Tensor) -> Tensor:
-    """The schedule shifted and scaled so that nothing of the image is left at the last timestep (arXiv 2305.08891,
-    algorithm 1).
-    """
-    roots = alphas_cumprod.sqrt()
-    first, last = roots[0], roots[-1]
-    return ((roots - last) * first / (first - last)) ** 2

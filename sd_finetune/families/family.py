@@ -35,6 +35,11 @@ class Architecture(Protocol):
     @property
     def prediction_type(self) -> PredictionType: ...
     @property
+    def zero_terminal_snr(self) -> bool:
+        """Whether nothing of the image is left at the last timestep (arXiv 2305.08891)."""
+        ...
+
+    @property
     def scale_factor(self) -> float:
         """Factor between the output of the VAE's encoder and latents (arXiv 2112.10752, appendix G)."""
         ...
@@ -282,15 +287,18 @@ def target_layers(module: nn.Module) -> dict[str, TargetLayer]:
 
 
 def first_difference(one: Architecture, other: Architecture, parts: Sequence[str]) -> str:
-    """The first difference of two architectures of a family, in these parts or in prediction type; "" if none.
+    """The first difference of two architectures, in these parts of a model or in its noise; "" if there is none.
 
     As in "unet: model_channels 320 and 384".
     """
+    if one.sizes.keys() != other.sizes.keys():
+        return f"parts: {', '.join(one.sizes)} and {', '.join(other.sizes)}"
     for part in parts:
         sizes, others = vars(one.sizes[part]), vars(other.sizes[part])
         for name, value in sizes.items():
             if others[name] != value:
                 return f"{part}: {name} {value} and {others[name]}"
-    if one.prediction_type != other.prediction_type:
-        return f"prediction_type: {one.prediction_type} and {other.prediction_type}"
+    for name in ("prediction_type", "zero_terminal_snr"):
+        if getattr(one, name) != getattr(other, name):
+            return f"{name}: {getattr(one, name)} and {getattr(other, name)}"
     return ""

@@ -24,6 +24,7 @@ from torch import Tensor
 from ..diffusion.noising import PredictionType
 from ..errors import UserError
 from ..families.family import Family, family_called
+from ..families.noise_marks import V_PREDICTION
 from ..families.place import Place, file_names, new_tensor, put_into
 from ..reading.door import reader
 from ..runs.atomic import is_taken, replacing
@@ -31,6 +32,7 @@ from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
 from .metadata_keys import CONFIG_KEY
 from .parts import refuse_missing_parts
+from .prediction import prediction_of
 from .tensor_file import FILE_DTYPES, not_finite, read_tensors, write_tensors
 from .usable_base import NOT_FINITE, refuse_no_weights
 
@@ -123,7 +125,7 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
     stored = _with_usual_names(family, file.layout.tensors)
     refuse_no_weights(path, stored, file_names(places))
     prediction_type = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
-    if prediction_type and not found.is_own:
+    if prediction_type and not found.is_own and V_PREDICTION not in tensors:
         architecture = family.with_prediction_type(architecture, prediction_type)
     return Checkpoint(
         path=path,
@@ -164,7 +166,8 @@ def write_checkpoint(
 
     EMA weights of the base are left out: they are older than what was trained. What else was not trained keeps its
     bytes, precision and name; what was trained is stored as `precision` ("fp16" | "bf16"
-    | "fp32"; None: its own) in the base's shape. The base's `.yaml`, if it has one, is copied beside the new file.
+    | "fp32"; None: its own) in the base's shape. The base's `.yaml`, if it has one, is copied beside the new file;
+    where v is predicted there is always one.
 
     Raises:
         UserError: there is no space left.
@@ -174,10 +177,25 @@ def write_checkpoint(
     tensors = {name: tensor for name, tensor in base.tensors.items() if not name.startswith(stale)}
     dtypes: dict[str, torch.dtype] = {}
     for file_name, changes in _by_file_name(base, trained).items():
-        tensors[file_name] = put_into(base.tensors[file_name], changes)
-        if precision is not None:
+        own = base.tensors[file_name]
+        tensors[file_name] = put_into(own, changes)
+        if len(changes) < changes[0][0].share[1]:  # what else is in it keeps its bytes
+            dtypes[file_name] = own.dtype
+        elif precision is not None:
             dtypes[file_name] = FILE_DTYPES[precision]
-    _write(path, tensors, dtypes, base.yaml_text, {**lasting(base.metadata), **(metadata or {})}, base.has_yaml_file)
+    config, beside = _config_of_result(base)
+    _write(path, tensors, dtypes, config, {**lasting(base.metadata), **(metadata or {})}, beside)
+
+
+def _config_of_result(base: Checkpoint) -> tuple[str | None, bool]:
+    """The config of what is made of a checkpoint, and whether it goes beside the file.
+
+    It does where v is predicted, of which the WebUI learns from a `.yaml` alone, however the base says it.
+    """
+    if base.architecture.prediction_type != "v_prediction":
+        return base.yaml_text, base.has_yaml_file
+    says_so = prediction_of((), {}, base.yaml_text) == "v"
+    return base.yaml_text if says_so else base.family.to_yaml(base.architecture), True
 
 
 def _by_file_name(base: Checkpoint, trained: Parts) -> dict[str, list[tuple[Place, Tensor]]]:

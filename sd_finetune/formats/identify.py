@@ -54,7 +54,7 @@ def identify(path: Path) -> Description:
     kind, base = classify(file.layout)
     config = find_config(path, file.metadata) if kind == "checkpoint" else None
     details = details_of(kind, base, file)
-    origin = origin_of(file.metadata, config.text if config else None)
+    origin = origin_of(file.tensors, file.metadata, config.text if config else None)
     if "sd_checkpoint_name" in details:  # the same in the WebUI's words
         origin.pop("made from", None)
     details |= origin

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import torch
@@ -24,6 +24,7 @@ from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
 from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
 from .parts import in_words, missing_parts
+from .prediction import ends_in_noise, prediction_of
 from .tensor_file import FILE_DTYPES, TensorFile
 
 LORA_KINDS = {
@@ -177,27 +178,19 @@ def _is_told(name: str, value: str) -> bool:
     return name.startswith("modelspec.") and name not in NOT_SHOWN and not value.startswith("data:")
 
 
-def origin_of(metadata: Mapping[str, str], config: str | None) -> dict[str, str]:
+def origin_of(names: Collection[str], metadata: Mapping[str, str], config: str | None) -> dict[str, str]:
     """What the model predicts, with which clip skip it was trained, and what it was made from.
 
-    config: the text of a checkpoint's LDM config.
+    names: of its tensors. config: the text of a checkpoint's config.
     """
     facts = {
-        "prediction type": _prediction_type(metadata, config),
+        "prediction type": prediction_of(names, metadata, config),
+        "noise schedule": "zero terminal SNR" if ends_in_noise(names, metadata, config) else "",
         "clip skip": metadata.get("ss_clip_skip") or metadata.get("modelspec.encoder_layer") or "",
         "made from": metadata.get("ss_sd_model_name", ""),
         "merged from": metadata.get("modelspec.merged_from") or _merged_by_the_webui(metadata),
     }
     return {name: value for name, value in facts.items() if value not in ("", "None")}
-
-
-def _prediction_type(metadata: Mapping[str, str], config: str | None) -> str:
-    """By the config, which is what counts when the model is used, else by the metadata; "" if neither says it."""
-    if config is not None:
-        return "v" if re.search(r"^\s*parameterization:\s*[\"']?v[\"']?\s*(#.*)?$", config, re.MULTILINE) else "epsilon"
-    if metadata.get("modelspec.prediction_type") or metadata.get("ss_base_model_version", "").endswith("_v"):
-        return metadata.get("modelspec.prediction_type", "v")
-    return "v" if metadata.get("ss_v_parameterization") == "True" else ""
 
 
 def _merged_by_the_webui(metadata: Mapping[str, str]) -> str:

@@ -6,7 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..formats.checkpoint import Checkpoint, read_checkpoint
+from ..formats.prediction import doubts
 from ..settings.options import Settings
+
+
+def about_base(base: Checkpoint) -> list[str]:
+    """Sentences about what it predicts, where that is doubtful."""
+    architecture = base.architecture
+    predicts_v = architecture.prediction_type == "v_prediction"
+    return list(doubts(base.path, base.family.facts, predicts_v, architecture.zero_terminal_snr))
 
 
 def read_base(settings: Settings, weights: Path | None = None) -> Checkpoint:

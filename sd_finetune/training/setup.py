@@ -28,7 +28,7 @@ from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from ..settings.prompt_reading import trained_reading
 from .average import average_of
-from .base_checkpoint import read_base
+from .base_checkpoint import about_base, read_base
 from .compute.channels_last import is_faster, put_channels_last
 from .compute.compiled import compile_blocks
 from .device import Accelerator, accelerator_for
@@ -74,6 +74,7 @@ def prepare(
     accelerator = _accelerator(run, settings)
     emit(Phase(name="loading", done=0, total=1))
     base = read_base(settings, weights)
+    _warn(events, about_base(base))
     check_room(settings, base, accelerator.device, events)
     model, placement = ready_model(base, settings, accelerator)
     check_method(model, settings, base)

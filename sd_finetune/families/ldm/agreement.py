@@ -2,13 +2,14 @@
 
 with_config(sizes, claims) -> the sizes with what only the config has
 refuse_wrong_heads(name, number, channels)
+refuse_other_encoders(unet, encoders)
 number(section, name, default, least, most), whole_number(section, name, default, most, least=1)
 section(value), text(value): TypeError for anything else
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -16,7 +17,7 @@ from typing import Any, TypeVar, cast
 from ...errors import UserError
 from ...reading.door import parse_json, read_text, reader
 from ...reading.plain import finite, shown
-from .sizes import TextEncoderSizes, UNetSizes, VaeSizes
+from .sizes import SIZE_EMBEDDING, SIZE_IDS, TextEncoderSizes, UNetSizes, VaeSizes
 
 HEADS = ("num_heads", "num_head_channels", "num_attention_heads")
 ONLY_IN_CONFIG = {"hidden_act", "projection_dim"}
@@ -77,6 +78,23 @@ def refuse_wrong_heads(name: str, number: int, channels: list[int]) -> None:
         raise UserError(
             f"The .yaml config says {name} {number}, which does not divide the {rest[0]} channels of the checkpoint's "
             "tensors: choose the right config with base.config (--config of a command)."
+        )
+
+
+def refuse_other_encoders(unet: UNetSizes, encoders: Sequence[TextEncoderSizes]) -> None:
+    """Raise UserError if the text encoders' output, side by side, is not as wide as what the UNet reads."""
+    widths = [text.hidden_size for text in encoders]
+    if sum(widths) != unet.context_dim:
+        are = "text encoder is" if len(widths) == 1 else "text encoders are"
+        raise UserError(
+            f"The checkpoint's {are} {' and '.join(map(str, widths))} wide, and its UNet reads {unet.context_dim}: "
+            "choose one whose parts belong together."
+        )
+    vector = encoders[-1].projection_dim + SIZE_IDS * SIZE_EMBEDDING
+    if unet.adm_in_channels and vector != unet.adm_in_channels:
+        raise UserError(
+            f"The checkpoint's last text encoder and the sizes of an image make a vector of {vector} values, and its "
+            f"UNet reads {unet.adm_in_channels}: choose one whose parts belong together."
         )
 
 

@@ -1,6 +1,6 @@
 """The sizes of a Stable Diffusion 1 model, and the constructor arguments that follow from them.
 
-Sd1Architecture(unet, vae, text_encoder, prediction_type, scale_factor, linear_start, linear_end, timesteps, ...)
+Sd1Architecture(unet, vae, text_encoder, prediction_type, zero_terminal_snr, scale_factor, ...)
 Sd1Architecture.unet_config() / .vae_config() / .text_config() -> dict, the keyword arguments of
     diffusers.UNet2DConditionModel / diffusers.AutoencoderKL / transformers.CLIPTextConfig
 SD15: that of Stable Diffusion 1.5
@@ -26,6 +26,8 @@ class Sd1Architecture:
     text_encoder: TextEncoderSizes = field(default_factory=TextEncoderSizes)
     prediction_type: Literal["epsilon", "v_prediction"] = "epsilon"
     """What the UNet predicts: the noise, or v (arXiv 2202.00512, appendix D)."""
+    zero_terminal_snr: bool = False
+    """Whether nothing of the image is left at the last timestep (arXiv 2305.08891)."""
     scale_factor: float = 0.18215
     """Factor between the output of the VAE's encoder and latents (arXiv 2112.10752, appendix G)."""
     linear_start: float = 0.00085

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..noise_marks import noise_marks
 from .architecture import Sd1Architecture
 from .keys import TEXT
 
@@ -12,9 +13,9 @@ POSITION_IDS = f"{TEXT}text_model.embeddings.position_ids"
 
 
 def constant_tensors(architecture: Sd1Architecture) -> dict[str, Tensor]:
-    """The noise schedule's buffers and CLIP's position ids, by name."""
-    positions = architecture.text_encoder.max_position_embeddings
-    return {**schedule_buffers(architecture), POSITION_IDS: torch.arange(positions).unsqueeze(0)}
+    """The noise schedule's buffers, CLIP's position ids, and the marks of how the model was trained, by name."""
+    positions = torch.arange(architecture.text_encoder.max_position_embeddings).unsqueeze(0)
+    return {**schedule_buffers(architecture), POSITION_IDS: positions, **noise_marks(architecture)}
 
 
 def schedule_buffers(architecture: Sd1Architecture) -> dict[str, Tensor]:

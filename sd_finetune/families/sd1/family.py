@@ -64,7 +64,9 @@ class StableDiffusion1:
         return empty_modules(architecture)
 
     def alphas_cumprod(self, architecture: Sd1Architecture) -> Tensor:
-        return scaled_linear_alphas_cumprod(architecture.linear_start, architecture.linear_end, architecture.timesteps)
+        return scaled_linear_alphas_cumprod(
+            architecture.linear_start, architecture.linear_end, architecture.timesteps, architecture.zero_terminal_snr
+        )
 
     def encode_prompts(
         self, model: DiffusionModel, prompts: Sequence[str], reading: PromptReading

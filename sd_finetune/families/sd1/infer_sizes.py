@@ -11,8 +11,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import UserError
-from ..ldm.agreement import number, refuse_wrong_heads, text_model_config, whole_number, with_config
+from ..ldm.agreement import (
+    number,
+    refuse_other_encoders,
+    refuse_wrong_heads,
+    text_model_config,
+    whole_number,
+    with_config,
+)
 from ..ldm.infer_sizes import clip_sizes, unet_sizes, vae_sizes
+from ..noise_marks import ZERO_TERMINAL_SNR, predicted_by_marks
 from ..recognition import Shapes
 from . import ldm_config
 from .architecture import DEFAULT_TEXT_MODEL, SD15, Sd1Architecture, TextEncoderSizes, UNetSizes
@@ -32,9 +40,11 @@ def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Pat
         KeyError: a tensor is missing from which a size is read.
     """
     unet, vae, text = unet_sizes(shapes, UNET), vae_sizes(shapes, VAE), clip_sizes(shapes, f"{TEXT}text_model.")
+    refuse_other_encoders(unet, [text])
+    by_marks = predicted_by_marks(shapes)
     if yaml_text is None:
         _refuse_unknown_heads(unet, text)
-        return Sd1Architecture(unet, vae, text)
+        return Sd1Architecture(unet, vae, text, by_marks, ZERO_TERMINAL_SNR in shapes)
     config = ldm_config.parse(yaml_text)
     unet, vae = with_config(unet, config.unet), with_config(vae, config.vae)
     text_model = config.text_model or DEFAULT_TEXT_MODEL
@@ -49,7 +59,8 @@ def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Pat
         unet,
         vae,
         text,
-        prediction_type="v_prediction" if parameters.get("parameterization") == "v" else "epsilon",
+        prediction_type="v_prediction" if parameters.get("parameterization") == "v" else by_marks,
+        zero_terminal_snr=ZERO_TERMINAL_SNR in shapes or config.schedule.get("zero_terminal_snr") is True,
         scale_factor=number(parameters, "scale_factor", 1.0, 1e-4, 1e4),
         linear_start=number(parameters, "linear_start", 0.0001, 1e-8, 0.999),
         linear_end=number(parameters, "linear_end", 0.02, 1e-8, 0.999),

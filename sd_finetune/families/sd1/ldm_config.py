@@ -29,6 +29,8 @@ class LdmConfig:
     text_model: str | None
     text_encoder: Mapping[str, Any]
     """Our own top-level section (the WebUI reads only `model`): what does not follow from CLIP's tensors."""
+    schedule: Mapping[str, Any]
+    """Another: whether the noise schedule has zero terminal SNR."""
 
 
 def parse(yaml_text: str) -> LdmConfig:
@@ -49,6 +51,7 @@ def parse(yaml_text: str) -> LdmConfig:
             vae={**section(first_stage["ddconfig"]), "embed_dim": first_stage.get("embed_dim")},
             text_model=text(condition.get("version")),
             text_encoder=section(content.get("text_encoder") or {}),
+            schedule=section(content.get("schedule") or {}),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
@@ -77,8 +80,10 @@ def dump(architecture: Sd1Architecture) -> str:
             },
         },
     }
-    heads = {"num_attention_heads": architecture.text_encoder.num_attention_heads}
-    return yaml.safe_dump({"model": model, "text_encoder": heads}, sort_keys=False)
+    own: dict[str, Any] = {"text_encoder": {"num_attention_heads": architecture.text_encoder.num_attention_heads}}
+    if architecture.zero_terminal_snr:
+        own["schedule"] = {"zero_terminal_snr": True}
+    return yaml.safe_dump({"model": model, **own}, sort_keys=False)
 
 
 def _model_params(architecture: Sd1Architecture) -> dict[str, Any]:

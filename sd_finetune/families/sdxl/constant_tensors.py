@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+from ..noise_marks import noise_marks
 from .architecture import SdxlArchitecture
-from .keys import TEXT, TEXT_2, V_PREDICTION, ZERO_TERMINAL_SNR
+from .keys import TEXT, TEXT_2
 
 POSITION_IDS = f"{TEXT}text_model.embeddings.position_ids"
 LOGIT_SCALE = f"{TEXT_2}logit_scale"
@@ -19,9 +20,8 @@ LARGEST_LOGIT_SCALE = math.log(100)
 def constant_tensors(architecture: SdxlArchitecture) -> dict[str, Tensor]:
     """CLIP's position ids, OpenCLIP's logit scale, and the markers of how the model was trained."""
     positions = architecture.text_encoder.max_position_embeddings
-    found = {POSITION_IDS: torch.arange(positions).unsqueeze(0), LOGIT_SCALE: torch.tensor(LARGEST_LOGIT_SCALE)}
-    if architecture.prediction_type == "v_prediction":
-        found[V_PREDICTION] = torch.empty(0)
-    if architecture.zero_terminal_snr:
-        found[ZERO_TERMINAL_SNR] = torch.empty(0)
-    return found
+    return {
+        POSITION_IDS: torch.arange(positions).unsqueeze(0),
+        LOGIT_SCALE: torch.tensor(LARGEST_LOGIT_SCALE),
+        **noise_marks(architecture),
+    }

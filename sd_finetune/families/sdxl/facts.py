@@ -16,6 +16,12 @@ SDXL = FamilyFacts(
         "text_encoder": "conditioner.embedders.0.transformer.",
         "text_encoder_2": "conditioner.embedders.1.model.",
     },
+    part_titles={
+        "unet": "UNet",
+        "vae": "VAE",
+        "text_encoder": "first text encoder (CLIP-L)",
+        "text_encoder_2": "second text encoder (CLIP-G)",
+    },
     lora_prefixes={"unet": "lora_unet_", "text_encoder": "lora_te1_", "text_encoder_2": "lora_te2_"},
     lora_implementation="https://github.com/Stability-AI/generative-models",
     embedding_names={"text_encoder": "clip_l", "text_encoder_2": "clip_g"},

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...diffusion.noising import PredictionType
-from ...diffusion.schedule import rescaled_to_zero_snr, scaled_linear_alphas_cumprod
+from ...diffusion.schedule import scaled_linear_alphas_cumprod
 from ...settings.prompt_reading import PromptReading
 from ..conditioning import TextConditioning
 from ..family import DiffusionModel, Modules, TargetLayer
@@ -68,10 +68,9 @@ class StableDiffusionXl:
         return empty_modules(architecture)
 
     def alphas_cumprod(self, architecture: SdxlArchitecture) -> Tensor:
-        alphas = scaled_linear_alphas_cumprod(
-            architecture.linear_start, architecture.linear_end, architecture.timesteps
+        return scaled_linear_alphas_cumprod(
+            architecture.linear_start, architecture.linear_end, architecture.timesteps, architecture.zero_terminal_snr
         )
-        return rescaled_to_zero_snr(alphas) if architecture.zero_terminal_snr else alphas
 
     def encode_prompts(
         self, model: DiffusionModel, prompts: Sequence[str], reading: PromptReading

@@ -13,13 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
-from ..ldm.agreement import number, refuse_wrong_heads, section, text_model_config, whole_number, with_config
+from ..ldm.agreement import (
+    number,
+    refuse_other_encoders,
+    refuse_wrong_heads,
+    section,
+    text_model_config,
+    whole_number,
+    with_config,
+)
 from ..ldm.infer_sizes import clip_sizes, open_clip_sizes, unet_sizes, vae_sizes
 from ..ldm.sizes import UNetSizes
+from ..noise_marks import ZERO_TERMINAL_SNR, predicted_by_marks
 from ..recognition import Shapes
 from . import sgm_config
 from .architecture import DEFAULT_OPEN_CLIP, DEFAULT_TEXT_MODEL, SDXL_BASE, SdxlArchitecture
-from .keys import TEXT, TEXT_2, UNET, V_PREDICTION, VAE, ZERO_TERMINAL_SNR
+from .keys import TEXT, TEXT_2, UNET, VAE
 
 
 def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Path | None = None) -> SdxlArchitecture:
@@ -29,9 +38,10 @@ def infer_architecture(shapes: Shapes, yaml_text: str | None = None, folder: Pat
         vae=vae_sizes(shapes, VAE),
         text_encoder=clip_sizes(shapes, f"{TEXT}text_model."),
         text_encoder_2=open_clip_sizes(shapes, TEXT_2),
-        prediction_type="v_prediction" if V_PREDICTION in shapes else "epsilon",
+        prediction_type=predicted_by_marks(shapes),
         zero_terminal_snr=ZERO_TERMINAL_SNR in shapes,
     )
+    refuse_other_encoders(architecture.unet, [architecture.text_encoder, architecture.text_encoder_2])
     if yaml_text is None:
         _refuse_unknown_heads(architecture.unet)
         return architecture

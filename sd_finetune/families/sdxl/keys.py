@@ -15,8 +15,6 @@ from .facts import SDXL
 from .open_clip_names import open_clip_places
 
 UNET, VAE, TEXT, TEXT_2 = (SDXL.part_prefixes[part] for part in ("unet", "vae", *SDXL.text_encoders))
-V_PREDICTION, ZERO_TERMINAL_SNR = "v_pred", "ztsnr"
-"""Empty tensors that say how a checkpoint was trained, as Forge and others look for them."""
 
 
 def name_table(architecture: SdxlArchitecture) -> dict[str, dict[str, Place]]:

@@ -14,10 +14,9 @@ import psutil
 import torch
 from torch import Tensor
 
-from ...families.family import Family, family_called
-from ...formats.classify import family_of_checkpoint
+from ...formats.checkpoint import read_checkpoint
 from ...formats.metadata_keys import CONFIG_KEY
-from ...formats.tensor_file import read_tensors, write_tensors
+from ...formats.tensor_file import write_tensors
 
 RAM_FOLDER = Path("/dev/shm")
 FOLDER_NAME = "sd-finetune-{process}-"
@@ -69,31 +68,29 @@ def fits_in_ram(size: int) -> bool:
 def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
     if checkpoint.suffix.lower() != ".safetensors":
         return False
-    source = read_tensors(checkpoint)
-    family = family_called(family_of_checkpoint(checkpoint, source.layout))
-    weights = as_in_file(family, source.tensors, loaded)
+    base = read_checkpoint(checkpoint)
+    names = {place.name: base.family.usual_name(place.name) for part in base.places.values() for place in part.values()}
+    weights = as_in_file(names, base.tensors, loaded)
     if weights is None:
         return False
-    metadata, config = dict(source.metadata), checkpoint.with_suffix(".yaml")
-    if config.is_file():
-        metadata[CONFIG_KEY] = config.read_text(encoding="utf-8")
-    write_tensors(file, weights, metadata, {name: tensor.dtype for name, tensor in source.tensors.items()})
+    config = {CONFIG_KEY: base.yaml_text} if base.yaml_text is not None else {}
+    write_tensors(file, weights, {**base.metadata, **config}, {n: tensor.dtype for n, tensor in base.tensors.items()})
     return True
 
 
-def as_in_file(family: Family, in_file: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+def as_in_file(
+    weights: Mapping[str, str], in_file: Mapping[str, Tensor], loaded: Mapping[str, Tensor]
+) -> dict[str, Tensor] | None:
     """For each tensor of a file the loaded one with the same values, or None if one is missing.
 
-    What belongs to none of the three modules, such as the noise schedule, which the WebUI may rescale, is the file's.
+    What is no weight of a module, such as the noise schedule, which the WebUI may rescale, is the file's.
+
+    weights: the names in the file of the modules' tensors, and those that the WebUI has for them.
     """
     plain = {unwrapped(name): tensor for name, tensor in loaded.items()}
-    of_modules = tuple(family.facts.part_prefixes.values())
-    found: dict[str, Tensor] = {}
-    for name, tensor in in_file.items():
-        if not family.usual_name(name).startswith(of_modules) or not tensor.is_floating_point():
-            found[name] = tensor
-            continue
-        weight = plain.get(family.usual_name(name))
+    found = dict(in_file)
+    for name, usual in weights.items():
+        tensor, weight = in_file[name], plain.get(usual)
         if weight is None or weight.is_meta or weight.numel() != tensor.numel():
             return None
         if weight.dtype not in EXACT_IN.get(tensor.dtype, ()):
@@ -103,5 +100,8 @@ def as_in_file(family: Family, in_file: Mapping[str, Tensor], loaded: Mapping[st
 
 
 def unwrapped(name: str) -> str:
-    """A tensor's name without the WebUI's wrappers of the text encoder and its token embeddings."""
+    """A tensor's name without the WebUI's wrappers of text encoders and their token embeddings.
+
+    Of SDXL's text encoders a state has every tensor twice, under the names of its file and as `cond_stage_model`.
+    """
     return name.replace(".wrapped.", ".")

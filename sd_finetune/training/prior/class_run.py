@@ -9,7 +9,7 @@ from ...data.concepts import instance_examples
 from ...runs.folder import describe_base
 from ...runs.messages import Event, Phase, Warning_
 from ...settings.options import Settings
-from ..base_checkpoint import read_base
+from ..base_checkpoint import about_base, read_base
 from ..device import accelerator_for
 from ..orders import nobody_asks
 from ..phases import look_of
@@ -41,6 +41,8 @@ def generate_missing_class_images(
     for message in warnings:
         emit(Warning_(message=message))
     base = read_base(settings, weights)
+    for message in about_base(base):
+        emit(Warning_(message=message))
     model, placement = ready_model(base, settings, accelerator)
     place = placement.brought_back
     return complete_class_images(runs, settings, base, model, examples, accelerator, emit, check, place)

@@ -16,6 +16,7 @@ from ...data.prompt_templates import instance_templates
 from ...data.usable import Look, UsableImages
 from ...errors import UserError
 from ...formats.known_base import base_of
+from ...formats.prediction import doubt_by_name
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Concept, Settings
 
@@ -47,10 +48,17 @@ def risks(settings: Settings, images: Sequence[list[Path]]) -> list[Risk]:
     found += of_training_images(settings.concepts)
     if settings.prior_weight() > 0 and settings.prior.source == "images":
         found += of_class_images(settings.concepts)
-    found += [*_of_learning_rate(settings), *_of_resolution(settings)]
+    found += [*_of_base(settings), *_of_learning_rate(settings), *_of_resolution(settings)]
     if not settings.samples.prompts:
         found.append(("samples.prompts", "There are no sample prompts: add one to see what is learned."))
     return found
+
+
+def _of_base(settings: Settings) -> Iterator[Risk]:
+    config = Path(settings.base.config) if settings.base.config else None
+    doubt = doubt_by_name(Path(settings.base.checkpoint), config)
+    if doubt:
+        yield "base.checkpoint", doubt
 
 
 def _of_concept(number: int, concept: Concept, images: list[Path], settings: Settings) -> Iterator[Risk]:

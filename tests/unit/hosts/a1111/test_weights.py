@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.tensor_file import read_tensors
 from sd_finetune.hosts.a1111 import weights as a1111_weights
@@ -76,7 +75,9 @@ def test_it_goes_after_an_exception_too(checkpoint: Path, tmp_path: Path) -> Non
     ],
 )  # fmt: skip
 def test_types_that_hold_the_files_values(in_file: torch.dtype, loaded: torch.dtype) -> None:
-    assert as_in_file(FAMILY, {UNET: torch.ones(3, dtype=in_file)}, {UNET: torch.ones(3, dtype=loaded)}) is not None
+    assert (
+        as_in_file({UNET: UNET}, {UNET: torch.ones(3, dtype=in_file)}, {UNET: torch.ones(3, dtype=loaded)}) is not None
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_types_that_hold_the_files_values(in_file: torch.dtype, loaded: torch.dt
     ],
 )
 def test_otherwise_the_file_is_read(weight: Tensor | None) -> None:
-    assert as_in_file(FAMILY, {UNET: torch.ones(3)}, {} if weight is None else {UNET: weight}) is None
+    assert as_in_file({UNET: UNET}, {UNET: torch.ones(3)}, {} if weight is None else {UNET: weight}) is None
 
 
 def test_without_room_or_of_a_pickle_there_is_none(
