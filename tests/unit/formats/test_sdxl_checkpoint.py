@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.family import first_difference
 from sd_finetune.families.sdxl.family import FAMILY
 from sd_finetune.families.sdxl.keys import TEXT, TEXT_2, UNET, VAE
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint
@@ -147,3 +150,26 @@ def test_what_is_no_whole_sdxl_is_refused_with_what_to_choose(made: Path, tmp_pa
     for read in (refuse_unusable_base, read_checkpoint):
         with pytest.raises(UserError, match=words):
             read(file)
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_config_of_the_other_family_is_refused(made: Path, tiny_file: Path, tmp_path: Path, is_given: bool) -> None:
+    for file, other, title in ((made, tiny_file, "an SDXL"), (tiny_file, made, "a Stable Diffusion 1")):
+        path, config = tmp_path / f"{file.stem}-copy.safetensors", other.with_suffix(".yaml")
+        shutil.copy(file, path)
+        if not is_given:
+            shutil.copy(config, path.with_suffix(".yaml"))
+        for read in (refuse_unusable_base, read_checkpoint):
+            with pytest.raises(UserError, match=f"The .yaml config is not one of {title} model .*: choose the right"):
+                read(path, config if is_given else None)
+
+
+def test_checkpoints_of_two_families_differ_in_their_parts(made: Path, tiny_file: Path) -> None:
+    one, other = (read_checkpoint(file).architecture for file in (tiny_file, made))
+    parts = ("unet", "text_encoder", "text_encoder_2")
+    assert first_difference(other, one, parts).startswith(
+        "parts: unet, vae, text_encoder, text_encoder_2 and unet, vae"
+    )
+    assert (
+        first_difference(other, replace(other, zero_terminal_snr=False), parts) == "zero_terminal_snr: True and False"
+    )
