@@ -73,9 +73,7 @@ def prepare(
         refuse_to_resume(run)
     accelerator = _accelerator(run, settings)
     emit(Phase(name="loading", done=0, total=1))
-    base = read_base(settings, weights)
-    _warn(events, about_base(base))
-    check_room(settings, base, accelerator.device, events)
+    base = _base(settings, weights, accelerator, events)
     model, placement = ready_model(base, settings, accelerator)
     check_method(model, settings, base)
     examples = _instance_examples(settings, model, base, events, look_of(settings, run.path.parent, emit))
@@ -112,6 +110,14 @@ def prepare(
         classes=classes,
     )
     return _at_first_step(training, resume)
+
+
+def _base(settings: Settings, weights: Path | None, accelerator: Accelerator, events: EventLog) -> Checkpoint:
+    """The base checkpoint, for which there is room; what is doubtful about it becomes warnings."""
+    base = read_base(settings, weights)
+    _warn(events, about_base(base))
+    check_room(settings, base, accelerator.device, events)
+    return base
 
 
 def _at_first_step(training: Training, resume: bool) -> Training:
