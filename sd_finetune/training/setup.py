@@ -36,7 +36,7 @@ from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
 from .output.place import refuse_place, result_paths
 from .output.snapshots import read_snapshot
-from .phases import look_of
+from .phases import look_of, telling
 from .placement import Placement
 from .prior.class_examples import class_examples_of
 from .prior.targets import BasePredictions, all_targets, stored_targets
@@ -45,7 +45,7 @@ from .ready_model import ready_model
 from .room import check_room
 from .state import Training, train_mode
 from .step.batches import Batches
-from .step.conditioning import Conditioning, is_better_cached
+from .step.conditioning import MOST_BYTES_IN_RAM, Conditioning, bytes_of_prompts
 from .step.evaluation import fixed_evaluation
 from .step.example_sets import ExampleSet, class_example_set, example_set
 from .step.updates import Updates
@@ -188,7 +188,7 @@ def _load_snapshot(training: Training) -> None:
 def _put_text_encoders_away(training: Training) -> None:
     """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone.
 
-    They stay where prompts take more room than they do, and where these change, as shuffled captions do.
+    They stay where prompts are too many to be kept, such as those of shuffled captions.
     """
     if training.settings.prompts_learn() or not training.placement.moves:
         return
@@ -198,13 +198,14 @@ def _put_text_encoders_away(training: Training) -> None:
     if own is None or of_classes is None:
         return
     prompts, reading = len({*own, *of_classes, *untrained}), trained_reading(training.settings)
-    if not is_better_cached(training.model, prompts, reading):
+    if bytes_of_prompts(training.model, prompts, reading) > MOST_BYTES_IN_RAM:
         return
+    report = telling("encoding prompts", training.orders.asked_after(training.events.append))
     with training.accelerator.autocast():
-        training.conditioning.cache([*own, *of_classes])
+        training.conditioning.cache([*own, *of_classes], report)
     for source, shown in ((training.sources.prior, untrained), (training.sources.outside, own)):
         if isinstance(source, BasePredictions):
-            source.cache_prompts(shown)
+            source.cache_prompts(shown, report)
     training.placement.put_away(training.model.text_encoders)
 
 

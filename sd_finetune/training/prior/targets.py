@@ -77,10 +77,10 @@ class BasePredictions:
         own = batch.instance_rows
         return slice(own) if self._role == "instance" else slice(own, None)
 
-    def cache_prompts(self, prompts: Sequence[str]) -> None:
+    def cache_prompts(self, prompts: Sequence[str], report: Callable[[int, int], None]) -> None:
         """Encode these now; see `Conditioning.cache`."""
         with self._untrained(), self._autocast():
-            self._conditioning.cache(prompts)
+            self._conditioning.cache(prompts, report)
 
 
 class PredictionBank:

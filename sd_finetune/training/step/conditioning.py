@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from ...families.conditioning import TextConditioning, join_conditioning
 from ...families.family import DiffusionModel
 from ...families.prompts import uses_new_word
 from ...settings.groups.captions import CHUNK_TOKENS
 from ...settings.prompt_reading import PLAIN, PromptReading
+from ..device import sent_to
 
 BringBack = Callable[[Iterable[str]], AbstractContextManager[None]]
 """A context in which parts of the model are on the device that it trains on, as `Placement.brought_back`."""
 MOST_BYTES = 256_000_000
-"""Of encoded prompts that are kept; the others are encoded when they are used."""
+"""Of encoded prompts that are kept where they were encoded; the others are encoded when they are used."""
+MOST_BYTES_IN_RAM = 8_000_000_000
+"""Of those that are encoded ahead."""
 CACHED_TOGETHER = 16
 """Prompts in one pass of the text encoder when they are encoded ahead."""
 
 
-def is_better_cached(model: DiffusionModel, prompts: int, reading: PromptReading) -> bool:
-    """Whether so many prompts, encoded, take less room than the text encoders, or hardly any."""
-    weights = [weight for encoder in model.text_encoders.values() for weight in encoder.parameters()]
-    room = max(MOST_BYTES, sum(weight.nbytes for weight in weights))
-    return prompts * _most_bytes_of_one(model, reading) <= room
-
-
-def _most_bytes_of_one(model: DiffusionModel, reading: PromptReading) -> int:
-    """That an encoded prompt takes, but for what is pooled."""
+def bytes_of_prompts(model: DiffusionModel, count: int, reading: PromptReading) -> int:
+    """That so many encoded prompts take at most, but for what is pooled."""
     precision = max(model.place_of(part)[1].itemsize for part in model.text_encoders)
     tokens = (reading.chunks or 1) * (CHUNK_TOKENS + 2)
-    return tokens * model.unet.config.cross_attention_dim * precision
+    return count * tokens * model.unet.config.cross_attention_dim * precision
 
 
 def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
@@ -43,8 +41,8 @@ def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
 class Conditioning:
     """Encodes prompts: once, or at each call where the text encoder or a new word in them is trained.
 
-    The latest are kept in `MOST_BYTES`, as captions that are shuffled are new ones at each use; so is all that `cache`
-    was called with.
+    The latest are kept in `MOST_BYTES`, as captions that are shuffled are new ones at each use. So is all that `cache`
+    was called with, which waits in RAM where it takes more.
     """
 
     def __init__(
@@ -59,6 +57,7 @@ class Conditioning:
         self._bring_back = bring_back
         self._cache: dict[str, TextConditioning] = {}
         self._bytes, self._most_bytes = 0, float(MOST_BYTES)
+        self._wait_in_ram = False
 
     def __call__(self, prompts: Sequence[str]) -> TextConditioning:
         """A row for each prompt, with gradients where the text encoder or a new word in the prompt is trained."""
@@ -75,20 +74,30 @@ class Conditioning:
         while self._bytes > self._most_bytes:
             self._bytes -= _bytes_of(self._cache.pop(next(iter(self._cache))))
         states |= self._states(learning)
-        return join_conditioning([states[p] for p in prompts])
+        joined = join_conditioning([states[p] for p in prompts])
+        return joined.each(partial(sent_to, self._model.unet.device)) if self._wait_in_ram else joined
 
-    def cache(self, prompts: Sequence[str]) -> None:
-        """Encode now what is going to be asked for, so that the text encoder is not needed again."""
-        self._most_bytes = float("inf")
+    def cache(self, prompts: Sequence[str], report: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Encode now all that is going to be asked for, so that the text encoder is not needed again.
+
+        report: called with (prompts done, prompts in all); what it raises ends this.
+        """
         distinct = list(dict.fromkeys(prompts))
+        self._most_bytes = float("inf")
+        self._wait_in_ram = bytes_of_prompts(self._model, len(distinct), self._reading) > MOST_BYTES
         for start in range(0, len(distinct), CACHED_TOGETHER):
+            report(start, len(distinct))
             self(distinct[start : start + CACHED_TOGETHER])
+        report(len(distinct), len(distinct))
 
     def _states(self, prompts: Sequence[str]) -> dict[str, TextConditioning]:
         if not prompts:
             return {}
         with self._bring_back(self._model.text_encoders):
-            return dict(zip(prompts, self._model.encode_each(prompts, self._reading), strict=True))
+            encoded = self._model.encode_each(prompts, self._reading)
+        if self._wait_in_ram:
+            encoded = [each.each(Tensor.cpu) for each in encoded]
+        return dict(zip(prompts, encoded, strict=True))
 
 
 def _bytes_of(conditioning: TextConditioning) -> int:

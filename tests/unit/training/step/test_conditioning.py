@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from sd_finetune.settings.prompt_reading import PromptReading
-from sd_finetune.training.step.conditioning import Conditioning, is_better_cached
+from sd_finetune.training.step.conditioning import Conditioning, bytes_of_prompts
 from tests.toy import Toy
 
 ONE_PROMPT = 77 * 32 * 4
@@ -42,28 +43,32 @@ def test_only_the_latest_are_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> 
     assert conditioning([f"moon {number}" for number in range(5)]).hidden_states.shape[0] == 5
 
 
-def test_all_that_is_encoded_ahead_is_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the text encoders are put away then."""
-    monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_BYTES", 3 * ONE_PROMPT)
+@pytest.mark.parametrize("most", [3, 20])
+def test_all_that_is_encoded_ahead_is_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """As the text encoders are put away then; in RAM where it takes much."""
+    sent: list[Tensor] = []
+    monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_BYTES", most * ONE_PROMPT)
+    monkeypatch.setattr(
+        "sd_finetune.training.step.conditioning.sent_to", lambda _, tensor: sent.append(tensor) or tensor
+    )
     model = toy.prepare().model
     conditioning, prompts = Conditioning(model, text_encoder_is_trained=False), [f"star {n}" for n in range(20)]
-    conditioning.cache(prompts)
+    told: list[tuple[int, int]] = []
+    conditioning.cache(prompts, lambda *how_far: told.append(how_far))
+    assert told == [(0, 20), (16, 20), (20, 20)]
+    expected = model.encode_prompts(prompts).hidden_states
+    sent.clear()
     model.text_encoder.register_forward_hook(lambda *_: pytest.fail("encoded again"))
-    assert conditioning(prompts).hidden_states.shape[0] == 20
+    torch.testing.assert_close(conditioning(prompts).hidden_states, expected, rtol=0, atol=1e-5)
+    assert len(sent) == (most < 20)
 
 
-def test_prompts_are_kept_where_they_take_less_than_the_text_encoders(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_prompts_take_what_is_said(toy: Toy) -> None:
     model = toy.prepare().model
-    weights = sum(weight.nbytes for weight in model.text_encoder.parameters())
     for chunks in (1, 3):
-        most, reading = weights // (chunks * ONE_PROMPT), PromptReading(chunks=chunks)
-        assert is_better_cached(model, 25_000 // chunks, reading), "a few hundred MB are always there"
-        monkeypatch.setattr("sd_finetune.training.step.conditioning.MOST_BYTES", 0)
-        assert is_better_cached(model, most, reading)
-        assert not is_better_cached(model, most + 1, reading)
-        monkeypatch.undo()
+        reading = PromptReading(chunks=chunks)
+        encoded = model.encode_prompts(["star " * 75 * chunks] * 2, reading)
+        assert encoded.hidden_states.nbytes == bytes_of_prompts(model, 2, reading) == 2 * chunks * ONE_PROMPT
 
 
 def test_of_a_learning_one_it_is_computed_anew_with_gradients(toy: Toy) -> None:
