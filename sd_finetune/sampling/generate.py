@@ -140,8 +140,7 @@ def _denoise(
 ) -> Tensor:
     """Scaled latents, (prompts, 4, height/8, width/8), float32."""
     device = model.unet.device
-    scheduler = _scheduler(model, settings.sampler)
-    scheduler.set_timesteps(settings.steps, device=device)
+    scheduler = scheduler_of(model, settings.sampler, settings.steps)
     shape = (model.unet.config.in_channels, settings.height // 8, settings.width // 8)
     noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
     latents = noise.to(device) * scheduler.init_noise_sigma
@@ -205,7 +204,14 @@ def _decoded(model: DiffusionModel, latents: Tensor, check: Callable[[], None]) 
     return torch.cat(pixels).float() / 2 + 0.5
 
 
-def _scheduler(model: DiffusionModel, sampler: str) -> Any:
+def scheduler_of(model: DiffusionModel, sampler: str, steps: int) -> Any:
+    """The sampler at its first of so many steps, on the model's device."""
     kind, options = SAMPLERS[sampler]
-    betas = 1 - model.alphas_cumprod / torch.cat([model.alphas_cumprod.new_ones(1), model.alphas_cumprod[:-1]])
-    return kind(trained_betas=np.asarray(betas.cpu()), prediction_type=model.prediction_type, **options)
+    alphas = model.alphas_cumprod
+    betas = 1 - alphas / torch.cat([alphas.new_ones(1), alphas[:-1]])
+    scheduler = kind(trained_betas=np.asarray(betas.cpu()), prediction_type=model.prediction_type, **options)
+    scheduler.set_timesteps(steps, device=alphas.device)
+    if hasattr(scheduler, "set_begin_index"):
+        # With zero terminal SNR several steps round to the last timestep, of which diffusers would begin at the second.
+        scheduler.set_begin_index(0)
+    return scheduler
