@@ -88,9 +88,8 @@ def base_facts(checkpoint: Checkpoint, notes: Path | None = None) -> BaseFacts:
     """Name and hashes of the checkpoint's file, and what it is. notes: as in `known_sha256`; None: there are none."""
     path, architecture = checkpoint.path, checkpoint.architecture
     hashes = file_hashes(path) if notes is None else (legacy_hash(path), known_sha256(path, notes))
-    family = checkpoint.family
-    is_all_noise = float(family.alphas_cumprod(architecture)[-1]) == 0
-    return BaseFacts(path.name, *hashes, architecture.prediction_type, family.facts, is_all_noise)
+    facts, is_zero_snr = checkpoint.family.facts, architecture.zero_terminal_snr
+    return BaseFacts(path.name, *hashes, architecture.prediction_type, facts, is_zero_snr)
 
 
 def training_metadata(settings: Settings, facts: RunFacts, number: int = 0) -> dict[str, str]:

@@ -21,6 +21,7 @@ from sd_finetune.families.sdxl.facts import SDXL
 from sd_finetune.families.sdxl.sgm_config import parse as parse_sgm
 from sd_finetune.formats.checkpoint import Checkpoint, new_checkpoint, read_checkpoint, write_checkpoint
 from sd_finetune.formats.identify import identify
+from sd_finetune.formats.metadata import base_facts
 from sd_finetune.formats.prediction import FAMILIES_FOLDER, doubt_by_name, doubts, prediction_of
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
 from tests.tiny import TINY, build_parts
@@ -157,3 +158,9 @@ def test_the_configs_to_copy_are_of_the_full_models() -> None:
         parse_ldm(family_called("sd1").to_yaml(replace(SD15, prediction_type="v_prediction"))),
         schedule={"zero_terminal_snr": False},
     )
+
+
+def test_metadata_of_results_says_both(make: Make) -> None:
+    for zero_snr in (False, True):
+        facts = base_facts(read_checkpoint(make("v_prediction", zero_snr)))
+        assert (facts.prediction_type, facts.zero_terminal_snr) == ("v_prediction", zero_snr)
