@@ -14,6 +14,7 @@ from ..settings.groups.samples import SAMPLERS
 from ..settings.option import MOST_SEED
 from ..settings.prompt_reading import PromptReading
 from ..settings.sample_syntax import unknown_in_prompt
+from ..training.quick_imports import unneeded_packages_hidden
 from .arguments import whole_number
 from .model_files import file_and_weight, read_hypernetwork_for, read_lora_for
 
@@ -82,11 +83,14 @@ def run(options: argparse.Namespace) -> int:
 
     Raises UserError for arguments that cannot be used.
     """
-    from ..families.load_model import load_model
-    from ..families.prompts import refuse_clip_skip
-    from ..formats.checkpoint import read_checkpoint
-    from ..sampling.generate import GenerationSettings
+    with unneeded_packages_hidden():
+        from ..families.family import import_libraries
+        from ..families.load_model import load_model
+        from ..families.prompts import refuse_clip_skip
+        from ..formats.checkpoint import read_checkpoint
+        from ..sampling.generate import GenerationSettings
 
+        import_libraries()
     _refuse_unknown(options)
     base = read_checkpoint(options.checkpoint, options.config)
     base.refuse_not_finite()

@@ -36,6 +36,7 @@ from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.formats.hashes import file_hashes, legacy_hash
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from sd_finetune.formats.identify import identify
+from sd_finetune.formats.known_base import known_base
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import read_tensors
 from sd_finetune.formats.usable_base import refuse_unusable_base
@@ -60,6 +61,7 @@ WAYS: dict[str, Callable[[Path], object]] = {
     "read_hypernetwork": read_hypernetwork,
     "identify": lambda path: identify(path).text,
     "refuse_unless": lambda path: refuse_unless(path, "lora"),
+    "known_base": known_base,
     "family_of_checkpoint": lambda path: family_of_checkpoint(path, read_layout(path)),
     "refuse_unusable_base": refuse_unusable_base,
     "file_hashes": file_hashes,
