@@ -10,21 +10,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from ...families.ldm.sizes import TextEncoderSizes, UNetSizes, VaeSizes
 from ...families.prompts import CLIP_TOKENIZER_FOLDER
-from ...families.sd1.architecture import Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
+from ...families.sd1.architecture import Sd1Architecture
 from ...families.sd1.family import FAMILY
 from ...formats.checkpoint import new_checkpoint
 from .. import world
 from ..paths import TOY_CHECKPOINT
 from ..subjects import SUBJECTS, draw_subject
-from .pretrain import BANK_IMAGES, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG, image_bank, latent_bank
-from .toy_report import toy_report, write_report
+from .denoising import averaged_weights
+from .material import image_bank, latent_bank, seen_tokens
+from .pretrain import BANK_IMAGES, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG
+from .toy_report import TOY_REPORT, toy_report, write_report
 
 UNSEEN_WORD_LENGTH = 12.0
 """Norm of the embeddings of words in no caption, those of learned words have about half of one. In pretraining the
@@ -41,8 +43,7 @@ def assemble(folder: Path, seed: int) -> None:
     _, scale = latent_bank(folder, vae, images)
     unet, text_encoder = UNet2DConditionModel(**UNET_CONFIG), CLIPTextModel(CLIPTextConfig(**TEXT_CONFIG))
     both = torch.nn.ModuleList([unet, text_encoder])
-    averaged = torch.load(folder / "unet.pt", map_location="cpu", weights_only=True)["average"]
-    both.load_state_dict({k.removeprefix("module."): v for k, v in averaged.items() if k.startswith("module.")})
+    both.load_state_dict(averaged_weights(folder / "unet.pt"))
     lengthen_unseen_words(text_encoder, CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER))
     parts = {"unet": unet.state_dict(), "vae": vae_state, "text_encoder": text_encoder.state_dict()}
     new_checkpoint(TOY_CHECKPOINT, FAMILY, toy_architecture(scale), parts)
@@ -51,9 +52,7 @@ def assemble(folder: Path, seed: int) -> None:
 @torch.no_grad()
 def lengthen_unseen_words(text_encoder: CLIPTextModel, tokenizer: CLIPTokenizer) -> None:
     """Give the embeddings of words in no caption the norm UNSEEN_WORD_LENGTH."""
-    rng = np.random.default_rng(0)
-    texts = ["", *(world.caption(world.random_scene(rng)) for _ in range(2000))]
-    seen = sorted({token for text in set(texts) for token in tokenizer(text).input_ids})
+    seen = seen_tokens(tokenizer)
     rows = text_encoder.text_model.embeddings.token_embedding.weight
     kept = rows[seen]
     rows *= UNSEEN_WORD_LENGTH / rows.norm(dim=1, keepdim=True)
@@ -90,7 +89,7 @@ def main() -> None:
     assemble(options.folder, options.seed)
     for subject in SUBJECTS.values():
         draw_subject(subject, options.seed)
-    write_report(toy_report())
+    write_report(TOY_REPORT, toy_report(TOY_CHECKPOINT))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Quality of the toy checkpoint.
+"""Quality of the toy checkpoints.
 
     python -m sd_finetune.demo.pretraining.toy_report [--images 300]
 
-The report is printed and saved beside the checkpoint as `quality.json`.
+The report on the toy Stable Diffusion 1 is printed and saved beside the checkpoint as `quality.json`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,13 +24,14 @@ from ..paths import TOY_CHECKPOINT
 from ..reader import read_image
 from .pretrain import reconstruction_psnr
 
+TOY_REPORT = TOY_CHECKPOINT.with_name("quality.json")
 ATTRIBUTES = ("shape", "color", "size", "background")
 GENERATION = GenerationSettings(world.IMAGE_SIZE, world.IMAGE_SIZE, steps=25, guidance_scale=3.0, sampler="ddim")
 
 
-def toy_report(images: int = 300, seed: int = 1) -> dict[str, object]:
-    """Accuracy of the toy for held-out captions, accuracy of the reader, and the VAE's PSNR."""
-    model = load_model(read_checkpoint(TOY_CHECKPOINT))
+def toy_report(checkpoint: Path, images: int = 300, seed: int = 1) -> dict[str, object]:
+    """Accuracy of a toy for held-out captions, accuracy of the reader, and the VAE's PSNR."""
+    model = load_model(read_checkpoint(checkpoint))
     model.to(torch.device("cpu"), torch.float32)
     rng = np.random.default_rng(seed + 1000)
     held_out = [world.random_scene(rng) for _ in range(images)]
@@ -37,18 +39,18 @@ def toy_report(images: int = 300, seed: int = 1) -> dict[str, object]:
     return {
         "images": images,
         "sampler": f"{GENERATION.sampler}, {GENERATION.steps} steps, guidance {GENERATION.guidance_scale}",
-        "megabytes": round(TOY_CHECKPOINT.stat().st_size / 1e6, 1),
+        "megabytes": round(checkpoint.stat().st_size / 1e6, 1),
         "vae psnr (dB)": round(reconstruction_psnr(model.vae, pixels), 2),
         "reader right": round(reader_accuracy(held_out), 4),
         **{f"{k} right": round(v, 4) for k, v in caption_accuracy(model, held_out, seed).items()},
     }
 
 
-def write_report(report: Mapping[str, object]) -> None:
-    """Print it and save it beside the checkpoint."""
-    for name, value in report.items():
-        print(f"{name:22} {value}")
-    TOY_CHECKPOINT.with_name("quality.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+def write_report(path: Path, report: Mapping[str, object]) -> None:
+    """Print it and save it."""
+    text = json.dumps(report, indent=2)
+    print(text)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def reader_accuracy(scenes: Sequence[world.Scene]) -> float:
@@ -57,13 +59,15 @@ def reader_accuracy(scenes: Sequence[world.Scene]) -> float:
     return _share(r.is_subject == s.is_subject and all(_same(r, s, a) for a in ATTRIBUTES) for r, s in readings)
 
 
-def caption_accuracy(model: DiffusionModel, scenes: Sequence[world.Scene], seed: int) -> dict[str, float]:
+def caption_accuracy(
+    model: DiffusionModel, scenes: Sequence[world.Scene], seed: int, generation: GenerationSettings = GENERATION
+) -> dict[str, float]:
     """For images generated with full captions of `scenes`, the shares of right attributes."""
     readings = []
     for start in range(0, len(scenes), 20):
         captions = [world.caption(s) for s in scenes[start : start + 20]]
         seeds = range(seed + start, seed + start + len(captions))
-        readings += [read_image(p) for p in generate_images(model, captions, seeds, GENERATION)]
+        readings += [read_image(p) for p in generate_images(model, captions, seeds, generation)]
     shares = {a: _share(_same(r, s, a) for r, s in zip(readings, scenes, strict=True)) for a in ATTRIBUTES}
     everything = _share(all(_same(r, s, a) for a in ATTRIBUTES) for r, s in zip(readings, scenes, strict=True))
     return {**shares, "all of them": everything}
@@ -82,7 +86,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    write_report(toy_report(options.images, options.seed))
+    write_report(TOY_REPORT, toy_report(TOY_CHECKPOINT, options.images, options.seed))
 
 
 if __name__ == "__main__":
