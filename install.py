@@ -1,6 +1,6 @@
 """Set up SD Fine-Tune and start it.
 
-    python install.py demo [--method METHOD]             train the toy checkpoint's demo and show the result
+    python install.py demo [--method M] [--family F]     train the toy checkpoint's demo and show the result
     python install.py ui [--port 7861]                   open the tab without the WebUI, on this machine only
     python install.py test --quick                       ruff and the quick tests, within a minute
     python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
 METHODS = sorted(file.stem for file in (ROOT / "sd_finetune" / "demo").glob("*.toml"))
+FAMILIES = ("sd1", "sdxl", "sdxl-v")  # of the toy: the last is SDXL with v-prediction
 # Name of a set of versions: its environment, the newest Python it runs on, and its file in requirements/.
 PINS = {
     "standalone": (".venv", (3, 12), "standalone.txt"),
@@ -109,6 +110,7 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     commands = parser.add_subparsers(metavar="COMMAND")
     demo = commands.add_parser("demo", help="train the toy checkpoint's demo and show the result")
     demo.add_argument("--method", choices=METHODS, default="lora", help="default: lora")
+    demo.add_argument("--family", choices=FAMILIES, default="sd1", help="of the toy checkpoint (default: sd1)")
     demo.set_defaults(start=start_demo)
     ui = commands.add_parser("ui", help="open the tab without the WebUI, on this machine only")
     ui.add_argument("--port", type=int, default=7861, help="default: 7861")
@@ -124,7 +126,7 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
 def start_demo(options: argparse.Namespace) -> int:
     """Run the demo with our own versions."""
     python = set_up("standalone", [])
-    return run([python, "-m", "sd_finetune", "demo", "--method", options.method])
+    return run([python, "-m", "sd_finetune", "demo", "--method", options.method, "--family", options.family])
 
 
 def start_ui(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """How well each method learns the toy's subject, and what its prior is worth.
 
     python -m benchmarks.quality [--methods lora] [--subject star] [--priors off images] [--seeds 3] [--images 200]
-        [--json FILE]
+        [--family sd1] [--json FILE]
 
 Trains the demo's settings with each kind of prior, once for each seed, and prints one table of means over seeds.
 Goals: fidelity >= 85 % (a hypernetwork 75 %); with the prior at most 0.74 times the class drift
@@ -22,10 +22,12 @@ from statistics import mean
 from accelerate.state import AcceleratorState
 
 from sd_finetune.commands.demo import METHODS
+from sd_finetune.demo.paths import FAMILIES, TOY_CHECKPOINT
 from sd_finetune.demo.reader import Reading
 from sd_finetune.demo.run import demo_settings, load_base, load_result, subject_of, with_subject
 from sd_finetune.demo.score import Score, read_prompt, score
 from sd_finetune.demo.subjects import SUBJECTS, Subject
+from sd_finetune.demo.toys import TOYS
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Saved, read_events
@@ -42,9 +44,13 @@ MODEL_PRIOR_WEIGHTS = {"dreambooth": 4.0, "hypernetwork": 1.2}
 """Where the demo's weight, found with class images, is too little for what the untrained model predicts."""
 
 
-def settings_for(method: str, subject: Subject | None, prior: str, seed: int) -> Settings:
-    """The demo's settings with another subject, seed and prior ("off" or a source); nothing is drawn on the way."""
-    settings = demo_settings(method) if subject is None else with_subject(demo_settings(method), subject)
+def settings_for(method: str, subject: Subject | None, prior: str, seed: int, demo: Settings | None = None) -> Settings:
+    """The demo's settings with another subject, seed and prior ("off" or a source); nothing is drawn on the way.
+
+    demo: those of another toy than the Stable Diffusion 1.
+    """
+    settings = demo or demo_settings(method)
+    settings = settings if subject is None else with_subject(settings, subject)
     weight = MODEL_PRIOR_WEIGHTS.get(method) if prior == "model" else None
     own_prior = replace(settings.prior, source=prior, weight=weight or settings.prior.weight)
     off = replace(settings.evaluation, every=type(settings.evaluation.every)(0))
@@ -89,8 +95,8 @@ def verdict(method: str, name: str, with_prior: dict[str, float], without: dict[
 class Bench:
     """Scores by the name of their row, each the mean over seeds."""
 
-    def __init__(self, seeds: int, images: int) -> None:
-        self.seeds, self.images = seeds, images
+    def __init__(self, seeds: int, images: int, checkpoint: Path = TOY_CHECKPOINT) -> None:
+        self.seeds, self.images, self.checkpoint = seeds, images, checkpoint
         self.rows: dict[str, dict[str, float]] = {}
         self.seconds: dict[str, float] = {}
         self.classes: dict[str, list[Reading]] = {}
@@ -98,7 +104,7 @@ class Bench:
     def base(self, subject: Subject) -> None:
         """The row of the untrained model, once for each subject."""
         if subject.name not in self.classes:
-            model = load_base()
+            model = load_base(self.checkpoint)
             self.classes[subject.name] = read_prompt(model, subject.class_prompt, self.images, SCORE_SEED)
             self.rows[f"base, {subject.name}"] = asdict(self.score(model, subject))
 
@@ -112,7 +118,7 @@ class Bench:
         started = time.perf_counter()
         results = [train(one, folder) for one in settings]
         self.seconds[name] = (time.perf_counter() - started) / self.seeds
-        scores = [self.score(load_result(method, result), subject) for result in results]
+        scores = [self.score(load_result(method, result, self.checkpoint), subject) for result in results]
         self.rows[name] = averages(scores)
         print(f"{name}: {[asdict(s) for s in scores]}", flush=True)
 
@@ -131,17 +137,19 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=("lora", "dreambooth"))
     parser.add_argument("--subject", choices=sorted(SUBJECTS), help="default: each method's own in the demo")
     parser.add_argument("--priors", nargs="+", choices=PRIORS, default=("off", "images"))
+    parser.add_argument("--family", choices=FAMILIES, default="sd1", help="of the toy (default: sd1)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--images", type=int, default=200, help="images for each of the three prompts")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
     chosen = SUBJECTS[options.subject] if options.subject else None
-    bench, verdicts = Bench(options.seeds, options.images), []
+    toy, seeds = TOYS[options.family], range(1, options.seeds + 1)
     with tempfile.TemporaryDirectory() as folder:
+        bench, verdicts = Bench(options.seeds, options.images, toy.ready(Path(folder))), []
         for method in options.methods:
-            names = {}
+            names, demo = {}, toy.settings(method, Path(folder))
             for prior in options.priors:
-                settings = [settings_for(method, chosen, prior, seed) for seed in range(1, options.seeds + 1)]
+                settings = [settings_for(method, chosen, prior, seed, demo) for seed in seeds]
                 names[prior] = f"{method}, {subject_of(settings[0]).name}, prior {prior}"
                 bench.measure(names[prior], method, settings, Path(folder))
             without = bench.rows.get(names.get("off", ""))

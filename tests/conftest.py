@@ -34,6 +34,7 @@ SLOW = (
     "tests/unit/commands/test_sample.py",
     "tests/unit/commands/test_train.py",
     "tests/unit/demo/pretraining",
+    "tests/unit/demo/test_expand_xl.py",
     "tests/unit/hosts/a1111",
     "tests/unit/methods",
     "tests/unit/report/test_hardware.py",

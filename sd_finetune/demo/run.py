@@ -20,11 +20,11 @@ from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import Saved, read_events
 from ..settings.options import Settings
-from ..settings.read import read_toml
 from .figures import draw_grid, plot_losses, score_table
 from .paths import DEMO_FOLDER, TOY_CHECKPOINT
 from .score import generate_many, read_prompt, score
 from .subjects import SUBJECTS, Subject
+from .toys import TOYS
 
 SCORED_IMAGES = 24
 GRID_IMAGES = 8
@@ -32,8 +32,8 @@ SCORE_SEED = 10_000
 
 
 def demo_settings(method: str) -> Settings:
-    """The demo's settings for a method."""
-    return read_toml(DEMO_FOLDER / f"{method}.toml")
+    """The demo's settings for a method and the toy Stable Diffusion 1."""
+    return TOYS["sd1"].settings(method, DEMO_FOLDER)
 
 
 def subject_of(settings: Settings) -> Subject:
@@ -52,19 +52,19 @@ def with_subject(settings: Settings, subject: Subject) -> Settings:
     return replace(settings, concepts=(concept,))
 
 
-def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool]) -> bool:
+def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool], settings: Settings) -> bool:
     """Train, score base and result, save images and scores in the run folder; returns whether it succeeded.
 
-    train: does the run and shows its progress; returns whether it ended well.
+    train: does the run and shows its progress; returns whether it ended well. settings: the demo's for the method.
     """
-    settings = demo_settings(method)
+    checkpoint = Path(settings.base.checkpoint)
     settings = replace(settings, samples=replace(settings.samples, prompts=()))
     run = RunFolder.create(folder, settings.output.name, settings)
     if not train(run):
         return False
     events, _ = read_events(run.events)
     result = Path([e for e in events if isinstance(e, Saved)][-1].path)
-    base, trained = load_base(), load_result(method, result)
+    base, trained = load_base(checkpoint), load_result(method, result, checkpoint)
     subject = subject_of(settings)
     base_class = read_prompt(base, subject.class_prompt, SCORED_IMAGES, SCORE_SEED)
     scores = {
@@ -87,44 +87,40 @@ def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool]) -> b
     return True
 
 
-def load_base() -> DiffusionModel:
-    """The toy checkpoint, ready to generate on the CPU."""
-    return _ready(TOY_CHECKPOINT)
-
-
-def load_result(method: str, path: Path) -> DiffusionModel:
-    """The toy with the result of a method, loaded from its file as any other program would."""
-    return LOADERS[method](path)
-
-
-def _with_lora(path: Path) -> DiffusionModel:
-    model = load_base()
-    attach_loras(model, [WeightedLora(read_lora(path)[0])])
-    return model
-
-
-def _with_embedding(path: Path) -> DiffusionModel:
-    model = load_base()
-    attach_embedding_files(model, [path])
-    return model
-
-
-def _with_hypernetwork(path: Path) -> DiffusionModel:
-    model = load_base()
-    attach_hypernetwork_file(model, read_hypernetwork(path))
-    return model
-
-
-def _ready(checkpoint: Path) -> DiffusionModel:
+def load_base(checkpoint: Path = TOY_CHECKPOINT) -> DiffusionModel:
+    """A toy checkpoint, ready to generate on the CPU."""
     model = load_model(read_checkpoint(checkpoint))
     model.to(torch.device("cpu"), torch.float32)
     return model
 
 
-LOADERS: dict[str, Callable[[Path], DiffusionModel]] = {
+def load_result(method: str, path: Path, base: Path = TOY_CHECKPOINT) -> DiffusionModel:
+    """The toy with the result of a method, loaded from its file as any other program would."""
+    return LOADERS[method](path, base)
+
+
+def _with_lora(path: Path, base: Path) -> DiffusionModel:
+    model = load_base(base)
+    attach_loras(model, [WeightedLora(read_lora(path)[0])])
+    return model
+
+
+def _with_embedding(path: Path, base: Path) -> DiffusionModel:
+    model = load_base(base)
+    attach_embedding_files(model, [path])
+    return model
+
+
+def _with_hypernetwork(path: Path, base: Path) -> DiffusionModel:
+    model = load_base(base)
+    attach_hypernetwork_file(model, read_hypernetwork(path))
+    return model
+
+
+LOADERS: dict[str, Callable[[Path, Path], DiffusionModel]] = {
     "lora": _with_lora,
-    "dreambooth": _ready,
+    "dreambooth": lambda path, _: load_base(path),
     "textual-inversion": _with_embedding,
     "hypernetwork": _with_hypernetwork,
 }
-"""How a method's result is loaded, by the demo's name of the method."""
+"""How a method's result is loaded onto its base, by the demo's name of the method."""

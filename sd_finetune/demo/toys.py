@@ -1,0 +1,39 @@
+"""The toys that the demo can train: one of each family, and SDXL's with v-prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from ..settings.options import Settings
+from ..settings.read import read_toml
+from .expand_xl import expand
+from .paths import DEMO_FOLDER, TOY_CHECKPOINT
+
+
+@dataclass(frozen=True)
+class Toy:
+    """One of them.
+
+    ready: its checkpoint's path; one that does not come whole is made in the given folder, unless it is there.
+    changes: of the demo's settings, by method, as `--set` takes them.
+    """
+
+    ready: Callable[[Path], Path]
+    changes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+
+    def settings(self, method: str, folder: Path) -> Settings:
+        """The demo's settings for a method; the checkpoint is made ready in `folder`."""
+        settings = read_toml(DEMO_FOLDER / f"{method}.toml", list(self.changes.get(method, ())))
+        return replace(settings, base=replace(settings.base, checkpoint=str(self.ready(folder).absolute())))
+
+
+SDXL_CHANGES = {"dreambooth": ("train.train_text_encoder=false",)}
+"""Of its parameters four of five are in embeddings of words that no caption has."""
+TOYS: Mapping[str, Toy] = {
+    "sd1": Toy(ready=lambda _: TOY_CHECKPOINT),
+    "sdxl": Toy(partial(expand, name="sdxl"), SDXL_CHANGES),
+    "sdxl-v": Toy(partial(expand, name="sdxl-v"), SDXL_CHANGES),
+}
