@@ -62,7 +62,8 @@ class Train:
     clip_skip: int = option(
         1,
         "layer of the text encoder whose output conditions the UNet, counted from the last = 1, as the WebUI's Clip "
-        "skip, which is to be the same when the result is used; 2 for most checkpoints of anime",
+        "skip, which is to be the same when the result is used; 2 for most Stable Diffusion 1 checkpoints of anime; "
+        "SDXL has none",
         "layers",
         minimum=1,
         maximum=12,
