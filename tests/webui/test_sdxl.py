@@ -79,6 +79,11 @@ def test_v_prediction_is_drawn_as_there(webui: WebUI, predicts_v: Path) -> None:
         assert worst(ours(model, PROMPT, sampler), theirs) <= EXACT, sampler
 
 
+def test_a_checkpoint_made_of_one_that_predicts_v_does_so_there(webui: WebUI, predicts_v: Path, tmp_path: Path) -> None:
+    """By the config that is written beside it."""
+    assert_drawn_alike(webui, predicts_v, "dreambooth", tmp_path)
+
+
 @pytest.mark.parametrize("row", [name for name in ROWS if name != "dreambooth"])
 def test_a_result_draws_the_same_here_and_there(
     webui: WebUI, loaded_sdxl: Path, model: DiffusionModel, row: str, tmp_path: Path
