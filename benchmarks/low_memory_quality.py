@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality import Bench, settings_for
+from sd_finetune.families.sd1.presets import BF16 as PRESETS
 from sd_finetune.settings.availability import why_unavailable
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
-from sd_finetune.vram.presets import BF16 as PRESETS
 
 PLAIN = "fp32, AdamW"
 METHODS = ("lora", "dreambooth", "textual-inversion", "hypernetwork")
@@ -36,9 +36,8 @@ EIGHT_BIT: dict[str, dict[str, Any]] = {
     "bf16 weights, Lion 8-bit, fused": {**BF16, **FUSED, "optimizer.name": "lion8bit"},
 }
 """Beside the presets, which need no package."""
-FP8: dict[str, dict[str, Any]] = {
-    "frozen weights in fp8": {"train.frozen_weights": "fp8"},
-    "mixed precision bf16, frozen weights in fp8": {**MIXED, "train.frozen_weights": "fp8"},
+FROZEN: dict[str, dict[str, Any]] = {
+    f"frozen weights in {kind}": {"train.frozen_weights": kind} for kind in ("int8", "fp8")
 }
 MOST_LOST = 0.05
 
@@ -50,7 +49,7 @@ def ways(method: str) -> dict[str, dict[str, Any]]:
         if preset.method == method.replace("-", "_"):
             own = {name: value for name, value in preset.settings.items() if not name.startswith(CHANGES_NOTHING)}
             found.setdefault(_words(own), own)
-    return found | (EIGHT_BIT if method == "dreambooth" else FP8)
+    return found | (EIGHT_BIT if method == "dreambooth" else FROZEN)
 
 
 def _words(changes: Mapping[str, Any]) -> str:

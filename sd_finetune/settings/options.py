@@ -105,9 +105,9 @@ class Settings:
         """The same as `has_prior_bank`, of these predictions."""
         return self.holds_outside() and METHODS[self.method].changes_weights
 
-    def keeps_fp8(self) -> bool:
-        """Whether the UNet's weights are frozen and kept in fp8."""
-        return self.train.frozen_weights == "fp8" and not METHODS[self.method].changes_weights
+    def keeps_8_bits(self) -> bool:
+        """Whether the UNet's weights are frozen and kept in 8 bits."""
+        return self.train.frozen_weights != "as_computed" and not METHODS[self.method].changes_weights
 
     def prompts_learn(self) -> bool:
         """Whether gradients run through the text encoder: it is trained, or an embedding in its prompts is."""

@@ -7,7 +7,7 @@ from ..families.load_model import load_model
 from ..formats.checkpoint import Checkpoint
 from ..settings.options import Settings
 from .compute.attention import attention_of, set_attention
-from .compute.fp8 import keep_in_fp8
+from .compute.eight_bits import keep_in_8_bits
 from .device import FORWARD_DTYPES, Accelerator
 from .placement import Placement
 
@@ -21,6 +21,6 @@ def ready_model(base: Checkpoint, settings: Settings, accelerator: Accelerator) 
     kind = attention_of(settings.train.attention, accelerator.device)
     model = load_model(base)
     set_attention(model, kind)
-    if settings.keeps_fp8():
-        keep_in_fp8(model.unet)
+    if settings.keeps_8_bits():
+        keep_in_8_bits(model.unet, settings.train.frozen_weights)
     return model, Placement(model, accelerator.device, FORWARD_DTYPES[settings.train.mixed_precision])

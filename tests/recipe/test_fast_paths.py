@@ -19,7 +19,7 @@ from sd_finetune.runs.messages import Step
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training import placement, setup
 from sd_finetune.training.compute.attention import attentions_of
-from sd_finetune.training.compute.fp8 import KEPT
+from sd_finetune.training.compute.eight_bits import KINDS
 from sd_finetune.training.loop import train
 from sd_finetune.training.state import Training
 from sd_finetune.training.step import updates
@@ -44,6 +44,7 @@ EACH_CLIPPED = {"train.max_grad_norm": 1e-3, "train.clip_by": "parameter_norm"}
 MIXED = {"train.mixed_precision": "bf16"}
 BF16 = {"train.weights": "bf16", **MIXED}
 FUSED = {"train.fused_backward": True}
+INT8 = {"train.frozen_weights": "int8"}
 FP8 = {"train.frozen_weights": "fp8"}
 CHECKPOINTED = {"train.gradient_checkpointing": True}
 ALL_KINDS = {
@@ -115,8 +116,8 @@ def has_8bit_state(training: Training) -> bool:
     return any(isinstance(value, Tensor) and value.dtype == torch.uint8 and value.numel() > 256 for value in kept)
 
 
-def keeps_fp8(training: Training) -> bool:
-    kept = [p for p in training.model.unet.parameters() if p.dtype == KEPT]
+def keeps_8_bits(training: Training) -> bool:
+    kept = [p for p in training.model.unet.parameters() if p.dtype in KINDS.values()]
     return sum(p.numel() for p in kept) > 0.8 * sum(p.numel() for p in training.model.unet.parameters())
 
 
@@ -226,13 +227,14 @@ PATHS = {
     "put away": FastPath(
         {}, OTHER_ORDER, is_put_away, ALL_KINDS, ("lora", "dreambooth", "hypernetwork"), stand_in=moved_although_on_cpu
     ),
-    "frozen weights in fp8": FastPath(FP8, 0.03, keeps_fp8, AS_THE_GRADIENT, FROZEN, weights=0.3),
-    "frozen weights in fp8, put away": FastPath(
-        {}, OTHER_ORDER, is_put_away, {**FP8, **ALL_KINDS}, FROZEN[:1], stand_in=moved_although_on_cpu
+    "frozen weights in fp8": FastPath(FP8, 0.01, keeps_8_bits, AS_THE_GRADIENT, FROZEN, weights=0.3),
+    "frozen weights in int8": FastPath(INT8, 2e-3, keeps_8_bits, AS_THE_GRADIENT, FROZEN, weights=0.1),
+    "frozen weights in int8, put away": FastPath(
+        {}, OTHER_ORDER, is_put_away, {**INT8, **ALL_KINDS}, FROZEN[:1], stand_in=moved_although_on_cpu
     ),
-    "frozen weights in fp8, checkpointed": FastPath(CHECKPOINTED, OTHER_ORDER, is_checkpointed, FP8, FROZEN),
-    "frozen weights in fp8, captured": FastPath(
-        {"train.capture": "auto"}, TO_THE_BIT, is_captured, FP8, FROZEN[:1], stand_in=replayed_by_calling_again
+    "frozen weights in int8, checkpointed": FastPath(CHECKPOINTED, OTHER_ORDER, is_checkpointed, INT8, FROZEN),
+    "frozen weights in int8, captured": FastPath(
+        {"train.capture": "auto"}, TO_THE_BIT, is_captured, INT8, FROZEN[:1], stand_in=replayed_by_calling_again
     ),
     "in portions": FastPath({}, TO_THE_BIT, is_in_portions, BF16, DREAMBOOTH, stand_in=few_values_at_a_time),
     "mixed precision bf16": FastPath(MIXED, 0.05, is_mixed, AS_THE_GRADIENT, weights=0.7),

@@ -85,10 +85,10 @@ class Train:
     )
     frozen_weights: str = option(
         "as_computed",
-        "precision in which the UNet's weights are kept where they are not trained; fp8 = in 8 bits, half of the VRAM "
-        "of the forward pass's precision, each converted while it is used: a rounding that the method learns to live "
-        "with, and slower steps",
-        choices=("as_computed", "fp8"),
+        "precision in which the UNet's weights are kept where they are not trained; int8 and fp8 = in 8 bits, half "
+        "of the VRAM of the forward pass's precision, each converted while it is used, so that steps are slower; int8 "
+        "rounds less",
+        choices=("as_computed", "int8", "fp8"),
         titles={"as_computed": "that of the forward pass"},
         methods=tuple(method for method in METHODS if method not in methods_with("changes_weights")),
     )

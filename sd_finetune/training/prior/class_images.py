@@ -122,7 +122,7 @@ def cache_of(
         "drawing": _drawing_facts(settings, size),
         "seed": settings.class_images.seed,
         "precision": precision,
-        **({"weights": "fp8"} if settings.keeps_fp8() else {}),
+        **({"weights": settings.train.frozen_weights} if settings.keeps_8_bits() else {}),
         "device": device.type if precision != "no" else "any",  # in half precision each rounds in its own way
     }
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -48,7 +48,7 @@ def _kind(settings: Settings) -> tuple[Any, ...]:
     train = settings.train
     how = (train.device, train.mixed_precision, train.tf32, train.gradient_checkpointing, train.train_text_encoder)
     speed = (train.capture, train.compile, train.attention)
-    update = (settings.optimizer.name, train.weights, train.fused_backward, settings.keeps_fp8())
+    update = (settings.optimizer.name, train.weights, train.fused_backward, settings.keeps_8_bits())
     images = (settings.data.resolutions(), settings.data.buckets, settings.data.latents_are_cached())
     prompts = (settings.text_encoders_work(), settings.captions.tokens)
     untrained = (_prior_of_model(settings), settings.holds_outside(), settings.masks.source)

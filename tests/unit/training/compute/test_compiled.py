@@ -20,7 +20,7 @@ from sd_finetune.networks.algorithms import ALGORITHMS
 from sd_finetune.networks.attachable import AttachableNetwork
 from sd_finetune.networks.hypernetwork import context_widths, new_hypernetwork
 from sd_finetune.training.compute.compiled import Backend, compile_blocks, is_too_old
-from sd_finetune.training.compute.fp8 import keep_in_fp8
+from sd_finetune.training.compute.eight_bits import keep_in_8_bits
 from tests.toy import worst_error
 
 TOLERANCE = 1e-4
@@ -52,8 +52,8 @@ def lora(unet: UNet2DConditionModel) -> AttachableNetwork:
     return network
 
 
-def lora_on_fp8(unet: UNet2DConditionModel) -> AttachableNetwork:
-    keep_in_fp8(unet.requires_grad_(False))
+def lora_on_8_bits(unet: UNet2DConditionModel) -> AttachableNetwork:
+    keep_in_8_bits(unet.requires_grad_(False), "int8")
     return lora(unet.to(torch.float32))
 
 
@@ -105,8 +105,8 @@ INDUCTOR = pytest.mark.skipif(shutil.which("g++") is None, reason="needs the C++
     [
         (nothing, False, "aot_eager"),
         (lora, True, "aot_eager"),
-        (lora_on_fp8, False, "aot_eager"),
-        (lora_on_fp8, True, "aot_eager"),
+        (lora_on_8_bits, False, "aot_eager"),
+        (lora_on_8_bits, True, "aot_eager"),
         (hypernetwork, True, "aot_eager"),
         pytest.param(lora, False, "inductor", marks=[INDUCTOR, pytest.mark.slow]),
     ],
