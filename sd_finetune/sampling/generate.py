@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,6 +21,8 @@ from ..families.conditioning import TextConditioning, join_conditioning
 from ..families.family import DiffusionModel
 from ..settings.prompt_reading import AS_THE_WEBUI, PromptReading
 
+BringBack = Callable[[Iterable[str]], AbstractContextManager[None]]
+"""A context in which parts of the model are on the device that it computes on."""
 Encode = Callable[[Sequence[str]], TextConditioning]
 """Prompts to the UNet's conditioning, a row each."""
 IMAGES_PER_DECODE = 4
@@ -31,6 +33,11 @@ SAMPLERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "euler_a": (EulerAncestralDiscreteScheduler, {"timestep_spacing": "linspace"}),
     "dpmpp_2m": (DPMSolverMultistepScheduler, {"use_karras_sigmas": True, "final_sigmas_type": "zero"}),
 }
+
+
+def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
+    """A `BringBack` for a model all of whose parts are where they compute."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -62,17 +69,19 @@ def generate_images(
     autocast: AbstractContextManager[Any] | None = None,
     check: Callable[[], None] = lambda: None,
     encode: Encode | None = None,
+    bring_back: BringBack = nothing_is_away,
 ) -> list[Image.Image]:
     """One image for each prompt and seed, in one batch; an image depends on its own seed, not on the batch.
 
     check: called before each denoising step and each pass of the decoder; what it raises ends this. encode: one that
-    remembers prompts, for several batches of the same.
+    remembers prompts, for several batches of the same. bring_back: called for each part of the model while it works.
 
     Raises:
         UserError: one of them is not finite or all black.
     """
     images: list[Image.Image] = []
-    for seed, drawn in zip(seeds, draw_images(model, prompts, seeds, settings, autocast, check, encode), strict=True):
+    all_drawn = draw_images(model, prompts, seeds, settings, autocast, check, encode, bring_back)
+    for seed, drawn in zip(seeds, all_drawn, strict=True):
         if drawn.image is None:
             raise UserError(no_image(seed, drawn))
         images.append(drawn.image)
@@ -88,23 +97,28 @@ def draw_images(
     autocast: AbstractContextManager[Any] | None = None,
     check: Callable[[], None] = lambda: None,
     encode: Encode | None = None,
+    bring_back: BringBack = nothing_is_away,
 ) -> list[Drawn]:
     """As `generate_images`, with a reason in the place of each image that is none."""
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    encode = encode or _each_once(model, settings.reading, bring_back)
     with autocast or nullcontext():
-        encode = encode or _each_once(model, settings.reading)
-        latents = _denoise(model, prompts, generators, settings, check, encode)
-    pixels = decode_latents(model, latents, check)  # not under autocast: SD1's VAE overflows in float16
+        conditioning = _conditioning(model, prompts, settings, encode)
+        with bring_back(["unet"]):
+            latents = _denoise(model, conditioning, generators, settings, check)
+    with bring_back(["vae"]):
+        pixels = decode_latents(model, latents, check)  # not under autocast: SD1's VAE overflows in float16
     whole = to_bytes(pixels)
     return [_drawn(whole[k], _why_not_finite(model, latents[k], pixels[k])) for k in range(len(prompts))]
 
 
-def _each_once(model: DiffusionModel, reading: PromptReading) -> Encode:
+def _each_once(model: DiffusionModel, reading: PromptReading, bring_back: BringBack) -> Encode:
     """Encodes each distinct prompt of a batch once."""
 
     def encode(prompts: Sequence[str]) -> TextConditioning:
         distinct = list(dict.fromkeys(prompts))
-        encoded = dict(zip(distinct, model.encode_each(distinct, reading), strict=True))
+        with bring_back(model.text_encoders):
+            encoded = dict(zip(distinct, model.encode_each(distinct, reading), strict=True))
         return join_conditioning([encoded[prompt] for prompt in prompts])
 
     return encode
@@ -130,13 +144,23 @@ def _drawn(pixels: Tensor, why: str) -> Drawn:
     return Drawn(None, why) if why else Drawn(Image.fromarray(cast("Any", np.asarray(pixels))))
 
 
+def _conditioning(
+    model: DiffusionModel, prompts: Sequence[str], settings: GenerationSettings, encode: Encode
+) -> TextConditioning:
+    """Of the prompts, after that of as many negative ones where there is guidance."""
+    conditioning = encode(prompts)
+    if settings.guidance_scale == 1:
+        return conditioning
+    unconditional = _unconditional(model, settings.negative_prompt, encode).repeated(len(prompts))
+    return join_conditioning([unconditional, conditioning])
+
+
 def _denoise(
     model: DiffusionModel,
-    prompts: Sequence[str],
+    conditioning: TextConditioning,
     generators: list[torch.Generator],
     settings: GenerationSettings,
     check: Callable[[], None],
-    encode: Encode,
 ) -> Tensor:
     """Scaled latents, (prompts, 4, height/8, width/8), float32."""
     device = model.unet.device
@@ -145,10 +169,6 @@ def _denoise(
     noise = torch.stack([torch.randn(shape, generator=g) for g in generators])
     latents = noise.to(device) * scheduler.init_noise_sigma
     guided = settings.guidance_scale != 1
-    conditioning = encode(prompts)
-    if guided:
-        unconditional = _unconditional(model, settings.negative_prompt, encode).repeated(len(prompts))
-        conditioning = join_conditioning([unconditional, conditioning])
     extra = {"generator": generators} if settings.sampler == "euler_a" else {}
     for timestep in _timesteps(scheduler, settings):
         check()

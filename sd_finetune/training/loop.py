@@ -132,17 +132,16 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
             training.events.append(Evaluation(step=step, loss=loss))
         if draw and training.settings.samples.prompts:
             training.gradients.forget()  # of which drawing needs the VRAM
-            parts = ["vae", *training.model.text_encoders]
-            with phase_of_vram("samples"), training.placement.brought_back(parts):
+            with phase_of_vram("samples"):
                 _draw(training, step)
 
 
 def _draw(training: Training, step: int) -> None:
     """Generate the samples; training goes on without those that cannot be written."""
+    run, model, settings, check = training.run, training.model, training.settings, training.orders.check
+    encode, bring_back = training.sample_conditioning, training.placement.brought_back
     try:
-        for sample in generate_samples(
-            training.run, training.model, training.settings, training.accelerator, step, training.orders.check
-        ):
+        for sample in generate_samples(run, model, settings, training.accelerator, step, check, encode, bring_back):
             training.events.append(sample)
     except CannotWriteError as error:
         training.events.append(Warning_(message=f"{error} Training goes on without this sample."))

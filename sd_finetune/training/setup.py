@@ -186,7 +186,7 @@ def _load_snapshot(training: Training) -> None:
 
 
 def _put_text_encoders_away(training: Training) -> None:
-    """Once all prompts of the run are encoded, frozen text encoders are needed for samples alone.
+    """Once all prompts of the run are encoded, frozen text encoders are not needed any more.
 
     They stay where prompts are too many to be kept, such as those of shuffled captions.
     """
@@ -200,9 +200,12 @@ def _put_text_encoders_away(training: Training) -> None:
     prompts, reading = len({*own, *of_classes, *untrained}), trained_reading(training.settings)
     if bytes_of_prompts(training.model, prompts, reading) > MOST_BYTES_IN_RAM:
         return
+    samples = training.settings.samples
     report = telling("encoding prompts", training.orders.asked_after(training.events.append))
     with training.accelerator.autocast():
         training.conditioning.cache([*own, *of_classes], report)
+        if samples.prompts:
+            training.sample_conditioning.cache([*samples.prompts, samples.negative_prompt])
     for source, shown in ((training.sources.prior, untrained), (training.sources.outside, own)):
         if isinstance(source, BasePredictions):
             source.cache_prompts(shown, report)

@@ -22,6 +22,7 @@ from ..runs.loss_table import append_losses
 from ..runs.messages import EventLog, Step, Warning_
 from ..settings.duration import Duration
 from ..settings.options import Settings
+from ..settings.prompt_reading import sample_reading
 from .average import Average, in_use
 from .device import Accelerator
 from .intervals import Intervals
@@ -68,6 +69,12 @@ class Training:
     first_step: int = 0
     step: int = 0
     """How many steps of the run are learned; 0 until the first of this worker's is."""
+
+    @cached_property
+    def sample_conditioning(self) -> Conditioning:
+        """Encodes the prompts of samples, once where nothing changes them."""
+        trained, place = self.settings.train.train_text_encoder, self.placement.brought_back
+        return Conditioning(self.model, trained, place, sample_reading(self.settings))
 
     @cached_property
     def base_facts(self) -> BaseFacts:

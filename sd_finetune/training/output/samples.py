@@ -9,7 +9,7 @@ from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Sample, Warning_
-from ...sampling.generate import GenerationSettings, draw_images, no_image
+from ...sampling.generate import BringBack, Encode, GenerationSettings, draw_images, no_image, nothing_is_away
 from ...settings.options import Settings
 from ...settings.prompt_reading import sample_reading
 from ..device import Accelerator
@@ -36,16 +36,18 @@ def generate_samples(
     accelerator: Accelerator,
     step: int,
     check: Callable[[], None],
+    encode: Encode | None = None,
+    bring_back: BringBack = nothing_is_away,
 ) -> Iterator[Event]:
     """Generate one image for each sample prompt, the k-th with seed `samples.seed` + k; yields the event of each.
 
-    An image that is not finite or all black is not kept, and a warning stands in its place. check: as in
-    `generate_images`.
+    An image that is not finite or all black is not kept, and a warning stands in its place. check, encode, bring_back:
+    as in `generate_images`.
     """
     generation = sample_generation_settings(settings)
     for number, prompt in enumerate(settings.samples.prompts):
         seed = settings.samples.seed + number
-        (drawn,) = draw_images(model, [prompt], [seed], generation, accelerator.autocast(), check)
+        (drawn,) = draw_images(model, [prompt], [seed], generation, accelerator.autocast(), check, encode, bring_back)
         if drawn.image is None:
             why = no_image(seed, drawn)
             yield Warning_(f"The sample of {prompt!r} after {counted(step, 'step')} is not kept. {why}")

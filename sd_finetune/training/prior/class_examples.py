@@ -12,11 +12,11 @@ from ...data.prompt_templates import class_templates
 from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
 from ...runs.messages import Event, Warning_
+from ...sampling.generate import BringBack
 from ...settings.options import Concept, Settings
 from ..device import Accelerator
 from ..out_of_vram import phase_of_vram
 from ..phases import look_of, telling
-from ..step.conditioning import BringBack
 from .class_images import (
     ClassImageCache,
     Missing,
@@ -82,7 +82,7 @@ def complete_class_images(
     """The class images of each concept; missing ones are generated with `model`, to which nothing is attached yet.
 
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
-    check: as in `generate_images`. bring_back: for all parts of the model, only where images are generated.
+    check: as in `generate_images`. bring_back: called for each part of the model while images are generated.
     """
     cache = cache_folder(runs, settings)
     found, look = list[list[Path]](), look_of(settings, runs, emit)
@@ -95,11 +95,11 @@ def complete_class_images(
         def generate(missing: list[Missing], concept: Concept = concept) -> None:
             report, done = telling("generating class images", emit), 0
             total = sum(len(each.numbers) for each in missing)
-            with phase_of_vram("class images"), bring_back(model.parts):
+            with phase_of_vram("class images"):
                 for own_cache, numbers in missing:
                     reported = partial(_report_beyond, report, done, total)
                     generate_class_images(
-                        model, concept, settings, numbers, own_cache, accelerator.autocast, reported, check
+                        model, concept, settings, numbers, own_cache, accelerator, reported, check, bring_back
                     )
                     done += len(numbers)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
 
 import torch
 
 from ...errors import UserError
 from ...families.family import DiffusionModel
-from ...sampling.generate import generate_images
+from ...formats.known_base import memory_of
+from ...sampling.generate import BringBack, generate_images, nothing_is_away
 from ...settings.options import Concept, Settings
 from ...vram.estimate import generating_bytes
+from ..device import Accelerator
 from ..out_of_vram import is_out_of_vram
 from ..step.conditioning import Conditioning
 from ..step.randomness import derived_seed
@@ -31,8 +31,8 @@ def images_at_a_time(settings: Settings, device: torch.device) -> int:
         return asked
     if device.type != "cuda":
         return ON_CPU
-    room = USABLE * torch.cuda.mem_get_info(device)[0]
-    return next((count for count in range(MOST, 1, -1) if generating_bytes(settings, count) <= room), 1)
+    room, base = USABLE * torch.cuda.mem_get_info(device)[0], memory_of(settings)
+    return next((count for count in range(MOST, 1, -1) if generating_bytes(settings, count, base) <= room), 1)
 
 
 def generate_class_images(
@@ -41,27 +41,32 @@ def generate_class_images(
     settings: Settings,
     numbers: list[int],
     cache: ClassImageCache,
-    autocast: Callable[[], AbstractContextManager[Any]],
+    accelerator: Accelerator,
     report: Callable[[int, int], None],
     check: Callable[[], None],
+    bring_back: BringBack = nothing_is_away,
 ) -> None:
     """Generate the class images `numbers` of a concept in batches; each has its own seed and appears whole.
 
-    Batches that are too large for the VRAM are halved. check: as in `generate_images`.
+    Batches that are too large for the VRAM are halved. check, bring_back: as in `generate_images`.
 
     Raises:
         UserError: one is not finite or all black; then none of `numbers` is kept.
     """
-    size, done = images_at_a_time(settings, model.unet.device), 0
+    size, done = images_at_a_time(settings, accelerator.device), 0
     generation = class_generation_settings(settings, cache.size)
-    encode = Conditioning(model, text_encoder_is_trained=False, reading=generation.reading)
+    encode = Conditioning(model, text_encoder_is_trained=False, bring_back=bring_back, reading=generation.reading)
+    with accelerator.autocast():
+        encode.cache([concept.class_prompt, generation.negative_prompt])
     while done < len(numbers):
         report(done, len(numbers))
         chosen = numbers[done : done + size]
         seeds = [derived_seed(settings.class_images.seed, "class image", n) for n in chosen]
         prompts = [concept.class_prompt] * len(chosen)
         try:
-            images = generate_images(model, prompts, seeds, generation, autocast(), check, encode)
+            images = generate_images(
+                model, prompts, seeds, generation, accelerator.autocast(), check, encode, bring_back
+            )
         except RuntimeError as error:
             if len(chosen) == 1 or not is_out_of_vram(error):
                 raise

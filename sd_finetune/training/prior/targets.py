@@ -20,11 +20,12 @@ from ...families.family import DiffusionModel
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Warning_
+from ...sampling.generate import BringBack, nothing_is_away
 from ...settings.options import Settings
 from ...settings.prompt_reading import PLAIN, PromptReading, trained_reading
 from ..device import Accelerator, sent_to
 from ..step.batches import Batch, Batches
-from ..step.conditioning import BringBack, Conditioning, nothing_is_away
+from ..step.conditioning import Conditioning
 from ..step.gradients import Prepared, PriorTargets, Sources
 from ..step.loss import predictions_of
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -12,12 +11,11 @@ from torch import Tensor
 from ...families.conditioning import TextConditioning, join_conditioning
 from ...families.family import DiffusionModel
 from ...families.prompts import uses_new_word
+from ...sampling.generate import BringBack, nothing_is_away
 from ...settings.groups.captions import CHUNK_TOKENS
 from ...settings.prompt_reading import PLAIN, PromptReading
 from ..device import sent_to
 
-BringBack = Callable[[Iterable[str]], AbstractContextManager[None]]
-"""A context in which parts of the model are on the device that it trains on, as `Placement.brought_back`."""
 MOST_BYTES = 256_000_000
 """Of encoded prompts that are kept where they were encoded; the others are encoded when they are used."""
 MOST_BYTES_IN_RAM = 8_000_000_000
@@ -31,11 +29,6 @@ def bytes_of_prompts(model: DiffusionModel, count: int, reading: PromptReading) 
     precision = max(model.place_of(part)[1].itemsize for part in model.text_encoders)
     tokens = (reading.chunks or 1) * (CHUNK_TOKENS + 2)
     return count * tokens * model.unet.config.cross_attention_dim * precision
-
-
-def nothing_is_away(parts: Iterable[str]) -> AbstractContextManager[None]:
-    """A `BringBack` for a model all of whose parts are where they compute."""
-    return nullcontext()
 
 
 class Conditioning:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.formats.known_base import memory_of
 from sd_finetune.settings.prompt_reading import PromptReading
 from sd_finetune.training.prior import drawing
 from sd_finetune.training.prior.class_images import ClassImageCache
@@ -34,8 +36,9 @@ def drawn(model: DiffusionModel, toy: Toy, folder: Path, size: Any, reports: lis
     settings = toy.settings({**GUIDED, "class_images.batch_size": size})
     cache = ClassImageCache(folder, {}, (72, 72))
     concept, numbers = settings.concepts[0], [0, 1, 2, 4, 7]
+    accelerator: Any = SimpleNamespace(device=torch.device("cpu"), autocast=nullcontext)
     generate_class_images(
-        model, concept, settings, numbers, cache, nullcontext, lambda done, _: reports.append(done), lambda: None
+        model, concept, settings, numbers, cache, accelerator, lambda done, _: reports.append(done), lambda: None
     )
     return [np.asarray(Image.open(cache.image(number))).astype(int) for number in numbers]
 
@@ -90,7 +93,8 @@ def test_a_batch_that_is_too_large_for_the_vram_is_halved(
 
 def test_how_many_follows_the_free_vram(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = toy.settings({"train.device": "auto", "train.mixed_precision": "bf16", "data.resolution": 512})
-    room = [0.5 * generating_bytes(settings, 1), generating_bytes(settings, 11), generating_bytes(settings, 40)]
+    base = memory_of(settings)
+    room = [factor * generating_bytes(settings, count, base) for factor, count in ((0.5, 1), (1, 11), (1, 40))]
     found: list[int] = []
     for usable in room:
         free = int(usable / drawing.USABLE) + 1
