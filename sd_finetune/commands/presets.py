@@ -6,16 +6,19 @@ import argparse
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from ..errors import UserError
+from ..families.presets import Preset
+from ..families.table import FAMILIES
 from ..formats.known_base import memory_of
 from ..settings.methods import METHODS
 from ..settings.options import Settings
 from ..vram.changes import differences
 from ..vram.estimate import needed_bytes
 from ..vram.fitting import preset_changes
-from ..vram.presets import SIZES, Preset, preset_for, table
+from ..vram.presets import SIZES, preset_for, table
 from ..vram.savings import gigabytes
 
 LIST = "list"
@@ -35,10 +38,10 @@ class PresetAction(argparse.Action):
 
 def preset_overrides(settings: Settings, asked: str) -> list[str]:
     """What a preset sets in these settings, as overrides. Raises UserError for one that does not exist or fit."""
-    row = _row(settings.method, asked)
-    if row.instead:
-        instead = f'set method = "{row.instead}"'
-        raise UserError(f"--preset {asked}: nothing trains {settings.method} in so little VRAM: {instead} instead.")
+    row = _row(settings, asked)
+    if not row.peak:
+        way_out = f'set method = "{row.instead}" instead' if row.instead else "use a GPU with more VRAM"
+        raise UserError(f"--preset {asked}: nothing trains {settings.method} in so little VRAM: {way_out}.")
     changes = preset_changes(settings, row)
     if changes is None:
         name = settings.optimizer.name
@@ -51,22 +54,22 @@ def preset_overrides(settings: Settings, asked: str) -> list[str]:
 
 def about_preset(settings: Settings, asked: str) -> str:
     """What is told of the settings that came of a preset."""
-    row = _row(settings.method, asked)
+    row = _row(settings, asked)
     set_to = ", ".join(f"{name} = {json.dumps(value)}" for name, value in row.settings.items())
     return f"preset {asked}: {set_to}; needs about {gigabytes(needed_bytes(settings, memory_of(settings)))} of VRAM"
 
 
 def list_of_presets() -> Iterator[str]:
     """The table, a line for each row."""
-    for method in METHODS:
-        for precision in ("bf16", "fp16"):
-            yield f"{METHODS[method].title}, {precision}:"
-            for row in table(method, precision):
-                yield f"  {row.size:>2} GB  {row.peak_words:>16}  {row.speed_words:>18}  {row.saves_words}"
+    for facts, method, precision in product(FAMILIES.values(), METHODS, ("bf16", "fp16")):
+        yield f"{facts.title}, {METHODS[method].title}, {precision}:"
+        for row in table(method, precision, facts.memory.presets):
+            yield f"  {row.size:>2} GB  {row.peak_words:>16}  {row.speed_words:>18}  {row.saves_words}"
 
 
-def _row(method: str, asked: str) -> Preset:
+def _row(settings: Settings, asked: str) -> Preset:
     found = FORM.fullmatch(asked.strip())
     if not found or int(found["size"]) not in SIZES:
         raise UserError(f'--preset "{asked}" is not valid: {RULE}.')
-    return preset_for(method, int(found["size"]), bf16=not found["old"])
+    presets = memory_of(settings).presets
+    return preset_for(settings.method, int(found["size"]), not found["old"], presets)

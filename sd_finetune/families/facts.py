@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from .presets import PresetTable
+
 
 @dataclass(frozen=True)
 class Activations:
@@ -54,6 +56,8 @@ class MemoryFacts:
     """The same while the VAE encodes one."""
     scores: tuple[int, int]
     """Values of the UNet's attention scores for an image of 512 × 512 pixels, without and with checkpointing."""
+    presets: PresetTable
+    """What to set on GPUs of each size."""
 
     def of_size(self, unet: int, text_encoders: int, vae: int) -> MemoryFacts:
         """The same of a smaller model with so many parameters: everything else by the UNet's share."""
@@ -74,6 +78,7 @@ class MemoryFacts:
             decoding=_scaled(self.decoding, share),
             encoding=_scaled(self.encoding, share),
             scores=_scaled(self.scores, share),
+            presets=self.presets,
         )
 
 

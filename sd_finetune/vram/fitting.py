@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..families.facts import MemoryFacts
+from ..families.presets import CHECKPOINTED, Preset
 from ..settings.methods import METHODS
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from .changes import are_valid, differences, value_of, with_changes
 from .estimate import GIB, SD15, needed_bytes
-from .presets import CHECKPOINTED, SIZES, SMALL_SAMPLES, USABLE, Preset, rows_of
+from .presets import SIZES, USABLE
+
+SAMPLE_SIDES = ("samples.width", "samples.height")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def least_way(settings: Settings, bf16: bool, model: MemoryFacts = SD15) -> Way 
 
 def ways(settings: Settings, gigabytes: float, bf16: bool, model: MemoryFacts = SD15) -> Iterator[Way]:
     """Ways to train with the rows for GPUs of that size and of smaller ones, the best first."""
-    rows = rows_of(settings.method, bf16)
+    rows = model.presets.of(settings.method, bf16)
     size = max([size for size in SIZES if size <= gigabytes * 1.05], default=SIZES[0])  # a "24 GB" GPU has 23.6
     own = next(place for place, row in enumerate(rows) if size in row.sizes)
     fit_for = [row for row in rows[own:] if row.peak]
@@ -87,7 +90,7 @@ def _stays(settings: Settings, name: str, value: Any) -> bool:
     """Whether a row leaves the option: it would make samples larger, or latents are cached already or cannot be."""
     if name == "data.cache_latents":
         return settings.data.latents_are_cached() or bool(settings.data.changes_at_each_use())
-    return name in SMALL_SAMPLES and (value_of(settings, name) or settings.data.side) <= value
+    return name in SAMPLE_SIDES and (value_of(settings, name) or settings.data.side) <= value
 
 
 def changes_of(settings: Settings, way: Way) -> dict[str, Any]:

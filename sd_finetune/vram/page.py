@@ -6,8 +6,11 @@ import json
 import sys
 from collections.abc import Iterator
 
+from ..families.facts import FamilyFacts
+from ..families.presets import PLAIN, PresetTable
+from ..families.table import FAMILIES
 from ..settings.methods import METHODS
-from .presets import PLAIN, Line, table
+from .presets import Line, table
 
 ABOUT = """# Presets
 
@@ -18,19 +21,27 @@ from that of your GPU down; a list beside it fits to another GPU. On the command
 `train SETTINGS.toml --preset 6gb`, `--preset 6gb-fp16` on a GPU without bf16 (before the RTX 30 series), and
 `--preset list` prints these tables.
 
-*VRAM* is the most that a run is expected to take of the whole GPU, in units of 2³⁰ bytes: SD 1.5, batch size 1, 512
-pixels, a class image in each step (prior preservation), samples. Without class images a step takes about 1.2 GB less,
-or 0.3 GB with gradient checkpointing. It is an estimate (`sd_finetune/vram/estimate.py`), which differs by less than
-10 % from what was measured without class images on one NVIDIA H200. *Step* is the time of a step relative to the
-fastest of the method, measured on that GPU at batch size 1, where the launching of kernels is what takes the time;
-where it says so, it is estimated. A step that is captured as a CUDA graph takes more VRAM, and is captured only where
-there is room.
+*VRAM* is the most that a run is expected to take of the whole GPU, in units of 2³⁰ bytes, at batch size 1 with samples.
+It is an estimate (`sd_finetune/vram/estimate.py`), which for Stable Diffusion 1 differs by less than 10 % from what was
+measured without class images on one NVIDIA H200; for SDXL nothing was measured. With class images in each step (prior
+preservation) Stable Diffusion 1 takes about 1.2 GB more at 512 pixels, or 0.3 GB with gradient checkpointing. *Step* is
+the time of a step relative to the fastest of the method, measured on that GPU at batch size 1, where the launching of
+kernels is what takes the time; where it says so, it is estimated. A step that is captured as a CUDA graph takes more
+VRAM, and is captured only where there is room.
 """
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([ABOUT, _every_row(), *(line for method in METHODS for line in _section(method))])
+    return "\n".join([ABOUT, _every_row(), *(line for facts in FAMILIES.values() for line in _family(facts))])
+
+
+def _family(facts: FamilyFacts) -> Iterator[str]:
+    presets = facts.memory.presets
+    class_images = "a class image in each step" if presets.with_class_images else "no class images"
+    yield f"## {facts.title}\n\n{presets.side} pixels, {class_images}.\n"
+    for method in METHODS:
+        yield from _section(method, presets)
 
 
 def _every_row() -> str:
@@ -38,20 +49,21 @@ def _every_row() -> str:
     return f"Each row sets mixed precision and, unless it says otherwise, {plain}.\n"
 
 
-def _section(method: str) -> Iterator[str]:
-    yield f"## {METHODS[method].title}\n"
+def _section(method: str, presets: PresetTable) -> Iterator[str]:
+    yield f"### {METHODS[method].title}\n"
     for precision, whose in (("bf16", ""), ("fp16", ", on a GPU without bf16")):
         yield f'With `train.mixed_precision = "{precision}"`{whose}:\n'
         yield "| GPU | VRAM | step | settings |"
         yield "|---|---|---|---|"
-        yield from map(_row, table(method, precision))
+        yield from map(_row, table(method, precision, presets))
         yield ""
 
 
 def _row(line: Line) -> str:
     saves = ", ".join(f"`{name} = {json.dumps(value)}`" for name, value in line.row.saves.items()) or "plain"
-    told = line.row.instead and f"train a {METHODS[line.row.instead].title}"
-    return f"| {line.size} GB | {line.peak_words} | {'' if told else line.speed_words} | {told or saves} |"
+    instead = f"train a {METHODS[line.row.instead].title}" if line.row.instead else ""
+    told = (line.speed_words, saves) if line.row.peak else ("", instead)
+    return f"| {line.size} GB | {line.peak_words} | {told[0]} | {told[1]} |"
 
 
 if __name__ == "__main__":

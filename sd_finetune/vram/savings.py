@@ -16,7 +16,7 @@ from .estimate import GIB, SD15, estimate
 
 LEAST = 0.02
 """Of what the phase takes; less is not worth telling."""
-SMALLER_RESOLUTIONS = (512, 448, 384, 320, 256)
+SMALLER_RESOLUTIONS = (896, 768, 640, 512, 448, 384, 320, 256)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ def _candidates(settings: Settings, phase: str, bf16: bool) -> Iterator[dict[str
         yield {"train.batch_size": 1}
     if METHODS[settings.method].changes_weights:
         yield from _of_weights(settings, bf16)
+    else:
+        yield {"train.frozen_weights": "int8"}
     smaller = next((side for side in SMALLER_RESOLUTIONS if side < settings.data.side), None)
     if smaller:
         yield {"data.resolution": smaller}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..facts import Activations, FamilyFacts, MemoryFacts
+from .presets import PRESETS
 
 SD1 = FamilyFacts(
     name="sd1",
@@ -48,5 +49,6 @@ SD1 = FamilyFacts(
         decoding=(403_000_000, 806_000_000),
         encoding=(337_000_000, 674_000_000),
         scores=(732_000_000, 137_000_000),
+        presets=PRESETS,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..facts import Activations, FamilyFacts, MemoryFacts
+from .presets import PRESETS
 
 SDXL = FamilyFacts(
     name="sdxl",
@@ -41,26 +42,27 @@ SDXL = FamilyFacts(
         vae=83_653_863,
         unet_lora_per_rank=2_659_840,
         text_encoders_lora_per_rank=903_168,
-        hypernetwork=65_000_000,
+        hypernetwork=49_962_240,
         largest=29_491_200,
         in_half=Activations(
-            word=(1_026_000_000, 260_000_000),
-            lora=(1_255_000_000, 309_000_000),
-            hypernetwork=(1_158_000_000, 274_000_000),
-            weights=(1_272_000_000, 295_000_000),
-            text_encoders=(135_000_000, 12_000_000),
+            word=(1_689_000_000, 199_000_000),
+            lora=(2_112_000_000, 202_000_000),
+            hypernetwork=(1_925_000_000, 181_000_000),
+            weights=(2_171_000_000, 223_000_000),
+            text_encoders=(92_000_000, 19_000_000),
         ),
         in_full=Activations(
-            word=(1_567_000_000, 455_000_000),
-            lora=(1_893_000_000, 488_000_000),
-            hypernetwork=(1_785_000_000, 479_000_000),
-            weights=(1_910_000_000, 490_000_000),
-            text_encoders=(240_000_000, 20_000_000),
+            word=(2_711_000_000, 309_000_000),
+            lora=(3_382_000_000, 317_000_000),
+            hypernetwork=(3_111_000_000, 267_000_000),
+            weights=(3_456_000_000, 362_000_000),
+            text_encoders=(120_000_000, 40_000_000),
         ),
-        denoising=(142_000_000, 273_000_000),
-        decoding=(403_000_000, 806_000_000),
+        denoising=(105_000_000, 165_000_000),
+        decoding=(403_000_000, 805_000_000),
         encoding=(337_000_000, 674_000_000),
-        scores=(732_000_000, 137_000_000),
+        scores=(215_000_000, 11_300_000),
+        presets=PRESETS,
     ),
     size_ids=True,
     zeroes_empty_negative=True,

@@ -18,6 +18,7 @@ import pytest
 from sd_finetune.__main__ import main
 from sd_finetune.commands import resume
 from sd_finetune.errors import UserError
+from sd_finetune.families.table import FAMILIES
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Phase, read_events, send_command
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder
@@ -81,7 +82,7 @@ def test_presets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         main(["train", "--preset", "list"])
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 8 + 4 * 2 * 7
+    assert len(lines) == len(FAMILIES) * (8 + 4 * 2 * 7)
     assert [line for line in lines if line.startswith("   8 GB      nothing fits          train LoRA")]
 
 

@@ -113,9 +113,12 @@ def test_each_phase_holds_its_own() -> None:
     asked = asked_for("lora", {**BF16, "class_images.batch_size": 8, "samples.prompts": ["a dog"]}, prior=1)
     phases = estimate(asked).phases
     assert list(phases) == ["class images", "encoding", "training", "samples"]
-    weights = 2 * (MODEL.unet + MODEL.text_encoders + MODEL.vae)
-    making = max(8 * MODEL.denoising[0], DECODED_TOGETHER * MODEL.decoding[0])
-    assert phases["class images"] == pytest.approx(FRAGMENTATION * (weights + making * WORKSPACE))
+    denoising = 2 * MODEL.unet + 8 * MODEL.denoising[0] * WORKSPACE
+    decoding = 2 * MODEL.vae + DECODED_TOGETHER * MODEL.decoding[0] * WORKSPACE
+    assert phases["class images"] == pytest.approx(FRAGMENTATION * max(denoising, decoding)), "one after the other"
+    held = 2 * MODEL.unet + (4 + 8 + 2) * MODEL.unet_lora_per_rank * asked.lora.rank
+    one = max(MODEL.denoising[0] * WORKSPACE, 2 * MODEL.vae + MODEL.decoding[0] * WORKSPACE)
+    assert phases["samples"] == pytest.approx(FRAGMENTATION * (held + one))
     assert phases["encoding"] == pytest.approx(FRAGMENTATION * (2 * MODEL.vae + MODEL.encoding[0] * WORKSPACE))
     without = estimate(asked_for("lora", {**BF16, "prior.source": "model"}, prior=1)).phases
     assert list(without) == ["encoding", "training"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.table import FAMILIES
 from sd_finetune.ui.projects.wording import in_the_tab
 from sd_finetune.vram.changes import are_valid, with_changes
 from sd_finetune.vram.estimate import GIB, estimate
@@ -45,12 +46,11 @@ def test_where_nothing_helps_something_is_said() -> None:
     least: dict[str, Any] = {
         "train.mixed_precision": "bf16", "train.weights": "bf16", "train.fused_backward": True,
         "train.clip_by": "parameter_norm", "optimizer.name": "adafactor", "train.gradient_checkpointing": True,
-        "data.resolution": 256,
+        "data.resolution": 256, "train.frozen_weights": "int8",
     }  # fmt: skip
     assert what_helps(asked_for("dreambooth", least), "training") == "train a LoRA instead"
-    of_lora = {
-        name: least[name] for name in ("train.mixed_precision", "train.gradient_checkpointing", "data.resolution")
-    }
+    of_weights = ("train.weights", "train.fused_backward", "train.clip_by", "optimizer.name")
+    of_lora = {name: value for name, value in least.items() if name not in of_weights}
     assert what_helps(asked_for("lora", of_lora), "training") == "use a GPU with more VRAM"
 
 
@@ -73,6 +73,15 @@ def test_what_fits_of_it_does_fit() -> None:
     assert "nothing" not in str(refused.value)
     with pytest.raises(UserError, match="train a LoRA instead"):
         refuse_without_room(asked, Room(2 * GIB, 2 * GIB))
+
+
+def test_a_larger_model_is_refused_where_a_smaller_one_fits() -> None:
+    asked = asked_for("lora", {"train.mixed_precision": "bf16", "data.resolution": 1024})
+    small, *_, large = sorted((facts.memory for facts in FAMILIES.values()), key=lambda model: model.unet)
+    room = Room(8 * GIB, 7 * GIB)
+    refuse_without_room(with_changes(asked, {"train.gradient_checkpointing": True}), room, small)
+    with pytest.raises(UserError, match="gradient_checkpointing = true"):
+        refuse_without_room(asked, room, large)
 
 
 def test_other_programs_are_warned_of() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.families.table import FAMILIES
 from sd_finetune.settings.read import from_dict
+from sd_finetune.ui.advice import fit_to_gpu
 from sd_finetune.ui.advice.fit_to_gpu import fit
 from sd_finetune.ui.advice.gpu import Gpu, another_gpu, another_gpus
 from sd_finetune.vram.estimate import GIB, needed_bytes
@@ -135,9 +137,20 @@ def test_what_cannot_fit_is_told_with_the_way_out() -> None:
     large = settings("lora", weight=1)
     large["data"] = {"resolution": 1024}
     assert (
-        "set data.resolution to 512 and fit again, or use a GPU with more VRAM"
+        "set data.resolution to 768 and fit again, or use a GPU with more VRAM"
         in fit(large, Gpu("tiny", int(4 * GIB), bf16=True)).sentence
     )
+
+
+def test_it_is_fitted_for_the_size_of_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = settings("lora")
+    large["data"] = {"resolution": 1024}
+    gpu = Gpu("small", 6 * GIB, bf16=True)
+    assert "train.frozen_weights" not in fit(large, gpu).changes
+    largest = max((facts.memory for facts in FAMILIES.values()), key=lambda model: model.unet)
+    monkeypatch.setattr(fit_to_gpu, "memory_of", lambda _: largest)
+    found = fit(large, gpu).changes
+    assert (found["train.frozen_weights"], found["train.gradient_checkpointing"]) == ("int8", True)
 
 
 def test_without_a_gpu_a_sentence_says_so() -> None:
