@@ -1,10 +1,11 @@
 """What a training step costs: time by parts, beside a floor, peak memory, start and saving.
 
-    python -m benchmarks [--device cpu|cuda] [--size toy|sd15] [--budget SECONDS] [--rows PATTERN]
+    python -m benchmarks [--device cpu|cuda] [--size SIZE] [--budget SECONDS] [--rows PATTERN]
 
 Measures the rows of `cases.py` on this machine, writes them to benchmarks/results and makes docs/performance.md anew,
-where it stands what the figures are. Without --size: both on a GPU; on a CPU the toy, and LoRA alone at the size of
-Stable Diffusion 1.5, where a step takes a minute. Exit code 1 where a row fails.
+where it stands what the figures are. Sizes: those of SIZES in material.py. Without --size: on a GPU the full size of
+each family and the toy; on a CPU the toy, and LoRA alone at the size of Stable Diffusion 1.5, where a step takes a
+minute. Exit code 1 where a row fails.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from .results import RESULTS, keep, read
 
 def chosen(options: argparse.Namespace) -> list[Case]:
     """The rows that are asked for."""
-    sizes = [options.size] if options.size else ["sd15", "toy"] if options.device == "cuda" else ["toy", "sd15"]
+    usual = ["sdxl", "sd15", "toy"] if options.device == "cuda" else ["toy", "sd15"]
+    sizes = [options.size] if options.size else usual
     found = [case for size in sizes for case in cases(size, options.device)]
     if options.device == "cpu" and not options.size and not options.rows:
         found = [c for c in found if c.size == "toy" or (c.method, c.preset) == ("LoRA", "plain")]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sd_finetune.families.table import FAMILIES
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.options import Settings
 from sd_finetune.vram.presets import preset_for
@@ -50,6 +51,9 @@ class Case:
 
 def cases(size: str, device: str) -> Iterator[Case]:
     """What is asked for most comes first."""
+    if SIZES[size].family == "sdxl":
+        yield from _of_sdxl(size, device)
+        return
     if device == "cuda":
         yield _preset(size, device, "DreamBooth with text encoder", 4, limit=6)
         yield _preset(size, device, "DreamBooth", 6, limit=6)
@@ -67,6 +71,17 @@ def cases(size: str, device: str) -> Iterator[Case]:
             yield _preset(size, device, "DreamBooth", gigabytes)
 
 
+def _of_sdxl(size: str, device: str) -> Iterator[Case]:
+    """Few, as each reads a checkpoint of 7 GB. limit: what its GPU has."""
+    yield from _uncaptured_and_captured(size, device, "LoRA", SIZES[size].batch)
+    for method, gigabytes in (("LoRA", 8), ("LoRA", 6), ("DreamBooth", 10)):
+        yield _preset(size, device, method, gigabytes)
+        if device == "cuda":
+            yield _preset(size, device, method, gigabytes, limit=gigabytes)
+    for method in ("Textual Inversion", "Hypernetwork"):
+        yield _preset(size, device, method, 12)
+
+
 def _uncaptured_and_captured(size: str, device: str, method: str, batch: int) -> Iterator[Case]:
     changes = {**_plain(device), **METHODS[method]}
     yield Case(size, method, "plain", changes, batch)
@@ -76,8 +91,9 @@ def _uncaptured_and_captured(size: str, device: str, method: str, batch: int) ->
 
 def _preset(size: str, device: str, method: str, gigabytes: int, limit: int = 0, optimizer: str = "") -> Case:
     """The row of the table of presets for that many GB, with another optimizer if one is named."""
-    own = METHODS[method]
-    changes = {**_plain(device), **own, **preset_for(str(own["method"]), gigabytes).settings}
+    own, presets = METHODS[method], FAMILIES[SIZES[size].family].memory.presets
+    row = preset_for(str(own["method"]), gigabytes, presets=presets)
+    changes = {**_plain(device), **own, **row.settings}
     name = f"for {gigabytes} GB"
     if optimizer:
         name, changes = f"{name}, {optimizer}", {**changes, "optimizer.name": optimizer}

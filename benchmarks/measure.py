@@ -18,6 +18,7 @@ import psutil
 import torch
 from accelerate.state import AcceleratorState
 
+from sd_finetune.formats.known_base import memory_of
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.launch import start_worker
 from sd_finetune.runs.messages import Error, Saved, Step, Warning_, read_events
@@ -31,6 +32,7 @@ from sd_finetune.vram.estimate import needed_bytes
 from .cases import Case, settings_for
 from .floor import BarestStep
 from .machine import limited_to, wait_for
+from .material import SIZES
 from .turns import OurSteps
 
 GIB = 2**30
@@ -52,7 +54,7 @@ def amount(size: str, device: str, quick: bool) -> Amount:
         return Amount(1, 2, 1, 1)
     if device == "cuda":
         return Amount(5, 3, 5, 3)
-    return Amount(2, 25, 1, 5) if size == "toy" else Amount(1, 1, 1, 1)
+    return Amount(2, 25, 1, 5) if SIZES[size].is_small else Amount(1, 1, 1, 1)
 
 
 @dataclass
@@ -99,8 +101,8 @@ def measure(case: Case, home: Path, device: str, whole: bool, quick: bool) -> Ro
     row.remark = why_unavailable("optimizer.name", settings.optimizer.name, device == "cuda")
     if row.remark:
         return row
-    if device == "cuda" and case.size != "toy":
-        row.estimate_gib = needed_bytes(settings) / GIB
+    if device == "cuda" and not SIZES[case.size].is_small:
+        row.estimate_gib = needed_bytes(settings, memory_of(settings)) / GIB
     try:
         with limited_to(case.limit_gb, device):
             if case.limit_gb:

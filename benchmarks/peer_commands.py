@@ -63,6 +63,7 @@ class Pair:
     """Of ours."""
     batch_factor: int = 1
     """Images in a forward pass for each image of a batch: 2 with class images."""
+    family: str = "sd1"
 
 
 def our_side(pair: Pair, work: Work, output: Path) -> Side:
@@ -179,6 +180,7 @@ def _sd_scripts(script: str, *more: str) -> Script:
 
 _LORA: dict[str, Any] = {"method": "lora", "lora.rank": 8}
 _DREAMBOOTH: dict[str, Any] = {"method": "dreambooth", "output.precision": "fp32"}  # as diffusers writes it
+_CHECKPOINTED = {"train.gradient_checkpointing": True}
 _TEXT = {"train.train_text_encoder": True}
 _WORD: dict[str, Any] = {
     "method": "textual_inversion",
@@ -222,5 +224,26 @@ PAIRS = (
         _sd_scripts(
             "train_textual_inversion.py", "--token_string={word}", "--init_word=star", "--num_vectors_per_token=2"
         ),
+    ),
+    Pair(
+        "LoRA of SDXL",
+        "sd-scripts",
+        _LORA,
+        _sd_scripts(
+            "sdxl_train_network.py",
+            "--network_module=networks.lora",
+            "--network_dim={rank}",
+            "--network_train_unet_only",
+            "--cache_text_encoder_outputs",
+            "--no_half_vae",
+        ),
+        family="sdxl",
+    ),
+    Pair(
+        "DreamBooth of SDXL",
+        "sd-scripts",
+        {**_DREAMBOOTH, "output.precision": "fp16", **_CHECKPOINTED},
+        _sd_scripts("sdxl_train.py", "--cache_text_encoder_outputs", "--no_half_vae", "--gradient_checkpointing"),
+        family="sdxl",
     ),
 )

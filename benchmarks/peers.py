@@ -1,7 +1,7 @@
 """The same work done by this project and by the scripts that others train with.
 
     python -m benchmarks.peers [--diffusers CHECKOUT] [--sd-scripts CHECKOUT] [--python PYTHON] [--device cpu|cuda]
-        [--size toy|sd15] [--steps 60] [--batch 4] [--rounds 3] [--rows PATTERN]
+        [--size SIZE] [--steps 60] [--batch 4] [--rounds 3] [--rows PATTERN]
 
 Its rows are kept in benchmarks/results, and docs/performance.md is made anew. Checkouts are those of
 github.com/huggingface/diffusers (of the version that is installed) and of github.com/kohya-ss/sd-scripts; nothing of
@@ -72,9 +72,10 @@ def prepared(home: Path, options: argparse.Namespace) -> Work:
     images = image_folder(home / "images", IMAGES, resolution)
     with (images / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("file_name", "text"), *((f"{n}.png", PROMPT) for n in range(IMAGES))])
+    of_diffusers = options.diffusers and any(p.peer == "diffusers" and p.family == size.family for p in PAIRS)
     return Work(
         checkpoint=checkpoint,
-        diffusers_folder=diffusers_folder(checkpoint, home / "base") if options.diffusers else home,
+        diffusers_folder=diffusers_folder(checkpoint, home / "base") if of_diffusers else home,
         images=images,
         class_images=image_folder(home / "class", IMAGES, resolution),
         captioned=image_folder(home / "named" / f"100_{PROMPT}", IMAGES, resolution),
@@ -192,7 +193,8 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     options = parsed(arguments)
     peers = {"diffusers": options.diffusers, "sd-scripts": options.size != "toy" and options.sd_scripts}
-    chosen = [pair for pair in PAIRS if peers[pair.peer] and options.rows.lower() in pair.name.lower()]
+    of_family = [pair for pair in PAIRS if pair.family == SIZES[options.size].family]
+    chosen = [pair for pair in of_family if peers[pair.peer] and options.rows.lower() in pair.name.lower()]
     rows: list[dict[str, Any]] = []
     moment, failed = this_moment(), False
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -43,6 +43,16 @@ def test_a_row_is_measured_kept_and_shown(results: Path, tmp_path: Path) -> None
     assert f"| LoRA | plain | 4 | {row['images_per_second']:.2f} |" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("row", ["small-sdxl: lora, for 6 gb", "small-sdxl: dreambooth, for 10 gb"])
+def test_rows_of_another_family_work(results: Path, tmp_path: Path, row: str) -> None:
+    arguments = ["--device", "cpu", "--size", "small-sdxl", "--quick", "--rows", row, "--results", str(results)]
+    assert main([*arguments, "--page", str(tmp_path / "page.md")]) == 0
+    (file,) = results.iterdir()
+    (measured,) = read(file)["rows"]
+    assert (measured["remark"], measured["size"]) == ("", "small-sdxl")
+    assert measured["step_ms"] > 0
+
+
 def test_the_page_is_made_of_the_results_that_are_there(tmp_path: Path) -> None:
     write_page(tmp_path / "page.md", RESULTS)
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == PAGE.read_text(encoding="utf-8")
