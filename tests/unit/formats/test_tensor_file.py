@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sd_finetune.errors import UserError
-from sd_finetune.formats.tensor_file import read_tensors, write_tensors
+from sd_finetune.formats.tensor_file import is_finite, read_tensors, write_tensors
 
 
 @pytest.fixture
@@ -202,3 +202,18 @@ def test_the_content_decides_and_not_the_name(tmp_path: Path) -> None:
     write_tensors(tmp_path / "tensors.ckpt", {"a": torch.ones(2)}, {})
     for name in ("pickle.safetensors", "tensors.ckpt"):
         assert read_tensors(tmp_path / name).tensors["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn])
+@pytest.mark.parametrize("size", [1, 7, 33, 5000])
+def test_one_value_that_is_not_finite_is_found_anywhere(dtype: torch.dtype, size: int) -> None:
+    fine = torch.linspace(-400, 400, size)
+    assert is_finite(fine.to(dtype))
+    assert is_finite(fine[:0].to(dtype))
+    bad = [torch.nan] if dtype == torch.float8_e4m3fn else [torch.nan, torch.inf, -torch.inf]
+    for value in bad:
+        for place in {0, size // 2, size - 1}:
+            changed = fine.clone()
+            changed[place] = value
+            assert not is_finite(changed.to(dtype)), (value, place)
+            assert not is_finite(changed.to(dtype).expand(2, size).T), "as a view"
