@@ -150,7 +150,7 @@ ROWS: dict[str, dict[str, Any]] = {
 
 
 def make_checkpoint(
-    path: Path, seed: int = 0, precision: str = "fp32", family: str = "sd1", contrast: float = 10, **differences: Any
+    path: Path, seed: int = 0, precision: str = "fp32", family: str = "sd1", **differences: Any
 ) -> Path:
     """A checkpoint of random weights whose drawn images tell prompts and seeds apart.
 
@@ -164,7 +164,7 @@ def make_checkpoint(
     with torch.no_grad():
         vae.quant_conv.weight[4:] = 0
         vae.quant_conv.bias[4:] = -30  # a standard deviation of 3e-7, so that latents can be foretold
-        vae.decoder.conv_out.weight *= contrast
+        vae.decoder.conv_out.weight *= 10
         for name, weight in modules["unet"].named_parameters():
             if ".attn2.to_k." in name or ".attn2.to_v." in name:
                 weight *= ATTENTION_TO_PROMPTS[family]

@@ -15,7 +15,7 @@ from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
 from tests.webui.page import PATIENCE, open_tab
-from tests.webui.webui import WebUI, free_port, make_data_folder, place_sdxl
+from tests.webui.webui import WebUI, free_port, make_data_folder
 
 
 def webui_root() -> Path:
@@ -41,8 +41,8 @@ def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
 
 @pytest.fixture(scope="session")
 def sdxl(webui: WebUI) -> Path:
-    """An SDXL of random weights that the WebUI can load, beside the toy."""
-    file = place_sdxl(webui.checkpoints)
+    """The toy SDXL, beside the toy."""
+    file = place_toy(webui.checkpoints, "sdxl")
     webui.post("/sdapi/v1/refresh-checkpoints")
     return file
 

@@ -60,13 +60,13 @@ def test_a_preview_is_the_image_of_the_webui(webui: WebUI, model: DiffusionModel
     assert difference(ours(model, PROMPT, sampler, steps), theirs) < SAME
 
 
-def taught(base: Path, row: str, name: str, home: Path) -> Training:
+def taught(base: Path, row: str, name: str, home: Path, strength: float = 1) -> Training:
     """A run that has not trained but moved all that it would train, as far as an image shows and still is one."""
     toy = Toy(home, base, make_images(home / "images", 2))
     training = toy.prepare({**SMALL, **SHOWN[row], "output.name": name})
     generator = torch.Generator().manual_seed(9)
     for value in training.method.trained_tensors().values():
-        size = STRENGTH.get(row, 0.2)
+        size = strength * STRENGTH.get(row, 0.2)
         if row.startswith("dreambooth") and value.numel() > 1:
             size *= float(value.detach().std())
         value.data += size * torch.randn(value.shape, generator=generator)
@@ -78,10 +78,10 @@ def test_a_result_draws_the_same_here_and_there(webui: WebUI, model: DiffusionMo
     assert_drawn_alike(webui, webui.checkpoints / TOY_CHECKPOINT.name, row, tmp_path)
 
 
-def assert_drawn_alike(webui: WebUI, loaded: Path, row: str, home: Path) -> None:
+def assert_drawn_alike(webui: WebUI, loaded: Path, row: str, home: Path, strength: float = 1) -> None:
     """What a run of this row on the loaded checkpoint writes, drawn by the WebUI and by our own preview."""
     name = "sks star" if row.startswith("textual_inversion") else f"test-{row.replace('+', '-')}"
-    training = taught(loaded, row, name, home)
+    training = taught(loaded, row, name, home, strength)
     kind = training.settings.result_kind()
     put = webui.data / FOLDERS[kind]
     base = webui.draw(PROMPT)

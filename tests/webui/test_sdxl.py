@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from sd_finetune.demo.install_toy import place_toy
+from sd_finetune.demo.reader import read_image
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.settings.prompt_reading import PromptReading
-from tests.toy import PREDICTS_V, ROWS
+from tests.toy import ROWS
 from tests.webui.conftest import ready
 from tests.webui.tab import Tab
 from tests.webui.test_hosting import assert_as_before, digest, lend
 from tests.webui.test_images import PROMPT, THEIR_SAMPLERS, assert_drawn_alike, ours
 from tests.webui.test_results import LISTED, RATES
-from tests.webui.webui import WebUI, place_sdxl
+from tests.webui.webui import WebUI
 
 LONG = "a photo of sks star, " + "on a pink background, " * 31
 DRAWN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -28,8 +31,11 @@ DRAWN: dict[str, tuple[str, dict[str, Any]]] = {
     "break": ("a photo of sks star BREAK on a (pink) background", {}),
     "long": (LONG, {"negative_prompt": "blue " * 80}),
 }
+CIRCLE = "a photo of a red circle on a navy background"
 EXACT = 2
 """Of 255, the most that a value of a pixel may differ."""
+STRONGER = {"dreambooth+text": 1.5, "textual_inversion": 2}
+"""By row, how much more than on the other toy is moved: its prompts are heard less."""
 AS_THERE = PromptReading("original", chunks=None)
 
 
@@ -55,7 +61,7 @@ def test_a_sample_is_the_webui_s_image(
     theirs = webui.draw(prompt, sampler_name=THEIR_SAMPLERS[sampler], **changes)
     own = ours(model, prompt, sampler, negative=changes.get("negative_prompt", ""), reading=AS_THERE)
     assert worst(own, theirs) <= EXACT
-    assert 20 < theirs.std() < 80, "it is not black and white alone, which would hide much"
+    assert theirs.std() > 20, "an image of something"
 
 
 def worst(one: np.ndarray, other: np.ndarray) -> int:
@@ -64,8 +70,8 @@ def worst(one: np.ndarray, other: np.ndarray) -> int:
 
 @pytest.fixture
 def predicts_v(webui: WebUI, loaded_sdxl: Path) -> Iterator[Path]:
-    """An SDXL with v-prediction and zero terminal SNR, loaded, and the option that the WebUI has for these."""
-    file = place_sdxl(webui.checkpoints, "small-xl-v", **PREDICTS_V)
+    """The toy with v-prediction and zero terminal SNR, loaded, and the option that the WebUI has for these."""
+    file = place_toy(webui.checkpoints, "sdxl-v")
     webui.post("/sdapi/v1/refresh-checkpoints")
     webui.post("/sdapi/v1/options", {"sd_model_checkpoint": file.name, "sd_noise_schedule": "Zero Terminal SNR"})
     yield file
@@ -75,8 +81,10 @@ def predicts_v(webui: WebUI, loaded_sdxl: Path) -> Iterator[Path]:
 def test_v_prediction_is_drawn_as_there(webui: WebUI, predicts_v: Path) -> None:
     model = ready(read_checkpoint(predicts_v))
     for sampler in ("ddim", "euler"):
-        theirs = webui.draw(PROMPT, sampler_name=THEIR_SAMPLERS[sampler])
-        assert worst(ours(model, PROMPT, sampler), theirs) <= EXACT, sampler
+        theirs = webui.draw(CIRCLE, sampler_name=THEIR_SAMPLERS[sampler])
+        assert worst(ours(model, CIRCLE, sampler), theirs) <= EXACT, sampler
+        read = read_image(Image.fromarray(theirs))
+        assert (read.shape, read.color, read.background) == ("circle", "red", "navy"), sampler
 
 
 def test_a_checkpoint_made_of_one_that_predicts_v_does_so_there(webui: WebUI, predicts_v: Path, tmp_path: Path) -> None:
@@ -88,7 +96,7 @@ def test_a_checkpoint_made_of_one_that_predicts_v_does_so_there(webui: WebUI, pr
 def test_a_result_draws_the_same_here_and_there(
     webui: WebUI, loaded_sdxl: Path, model: DiffusionModel, row: str, tmp_path: Path
 ) -> None:
-    assert_drawn_alike(webui, loaded_sdxl, row, tmp_path)
+    assert_drawn_alike(webui, loaded_sdxl, row, tmp_path, STRONGER.get(row, 1))
 
 
 @pytest.mark.parametrize("method", ["lora", "dreambooth"])

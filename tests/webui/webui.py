@@ -190,7 +190,7 @@ def place_sdxl(folder: Path, name: str = "small-xl", **differences: Any) -> Path
         **differences,
     )
     write_text_model(text_model, architecture.text_encoder)
-    return make_checkpoint(folder / f"{name}.safetensors", family="sdxl", contrast=2, **vars(architecture))
+    return make_checkpoint(folder / f"{name}.safetensors", family="sdxl", **vars(architecture))
 
 
 def make_data_folder(folder: Path) -> None:
