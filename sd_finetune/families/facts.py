@@ -38,6 +38,8 @@ class MemoryFacts:
     vae: int
     unet_lora_per_rank: int
     """Parameters of a LoRA of the UNet for each rank."""
+    unet_lora_conv_per_rank: int
+    """The same of its layers beside residual blocks and samplers."""
     text_encoders_lora_per_rank: int
     """The same of the text encoders."""
     hypernetwork: int
@@ -69,6 +71,7 @@ class MemoryFacts:
             text_encoders,
             vae,
             unet_lora_per_rank=round(self.unet_lora_per_rank * share),
+            unet_lora_conv_per_rank=round(self.unet_lora_conv_per_rank * share),
             text_encoders_lora_per_rank=round(self.text_encoders_lora_per_rank * share),
             hypernetwork=round(self.hypernetwork * share),
             largest=round(self.largest * share),

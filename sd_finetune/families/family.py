@@ -164,8 +164,11 @@ class Family(Protocol):
 
     # --- networks beside the model
 
-    def lora_targets(self, part: str, module: nn.Module) -> dict[str, TargetLayer]:
-        """The layers of a part that a LoRA trains, by path."""
+    def lora_targets(self, part: str, module: nn.Module, convolutions: bool = False) -> dict[str, TargetLayer]:
+        """The layers of a part that a LoRA trains, by path.
+
+        convolutions: also those of the UNet's residual blocks and samplers.
+        """
         ...
 
     def lora_name(self, architecture: Any, part: str, path: str) -> str:

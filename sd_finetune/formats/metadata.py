@@ -137,7 +137,7 @@ def _network(settings: Settings) -> dict[str, Any]:
         "network_module": "networks.lora",
         "network_dim": settings.lora.rank,
         "network_alpha": settings.lora_alpha(),
-        "network_args": {},
+        "network_args": _network_arguments(settings),
         "network_dropout": settings.lora.dropout or None,
     }
 
@@ -247,6 +247,12 @@ def _tags(prompts: Iterable[str]) -> dict[str, int]:
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, numbered where they repeat, since they become keys."""
     return [f"{name} ({count})" if (count := names[: k + 1].count(name)) > 1 else name for k, name in enumerate(names)]
+
+
+def _network_arguments(settings: Settings) -> dict[str, Any]:
+    """As kohya's scripts write those of convolutions."""
+    rank = settings.lora.conv_rank
+    return {"conv_dim": str(rank), "conv_alpha": str(settings.lora_conv_alpha())} if rank else {}
 
 
 def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str]:

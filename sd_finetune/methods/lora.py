@@ -14,7 +14,7 @@ from ..errors import UserError
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.lora import LoraModule, read_lora, write_lora
-from ..networks.adapter import AdapterNetwork, new_adapter_network
+from ..networks.adapter import AdapterNetwork
 from ..networks.algorithms import ALGORITHMS
 from ..networks.attachable import all_detached
 from ..networks.lora import Dropout, LoraLayer
@@ -29,16 +29,12 @@ class LoraMethod(Method):
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings, self.base = settings, base
-        rank, alpha = settings.lora.rank, settings.lora_alpha()
         generator = torch.Generator().manual_seed(settings.train.seed)
         self._adapters = {
-            part: new_adapter_network(
-                model.family.lora_targets(part, model.module(part)), ALGORITHMS["lora"], rank, alpha, generator
-            )
-            for part in trained_parts(model, settings)
+            part: _new_network(part, model, settings, generator) for part in trained_parts(model, settings)
         }
         if settings.base.continue_from:
-            _load_file(self._named_layers(), Path(settings.base.continue_from), rank, model)
+            _load_file(self._named_layers(), Path(settings.base.continue_from), settings.lora.rank, model)
         for network in self._adapters.values():
             for _, layer in network.named_layers():
                 cast("LoraLayer", layer).dropout = _dropout(settings)
@@ -100,6 +96,17 @@ class LoraMethod(Method):
         return all_detached(self._adapters.values())
 
 
+def _new_network(part: str, model: DiffusionModel, settings: Settings, generator: torch.Generator) -> AdapterNetwork:
+    """Layers with random initial values: beside the attention blocks, and with a rank of their own beside the rest."""
+    module, conv_rank = model.module(part), settings.lora.conv_rank
+    usual = model.family.lora_targets(part, module)
+    targets = model.family.lora_targets(part, module, convolutions=True) if conv_rank else usual
+    size, of_others = (settings.lora.rank, settings.lora_alpha()), (conv_rank, settings.lora_conv_alpha())
+    make = ALGORITHMS["lora"].make
+    sizes = {path: size if path in usual else of_others for path in targets}
+    return AdapterNetwork(targets, {path: make(targets[path], *own, generator) for path, own in sizes.items()})
+
+
 def _dropout(settings: Settings) -> Dropout:
     options = settings.lora
     return Dropout(options.dropout, options.rank_dropout, options.module_dropout)
@@ -115,18 +122,19 @@ def _load_file(layers: Mapping[str, LoraLayer], path: Path, rank: int, model: Di
     unknown = [name for name in modules if name not in layers]
     if unknown:
         of_text = unknown[0].startswith(tuple(family.lora_prefixes[part] for part in family.text_encoders))
-        way_out = "set train.train_text_encoder = true" if of_text else "use another LoRA"
+        way_out = "set train.train_text_encoder = true" if of_text else "use another LoRA, or set lora.conv_rank"
         raise UserError(
             f"base.continue_from = {path} does not fit this run, which does not train {len(unknown)} of its layers, "
             f"such as {unknown[0]}: {way_out}."
         )
-    highest = max((module.rank for module in modules.values()), default=0)
-    if highest > rank:
-        raise UserError(
-            f"base.continue_from = {path} has layers of rank {highest}, but lora.rank is {rank}: set lora.rank = "
-            f"{highest} or more, or reduce the rank of the file with the command resize."
-        )
     for name, module in modules.items():
+        own = layers[name].rank
+        if module.rank > own:
+            option = "lora.rank" if own == rank else "lora.conv_rank"
+            raise UserError(
+                f"base.continue_from = {path} has layers of rank {module.rank}, but {option} is {own}: set {option} = "
+                f"{module.rank} or more, or reduce the rank of the file with the command resize."
+            )
         _load_layer(name, layers[name], module, f"base.continue_from = {path}")
 
 

@@ -76,6 +76,7 @@ _KOHYA = {
     "weighted_captions": 'captions.emphasis = "no_norm"',
     "network_dim": "lora.rank",
     "network_alpha": "lora.alpha",
+    "conv_dim": "lora.conv_rank",
     "network_dropout": "lora.dropout",
     "loraplus_lr_ratio": "lora.plus_ratio",
     "token_string": "textual_inversion.word",

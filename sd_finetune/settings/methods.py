@@ -38,7 +38,7 @@ class MethodFacts:
 METHODS = {
     "lora": MethodFacts(
         "LoRA", "LoraMethod", "lora", 1e-4, 5e-5,
-        fixed=("lora.rank", "lora.alpha", "lora.rank_stabilized", "lora.plus_ratio"),
+        fixed=("lora.rank", "lora.alpha", "lora.conv_rank", "lora.rank_stabilized", "lora.plus_ratio"),
     ),
     "dreambooth": MethodFacts("DreamBooth", "DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
     # Weight decay would pull the vectors of an embedding towards zero, which means nothing to the text encoder.

@@ -78,8 +78,16 @@ class Settings:
 
     def lora_alpha(self) -> float:
         """The alpha of LoRA layers, which are scaled by it / rank: that of the settings, or their rank."""
-        alpha = float(self.lora.rank if self.lora.alpha is None else self.lora.alpha)
-        return alpha * math.sqrt(self.lora.rank) if self.lora.rank_stabilized else alpha
+        return self._lora_alpha(self.lora.rank)
+
+    def lora_conv_alpha(self) -> float:
+        """The same of the layers that have `lora.conv_rank`."""
+        return self._lora_alpha(self.lora.conv_rank)
+
+    def _lora_alpha(self, rank: int) -> float:
+        """As alpha is given for `lora.rank`, other ranks have a share of it."""
+        alpha = float(self.lora.rank if self.lora.alpha is None else self.lora.alpha) * rank / self.lora.rank
+        return alpha * math.sqrt(rank) if self.lora.rank_stabilized else alpha
 
     def new_word(self) -> str:
         """The word in prompts that stands for the embedding."""

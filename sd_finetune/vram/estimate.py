@@ -177,7 +177,8 @@ def _trained_parameters(settings: Settings, model: MemoryFacts) -> int:
     if METHODS[settings.method].changes_weights:
         return model.unet + model.text_encoders * settings.train.train_text_encoder
     lora_per_rank = model.unet_lora_per_rank + model.text_encoders_lora_per_rank * settings.train.train_text_encoder
-    networks = {"lora": lora_per_rank * settings.lora.rank, "hypernetwork": model.hypernetwork}
+    lora = lora_per_rank * settings.lora.rank + model.unet_lora_conv_per_rank * settings.lora.conv_rank
+    networks = {"lora": lora, "hypernetwork": model.hypernetwork}
     return networks.get(settings.method, 0)
 
 

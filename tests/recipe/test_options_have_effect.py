@@ -432,6 +432,7 @@ EFFECTS: dict[str, Effect] = {
     ),
     "lora.rank": Effect(tensors, 7),
     "lora.alpha": Effect(scale, 3.0),
+    "lora.conv_rank": Effect(tensors, 3),
     "lora.rank_stabilized": Effect(scale, True),
     "lora.plus_ratio": Effect(weights, 16.0),
     "lora.dropout": Effect(weights, 0.5),

@@ -7,15 +7,28 @@ from torch import nn
 from ..family import TargetLayer, target_layers
 
 
-def lora_targets(part: str, module: nn.Module) -> dict[str, TargetLayer]:
+def lora_targets(part: str, module: nn.Module, convolutions: bool = False) -> dict[str, TargetLayer]:
     """By path: all Linear layers and 1x1 convolutions of the UNet's attention blocks (192 in SD1.5, 722 in SDXL), or
     all Linear layers of the text encoder's attentions and MLPs (72 in CLIP-L).
+
+    convolutions: also every layer of the UNet's residual blocks and samplers (86 in SD1.5, 66 in SDXL).
     """
-    chosen = _in_unet if part == "unet" else _in_text_encoder
-    return {name: layer for name, layer in target_layers(module).items() if chosen(name) and _fits(layer)}
+    layers = target_layers(module).items()
+    if part != "unet":
+        return {path: layer for path, layer in layers if _in_text_encoder(path) and _fits(layer)}
+    return {
+        path: layer
+        for path, layer in layers
+        if (_in_attention(path) and _fits(layer)) or (convolutions and is_in_convolutions(path))
+    }
 
 
-def _in_unet(path: str) -> bool:
+def is_in_convolutions(path: str) -> bool:
+    """Whether a layer of the UNet is in a residual block, or makes images smaller or larger."""
+    return any(f".{block}." in f".{path}" for block in ("resnets", "downsamplers", "upsamplers"))
+
+
+def _in_attention(path: str) -> bool:
     return ".attentions." in f".{path}"
 
 

@@ -28,6 +28,7 @@ SD1 = FamilyFacts(
         text_encoders=123_060_480,
         vae=83_653_863,
         unet_lora_per_rank=423_936,
+        unet_lora_conv_per_rank=626_880,
         text_encoders_lora_per_rank=165_888,
         hypernetwork=21_939_840,
         largest=29_491_200,

@@ -82,8 +82,8 @@ class StableDiffusion1:
         answer = model.unet(noisy_latents.to(dtype), timesteps, states, encoder_attention_mask=conditioning.mask)
         return answer.sample
 
-    def lora_targets(self, part: str, module: nn.Module) -> dict[str, TargetLayer]:
-        return lora_targets(part, module)
+    def lora_targets(self, part: str, module: nn.Module, convolutions: bool = False) -> dict[str, TargetLayer]:
+        return lora_targets(part, module, convolutions)
 
     def lora_name(self, architecture: Sd1Architecture, part: str, path: str) -> str:
         return lora_name(part, path)

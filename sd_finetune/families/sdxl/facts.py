@@ -41,6 +41,7 @@ SDXL = FamilyFacts(
         text_encoders=817_720_320,
         vae=83_653_863,
         unet_lora_per_rank=2_659_840,
+        unet_lora_conv_per_rank=414_400,
         text_encoders_lora_per_rank=903_168,
         hypernetwork=49_962_240,
         largest=29_491_200,

@@ -94,8 +94,8 @@ class StableDiffusionXl:
         )
         return answer.sample
 
-    def lora_targets(self, part: str, module: nn.Module) -> dict[str, TargetLayer]:
-        return lora_targets(part, module)
+    def lora_targets(self, part: str, module: nn.Module, convolutions: bool = False) -> dict[str, TargetLayer]:
+        return lora_targets(part, module, convolutions)
 
     def lora_name(self, architecture: SdxlArchitecture, part: str, path: str) -> str:
         return lora_name(architecture, part, path)

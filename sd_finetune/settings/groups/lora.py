@@ -21,6 +21,14 @@ class Lora:
         methods=LORA,
         zero_is_auto=True,
     )
+    conv_rank: int = option(
+        0,
+        "rank of layers beside the UNet's residual blocks and samplers too (LoCon; kohya's conv_dim), scaled as the "
+        "others; 0 = none: LoRA layers stand beside the attention blocks alone",
+        minimum=0,
+        maximum=1024,
+        methods=LORA,
+    )
     rank_stabilized: bool = option(
         False,
         "scale the layers by alpha / sqrt(rank) instead, so that higher ranks learn as fast as low ones (rsLoRA, arXiv "

@@ -63,6 +63,7 @@ LABELS = {
     "class_images.seed": "Seed (class images)",
     "lora.rank": "Network rank",
     "lora.alpha": "Network alpha",
+    "lora.conv_rank": "Rank of convolutions (LoCon)",
     "lora.rank_stabilized": "Rank-stabilized (rsLoRA)",
     "lora.plus_ratio": "LoRA+ ratio",
     "lora.dropout": "Network dropout",

@@ -52,6 +52,15 @@ def test_a_lora_has_as_many_parameters_for_each_rank(family: Family, modules: Mo
     assert sum(counts.values()) == 2 * memory.text_encoders_lora_per_rank
 
 
+def test_so_have_its_layers_beside_convolutions(family: Family, modules: Modules) -> None:
+    usual, whole = (family.lora_targets("unet", modules.unet, convolutions) for convolutions in (False, True))
+    more = {path: layer for path, layer in whole.items() if path not in usual}
+    with torch.device("meta"):
+        network = new_adapter_network(more, ALGORITHMS["lora"], 2, 2, torch.Generator("cpu"))
+    assert parameters(network) == 2 * family.facts.memory.unet_lora_conv_per_rank
+    assert len(more) == {"sd1": 86, "sdxl": 66}[family.facts.name]
+
+
 def test_a_hypernetwork_has_as_many_parameters(family: Family, modules: Modules) -> None:
     with torch.device("meta"):
         network = Hypernetwork(modules.unet, HypernetworkShape(), context_widths(modules.unet))

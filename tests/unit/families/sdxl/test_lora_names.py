@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import torch
 
 from sd_finetune.families.family import Modules
 from sd_finetune.families.sd1.architecture import SD15
@@ -56,8 +57,6 @@ def test_all_layers_have_kohya_s_names(modules: Modules) -> None:
 
 
 def test_a_lora_has_as_many_parameters_for_each_rank(modules: Modules) -> None:
-    import torch
-
     counts = dict.fromkeys(SDXL.trainable_parts, 0)
     for part in counts:
         targets = FAMILY.lora_targets(part, modules.by_part()[part])
@@ -65,6 +64,17 @@ def test_a_lora_has_as_many_parameters_for_each_rank(modules: Modules) -> None:
         counts[part] = sum(parameter.numel() for parameter in network.parameters())
     assert counts["unet"] == 2 * SDXL.memory.unet_lora_per_rank == 2 * 2_659_840
     assert counts["text_encoder"] + counts["text_encoder_2"] == 2 * SDXL.memory.text_encoders_lora_per_rank
+
+
+def test_layers_beside_convolutions(modules: Modules) -> None:
+    usual, all_of_them = (FAMILY.lora_targets("unet", modules.unet, convolutions) for convolutions in (False, True))
+    more = {path: layer for path, layer in all_of_them.items() if path not in usual}
+    assert len(more) == 66, "as many as kohya's scripts have"
+    network = new_adapter_network(more, ALGORITHMS["lora"], 2, 2, torch.Generator())
+    assert sum(parameter.numel() for parameter in network.parameters()) == 2 * SDXL.memory.unet_lora_conv_per_rank
+    names = {FAMILY.lora_name(SDXL_BASE, "unet", path) for path in more}
+    assert {"lora_unet_input_blocks_3_0_op", "lora_unet_output_blocks_2_2_conv"} <= names
+    assert {"lora_unet_input_blocks_4_0_skip_connection", "lora_unet_middle_block_0_emb_layers_1"} <= names
 
 
 OTHERS = {
