@@ -30,8 +30,11 @@ class Toy:
         return replace(settings, base=replace(settings.base, checkpoint=str(self.ready(folder).absolute())))
 
 
-SDXL_CHANGES = {"dreambooth": ("train.train_text_encoder=false",)}
-"""Of its parameters four of five are in embeddings of words that no caption has."""
+SDXL_CHANGES = {
+    # Four of five of all parameters are in embeddings of words that no caption has.
+    "dreambooth": ("train.train_text_encoder=false",),
+    "lora": ("train.unet_learning_rate=3e-3", "lora.rank=16"),
+}
 TOYS: Mapping[str, Toy] = {
     "sd1": Toy(ready=lambda _: TOY_CHECKPOINT),
     "sdxl": Toy(partial(expand, name="sdxl"), SDXL_CHANGES),
