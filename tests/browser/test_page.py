@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sd_finetune import __version__
+from sd_finetune.families.table import DEFAULT_FAMILY, FAMILIES
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.ui.advice.gpu import Gpu
 from tests.browser import story
@@ -98,6 +99,8 @@ def test_settings_are_fitted_to_the_gpu(
     quick: Server, new_page: NewPage, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sd_finetune.ui.server.project_routes.find_gpu", lambda: None)
+    full_size = FAMILIES[DEFAULT_FAMILY].memory  # the toy fits everywhere
+    monkeypatch.setattr("sd_finetune.ui.advice.fit_to_gpu.memory_of", lambda _: full_size)
     page = new_page(quick.address)
     story.ready_to_train(quick, page, pictures)
     page.click("#sd_finetune_tab_settings")
