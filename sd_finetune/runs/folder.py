@@ -141,7 +141,7 @@ def describe_base(checkpoint: Path) -> dict[str, Any]:
         UserError: the file does not exist.
     """
     if not checkpoint.is_file():
-        raise UserError(f"base.checkpoint = {str(checkpoint)!r} not found: choose an SD 1.x checkpoint.")
+        raise UserError(f"base.checkpoint = {str(checkpoint)!r} not found: choose an SD 1.x or SDXL checkpoint.")
     facts = checkpoint.stat()
     return {
         "path": readable(str(checkpoint.resolve())),

@@ -50,7 +50,7 @@ def file_name_rule(name: str) -> str:
 
 def _base(settings: Settings) -> Iterator[Broken]:
     if not settings.base.checkpoint:
-        yield ("base.checkpoint",), "base.checkpoint is missing: give the path of an SD 1.x checkpoint."
+        yield ("base.checkpoint",), "base.checkpoint is missing: give the path of an SD 1.x or SDXL checkpoint."
 
 
 def _output_name(settings: Settings) -> Iterator[Broken]:

@@ -89,7 +89,7 @@ FAULTS = [
     ({"xyzzy": 3}, "xyzzy is not an option: remove it; docs/settings.md lists all options."),
     ({"concepts": [{"foldr": "x"}]}, "concepts.1.foldr is not an option: did you mean concepts.1.folder?"),
     # rules between options
-    ({"base": {}}, "base.checkpoint is missing: give the path of an SD 1.x checkpoint."),
+    ({"base": {}}, "base.checkpoint is missing: give the path of an SD 1.x or SDXL checkpoint."),
     (
         {"concepts": []},
         "There is no concept to train: add [[concepts]] with concepts.folder and concepts.instance_prompt.",
