@@ -19,5 +19,6 @@ def rounded_stochastically(values: Tensor, generator: torch.Generator) -> Tensor
     """
     bits = values.view(torch.int32)
     drawn = torch.empty_like(bits).random_(0, 1 << LOW_BITS, generator=generator)
-    rounded = drawn.add_(bits).bitwise_and_(-1 << LOW_BITS).view(torch.float32)
+    high = torch.tensor(-1 << LOW_BITS)  # no plain number, which torch 2.1 does not take while operations are counted
+    rounded = drawn.add_(bits).bitwise_and_(high).view(torch.float32)
     return torch.where(values.isfinite(), rounded, values).to(torch.bfloat16)

@@ -208,7 +208,7 @@ PATHS = {
         for name in LEARNING_RATES
         if OPTIMIZERS[name].steps_alone
     },
-    "checkpointed": FastPath(CHECKPOINTED, OTHER_ORDER, is_checkpointed),
+    "checkpointed": FastPath(CHECKPOINTED, OTHER_ORDER, is_checkpointed, AS_THE_GRADIENT),
     "captured": FastPath({"train.capture": "auto"}, TO_THE_BIT, is_captured, stand_in=replayed_by_calling_again),
     "captured, bf16": FastPath(
         {"train.capture": "auto"}, TO_THE_BIT, is_captured, MIXED, stand_in=replayed_by_calling_again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module, metadata
 from typing import Any, cast
 
@@ -18,6 +19,9 @@ from ...errors import UserError
 from ...families.family import DiffusionModel
 from ...settings.attention import FASTEST
 from ...settings.availability import install_command, why_unavailable
+
+SOUND_FLASH_FOR_CPUS = (2, 2)
+"""The first version of torch that has it."""
 
 
 class _WithMask:
@@ -47,6 +51,24 @@ class MaskedXFormers(_WithMask, XFormersAttnProcessor):
 
 class MaskedTorch(_WithMask, AttnProcessor2_0):
     """With PyTorch's own kernels."""
+
+    def __call__(self, attn: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """As diffusers calls it."""
+        with _sound_kernels(hidden_states):
+            return super().__call__(attn, hidden_states, *args, **kwargs)
+
+
+def _sound_kernels(states: Tensor) -> AbstractContextManager[Any]:
+    """Without torch's flash attention on a CPU where that is broken.
+
+    Its gradients in bf16 overwrite other memory: seen with torch 2.1.2, heads of 32 channels and two threads.
+    """
+    in_half = states.dtype != torch.float32 or torch.is_autocast_cpu_enabled()
+    is_old = tuple(map(int, torch.__version__.split(".")[:2])) < SOUND_FLASH_FOR_CPUS
+    if states.device.type != "cpu" or not (in_half and is_old):
+        return nullcontext()
+    kernels: Any = torch.backends.cuda
+    return kernels.sdp_kernel(enable_flash=False, enable_mem_efficient=False, enable_math=True)
 
 
 def attention_of(wanted: str, device: torch.device) -> str:
