@@ -78,8 +78,8 @@ def test_small_steps_are_not_lost(deep_toy: Toy, monkeypatch: pytest.MonkeyPatch
         moves(deep_toy.prepare({**changes, **format_})) for format_ in ({"train.mixed_precision": "bf16"}, BF16)
     )  # of many weights, so that chance evens out
     assert float(fp32.abs().mean()) == pytest.approx(2e-6, rel=0.05)
-    # Single bf16 weights stay or jump; all of them together go as far the way that fp32 ones went, but for the few whose
-    # gradient has another sign, as a forward pass in bf16 rounds other weights to other outputs.
+    # Single bf16 weights stay or jump; all of them together go as far the way that fp32 ones went, but for the few
+    # whose gradient has another sign, as a forward pass in bf16 rounds other weights to other outputs.
     assert float((bf16 * fp32.sign()).mean() / fp32.abs().mean()) == pytest.approx(share, abs=0.15)
 
 

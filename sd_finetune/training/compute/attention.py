@@ -25,7 +25,10 @@ SOUND_FLASH_FOR_CPUS = (2, 2)
 
 
 class _WithMask:
-    """Before a processor of diffusers: a mask stays in fp32 under autocast, and not all kernels take that."""
+    """Before a processor of diffusers: a mask stays in fp32 under autocast, and not all kernels take that.
+
+    It has the parameters of diffusers' own, which are looked at.
+    """
 
     def __call__(
         self,
@@ -42,7 +45,8 @@ class _WithMask:
             one = attention_mask.new_ones(1, 1)
             attention_mask = attention_mask.to((one @ one).dtype)
         plain = cast("Any", super())
-        return plain.__call__(attn, hidden_states, encoder_hidden_states, attention_mask, temb, *args, **kwargs)
+        with _sound_kernels(hidden_states):
+            return plain.__call__(attn, hidden_states, encoder_hidden_states, attention_mask, temb, *args, **kwargs)
 
 
 class MaskedXFormers(_WithMask, XFormersAttnProcessor):
@@ -51,11 +55,6 @@ class MaskedXFormers(_WithMask, XFormersAttnProcessor):
 
 class MaskedTorch(_WithMask, AttnProcessor2_0):
     """With PyTorch's own kernels."""
-
-    def __call__(self, attn: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """As diffusers calls it."""
-        with _sound_kernels(hidden_states):
-            return super().__call__(attn, hidden_states, *args, **kwargs)
 
 
 def _sound_kernels(states: Tensor) -> AbstractContextManager[Any]:
