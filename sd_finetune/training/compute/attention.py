@@ -20,8 +20,8 @@ from ...families.family import DiffusionModel
 from ...settings.attention import FASTEST
 from ...settings.availability import install_command, why_unavailable
 
-SOUND_FLASH_FOR_CPUS = (2, 2)
-"""The first version of torch that has it."""
+BROKEN_FLASH_FOR_CPUS = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 2)
+"""Of the torch that is there."""
 
 
 class _WithMask:
@@ -62,9 +62,9 @@ def _sound_kernels(states: Tensor) -> AbstractContextManager[Any]:
 
     Its gradients in bf16 overwrite other memory: seen with torch 2.1.2, heads of 32 channels and two threads.
     """
-    in_half = states.dtype != torch.float32 or torch.is_autocast_cpu_enabled()
-    is_old = tuple(map(int, torch.__version__.split(".")[:2])) < SOUND_FLASH_FOR_CPUS
-    if states.device.type != "cpu" or not (in_half and is_old):
+    if not BROKEN_FLASH_FOR_CPUS or states.device.type != "cpu":
+        return nullcontext()
+    if states.dtype == torch.float32 and not torch.is_autocast_cpu_enabled():
         return nullcontext()
     kernels: Any = torch.backends.cuda
     return kernels.sdp_kernel(enable_flash=False, enable_mem_efficient=False, enable_math=True)

@@ -17,7 +17,7 @@ from sd_finetune.settings.attention import ATTENTIONS
 from sd_finetune.settings.missing_files import missing_for_training
 from sd_finetune.settings.prompt_reading import PromptReading
 from sd_finetune.training.compute.attention import (
-    SOUND_FLASH_FOR_CPUS,
+    BROKEN_FLASH_FOR_CPUS,
     _sound_kernels,
     attention_of,
     attentions_of,
@@ -30,7 +30,6 @@ from tests.xformers import Counted, stand_in_for_xformers
 TOLERANCE = 1e-5
 """Relative error in fp32, of outputs. What is trained is compared in tests/recipe/test_fast_paths.py."""
 CPU = torch.device("cpu")
-IS_OLD_TORCH = tuple(map(int, torch.__version__.split(".")[:2])) < SOUND_FLASH_FOR_CPUS
 
 
 @pytest.fixture
@@ -154,7 +153,7 @@ def test_on_a_gpu_xformers_answers_the_same() -> None:
     torch.testing.assert_close(*found, rtol=1e-2, atol=1e-3)
 
 
-@pytest.mark.skipif(not IS_OLD_TORCH, reason="its flash attention for CPUs is sound")
+@pytest.mark.skipif(not BROKEN_FLASH_FOR_CPUS, reason="its flash attention for CPUs is sound")
 @pytest.mark.parametrize(("dtype", "flash"), [(torch.bfloat16, False), (torch.float32, True)])
 def test_half_precision_on_a_cpu_does_without_broken_kernels(dtype: torch.dtype, flash: bool) -> None:
     with _sound_kernels(torch.zeros(1, dtype=dtype)):
