@@ -8,9 +8,9 @@ from modules import script_callbacks
 
 from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
-from sd_finetune.hosts.a1111.lists_button import ListsButton
-from sd_finetune.hosts.a1111.webui import the_webui
 from sd_finetune.hosts.host import Example
+from sd_finetune.hosts.webui.lists_button import ListsButton
+from sd_finetune.hosts.which import the_webui
 from sd_finetune.ui.server.app import make_router
 from sd_finetune.ui.server.context import context_of
 

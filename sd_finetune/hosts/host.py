@@ -1,4 +1,4 @@
-"""The program around the tab: the protocol that `standalone` and `a1111` implement, all that the tab asks of it."""
+"""The program around the tab: the protocol that `standalone` and `webui` implement, all that the tab asks of it."""
 
 from __future__ import annotations
 
@@ -104,6 +104,10 @@ class Host(Protocol):
 
     def result_folder(self, kind: ResultKind) -> Path | None:
         """Where the host looks for such files; None leaves a result in its run's own output folder."""
+        ...
+
+    def unusable(self, kind: ResultKind) -> str:
+        """Why the host cannot use such files, in a sentence; "" where it can."""
         ...
 
     def faults(self) -> list[str]:

@@ -54,6 +54,10 @@ class Standalone:
         """Results stay with their run."""
         return None
 
+    def unusable(self, kind: ResultKind) -> str:
+        """It uses none, and keeps all for a WebUI."""
+        return ""
+
     def faults(self) -> list[str]:
         """None: install.py installs what is needed."""
         return []

@@ -6,7 +6,7 @@ import { withText } from "./prompt.mjs";
 const PROMPT = "#txt2img_prompt textarea";
 const BUSY = "#setting_sd_model_checkpoint > .wrap.default:not(.hide)"; // how gradio shows that an answer is awaited
 const LOOK_AGAIN = 100;
-// hosts/a1111/lists_button.py
+// hosts/webui/lists_button.py
 const LISTS = "sd_finetune_lists";
 const LISTS_SHOWN = "sd_finetune_lists_shown";
 

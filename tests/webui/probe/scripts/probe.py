@@ -13,9 +13,9 @@ from modules import call_queue, deepbooru, deepbooru_model, script_callbacks, sd
 from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
 from sd_finetune.formats.tensor_file import read_tensors
-from sd_finetune.hosts.a1111.turn import turn
-from sd_finetune.hosts.a1111.webui import the_webui
 from sd_finetune.hosts.host import Example
+from sd_finetune.hosts.webui.turn import turn
+from sd_finetune.hosts.which import the_webui
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Saved
 

@@ -1,4 +1,4 @@
-"""The tab in AUTOMATIC1111's WebUI (v1.10.1): its folders, lists, queue, progress bar and login."""
+"""The tab in a WebUI: its lists, queue, progress bar and login. What differs between the kinds of them: kind.py."""
 
 # pyright: reportMissingImports=false
 # `modules` is the WebUI's, which is there only while its process runs us.
@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,9 @@ from ...settings.methods import ResultKind
 from .. import packages
 from ..host import BaseCheckpoint, Example, Interrogator, Use, belongs_to, prompt_text
 from .example import PlacedExample
-from .interrogators import interrogators
-from .lending import lent, vram_freed
+from .kind import Kind
 from .lists import Lists, selected
+from .login import is_logged_in
 from .shown import Shown
 from .turn import is_our_turn, never, turn
 
@@ -30,16 +29,20 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-class A1111:
-    """The WebUI as host."""
+class WebUI:
+    """A WebUI of some kind as host."""
 
-    name = "AUTOMATIC1111 WebUI"
-
-    def __init__(self, example: Example) -> None:
-        self.lists = Lists()
+    def __init__(self, kind: Kind, example: Example) -> None:
+        self.lists = Lists(kind)
+        self._kind = kind
         self._example = PlacedExample(example, self.result_folder("checkpoint"))
         self._shown = Shown()
         self._saved: dict[Path, list[Saved]] = {}
+
+    @property
+    def name(self) -> str:
+        """Its kind's."""
+        return self._kind.name
 
     @property
     def data_folder(self) -> Path:
@@ -54,15 +57,12 @@ class A1111:
         return sorted(bases, key=lambda base: not base.loaded)
 
     def result_folder(self, kind: ResultKind) -> Path:
-        """Where the WebUI looks for such files, by its flags."""
-        flags = shared.cmd_opts
-        folders = {
-            "checkpoint": flags.ckpt_dir or sd_models.model_path,
-            "lora": getattr(flags, "lora_dir", None) or Path(paths.models_path) / "Lora",
-            "embedding": flags.embeddings_dir,
-            "hypernetwork": flags.hypernetwork_dir,
-        }
-        return Path(folders[kind]).absolute()
+        """Where the WebUI looks for such files."""
+        return self._kind.folder(kind)
+
+    def unusable(self, kind: ResultKind) -> str:
+        """By its kind."""
+        return self._kind.unusable.get(kind, "")
 
     def faults(self) -> list[str]:
         """Packages that are missing or of a version that does not work."""
@@ -88,18 +88,18 @@ class A1111:
         self, checkpoint: Path, run: RunFolder, given_up: Callable[[], bool] = never
     ) -> Generator[Path, None, None]:
         """Wait for the WebUI's queue, free its VRAM and lend the weights; both are given back in any case."""
-        with self._turn_of(run, given_up), lent(checkpoint) as weights:
+        with self._turn_of(run, given_up), self._kind.lent(checkpoint) as weights:
             yield weights
 
     @contextmanager
     def in_turn(self, run: RunFolder, given_up: Callable[[], bool] = never) -> Generator[None, None, None]:
         """Wait for the WebUI's queue and free its VRAM; both are given back in any case."""
-        with self._turn_of(run, given_up), vram_freed():
+        with self._turn_of(run, given_up), self._kind.vram_freed():
             yield
 
     def interrogators(self) -> list[Interrogator]:
-        """BLIP and deepbooru."""
-        return interrogators()
+        """By its kind."""
+        return self._kind.interrogators()
 
     @contextmanager
     def accompany(self, run: RunFolder) -> Generator[None, None, None]:
@@ -109,7 +109,7 @@ class A1111:
         def hold() -> None:
             with self._turn_of(run):
                 if not ended.is_set():
-                    with vram_freed():
+                    with self._kind.vram_freed():
                         ended.wait()
 
         threading.Thread(target=hold, name="sd-finetune-turn", daemon=True).start()
@@ -155,21 +155,10 @@ class A1111:
         return next(found, "")
 
     def is_allowed(self, request: Request) -> bool:
-        """Everyone who may open the WebUI's page (--gradio-auth); without a page, nobody if there is a login."""
-        app = request.app
-        if not hasattr(app, "tokens"):
-            return not shared.cmd_opts.api_auth
-        cookies = request.cookies
-        token = cookies.get("access-token") or cookies.get("access-token-unsecure")
-        return app.auth is None or app.tokens.get(token) is not None
+        """Everyone who may open the WebUI's page."""
+        return is_logged_in(request, shared.cmd_opts.api_auth)
 
 
 def _task(run: RunFolder) -> str:
     """What the WebUI calls the job of a run."""
     return f"task(sd_finetune-{run.path.name})"
-
-
-@cache
-def the_webui(example: Example) -> A1111:
-    """The one host of this process, however often the WebUI rebuilds its page."""
-    return A1111(example)

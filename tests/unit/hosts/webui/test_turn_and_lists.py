@@ -16,7 +16,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.runs.messages import Saved
 from tests.screen import wait_until
 
-OURS = ("turn", "lists")
+OURS = ("webui.turn", "webui.lists", "a1111.kind")
 
 
 class State:
@@ -86,8 +86,12 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "shared": SimpleNamespace(
             state=State(), loaded_hypernetworks=[], opts=options, cmd_opts=flags, reload_hypernetworks=lambda: None
         ),
-        "modelloader": SimpleNamespace(load_models=lambda **_: sorted(map(str, tmp_path.glob("*.safetensors")))),
+        "modelloader": SimpleNamespace(
+            load_models=lambda model_path, **_: sorted(map(str, Path(model_path).glob("*.safetensors")))
+        ),
+        "paths": SimpleNamespace(models_path=str(tmp_path)),
         "sd_hijack": SimpleNamespace(),
+        **{name: SimpleNamespace() for name in ("deepbooru", "devices", "sd_unet", "sd_vae", "torch_utils")},
         "sd_models": SimpleNamespace(
             checkpoints_list={}, checkpoint_aliases={}, CheckpointInfo=Info, model_path=str(tmp_path),
             model_data=SimpleNamespace(sd_model=None, loaded_sd_models=[]), reload_model_weights=lambda **_: None,
@@ -96,12 +100,14 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     }  # fmt: skip
     vars(package).update(parts)
     monkeypatch.setitem(sys.modules, "modules", package)
-    names = [f"sd_finetune.hosts.a1111.{name}" for name in OURS]
-    package.turn, package.lists = (importlib.import_module(name) for name in names)
-    package.lists.read_checkpoints()
+    before = set(sys.modules)
+    package.turn, package.lists, package.a1111 = (importlib.import_module(f"sd_finetune.hosts.{name}") for name in OURS)
+    package.kind = package.a1111.A1111()
+    package.lists.read_checkpoints(package.kind)
     yield package
-    for name in names:
-        sys.modules.pop(name, None)
+    for name in set(sys.modules) - before:
+        if name.startswith("sd_finetune.hosts."):
+            del sys.modules[name]
 
 
 def test_a_turn_is_the_webuis_job_from_its_beginning_to_its_end(modules: Any) -> None:
@@ -146,7 +152,7 @@ def test_what_fails_in_a_turn_gives_it_back(modules: Any) -> None:
 
 
 def test_a_new_checkpoint_selects_no_other_one_with_ckpt(modules: Any, tmp_path: Path) -> None:
-    lists = modules.lists.Lists()
+    lists = modules.lists.Lists(modules.kind)
     new = tmp_path / "new.safetensors"
     new.write_bytes(b"")
     lists.take_in([Saved(1, "checkpoint", str(new)), Saved(1, "snapshot", str(tmp_path))])
@@ -167,7 +173,7 @@ def test_the_list_is_whole_while_it_is_read(modules: Any, monkeypatch: pytest.Mo
             super().__init__(filename)
 
     monkeypatch.setattr(modules.sd_models, "CheckpointInfo", Slow)
-    modules.lists.read_checkpoints()
+    modules.lists.read_checkpoints(modules.kind)
     assert set(seen) == {2}
 
 
@@ -176,10 +182,10 @@ def test_the_same_file_stays_selected_and_else_the_first(modules: Any, tmp_path:
     modules.sd_models.checkpoint_aliases["b.safetensors [0123456789]"] = modules.sd_models.checkpoints_list[
         "b.safetensors"
     ]
-    modules.lists.read_checkpoints()
+    modules.lists.read_checkpoints(modules.kind)
     assert modules.shared.opts.sd_model_checkpoint == "b.safetensors", "a replaced file has no hash yet"
     (tmp_path / "b.safetensors").unlink()
-    modules.lists.read_checkpoints()
+    modules.lists.read_checkpoints(modules.kind)
     assert modules.shared.opts.sd_model_checkpoint == "a.safetensors"
 
 
@@ -188,7 +194,7 @@ def test_what_is_used_before_it_is_listed_stays_selected(modules: Any, tmp_path:
     modules.shared.opts.data["sd_model_checkpoint"] = "new.safetensors"
     assert modules.lists.selected().title == "a.safetensors"
     (tmp_path / "new.safetensors").write_bytes(b"")
-    modules.lists.read_checkpoints()
+    modules.lists.read_checkpoints(modules.kind)
     assert modules.shared.opts.sd_model_checkpoint == "new.safetensors"
     assert modules.lists.selected().title == "new.safetensors"
 
@@ -204,7 +210,7 @@ def test_a_loaded_checkpoint_whose_file_was_replaced_is_loaded_again(
     models.model_data = SimpleNamespace(sd_model=current, loaded_sd_models=[current, kept, other])
     monkeypatch.setattr(models, "reload_model_weights", lambda **how: done.append(how))
     monkeypatch.setattr(models, "send_model_to_trash", done.append)
-    modules.lists.Lists().take_in([Saved(1, "checkpoint", str(tmp_path / "a.safetensors"))])
+    modules.lists.Lists(modules.kind).take_in([Saved(1, "checkpoint", str(tmp_path / "a.safetensors"))])
     assert done == [{"forced_reload": True}, other]
     assert models.model_data.loaded_sd_models == [current, kept]
 
@@ -216,7 +222,7 @@ def test_a_list_that_cannot_be_read_keeps_nothing_else_from_being_read(
         raise OSError("the folder went away")
 
     read: list[str] = []
-    monkeypatch.setitem(modules.lists.READERS, "lora", refuse)
-    monkeypatch.setitem(modules.lists.READERS, "embedding", lambda: read.append("embedding"))
-    modules.lists.Lists().take_in([Saved(1, "lora", "x"), Saved(1, "embedding", "y")])
+    monkeypatch.setitem(modules.a1111.READERS, "lora", refuse)
+    monkeypatch.setitem(modules.a1111.READERS, "embedding", lambda: read.append("embedding"))
+    modules.lists.Lists(modules.kind).take_in([Saved(1, "lora", "x"), Saved(1, "embedding", "y")])
     assert read == ["embedding"]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from modules import call_queue, processing, progress, shared
+from modules import call_queue, progress, shared
 
 from ...errors import UserError
 
@@ -38,7 +38,6 @@ def turn(job: str, given_up: Callable[[], bool] = never) -> Generator[None, None
                 with _reload_is_no_interrupt():
                     yield
             finally:
-                _clear_caches_by_name()
                 progress.finish_task(job)
                 shared.state.end()
                 # Else the button pressed to end this job would end the next one, too.
@@ -104,14 +103,3 @@ def _reload_is_no_interrupt() -> Generator[None, None, None]:
         yield
     finally:
         del shared.state.interrupt
-
-
-def _clear_caches_by_name() -> None:
-    """Drop cached prompts and hypernetworks: the WebUI caches them by name, and a result may have taken that name."""
-    for each, parts in (
-        (processing.StableDiffusionProcessing, ("cached_c", "cached_uc")),
-        (processing.StableDiffusionProcessingTxt2Img, ("cached_hr_c", "cached_hr_uc")),
-    ):
-        for part in parts:
-            setattr(each, part, [None, None])
-    shared.loaded_hypernetworks.clear()

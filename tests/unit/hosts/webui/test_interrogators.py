@@ -15,7 +15,7 @@ from PIL import Image
 
 from sd_finetune.errors import UserError
 
-NAME = "sd_finetune.hosts.a1111.interrogators"
+NAME = "sd_finetune.hosts.webui.interrogators"
 
 
 class Blip(torch.nn.Module):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.errors import UserError
-from sd_finetune.hosts.a1111.example import PlacedExample
 from sd_finetune.hosts.host import BaseCheckpoint, Example
+from sd_finetune.hosts.webui.example import PlacedExample
 
 
 @pytest.fixture
