@@ -16,6 +16,7 @@ from sd_finetune.ui.server.context import context_of
 
 ID = "sd_finetune"
 EXAMPLE = Example(DEMO_FOLDER / "lora.toml", TOY_CHECKPOINT, place_toy)
+WEBUI = the_webui(EXAMPLE)
 
 
 def make_tab() -> list[tuple[gr.Blocks, str, str]]:
@@ -27,9 +28,9 @@ def make_tab() -> list[tuple[gr.Blocks, str, str]]:
 
 def add_routes(_page: gr.Blocks | None, app: FastAPI) -> None:
     """Also after "Reload UI", which builds a new page: a run that is going on is found again there."""
-    app.include_router(make_router(context_of(the_webui(EXAMPLE))))
+    app.include_router(make_router(context_of(WEBUI)))
 
 
-script_callbacks.on_after_component(ListsButton(the_webui(EXAMPLE).lists).made)
+script_callbacks.on_after_component(ListsButton(WEBUI.lists, WEBUI.kind).made)
 script_callbacks.on_ui_tabs(make_tab)
 script_callbacks.on_app_started(add_routes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from importlib import import_module
 
@@ -12,6 +13,8 @@ from .webui.webui import WebUI
 
 def kind_here() -> Kind:
     """The kind of the WebUI whose process runs us; only its own folder is imported."""
+    if "backend.memory_management" in sys.modules:
+        return import_module(".forge.kind", __package__).Forge()
     return import_module(".a1111.kind", __package__).A1111()
 
 

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from modules import paths, sd_hijack, sd_models, shared
 
 from ...settings.methods import ResultKind
 from ..host import Interrogator
 from ..webui.interrogators import interrogators
+from ..webui.kind import Dropdown
 from ..webui.lists import files_in
 from ..webui.prompt_cache import forget_prompts
 from .lending import lent, vram_freed
@@ -43,6 +45,11 @@ class A1111:
     def checkpoint_files(self) -> list[str]:
         """In its own folder and that of --ckpt-dir."""
         return files_in(sd_models.model_path, shared.cmd_opts.ckpt_dir, endings=ENDINGS)
+
+    def select(self, info: Any) -> None:
+        """In its settings, as it has them."""
+        shared.opts.data["sd_model_checkpoint"] = info.title
+        shared.opts.data["sd_checkpoint_hash"] = info.sha256
 
     def lent(self, checkpoint: Path) -> AbstractContextManager[Path]:
         """A file in RAM with the loaded weights, or `checkpoint` itself."""
@@ -73,6 +80,10 @@ class A1111:
         """Encoded prompts and loaded hypernetworks."""
         forget_prompts()
         shared.loaded_hypernetworks.clear()
+
+    def checkpoint_dropdown(self) -> Dropdown | None:
+        """It is a setting."""
+        return None
 
     def interrogators(self) -> list[Interrogator]:
         """BLIP and deepbooru."""

@@ -11,7 +11,7 @@ Interrogate).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from modules import deepbooru, devices, modelloader, paths, shared, torch_utils
@@ -28,19 +28,22 @@ HOW_TO_GET = (
     "The WebUI has no model for {title} yet: press Interrogate {button} once in its tab img2img, which downloads it."
 )
 
+Ready = Callable[[], AbstractContextManager[Callable[[Image], str]]]
+"""As Interrogator.ready."""
 
-def interrogators() -> list[Interrogator]:
-    """Both, in the order in which the WebUI shows them."""
+
+def interrogators(blip: Ready | None = None) -> list[Interrogator]:
+    """Both, in the order in which the WebUI shows them. blip: what a fork has for it on the GPU."""
     return [
-        Interrogator("blip", "BLIP, a sentence", _no_blip(), blip),
+        Interrogator("blip", "BLIP, a sentence", no_blip(), blip or plain_blip),
         Interrogator("deepbooru", "deepbooru, tags", _no_deepbooru(), tagger),
     ]
 
 
 @contextmanager
-def blip() -> Generator[Callable[[Image], str], None, None]:
+def plain_blip() -> Generator[Callable[[Image], str], None, None]:
     """BLIP on its device; the WebUI's own `load` would want CLIP as well."""
-    _refuse(_no_blip())
+    refuse(no_blip())
     models = shared.interrogator
     if models.blip_model is None:
         models.blip_model = models.load_blip_model()
@@ -58,7 +61,7 @@ def blip() -> Generator[Callable[[Image], str], None, None]:
 @contextmanager
 def tagger() -> Generator[Callable[[Image], str], None, None]:
     """deepbooru on its device."""
-    _refuse(_no_deepbooru())
+    refuse(_no_deepbooru())
     deepbooru.model.start()
     try:
         yield lambda image: deepbooru.model.tag_multi(image, force_disable_ranks=True)
@@ -66,7 +69,8 @@ def tagger() -> Generator[Callable[[Image], str], None, None]:
         deepbooru.model.stop()
 
 
-def _no_blip() -> str:
+def no_blip() -> str:
+    """Why BLIP cannot be used now; "" where it can."""
     there = shared.interrogator.blip_model is not None or (_has_file(BLIP, ".pth") and _has_tokenizer())
     return "" if there else HOW_TO_GET.format(title="BLIP", button="CLIP")
 
@@ -90,7 +94,7 @@ def _has_tokenizer() -> bool:
         return False
 
 
-def _refuse(missing: str) -> None:
+def refuse(missing: str) -> None:
     """Else the WebUI would download the model, which nobody has agreed to."""
     if missing:
         raise UserError(missing)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...settings.methods import ResultKind
 from ..host import Interrogator
 
 
+@dataclass(frozen=True)
+class Dropdown:
+    """The list of checkpoints in a page.
+
+    component: of gradio. as_it_is: its update to the state of the server. select: the one that selects a title.
+    """
+
+    component: Any
+    as_it_is: Callable[[], Any]
+    select: Callable[[str], Any]
+
+
 class Kind(Protocol):
-    """One kind of WebUI. All but `folder` and `checkpoint_files` is to be called in one's turn of its queue."""
+    """One kind of WebUI. What touches models is to be called in one's turn of its queue."""
 
     @property
     def name(self) -> str:
@@ -30,6 +43,10 @@ class Kind(Protocol):
 
     def checkpoint_files(self) -> list[str]:
         """All files that it lists as checkpoints, but for that of --ckpt."""
+        ...
+
+    def select(self, info: Any) -> None:
+        """Generate with a checkpoint of the list next, a `CheckpointInfo`, where the selected one is gone."""
         ...
 
     def lent(self, checkpoint: Path) -> AbstractContextManager[Path]:
@@ -57,6 +74,10 @@ class Kind(Protocol):
 
     def forget_names(self) -> None:
         """Drop what it caches by name, as prompts: a result may have taken a name that meant something else."""
+        ...
+
+    def checkpoint_dropdown(self) -> Dropdown | None:
+        """That of the page that is being made, where it is not the setting `sd_model_checkpoint`."""
         ...
 
     def interrogators(self) -> list[Interrogator]:

@@ -88,17 +88,10 @@ def read_checkpoints(kind: Kind) -> None:
     sd_models.checkpoint_aliases.clear()
     for info in infos:
         info.register()
-    if before is not None and _listed() is None:
-        _select(next((info for info in infos if info.filename == before.filename), selected()))
+    if before is not None and _listed() is None and infos:
+        kind.select(next((info for info in infos if info.filename == before.filename), infos[0]))
 
 
 def _listed() -> Any:
     """The `CheckpointInfo` of the title that is selected; None while that is not in the list."""
     return sd_models.checkpoint_aliases.get(shared.opts.sd_model_checkpoint)
-
-
-def _select(info: Any) -> None:
-    """Have the WebUI generate with `info` next."""
-    if info is not None:
-        shared.opts.data["sd_model_checkpoint"] = info.title
-        shared.opts.data["sd_checkpoint_hash"] = info.sha256

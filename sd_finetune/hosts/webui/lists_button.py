@@ -1,7 +1,9 @@
-"""A hidden button in the WebUI's page: pressed by our script, it puts the lists into the page as they are here.
+"""Hidden buttons in the WebUI's page, pressed by our script.
 
-The WebUI's own refresh buttons read the lists from disk, see lists.py; this one only shows them. While the WebUI is at
-work it changes nothing, and our script presses it again.
+One puts the lists into the page as they are here. The WebUI's own refresh buttons read the lists from disk, see
+lists.py; this one only shows them. While the WebUI is at work it changes nothing, and our script presses it again.
+
+Another selects a checkpoint, where the kind of WebUI has a list of them that its own script cannot select from exactly.
 """
 
 # pyright: reportMissingImports=false
@@ -18,12 +20,15 @@ import gradio as gr
 from gradio.context import Context
 from modules import call_queue, shared, ui_extra_networks, ui_settings
 
+from .kind import Dropdown, Kind
 from .lists import Lists
 
 log = logging.getLogger(__name__)
 
 BUTTON, SHOWN = "sd_finetune_lists", "sd_finetune_lists_shown"
 """Ids in the page: of the button, and of the version of the lists that the page shows."""
+SELECT, CHOSEN = "sd_finetune_select", "sdFineTuneCheckpoint"
+"""The id of the button that selects a checkpoint, and the property of `window` that has its title."""
 CHECKPOINTS, OPTIONS = "setting_sd_model_checkpoint", "settings_json"
 LAST = "change_checkpoint"
 """Made after all that the button changes, in the page that holds all of it."""
@@ -33,8 +38,9 @@ CARDS = "_cards_html"
 class ListsButton:
     """To be told of every component with `made`, for script_callbacks.on_after_component."""
 
-    def __init__(self, lists: Lists) -> None:
+    def __init__(self, lists: Lists, kind: Kind) -> None:
         self._lists = lists
+        self._kind = kind
         self._components: dict[str, Any] = {}
 
     def made(self, component: Any, **_: Any) -> None:
@@ -49,6 +55,10 @@ class ListsButton:
         page = Context.root_block
         parts = {name: each for name, each in self._components.items() if page and each._id in page.blocks}
         answers = {name: answer for name in parts if (answer := self._answer_for(name))}
+        dropdown = self._kind.checkpoint_dropdown()
+        if dropdown is not None and page and dropdown.component._id in page.blocks:
+            parts[SELECT], answers[SELECT] = dropdown.component, dropdown.as_it_is
+            _make_select(dropdown)
         button = gr.Button(elem_id=BUTTON, visible=False)
         shown = gr.HTML(value="0", elem_id=SHOWN, visible=False)
 
@@ -61,7 +71,7 @@ class ListsButton:
                 call_queue.queue_lock.release()
 
         filters = json.dumps([name.removesuffix(CARDS) for name in answers if name.endswith(CARDS)])
-        then = f"() => {{ {filters}.forEach(applyExtraNetworkFilter); setupAllResizeHandles(); }}"
+        then = f"() => {{ {filters}.forEach(applyExtraNetworkFilter); window.setupAllResizeHandles?.(); }}"
         outputs = [shown, *(parts[name] for name in answers)]
         pressed = button.click(show, inputs=[], outputs=outputs, show_progress=False)
         pressed.then(None, _js=then, inputs=[], outputs=[])
@@ -75,6 +85,14 @@ class ListsButton:
         tab, _, kind = name.removesuffix(CARDS).partition("_")
         page = next((each for each in ui_extra_networks.extra_pages if each.extra_networks_tabname == kind), None)
         return None if page is None else lambda: page.create_html(tab)
+
+
+def _make_select(dropdown: Dropdown) -> None:
+    title = gr.Textbox(visible=False)
+    button = gr.Button(elem_id=SELECT, visible=False)
+    button.click(
+        dropdown.select, _js=f"() => [window.{CHOSEN}]", inputs=[title], outputs=[dropdown.component], queue=False
+    )
 
 
 def _guarded(answer: Callable[[], Any]) -> Any:

@@ -34,7 +34,7 @@ class WebUI:
 
     def __init__(self, kind: Kind, example: Example) -> None:
         self.lists = Lists(kind)
-        self._kind = kind
+        self.kind = kind
         self._example = PlacedExample(example, self.result_folder("checkpoint"))
         self._shown = Shown()
         self._saved: dict[Path, list[Saved]] = {}
@@ -42,7 +42,7 @@ class WebUI:
     @property
     def name(self) -> str:
         """Its kind's."""
-        return self._kind.name
+        return self.kind.name
 
     @property
     def data_folder(self) -> Path:
@@ -58,11 +58,11 @@ class WebUI:
 
     def result_folder(self, kind: ResultKind) -> Path:
         """Where the WebUI looks for such files."""
-        return self._kind.folder(kind)
+        return self.kind.folder(kind)
 
     def unusable(self, kind: ResultKind) -> str:
         """By its kind."""
-        return self._kind.unusable.get(kind, "")
+        return self.kind.unusable.get(kind, "")
 
     def faults(self) -> list[str]:
         """Packages that are missing or of a version that does not work."""
@@ -88,18 +88,18 @@ class WebUI:
         self, checkpoint: Path, run: RunFolder, given_up: Callable[[], bool] = never
     ) -> Generator[Path, None, None]:
         """Wait for the WebUI's queue, free its VRAM and lend the weights; both are given back in any case."""
-        with self._turn_of(run, given_up), self._kind.lent(checkpoint) as weights:
+        with self._turn_of(run, given_up), self.kind.lent(checkpoint) as weights:
             yield weights
 
     @contextmanager
     def in_turn(self, run: RunFolder, given_up: Callable[[], bool] = never) -> Generator[None, None, None]:
         """Wait for the WebUI's queue and free its VRAM; both are given back in any case."""
-        with self._turn_of(run, given_up), self._kind.vram_freed():
+        with self._turn_of(run, given_up), self.kind.vram_freed():
             yield
 
     def interrogators(self) -> list[Interrogator]:
         """By its kind."""
-        return self._kind.interrogators()
+        return self.kind.interrogators()
 
     @contextmanager
     def accompany(self, run: RunFolder) -> Generator[None, None, None]:
@@ -109,7 +109,7 @@ class WebUI:
         def hold() -> None:
             with self._turn_of(run):
                 if not ended.is_set():
-                    with self._kind.vram_freed():
+                    with self.kind.vram_freed():
                         ended.wait()
 
         threading.Thread(target=hold, name="sd-finetune-turn", daemon=True).start()

@@ -51,6 +51,7 @@ declare global {
   /** What the WebUI's own scripts offer; not there without it. */
   interface Window {
     selectCheckpoint(title: string): void;
+    sdFineTuneCheckpoint?: string; // hosts/webui/lists_button.py
     switch_to_txt2img?(): void;
     showModal?(event: { target: HTMLImageElement; stopPropagation(): void }): void;
     modalZoomSet?(image: Element | null, zoomed: boolean | undefined): void;

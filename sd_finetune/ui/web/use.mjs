@@ -4,11 +4,13 @@ import { withText } from "./prompt.mjs";
 /** @import { Checkpoint, Lists, Result } from "./types.d.ts" */
 
 const PROMPT = "#txt2img_prompt textarea";
-const BUSY = "#setting_sd_model_checkpoint > .wrap.default:not(.hide)"; // how gradio shows that an answer is awaited
+// How gradio shows that an answer is awaited: at the list of checkpoints, a setting or in Forge one of its own.
+const BUSY = ":is(#setting_sd_model_checkpoint, .model_selection) > .wrap.default:not(.hide)";
 const LOOK_AGAIN = 100;
 // hosts/webui/lists_button.py
 const LISTS = "sd_finetune_lists";
 const LISTS_SHOWN = "sd_finetune_lists_shown";
+const SELECT = "sd_finetune_select";
 
 /** The WebUI's prompt; null where there is no WebUI. */
 const findPrompt = () => /** @type {HTMLTextAreaElement | null} */ (document.querySelector(PROMPT));
@@ -81,7 +83,10 @@ function use(result, checkpoint, said) {
  */
 async function select(title) {
   while (document.querySelector(BUSY)) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
-  window.selectCheckpoint(title);
+  const exactly = document.getElementById(SELECT);
+  if (!exactly) return window.selectCheckpoint(title);
+  window.sdFineTuneCheckpoint = title;
+  exactly.click();
 }
 
 /**

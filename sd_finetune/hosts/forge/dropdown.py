@@ -1,0 +1,40 @@
+"""The list of checkpoints at the top of Forge's page, which is none of its settings.
+
+Its own script selects by parts of names: "dog" may select "my dog", whichever comes first.
+"""
+
+# pyright: reportMissingImports=false
+# `modules`, `modules_forge` and gradio are Forge's, which are there only while its process runs us.
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from modules import sd_models, shared
+from modules_forge import main_entry
+
+from ..webui.kind import Dropdown
+
+
+def dropdown() -> Dropdown | None:
+    """None where there is no page."""
+    component = getattr(main_entry, "ui_checkpoint", None)
+    return None if component is None else Dropdown(component, as_it_is, choose)
+
+
+def in_dropdown(info: Any) -> str:
+    """What a `CheckpointInfo` is called there."""
+    return info.short_title if getattr(shared.opts, "sd_checkpoint_dropdown_use_short", False) else info.name
+
+
+def as_it_is() -> Any:
+    """What shows the list, and what is selected in it."""
+    choices = [in_dropdown(info) for info in list(sd_models.checkpoints_list.values())]
+    return gr.update(choices=choices, value=shared.opts.sd_model_checkpoint)
+
+
+def choose(title: str) -> Any:
+    """What selects a checkpoint; Forge is told by the page that the value changed, and loads it for the next image."""
+    info = sd_models.checkpoint_aliases.get(title)
+    return gr.update() if info is None else gr.update(value=in_dropdown(info))
