@@ -170,6 +170,7 @@ def make_checkpoint(
                 weight *= ATTENTION_TO_PROMPTS[family]
         for name in kind.facts.text_encoders:
             modules[name].text_model.embeddings.token_embedding.weight *= 10
+            modules[name].text_model.final_layer_norm.bias += 0.1  # WebUIs divide by the mean, which would be 0
     new_checkpoint(path, kind, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
     return path
 
