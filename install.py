@@ -12,6 +12,7 @@ Every Python from 3.6 on can read this file, so that the wrong one gets a senten
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ PINS = {
 }
 TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"], "webui": ["test.txt"]}
 JAVASCRIPT_CHECK = "tests/javascript/check.py"
+OTHER_SYSTEMS = ("Windows",)  # whose standard library lacks the most: a name that is not there is an error of types
 QUICK = ["-m", "not slow", "tests/unit"]  # what is slow is written in tests/conftest.py
 # What is the same with all versions of packages, as lint and types are: texts, and the page, whose routes and whole
 # stories are tested with both sets. Tested with our own only.
@@ -51,6 +53,9 @@ class SetupError(Exception):
 
 def main(arguments: "list[str]") -> int:
     """The exit code: that of what was started, or 2 if it could not be started."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what Windows' old code pages cannot show must not end this
     if not arguments:
         return add_missing() if started_by_webui() else 0
     try:
@@ -147,7 +152,9 @@ def start_test(options: argparse.Namespace) -> int:
     if "WEBUI_ROOT" in os.environ and not options.quick:  # one WebUI, not one for each core, and nothing beside it
         checks = [[*checks[0], "--ignore", WEBUI_TESTS], ["-m", "pytest", WEBUI_TESTS]]
     if options.pins == "standalone":
-        types = [] if options.quick else [["-m", "pyright", "--pythonpath", python], [JAVASCRIPT_CHECK]]
+        pyright = ["-m", "pyright", "--pythonpath", python]
+        systems = [[*pyright, "--pythonplatform", each] for each in OTHER_SYSTEMS]
+        types = [] if options.quick else [pyright, *systems, [JAVASCRIPT_CHECK]]
         checks = [["-m", "ruff", "check"], ["-m", "ruff", "format", "--check"], *types, *checks]
     failed = []
     for check in checks:

@@ -138,7 +138,7 @@ def main() -> None:
     for name, numbers in rows.items():
         print(f"| {name} | {numbers['both']:.1%} | {numbers['whole']:.1%} |")
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

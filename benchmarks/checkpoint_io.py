@@ -118,7 +118,7 @@ SAVES = ("plain save", "DreamBooth save")
 def status_bytes(name: str) -> int:
     """A line of Linux's /proc/self/status in bytes; 0 elsewhere."""
     status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":")), 0)
 
 
@@ -128,7 +128,7 @@ def measure_here(name: str, path: Path) -> dict[str, float]:
     torch.zeros(1).sum()  # the first operation loads libraries
     before = status_bytes("VmRSS")
     if before:
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak until here
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the peak until here
     started = time.perf_counter()
     kept = action()
     seconds = time.perf_counter() - started
@@ -141,7 +141,7 @@ def measure(name: str, path: Path, cold: bool) -> dict[str, float]:
     if cold:
         drop_from_cache(path)
     command = [sys.executable, "-W", "ignore", __file__, "--measure", name, str(path)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])
     return result
 
@@ -150,7 +150,7 @@ def drop_from_cache(path: Path) -> None:
     """Make the next read come from the disk, where the system can (Linux)."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-        if hasattr(os, "posix_fadvise"):
+        if sys.platform == "linux":
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 

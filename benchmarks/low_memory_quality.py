@@ -105,7 +105,9 @@ def main() -> None:
             verdicts += _verdicts(bench, method)
     print("", bench.table(), *verdicts, sep="\n")
     if options.json:
-        options.json.write_text(json.dumps({"means": bench.rows, "seconds a run": bench.seconds}, indent=2) + "\n")
+        options.json.write_text(
+            json.dumps({"means": bench.rows, "seconds a run": bench.seconds}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def _verdicts(bench: Bench, method: str) -> list[str]:

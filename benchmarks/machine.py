@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def about(device: str) -> dict[str, Any]:
 
 def this_moment() -> dict[str, Any]:
     """What a results file says of each of its rows: commit, date, and how busy the machine was."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    load = os.getloadavg()[0] if sys.platform != "win32" else 0.0
     return {"commit": commit_of(ROOT, changes=True), "date": time.strftime("%Y-%m-%d"), "load": round(load, 1)}
 
 
@@ -64,7 +65,7 @@ def commit_of(checkout: Path, changes: bool = False) -> str:
             ["git", "describe", "--always", "--exclude=*", "--abbrev=7", *marked],
             cwd=checkout,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

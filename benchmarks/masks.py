@@ -166,7 +166,7 @@ def main() -> None:
                     print(f"{name}: {found}", flush=True)
     print("", table(rows), sep="\n")
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

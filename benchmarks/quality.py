@@ -158,7 +158,9 @@ def main() -> None:
                     verdicts.append(verdict(method, name, bench.rows[name], without))
     print("", bench.table(), *verdicts, sep="\n")
     if options.json:
-        options.json.write_text(json.dumps({"means": bench.rows, "seconds a run": bench.seconds}, indent=2) + "\n")
+        options.json.write_text(
+            json.dumps({"means": bench.rows, "seconds a run": bench.seconds}, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def running(folder: Path, sentence: str) -> Iterator[WebUI]:
     make_data_folder(folder)
     templates = folder / "templates"
     templates.mkdir()
-    (templates / SENTENCE).write_text(sentence)
+    (templates / SENTENCE).write_text(sentence, encoding="utf-8")
     webui = WebUI(Path(os.environ["WEBUI_ROOT"]), folder, free_port())
     place_toy(webui.checkpoints)
     try:

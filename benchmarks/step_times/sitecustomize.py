@@ -15,7 +15,7 @@ import time
 
 
 def _note_steps(optimizers):
-    file = open(os.environ["STEP_TIMES"], "a", buffering=1)  # noqa: SIM115, PTH123 - as long as the process lives
+    file = open(os.environ["STEP_TIMES"], "a", buffering=1, encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process lives
 
     def note(*_):
         file.write(f"{time.time()} {time.process_time()}\n")

@@ -11,7 +11,11 @@ from io import FileIO
 from pathlib import Path
 
 from ..errors import CannotWriteError
+from .moving import WINDOWS, clear_name, rename_folder, replace_file
 from .unfinished import unfinished_name
+
+LONGEST_PATH = 259
+"""Characters that Windows takes, unless it was told to take more."""
 
 
 def is_taken(path: Path) -> bool:
@@ -42,7 +46,7 @@ def replacing(path: Path) -> Generator[Path, None, None]:
         yield unfinished
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        replace_file(unfinished, path)
     except OSError as error:
         if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
             raise  # about another file, which the block reads
@@ -62,6 +66,12 @@ def cannot_write(path: Path, error: OSError) -> CannotWriteError:
     """The sentence about a file that the system does not let us write."""
     if error.errno == errno.ENOSPC:
         return CannotWriteError(f"No space left on the disk for {path}: free some space or choose another folder.")
+    if WINDOWS and len(str(path.absolute())) > LONGEST_PATH:
+        return CannotWriteError(
+            f"{path} has more than the {LONGEST_PATH} characters that Windows takes: choose a shorter folder or name."
+        )
+    if WINDOWS and isinstance(error, PermissionError) and is_taken(path):
+        return CannotWriteError(f"{path} is open in another program: close it there, or choose another name.")
     return CannotWriteError(
         f"{path} cannot be written ({error.strerror or error}): choose another folder or fix this one."
     )
@@ -80,8 +90,8 @@ def replacing_folder(path: Path) -> Generator[Path, None, None]:
     try:
         unfinished.mkdir(parents=True)
         yield unfinished
-        shutil.rmtree(path, ignore_errors=True)
-        os.rename(unfinished, path)
+        clear_name(path)
+        rename_folder(unfinished, path)
     except OSError as error:
         raise cannot_write(path, error) from error
     except CannotWriteError as error:  # about a file in it, whose temporary name says nothing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ..settings.options import Settings
 from ..settings.read import from_dict, to_file
 from .about import about
 from .fingerprint import fingerprint
+from .moving import rename_folder
 from .unfinished import unfinished_name
 
 
@@ -167,7 +167,7 @@ def _take_next_number(unfinished: Path, name: str) -> Path:
     while True:
         path = parent / f"{name}-{number:03d}"
         try:
-            os.rename(unfinished, path)
+            rename_folder(unfinished, path)
             return path
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):

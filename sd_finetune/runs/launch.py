@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from .atomic import cannot_write
 from .folder import RunFolder
 from .messages import command_position
@@ -61,10 +63,18 @@ def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:
 def kill_worker(process: subprocess.Popen[bytes]) -> None:
     """Kill the worker and all processes that it started, without saving."""
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+        kill_tree(process.pid)
     elif process.poll() is None:
         with suppress(ProcessLookupError):  # it may end in between
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and those that it and they have started, children first."""
+    with suppress(psutil.Error):  # it may end in between
+        for each in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
 
 
 def _environment() -> dict[str, str]:

@@ -17,8 +17,8 @@ import psutil
 
 from .own_files import UNFINISHED, made_in
 
-MOST_BYTES, MOST_NAME_BYTES = 255, 190
-"""Of a name on most disks, and of the part of it that is kept, so that there is room for the rest."""
+MOST_BYTES, MOST_NAME_BYTES = 255, 40
+"""Of a name on most disks, and of the part of it that is kept: Windows takes paths of up to 259 characters."""
 SAME_START_SECONDS = 2
 UNTOUCHED_SECONDS = 600
 """After which a file is left over whose process seems to be another one by now: the clock may have been set."""

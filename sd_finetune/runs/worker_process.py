@@ -12,6 +12,7 @@ from .atomic import replacing
 from .file_lock import holder
 from .folder import RunFolder
 from .follow import GONE
+from .launch import kill_tree
 
 
 class FoundWorker:
@@ -47,9 +48,7 @@ class FoundWorker:
     def kill(self) -> None:
         """Kill it and all processes that it started, without saving."""
         if self.poll() is None:
-            with suppress(psutil.Error):  # it may end in between
-                for process in [*psutil.Process(self.pid).children(recursive=True), psutil.Process(self.pid)]:
-                    process.kill()
+            kill_tree(self.pid)
 
     def wait(self) -> None:
         """Does nothing: it is not a child of this process."""

@@ -22,6 +22,8 @@ from .sample_syntax import unknown_in_prompt
 from .schedule_rules import cycles, warmup
 
 FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
+DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]", re.IGNORECASE)
+"""Names that Windows keeps for devices."""
 MOST_NAME_BYTES = 200
 """Of a name: file systems take 255 for a file, and numbers, steps and endings come to it."""
 
@@ -38,13 +40,20 @@ def is_file_name(name: str) -> bool:
     """Whether a file, with an ending, can have this name on every system."""
     allowed = all(letter.isalnum() or letter in " ._-()" for letter in name)
     ends = allowed and 1 <= len(name) <= 100 and name[0] not in " ." and name[-1] not in " ."
-    return ends and len(name.encode()) <= MOST_NAME_BYTES
+    return ends and len(name.encode()) <= MOST_NAME_BYTES and not is_device_name(name)
+
+
+def is_device_name(name: str) -> bool:
+    """Whether Windows takes it for a device, such as a printer, whatever its ending is."""
+    return bool(DEVICE.fullmatch(name.partition(".")[0].rstrip()))
 
 
 def file_name_rule(name: str) -> str:
     """The rule that such a name breaks."""
     if len(name) <= 100 and len(name.encode("utf-8", "replace")) > MOST_NAME_BYTES:
         return f"it has more than {MOST_NAME_BYTES} bytes, use a shorter one"
+    if is_device_name(name):
+        return "Windows keeps it for a device, use another one"
     return FILE_NAME_RULE
 
 

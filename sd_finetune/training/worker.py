@@ -72,9 +72,9 @@ def _is_told(events: EventLog, outcome: Done | Error) -> bool:
 
 def _tidy(run: RunFolder) -> None:
     """Remove what only a run that is not finished needs."""
-    with suppress(OSError):  # on a disk that became read-only
-        run.prior_bank.unlink(missing_ok=True)
-        run.outside_bank.unlink(missing_ok=True)
+    for bank in (run.prior_bank, run.outside_bank):
+        with suppress(OSError):  # on a disk that became read-only, or on Windows while it is mapped
+            bank.unlink(missing_ok=True)
     if not run.read_settings().snapshots.at_end:
         remove_snapshots(run.snapshots, keep=0)
 

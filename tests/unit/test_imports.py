@@ -83,6 +83,7 @@ EXCEPT_FOR = {
     "runs/progress.py": {"tqdm"},  # the bar that the command line and the WebUI have, too
     "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
     "runs/file_lock.py": {"psutil"},
+    "runs/launch.py": {"psutil"},
     "runs/worker_process.py": {"psutil"},
     "runs/unfinished.py": {"psutil"},  # the standard library does not tell when another process began
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from ...optimizers.schedules import learning_rate_factor
+from ...runs.moving import replace_file
 from ...settings.groups.optimizer import Schedule
 
 WARMUP_STEPS = 100
@@ -42,7 +42,7 @@ def save_via(path: Path, write: Any) -> None:
     """Save a file that is there whole or not at all."""
     unfinished = path.with_name("unfinished-" + path.name)
     write(unfinished)
-    os.replace(unfinished, path)
+    replace_file(unfinished, path)
 
 
 _started = time.monotonic()

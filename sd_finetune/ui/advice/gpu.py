@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -60,7 +61,13 @@ def find_gpu() -> Gpu | None:
     """
     try:
         asked = subprocess.run(
-            [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+            [sys.executable, "-c", PROBE],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"},
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise UserError(f"PyTorch did not answer within {PATIENCE_SECONDS} seconds: try again.") from error

@@ -14,6 +14,7 @@ from typing import Any
 from ...hosts.host import Host
 from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
+from ...runs.moving import rename_folder
 from ...runs.notes import read_note
 from ...runs.snapshots import (
     all_snapshots,
@@ -128,7 +129,7 @@ def _copy(source: Path, target: Path) -> None:
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(source, unfinished, copy_function=_link)
-    unfinished.rename(target)
+    rename_folder(unfinished, target)
 
 
 def _link(source: str, target: str) -> None:

@@ -23,6 +23,7 @@ from ...data.usable import UsableImages
 from ...errors import UserError
 from ...runs.atomic import is_taken, replacing
 from ...settings.options import Concept, Data, Masks
+from ...settings.rules import is_device_name
 
 MOST_NAME_BYTES = 220
 """Of an upload: file systems take 255, and a number and the ending of an unfinished file come to it."""
@@ -87,6 +88,8 @@ def upload_name(name: str) -> str:
         kinds = ", ".join(readable_formats())
         others = f"captions as {', '.join(ENDINGS)} or {METADATA}"
         raise UserError(f"{name[:100]} is not an image that is trained on: use {kinds}, or {others}.")
+    if is_device_name(plain):
+        plain = f"_{plain}"
     if len(plain.encode()) > MOST_NAME_BYTES:
         raise UserError(f"{name[:100]}... has a name of more than {MOST_NAME_BYTES} bytes: rename it.")
     return plain

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from ...errors import UserError
 from ...hosts.host import Host
 from ...readable import json_bytes
 from ...runs.atomic import is_taken, replacing
+from ...runs.moving import clear_name
 from ...runs.own_files import PROJECT_FILE
 from ...settings.keepable import refuse_unkeepable
 from ...settings.migrations import VERSION, migrated
@@ -131,9 +131,18 @@ class Project:
         return project
 
     def delete(self) -> None:
-        """Remove the project with its runs and uploads; results that lie elsewhere stay."""
+        """Remove the project with its runs and uploads; results that lie elsewhere stay.
+
+        Raises:
+            UserError: something of it is still there, as another program has it open or it may not be removed.
+        """
         self.file.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        clear_name(self.folder)
+        if is_taken(self.folder):
+            raise UserError(
+                f"The project is deleted, but {self.folder} could not be removed whole: close what is open of it in "
+                "other programs, then remove that folder."
+            )
 
 
 def projects_folder(host: Host) -> Path:

@@ -166,10 +166,12 @@ def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
     if job is not None and job.project == name:
         raise UserError(f'"{name}" is {DOING[job.kind]}: stop it before you delete the project.')
     project = context.existing_project(name)
-    with context.saving:
-        delete_project(context.host, project)
-    context.views.forget(project.folder)
-    context.lists.clear()
+    try:
+        with context.saving:
+            delete_project(context.host, project)
+    finally:  # also where something of its folder is left
+        context.views.forget(project.folder)
+        context.lists.clear()
     return _lists(context)
 
 

@@ -1,0 +1,140 @@
+"""What Windows refuses while another program has a file open. Only simulated: by what `os` raises there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sd_finetune.errors import CannotWriteError
+from sd_finetune.runs import atomic, moving
+from sd_finetune.runs.atomic import replacing, replacing_folder
+from sd_finetune.runs.unfinished import is_left_over
+
+
+class Windows:
+    """A file that is `mapped` is neither replaced nor removed; one that is `held` is not renamed either."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.mapped: set[int] = set()
+        self.held: set[int] = set()
+        self.looks = 0
+        """How often something new is refused first, as while a virus scanner reads it."""
+        patch.setattr(moving, "WINDOWS", True)
+        patch.setattr(atomic, "WINDOWS", True)
+        patch.setattr(moving, "PATIENCE_SECONDS", 0.2)
+        patch.setattr(os, "replace", self._checked(os.replace, removes=True))
+        patch.setattr(os, "rename", self._checked(os.rename, removes=False))
+        patch.setattr(Path, "unlink", self._unlink(Path.unlink))
+
+    def _checked(self, real: Callable[..., None], removes: bool) -> Callable[..., None]:
+        def act(source: Path, target: Path) -> None:
+            refused = self.held | (self.mapped if removes else set())
+            self.looks -= 1
+            if self.looks >= 0 or _number(source) in self.held or _number(target) in refused:
+                raise PermissionError(13, "Access is denied", str(source), 5, str(target))
+            real(source, target)
+
+        return act
+
+    def _unlink(self, real: Callable[..., None]) -> Callable[..., None]:
+        def act(path: Path, **more: bool) -> None:
+            if _number(path) in self.mapped | self.held:
+                raise PermissionError(13, "Access is denied", str(path))
+            real(path, **more)
+
+        return act
+
+
+def _number(path: Path) -> int:
+    return Path(path).stat().st_ino if os.path.lexists(path) else 0
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
+    return Windows(monkeypatch)
+
+
+def old_file(folder: Path) -> Path:
+    path = folder / "dog.safetensors"
+    path.write_bytes(b"old")
+    return path
+
+
+def write(path: Path, content: bytes = b"new") -> None:
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def test_a_mapped_file_is_put_aside_and_removed_later(tmp_path: Path, windows: Windows) -> None:
+    path = old_file(tmp_path)
+    windows.mapped.add(_number(path))
+    write(path)
+    assert path.read_bytes() == b"new"
+    (aside,) = (each for each in tmp_path.iterdir() if each != path)
+    assert aside.read_bytes() == b"old"
+    assert aside.name.startswith(".dog.safetensors.")
+    assert not is_left_over(aside)  # as long as this process runs
+
+
+def test_a_file_that_is_held_is_a_sentence_and_stays(tmp_path: Path, windows: Windows) -> None:
+    path = old_file(tmp_path)
+    windows.held.add(_number(path))
+    with pytest.raises(CannotWriteError, match=r"dog\.safetensors is open in another program: close it there, or"):
+        write(path)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
+def test_who_looks_for_a_moment_is_waited_for(tmp_path: Path, windows: Windows) -> None:
+    windows.looks = 2
+    write(tmp_path / "dog.safetensors")
+    windows.looks = 2
+    with replacing_folder(tmp_path / "step-000001") as unfinished:
+        (unfinished / "a").write_bytes(b"a")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["dog.safetensors", "step-000001"]
+
+
+def test_a_folder_with_a_mapped_file_makes_way(
+    tmp_path: Path, windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "step-000001"
+    folder.mkdir()
+    windows.mapped.add(_number(old_file(folder)))
+    real = shutil.rmtree
+
+    def rmtree(path: Path, ignore_errors: bool = False) -> None:  # which does not ask Path.unlink
+        if not any(_number(each) in windows.mapped for each in Path(path).glob("*")):
+            real(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    with replacing_folder(folder) as unfinished:
+        (unfinished / "new").write_bytes(b"new")
+    assert [each.name for each in folder.iterdir()] == ["new"]
+
+
+def test_elsewhere_nothing_is_tried_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[Path] = []
+
+    def refuse(source: Path, target: Path) -> None:
+        tries.append(target)
+        raise PermissionError(13, "Permission denied", str(source))
+
+    monkeypatch.setattr(moving, "WINDOWS", False)
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(CannotWriteError, match=r"cannot be written \(Permission denied\)"):
+        write(old_file(tmp_path))
+    assert len(tries) == 1
+
+
+def test_a_path_that_is_too_long_for_windows_is_a_sentence(tmp_path: Path, windows: Windows) -> None:
+    path = tmp_path.joinpath(*["long" * 20] * 3, "dog.safetensors")
+
+    def refuse(*_: object) -> None:
+        raise FileNotFoundError(2, "The system cannot find the path specified", str(path))
+
+    sentence = "has more than the 259 characters that Windows takes: choose a shorter"
+    with pytest.raises(CannotWriteError, match=sentence), replacing(path):
+        refuse()
