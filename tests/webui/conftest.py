@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,63 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
+from tests.webui.kinds import A1111, KINDS, Kind
 from tests.webui.page import PATIENCE, open_tab
+from tests.webui.slim import forget_slim
 from tests.webui.webui import WebUI, free_port, make_data_folder
 
 
-def webui_root() -> Path:
-    if "WEBUI_ROOT" not in os.environ:
-        pytest.skip("set WEBUI_ROOT to a checkout of the WebUI v1.10.1 with its own Python in venv/ to run these")
-    return Path(os.environ["WEBUI_ROOT"])
+def root_of(kind: Kind) -> Path:
+    if kind.root is None:
+        pytest.skip(f"set {kind.variable} to a checkout of {kind.title} with its own Python in venv/ to run these")
+    return kind.root
+
+
+@contextmanager
+def running(
+    kind: Kind, data: Path, *flags: str, place: Callable[[Path], Path] | None = None, **how: bool
+) -> Iterator[WebUI]:
+    """One that runs on the data directory `data`, which is made if it is not there, with our extension in it."""
+    root = root_of(kind)
+    if not data.exists():
+        make_data_folder(data, kind)
+    started = WebUI(root, data, free_port(), kind)
+    (place or kind.place)(started.checkpoints)
+    try:
+        started.start(*flags, **how)
+        yield started
+    finally:
+        started.stop()
 
 
 @pytest.fixture(scope="session")
 def webui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
     """WebUI v1.10.1 with the toy checkpoint loaded and our extension in it, started once."""
-    root = webui_root()
-    data = tmp_path_factory.mktemp("webui")
-    make_data_folder(data)
-    started = WebUI(root, data, free_port())
-    try:
-        place_toy(started.checkpoints)
-        started.start()
+    with running(A1111, tmp_path_factory.mktemp("a1111") / "webui") as started:
         yield started
-    finally:
-        started.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_slim_left() -> Iterator[None]:
+    yield
+    forget_slim()
+
+
+@pytest.fixture(scope="session", params=KINDS, ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Every kind of WebUI that is there."""
+    root_of(request.param)
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def host(kind: Kind, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
+    """Each of them with its checkpoint loaded and our extension in it, started once, one after the other."""
+    if kind is A1111:
+        yield request.getfixturevalue("webui")
+        return
+    with running(kind, tmp_path_factory.mktemp(kind.name) / "webui") as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -56,28 +90,20 @@ def loaded_sdxl(webui: WebUI, sdxl: Path) -> Iterator[Path]:
 
 
 Started = Callable[..., AbstractContextManager[WebUI]]
-"""Takes flags, and the checkpoint to put into the new WebUI."""
+"""Takes flags, and what puts checkpoints into the new WebUI where that is not what its kind begins with."""
 
 
 @pytest.fixture
 def started(tmp_path: Path) -> Started:
-    """Starts another WebUI; what it holds stays when it is started again."""
-    root = webui_root()
+    """Starts another WebUI v1.10.1; what it holds stays when it is started again."""
+    root_of(A1111)
+    return partial(running, A1111, tmp_path / "webui")
 
-    @contextmanager
-    def start(*flags: str, place: Callable[[Path], Path] = place_toy, **how: bool) -> Iterator[WebUI]:
-        data = tmp_path / "webui"
-        if not data.exists():
-            make_data_folder(data)
-        other = WebUI(root, data, free_port())
-        place(other.checkpoints)
-        try:
-            other.start(*flags, **how)
-            yield other
-        finally:
-            other.stop()
 
-    return start
+@pytest.fixture
+def started_host(kind: Kind, tmp_path: Path) -> Started:
+    """The same of each kind."""
+    return partial(running, kind, tmp_path / "webui")
 
 
 @pytest.fixture

@@ -29,25 +29,13 @@ from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.worker_process import noted_worker
 from tests.toy import DEEP_SDXL, SDXL, make_checkpoint
+from tests.webui.kinds import A1111, PICTURE, Kind
 
 REPO = Path(__file__).parents[2]
 PROBE = Path(__file__).parent / "probe"
 SHIPPED = ("scripts", "javascript", "sd_finetune", "requirements", "install.py", "metadata.ini", "style.css")
-FLAGS = (
-    "--skip-prepare-environment --skip-torch-cuda-test --use-cpu all --no-half --precision full --api "
-    "--do-not-download-clip --no-download-sd-model --skip-version-check"
-)
 START_SECONDS = 900
 ANSWER_SECONDS = 900  # the WebUI answers after a whole training, too
-OPTIONS = {
-    "randn_source": "CPU",
-    "live_previews_enable": False,
-    "samples_save": False,
-    "save_txt": False,
-    "save_training_settings_to_txt": False,  # into a folder that is only there where snapshots are saved
-    "show_progressbar": False,
-}
-PICTURE = {"width": 64, "height": 64, "steps": 8, "cfg_scale": 5.0, "sampler_name": "Euler", "seed": 7}
 
 
 @dataclass
@@ -57,6 +45,7 @@ class WebUI:
     root: Path
     data: Path
     port: int
+    kind: Kind = A1111
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -72,6 +61,15 @@ class WebUI:
         return self.data / "models" / "Stable-diffusion"
 
     @property
+    def checkpoint(self) -> Path:
+        """The one that it was started with."""
+        return self.checkpoints / self.kind.checkpoint
+
+    @property
+    def embeddings(self) -> Path:
+        return self.data / self.kind.embeddings
+
+    @property
     def loras(self) -> Path:
         return self.data / "models" / "Lora"
 
@@ -85,7 +83,7 @@ class WebUI:
         flags = (*flags, *([] if hashing else ["--no-hashing"]))
         flags = (*flags, *(["--disable-console-progressbars"] if quiet else []))
         places = ["--data-dir", str(self.data), "--port", str(self.port)]
-        command = [str(self.root / "venv" / "bin" / "python"), "launch.py", *FLAGS.split(), *places, *flags]
+        command = [str(self.kind.python(self.root)), "launch.py", *self.kind.flags.split(), *places, *flags]
         environment = {
             **os.environ,
             "HF_HUB_OFFLINE": "1",
@@ -100,12 +98,13 @@ class WebUI:
                 command, cwd=self.root, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         self._wait(logged)
-        self.post("/sdapi/v1/options", OPTIONS)
+        self.post("/sdapi/v1/options", dict(self.kind.options))
 
     def _wait(self, logged: int) -> None:
         # Asked over HTTP before it says so, it cannot add its own routes any more and ends.
         self._wait_for(lambda: b"Startup time: " in self.log.read_bytes()[logged:])
-        self._wait_for(lambda: self.get("/test/ready")["ready"])
+        if self.kind.probe:
+            self._wait_for(lambda: self.get("/test/ready")["ready"])
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
         assert self.process is not None
@@ -146,7 +145,8 @@ class WebUI:
 
     def draw(self, prompt: str, **changes: Any) -> np.ndarray:
         """The picture of txt2img, uint8, (height, width, 3)."""
-        answer = self.post("/sdapi/v1/txt2img", {**PICTURE, "prompt": prompt, **changes})
+        asked = {**PICTURE, **self.kind.picture, "prompt": prompt, **changes}
+        answer = self.post("/sdapi/v1/txt2img", asked)
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["images"][0]))).convert("RGB"))
 
 
@@ -193,8 +193,8 @@ def place_sdxl(folder: Path, name: str = "small-xl", **differences: Any) -> Path
     return make_checkpoint(folder / f"{name}.safetensors", family="sdxl", **vars(architecture))
 
 
-def make_data_folder(folder: Path) -> None:
-    """A data directory with our extension as a person has it, and the probe that lets tests look inside."""
+def make_data_folder(folder: Path, kind: Kind = A1111) -> None:
+    """A data directory with our extension as a person has it, and, where it works, the probe to look inside."""
     extension = folder / "extensions" / "sd-finetune"
     extension.mkdir(parents=True)
     for name in SHIPPED:
@@ -202,8 +202,8 @@ def make_data_folder(folder: Path) -> None:
             shutil.copytree(REPO / name, extension / name, ignore=shutil.ignore_patterns("__pycache__"))
         elif (REPO / name).exists():
             shutil.copy(REPO / name, extension / name)
-    # By its name loaded after ours, of which it imports.
-    shutil.copytree(PROBE, folder / "extensions" / "test-probe", ignore=shutil.ignore_patterns("__pycache__"))
+    if kind.probe:  # by its name loaded after ours, of which it imports
+        shutil.copytree(PROBE, folder / "extensions" / "test-probe", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Stable-diffusion", "Lora", "hypernetworks"):
         (folder / "models" / name).mkdir(parents=True)
 
