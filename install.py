@@ -42,7 +42,8 @@ SAME_WITH_ALL = [
     *(f"tests/unit/test_{name}.py" for name in SAME_TEXTS),
     *(f"tests/browser/test_{name}.py" for name in SAME_PAGE),
 ]
-WEBUI_TESTS = "tests/webui"  # started in a real WebUI, if the variable WEBUI_ROOT names one
+WEBUI_TESTS = "tests/webui"  # started in real WebUIs, in those that these variables name
+WEBUI_ROOTS = ("WEBUI_ROOT", "REFORGE_ROOT", "FORGE_ROOT", "NEO_ROOT")  # see tests/webui/kinds.py
 OLDEST_PYTHON = (3, 10)
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
 
@@ -149,7 +150,8 @@ def start_test(options: argparse.Namespace) -> int:
     if options.pins != "standalone":
         tests += [word for file in SAME_WITH_ALL for word in ("--ignore", file)]
     checks = [["-m", "pytest", *tests]]
-    if "WEBUI_ROOT" in os.environ and not options.quick:  # one WebUI, not one for each core, and nothing beside it
+    named = any(root in os.environ for root in WEBUI_ROOTS)
+    if named and not options.quick:  # one WebUI, not one for each core, and nothing beside it
         checks = [[*checks[0], "--ignore", WEBUI_TESTS], ["-m", "pytest", WEBUI_TESTS]]
     if options.pins == "standalone":
         pyright = ["-m", "pyright", "--pythonpath", python]

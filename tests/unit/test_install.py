@@ -199,7 +199,8 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
         started.append(command[1:])
         return int(failing in command)
 
-    monkeypatch.delenv("WEBUI_ROOT", raising=False)
+    for root in install.WEBUI_ROOTS:
+        monkeypatch.delenv(root, raising=False)
     monkeypatch.setattr(install, "run", run)
     monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
     assert install.main(["test"]) == (1 if failing else 0)
@@ -214,9 +215,11 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     assert [name for name in install.SAME_WITH_ALL if not (FILE.parent / name).is_file()] == []
 
 
-@pytest.mark.parametrize("pins", ["standalone", "webui"])
+@pytest.mark.parametrize(
+    ("pins", "root"), [("standalone", "WEBUI_ROOT"), ("webui", "WEBUI_ROOT"), ("webui", "NEO_ROOT")]
+)
 def test_with_a_webui_its_tests_come_after_all_others(
-    install: ModuleType, pins: str, monkeypatch: pytest.MonkeyPatch
+    install: ModuleType, pins: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
 
@@ -224,7 +227,9 @@ def test_with_a_webui_its_tests_come_after_all_others(
         started.append(" ".join(command[2:]))
         return 0
 
-    monkeypatch.setenv("WEBUI_ROOT", "/webui")
+    for each in install.WEBUI_ROOTS:
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(root, "/webui")
     monkeypatch.setattr(install, "run", run)
     monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
     assert install.main(["test", "--pins", pins]) == 0
@@ -253,3 +258,8 @@ def test_the_quick_tier_is_lint_and_what_is_not_slow(
     assert install.main(["test", "--quick", "--pins", pins]) == 0
     others = without_what_is_the_same(install) if pins == "webui" else []
     assert started == [*lint, " ".join([PYTEST, "-m not slow tests/unit", *others])]
+
+
+def test_each_webui_of_the_tests_is_known(install: ModuleType) -> None:
+    table = (FILE.parent / "tests" / "webui" / "kinds.py").read_text(encoding="utf-8")
+    assert set(re.findall(r'"(\w+_ROOT)"', table)) == set(install.WEBUI_ROOTS)
