@@ -1,4 +1,4 @@
-"""Whether a subject that is no square is drawn whole, with aspect ratio buckets and without, on the toy.
+"""Whether a subject that is not a square is drawn whole, with aspect ratio buckets and without, on the toy.
 
     python -m benchmarks.buckets [--methods lora] [--seeds 2] [--images 40] [--pictures FOLDER] [--json FILE]
 

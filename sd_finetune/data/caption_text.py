@@ -50,7 +50,7 @@ def decoded_text(data: bytes, name: object) -> DecodedText:
         text = _decoded(data, encoding)
         if text is not None:
             return DecodedText(text, guessed=encoding)
-    raise UserError(f"{name} is no text: save the caption as UTF-8.")
+    raise UserError(f"{name} is not text: save the caption as UTF-8.")
 
 
 def refuse_no_caption(text: str, name: object) -> None:

@@ -26,7 +26,7 @@ def write_caption(image: Path, text: str, captions: CaptionReader, was: str | No
     because somebody else has written it meanwhile, and then changes nothing; else None.
 
     Raises:
-        UserError: `text` is no caption, `was` is given and the present caption cannot be read.
+        UserError: `text` is not a caption, `was` is given and the present caption cannot be read.
         CannotWriteError: the file cannot be written.
     """
     refuse_no_caption(text, image.name)

@@ -69,7 +69,7 @@ class CaptionReader:
         return found.source if found else self._of_comment(image).source
 
     def of(self, image: Path) -> Caption:
-        """The caption of `image`. Raises UserError for a file that cannot be read, or is no text."""
+        """The caption of `image`. Raises UserError for a file that cannot be read, or is not text."""
         file = caption_file(image)
         if file.is_file():
             return _read(file)

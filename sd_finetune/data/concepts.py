@@ -204,7 +204,7 @@ def _open_wildcards(name: str, texts: Sequence[str], options: Captions) -> Itera
     if found:
         few = f"{len(found):,} prompts and captions have" if len(found) > 1 else "A prompt or caption has"
         problem = f'{name}: {few} a brace without its other one, such as "{found[0][:MOST_SHOWN]}"'
-        yield f"{problem}, and what is in it is no wildcard: close it, or write {{{{ for a brace that stays."
+        yield f"{problem}, and what is in it is not a wildcard: close it, or write {{{{ for a brace that stays."
 
 
 def _empty_prompts(name: str, examples: Sequence[Example]) -> Iterator[str]:

@@ -94,7 +94,7 @@ def _refuse_own(root: Path, use: Use) -> None:
 
 
 def _files(root: Path, listing: Listing, use: Use) -> Iterator[Path]:
-    """All visible entries that are no folders; what is hidden and folders that are left out are noted."""
+    """All visible entries that are not folders; what is hidden and folders that are left out are noted."""
     folders, seen, hidden = [root], 0, list[Path]()
     while folders:
         folder = folders.pop()

@@ -200,7 +200,7 @@ def fit_image(image: Image.Image, crop: Crop) -> NDArray[np.uint8]:
 def opened(file: Path | BytesIO, ending: str = "") -> Image.Image:
     """The image, of which only the header was read. Raises whatever Pillow does of a file that is none."""
     if isinstance(file, Path) and not stat.S_ISREG(file.stat().st_mode):  # a pipe would wait for ever
-        raise ValueError("it is no plain file")
+        raise ValueError("it is not a plain file")
     own = format_by_ending(file.suffix if isinstance(file, Path) else ending)
     image = Image.open(file, formats=[own, *readable_formats()] if own else readable_formats())
     if image.width * image.height > MOST_PIXELS:

@@ -21,7 +21,7 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def jpeg_outline(data: bytes) -> bytes | None:
-    """The same image with gray in place of most pixels; None of what is no whole JPEG of a usual kind."""
+    """The same image with gray in place of most pixels; None of what is not a whole JPEG of a usual kind."""
     if data[:2] != bytes([0xFF, _SOI]):
         return None
     pieces, place, has_frame, has_scan = [data[:2]], 2, False, False

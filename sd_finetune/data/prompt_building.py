@@ -15,7 +15,7 @@ from ..settings.options import Captions
 from .captions import FILEWORDS, Caption, prompt_for
 
 _WILDCARD = re.compile(r"\{([^{}]*)\}")
-# As in kohya's scripts "{{" and "}}" are braces that stay. These two are no characters of any text.
+# As in kohya's scripts "{{" and "}}" are braces that stay. These two are not characters of any text.
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 
 

@@ -1,4 +1,4 @@
-"""Why a file or folder among training images is left out. Opens no image, and nothing that is no plain file."""
+"""Why a file or folder among training images is left out. Opens no image, and nothing that is not a plain file."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def why_not_file(path: Path) -> str:
 
 
 def why_other_ending(path: Path) -> str:
-    """Why a plain file that is no image by its name is left out; "" for masks, captions and the like."""
+    """Why a plain file that is not an image by its name is left out; "" for masks, captions and the like."""
     if is_mask(path):
         return ""
     suffix = path.suffix.lower()
@@ -93,7 +93,7 @@ def why_other_ending(path: Path) -> str:
 
 
 def is_image_by_name(path: Path) -> bool:
-    """Whether a plain file has the ending of a readable image, or none and the beginning of one, and is no mask."""
+    """Whether a plain file has the ending of a readable image, or none and the beginning of one, and is not a mask."""
     if is_mask(path):
         return False
     return path.suffix.lower() in readable_suffixes() or (not path.suffix and _begins_as_image(path))

@@ -29,10 +29,10 @@ def stray_captions(texts: Sequence[Path], images: Sequence[Path]) -> Iterator[Sk
     stray = sorted(text for text in texts if (text.parent, text.stem) not in names)
     upper = sorted(text for text in texts if (text.parent, text.stem) in names and _is_not_read(text))
     if stray and waiting and (len(stray) > 1 or len(stray) < len(texts)):
-        problem = f"is no caption, as there is no image {stray[0].stem} beside it{_others(stray)}"
+        problem = f"is not a caption, as there is no image {stray[0].stem} beside it{_others(stray)}"
         yield Skipped(stray[0], f"{problem}: give it the name of its image if it is to be one")
     if upper:
-        problem = f"is no caption, as its ending is not {upper[0].suffix.lower()}{_others(upper)}"
+        problem = f"is not a caption, as its ending is not {upper[0].suffix.lower()}{_others(upper)}"
         yield Skipped(upper[0], f"{problem}: write the ending in small letters")
 
 

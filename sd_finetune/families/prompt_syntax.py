@@ -43,7 +43,7 @@ def weighted_texts(prompt: str) -> list[WeightedText]:
     """The pieces of a prompt by weight, at least one.
 
     Raises:
-        UserError: a weight is no number.
+        UserError: a weight is not a number.
     """
     pieces: list[WeightedText] = []
     opened: dict[str, list[int]] = {"(": [], "[": []}
@@ -75,7 +75,9 @@ def _number(text: str, prompt: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UserError(f'"{text}" in the prompt "{prompt}" is no number: write a weight like (word:1.2).') from error
+        raise UserError(
+            f'"{text}" in the prompt "{prompt}" is not a number: write a weight like (word:1.2).'
+        ) from error
 
 
 def _with_breaks(words: str) -> Iterator[WeightedText]:

@@ -43,7 +43,7 @@ def known_base(path: Path, config: Path | None = None) -> KnownBase:
     """Look into a checkpoint. config: its LDM config; by default as for `read_checkpoint`.
 
     Raises:
-        UserError: it is no checkpoint of a supported family, or not whole.
+        UserError: it is not a checkpoint of a supported family, or not whole.
     """
     layout = read_layout(path)
     name = family_of_checkpoint(path, layout)

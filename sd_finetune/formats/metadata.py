@@ -42,7 +42,7 @@ IMPLEMENTATIONS: Mapping[ResultKind, str] = {
     "hypernetwork": "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 }  # fmt: skip
 NAMES_WITH_FOLDERS = "concepts.exclude"
-"""An option that is no path, but whose names have sub-folders of one."""
+"""An option that is not a path, but whose names have sub-folders of one."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def refuse_no_weights(path: Path, tensors: Mapping[str, StoredTensor], names: Se
         tensor = tensors[name]
         if not tensor.elements or tensor.dtype not in FLOATS:
             raise UserError(
-                f"{path} has {name} of type {tensor.dtype} and size {tensor.shape}, which are no weights: choose an "
+                f"{path} has {name} of type {tensor.dtype} and size {tensor.shape}, which are not weights: choose an "
                 "fp16, bf16 or fp32 checkpoint."
             )
 

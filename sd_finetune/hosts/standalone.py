@@ -114,5 +114,5 @@ class Standalone:
         """It listens on this machine only; other names that resolve to this machine are refused (DNS rebinding)."""
         try:
             return request.url.hostname in OWN_NAMES
-        except ValueError:  # a Host that is no address, such as "[::1"
+        except ValueError:  # a Host that is not an address, such as "[::1"
             return False

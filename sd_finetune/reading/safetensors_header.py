@@ -37,7 +37,7 @@ def read_header(file: BinaryIO, size: int) -> Layout:
         raise TooMany
     header: Any = parse_json(text.decode("utf-8"))
     if not isinstance(header, dict):
-        raise ValueError("the header is no table")
+        raise ValueError("the header is not a table")
     entries = cast("dict[str, Any]", header)
     metadata = _metadata(entries.pop(METADATA_KEY, {}))
     if len(entries) > MOST_TENSORS:
@@ -59,7 +59,7 @@ def _metadata(value: Any) -> dict[str, str]:
     entries = cast("dict[str, Any]", value)
     for name, text in entries.items():
         if not isinstance(text, str):
-            raise ValueError("metadata that is no text")
+            raise ValueError("metadata that is not text")
         (name + text).encode()
     return entries
 

@@ -111,7 +111,7 @@ def _text_of(path: Path) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """Raises ValueError: it is no table in JSON."""
+    """Raises ValueError: it is not a table in JSON."""
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no table")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ResultKind = Literal["checkpoint", "lora", "embedding", "hypernetwork"]
-"""Kinds of results; a snapshot is no result."""
+"""Kinds of results; a snapshot is not a result."""
 
 
 @dataclass(frozen=True)

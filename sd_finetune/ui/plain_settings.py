@@ -44,7 +44,7 @@ def with_value(settings: Mapping[str, Any], name: str, value: Any) -> dict[str, 
 
 
 def with_values(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with `values` put in by name, "group.option" or "concepts.1.option"; what is no table stays as it is."""
+    """A copy with `values` put in by name, "group.option" or "concepts.1.option"; what is not a table stays."""
     changed = copy.deepcopy(dict(settings))
     for name, value in values.items():
         group, *number, option = name.split(".")

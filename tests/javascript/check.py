@@ -5,7 +5,7 @@ Prettier looks at the style sheets too.
     python tests/javascript/check.py
 
 The tools go into node_modules beside this file, once for each package-lock.json. Where there is no Node.js with npm,
-one line says that the check was skipped, which is no failure.
+one line says that the check was skipped, which is not a failure.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def test_text_encoders_agree_with_diffusers_converters(
 
 
 def test_sdxl_has_its_2515_tensors(checkpoint: dict[str, Tensor]) -> None:
-    """As sd_xl_base_1.0.safetensors, with CLIP's position ids and OpenCLIP's logit scale, which are no weights."""
+    """As sd_xl_base_1.0.safetensors, with CLIP's position ids and OpenCLIP's logit scale, which are not weights."""
     names = [*FAMILY.constant_tensors(SDXL_BASE), *file_names(keys.name_table(SDXL_BASE))]
     assert len(names) == len(set(names)) == 2515
     starts = ("model.diffusion_model.", "first_stage_model.", PREFIX, PREFIX_2)

@@ -134,7 +134,7 @@ def test_one_s_own_come_first(toy: Toy, tmp_path: Path) -> None:
 
 def test_ten_for_each_image_unless_said_otherwise(toy: Toy) -> None:
     training = toy.prepare({**PRIOR, "concepts.class_images": 0, "concepts.repeats": 3, "class_images.batch_size": 30})
-    assert len(class_images_of(training)) == 30, "repeats are no images"
+    assert len(class_images_of(training)) == 30, "repeats are not images"
 
 
 def test_captions_of_one_s_own_class_images(toy: Toy, tmp_path: Path) -> None:

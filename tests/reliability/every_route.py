@@ -27,7 +27,7 @@ THERE: dict[str, str] = {
 }  # fmt: skip
 """What each parameter of a path or a query is where there is something. A new parameter has to be added."""
 UPLOAD = "/sd_finetune/projects/{name}/concepts/{number}/upload"
-"""The one route whose body is no JSON."""
+"""The one route whose body is not JSON."""
 
 
 @dataclass(frozen=True)

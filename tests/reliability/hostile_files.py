@@ -180,7 +180,7 @@ def headers() -> dict[str, bytes]:
         "more than it says": header_file({"a": entry([1])}, bytes(400)),
         "an unknown type": header_file({"a": entry([1], dtype="F4")}, four),
         "a type that is a list": header_file({"a": entry([1], dtype=["F32"])}, four),
-        "metadata that is no text": header_file({"__metadata__": {"a": [1]}, "b": entry([1])}, four),
+        "metadata that is not text": header_file({"__metadata__": {"a": [1]}, "b": entry([1])}, four),
         "metadata that is a list": header_file({"__metadata__": [1], "b": entry([1])}, four),
         "a lone surrogate": header_file(b'{"\\ud800":' + json.dumps(entry([1])).encode() + b"}", four),
         "deep settings": header_file({"__metadata__": {"sd_finetune.settings": "[" * 20_000,

@@ -57,7 +57,7 @@ PROMISES = (
     ),
     Promise(
         "nasty_images",
-        "200 files that are no usable images, among them FIFOs, devices, sockets, link loops, 20,000 x 10 pixels and "
+        "200 files that are not usable images, among them FIFOs, devices, sockets, link loops, 20,000 x 10 pixels and "
         "decompression bombs, lie beside 5 good images: every one is named, nothing hangs, the run goes on.",
     ),
     Promise(

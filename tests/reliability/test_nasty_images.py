@@ -1,4 +1,4 @@
-"""Files that are no usable images lie beside good ones: each is named, nothing hangs, the run goes on."""
+"""Files that are not usable images lie beside good ones: each is named, nothing hangs, the run goes on."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ OPTION = re.compile(r"([a-z_]+)\.(?:\d+\.)?([a-z_]+)(?: = .*)?")
 FILE = re.compile(r"(?!modules/)[a-z0-9_]+(?:/[a-z0-9_]+)+\.py")
 """Of ours: `modules` is the WebUI's."""
 FILE_ENDINGS = {"json", "jsonl", "csv", "py", "toml", "npy"}
-"""`base.json` and `samples.csv` are no options."""
+"""`base.json` and `samples.csv` are not options."""
 
 
 def pages(names: tuple[str, ...] | None = None) -> Iterator[tuple[str, str]]:

@@ -92,7 +92,7 @@ class Command:
             yield Captioned(image, problem=f"{image} has no caption: {self} printed no line that begins with it.")
 
     def _text(self, printed: bytes) -> str:
-        """In one line; "" where it is no text."""
+        """In one line; "" where it is not text."""
         try:
             return " ".join(decoded_text(printed, self).text.split())
         except UserError:

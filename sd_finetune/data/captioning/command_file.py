@@ -31,7 +31,7 @@ def _words(file: Path, value: Any) -> tuple[str, ...]:
     words = cast("list[Any]", value) if isinstance(value, list) else []
     if not words or not all(isinstance(word, str) for word in words):
         raise UserError(
-            f"{file}: {GROUP}.{WORDS} is no list of texts: write the program and each argument, "
+            f"{file}: {GROUP}.{WORDS} is not a list of texts: write the program and each argument, "
             'as ["python", "caption.py"].'
         )
     return tuple(map(str, words))

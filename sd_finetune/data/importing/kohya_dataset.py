@@ -64,7 +64,7 @@ def import_kohya_dataset(path: Path) -> Imported:
         raise UserError(f"{path} names no folder of training images: write {needed}.")
     if not subsets:
         needed = "[[datasets]] and [[datasets.subsets]] with image_dir"
-        raise UserError(f"{path} is no dataset config of kohya's scripts: it needs {needed}.")
+        raise UserError(f"{path} is not a dataset config of kohya's scripts: it needs {needed}.")
     seen = dict.fromkeys(
         _subset(each, path.absolute().parent) for each in subsets
     )  # one is in a dataset for each resolution

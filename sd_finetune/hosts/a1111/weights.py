@@ -83,7 +83,7 @@ def as_in_file(
 ) -> dict[str, Tensor] | None:
     """For each tensor of a file the loaded one with the same values, or None if one is missing.
 
-    What is no weight of a module, such as the noise schedule, which the WebUI may rescale, is the file's.
+    What is not a weight of a module, such as the noise schedule, which the WebUI may rescale, is the file's.
 
     weights: the names in the file of the modules' tensors, and those that the WebUI has for them.
     """

@@ -124,7 +124,7 @@ class Data:
         return self.resolution or USUAL_RESOLUTION
 
     def resolutions(self) -> tuple[int, ...]:
-        """All at which a training image is used. Raises ValueError where they are no whole numbers."""
+        """All at which a training image is used. Raises ValueError where they are not whole numbers."""
         return tuple(dict.fromkeys([self.side, *whole_numbers(self.extra_resolutions)]))
 
     def side_limits(self, resolution: int) -> tuple[int, int]:

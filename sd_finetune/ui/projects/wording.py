@@ -104,7 +104,7 @@ def _labels() -> dict[str, str]:
 
 @cache
 def _own_names() -> dict[str, str]:
-    """Labels by the options' own names, as far as these are no words of English and only one option has them."""
+    """Labels by the options' own names, as far as these are not words of English and only one option has them."""
     names = Counter(name.rpartition(".")[2] for name in all_options())
     return {
         own: label for name, label in _labels().items() if "_" in (own := name.rpartition(".")[2]) and names[own] == 1

@@ -29,7 +29,7 @@ async def read_body(request: Request, most_mb: int, too_large: str) -> bytes:
 
 
 async def any_content(request: Request) -> Any:
-    """The body of a request as JSON, {} without one. Raises UserError for what is no JSON or of an absurd size."""
+    """The body of a request as JSON, {} without one. Raises UserError for what is not JSON or of an absurd size."""
     too_large = f"The body is larger than {MOST_JSON_MB} MB: send less at a time."
     body = await read_body(request, MOST_JSON_MB, too_large)
     kind = request.headers.get("content-type", "json")
@@ -109,7 +109,7 @@ def _has_nul(content: Any) -> bool:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _whole_number(digits: str) -> int:

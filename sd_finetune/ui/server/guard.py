@@ -105,7 +105,7 @@ def file_sentence(error: OSError) -> str:
 
 
 def _host_of(origin: str) -> str:
-    """The host and port of an origin, "" of what is no address."""
+    """The host and port of an origin, "" of what is not an address."""
     try:
         return urlsplit(origin).netloc
     except ValueError:  # such as http://[::1

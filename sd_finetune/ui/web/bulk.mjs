@@ -44,7 +44,7 @@ export function makeBulk(scopes, separator, apply) {
   }
 
   /**
-   * The captions that would be others. Throws SyntaxError for what is no regular expression.
+   * The captions that would be others. Throws SyntaxError for what is not a regular expression.
    * @returns {Texts}
    */
   function changes() {

@@ -19,7 +19,7 @@ export const EDITS = {
 };
 
 /**
- * The caption after an edit. Throws SyntaxError for what is no regular expression.
+ * The caption after an edit. Throws SyntaxError for what is not a regular expression.
  * @param {string} caption
  * @param {Edit} edit
  */

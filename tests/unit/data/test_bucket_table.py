@@ -32,7 +32,7 @@ def test_small_buckets_are_named() -> None:
     assert "off long.png: lower data.bucket_step or data.smallest_side, or raise" in cut
     assert len(bucket_warnings(fits(Data(), repeats=4), Data(), batch_size=4)) == 1, "repeats fill batches"
     assert bucket_warnings(fits(Data(), sizes={"1.png": (600, 600)}), Data(), batch_size=4) == [], (
-        "one bucket is no choice"
+        "one bucket is not a choice"
     )
 
 

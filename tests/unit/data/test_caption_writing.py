@@ -93,7 +93,7 @@ def test_what_is_no_caption_or_cannot_be_written_is_refused_and_nothing_is_left(
         with pytest.raises(UserError, match="caption"):
             write_caption(image, text, reader)
     (tmp_path / "1.txt").write_bytes(b"\0\1\2 no text")
-    with pytest.raises(UserError, match="is no text"):
+    with pytest.raises(UserError, match="is not text"):
         write_caption(image, "mine", reader, was="")
     (tmp_path / "1.txt").unlink()
     (tmp_path / "2.txt").mkdir()

@@ -95,7 +95,7 @@ def test_other_encodings_are_guessed_and_the_files_named(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff\xe0\0\x10JFIF", b"a\0b"])
 def test_what_is_no_text(tmp_path, content):
     (tmp_path / "dog.txt").write_bytes(content)
-    with pytest.raises(UserError, match=r"dog\.txt is no text: save the caption as UTF-8"):
+    with pytest.raises(UserError, match=r"dog\.txt is not text: save the caption as UTF-8"):
         caption_of(tmp_path / "dog.png")
 
 

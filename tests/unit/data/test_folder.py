@@ -109,7 +109,7 @@ def test_class_images_in_the_folder_are_left_out_and_named(tmp_path, save):
     assert found.warnings() == [f"Skipped: {tmp_path / 'class'} holds class images."]
 
 
-# --- what is no image
+# --- what is not an image
 
 
 @ON_POSIX
@@ -127,8 +127,8 @@ def test_nothing_but_plain_files_is_opened(tmp_path, save):
         started = time.monotonic()
         assert list_folder(tmp_path).images == [own]
         told = skipped(tmp_path)
-        assert "no plain file" in look_at(tmp_path / "pipe.png").why
-        assert "no plain file" in look_at(tmp_path / "zero.jpg").why
+        assert "not a plain file" in look_at(tmp_path / "pipe.png").why
+        assert "not a plain file" in look_at(tmp_path / "zero.jpg").why
         assert time.monotonic() - started < 5
     kinds = {"pipe.png": "a named pipe", "pipe": "a named pipe", "s.jpg": "a socket", "null.png": "a device",
              "zero.jpg": "a device"}  # fmt: skip
@@ -162,7 +162,7 @@ def test_captions_that_no_image_has_are_told(tmp_path, save):
     (tmp_path / "deep/4.caption").touch()
     told = skipped(tmp_path)
     assert told == {
-        "deep/4.caption": "is no caption, as there is no image 4 beside it, like 1 other: give it the name of its "
+        "deep/4.caption": "is not a caption, as there is no image 4 beside it, like 1 other: give it the name of its "
         "image if it is to be one"
     }
     assert list_folder(tmp_path, "class").skipped == []
@@ -175,7 +175,9 @@ def test_captions_that_no_image_has_are_told(tmp_path, save):
 def test_captions_with_an_ending_in_capitals_are_told(tmp_path, save):
     save("1.png")
     (tmp_path / "1.TXT").touch()
-    assert skipped(tmp_path) == {"1.TXT": "is no caption, as its ending is not .txt: write the ending in small letters"}
+    assert skipped(tmp_path) == {
+        "1.TXT": "is not a caption, as its ending is not .txt: write the ending in small letters"
+    }
 
 
 def test_a_project_in_the_folder_is_left_out(tmp_path, save):

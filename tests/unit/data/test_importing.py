@@ -303,7 +303,7 @@ def test_a_concepts_list(tmp_path: Path) -> None:
         ("empty", None, "has no images: .*1_x has no images, and is left out"),
         ("a.zip", "x", r"is not a folder, \.toml or \.json file"),
         ("gone.toml", None, "gone.toml not found"),
-        ("a.toml", "x = 1", "is no dataset config of kohya's scripts"),
+        ("a.toml", "x = 1", "is not a dataset config of kohya's scripts"),
         ("a.toml", '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "gone"', "Folder gone not found"),
         (
             "a.json",

@@ -42,5 +42,5 @@ def test_text_without_marks_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize("weight", ["1.2.3", ".", "-."])
 def test_a_weight_that_is_no_number_is_refused(weight: str) -> None:
-    with pytest.raises(UserError, match=r"is no number: write a weight like \(word:1\.2\)"):
+    with pytest.raises(UserError, match=r"is not a number: write a weight like \(word:1\.2\)"):
         weighted_texts(f"a (star:{weight})")

@@ -307,7 +307,7 @@ def test_a_vae_with_diffusers_names_is_read_and_written_with_the_usual_ones(
 def test_whole_numbers_are_no_weights(tiny_file: Path) -> None:
     name = "model.diffusion_model.middle_block.1.proj_in.weight"
     rewrite(tiny_file, lambda tensors: tensors.update({name: tensors[name].to(torch.int8)}))
-    with pytest.raises(UserError, match=rf"{name} of type I8 and size .* are no weights"):
+    with pytest.raises(UserError, match=rf"{name} of type I8 and size .* are not weights"):
         read_checkpoint(tiny_file)
 
 

@@ -91,7 +91,7 @@ def test_round_trip(tmp_path: Path, modules: dict[str, LoraModule], precision: s
         assert torch.equal(found.down, module.down.to(dtype))
         assert torch.equal(found.up, module.up.to(dtype))
         assert found.rank == 4
-        # As the WebUI computes it: the file's alpha over its rank. 0.1 is no float16, so it has to be kept wider.
+        # As the WebUI computes it: the file's alpha over its rank. 0.1 is not a float16, so it has to be kept wider.
         assert found.alpha == torch.tensor(module.alpha, dtype=torch.float32).item()
     assert metadata["ss_output_name"] == "mine"
 

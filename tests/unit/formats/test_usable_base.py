@@ -44,7 +44,7 @@ CHANGES: dict[str, tuple[Callable[[Tensors], Tensors], str]] = {
     "half a UNet": (without(f"{UNET}output_blocks"), "of its UNet is missing"),
     "NaN": (with_values(NORM, lambda tensor: tensor * torch.nan), "has NaN or infinite values"),
     "infinity": (with_values(INPUT, lambda tensor: tensor / 0), "has NaN or infinite values"),
-    "whole numbers": (with_values(INPUT, lambda tensor: tensor.to(torch.int8)), "of type I8 .* are no weights"),
+    "whole numbers": (with_values(INPUT, lambda tensor: tensor.to(torch.int8)), "of type I8 .* are not weights"),
     "inpainting": (with_values(INPUT, lambda tensor: torch.cat([tensor, tensor, tensor[:, :1]], 1)), "inpainting"),
 }
 

@@ -63,7 +63,7 @@ def test_lines_that_are_no_objects_are_left_out(path: Path) -> None:
 
 def test_written_lines_are_json_that_browsers_take(path: Path) -> None:
     append_line(path, {"loss": math.nan, "rates": {"unet": math.inf, "text_encoder": 1e-5}})
-    line = json.loads(path.read_bytes(), parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
+    line = json.loads(path.read_bytes(), parse_constant=lambda constant: pytest.fail(f"{constant} is not JSON"))
     assert line == {"loss": "nan", "rates": {"unet": "inf", "text_encoder": 1e-5}}
 
 

@@ -125,7 +125,7 @@ def test_decoding_many_is_decoding_each(model: DiffusionModel) -> None:
     assert (together[0] - bytes_by_hand).abs().max() <= 1
 
 
-# --- what is no image
+# --- what is not an image
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def test_what_overflows_is_decoded_in_float32_from_then_on(model: DiffusionModel
 def test_an_empty_negative_prompt_is_zeros_where_the_webui_has_it_so(
     model: DiffusionModel, monkeypatch: pytest.MonkeyPatch, zeroes: bool, negative: str
 ) -> None:
-    """A space is text, and so is an empty prompt that is no negative one."""
+    """A space is text, and so is an empty prompt that is not a negative one."""
     asked: list[TextConditioning] = []
     predict = model.predict
 

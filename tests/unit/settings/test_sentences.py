@@ -1,4 +1,4 @@
-"""Sentences about settings are taken apart without a loss, and the user's own words are no mention."""
+"""Sentences about settings are taken apart without a loss, and the user's own words are not mentions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_parts_make_the_sentence_again(sentence: str) -> None:
         ('output.name = "set lora.rank"', [Mention("output.name", None, '"set lora.rank"')]),
         ("base.checkpoint = /a/train.length/b not found", [Mention("base.checkpoint", None, "/a/train.length/b")]),
         ("/my/train.length/x.png is broken", []),
-        ("train.length.toml is no folder", []),
+        ("train.length.toml is not a folder", []),
         ('method = "lora" cannot', [Mention("method", None, '"lora"')]),
         ("the method of lora", []),
     ],

@@ -127,10 +127,10 @@ def test_a_file_names_it(tmp_path: Path) -> None:
     [
         ("", "names no command"),
         ("captioner = 3", "names no command"),
-        ("[captioner]", r"captioner\.command is no list of texts"),
+        ("[captioner]", r"captioner\.command is not a list of texts"),
         ('[captioner]\ncommand = "rm -r /"', "write the program and each argument"),
-        ("[captioner]\ncommand = [1]", "no list of texts"),
-        ("[captioner]\ncommand = []", "no list of texts"),
+        ("[captioner]\ncommand = [1]", "not a list of texts"),
+        ("[captioner]\ncommand = []", "not a list of texts"),
         ('[captioner]\ncommand = [" "]', "The caption command is empty"),
         ('[captioner]\ncommand = ["a"]\ntimeout = 0', r"timeout = 0 is out of range"),
         ('[captioner]\ncommand = ["a"]\ntimeout = true', "is out of range"),

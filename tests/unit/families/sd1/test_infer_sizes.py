@@ -69,7 +69,7 @@ def with_claim(section: str, **claims: object) -> str:
 
 
 def test_everything_comes_back_from_tensors_and_config() -> None:
-    # Another latent width than the VAE's is no real model, but shows that nothing is taken from defaults.
+    # Another latent width than the VAE's is not a real model, but shows that nothing is taken from defaults.
     shapes = dict(shapes_of(replace(UNUSUAL, vae=replace(UNUSUAL.vae, embed_dim=8))))
     shapes["first_stage_model.post_quant_conv.weight"] = (8, 4, 1, 1)
     assert infer_architecture(shapes, dump(UNUSUAL)) == UNUSUAL

@@ -52,7 +52,7 @@ def test_the_file_in_ram_is_the_checkpoint(checkpoint: Path) -> None:
     assert base.tensors[SCALE].dtype == torch.float32
     with in_ram(checkpoint, as_loaded(base.tensors)) as file:
         assert file is not None
-        assert all_bits(file) == all_bits(checkpoint), "what is no weight too"
+        assert all_bits(file) == all_bits(checkpoint), "what is not a weight too"
         assert read_checkpoint(file).architecture == base.architecture, "without a .yaml beside it"
 
 

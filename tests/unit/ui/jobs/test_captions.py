@@ -184,7 +184,7 @@ def test_the_command_of_this_computer_s_owner(screen: Screen, page: Page, tmp_pa
     assert page.wait()["reason"] == "Captioned 3 of 3 images."
     assert page.captions() == {str(number): f"a dog, number {number}" for number in range(3)}
     file.write_text("[captioner]")
-    assert "is no list of texts" in page.make("command").json()["error"]
+    assert "is not a list of texts" in page.make("command").json()["error"]
 
 
 def test_a_command_that_hangs_is_ended(screen: Screen, page: Page, tmp_path: Path) -> None:
