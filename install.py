@@ -3,10 +3,11 @@
     python install.py demo [--method M] [--family F]     train the toy checkpoint's demo and show the result
     python install.py ui [--port 7861]                   open the tab without the WebUI, on this machine only
     python install.py test --quick                       ruff and the quick tests, within a minute
+    python install.py packages [--wheels FOLDER]         put the worker's packages into the folder packages/
     python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
 
-Packages go into a virtual environment beside this file, once. Without arguments, as the WebUI calls it at each start,
-it adds to the WebUI's own Python what that does not bring along, and changes nothing that is there.
+Packages go into a virtual environment beside this file, once. Without arguments, as a WebUI calls it at each start, it
+does the same as with "packages": what the worker needs goes into a folder of ours, and nothing into the WebUI's Python.
 Every Python from 3.6 on can read this file, so that the wrong one gets a sentence and no SyntaxError.
 """
 
@@ -18,7 +19,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -44,7 +44,7 @@ SAME_WITH_ALL = [
 ]
 WEBUI_TESTS = "tests/webui"  # started in real WebUIs, in those that these variables name
 WEBUI_ROOTS = ("WEBUI_ROOT", "REFORGE_ROOT", "FORGE_ROOT", "NEO_ROOT")  # see tests/webui/kinds.py
-OLDEST_PYTHON = (3, 10)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
 
 
@@ -58,9 +58,9 @@ def main(arguments: "list[str]") -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # what Windows' old code pages cannot show must not end this
     if not arguments:
-        return add_missing() if started_by_webui() else 0
+        return start_in_webui() if started_by_webui() else 0
     try:
-        check_python((3, 12))
+        check_python(NEWEST_PYTHON)
         options = read_arguments(arguments)
         return options.start(options)
     except SetupError as error:
@@ -80,34 +80,43 @@ def check_python(newest: "tuple[int, int]") -> None:
 
 
 def started_by_webui() -> bool:
-    """Whether the WebUI started this to have packages installed; it puts its own folder on the path."""
-    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    is_webui = any(place and Path(place, "modules", "launch_utils.py").is_file() for place in places)
+    """Whether a WebUI started this to have packages installed; it puts its own folder on the path."""
+    places = [Path(place) for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    is_webui = any((place / "modules" / "launch_utils.py").is_file() for place in places)
     return is_webui and "--skip-install" not in os.environ.get("COMMANDLINE_ARGS", "").split()
 
 
-def add_missing() -> int:
-    """Install what is missing; always 0: the WebUI starts without it too, and our tab says what is missing."""
-    from sd_finetune.hosts.packages import installed_versions, missing
-
-    wanted = missing(REQUIREMENTS / "webui.txt")
-    if not wanted:
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        constraints = Path(folder, "installed.txt")
-        constraints.write_text("\n".join(installed_versions()), encoding="utf-8")
-        pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--prefer-binary"]
-        index = os.environ.get("INDEX_URL")  # where the WebUI gets its own packages, too
-        pip += ["-c", str(constraints), *(["--index-url", index] if index else []), *wanted]
-        done = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    said = [line for line in done.stdout.splitlines() if line.startswith("ERROR: ")]
-    if done.returncode == 0:
-        print("SD Fine-Tune installed {}".format(" ".join(wanted)))
-    else:
-        print(
-            "SD Fine-Tune could not install {}: {}".format(" ".join(wanted), said[-1] if said else done.stdout[-500:])
-        )
+def start_in_webui() -> int:
+    """Install the worker's packages; always 0: the WebUI starts without them too, and our tab says what is missing."""
+    try:
+        check_python(NEWEST_PYTHON)
+        put_packages(None)
+    except SetupError as error:
+        print(error, flush=True)
     return 0
+
+
+def start_packages(options: argparse.Namespace) -> int:
+    """Install the worker's packages for this Python; 2 if that failed."""
+    return 0 if put_packages(options.wheels) else 2
+
+
+def put_packages(wheels: "Path | None") -> bool:
+    """Whether the worker's packages are there, now at the latest. wheels: a folder with their files."""
+    from sd_finetune.own_packages.installation import NotInstalledError, install, is_installed, tidy
+
+    try:
+        if not is_installed():
+            print(f"SD Fine-Tune installed what training needs into {install(wheels)}", flush=True)
+        tidy()
+        return True
+    except NotInstalledError as error:
+        print(
+            f"SD Fine-Tune could not install the packages that training needs, so that it cannot train yet ({error}): "
+            "check the network and the free space on the disk and start this again, or see docs/installation.md.",
+            flush=True,
+        )
+        return False
 
 
 def read_arguments(arguments: "list[str]") -> argparse.Namespace:
@@ -122,6 +131,9 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     ui.add_argument("--port", type=int, default=7861, help="default: 7861")
     ui.add_argument("--data", default="sd-finetune-data", metavar="FOLDER", help="where models and runs are kept")
     ui.set_defaults(start=start_ui)
+    packages = commands.add_parser("packages", help="put the worker's packages into the folder packages/")
+    packages.add_argument("--wheels", type=Path, metavar="FOLDER", help="with their files, where there is no network")
+    packages.set_defaults(start=start_packages)
     test = commands.add_parser("test", help="lint, types and tests")
     test.add_argument("--pins", choices=sorted(PINS), default="standalone", help="versions (default: standalone)")
     test.add_argument("--quick", action="store_true", help="only ruff and the quick tests: at most a minute on 2 cores")

@@ -7,6 +7,11 @@ import io
 import os
 import sys
 
+if __name__ == "__main__":  # before anything else that is imported takes another version of it
+    from .own_packages.use import use_own_packages
+
+    use_own_packages()
+
 from . import __version__
 from .commands import (
     caption,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from ..settings.options import Settings
 from ..settings.read import read_toml
-from .expand_xl import expand
 from .paths import DEMO_FOLDER, TOY_CHECKPOINT
 
 
@@ -36,8 +34,19 @@ SDXL_CHANGES = {
     # Its attention sees squares of 4 x 4 at most, too coarse for a subject of two halves.
     "lora": ("lora.conv_rank=8", "train.unet_learning_rate=3e-3"),
 }
+
+
+def _expanded(name: str) -> Callable[[Path], Path]:
+    def ready(folder: Path) -> Path:
+        from .expand_xl import expand  # imports diffusers, which a WebUI need not have
+
+        return expand(folder, name)
+
+    return ready
+
+
 TOYS: Mapping[str, Toy] = {
     "sd1": Toy(ready=lambda _: TOY_CHECKPOINT),
-    "sdxl": Toy(partial(expand, name="sdxl"), SDXL_CHANGES),
-    "sdxl-v": Toy(partial(expand, name="sdxl-v"), SDXL_CHANGES),
+    "sdxl": Toy(_expanded("sdxl"), SDXL_CHANGES),
+    "sdxl-v": Toy(_expanded("sdxl-v"), SDXL_CHANGES),
 }

@@ -1,64 +1,55 @@
-"""Packages that training needs beside the WebUI's own, found without importing any of them."""
+"""What keeps training from working inside a WebUI, found without importing any package."""
 
 from __future__ import annotations
 
 import re
 import sys
-from importlib import metadata
-from pathlib import Path
 
-from ..runs.about import installed_version
+from ..own_packages.find import installed_version
+from ..own_packages.folder import HOME, NEWEST_PYTHON, OLDEST_PYTHON, own_packages
 
-ADDED = ("diffusers", "matplotlib", "psutil", "PyYAML", "tqdm", "tomli")
-"""Packages that may be added. All others are the WebUI's: where one of those is missing, the WebUI installs it."""
-OLDEST_DIFFUSERS = (0, 29, 2)
-NEW_TRANSFORMERS = (4, 46)
-# Measured: with the WebUI's transformers 4.30.2 diffusers 0.31 cannot be imported any more.
-FIRST_TOO_NEW_DIFFUSERS = {False: (0, 31), True: (0, 32)}
-"""By whether transformers is a new one."""
-
-
-def missing(requirements: Path) -> list[str]:
-    """What pip is to install, as "name==version" from a file of versions, such as requirements/webui.txt."""
-    lines = [line.partition("#")[0].partition(";")[0].strip() for line in requirements.read_text("utf-8").splitlines()]
-    wanted = {line.partition("==")[0]: line for line in lines if line}
-    return [wanted[name] for name in _needed() if installed_version(name) is None]
+OLDEST_TORCH = (2, 1, 2)
 
 
 def faults() -> list[str]:
-    """A sentence for each package that keeps training from working, with the way out; none when all is well."""
-    absent = [name for name in _needed() if installed_version(name) is None]
-    sentences: list[str] = []
-    if absent:
-        sentences.append(
-            f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not installed, which training needs: "
-            "connect to the internet and start the WebUI without --skip-install; its console shows what pip said."
-        )
-    found, oldest, too_new = installed_version("diffusers"), OLDEST_DIFFUSERS, _first_too_new()
-    if found is not None and not oldest <= version_numbers(found) < too_new:
-        sentences.append(
-            f"diffusers {found} is installed, perhaps by another extension, and training needs "
-            f"{'.'.join(map(str, oldest))} or newer, but older than {'.'.join(map(str, too_new))}: uninstall it (pip "
-            "uninstall diffusers) and restart the WebUI."
-        )
-    return sentences
+    """A sentence for each fault, with the way out; none when all is well."""
+    return [fault for fault in (_python_fault(), _folder_fault(), _torch_fault()) if fault]
 
 
-def installed_versions() -> list[str]:
-    """Every installed package as "name==version": constraints under which pip can add, but change nothing."""
-    found = {each.metadata["Name"]: each.version for each in metadata.distributions()}
-    return sorted(f"{name}=={number}" for name, number in found.items() if name and number)
+def _python_fault() -> str:
+    if OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
+        return ""
+    return (
+        f"The WebUI runs on Python {sys.version_info[0]}.{sys.version_info[1]}, and training needs one from "
+        f"{_dotted(OLDEST_PYTHON)} to {_dotted(NEWEST_PYTHON)}: install the WebUI with one of those."
+    )
 
 
-def version_numbers(text: str) -> tuple[int, ...]:
-    """The leading numbers of a version: (0, 31, 0) of "0.31.0.dev0"."""
-    found = re.match(r"\d+(?:\.\d+)*", text)
+def _folder_fault() -> str:
+    if _python_fault() or own_packages() is not None:
+        return ""
+    return (
+        "The packages that training needs are not installed, or not completely: connect to the internet and restart "
+        "the WebUI without --skip-install (its console shows what pip said), or run "
+        f'"{sys.executable}" "{HOME / "install.py"}" packages and reload this page; without a network, see '
+        "docs/installation.md."
+    )
+
+
+def _torch_fault() -> str:
+    found = installed_version("torch")
+    if found is None:
+        return "torch is not installed, which training needs: install the WebUI anew."
+    if _numbers(found) >= OLDEST_TORCH:
+        return ""
+    return f"torch {found} is installed, and training needs {_dotted(OLDEST_TORCH)} or newer: update the WebUI."
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version: (2, 1, 2) of "2.1.2+cu121"."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(map(int, found[0].split("."))) if found else ()
 
 
-def _needed() -> list[str]:
-    return [name for name in ADDED if name != "tomli" or sys.version_info < (3, 11)]
-
-
-def _first_too_new() -> tuple[int, ...]:
-    return FIRST_TOO_NEW_DIFFUSERS[version_numbers(installed_version("transformers") or "") >= NEW_TRANSFORMERS]
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -6,10 +6,9 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
-from importlib.util import find_spec
 from typing import Any
 
+from ..own_packages.find import find_spec, installed_version
 from .attention import ATTENTIONS
 from .optimizers import OPTIMIZERS
 from .options import Settings
@@ -66,7 +65,7 @@ def why_unavailable(option: str, choice: str, on_gpu: bool) -> str:
     if not needs.without_gpu_from:
         return f"{problem} a CUDA GPU, and training runs on the CPU: {way_out}."
     newer = ".".join(map(str, needs.without_gpu_from))
-    installed = f"{metadata.version(needs.package)} is installed"
+    installed = f"{installed_version(needs.package)} is installed"
     return f"{problem} a CUDA GPU, or {needs.package} {newer} or newer, and {installed}: {way_out}."
 
 
@@ -89,8 +88,5 @@ def install_command(package: str) -> str:
 
 def _version(package: str) -> tuple[int, ...]:
     """The numbers that an installed package's version begins with: (0, 50, 2)."""
-    try:
-        found = re.match(r"\d+(?:\.\d+)*", metadata.version(package))
-    except metadata.PackageNotFoundError:
-        return ()
+    found = re.match(r"\d+(?:\.\d+)*", installed_version(package) or "")
     return tuple(map(int, found[0].split("."))) if found else ()

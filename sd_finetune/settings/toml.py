@@ -10,12 +10,22 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import UserError
+from ..own_packages.private import private_module
 from ..reading.door import is_deep, read_text, reader
 
 if sys.version_info >= (3, 11):
     from tomllib import loads
 else:
-    from tomli import loads
+
+    def loads(text: str) -> dict[str, Any]:
+        """What a TOML text holds; ValueError if it is not valid. A WebUI need not have a package that reads it."""
+        module: Any = private_module("tomli")
+        if module is None:
+            raise UserError(
+                "TOML cannot be read: tomli is not installed. Restart the WebUI without --skip-install, or see "
+                "docs/installation.md."
+            )
+        return module.loads(text)
 
 
 MOST_DOTS = 50

@@ -10,6 +10,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
+if __name__ == "__main__":  # before anything else that is imported takes another version of it
+    from ..own_packages.use import use_own_packages
+
+    use_own_packages()
+
 from ..hub_cache import hide_missing_kernels, use_empty_hub_cache
 from ..runs.file_lock import hold, holder
 from ..runs.folder import RunFolder

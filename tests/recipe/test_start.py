@@ -17,7 +17,7 @@ from tests.toy import Toy
 ROOT = Path(__file__).parents[2]
 UNNEEDED = {"bitsandbytes", "flax", "jax", "matplotlib", "peft", "scipy", "sklearn", "skimage", "tensorflow"}
 COMPILER = {"torch._dynamo", "torch._inductor", "torch.onnx", "sympy"}
-IMPORTED_BY_TORCH_2_1 = {"sympy"}
+IMPORTED_BY_TORCH_2_1 = {"sympy", "torch.onnx"}
 
 
 def imported(report: str) -> set[str]:

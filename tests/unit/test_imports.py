@@ -17,7 +17,7 @@ PACKAGE = HOME / "sd_finetune"
 FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
-FOUNDATION = {"__version__", "counted", "errors", "readable", "reading", "settings", "runs"}
+FOUNDATION = {"__version__", "counted", "errors", "own_packages", "readable", "reading", "settings", "runs"}
 PARTS = {"data", "formats", "diffusion", "families"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools", "vram"}
@@ -27,11 +27,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "counted": set(),
     "errors": {"readable"},
+    "own_packages": set(),
     "readable": set(),
     "hub_cache": set(),
     "reading": {"errors"},
-    "settings": {"counted", "errors", "readable", "reading"},
-    "runs": {"__version__", "counted", "errors", "readable", "reading", "settings"},
+    "settings": {"counted", "errors", "own_packages", "readable", "reading"},
+    "runs": {"__version__", "counted", "errors", "own_packages", "readable", "reading", "settings"},
     "vram": {"errors", "families", "settings"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
     "ui": FOUNDATION | {"hosts", "data", "families", "formats", "vram"},  # of the last two what does without torch
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": FOUNDATION,
     "demo": WORKER,
     "commands": WORKER | SCREEN | {"demo", "report"},
-    "__main__": {"__version__", "commands", "errors", "hub_cache", "readable"},
+    "__main__": {"__version__", "commands", "errors", "hub_cache", "own_packages", "readable"},
 }
 
 FAMILY_NAMES = {
@@ -78,10 +79,9 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 }
 """The rooms of the package ui."""
 
-STANDARD_LIBRARY_ONLY = {"counted", "errors", "readable", "reading", "settings", "runs", "vram"}
+STANDARD_LIBRARY_ONLY = {"counted", "errors", "own_packages", "readable", "reading", "settings", "runs", "vram"}
 EXCEPT_FOR = {
     "runs/progress.py": {"tqdm"},  # the bar that the command line and the WebUI have, too
-    "settings/toml.py": {"tomli"},  # Python 3.10 has no TOML reader of its own
     "runs/file_lock.py": {"psutil"},
     "runs/launch.py": {"psutil"},
     "runs/worker_process.py": {"psutil"},

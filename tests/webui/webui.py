@@ -80,10 +80,24 @@ class WebUI:
             hashing: compute the hashes of checkpoints, which takes a while in each start and test.
             quiet: no progress on its console.
         """
+        self._install()
         flags = (*flags, *([] if hashing else ["--no-hashing"]))
         flags = (*flags, *(["--disable-console-progressbars"] if quiet else []))
         places = ["--data-dir", str(self.data), "--port", str(self.port)]
-        command = [str(self.kind.python(self.root)), "launch.py", *self.kind.flags.split(), *places, *flags]
+        command = [self.python, "launch.py", *self.kind.flags.split(), *places, *flags]
+        logged = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.root, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+            )
+        self._wait(logged)
+        self.post("/sdapi/v1/options", dict(self.kind.options))
+
+    @property
+    def python(self) -> str:
+        return str(self.kind.python(self.root))
+
+    def _environment(self) -> dict[str, str]:
         environment = {
             **os.environ,
             "HF_HUB_OFFLINE": "1",
@@ -92,13 +106,12 @@ class WebUI:
         }
         for name in ("PYTHONPATH", "VIRTUAL_ENV", "COMMANDLINE_ARGS"):
             environment.pop(name, None)
-        logged = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.root, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-        self._wait(logged)
-        self.post("/sdapi/v1/options", dict(self.kind.options))
+        return environment
+
+    def _install(self) -> None:
+        """What the WebUI's start does where it prepares its environment."""
+        install = self.data / "extensions" / "sd-finetune" / "install.py"
+        subprocess.run([self.python, str(install), "packages"], env=self._environment(), check=True)
 
     def _wait(self, logged: int) -> None:
         # Asked over HTTP before it says so, it cannot add its own routes any more and ends.
@@ -204,6 +217,9 @@ def make_data_folder(folder: Path, kind: Kind = A1111) -> None:
             shutil.copy(REPO / name, extension / name)
     if kind.probe:  # by its name loaded after ours, of which it imports
         shutil.copytree(PROBE, folder / "extensions" / "test-probe", ignore=shutil.ignore_patterns("__pycache__"))
+    # Packages are installed once for all tests, where a person has them in this folder itself.
+    (REPO / "packages").mkdir(exist_ok=True)
+    (extension / "packages").symlink_to(REPO / "packages")
     for name in ("Stable-diffusion", "Lora", "hypernetworks"):
         (folder / "models" / name).mkdir(parents=True)
 

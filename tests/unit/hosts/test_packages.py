@@ -1,53 +1,49 @@
 from __future__ import annotations
 
-from importlib import metadata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sd_finetune.hosts import packages
 
-REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "webui.txt"
-IN_WEBUI = {"transformers": "4.30.2", "matplotlib": "3.8", "psutil": "5.9.5", "PyYAML": "6", "tqdm": "4", "tomli": "2"}
+
+@pytest.fixture
+def webui(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """The faults of a WebUI on such versions; `own` is whether our packages are there."""
+
+    def faults(torch: str | None = "2.1.2+cu121", python: tuple[int, ...] = (3, 10, 6), own: bool = True) -> list[str]:
+        versions = {"torch": torch, "diffusers": "0.10.0", "transformers": "5.24.0"}
+        monkeypatch.setattr(packages, "installed_version", versions.get)
+        monkeypatch.setattr(packages.sys, "version_info", python)
+        monkeypatch.setattr(packages, "own_packages", lambda: Path("packages") if own else None)
+        return packages.faults()
+
+    return faults
 
 
-def install(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> None:
-    def version(name: str) -> str:
-        if name not in versions:
-            raise metadata.PackageNotFoundError(name)
-        return versions[name]
+def test_what_the_webui_has_of_our_packages_does_not_matter(webui: Callable[..., list[str]]) -> None:
+    assert webui() == []
+    assert webui(torch="2.13.0", python=(3, 13, 0)) == []
 
-    monkeypatch.setattr(packages.metadata, "version", version)
+
+def test_without_our_packages_the_ways_out_are_told(webui: Callable[..., list[str]]) -> None:
+    (fault,) = webui(own=False)
+    assert "not installed, or not completely" in fault
+    assert "without --skip-install" in fault
+    assert f'"{packages.sys.executable}" "{Path(__file__).parents[3] / "install.py"}" packages' in fault
+    assert "docs/installation.md" in fault
 
 
 @pytest.mark.parametrize(
-    ("transformers", "diffusers", "works"),
-    [
-        ("4.30.2", "0.29.1", False),
-        ("4.30.2", "0.29.2", True),
-        ("4.30.2", "0.30.3", True),
-        ("4.30.2", "0.31.0", False),
-        ("4.46.3", "0.31.0", True),
-        ("4.46.3", "0.32.0.dev0", False),
-    ],
+    ("torch", "said"), [("2.0.1+cu118", "torch 2.0.1+cu118 is installed"), (None, "torch is not installed")]
 )
-def test_the_versions_of_diffusers_that_work(
-    monkeypatch: pytest.MonkeyPatch, transformers: str, diffusers: str, works: bool
-) -> None:
-    install(monkeypatch, {**IN_WEBUI, "transformers": transformers, "diffusers": diffusers})
-    faults = packages.faults()
-    assert (faults == []) == works
-    assert works or f"diffusers {diffusers} is installed" in faults[0]
-    assert packages.missing(REQUIREMENTS) == [], "what is there is left as it is, whatever its version"
+def test_a_torch_that_is_too_old(webui: Callable[..., list[str]], torch: str | None, said: str) -> None:
+    (fault,) = webui(torch=torch)
+    assert fault.startswith(said)
 
 
-def test_a_missing_package_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, IN_WEBUI)
-    (fault,) = packages.faults()
-    assert fault.startswith("diffusers is not installed, which training needs")
-    assert packages.missing(REQUIREMENTS) == ["diffusers==0.29.2"]
-
-
-def test_all_that_may_be_added_has_a_version() -> None:
-    lines = REQUIREMENTS.read_text().splitlines()
-    assert {line.partition("==")[0] for line in lines if "==" in line} >= set(packages.ADDED)
+@pytest.mark.parametrize("python", [(3, 9, 18), (3, 14, 0)])
+def test_a_python_that_they_are_not_made_for(webui: Callable[..., list[str]], python: tuple[int, ...]) -> None:
+    (fault,) = webui(python=python, own=False)
+    assert f"Python 3.{python[1]}, and training needs one from 3.10 to 3.13" in fault

@@ -1,0 +1,37 @@
+"""How pip is called, so that no setting of the user's leads its files elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT", "PIP_REQUIREMENT", "PIP_NO_BINARY")
+"""They say where and what to install into the host's Python, which this is not. Indexes and proxies stay."""
+QUIET = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8"}
+RETRIES = "2"
+"""Without a network a WebUI waits for each of them."""
+ERROR = "ERROR: "
+
+
+def pip_command() -> list[str] | None:
+    """pip of this Python, or else the one that comes with Python's library to be installed; None without either."""
+    if find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    ensurepip = find_spec("ensurepip")
+    bundled = Path(ensurepip.origin).parent / "_bundled" if ensurepip and ensurepip.origin else Path()
+    wheels = sorted(bundled.glob("pip-*.whl"))
+    return [sys.executable, str(wheels[-1] / "pip")] if wheels else None
+
+
+def environment() -> dict[str, str]:
+    """The environment that pip gets."""
+    kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    return {"PIP_RETRIES": RETRIES, **kept, **QUIET}
+
+
+def last_error(output: str) -> str:
+    """What pip gives as reason at its end; "" if nothing."""
+    said = [line.removeprefix(ERROR).strip().rstrip(".") for line in output.splitlines() if line.startswith(ERROR)]
+    return said[-1] if said else ""
