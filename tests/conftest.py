@@ -36,6 +36,7 @@ SLOW = (
     "tests/unit/demo/pretraining",
     "tests/unit/demo/test_expand_xl.py",
     "tests/unit/hosts/a1111",
+    "tests/unit/hosts/forge",
     "tests/unit/hosts/webui",
     "tests/unit/methods",
     "tests/unit/report/test_hardware.py",

@@ -118,8 +118,15 @@ class Host(Protocol):
         """A settings file (TOML) that a first visitor can train with as it is; None without one."""
         ...
 
+    def example_note(self) -> str:
+        """What is to be known of the example's result here, in a sentence; "" for nothing."""
+        ...
+
     def begin_example(self) -> Path:
-        """Put the example's checkpoint where the host lists it, if it is not there; its file. Raises UserError."""
+        """Put the example's checkpoint where the host lists it, if it is not there; its file. Raises UserError.
+
+        Where the host cannot load it, it is put elsewhere.
+        """
         ...
 
     def end_example(self, in_use: Collection[Path]) -> None:

@@ -66,6 +66,10 @@ class Standalone:
         """The demo's."""
         return self._example
 
+    def example_note(self) -> str:
+        """Nothing."""
+        return ""
+
     def begin_example(self) -> Path:
         """It is always there."""
         return self._toy

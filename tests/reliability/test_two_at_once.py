@@ -80,7 +80,7 @@ context = make_context(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    context.runner.start(lambda: resume_job(context.project("dog"), context.run("dog", "dog-001")))
+    context.runner.start(lambda: resume_job(context.host, context.project("dog"), context.run("dog", "dog-001")))
     print("started", flush=True)
 except UserError as error:
     print(error, flush=True)

@@ -30,6 +30,7 @@ class A1111:
 
     name = "AUTOMATIC1111 WebUI"
     unusable: Mapping[ResultKind, str] = {}
+    no_toy = ""
 
     def folder(self, kind: ResultKind) -> Path:
         """By its flags."""

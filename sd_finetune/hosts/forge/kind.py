@@ -39,8 +39,12 @@ FLAGS: dict[ResultKind, tuple[str, ...]] = {
 }
 """Forge's, which names one folder, and Neo's, which may name several."""
 NO_HYPERNETWORKS = (
-    "Forge takes <hypernet:...> from a prompt and does nothing with it: train a LoRA here, or train and use "
-    "hypernetworks in AUTOMATIC1111's WebUI."
+    "Hypernetworks have no effect on images in Forge: train a LoRA here, or train and use them in AUTOMATIC1111's "
+    "WebUI."
+)
+NO_TOY = (
+    "Forge cannot load the toy, which is smaller than all checkpoints that it knows: what it learned shows in the "
+    "samples here, and AUTOMATIC1111's WebUI generates with it."
 )
 
 
@@ -49,6 +53,7 @@ class Forge:
 
     name = "Forge"
     unusable: Mapping[ResultKind, str] = {"hypernetwork": NO_HYPERNETWORKS}
+    no_toy = NO_TOY
 
     def folder(self, kind: ResultKind) -> Path:
         """By its flags, or else where it looks without."""

@@ -1,4 +1,4 @@
-"""The example's checkpoint among the WebUI's: there while a project is based on it."""
+"""The example's checkpoint, among the WebUI's where it can load it: there while a project is based on it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ...errors import UserError
 from ..host import BaseCheckpoint, Example
 
 FOLDER = "sd-finetune-example"
-"""In the WebUI's folder of checkpoints; all in it is ours."""
+"""All in it is ours."""
 
 
 class PlacedExample:
     """The example in a WebUI.
 
     Args:
-        checkpoints: the WebUI's folder of checkpoints.
+        above: the WebUI's folder of checkpoints, or another one.
     """
 
-    def __init__(self, example: Example, checkpoints: Path) -> None:
+    def __init__(self, example: Example, above: Path) -> None:
         self.settings = example.settings
         self._example = example
-        self._folder = checkpoints / FOLDER
+        self._folder = above / FOLDER
 
     def begin(self, listed: Sequence[BaseCheckpoint]) -> Path:
         """Place it unless one of the `listed` checkpoints is the same; its file. Raises UserError."""
@@ -38,6 +38,10 @@ class PlacedExample:
                 f"The example's checkpoint cannot be put into {self._folder}: {error.strerror or error}; free some "
                 "space or correct the folder's permissions, then try again."
             ) from error
+
+    def holds(self, path: Path) -> bool:
+        """Whether a checkpoint is the one that was placed."""
+        return self._folder in path.parents
 
     def end(self, in_use: Collection[Path]) -> bool:
         """Remove it, unless it is `in_use`; whether it was removed."""

@@ -37,6 +37,11 @@ class Kind(Protocol):
         """Results that it cannot use, each with a sentence why."""
         ...
 
+    @property
+    def no_toy(self) -> str:
+        """Why it cannot generate with the example's toy checkpoint, in a sentence; "" where it can."""
+        ...
+
     def folder(self, kind: ResultKind) -> Path:
         """Where it looks for such files, by its flags; the first one that can be written where it has several."""
         ...

@@ -35,7 +35,7 @@ class WebUI:
     def __init__(self, kind: Kind, example: Example) -> None:
         self.lists = Lists(kind)
         self.kind = kind
-        self._example = PlacedExample(example, self.result_folder("checkpoint"))
+        self._example = PlacedExample(example, self.data_folder if kind.no_toy else self.result_folder("checkpoint"))
         self._shown = Shown()
         self._saved: dict[Path, list[Saved]] = {}
 
@@ -72,9 +72,13 @@ class WebUI:
         """The demo's, on the toy checkpoint that comes along."""
         return self._example.settings
 
+    def example_note(self) -> str:
+        """By its kind."""
+        return self.kind.no_toy
+
     def begin_example(self) -> Path:
-        """In a folder of its own among the WebUI's checkpoints, unless it is there already."""
-        placed = self._example.begin(self.checkpoints())
+        """In a folder of its own among the WebUI's checkpoints, unless it is there already or cannot be loaded."""
+        placed = self._example.begin([] if self.kind.no_toy else self.checkpoints())
         self.lists.read_checkpoints()
         return placed
 
@@ -143,6 +147,8 @@ class WebUI:
 
     def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
         """A checkpoint is selected, all else goes into the prompt."""
+        if self.kind.no_toy and base is not None and self._example.holds(base):
+            return Use(self.kind.no_toy)
         if kind == "checkpoint":
             return Use(f"Select {path.name} as checkpoint.", checkpoint=self._title_of(path) or path.name)
         prompt = prompt_text(kind, path)

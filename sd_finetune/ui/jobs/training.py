@@ -20,6 +20,7 @@ from ..projects.check import checked_settings
 from ..projects.continuing import copy_snapshot
 from ..projects.host_folders import fill_host_folders
 from ..projects.project import CLASS_IMAGE_RUNS, Project
+from ..projects.usable_here import refuse_unusable_method
 from .job import JobKind, NewJob
 
 LOOK_SECONDS = 5.0
@@ -29,15 +30,17 @@ LOOK_SECONDS = 5.0
 def train_job(host: Host, project: Project) -> NewJob:
     """A new run of the project's settings, ready to start. Raises UserError: a line for each thing to fix."""
     settings = _run_settings(host, project, project.origin())
+    refuse_unusable_method(host, settings.method)
     _refuse_unusable(settings)
     run = RunFolder.create(project.runs, project.name, settings)
     more = ["--resume"] if copy_snapshot(project, run) else []
     return _job("train", project, run, settings, *more)
 
 
-def resume_job(project: Project, run: RunFolder) -> NewJob:
-    """Resume a run from its latest snapshot. Raises UserError if it has none or is finished."""
+def resume_job(host: Host, project: Project, run: RunFolder) -> NewJob:
+    """Resume a run from its latest snapshot. Raises UserError if it has none, is finished or is of no use here."""
     settings = run.read_settings()
+    refuse_unusable_method(host, settings.method)
     refuse_to_resume(run)
     return _job("train", project, run, settings, "--resume")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -50,10 +51,16 @@ SLIDERS = {
 """Least, most and step of a slider beside the number, where the WebUI has one. The number may be beyond these."""
 
 
-def form() -> dict[str, Any]:
-    """Panels, groups and fields as the page builds them. A new option appears by itself, under a label of its own."""
+def form(unusable_methods: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Panels, groups and fields as the page builds them. A new option appears by itself, under a label of its own.
+
+    unusable_methods: those that are not trained here, each with the sentence why.
+    """
     labels = option_labels(all_options())
     top = [_field("", member, labels) for member in members(Settings) if member.group is None]
+    for field in top:
+        if field["name"] == "method":
+            field["unavailable"] = dict(unusable_methods or {})
     groups = [_group(member, labels) for member in members(Settings) if member.group is not None]
     return {"fields": top, "groups": groups}
 

@@ -32,6 +32,7 @@ from ..projects.form import defaults, form
 from ..projects.host_folders import with_caches
 from ..projects.other_words import embeddings_of_others
 from ..projects.project import Project, all_projects
+from ..projects.usable_here import unusable_methods
 from ..projects.wording import in_the_tab
 from .body import ANY_CONTENT, CONTENT, takes, text_in
 from .context import Context
@@ -60,7 +61,13 @@ def start(context: Context = CONTEXT) -> dict[str, Any]:
     """The form, the checkpoints, the projects, the job that is going on: all that a page needs at first."""
     host = context.host
     facts = {"host": host.name, "version": __version__, "faults": host.faults(), "gpus": another_gpus()}
-    return {**facts, "example": host.example_settings() is not None, "form": form(), **_lists(context)}
+    return {
+        **facts,
+        "example": host.example_settings() is not None,
+        "example_note": host.example_note(),
+        "form": form(unusable_methods(host)),
+        **_lists(context),
+    }
 
 
 @router.get("/projects")
@@ -259,10 +266,13 @@ def _described(context: Context, project: Project) -> dict[str, Any]:
 def _report(
     context: Context, project: Project, settings: dict[str, Any], source: dict[str, Any] | None
 ) -> dict[str, Any]:
-    facts = METHODS.get(text(settings, "method"))
+    method = text(settings, "method")
+    facts = METHODS.get(method)
     learns_word = facts is not None and facts.learns_word
     others = embeddings_of_others(context.host, project, context.views) if learns_word else {}
-    return report(with_caches(context.host, settings), context.projects, source, others)
+    told = report(with_caches(context.host, settings), context.projects, source, others)
+    unusable = unusable_methods(context.host).get(method)
+    return {**told, "faults": {"method": unusable, **told["faults"]}} if unusable else told
 
 
 def _interrupted(context: Context, project: Project, runs: list[str]) -> dict[str, Any] | None:

@@ -46,7 +46,7 @@ def class_images(project: Project = PROJECT, context: Context = CONTEXT) -> dict
 @router.post("/projects/{name}/runs/{run}/resume", dependencies=CHANGE)
 def resume(project: Project = PROJECT, found: RunFolder = RUN, context: Context = CONTEXT) -> dict[str, Any]:
     """Resume a run from its latest snapshot."""
-    context.runner.start(lambda: resume_job(project, found))
+    context.runner.start(lambda: resume_job(context.host, project, found))
     return {"run": found.path.name}
 
 

@@ -15,9 +15,10 @@ const EXAMPLE = "First time here? The toy checkpoint learns a two-colored star i
  * The panel: `element`, `show(checkpoints)`, `read()` asks again what can be continued from.
  * @param {Option} samplers
  * @param {boolean} example whether there is one for a first visitor
+ * @param {string} note what is to be known of its result here, or nothing
  * @param {(project: Project, train: boolean) => Promise<void>} created called after each; `train`: begin at once
  */
-export function makeCreate(samplers, example, created) {
+export function makeCreate(samplers, example, note, created) {
   const name = h("input", { type: "text", id: "sd_finetune_name" });
   const make = h(
     "button",
@@ -49,7 +50,7 @@ export function makeCreate(samplers, example, created) {
   const teach = button("Teach the toy its star", () => create(() => post(["example"]), true), {
     id: "sd_finetune_example",
   });
-  const first = h("div", { class: "sdft-example" }, h("p", {}, EXAMPLE), teach);
+  const first = h("div", { class: "sdft-example" }, h("p", {}, `${EXAMPLE} ${note}`), teach);
   const element = h("div", {}, form, said, example ? first : null);
   showFields();
 

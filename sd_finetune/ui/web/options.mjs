@@ -66,6 +66,7 @@ function fold(group, make) {
 }
 
 /**
+ * Pills; below them why some cannot be chosen here, or what is wrong with the one that is.
  * @param {Option} option
  * @param {string} method the one that is chosen
  * @param {(method: string) => void} choose
@@ -73,16 +74,25 @@ function fold(group, make) {
 function methods(option, method, choose) {
   const one = (/** @type {string} */ value) => {
     const checked = value === method;
+    const why = option.unavailable[value] ?? "";
     const input = h("input", {
       type: "radio",
       name: "sd_finetune_method",
       value,
       checked,
+      disabled: why !== "" && !checked,
       onchange: () => choose(value),
     });
-    return h("label", {}, input, h("span", {}, option.titles[value] ?? value));
+    return h("label", { title: why }, input, h("span", {}, option.titles[value] ?? value));
   };
-  return h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map(one));
+  const others = option.choices.filter((value) => value !== method && option.unavailable[value]);
+  return h(
+    "div",
+    { class: "sdft-field sdft-method", "data-name": option.name },
+    h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map(one)),
+    others.map((value) => h("p", { class: "sdft-about" }, option.unavailable[value])),
+    h("div", { class: "sdft-fault", role: "alert" }),
+  );
 }
 
 /**

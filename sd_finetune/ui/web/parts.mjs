@@ -40,7 +40,7 @@ import { makeTop } from "./top.mjs";
  * @param {Keeper} keeper
  * @param {Acts} acts
  */
-export function makeParts(root, { form, example, gpus }, keeper, acts) {
+export function makeParts(root, { form, example, example_note: note, gpus }, keeper, acts) {
   const save = () => keeper.save();
   const effects = makeEffects(root, form);
   const changed = () => {
@@ -50,7 +50,7 @@ export function makeParts(root, { form, example, gpus }, keeper, acts) {
   const showEffects = () => {
     if (keeper.project) effects(keeper.project);
   };
-  const create = makeCreate(optionOf(form, "samples.sampler"), example, acts.created);
+  const create = makeCreate(optionOf(form, "samples.sampler"), example, note, acts.created);
   const fit = makeFit(
     gpus,
     () => keeper.selected().name,

@@ -189,6 +189,8 @@ export interface Start extends Lists {
   form: Form;
   /** Whether there is an example for a first visitor. */
   example: boolean;
+  /** What is to be known of its result here, or nothing. */
+  example_note: string;
   gpus: AnotherGpu[];
 }
 

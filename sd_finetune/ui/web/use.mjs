@@ -31,6 +31,7 @@ export function showLists({ lists, job }) {
  * @param {HTMLElement} said shows what they did
  */
 export function makeUse(result, said) {
+  if (!result.prompt && !result.checkpoint) return { elements: [], listed: () => {} };
   if (!findPrompt()) return { elements: result.prompt ? [copyButton(result.prompt, said)] : [], listed: () => {} };
   const plain = button("Use in txt2img", () => use(result, titleNow(result.checkpoint), said));
   const withBase = button(`Load ${fileOf(result.base)} and use`, () => use(result, titleNow(result.base), said));

@@ -66,3 +66,9 @@ def test_without_room_it_says_so(toy: Path, checkpoints: Path) -> None:
     example = PlacedExample(Example(Path("lora.toml"), toy, place), checkpoints)
     with pytest.raises(UserError, match=r"cannot be put into .*sd-finetune-example: No space left on device; free"):
         example.begin([])
+
+
+def test_which_checkpoint_it_placed_is_known(toy: Path, checkpoints: Path) -> None:
+    example = placed(toy, checkpoints)
+    assert example.holds(example.begin([]))
+    assert not example.holds(checkpoints / "toy.safetensors")

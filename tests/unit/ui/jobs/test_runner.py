@@ -190,7 +190,7 @@ def test_what_another_server_keeps_is_left_to_it(
     second = make_context(tmp_path)
     assert second.runner.current() is None
     with pytest.raises(UserError, match=f"dog-001 is in the hands of process {os.getpid()}"):
-        second.runner.start(lambda: resume_job(second.project("dog"), job.run))
+        second.runner.start(lambda: resume_job(second.host, second.project("dog"), job.run))
     assert second.runner.current() is None
     assert [e.name for e in read_events(job.run.events)[0] if isinstance(e, Phase)].count("waiting for its turn") == 1
     assert noted_worker(job.run)
@@ -319,7 +319,7 @@ def test_a_stopped_run_goes_on(screen: Screen) -> None:
     job.run.commands.write_text("")
     fast = screen.settings(train__length=f"{stopped.step + 5} steps")
     Project(job.run.path.parents[1]).write_settings(fast)
-    screen.context.runner.start(lambda: resume_job(screen.context.project("dog"), job.run))
+    screen.context.runner.start(lambda: resume_job(screen.context.host, screen.context.project("dog"), job.run))
     wait_until(lambda: job.run.events.read_text().count('"loading"') == 2)
     screen.context.runner.kill()
     wait_until(lambda: screen.context.runner.current() is None)
