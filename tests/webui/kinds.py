@@ -100,6 +100,7 @@ KINDS = (
         "Forge Neo",
         f"{FORGE_FAMILY} --attention-pytorch",
         unusable=("hypernetwork",),
+        embeddings="models/embeddings",
     ),
 )
 """WebUI v1.10.1 first."""

@@ -84,6 +84,7 @@ class WebUI:
         flags = (*flags, *([] if hashing else ["--no-hashing"]))
         flags = (*flags, *(["--disable-console-progressbars"] if quiet else []))
         places = ["--data-dir", str(self.data), "--port", str(self.port)]
+        places += ["--gradio-allowed-path", str(self.root)]  # its own scripts, beside another data directory
         command = [self.python, "launch.py", *self.kind.flags.split(), *places, *flags]
         logged = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:

@@ -8,6 +8,7 @@ Its own script selects by parts of names: "dog" may select "my dog", whichever c
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import gradio as gr
@@ -35,6 +36,13 @@ def as_it_is() -> Any:
 
 
 def choose(title: str) -> Any:
-    """What selects a checkpoint; Forge is told by the page that the value changed, and loads it for the next image."""
+    """Select a checkpoint, which Forge loads for the next image; what shows it.
+
+    Forge's page would tell it that the value changed, but Neo's only what a person chose.
+    """
     info = sd_models.checkpoint_aliases.get(title)
-    return gr.update() if info is None else gr.update(value=in_dropdown(info))
+    if info is None:
+        return gr.update()
+    name, change = in_dropdown(info), main_entry.checkpoint_change
+    change(name, *([shared.opts.forge_preset] if "preset" in signature(change).parameters else []))
+    return gr.update(value=name)

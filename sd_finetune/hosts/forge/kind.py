@@ -51,7 +51,7 @@ NO_TOY = (
 class Forge:
     """Identified by `backend.memory_management`."""
 
-    name = "Forge"
+    name = "Forge Neo" if hasattr(shared.cmd_opts, "ckpt_dirs") else "Forge"
     unusable: Mapping[ResultKind, str] = {"hypernetwork": NO_HYPERNETWORKS}
     no_toy = NO_TOY
 
@@ -137,7 +137,9 @@ def _read_loras() -> None:
     if hasattr(model, "current_lora_hash"):
         model.current_lora_hash = ""
         for patcher in (model.forge_objects.unet, model.forge_objects.clip.patcher):
-            patcher.lora_loader.loaded_hash = ""
+            merged = getattr(patcher, "lora_loader", None)  # Neo has come to tell LoRAs apart by more than their paths
+            if merged is not None:
+                merged.loaded_hash = ""
 
 
 def _read_embeddings() -> None:
@@ -146,7 +148,7 @@ def _read_embeddings() -> None:
 
     if hasattr(cards, "embedding_db"):
         cards.embedding_db.load_textual_inversion_embeddings(force_reload=True, sync_with_sd_model=False)
-    for each in vars(sd_models.model_data.sd_model).values():
+    for each in getattr(sd_models.model_data.sd_model, "__dict__", {}).values():  # none where one could not be loaded
         database: Any = getattr(each, "embeddings", None)
         if hasattr(database, "load_textual_inversion_embeddings"):
             database.load_textual_inversion_embeddings()

@@ -54,8 +54,10 @@ class ListsButton:
     def _make(self) -> None:
         page = Context.root_block
         parts = {name: each for name, each in self._components.items() if page and each._id in page.blocks}
-        answers = {name: answer for name in parts if (answer := self._answer_for(name))}
         dropdown = self._kind.checkpoint_dropdown()
+        if dropdown is not None and parts.get(CHECKPOINTS) is dropdown.component:
+            del parts[CHECKPOINTS]
+        answers = {name: answer for name in parts if (answer := self._answer_for(name))}
         if dropdown is not None and page and dropdown.component._id in page.blocks:
             parts[SELECT], answers[SELECT] = dropdown.component, dropdown.as_it_is
             _make_select(dropdown)
