@@ -134,7 +134,7 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
     assert install.main(["test"]) == (1 if failing else 0)
     assert [words[-1] if words[0] != "-m" else words[1] for words in started] == [
-        "ruff", "ruff", "pyright", "tests/javascript/check.py", "pytest",
+        "ruff", "ruff", "pyright", *["pyright"] * len(install.OTHER_SYSTEMS), "tests/javascript/check.py", "pytest",
     ]  # fmt: skip
     assert (f"failed: {failing}" if failing else "all passed") in capsys.readouterr().out.splitlines()[-1]
     assert (FILE.parent / install.JAVASCRIPT_CHECK).is_file()

@@ -42,8 +42,8 @@ POSIX = {
 POSIX_MODULES = {"fcntl", "resource", "pwd", "grp", "pty", "tty", "termios", "syslog", "posix", "readline", "crypt"}
 WINDOWS = {"subprocess": {"CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW", "DETACHED_PROCESS", "STARTUPINFO"}}
 WINDOWS_MODULES = {"msvcrt", "winreg", "_winapi", "winsound"}
-RENAMES = ("sd_finetune/runs/moving.py", "install.py")
-"""Where files get other names: in the first what Windows refuses is done in another way, the second's are its own."""
+RENAMES = ("sd_finetune/runs/moving.py", "sd_finetune/own_packages/installation.py", "install.py")
+"""Where files get other names: in the first two what Windows refuses is done in another way, the last's are its own."""
 SYSTEM_PATHS = ("/dev/", "/proc/", "/sys/", "/tmp/", "/etc/", "/usr/")
 MAY_NAME_PATHS = {
     "weights.py": "/dev/shm",  # asked for on Linux alone

@@ -20,7 +20,7 @@ ROOT = PACKAGE.parent
 PAGE, TENSORS = {"fastapi", "gradio", "starlette"}, {"numpy", "safetensors", "torch", "transformers"}
 EVERY_WEBUI_HAS = PAGE | TENSORS | {"PIL", "modules", "psutil", "tqdm", "yaml"}
 """AUTOMATIC1111's and its forks alike, by what they require themselves."""
-ONE_KIND_HAS = {"backend", "ldm_patched"}
+ONE_KIND_HAS = {"backend", "huggingface_guess", "ldm_patched", "modules_forge"}
 """Imported only in the folder of the hosts' kind that has it."""
 FOR_PROCESSES_OF_OURS = {"accelerate", "diffusers", "ftfy", "matplotlib", "pytorch_optimizer", "tokenizers", "tomli"}
 
