@@ -90,18 +90,30 @@ def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
     """The step of one weight before the learning rate, in its shape; `state` is brought up to date."""
     state["step"] = state.get("step", 0) + 1
     new_share = state["step"] ** -group["decay_power"]  # 1 in the first step, so that there is no bias to correct
-    matrix = gradient.flatten(1) if gradient.ndim > 1 else gradient
-    squares = matrix.square().add_(group["eps"])
-    if gradient.ndim > 1:
-        row = _average(state, "row", squares.mean(1), new_share)
-        column = _average(state, "column", squares.mean(0), new_share)
-        # V = row column^T / mean(row), here as G / sqrt(V) factor by factor
-        update = torch.mul(matrix, (row / row.mean()).rsqrt_()[:, None], out=squares).mul_(column.rsqrt())
-    else:
-        update = torch.mul(matrix, _average(state, "squares", squares, new_share).rsqrt())
-    return update.div_((_root_mean_square(update) / group["clip_threshold"]).clamp_(min=1)).view_as(gradient)
+    update = divided_by_roots(gradient, gradient.square().add_(group["eps"]), state, "", new_share)
+    return clipped(update, group["clip_threshold"])
 
 
-def _average(state: dict[str, Any], name: str, new: Tensor, new_share: float) -> Tensor:
+def divided_by_roots(values: Tensor, squares: Tensor, state: dict[str, Any], prefix: str, new_share: float) -> Tensor:
+    """`values` over the roots of the running average of `squares`, of which the state keeps a row and a column.
+
+    squares: in the shape of `values`, overwritten. prefix: of the names in the state, "row", "column" or "squares".
+    """
+    if values.ndim < 2:
+        return torch.mul(values, average(state, f"{prefix}squares", squares, new_share).rsqrt())
+    matrix, own = values.flatten(1), squares.flatten(1)
+    row = average(state, f"{prefix}row", own.mean(1), new_share)
+    column = average(state, f"{prefix}column", own.mean(0), new_share)
+    # V = row column^T / mean(row), here as values / sqrt(V) factor by factor
+    divided = torch.mul(matrix, (row / row.mean()).rsqrt_()[:, None], out=own).mul_(column.rsqrt())
+    return divided.view_as(values)
+
+
+def clipped(update: Tensor, threshold: float) -> Tensor:
+    """The same tensor, whose root mean square is the threshold where it was above."""
+    return update.div_((_root_mean_square(update) / threshold).clamp_(min=1))
+
+
+def average(state: dict[str, Any], name: str, new: Tensor, new_share: float) -> Tensor:
     """The running average `name` of the state with `new` in it."""
     return state.setdefault(name, torch.zeros_like(new)).lerp_(new, new_share)

@@ -6,25 +6,17 @@ the state holds z, and x is what is to be used.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-from pytorch_optimizer import ScheduleFreeAdamW
 from torch import Tensor
 
-from ..settings.optimizer_arguments import optimizer_arguments
-from ..settings.options import Settings
-from .optimizer import Group, Implementation
+from .optimizer import Group
+from .packaged import Packaged
 
 
-class AdamWScheduleFree(Implementation):
+class AdamWScheduleFree(Packaged):
     """pytorch_optimizer.ScheduleFreeAdamW."""
-
-    @staticmethod
-    def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
-        """The optimizer with the settings' betas, eps and weight decay."""
-        return ScheduleFreeAdamW(groups, **optimizer_arguments(settings))
 
     @staticmethod
     def weight_to_use(weight: Tensor, group: Group, state: Mapping[str, Any]) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import count
 from typing import Any
 
 import torch
@@ -22,13 +23,29 @@ from .parameter_group import ParameterGroup
 def build_optimizer(groups: Sequence[ParameterGroup], settings: Settings) -> torch.optim.Optimizer:
     """The settings' optimizer; each of its groups keeps its name and the learning rate asked for (`initial_lr`).
 
+    What does not decay is in groups of its own, of the same name. All know which of all parameters theirs are
+    (`numbers`).
+
     Raises:
         UserError: the package that it needs is not installed.
     """
-    rows = [
-        {"params": g.parameters, "lr": g.learning_rate, "initial_lr": g.learning_rate, "name": g.name} for g in groups
-    ]
+    rows: list[Group] = []
+    numbers = count()
+    for group in groups:
+        numbered = [(next(numbers), parameter) for parameter in group.parameters]
+        spared = group.undecayed if settings.weight_decay() else frozenset[nn.Parameter]()
+        for decays in (True, False):
+            own = [(number, parameter) for number, parameter in numbered if (parameter not in spared) == decays]
+            if own:
+                rows.append(_row(group, own, decays))
     return implementation_of(settings.optimizer.name).build(rows, settings)
+
+
+def _row(group: ParameterGroup, numbered: Sequence[tuple[int, nn.Parameter]], decays: bool) -> Group:
+    numbers, parameters = zip(*numbered, strict=True)
+    rate = group.learning_rate
+    row = {"params": list(parameters), "numbers": list(numbers), "lr": rate, "initial_lr": rate, "name": group.name}
+    return row if decays else {**row, "weight_decay": 0.0}
 
 
 def set_learning_rates(
@@ -45,8 +62,22 @@ def set_learning_rates(
 
 
 def applied_learning_rates(optimizer: torch.optim.Optimizer, name: str) -> dict[str, float]:
-    """The learning rates of the step that is made, by group. name: as above."""
-    return {group["name"]: implementation_of(name).applied_learning_rate(group) for group in optimizer.param_groups}
+    """The learning rates of the step that is made, by group. name: as above.
+
+    Where weights have learning rates of their own, that is their mean.
+    """
+    found: dict[str, list[tuple[float, int]]] = {}
+    for group in optimizer.param_groups:
+        rate = implementation_of(name).applied_learning_rate(group)
+        found.setdefault(group["name"], []).append((rate, len(group["params"])))
+    return {group: _mean(rates) for group, rates in found.items()}
+
+
+def _mean(rates: Sequence[tuple[float, int]]) -> float:
+    """Of rates, each with how many have it; to the bit where all are one."""
+    if len({rate for rate, _ in rates}) == 1:
+        return rates[0][0]
+    return sum(rate * number for rate, number in rates) / sum(number for _, number in rates)
 
 
 @contextmanager

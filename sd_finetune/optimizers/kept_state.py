@@ -18,18 +18,21 @@ from ..settings.optimizers import OPTIMIZERS
 from .bf16_weights import weight_of
 from .optimizer import Group
 
-OF_THE_RUN = {"params", "name", "lr", "initial_lr", "betas", "eps", "weight_decay"}
+OF_THE_RUN = {"params", "numbers", "name", "lr", "initial_lr", "betas", "eps", "weight_decay"}
 """What settings and method say of a group, with the learning rate that the schedule makes of it."""
 
 
 def kept_state(optimizer: torch.optim.Optimizer, name: str) -> dict[str, Any]:
     """Plain values and tensors of optimizer `name`: `optimizer`, `state`, and `groups` by name.
 
-    Of a group that is what the table says that the optimizer keeps, and whatever else is not as it was built.
+    Of a group that is what the table says that the optimizer keeps, and whatever else is not as it was built. Groups of
+    one name, of which some do not decay, are stepped together and keep the same. The state goes by the parameters'
+    numbers, whatever decays.
     """
+    numbers = _numbers(optimizer)
     return {
         "optimizer": name,
-        "state": optimizer.state_dict()["state"],
+        "state": {numbers[place]: value for place, value in optimizer.state_dict()["state"].items()},
         "groups": {
             group["name"]: _kept_of(group, optimizer.defaults, OPTIMIZERS[name].keeps)
             for group in optimizer.param_groups
@@ -54,8 +57,18 @@ def put_back(optimizer: torch.optim.Optimizer, name: str, kept: Mapping[Any, Any
     groups = optimizer.state_dict()["param_groups"]
     for group in groups:
         group |= _on_device(whole["groups"].get(group["name"], {}), _device(optimizer))
-    optimizer.load_state_dict({"state": whole["state"], "param_groups": groups})
+    places = {number: place for place, number in enumerate(_numbers(optimizer))}
+    state = {places[number]: value for number, value in whole["state"].items()}
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
     _lay_out_as_weights(optimizer)
+
+
+def _numbers(optimizer: torch.optim.Optimizer) -> list[int]:
+    """Which of all parameters the optimizer's are, in its own order: as its groups say, else in that order."""
+    known = [group.get("numbers") for group in optimizer.param_groups]
+    if None in known:
+        return list(range(sum(len(group["params"]) for group in optimizer.param_groups)))
+    return [number for numbers in known for number in numbers or ()]
 
 
 def _lay_out_as_weights(optimizer: torch.optim.Optimizer) -> None:

@@ -5,23 +5,12 @@ That rate, `d`, starts at 1e-6 and only grows, by how far weights have come alon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-from pytorch_optimizer import Prodigy as Collected
-
-from ..settings.optimizer_arguments import optimizer_arguments
-from ..settings.options import Settings
-from .optimizer import Group, Implementation
+from .optimizer import Group
+from .packaged import Packaged
 
 
-class Prodigy(Implementation):
+class Prodigy(Packaged):
     """pytorch_optimizer.Prodigy."""
-
-    @staticmethod
-    def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
-        """The optimizer with the settings' betas, eps and weight decay."""
-        return Collected(groups, **optimizer_arguments(settings))
 
     @staticmethod
     def applied_learning_rate(group: Group) -> float:

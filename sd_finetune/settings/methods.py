@@ -29,6 +29,8 @@ class MethodFacts:
     prior_weight: float = 1.0
     changes_weights: bool = False
     """It trains the model's own weights, so that during training the untrained model is gone."""
+    decays_all: bool = False
+    """What it trains has biases and norms too, or token embeddings."""
     learns_word: bool = False
     """It trains an embedding: a new word in prompts, with the options of the group textual_inversion."""
     fixed: tuple[str, ...] = ()
@@ -40,7 +42,9 @@ METHODS = {
         "LoRA", "LoraMethod", "lora", 1e-4, 5e-5,
         fixed=("lora.rank", "lora.alpha", "lora.conv_rank", "lora.rank_stabilized", "lora.plus_ratio"),
     ),
-    "dreambooth": MethodFacts("DreamBooth", "DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True),
+    "dreambooth": MethodFacts(
+        "DreamBooth", "DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True, decays_all=True,
+    ),
     # Weight decay would pull the vectors of an embedding towards zero, which means nothing to the text encoder.
     "textual_inversion": MethodFacts(
         "Textual Inversion", "TextualInversionMethod", "embedding", None, None, 5e-3,
@@ -48,6 +52,7 @@ METHODS = {
     ),
     "hypernetwork": MethodFacts(
         "Hypernetwork", "HypernetworkMethod", "hypernetwork", 1e-5, None,  # the learning rate of the WebUI's Train tab
+        decays_all=True,
         fixed=(
             "hypernetwork.sizes", "hypernetwork.layer_structure", "hypernetwork.activation",
             "hypernetwork.activate_output", "hypernetwork.layer_norm", "hypernetwork.dropout_structure",

@@ -14,7 +14,7 @@ def optimizer_arguments(settings: Settings) -> dict[str, Any]:
     asked = {name: getattr(wanted, name) for name in facts.options}
     if "weight_decay" in asked:
         asked["weight_decay"] = settings.weight_decay()
-    betas = tuple(asked.pop(name) for name in ("beta1", "beta2") if name in asked)
+    betas = (*(asked.pop(name) for name in ("beta1", "beta2") if name in asked), *facts.further_betas)
     return {**({"betas": betas} if betas else {}), **asked, **facts.arguments}
 
 

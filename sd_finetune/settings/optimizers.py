@@ -29,6 +29,8 @@ class OptimizerFacts:
     steps by a share of each weight's own size, which the one asked for multiplies."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What it is always built with, beside the options."""
+    further_betas: tuple[float, ...] = ()
+    """Betas that follow those of the options."""
     keeps: tuple[str, ...] = ()
     """What changes in its param_groups while training, so that a snapshot needs it beside the state."""
     above_0: tuple[str, ...] = ()
@@ -38,7 +40,8 @@ class OptimizerFacts:
     without_gpu_from: tuple[int, ...] = ()
     """The first version of the package that does without a GPU; empty where every one does."""
     steps_alone: bool = True
-    """The step of a parameter needs nothing of the others, so that it can be taken as soon as its gradient is there."""
+    """The step of a parameter needs nothing of the others, so that it can be taken as soon as its gradient is there.
+    What it `keeps` of all is then that of the step before, for each of them."""
     keeps_layout: bool = True
     """It leaves a weight where it is in memory also if that has its channels last."""
     averages: bool = False
@@ -63,15 +66,43 @@ OPTIMIZERS = {
     "prodigy": OptimizerFacts(
         "Prodigy", title="Prodigy", builds="pytorch_optimizer.Prodigy", package="pytorch_optimizer",
         summary="finds the learning rate itself and multiplies it by those of the settings, usually 1",
-        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=16, learning_rate="multiplier",
+        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=16, step_bytes=4, learning_rate="multiplier",
         keeps=("d", "d_max", "d_hat", "d_numerator", "d_de_nom", "step"), steps_alone=False,
         arguments={"bias_correction": True, "safeguard_warmup": True},  # as its authors advise for diffusion models
     ),
     "adamw_schedule_free": OptimizerFacts(
         "AdamWScheduleFree", title="AdamW, schedule-free", builds="pytorch_optimizer.ScheduleFreeAdamW",
         package="pytorch_optimizer", summary="averages weights instead of lowering the learning rate towards the end",
-        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, above_0=("beta1",), averages=True,
-        keeps=("weight_sum", "lr_max", "step"), steps_alone=False,
+        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, step_bytes=8, above_0=("beta1",),
+        averages=True, keeps=("weight_sum", "lr_max", "step"),
+    ),
+    "lion": OptimizerFacts(
+        "Lion", title="Lion", builds="pytorch_optimizer.Lion", package="pytorch_optimizer",
+        summary="steps by the sign of its only moment, so with a fifth of AdamW's learning rate",
+        options=("weight_decay",), state_bytes=4, step_bytes=4, keeps=("step",), learning_rate_share=0.2,
+        arguments={"betas": (0.9, 0.99)},  # of the paper; AdamW's would forget too slowly
+    ),
+    "stable_adamw": OptimizerFacts(
+        "StableAdamW", title="StableAdamW", builds="pytorch_optimizer.StableAdamW", package="pytorch_optimizer",
+        summary="AdamW that makes steps shorter where gradients suddenly grow, in place of gradient clipping",
+        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, step_bytes=4, keeps=("step",),
+    ),
+    "adopt": OptimizerFacts(
+        "Adopt", title="ADOPT", builds="pytorch_optimizer.ADOPT", package="pytorch_optimizer",
+        summary="AdamW that divides a gradient by earlier ones alone, and so does not depend on beta2",
+        options=("weight_decay",), state_bytes=8, step_bytes=8, keeps=("step",),
+        arguments={"betas": (0.9, 0.9999), "weight_decouple": True},  # of the paper, as is the class's own eps of 1e-6
+    ),
+    "adan": OptimizerFacts(
+        "Adan", title="Adan", builds="pytorch_optimizer.Adan", package="pytorch_optimizer",
+        summary="AdamW that looks ahead by how gradients change, in twice its VRAM", options=("eps", "weight_decay"),
+        state_bytes=16, step_bytes=4, keeps=("step",), arguments={"betas": (0.98, 0.92, 0.99)},  # of the paper
+    ),
+    "ademamix": OptimizerFacts(
+        "AdEMAMix", title="AdEMAMix", builds="pytorch_optimizer.AdEMAMix", package="pytorch_optimizer",
+        summary="AdamW with a second, slow moment, for runs of many thousand steps",
+        options=("beta1", "beta2", "eps", "weight_decay"), further_betas=(0.9999,), state_bytes=12, step_bytes=8,
+        keeps=("step",), arguments={"alpha": 5.0, "weight_decouple": True},  # of the paper, as is the third beta
     ),
     "adafactor": OptimizerFacts(
         "AdafactorImplementation", title="Adafactor", builds="sd_finetune.optimizers.adafactor.Adafactor",
@@ -83,6 +114,12 @@ OPTIMIZERS = {
         "learning rates of the settings, usually 1",
         options=("weight_decay",), state_bytes=0.01, learning_rate="share", keeps=("steps",),
         arguments={"relative_step": True},
+    ),
+    "came": OptimizerFacts(
+        "CameImplementation", title="CAME", builds="sd_finetune.optimizers.came.Came",
+        summary="adafactor with a first moment, in half of AdamW's VRAM; its first steps are the longest: use a warmup",
+        options=("weight_decay",), state_bytes=4.02, learning_rate_share=0.2,
+        arguments={"betas": (0.9, 0.999, 0.9999)},  # of the paper
     ),
     "adamw8bit": OptimizerFacts(
         "AdamW8bit", title="AdamW 8-bit", summary="AdamW in a quarter of its VRAM", package="bitsandbytes",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, cast
+
+from ..hidden_modules import hidden
 
 UNNEEDED = ("bitsandbytes", "flax", "jax", "peft", "scipy", "sklearn", "tensorflow")
 """diffusers, transformers and accelerate import them, where they are installed, for what is not used here: quantized
@@ -20,14 +20,8 @@ def unneeded_packages_hidden() -> Generator[None, None, None]:
     The libraries that are imported in the block find this out once and keep to it; afterwards an optimizer of
     bitsandbytes is imported as ever.
     """
-    modules = cast("dict[str, Any]", sys.modules)
-    hidden = [name for name in UNNEEDED if name not in modules]
-    modules.update(dict.fromkeys(hidden))  # None there is what Python takes for a module that is not to be found
-    try:
+    with hidden(UNNEEDED):
         yield
-    finally:
-        for name in hidden:
-            modules.pop(name, None)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ..data.concepts import Example, instance_examples
 from ..data.image_cache import image_cache, remove_unused
@@ -19,6 +20,7 @@ from ..formats.checkpoint import Checkpoint
 from ..methods import attach_method, check_method, method_class
 from ..methods.method import Method
 from ..optimizers.build import implementation_of
+from ..optimizers.parameter_group import biases_norms_and_embeddings
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import Event, EventLog, Phase, Warning_
@@ -89,7 +91,7 @@ def prepare(
     method = attach_method(model, settings, base)
     _begin_training(model, method, settings, accelerator.device)
     sources = all_targets(stored, settings, model, method.untrained, accelerator, place, batches.has_classes)
-    updates = Updates(method.parameter_groups(), settings, accelerator)
+    updates = Updates(method.parameter_groups(), settings, accelerator, _undecayed(model, method, settings))
     training = Training(
         run=run,
         settings=settings,
@@ -252,6 +254,13 @@ def _begin_training(model: DiffusionModel, method: Method, settings: Settings, d
     if settings.train.gradient_checkpointing:
         _checkpoint_gradients(model, settings.prompts_learn())
     train_mode(model, method)
+
+
+def _undecayed(model: DiffusionModel, method: Method, settings: Settings) -> frozenset[nn.Parameter]:
+    """What weight decay spares. New words are embeddings through and through: a decay of them was asked for."""
+    if settings.optimizer.decay_all or settings.learns_word():
+        return frozenset()
+    return biases_norms_and_embeddings([model.unet, *model.text_encoders.values(), *method.networks.values()])
 
 
 def _checkpoint_gradients(model: DiffusionModel, prompts_learn: bool) -> None:

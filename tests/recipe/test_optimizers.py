@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -86,3 +88,41 @@ def test_a_missing_package_is_told_before_anything_is_loaded(toy: Toy, monkeypat
     with pytest.raises(UserError, match="needs the package not_installed"):
         prepare(run, resume=False)
     assert events_of(run, Phase) == []
+
+
+@pytest.mark.parametrize("row", [*ROWS, "dreambooth+text, all"])
+def test_weight_decay_is_of_matrices_alone(toy: Toy, row: str) -> None:
+    """Unless it is asked for; of new words it always is, as their default is none."""
+    asked = {"optimizer.decay_all": True} if row.endswith(", all") else {}
+    training = toy.prepare({**ROWS[row.removesuffix(", all")], **asked, "optimizer.weight_decay": 0.3})
+    names = {id(value): name for name, value in training.method.trained_tensors().items()}
+    decays = {
+        names[id(p)]: group["weight_decay"] > 0 for group in training.optimizer.param_groups for p in group["params"]
+    }
+    assert decays.keys() == set(names.values())
+    spared = {
+        name
+        for name, value in training.method.trained_tensors().items()
+        if value.ndim < 2 or name.endswith("_embedding.weight")
+    }
+    every = asked or training.settings.learns_word()
+    assert {name for name, own in decays.items() if not own} == (set() if every else spared)
+    assert not row.startswith("dreambooth+text") or any("norm" in name for name in spared)
+
+
+def test_an_optimizer_of_the_collection_brings_no_compiler_along() -> None:
+    """Which would take as long as all other imports of a worker."""
+    pytest.importorskip("pytorch_optimizer")
+    code = """
+import sys, torch
+from sd_finetune.training.dynamo_on_demand import dynamo_on_demand
+with dynamo_on_demand():
+    from sd_finetune.optimizers.build import implementation_of
+    from sd_finetune.settings.options import Optimizer, Settings
+    groups = [{"params": [torch.nn.Parameter(torch.ones(2))]}]
+    implementation_of("lion").build(groups, Settings(optimizer=Optimizer(name="lion")))
+print(*(module for module in ("torch._inductor", "torch.distributed.tensor", "sympy") if module in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    allowed = {"sympy"} if torch.__version__.startswith("2.1.") else set()
+    assert set(done.stdout.split()) <= allowed

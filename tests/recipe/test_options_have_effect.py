@@ -370,6 +370,7 @@ EFFECTS: dict[str, Effect] = {
     "optimizer.beta1": Effect(weights, 0.5),
     "optimizer.beta2": Effect(weights, 0.5),
     "optimizer.eps": Effect(weights, 1e-3),
+    "optimizer.decay_all": Effect(groups, True, within={"method": "dreambooth", "train.unet_learning_rate": 1e-3}),
     "optimizer.weight_decay": Effect(weights, 0.5),
     "schedule.name": Effect(rates, "cosine"),
     "schedule.warmup": Effect(rates, "2 steps"),
@@ -641,7 +642,7 @@ def test_the_optimizer_is_the_one_asked_for(toy: Toy, name: str) -> None:
 def test_the_defaults_of_rates_follow_the_method(toy: Toy) -> None:
     unset = {"train.unet_learning_rate": 0, "train.text_encoder_learning_rate": 0, **TEXT}
     rates_of = {
-        method: [group[1] for group in groups(toy.prepare({**unset, "method": method}))]
+        method: list(dict.fromkeys(group[1] for group in groups(toy.prepare({**unset, "method": method}))))
         for method in ("lora", "dreambooth")
     }
     assert rates_of == {"lora": [1e-4, 5e-5], "dreambooth": [2e-6, 1e-6]}

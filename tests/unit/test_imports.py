@@ -26,6 +26,7 @@ SCREEN = {"hosts", "ui"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     "counted": set(),
+    "hidden_modules": set(),
     "errors": {"readable"},
     "own_packages": set(),
     "readable": set(),
@@ -42,9 +43,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": FOUNDATION | {"families", "diffusion"},
     "networks": FOUNDATION | PARTS,
     "sampling": FOUNDATION | PARTS,
-    "optimizers": {"errors", "settings"},
+    "optimizers": {"errors", "hidden_modules", "settings"},
     "methods": FOUNDATION | PARTS | {"networks", "optimizers"},
-    "training": FOUNDATION | MODEL | {"methods", "hub_cache", "vram"},
+    "training": FOUNDATION | MODEL | {"methods", "hidden_modules", "hub_cache", "vram"},
     "tools": FOUNDATION | PARTS | {"networks"},
     "report": FOUNDATION,
     "demo": WORKER,
@@ -79,7 +80,7 @@ SCREEN_MAY_IMPORT: dict[str, set[str]] = {
 }
 """The rooms of the package ui."""
 
-STANDARD_LIBRARY_ONLY = {"counted", "errors", "own_packages", "readable", "reading", "settings", "runs", "vram"}
+STANDARD_LIBRARY_ONLY = FOUNDATION - {"__version__"} | {"hidden_modules", "vram"}
 EXCEPT_FOR = {
     "runs/progress.py": {"tqdm"},  # the bar that the command line and the WebUI have, too
     "runs/file_lock.py": {"psutil"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..duration import Duration
-from ..methods import defaults_text
+from ..methods import defaults_text, methods_with
 from ..optimizers import OPTIMIZERS, optimizer_help
 from ..option import option
 from ..schedules import SCHEDULES, schedule_help, used_by
@@ -23,7 +23,15 @@ class Optimizer:
     beta2: float = option(0.999, "Adam β2, decay of the second moment", minimum=0, maximum=0.99999)
     eps: float = option(1e-8, "Adam ε, added to the denominator for numerical stability", minimum=1e-12, maximum=1)
     weight_decay: float | None = option(
-        None, f"decoupled weight decay; {defaults_text('weight_decay', 'auto')}", minimum=0
+        None,
+        "decoupled weight decay of matrices and kernels, and of what new words learn; "
+        f"{defaults_text('weight_decay', 'auto')}",
+        minimum=0,
+    )
+    decay_all: bool = option(
+        False,
+        "weight decay of biases, norms and token embeddings too, which it mostly harms",
+        methods=methods_with("decays_all"),
     )
 
 

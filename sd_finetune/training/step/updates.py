@@ -19,6 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from ...optimizers.bf16_weights import in_fp32, new_stand_in, weight_of
 from ...optimizers.build import build_optimizer
+from ...optimizers.optimizer import Group
 from ...optimizers.parameter_group import ParameterGroup
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
@@ -46,17 +47,21 @@ class Weight:
 class Updates:
     """Steps the settings' optimizer, which it builds over the method's parameters.
 
-    A step is `begin`, then backward passes, then `finish`.
+    A step is `begin`, then backward passes, then `finish`. undecayed: parameters without weight decay.
     """
 
-    def __init__(self, groups: Sequence[ParameterGroup], settings: Settings, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        groups: Sequence[ParameterGroup],
+        settings: Settings,
+        accelerator: Accelerator,
+        undecayed: frozenset[nn.Parameter] = frozenset(),
+    ) -> None:
         self._settings, self._accelerator, self._step = settings, accelerator, 0
         self._weights = list(_weights(groups, in_bf16=settings.train.weights == "bf16"))
-        known = [
-            ParameterGroup(group.name, [w.known_as for w in self._weights if w.group == number], group.learning_rate)
-            for number, group in enumerate(groups)
-        ]
-        self._optimizer = build_optimizer(known, settings)
+        self._optimizer = build_optimizer(list(_as_known(groups, self._weights, undecayed)), settings)
+        self._group_of = {id(p): n for n, group in enumerate(self._optimizer.param_groups) for p in group["params"]}
+        self._kept_before: list[Group] = []
         self.optimizer: Any = accelerator.prepare(self._optimizer)
         if settings.train.fused_backward:
             for weight in self._weights:
@@ -71,6 +76,8 @@ class Updates:
     def begin(self, step: int) -> None:
         """The backward passes of optimizer step `step` follow."""
         self._step = step
+        keeps = OPTIMIZERS[self._settings.optimizer.name].keeps
+        self._kept_before = [{k: group[k] for k in keeps if k in group} for group in self._optimizer.param_groups]
 
     def finish(self) -> None:
         """Use the gradients that the backward passes have left, and free them."""
@@ -109,10 +116,31 @@ class Updates:
             return
         in_bf16 = self._settings.train.weights == "bf16"
         computing = in_fp32([w.known_as for w in weights], map(self._rounding, weights)) if in_bf16 else nullcontext()
-        with _only(self._optimizer, weights), computing:
+        with self._only(weights), computing:
             self._optimizer.step()  # not accelerate's around it, which looks for a package in each call
         for weight in weights:
             weight.parameter.grad = None
+
+    @contextmanager
+    def _only(self, weights: Sequence[Weight]) -> Generator[None, None, None]:
+        """The optimizer's groups have no parameters but these, as long as the block runs.
+
+        What it keeps of a group, such as a count of steps, is as it was before the step, of which this is a part.
+        """
+        groups, keeps = self._optimizer.param_groups, OPTIMIZERS[self._settings.optimizer.name].keeps
+        whole = [group["params"] for group in groups]
+        for group, before in zip(groups, self._kept_before, strict=True):
+            group["params"] = []
+            for name in keeps:
+                group.pop(name, None)
+            group.update(before)
+        for weight in weights:
+            groups[self._group_of[id(weight.known_as)]]["params"].append(weight.known_as)
+        try:
+            yield
+        finally:
+            for group, parameters in zip(groups, whole, strict=True):
+                group["params"] = parameters
 
     def _rounding(self, weight: Weight) -> torch.Generator:
         """The chance by which a bf16 weight is rounded: another in each step, the same in a resumed run."""
@@ -129,6 +157,16 @@ def _hook(updates: ref[Updates], number: int) -> Callable[[Tensor], None]:
             alive.use_gradient(number)
 
     return use_gradient
+
+
+def _as_known(
+    groups: Sequence[ParameterGroup], weights: Sequence[Weight], undecayed: frozenset[nn.Parameter]
+) -> Iterator[ParameterGroup]:
+    """The groups with what the optimizer knows their parameters by."""
+    for number, group in enumerate(groups):
+        own = [weight for weight in weights if weight.group == number]
+        spared = frozenset(weight.known_as for weight in own if weight.parameter in undecayed)
+        yield ParameterGroup(group.name, [weight.known_as for weight in own], group.learning_rate, spared)
 
 
 def _weights(groups: Sequence[ParameterGroup], in_bf16: bool) -> Iterator[Weight]:
@@ -151,17 +189,3 @@ def _portions(weights: Sequence[Weight], most: int) -> Iterator[list[Weight]]:
         size += weight.parameter.numel()
     if portion:
         yield portion
-
-
-@contextmanager
-def _only(optimizer: Any, weights: Sequence[Weight]) -> Generator[None, None, None]:
-    """The optimizer's groups have no parameters but these, as long as the block runs."""
-    groups = optimizer.param_groups
-    whole = [group["params"] for group in groups]
-    for number, group in enumerate(groups):
-        group["params"] = [weight.known_as for weight in weights if weight.group == number]
-    try:
-        yield
-    finally:
-        for group, parameters in zip(groups, whole, strict=True):
-            group["params"] = parameters

@@ -72,6 +72,8 @@ OF_OPTIONS = {
 def conditions_of(name: str) -> tuple[Condition, ...]:
     """What must hold for an option to have an effect; all of these."""
     group, _, own = name.partition(".")
+    if name == "optimizer.decay_all":
+        return (Condition("optimizer.weight_decay", others=(0,)),)
     if group == "optimizer" and own != "name":
         used_by = tuple(optimizer for optimizer, facts in OPTIMIZERS.items() if own in facts.options)
         return (Condition("optimizer.name", values=used_by),)

@@ -42,6 +42,7 @@ LABELS = {
     "timesteps.distribution": "Distribution of timesteps",
     "timesteps.logit_std": "Logit standard deviation",
     "optimizer.name": "Optimizer",
+    "optimizer.decay_all": "Decay biases, norms and embeddings",
     "schedule.name": "Learning-rate schedule",
     "schedule.cycles": "Number of cycles",
     "schedule.power": "Power of the polynomial",

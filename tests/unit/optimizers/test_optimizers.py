@@ -6,15 +6,18 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
 
 from sd_finetune.errors import UserError
 from sd_finetune.optimizers.build import build_optimizer, evaluation_weights, implementation_of, set_learning_rates
 from sd_finetune.optimizers.kept_state import kept_state, put_back
-from sd_finetune.optimizers.parameter_group import ParameterGroup
+from sd_finetune.optimizers.parameter_group import ParameterGroup, biases_norms_and_embeddings
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
@@ -32,6 +35,10 @@ OWN_OPTION = pytest.mark.parametrize(
 OTHER_VALUES = {"beta1": 0.5, "beta2": 0.5, "eps": 1e-2, "weight_decay": 0.9}
 """Far from the defaults, so that four steps show it."""
 STEPS, LONG = 4, 20
+BY_ROWS = {"adafactor", "adafactor_relative", "came"}
+"""They keep rows and columns of squares, so that the values of a matrix do not go equally far."""
+FIRST_STEP = {"adopt": 0.0, "came": 0.1}
+"""How far the first step goes, in learning rates, where not by 1: ADOPT has no squares yet, CAME its moment alone."""
 
 
 def settings_with(name: str, **options: Any) -> Settings:
@@ -51,9 +58,10 @@ def layers(width: int = 64) -> nn.ModuleDict:
     return nn.ModuleDict({"unet": nn.Linear(width, width), "text_encoder": nn.Linear(width, width)})
 
 
-def build(name: str, parts: nn.ModuleDict, **options: Any) -> torch.optim.Optimizer:
-    rate = LEARNING_RATES[name]
-    groups = [ParameterGroup(part, list(layer.parameters()), rate) for part, layer in parts.items()]
+def build(name: str, parts: nn.ModuleDict, spared: bool = False, **options: Any) -> torch.optim.Optimizer:
+    """spared: whether biases do not decay."""
+    rate, undecayed = LEARNING_RATES[name], biases_norms_and_embeddings([parts] if spared else [])
+    groups = [ParameterGroup(part, list(layer.parameters()), rate, undecayed) for part, layer in parts.items()]
     return build_optimizer(groups, settings_with(name, **options))
 
 
@@ -116,6 +124,91 @@ def test_weight_decay_makes_weights_smaller(name: str) -> None:
 
 
 @ROW
+def test_what_does_not_decay_is_stepped_as_if_there_were_no_decay(name: str) -> None:
+    plain, decayed = layers(), layers()
+    for parts, options in ((plain, {"weight_decay": 0.0}), (decayed, {"weight_decay": 0.9, "spared": True})):
+        optimizer = build(name, parts, **options)
+        for _ in range(2):  # gradients of the second step already differ
+            rates = set_learning_rates(optimizer, name, 1.0)
+            for p in parts.parameters():
+                p.grad = torch.ones_like(p)
+            optimizer.step()
+    assert set(rates) == {"unet", "text_encoder"}
+    for part in plain:
+        one, other = (parts[part] for parts in (plain, decayed))
+        if name != "prodigy":  # whose learning rate depends on how far all weights have come
+            assert torch.equal(one.bias, other.bias)
+        assert float(other.weight.detach().norm()) < float(one.weight.detach().norm())
+
+
+@ROW
+def test_each_weight_finds_its_state_again_when_what_decays_is_changed(name: str, tmp_path: Path) -> None:
+    parts, other = layers(), layers()
+    first, second = build(name, parts, weight_decay=0.0), build(name, other, spared=True, weight_decay=0.9)
+    assert (len(first.param_groups), len(second.param_groups)) == (2, 4)
+    for number in range(2):
+        step(parts, first, number)
+    for there, back in ((first, second), (second, build(name, other, weight_decay=0.0))):
+        torch.save(kept_state(there, name), tmp_path / "optimizer.pt")
+        put_back(back, name, torch.load(tmp_path / "optimizer.pt", weights_only=True))
+        expected, found = states_in_order(first), states_in_order(back)
+        assert [state.keys() for state in found] == [state.keys() for state in expected]
+        for value, same in zip(*([v for s in states for v in s.values()] for states in (expected, found)), strict=True):
+            assert torch.equal(value, same) if isinstance(value, Tensor) else value == same
+
+
+def states_in_order(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """What is kept of each of the parameters, in the order of all."""
+    numbered = [
+        pair for group in optimizer.param_groups for pair in zip(group["numbers"], group["params"], strict=True)
+    ]
+    return [optimizer.state[p] for _, p in sorted(numbered, key=lambda pair: pair[0])]
+
+
+class Held(TorchDispatchMode):
+    """Counts the bytes of what is made while it is active, and how many of them there were at most at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {t.untyped_storage().data_ptr() for t in _tensors((args, kwargs))}
+        made = func(*args, **(kwargs or {}))
+        for tensor in _tensors(made):
+            if tensor.untyped_storage().data_ptr() not in given:
+                size = tensor.numel() * tensor.element_size()
+                self.now += size
+                finalize(tensor, self._freed, size)
+        self.most = max(self.most, self.now)
+        return made
+
+    def _freed(self, size: int) -> None:
+        self.now -= size
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
+
+
+@pytest.mark.parametrize("name", [name for name, facts in OPTIMIZERS.items() if facts.package == "pytorch_optimizer"])
+def test_a_step_takes_as_much_as_the_table_says(name: str) -> None:
+    """On a CPU Prodigy steps one weight after the other, on a GPU all at once."""
+    pytest.importorskip("pytorch_optimizer")
+    parts = nn.ModuleDict({"unet": nn.ModuleList(nn.Linear(32, 32) for _ in range(40))})  # many, in one group
+    optimizer = build(name, parts)
+    optimizer.param_groups[0]["foreach"] = True
+    for p in parts.parameters():
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    for p in parts.parameters():
+        p.grad = torch.ones_like(p)
+    with Held() as held:
+        optimizer.step()
+    assert held.most / values(parts).numel() == pytest.approx(OPTIMIZERS[name].step_bytes, abs=0.3)
+
+
+@ROW
 def test_its_state_takes_as_much_as_the_table_says(name: str) -> None:
     parts = layers(512)  # wide, so that what is kept of biases and for all counts as little as in a model
     optimizer = build(name, parts)
@@ -141,7 +234,7 @@ def test_the_learning_rate_follows_the_schedule(name: str) -> None:
 
 @ROW
 def test_the_curve_tells_the_learning_rate_that_is_applied(name: str) -> None:
-    """What keeps a square or a sign for each weight moves it by just that in the first step; Adafactor keeps rows."""
+    """What keeps a square or a sign for each weight moves it by just that in the first step."""
     parts = layers()
     for p in parts.parameters():
         nn.init.zeros_(p)
@@ -149,8 +242,9 @@ def test_the_curve_tells_the_learning_rate_that_is_applied(name: str) -> None:
     told = set_learning_rates(optimizer, name, 0.5)
     step(parts, optimizer, 0)
     for part, layer in parts.items():
-        moved = layer.bias if name.startswith("adafactor") else layer.weight
-        assert float(moved.detach().abs().median()) == pytest.approx(told[part], rel=1e-3)
+        moved = layer.bias if name in BY_ROWS else layer.weight
+        expected = FIRST_STEP.get(name, 1.0) * told[part]
+        assert float(moved.detach().abs().median()) == pytest.approx(expected, rel=1e-3)
 
 
 @ROW

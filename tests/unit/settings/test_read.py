@@ -66,6 +66,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["schedule"] |= {"warmup": "0 steps", "cycles": 1}
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
     content["optimizer"]["name"] = "adamw"  # others take only some learning rates
+    content["optimizer"]["decay_all"] = False  # which LoRA has not
     content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"
     content["loss"]["timestep_weights"] = "min_snr"  # others take a gamma or none
     content["timesteps"]["smallest"], content["noise"]["multires_iterations"] = 0, 0

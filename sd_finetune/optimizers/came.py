@@ -1,0 +1,72 @@
+"""CAME (arXiv 2307.02047, algorithm 2): Adafactor with a first moment, which moves less where it is less certain.
+
+How certain is a row and a column too: of the squares by which updates differ from their moment. Kernels are matrices as
+for Adafactor, of which pytorch_optimizer would keep two thirds of their size in rows and columns of 3 x 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..settings.optimizer_arguments import optimizer_arguments
+from ..settings.options import Settings
+from .adafactor import average, clipped, divided_by_roots
+from .optimizer import Group, Implementation
+
+
+class CameImplementation(Implementation):
+    """`Came` below."""
+
+    @staticmethod
+    def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
+        """The optimizer with the settings' weight decay."""
+        return Came(groups, **optimizer_arguments(settings))
+
+
+class Came(torch.optim.Optimizer):
+    """The optimizer.
+
+    betas: decay of the first moment, of squared gradients and of the squared differences. eps: added to these squares.
+    clip_threshold: the root mean square that an update may have, before the learning rate.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 2e-4,
+        betas: tuple[float, float, float] = (0.9, 0.999, 0.9999),
+        weight_decay: float = 0.0,
+        eps: tuple[float, float] = (1e-30, 1e-16),
+        clip_threshold: float = 1.0,
+    ) -> None:
+        own = {"betas": betas, "eps": eps, "clip_threshold": clip_threshold}
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **own})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Move every weight that has a gradient; decay is decoupled, as AdamW's."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                    p.add_(_update(p.grad, self.state[p], group), alpha=-group["lr"])
+        return loss
+
+
+def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
+    """The step of one weight before the learning rate, in its shape; `state` is brought up to date."""
+    (beta1, beta2, beta3), (eps1, eps2) = group["betas"], group["eps"]
+    update = divided_by_roots(gradient, gradient.square().add_(eps1), state, "", 1 - beta2)
+    update = clipped(update, group["clip_threshold"])
+    moment = average(state, "moment", update, 1 - beta1)
+    if gradient.ndim < 2:
+        return moment
+    return divided_by_roots(moment, update.sub_(moment).square_().add_(eps2), state, "unsure_", 1 - beta3)
