@@ -92,6 +92,11 @@ class RunFolder:
         return self.path / "worker.lock"
 
     @property
+    def tensorboard(self) -> Path:
+        """What TensorBoard reads, if the settings ask for it."""
+        return self.path / "tensorboard"
+
+    @property
     def loss_csv(self) -> Path:
         """The losses of every step as a table."""
         return self.path / "loss.csv"

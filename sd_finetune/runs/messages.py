@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast, get_args
@@ -171,6 +172,8 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.listeners: list[Callable[[Event], None]] = []
+        """Told of each event after it was written, or put off."""
         self._held: Held[dict[str, Any]] = Held(self._write)
 
     def append(self, event: Event) -> None:
@@ -180,6 +183,8 @@ class EventLog:
             UserError: the run folder is gone.
         """
         self._held.append({"kind": event.kind, **asdict(event)})
+        for listener in self.listeners:
+            listener(event)
 
     def flush(self) -> bool:
         """Write what could not be written before; whether nothing is left."""

@@ -51,6 +51,7 @@ from .step.conditioning import MOST_BYTES_IN_RAM, Conditioning, bytes_of_prompts
 from .step.evaluation import fixed_evaluation
 from .step.example_sets import ExampleSet, class_example_set, example_set
 from .step.updates import Updates
+from .tensorboard import TensorBoard
 
 
 def prepare(
@@ -130,6 +131,8 @@ def _at_first_step(training: Training, resume: bool) -> Training:
         compile_blocks(training.model.unet, training.accelerator.device, lambda told: _warn(training.events, [told]))
     _put_text_encoders_away(training)
     _cut_losses(training)
+    if training.settings.output.log_with == "tensorboard":
+        training.events.listeners.append(TensorBoard(training.run, training.events, training.first_step).show)
     return training
 
 

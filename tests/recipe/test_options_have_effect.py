@@ -141,6 +141,12 @@ def metadata_comment(training: Training) -> str:
         return {k: v for k, v in file.metadata().items() if k != SETTINGS_KEY}["ss_training_comment"]
 
 
+def logs(training: Training) -> bool:
+    """Whether there is something for TensorBoard."""
+    train(training)
+    return any(training.run.tensorboard.glob("events.*"))
+
+
 def modelspec(training: Training) -> dict[str, str]:
     train(training)
     with safe_open(events_of(training.run, Saved)[-1].path, "pt") as file:
@@ -336,6 +342,7 @@ EFFECTS: dict[str, Effect] = {
     "output.author": Effect(modelspec, "me", within=SHORT),
     "output.license": Effect(modelspec, "CC0", within=SHORT),
     "output.trigger_phrase": Effect(modelspec, "zib star", within=SHORT),
+    "output.log_with": Effect(logs, "tensorboard", within=SHORT),
     "output.notes": Effect(metadata_comment, "my remark", within=SHORT),
     "train.length": Effect(steps, "3 steps"),
     "train.batch_size": Effect(images_a_step, 2),

@@ -38,4 +38,10 @@ class Output:
         "on its card; empty = the instance prompt",
         methods=tuple(method for method in ALL_METHODS if method not in methods_with("learns_word")),
     )
+    log_with: str = option(
+        "csv",
+        "where losses and learning rates are logged, in the run folder: csv = `loss.csv`; tensorboard = also in "
+        "`tensorboard`, with the samples, for TensorBoard",
+        choices=("csv", "tensorboard"),
+    )
     notes: str = option("", "your comment, stored in the metadata of the result")

@@ -69,7 +69,7 @@ def test_the_lock_has_no_torch_and_nothing_built_on_it() -> None:
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     names = {line.partition("==")[0].lower() for line in lines if "==" in line}
     assert {"diffusers", "transformers", "numpy", "tomli"} <= names
-    ours_alone = {"torch", "torchvision", "triton", "xformers", "bitsandbytes", "tensorboard", "matplotlib"}
+    ours_alone = {"torch", "torchvision", "triton", "xformers", "bitsandbytes", "matplotlib"}
     assert not names & ours_alone
     assert not [name for name in names if name.startswith(("nvidia", "cuda"))]
 
