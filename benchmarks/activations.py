@@ -33,8 +33,7 @@ from sd_finetune.families.sd1.architecture import SD15
 from sd_finetune.families.sdxl.architecture import SDXL_BASE
 from sd_finetune.families.table import FAMILIES
 from sd_finetune.formats.hypernetwork import HypernetworkShape
-from sd_finetune.networks.adapter import new_adapter_network
-from sd_finetune.networks.algorithms import ALGORITHMS
+from sd_finetune.networks.algorithms import ALGORITHMS, new_adapter_network
 from sd_finetune.networks.hypernetwork import context_widths, new_hypernetwork
 
 BLOCK = 512

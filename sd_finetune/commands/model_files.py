@@ -13,7 +13,7 @@ from ..runs.atomic import is_taken
 if TYPE_CHECKING:
     from ..families.facts import FamilyFacts
     from ..formats.hypernetwork import HypernetworkFile
-    from ..formats.lora import LoraModule
+    from ..formats.lora import StoredChange
 
 PRECISIONS = ("fp16", "bf16", "fp32")
 
@@ -59,7 +59,7 @@ def file_and_weight(text: str) -> tuple[Path, float]:
     return Path(text), 1.0
 
 
-def read_lora_for(family: FamilyFacts | None, path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
+def read_lora_for(family: FamilyFacts | None, path: Path) -> tuple[dict[str, StoredChange], dict[str, str]]:
     """A LoRA for a family, or for any that is supported, as `read_lora`.
 
     Raises:

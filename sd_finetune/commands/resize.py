@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("lora", type=Path, metavar="FILE", help="LoRA with lora_down and lora_up layers")
+    add("lora", type=Path, metavar="FILE", help="LoRA; not LoHa, LoKr or DoRA, whose rank cannot be reduced")
     rank = whole_number(1, 1024)
     add("--rank", type=rank, required=True, help="new rank, 1 to 1024; layers of a lower rank are not changed")
     add("--precision", choices=PRECISIONS, help="precision of the new file (default: that of the old one)")
@@ -35,10 +35,11 @@ def run(options: argparse.Namespace) -> int:
     """Save the LoRA and print how much it keeps; 0. Raises UserError for arguments that cannot be used."""
     from ..formats.lora import write_lora
     from ..formats.tool_metadata import resized_metadata
-    from ..tools.svd import resized, share_of_all
+    from ..tools.svd import plain_loras, resized, share_of_all
 
     out = new_model_file(options.out)
-    modules, metadata = read_lora_for(None, options.lora)
+    found_in_it, metadata = read_lora_for(None, options.lora)
+    modules = plain_loras(str(options.lora), found_in_it)
     old_rank = max(module.rank for module in modules.values())
     if old_rank <= options.rank:
         raise UserError(f"{options.lora} has rank {old_rank} already: use a lower --rank.")

@@ -1,8 +1,8 @@
-"""LoRA files in kohya's layout, which the WebUI's Lora cards, kohya's scripts and diffusers read.
+"""LoRA files in kohya's and LyCORIS's layout, which the WebUI's Lora cards and kohya's scripts read.
 
-LoraModule(down, up, alpha)
-write_lora(path, layers, metadata, precision="fp16"), layers {layer name: LoraModule or a layer in training}
-read_lora(path) -> ({layer name: LoraModule}, metadata)
+LoraModule(down, up, alpha), and the like of other algorithms (`low_rank`)
+write_lora(path, layers, metadata, precision="fp16"), layers {layer name: of a file or in training}
+read_lora(path) -> ({layer name: StoredChange}, metadata), also with diffusers' or PEFT's names
 
 A layer's name ("lora_unet_...", "lora_te_...") is the family's: `Family.lora_name`.
 """
@@ -10,7 +10,6 @@ A layer's name ("lora_unet_...", "lora_te_...") is the family's: `Family.lora_na
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -18,36 +17,29 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..families.ldm.foreign_lora_names import foreign_name
+from ..low_rank.dora import StoredChange
+from ..low_rank.lora import LoraModule
+from ..low_rank.table import read_change
 from ..reading.door import reader
+from ..settings.algorithms import ALGORITHMS, ALPHA_ENDING, DORA_ENDING, KNOWN_ENDINGS
 from .hashes import kohya_hashes
-from .tensor_file import FILE_DTYPES, are_weights, converted, read_tensors, refuse_not_finite, write_tensors
-from .use import CONVERT_LORA, lora_layout
+from .peft_alphas import peft_alphas
+from .tensor_file import (
+    FILE_DTYPES,
+    TensorFile,
+    are_weights,
+    converted,
+    read_tensors,
+    refuse_not_finite,
+    write_tensors,
+)
 
-ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
-"""Of a layer's tensors."""
-
-
-@dataclass(frozen=True)
-class LoraModule:
-    """The low-rank change of one layer, W = W0 + (alpha / rank) * up @ down (arXiv 2106.09685, section 4.1)."""
-
-    down: Tensor
-    """(rank, in) beside a linear layer, (rank, in, height, width) beside a convolution."""
-    up: Tensor
-    """(out, rank), or (out, rank, 1, 1)."""
-    alpha: float
-
-    @property
-    def rank(self) -> int:
-        return self.down.shape[0]
-
-    def file_tensors(self) -> dict[str, Tensor]:
-        """Both tensors by what follows the layer's name in a file."""
-        return {"lora_down.weight": self.down.detach(), "lora_up.weight": self.up.detach()}
+__all__ = ["LoraModule", "StoredChange", "StoredLayer", "read_lora", "write_lora"]
 
 
 class StoredLayer(Protocol):
-    """A layer that can be written into a LoRA file: a `LoraModule`, or a layer that is being trained."""
+    """A layer that can be written into a LoRA file: a `StoredChange`, or a layer that is being trained."""
 
     @property
     def alpha(self) -> float: ...
@@ -62,7 +54,8 @@ def write_lora(
 ) -> None:
     """Write a LoRA whose weights are stored as `precision` ("fp16" | "bf16" | "fp32"); hashes join the metadata.
 
-    layers: by layer name, as `Family.lora_name` gives it.
+    layers: by layer name, as `Family.lora_name` gives it. DoRA's sizes are stored in float32, since each of them is a
+    factor of the whole weight.
 
     Raises:
         UserError: there is no space left, or a value is not finite in that precision.
@@ -70,8 +63,9 @@ def write_lora(
     tensors: dict[str, Tensor] = {}
     for name, layer in layers.items():
         for ending, tensor in layer.file_tensors().items():
-            tensors[f"{name}.{ending}"] = converted(path, tensor, FILE_DTYPES[precision])
-        tensors[f"{name}.alpha"] = _exact(layer.alpha, FILE_DTYPES[precision])
+            dtype = torch.float32 if ending == DORA_ENDING else FILE_DTYPES[precision]
+            tensors[f"{name}.{ending}"] = converted(path, tensor, dtype)
+        tensors[f"{name}.{ALPHA_ENDING}"] = _exact(layer.alpha, FILE_DTYPES[precision])
     write_tensors(path, tensors, {**metadata, **kohya_hashes(tensors, metadata)})
 
 
@@ -82,47 +76,67 @@ def _exact(alpha: float, dtype: torch.dtype) -> Tensor:
 
 
 @reader
-def read_lora(path: Path) -> tuple[dict[str, LoraModule], dict[str, str]]:
-    """The layers of a LoRA by name, in the file's precision, and the file's metadata.
+def read_lora(path: Path) -> tuple[dict[str, StoredChange], dict[str, str]]:
+    """The layers of a LoRA by kohya's names, in the file's precision, and the file's metadata.
 
     A layer without alpha has scale 1, so its alpha is its rank.
 
     Raises:
-        UserError: the file is missing or damaged, is not a LoRA in kohya's layout, or has layers of other kinds too.
+        UserError: the file is missing or damaged, is not a LoRA, or has layers of other kinds too.
     """
     file = read_tensors(path)
-    names = [name.removesuffix(".lora_down.weight") for name in file.tensors if name.endswith(".lora_down.weight")]
-    if not names or any(f"{name}.lora_up.weight" not in file.tensors for name in names):
-        found = (
-            f"it has diffusers' names: {CONVERT_LORA}" if lora_layout(file.tensors) == "diffusers" else "choose another"
-        )
-        raise UserError(f"{path} is not a LoRA in kohya's layout (lora_down and lora_up layers): {found}.")
-    known = {name + ending for name in names for ending in ENDINGS}
-    other = [name for name in file.tensors if name not in known]
-    if other:
-        raise UserError(
-            f"{path} is a LoRA of a kind that is not supported, with tensors like {other[0]}: choose one with "
-            "lora_down, lora_up and alpha only."
-        )
-    alphas = {name: file.tensors[f"{name}.alpha"] for name in names if f"{name}.alpha" in file.tensors}
-    for name, alpha in alphas.items():
-        if alpha.numel() != 1:
+    layers, told = _layers_of(path, file)
+    modules: dict[str, StoredChange] = {}
+    for name, tensors in layers.items():
+        alpha = _alpha_of(path, name, tensors)
+        try:
+            module = read_change(_in_one_form(tensors), told.get(name) if alpha is None else alpha)
+            if module is None or not are_weights(tensors.values()):
+                raise ValueError("tensors are empty, of several algorithms, or no numbers with a fraction")
+        except ValueError as error:
             raise UserError(
-                f"{path} has {alpha.numel()} values as {name}.alpha instead of one: copy or download it again."
-            )
-    for name in names:
-        down, up = (file.tensors[f"{name}.{half}.weight"] for half in ("lora_down", "lora_up"))
-        if min(down.ndim, up.ndim) < 2 or not are_weights((down, up)) or up.flatten(1).shape[1] != len(down):
-            sizes = f"{tuple(down.shape)} and {tuple(up.shape)}"
-            raise UserError(
-                f"{path} has a layer {name} whose lora_down and lora_up, of sizes {sizes}, differ in rank: "
-                "copy or download the file again, or choose another."
-            )
+                f"{path} has a layer {name} whose {error}: copy or download the file again, or choose another."
+            ) from error
+        modules[name] = module
     refuse_not_finite(path, file.tensors.values())
-    return {name: _module(file.tensors, name) for name in names}, file.metadata
+    return modules, file.metadata
 
 
-def _module(tensors: Mapping[str, Tensor], name: str) -> LoraModule:
-    down = tensors[f"{name}.lora_down.weight"]
-    alpha = tensors.get(f"{name}.alpha")
-    return LoraModule(down, tensors[f"{name}.lora_up.weight"], down.shape[0] if alpha is None else float(alpha))
+def _layers_of(path: Path, file: TensorFile) -> tuple[dict[str, dict[str, Tensor]], dict[str, float]]:
+    """Each layer's tensors by their endings; and alphas that stand elsewhere, by layer."""
+    layers: dict[str, dict[str, Tensor]] = {}
+    parts: dict[str, str] = {}
+    unknown = ""
+    for name, tensor in file.tensors.items():
+        foreign = foreign_name(name)
+        layer, ending = (foreign.layer, foreign.ending) if foreign else name.partition(".")[::2]
+        if foreign:
+            parts[layer] = foreign.part
+        if ending in KNOWN_ENDINGS:
+            layers.setdefault(layer, {})[ending] = tensor
+        else:
+            unknown = unknown or name
+    if not layers or all(tensors.keys() == {ALPHA_ENDING} for tensors in layers.values()):
+        raise UserError(f"{path} is not a LoRA of a known layout (kohya's, LyCORIS's, diffusers'): choose another.")
+    if unknown:
+        titles = ", ".join(facts.title for facts in ALGORITHMS.values())
+        raise UserError(
+            f"{path} is a LoRA of a kind that is not supported, with tensors like {unknown}: choose one of {titles}."
+        )
+    return layers, peft_alphas(path, file.metadata, parts, layers)
+
+
+def _alpha_of(path: Path, name: str, tensors: dict[str, Tensor]) -> float | None:
+    """The layer's alpha, which is taken out of its tensors."""
+    alpha = tensors.pop(ALPHA_ENDING, None)
+    if alpha is not None and alpha.numel() != 1:
+        raise UserError(f"{path} has {alpha.numel()} values as {name}.alpha instead of one: copy or download it again.")
+    return None if alpha is None else float(alpha)
+
+
+def _in_one_form(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """PEFT has DoRA's sizes, one for each output, without the other sides."""
+    return {
+        ending: value[:, None] if ending == DORA_ENDING and value.ndim == 1 else value
+        for ending, value in tensors.items()
+    }

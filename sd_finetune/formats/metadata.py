@@ -33,6 +33,7 @@ from .checkpoint import Checkpoint
 from .hashes import file_hashes, legacy_hash
 from .known_hashes import known_sha256
 from .metadata_keys import SETTINGS_KEY, VERSION_KEY, WORD_KEY
+from .network_metadata import about_network
 
 # Of results that are not whole checkpoints. `implementation` names the program whose tensor names the file has.
 ARCHITECTURE_ENDINGS: Mapping[ResultKind, str] = {
@@ -105,7 +106,7 @@ def training_metadata(settings: Settings, facts: RunFacts, number: int = 0) -> d
         **_images(settings, facts),
     }
     if settings.result_kind() == "lora":
-        entries.update(_network(settings))
+        entries.update(about_network(settings))
     texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
     own = {VERSION_KEY: __version__, SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
     if settings.learns_word():
@@ -129,16 +130,6 @@ def _model(settings: Settings, facts: RunFacts, name: str) -> dict[str, Any]:
         "zero_terminal_snr": facts.base.zero_terminal_snr,
         "clip_skip": settings.train.clip_skip if settings.train.clip_skip > 1 else None,
         "max_token_length": settings.captions.tokens if settings.captions.tokens > CHUNK_TOKENS else None,
-    }
-
-
-def _network(settings: Settings) -> dict[str, Any]:
-    return {
-        "network_module": "networks.lora",
-        "network_dim": settings.lora.rank,
-        "network_alpha": settings.lora_alpha(),
-        "network_args": _network_arguments(settings),
-        "network_dropout": settings.lora.dropout or None,
     }
 
 
@@ -247,12 +238,6 @@ def _tags(prompts: Iterable[str]) -> dict[str, int]:
 def _unique(names: Sequence[str]) -> list[str]:
     """The names, numbered where they repeat, since they become keys."""
     return [f"{name} ({count})" if (count := names[: k + 1].count(name)) > 1 else name for k, name in enumerate(names)]
-
-
-def _network_arguments(settings: Settings) -> dict[str, Any]:
-    """As kohya's scripts write those of convolutions."""
-    rank = settings.lora.conv_rank
-    return {"conv_dim": str(rank), "conv_alpha": str(settings.lora_conv_alpha())} if rank else {}
 
 
 def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str]:

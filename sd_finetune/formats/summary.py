@@ -34,6 +34,12 @@ LORA_KINDS = {
 }  # fmt: skip
 """First word of a tensor's name after the layer's, to the kind of layer."""
 
+RANKED = (
+    "lora_down.weight", "lora_A.weight", "lora.down.weight", "lora_linear_layer.down.weight", "_lora.down.weight",
+    ".hada_w1_b", ".lokr_w2_b", ".lokr_w1_b",
+)  # fmt: skip
+"""Ends the names of matrices whose first side is the rank."""
+
 HYPERNETWORK_FACTS = ("name", "step", "sd_checkpoint_name")
 
 NOT_SHOWN = {
@@ -102,8 +108,7 @@ def _lora_details(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     kinds = {LORA_KINDS.get(word, "") for _, word in map(_split, tensors)} - {""}
     layers = {layer for layer, word in map(_split, tensors) if word in LORA_KINDS}
     text = sum(map(is_text_encoder_layer, layers))
-    downs = [tensor for name, tensor in tensors.items() if name.endswith(("lora_down.weight", "lora_A.weight"))]
-    ranks = {tensor.shape[0] for tensor in downs if tensor.ndim}
+    ranks = {tensor.shape[0] for name, tensor in tensors.items() if tensor.ndim and name.endswith(RANKED)}
     alphas = {float(tensor) for name, tensor in tensors.items() if name.endswith(".alpha") and tensor.numel() == 1}
     details = {"method": ", ".join(sorted(kinds)), "layers": f"{len(layers) - text} UNet, {text} text encoder"}
     if ranks:

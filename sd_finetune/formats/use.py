@@ -1,29 +1,17 @@
 """What can be done with a model file here, in a sentence; needs no torch.
 
 use_of(kind, base, layout) -> sentence
-lora_layout(names) -> "kohya" | "diffusers" | "other"
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from ..families.ldm.foreign_lora_names import foreign_name
 from ..families.recognition import BASES
 from ..families.table import FAMILIES, supported_titles
 from ..reading.layout import Layout
+from ..settings.algorithms import ALGORITHMS, KNOWN_ENDINGS
 from .parts import missing_parts
 
-KOHYA_ENDINGS = (".lora_down.weight", ".lora_up.weight", ".alpha")
-DIFFUSERS_WORDS = (
-    ".lora_A.",
-    ".lora_B.",
-    ".lora.up.",
-    ".lora.down.",
-    "_lora.up.",
-    "_lora.down.",
-    ".lora_linear_layer.",
-)
-CONVERT_LORA = "convert it to kohya's layout first, for example with diffusers' convert_state_dict_to_kohya"
 USES = {
     "embedding": "base.continue_from of a Textual Inversion, and --embedding of `sample`",
     "hypernetwork": "base.continue_from of a hypernetwork, and --hypernetwork of `sample`",
@@ -59,17 +47,7 @@ def use_of(kind: str, base: str, layout: Layout) -> str:
 
 
 def _use_of_lora(layout: Layout) -> str:
-    found = lora_layout(layout.tensors)
-    if found == "diffusers":
-        return f"no: it has diffusers' names: {CONVERT_LORA}"
-    if found == "other":
-        return "not in training and `sample`, which read lora_down, lora_up and alpha alone; the WebUI may read it"
-    return "base.continue_from of a LoRA, and --lora of `sample` and `merge`"
-
-
-def lora_layout(names: Iterable[str]) -> str:
-    """In whose layout a LoRA's tensors are named."""
-    listed = list(names)
-    if any(word in name for name in listed for word in DIFFUSERS_WORDS):
-        return "diffusers"
-    return "kohya" if all(name.endswith(KOHYA_ENDINGS) and name.count(".") <= 2 for name in listed) else "other"
+    if all(foreign_name(name) or name.partition(".")[2] in KNOWN_ENDINGS for name in layout.tensors):
+        return "base.continue_from of a LoRA, and --lora of `sample` and `merge`"
+    titles = ", ".join(facts.title for facts in ALGORITHMS.values())
+    return f"not in training and `sample`, which read {titles} and DoRA; the WebUI may read it"

@@ -40,7 +40,10 @@ class MethodFacts:
 METHODS = {
     "lora": MethodFacts(
         "LoRA", "LoraMethod", "lora", 1e-4, 5e-5,
-        fixed=("lora.rank", "lora.alpha", "lora.conv_rank", "lora.rank_stabilized", "lora.plus_ratio"),
+        fixed=(
+            "lora.algorithm", "lora.rank", "lora.alpha", "lora.conv_rank", "lora.dora", "lora.factor",
+            "lora.full_matrix", "lora.decompose_both", "lora.rank_stabilized", "lora.plus_ratio",
+        ),
     ),
     "dreambooth": MethodFacts(
         "DreamBooth", "DreamBoothMethod", "checkpoint", 2e-6, 1e-6, changes_weights=True, decays_all=True,

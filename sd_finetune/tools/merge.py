@@ -9,15 +9,15 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..formats.checkpoint import Checkpoint
-from ..formats.lora import LoraModule
-from ..networks.lora import low_rank_change
-from ..networks.lora_files import WeightedLora, fitted, refuse_unknown_layers, with_usual_names
+from ..networks.change_layer import added_one_by_one
+from ..networks.lora_files import WeightedLora, refuse_other_size, refuse_unknown_layers, with_usual_names
 
 
 def merge_loras(checkpoint: Checkpoint, loras: Sequence[WeightedLora]) -> dict[str, dict[str, Tensor]]:
-    """The changed weights, W + sum of weight * (alpha / rank) * up @ down, for `write_checkpoint`.
+    """The changed weights, for `write_checkpoint`: of LoRAs, W + sum of weight * (alpha / rank) * up @ down.
 
-    Computed in float32 and returned in the checkpoint's own precision.
+    A change that depends on the weight (DoRA) is that of what earlier LoRAs left, as in the WebUI. Computed in float32
+    and returned in the checkpoint's own precision.
 
     Raises:
         UserError: a LoRA does not fit the checkpoint, or the sum overflows the checkpoint's precision.
@@ -36,12 +36,11 @@ def merge_loras(checkpoint: Checkpoint, loras: Sequence[WeightedLora]) -> dict[s
     for layer in dict.fromkeys(layer for lora in loras for layer in lora.modules):
         part, name = places[layer]
         own = checkpoint.parts[part][name]
-        added = [
-            weight * fitted(name, _change_of(modules[layer]), own.shape, called)
-            for modules, weight, called in loras
-            if layer in modules
-        ]
-        merged[part][name] = _in_precision_of(own, name, own.float() + torch.stack(added).sum(dim=0))
+        changes = [(lora.modules[layer], lora.weight, lora.called) for lora in loras if layer in lora.modules]
+        for change, _, called in changes:
+            refuse_other_size(name, change, own.shape, called)
+        values = added_one_by_one(own, [(change, weight) for change, weight, _ in changes])
+        merged[part][name] = _in_precision_of(own, name, values)
     return merged
 
 
@@ -51,7 +50,3 @@ def _in_precision_of(own: Tensor, name: str, values: Tensor) -> Tensor:
         precision = str(own.dtype).removeprefix("torch.")
         raise UserError(f"Merged, {name} overflows {precision}: use smaller weights or another LoRA.")
     return converted
-
-
-def _change_of(module: LoraModule) -> Tensor:
-    return low_rank_change(module.down, module.up, module.alpha / module.rank)

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
-from ..formats.lora import LoraModule
+from ..errors import UserError
+from ..low_rank.dora import Decomposed, StoredChange
+from ..low_rank.lora import LoraModule
+from ..low_rank.table import algorithm_of
+from ..settings.algorithms import ALGORITHMS
 
 OVERSAMPLING, POWER_ITERATIONS = 8, 6
 
@@ -71,6 +75,25 @@ def truncated(module: LoraModule, rank: int) -> Truncation:
         alpha=scale * new_down.shape[0],
     )
     return Truncation(new, abs(scale) * norm(values), abs(scale) * norm(values[:rank]))
+
+
+def plain_loras(called: str, modules: Mapping[str, StoredChange]) -> dict[str, LoraModule]:
+    """The layers, of which each is a product of two matrices.
+
+    Raises:
+        UserError: one is of another kind; `called` is the file's name in the message.
+    """
+    found = {name: own for name, own in modules.items() if isinstance(own, LoraModule) and own.mid is None}
+    other = next((name for name in modules if name not in found), "")
+    if other:
+        own = modules[other]
+        kind = "DoRA" if isinstance(own, Decomposed) else ALGORITHMS[algorithm_of(own)].title
+        kind = f"{kind} in Tucker's form" if isinstance(own, LoraModule) else kind
+        raise UserError(
+            f"{called} has layers, such as {other}, of the kind {kind}, whose rank cannot be reduced: merge it into a "
+            "checkpoint (merge), and extract a LoRA of the rank that you want from that (extract)."
+        )
+    return found
 
 
 def resized(modules: Mapping[str, LoraModule], rank: int) -> dict[str, Truncation]:

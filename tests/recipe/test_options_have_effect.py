@@ -295,6 +295,7 @@ SHORT = {"train.length": "1 step"}
 WORD = {"method": "textual_inversion", "textual_inversion.word": "zib-7"}
 OWN_WORD = {**WORD, "concepts.word": "zab-2"}
 OWN = {"textual_inversion.template": "own", "textual_inversion.own_templates": ["a [name]", "one [name]"]}
+LOKR = {"lora.algorithm": "lokr", "lora.rank": 1}
 RELU = {"hypernetwork.activation": "relu"}
 HYPERNETWORK = {"method": "hypernetwork", "base.checkpoint": "{other}/wide-text.safetensors"}
 TEXT = {"train.train_text_encoder": True}
@@ -438,6 +439,11 @@ EFFECTS: dict[str, Effect] = {
         2,
         within={**MASKED, **FILES, "method": "dreambooth", "masks.prior_weight": 1.0, "train.length": "2 epochs"},
     ),
+    "lora.algorithm": Effect(tensors, "loha"),
+    "lora.dora": Effect(tensors, True),
+    "lora.factor": Effect(tensors, 2, within=LOKR),
+    "lora.full_matrix": Effect(tensors, True, within=LOKR),
+    "lora.decompose_both": Effect(tensors, True, within=LOKR),
     "lora.rank": Effect(tensors, 7),
     "lora.alpha": Effect(scale, 3.0),
     "lora.conv_rank": Effect(tensors, 3),

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS_OF_THE_SCREEN = sorted((PACKAGE / "ui").rglob("*.py"))
 
 FOUNDATION = {"__version__", "counted", "errors", "own_packages", "readable", "reading", "settings", "runs"}
-PARTS = {"data", "formats", "diffusion", "families"}
+PARTS = {"data", "formats", "diffusion", "families", "low_rank"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools", "vram"}
 SCREEN = {"hosts", "ui"}
@@ -40,7 +40,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
     "families": {"errors", "reading", "diffusion", "settings"},
-    "formats": FOUNDATION | {"families", "diffusion"},
+    "low_rank": {"settings"},
+    "formats": FOUNDATION | {"families", "diffusion", "low_rank"},
     "networks": FOUNDATION | PARTS,
     "sampling": FOUNDATION | PARTS,
     "optimizers": {"errors", "hidden_modules", "settings"},

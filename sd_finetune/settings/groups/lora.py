@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..algorithms import TITLES, Form, algorithm_help
 from ..option import option
 
 LORA = ("lora",)
@@ -11,8 +12,9 @@ LORA = ("lora",)
 
 @dataclass(frozen=True)
 class Lora:
-    """Size and scale of the LoRA layers."""
+    """Kind, size and scale of the LoRA layers."""
 
+    algorithm: str = option("lora", algorithm_help(), choices=tuple(TITLES), titles=TITLES, methods=LORA)
     rank: int = option(16, "rank of the LoRA layers (kohya's network dim)", minimum=1, maximum=1024, methods=LORA)
     alpha: float | None = option(
         None,
@@ -28,6 +30,26 @@ class Lora:
         minimum=0,
         maximum=1024,
         methods=LORA,
+    )
+    dora: bool = option(
+        False,
+        "train how large the weights of each input are apart from their direction (DoRA, arXiv 2402.09353), with any "
+        "algorithm; each step takes longer. It is kept as AUTOMATIC1111's WebUI reads it",
+        methods=LORA,
+    )
+    factor: int = option(
+        0,
+        "for lokr, into how many blocks inputs and outputs are cut (LyCORIS's factor), if their numbers can be divided "
+        "by it: more of them make a smaller file; 0 = about as many as each block has inputs or outputs",
+        minimum=0,
+        maximum=1024,
+        methods=LORA,
+    )
+    full_matrix: bool = option(
+        False, "for lokr, the larger matrix is whole, whatever the rank, and nothing is scaled", methods=LORA
+    )
+    decompose_both: bool = option(
+        False, "for lokr, the small matrix is of low rank too, where that is smaller", methods=LORA
     )
     rank_stabilized: bool = option(
         False,
@@ -64,3 +86,7 @@ class Lora:
         maximum=0.9,
         methods=LORA,
     )
+
+    def form(self, rank: int) -> Form:
+        """The size of layers of this rank."""
+        return Form(rank, self.factor, self.full_matrix, self.decompose_both)

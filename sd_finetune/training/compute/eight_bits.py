@@ -55,6 +55,10 @@ class _In8Bits(nn.Module):
             values = values.round().clamp(-LARGEST[self.kept_as], LARGEST[self.kept_as])
         self.weight = nn.Parameter(values.to(self.kept_as), requires_grad=False)
 
+    def whole_weight(self) -> Tensor:
+        """The weight that it computes with."""
+        return _restored(self.weight, self.weight_scale) if self.weight.dtype == self.kept_as else self.weight
+
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output, in the precision that it was cast to."""
         if self.weight.dtype != self.kept_as:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...settings.algorithms import ALGORITHMS, algorithms_with
 from ...settings.methods import methods_with
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.schedules import schedules_with
@@ -62,6 +63,7 @@ OF_OPTIONS = {
     **dict.fromkeys(
         ("concepts.initial_text", "concepts.vectors", "concepts.word_file", "concepts.continue_from"), (OWN_WORD,)
     ),
+    "lora.decompose_both": (Condition("lora.full_matrix", values=(False,)),),
     "hypernetwork.activate_output": (Condition("hypernetwork.activation", others=("linear",)),),
     "output.keep": (Condition("output.save_every", others=NEVER),),
     "evaluation.images": (Condition("evaluation.every", others=NEVER),),
@@ -79,4 +81,6 @@ def conditions_of(name: str) -> tuple[Condition, ...]:
         return (Condition("optimizer.name", values=used_by),)
     if group == "schedule" and own not in ("name", "warmup"):
         return (Condition("schedule.name", values=schedules_with(own)),)
+    if group == "lora" and len(algorithms_with(own)) < len(ALGORITHMS):
+        return (Condition("lora.algorithm", values=algorithms_with(own)), *OF_OPTIONS.get(name, ()))
     return OF_OPTIONS.get(name, OF_GROUPS.get(group, ()))

@@ -171,7 +171,7 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
         (tmp_path / "foreign.safetensors", "or give its layers kohya's names"),
         (tmp_path / "partly.safetensors", "which lacks 1 of its layers"),
         (tmp_path / "wide.safetensors", "(320, 320)"),
-        (tmp_path / "strange.safetensors", "of a kind that is not supported, with tensors like"),
+        (tmp_path / "strange.safetensors", "has a layer lora_unet_x whose tensors are"),
         (tmp_path / "none.safetensors", "none.safetensors not found"),
         (home.base, "choose a LoRA for Stable Diffusion 1"),
         (f"{home.lora}:10000000000", "overflows float16"),

@@ -12,8 +12,7 @@ from sd_finetune.families.sd1.architecture import SD15
 from sd_finetune.families.sdxl.architecture import SDXL_BASE
 from sd_finetune.families.table import FAMILIES
 from sd_finetune.formats.hypernetwork import HypernetworkShape
-from sd_finetune.networks.adapter import new_adapter_network
-from sd_finetune.networks.algorithms import ALGORITHMS
+from sd_finetune.networks.algorithms import ALGORITHMS, new_adapter_network
 from sd_finetune.networks.hypernetwork import Hypernetwork, context_widths
 
 FULL_SIZE: dict[str, Any] = {"sd1": SD15, "sdxl": SDXL_BASE}

@@ -322,13 +322,14 @@ OTHER_KINDS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "esrgan": (("model.1.sub.0.RDB1.conv1.0.weight", "model.0.weight"), "upscaler", "no: "),
     "clip": (("text_model.encoder.layers.0.mlp.fc1.weight", "x"), "text encoder", "no: "),
     "ldm unet": (("input_blocks.0.0.weight", "out.2.weight"), "unet", "no: a UNet alone"),
-    "loha": ((f"{LORA_KEY}.hada_w1_a", f"{LORA_KEY}.alpha"), "lora", "not in training and `sample`"),
-    "lokr": ((f"{LORA_KEY}.lokr_w1", f"{LORA_KEY}.lokr_w2"), "lora", "not in training and `sample`"),
-    "dora": ((f"{LORA_KEY}.lora_down.weight", f"{LORA_KEY}.dora_scale"), "lora", "not in training and `sample`"),
+    "loha": ((f"{LORA_KEY}.hada_w1_a", f"{LORA_KEY}.alpha"), "lora", "base.continue_from of a LoRA"),
+    "lokr": ((f"{LORA_KEY}.lokr_w1", f"{LORA_KEY}.lokr_w2"), "lora", "base.continue_from of a LoRA"),
+    "dora": ((f"{LORA_KEY}.lora_down.weight", f"{LORA_KEY}.dora_scale"), "lora", "base.continue_from of a LoRA"),
+    "oft": ((f"{LORA_KEY}.oft_blocks", f"{LORA_KEY}.alpha"), "lora", "not in training and `sample`"),
     "attention processors": (
-        ("unet.mid_block.attn1.processor.to_q_lora.up.weight",), "lora", "no: it has diffusers' names: convert it"
+        ("unet.mid_block.attn1.processor.to_q_lora.up.weight",), "lora", "base.continue_from of a LoRA"
     ),
-    "peft": (("base_model.model.mid_block.to_q.lora_A.weight",), "lora", "no: it has diffusers' names: convert it"),
+    "peft": (("base_model.model.mid_block.to_q.lora_A.weight",), "lora", "base.continue_from of a LoRA"),
     "kohya": ((f"{LORA_KEY}.lora_down.weight", f"{LORA_KEY}.lora_up.weight"), "lora", "base.continue_from of a LoRA"),
     "wan": (("head.modulation", "blocks.0.cross_attn.k.weight"), "checkpoint", "no: it is for Wan"),
     "qwen": (("transformer_blocks.0.img_mlp.net.0.proj.weight", "x"), "checkpoint", "no: it is for Qwen-Image"),

@@ -133,10 +133,20 @@ def test_a_layer_without_alpha_counts_once(tmp_path: Path) -> None:
     assert metadata == {}
 
 
-@pytest.mark.parametrize("name", ["lora_unet_x.hada_w1_a", "unet.x.lora_A.weight", "lora_unet_x.lora_down.weight"])
-def test_other_layouts_are_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("lora_unet_x.hada_w1_a", "has a layer lora_unet_x whose hada_w1_b is missing: copy or download"),
+        ("unet.mid_block.x.lora_A.weight", "has a layer lora_unet_mid_block_x whose lora_up.weight is missing"),
+        ("lora_unet_x.lora_down.weight", "has a layer lora_unet_x whose lora_up.weight is missing"),
+        ("lora_unet_x.alpha", "is not a LoRA of a known layout"),
+        ("lora_unet_x.oft_blocks", "is not a LoRA of a known layout"),
+        ("transformer.blocks.0.lora_A.weight", "is not a LoRA of a known layout"),
+    ],
+)
+def test_what_is_incomplete_or_of_another_layout_is_refused(tmp_path: Path, name: str, words: str) -> None:
     safetensors.torch.save_file({name: torch.randn(4, 8)}, tmp_path / "x.safetensors")
-    with pytest.raises(UserError, match="not a LoRA in kohya's layout"):
+    with pytest.raises(UserError, match=words):
         read_lora(tmp_path / "x.safetensors")
 
 

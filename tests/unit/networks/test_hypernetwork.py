@@ -12,8 +12,7 @@ from sd_finetune.families.ldm.lora_targets import lora_targets
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape
-from sd_finetune.networks.adapter import new_adapter_network
-from sd_finetune.networks.algorithms import ALGORITHMS
+from sd_finetune.networks.algorithms import ALGORITHMS, new_adapter_network
 from sd_finetune.networks.hypernetwork import (
     ACTIVATIONS,
     INITIALIZATIONS,

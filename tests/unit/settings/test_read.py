@@ -69,6 +69,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["optimizer"]["decay_all"] = False  # which LoRA has not
     content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"
     content["loss"]["timestep_weights"] = "min_snr"  # others take a gamma or none
+    content["lora"] |= {"algorithm": "lora", "factor": 0, "full_matrix": False, "decompose_both": False}
     content["timesteps"]["smallest"], content["noise"]["multires_iterations"] = 0, 0
     content["data"] |= {"extra_resolutions": "", "buckets": False, "crop": "center"}
     content["textual_inversion"]["word"] = "zib"

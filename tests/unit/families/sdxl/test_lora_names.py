@@ -13,8 +13,7 @@ from sd_finetune.families.sd1.family import FAMILY as SD1_FAMILY
 from sd_finetune.families.sdxl.architecture import SDXL_BASE
 from sd_finetune.families.sdxl.facts import SDXL
 from sd_finetune.families.sdxl.family import FAMILY
-from sd_finetune.networks.adapter import new_adapter_network
-from sd_finetune.networks.algorithms import ALGORITHMS
+from sd_finetune.networks.algorithms import ALGORITHMS, new_adapter_network
 from sd_finetune.networks.hypernetwork import context_widths
 
 DEPTHS = {

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from sd_finetune.families.family import target_layers
 from sd_finetune.formats.hypernetwork import HypernetworkShape
-from sd_finetune.networks.adapter import new_adapter_network
-from sd_finetune.networks.algorithms import ALGORITHMS
+from sd_finetune.networks.algorithms import ALGORITHMS, new_adapter_network
 from sd_finetune.networks.attachable import AttachableNetwork
 from sd_finetune.networks.hypernetwork import context_widths, new_hypernetwork
 from sd_finetune.training.compute.compiled import Backend, compile_blocks, is_too_old

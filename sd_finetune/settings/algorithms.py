@@ -1,0 +1,139 @@
+"""The low-rank algorithms there are: what implements each, what its files have, and how many values it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isqrt
+
+DORA_ENDING = "dora_scale"
+"""Of the tensor that comes to those of any algorithm with weight decomposition (DoRA)."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The size that is asked for of one adapter layer, by the options of the group [lora]."""
+
+    rank: int
+    factor: int = 0
+    full_matrix: bool = False
+    decompose_both: bool = False
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """Of a layer of the model: outputs, inputs, and places of the convolution's kernel (1 for a linear layer)."""
+
+    out: int
+    into: int
+    area: int = 1
+
+
+@dataclass(frozen=True)
+class AlgorithmFacts:
+    """One algorithm. `implementation` is its class in `low_rank/NAME.py`, which the tab does not import."""
+
+    implementation: str
+    title: str
+    """Its name in the tab and in `info`."""
+    summary: str
+    """What sets it apart, for the help of `lora.algorithm`."""
+    endings: tuple[str, ...]
+    """What follows a layer's name in a file, of each tensor that there may be."""
+    count: Callable[[LayerSize, Form], int]
+    """How many values it trains beside a layer."""
+    options: tuple[str, ...] = ()
+    """The options of the group [lora] that only some algorithms use, and this one does."""
+
+
+def _count_lora(layer: LayerSize, form: Form) -> int:
+    return form.rank * (layer.out + layer.into * layer.area)
+
+
+def _count_loha(layer: LayerSize, form: Form) -> int:
+    return 2 * _count_lora(layer, form)
+
+
+def _count_lokr(layer: LayerSize, form: Form) -> int:
+    sizes = kronecker_sizes(layer.out, layer.into, form)
+    (rows, columns), (blocks_out, blocks_in) = sizes.first, sizes.second
+    first = form.rank * (rows + columns) if sizes.first_is_low_rank else rows * columns
+    second = (blocks_out, blocks_in * layer.area)
+    return first + (form.rank * sum(second) if sizes.second_is_low_rank else second[0] * second[1])
+
+
+@dataclass(frozen=True)
+class KroneckerSizes:
+    """Rows and columns of the two factors of a Kronecker product, and whether each is a product of low rank."""
+
+    first: tuple[int, int]
+    second: tuple[int, int]
+    """Without the places of a kernel, which come to its columns."""
+    first_is_low_rank: bool
+    second_is_low_rank: bool
+
+
+def kronecker_sizes(out: int, into: int, form: Form) -> KroneckerSizes:
+    """Those of a layer with so many outputs and inputs; where the rank would save nothing, a factor is whole."""
+    (rows, blocks_out), (columns, blocks_in) = two_factors(out, form.factor), two_factors(into, form.factor)
+    low_rank = not form.full_matrix
+    return KroneckerSizes(
+        (rows, columns),
+        (blocks_out, blocks_in),
+        first_is_low_rank=low_rank and form.decompose_both and 2 * form.rank < max(rows, columns),
+        second_is_low_rank=low_rank and 2 * form.rank < max(blocks_out, blocks_in),
+    )
+
+
+def two_factors(size: int, wanted: int) -> tuple[int, int]:
+    """Two whole numbers whose product is `size`, the smaller one first.
+
+    It is `wanted` where that divides `size`, else the largest that does and is not above it; 0: as near to the square
+    root as there is.
+    """
+    if wanted and size % wanted == 0:
+        smaller, larger = sorted((wanted, size // wanted))
+        return smaller, larger
+    most = min(wanted or size, isqrt(size))
+    smaller = next(number for number in range(max(most, 1), 0, -1) if size % number == 0)
+    return smaller, size // smaller
+
+
+ALGORITHMS = {
+    "lora": AlgorithmFacts(
+        "LoraModule", "LoRA", "a product of two thin matrices, which every program reads",
+        ("lora_down.weight", "lora_up.weight", "lora_mid.weight"), _count_lora,
+        options=("plus_ratio", "dropout", "rank_dropout"),
+    ),
+    "loha": AlgorithmFacts(
+        "LohaModule", "LoHa",
+        "two such products multiplied value by value, of up to the square of the rank with twice the values (arXiv "
+        "2108.06098)",
+        ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"), _count_loha,
+    ),
+    "lokr": AlgorithmFacts(
+        "LokrModule", "LoKr",
+        "the Kronecker product of a small matrix and a larger one, of full rank in small files (arXiv 2309.14859)",
+        ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"), _count_lokr,
+        options=("factor", "full_matrix", "decompose_both"),
+    ),
+}  # fmt: skip
+
+ALPHA_ENDING = "alpha"
+KNOWN_ENDINGS = {ALPHA_ENDING, DORA_ENDING, *(ending for facts in ALGORITHMS.values() for ending in facts.endings)}
+"""Of all tensors that a layer can have here."""
+TITLES = {name: facts.title for name, facts in ALGORITHMS.items()}
+
+
+def algorithm_help() -> str:
+    """What each choice is, for the help of `lora.algorithm`."""
+    return "; ".join(
+        ["how layers change the model's", *(f"{name} = {facts.summary}" for name, facts in ALGORITHMS.items())]
+    )
+
+
+def algorithms_with(option: str) -> tuple[str, ...]:
+    """The algorithms that use an option of the group [lora]."""
+    if not any(option in facts.options for facts in ALGORITHMS.values()):
+        return tuple(ALGORITHMS)
+    return tuple(name for name, facts in ALGORITHMS.items() if option in facts.options)
