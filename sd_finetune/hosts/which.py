@@ -15,6 +15,8 @@ def kind_here() -> Kind:
     """The kind of the WebUI whose process runs us; only its own folder is imported."""
     if "backend.memory_management" in sys.modules:
         return import_module(".forge.kind", __package__).Forge()
+    if "ldm_patched.modules.model_management" in sys.modules:
+        return import_module(".reforge.kind", __package__).ReForge()
     return import_module(".a1111.kind", __package__).A1111()
 
 

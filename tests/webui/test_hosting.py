@@ -1,4 +1,4 @@
-"""The WebUI before, while and after we have its turn: what it draws is the same to the bit."""
+"""WebUI v1.10.1 before, while and after we have its turn: what it draws is the same to the bit."""
 
 from __future__ import annotations
 
@@ -7,29 +7,20 @@ import json
 import os
 import shutil
 import signal
-import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
-from sd_finetune.families.family import DiffusionModel
-from sd_finetune.families.ldm.lora_targets import lora_targets
-from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import Checkpoint
-from sd_finetune.formats.lora import LoraModule, write_lora
 from sd_finetune.formats.tensor_file import write_tensors
-from tests.webui.tab import RUN_SECONDS, Tab
+from tests.webui.as_before import PROMPT, assert_as_before, pictures_before, write_noise
+from tests.webui.tab import Tab
 from tests.webui.webui import WebUI
-
-PROMPT = "a photo of a small red circle on a navy background"
-WITH_LORA = f"{PROMPT} <lora:noise:1>"
 
 
 @pytest.fixture(scope="module")
@@ -38,33 +29,15 @@ def loaded(webui: WebUI) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lora(webui: WebUI, base: Checkpoint) -> None:
+def lora(webui: WebUI) -> None:
     """A LoRA called "noise" that changes pictures."""
-    from tests.webui.conftest import ready
-
-    generator = torch.Generator().manual_seed(3)
-    layers = {
-        lora_name("unet", path): LoraModule(
-            0.1 * torch.randn(2, *layer.weight.shape[1:], generator=generator),
-            0.1 * torch.randn(layer.weight.shape[0], 2, *[1] * (layer.weight.dim() - 2), generator=generator),
-            alpha=2,
-        )
-        for path, layer in lora_targets("unet", ready(base).unet).items()
-    }
-    write_lora(webui.loras / "noise.safetensors", layers, {})
+    write_noise(webui)
 
 
 @pytest.fixture
 def pictures(webui: WebUI, lora: None) -> dict[str, np.ndarray]:
-    """Drawn before; the LoRA's last, so that the loaded weights are changed by it."""
-    drawn = {prompt: webui.draw(prompt) for prompt in (PROMPT, WITH_LORA)}
-    assert not np.array_equal(drawn[PROMPT], drawn[WITH_LORA])
-    return drawn
-
-
-def assert_as_before(webui: WebUI, pictures: Mapping[str, np.ndarray]) -> None:
-    for prompt, picture in [*pictures.items(), *reversed(pictures.items())]:
-        assert np.array_equal(webui.draw(prompt), picture), prompt
+    """Drawn before."""
+    return pictures_before(webui)
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
@@ -123,20 +96,6 @@ def test_of_a_checkpoint_that_is_not_loaded_the_file_is_read(webui: WebUI, loade
         other.unlink()
 
 
-def test_a_run_leaves_the_webui_as_it_was(
-    webui: WebUI, pictures: dict[str, np.ndarray], model: DiffusionModel, tmp_path: Path
-) -> None:
-    tab = Tab(webui, "whole", tmp_path, length="2 steps", unet_learning_rate=0.05)
-    assert tab.start["host"] == "AUTOMATIC1111 WebUI"
-    assert tab.start["faults"] == []
-    assert tab.start["checkpoints"][0]["loaded"]
-    tab.wait()
-    assert tab.events()[-1]["kind"] == "done", (tab.folder / "worker.log").read_text()[-3000:]
-    assert_as_before(webui, pictures)
-    assert (webui.loras / "whole.safetensors").is_file()
-    assert not np.array_equal(webui.draw(f"{PROMPT} <lora:whole:1>"), pictures[PROMPT]), "it is there without a restart"
-
-
 def test_a_killed_worker_leaves_the_webui_as_it_was(
     webui: WebUI, pictures: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
@@ -147,21 +106,3 @@ def test_a_killed_worker_leaves_the_webui_as_it_was(
     assert tab.events()[-1]["kind"] == "error"
     assert_as_before(webui, pictures)
     assert not list(Path("/dev/shm").glob("sd-finetune-*")), "the lent weights are gone"
-
-
-def test_who_generates_meanwhile_waits_and_interrupt_ends_the_run(
-    webui: WebUI, pictures: dict[str, np.ndarray], tmp_path: Path
-) -> None:
-    tab = Tab(webui, "long", tmp_path, length="100000 steps")
-    tab.wait_for_step()
-    with ThreadPoolExecutor() as pool:
-        drawn = pool.submit(webui.draw, PROMPT)
-        step = tab.status()["step"]["step"]
-        time.sleep(3)
-        assert not drawn.done()
-        assert tab.status()["step"]["step"] > step, "training goes on meanwhile"
-        webui.post("/sdapi/v1/interrupt")
-        assert np.array_equal(drawn.result(RUN_SECONDS), pictures[PROMPT]), "the picture itself is not interrupted"
-    tab.wait()
-    assert tab.events()[-1]["outcome"] == "stopped"
-    assert (webui.loras / "long.safetensors").is_file()

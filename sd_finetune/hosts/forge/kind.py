@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,11 @@ class Forge:
         """BLIP and deepbooru in Forge; Neo has neither."""
         if find_spec("modules.deepbooru") is None or find_spec("modules.interrogate") is None:
             return []
-        from ..webui.interrogators import interrogators
-        from .blip import blip
+        from backend.patcher.base import ModelPatcher
 
-        return interrogators(blip)
+        from ..webui.interrogators import interrogators, moved_blip
+
+        return interrogators(partial(moved_blip, memory_management, ModelPatcher))
 
 
 def _reload_parameters() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from modules import deepbooru, devices, modelloader, paths, shared, torch_utils
 from PIL.Image import Image
@@ -56,6 +57,22 @@ def plain_blip() -> Generator[Callable[[Image], str], None, None]:
     finally:
         models.send_blip_to_ram()
         devices.torch_gc()
+
+
+@contextmanager
+def moved_blip(management: Any, patcher: Any) -> Generator[Callable[[Image], str], None, None]:
+    """BLIP in the Forge family, which is moved to the GPU and off it by what manages its memory.
+
+    patcher: the class of what is moved. Forge's own `load` would want CLIP as well.
+    """
+    refuse(no_blip())
+    models = shared.interrogator
+    if models.blip_model is None:
+        models.blip_model = models.load_blip_model().to(device=models.offload_device, dtype=models.dtype)
+        places = {"load_device": models.load_device, "offload_device": models.offload_device}
+        models.blip_patcher = patcher(models.blip_model, **places)
+    management.load_models_gpu([models.blip_patcher])
+    yield models.generate_caption
 
 
 @contextmanager
