@@ -16,9 +16,10 @@ from sd_finetune.families.family import DiffusionModel
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.settings.prompt_reading import PromptReading
 from tests.toy import ROWS
+from tests.webui.as_before import assert_as_before
 from tests.webui.conftest import ready
 from tests.webui.tab import Tab
-from tests.webui.test_hosting import assert_as_before, digest, lend
+from tests.webui.test_hosting import digest, lend
 from tests.webui.test_images import PROMPT, THEIR_SAMPLERS, assert_drawn_alike, ours
 from tests.webui.test_results import LISTED, RATES
 from tests.webui.webui import WebUI

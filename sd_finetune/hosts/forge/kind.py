@@ -1,8 +1,4 @@
-"""Forge and its fork Neo: weights wait in RAM and move to the GPU when an image needs them.
-
-What is loaded may be in another precision than the checkpoint, such as 8 bits, or have a LoRA merged in: it is always
-the file that is lent. What one of the two lacks is asked for, as they change.
-"""
+"""Forge and its fork Neo. What one of the two lacks is asked for, as they change."""
 
 # pyright: reportMissingImports=false
 # `modules` and `backend` are Forge's, which are there only while its process runs us.
@@ -11,13 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
 from backend import memory_management
 from modules import paths, sd_models, shared
 from modules_forge import main_entry
@@ -25,6 +20,7 @@ from modules_forge import main_entry
 from ...settings.methods import ResultKind
 from ..host import Interrogator
 from ..webui.folders import first_writable, named_by
+from ..webui.forge_family import FLAGS, no_toy, unusable, vram_freed
 from ..webui.kind import Dropdown
 from ..webui.lists import files_in
 from ..webui.prompt_cache import forget_prompts
@@ -32,29 +28,14 @@ from .dropdown import dropdown, in_dropdown
 
 ENDINGS = (".ckpt", ".safetensors", ".gguf")
 """As in sd_models.list_models."""
-FLAGS: dict[ResultKind, tuple[str, ...]] = {
-    "checkpoint": ("ckpt_dir", "ckpt_dirs"),
-    "lora": ("lora_dir", "lora_dirs"),
-    "embedding": ("embeddings_dir",),
-    "hypernetwork": ("hypernetwork_dir",),
-}
-"""Forge's, which names one folder, and Neo's, which may name several."""
-NO_HYPERNETWORKS = (
-    "Hypernetworks have no effect on images in Forge: train a LoRA here, or train and use them in AUTOMATIC1111's "
-    "WebUI."
-)
-NO_TOY = (
-    "Forge cannot load the toy, which is smaller than all checkpoints that it knows: what it learned shows in the "
-    "samples here, and AUTOMATIC1111's WebUI generates with it."
-)
 
 
 class Forge:
     """Identified by `backend.memory_management`."""
 
     name = "Forge Neo" if hasattr(shared.cmd_opts, "ckpt_dirs") else "Forge"
-    unusable: Mapping[ResultKind, str] = {"hypernetwork": NO_HYPERNETWORKS}
-    no_toy = NO_TOY
+    unusable: Mapping[ResultKind, str] = unusable(name)
+    no_toy = no_toy(name)
 
     def folder(self, kind: ResultKind) -> Path:
         """By its flags, or else where it looks without."""
@@ -83,13 +64,9 @@ class Forge:
         with self.vram_freed():
             yield checkpoint
 
-    @contextmanager
-    def vram_freed(self) -> Generator[None, None, None]:
-        """All its models go to RAM, and come back by themselves when an image needs them."""
-        with torch.inference_mode():  # as they were loaded: elsewhere their tensors cannot be replaced
-            memory_management.unload_all_models()
-        memory_management.soft_empty_cache()
-        yield
+    def vram_freed(self) -> AbstractContextManager[None]:
+        """Its models are in RAM meanwhile, and come back when an image needs them."""
+        return vram_freed(memory_management)
 
     def read(self, kind: ResultKind) -> None:
         """By its own functions, and what keeps an earlier file of the same name is emptied."""

@@ -1,8 +1,4 @@
-"""reForge and Forge Classic: weights wait in RAM and move to the GPU when an image needs them.
-
-What is loaded may be in another precision than the checkpoint, such as 8 bits, or have a LoRA merged in: it is always
-the file that is lent. What one of the two lacks is asked for, as they change.
-"""
+"""reForge and Forge Classic. What one of the two lacks is asked for, as they change."""
 
 # pyright: reportMissingImports=false
 # `modules` and `ldm_patched` are reForge's, which are there only while its process runs us.
@@ -10,37 +6,27 @@ the file that is lent. What one of the two lacks is asked for, as they change.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
-import torch
 from ldm_patched.modules import model_management
 from modules import paths, sd_hijack, sd_models, shared
 
 from ...settings.methods import ResultKind
 from ..host import Interrogator
 from ..webui.folders import first_writable, named_by
+from ..webui.forge_family import FLAGS, no_toy, unusable, vram_freed
 from ..webui.kind import Dropdown
 from ..webui.lists import files_in
 from ..webui.prompt_cache import forget_prompts
 
 ENDINGS = (".ckpt", ".safetensors")
 """As in sd_models.list_models."""
-FLAGS: dict[ResultKind, str] = {
-    "checkpoint": "ckpt_dir",
-    "lora": "lora_dir",
-    "embedding": "embeddings_dir",
-    "hypernetwork": "hypernetwork_dir",
-}
-NO_HYPERNETWORKS = (
-    "Hypernetworks have no effect on images in {name}: train a LoRA here, or train and use them in AUTOMATIC1111's "
-    "WebUI."
-)
 
 
 class ReForge:
@@ -48,8 +34,8 @@ class ReForge:
 
     def __init__(self) -> None:
         # Classic has thrown out all of hypernetworks.
-        self.name = "reForge" if hasattr(shared.cmd_opts, FLAGS["hypernetwork"]) else "Forge Classic"
-        self.unusable: Mapping[ResultKind, str] = {"hypernetwork": NO_HYPERNETWORKS.format(name=self.name)}
+        self.name = "reForge" if hasattr(shared.cmd_opts, "hypernetwork_dir") else "Forge Classic"
+        self.unusable, self.no_toy = unusable(self.name), no_toy(self.name)
 
     def folder(self, kind: ResultKind) -> Path:
         """By its flags, or else where it looks without."""
@@ -60,7 +46,7 @@ class ReForge:
             "embedding": models / "embeddings",
             "hypernetwork": models / "hypernetworks",
         }
-        return first_writable([*named_by(shared.cmd_opts, [FLAGS[kind]]), own[kind]])
+        return first_writable([*named_by(shared.cmd_opts, FLAGS[kind]), own[kind]])
 
     def checkpoint_files(self) -> list[str]:
         """In its own folder and that of --ckpt-dir."""
@@ -77,13 +63,9 @@ class ReForge:
         with self.vram_freed():
             yield checkpoint
 
-    @contextmanager
-    def vram_freed(self) -> Generator[None, None, None]:
-        """All its models go to RAM, and come back by themselves when an image needs them."""
-        with torch.inference_mode():  # as they were loaded: elsewhere their tensors cannot be replaced
-            model_management.unload_all_models()
-        model_management.soft_empty_cache(force=True)
-        yield
+    def vram_freed(self) -> AbstractContextManager[None]:
+        """Its models are in RAM meanwhile, and come back when an image needs them."""
+        return vram_freed(model_management, force=True)
 
     def read(self, kind: ResultKind) -> None:
         """By its own functions, and what keeps an earlier file of the same name is emptied."""
