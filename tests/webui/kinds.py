@@ -93,6 +93,7 @@ KINDS = (
         "Forge",
         f"{FORGE_FAMILY} --skip-google-blockly",
         unusable=("hypernetwork",),
+        selected=".model_selection input",
     ),
     Kind(
         "neo",
@@ -101,6 +102,7 @@ KINDS = (
         f"{FORGE_FAMILY} --attention-pytorch",
         unusable=("hypernetwork",),
         embeddings="models/embeddings",
+        selected=".model_selection input",
     ),
 )
 """WebUI v1.10.1 first."""

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.webui.kinds import A1111, Kind
+
 PATIENCE = 1000 * int(os.environ.get("PATIENCE", "120"))
 PROMPT = "#txt2img_prompt textarea"
 
@@ -57,9 +59,9 @@ def draw(page: Any) -> str:
     return "".join(page.locator(f"#html_{part}_txt2img").first.inner_text() for part in ("info", "log"))
 
 
-def selected(page: Any) -> str:
+def selected(page: Any, kind: Kind = A1111) -> str:
     """The title in the list of checkpoints."""
-    return page.input_value("#setting_sd_model_checkpoint input")
+    return page.input_value(kind.selected)
 
 
 def footer_hash(page: Any) -> str:

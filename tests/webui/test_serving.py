@@ -1,4 +1,4 @@
-"""Other ways of starting the WebUI: without its page, and with a login."""
+"""Other ways of starting each WebUI: without its page, and with a login."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def code_of(opener: urllib.request.OpenerDirector, address: str, body: bytes | N
         return error.code
 
 
-def test_without_a_page_our_routes_answer(started: Started) -> None:
-    with started("--nowebui") as webui:
+def test_without_a_page_our_routes_answer(started_host: Started) -> None:
+    with started_host("--nowebui") as webui:
         told = webui.get("/sd_finetune/start")
         assert told["faults"] == []
         assert told["checkpoints"][0]["loaded"]
@@ -28,8 +28,8 @@ def test_without_a_page_our_routes_answer(started: Started) -> None:
         assert made["name"] == "dog"
 
 
-def test_who_has_not_logged_in_gets_nothing(started: Started) -> None:
-    with started("--gradio-auth", "user:secret") as webui:
+def test_who_has_not_logged_in_gets_nothing(started_host: Started) -> None:
+    with started_host("--gradio-auth", "user:secret") as webui:
         stranger = urllib.request.build_opener()
         guest = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         for path in ("start", "web/main.mjs", "web/style.css", "projects/dog"):
