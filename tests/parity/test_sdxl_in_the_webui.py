@@ -23,7 +23,8 @@ from sd_finetune.families.sdxl.architecture import SdxlArchitecture
 from sd_finetune.families.sdxl.family import FAMILY
 from sd_finetune.families.sdxl.modules import empty_modules
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
-from tests.webui.conftest import webui_root
+from tests.webui.conftest import root_of
+from tests.webui.kinds import A1111
 
 ANSWERS = Path(__file__).parent / "sgm_answers.py"
 SMALL = SdxlArchitecture(
@@ -122,7 +123,7 @@ def our_answers(model: DiffusionModel, inputs: dict[str, Tensor]) -> dict[str, T
 
 def test_every_module_answers_as_the_webuis_own(tmp_path: Path) -> None:
     """The WebUI's load strictly every tensor of our file; every answer agrees to 1e-5 of its size."""
-    root = webui_root()
+    root = root_of(A1111)
     place_text_model(tmp_path / "text-model", SMALL)
     architecture = replace(SMALL, text_model=str(tmp_path / "text-model"))
     file, asked, told = (tmp_path / f"{name}.safetensors" for name in ("sdxl", "asked", "told"))

@@ -19,7 +19,8 @@ from sd_finetune.diffusion.schedule import scaled_linear_alphas_cumprod
 from sd_finetune.sampling.generate import SAMPLERS as OURS
 from sd_finetune.sampling.generate import scheduler_of
 from tests.parity.k_diffusion_answers import SAMPLERS, predicted
-from tests.webui.conftest import webui_root
+from tests.webui.conftest import root_of
+from tests.webui.kinds import A1111
 
 ANSWERS = Path(__file__).parent / "k_diffusion_answers.py"
 STEPS = 20
@@ -28,7 +29,7 @@ ALPHAS = scaled_linear_alphas_cumprod(0.00085, 0.012, 1000, zero_terminal_snr=Tr
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
-    root, folder = webui_root(), tmp_path_factory.mktemp("k-diffusion")
+    root, folder = root_of(A1111), tmp_path_factory.mktemp("k-diffusion")
     asked, told = folder / "asked.safetensors", folder / "told.safetensors"
     save_file({"noise": noise()}, asked)
     command = [root / "venv" / "bin" / "python", ANSWERS, root, STEPS, asked, told]

@@ -101,8 +101,9 @@ def train_again(host: WebUI, method: str, name: str, file: Path, folder: Path) -
     assert Path(result["path"]) == file
     drawn = draw_with(host, method, name)
     copy = file.with_stem(f"{file.stem} copy")
-    change_files(host, result["kind"], {str(file): str(copy)})
+    endings = [ending for ending in (".yaml", file.suffix) if file.with_suffix(ending).exists()]
+    change_files(host, result["kind"], {str(file.with_suffix(e)): str(copy.with_suffix(e)) for e in endings})
     # Nobody knew that name, so nothing that was kept by it can be used.
     assert np.array_equal(draw_with(host, method, copy.stem), drawn)
-    change_files(host, result["kind"], {}, [str(copy)])
+    change_files(host, result["kind"], {}, [str(copy.with_suffix(ending)) for ending in endings])
     return drawn

@@ -17,7 +17,8 @@ from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
 from sd_finetune.settings.emphasis import EMPHASIS_TITLES
 from tests.unit.families.sdxl.shown import SHOWN, SIZE, TESTED, TIMESTEPS, found, make_tested, noisy_latents, sampled
 from tests.unit.families.sdxl.test_webui_states import RECORDED
-from tests.webui.conftest import webui_root
+from tests.webui.conftest import root_of
+from tests.webui.kinds import A1111
 
 SCRIPT = Path(__file__).parent / "sdxl_modules.py"
 
@@ -56,7 +57,7 @@ def asked(home: Path, checkpoint: Path) -> dict[str, Tensor]:
         "unet": {"file": str(home / "unet.safetensors"), "prompt": 0},
     }
     (home / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    root = webui_root()
+    root = root_of(A1111)
     command = [
         str(root / "venv/bin/python"),
         str(SCRIPT),

@@ -26,7 +26,8 @@ from sd_finetune.networks.lora_files import WeightedLora, attach_loras
 from sd_finetune.networks.new_words import attach_embedding_files
 from sd_finetune.settings.prompt_reading import PromptReading
 from tests.toy import SMALLEST, relative_error
-from tests.webui.conftest import webui_root
+from tests.webui.conftest import root_of
+from tests.webui.kinds import A1111
 from tests.webui.webui import place_sdxl
 
 PROBE = Path(__file__).parent / "their_networks.py"
@@ -78,7 +79,7 @@ def _layer(out: int, into: int, generator: torch.Generator) -> LoraModule:
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A data directory, and what the WebUI's modules answer."""
-    root, data = webui_root(), tmp_path_factory.mktemp("sdxl")
+    root, data = root_of(A1111), tmp_path_factory.mktemp("sdxl")
     for folder in ("models/Stable-diffusion", "models/Lora", "models/hypernetworks", "embeddings"):
         (data / folder).mkdir(parents=True)
     file = place_sdxl(data / "models" / "Stable-diffusion")
