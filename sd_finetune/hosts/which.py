@@ -3,24 +3,63 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..errors import UserError
 from .host import Example
-from .webui.kind import Kind
-from .webui.webui import WebUI
+from .webui.needs import NEEDED, lacking
+
+if TYPE_CHECKING:
+    from .webui.kind import Kind
+    from .webui.webui import WebUI
+
+KINDS = {
+    "backend.memory_management": (".forge.kind", "Forge"),
+    "ldm_patched.modules.model_management": (".reforge.kind", "ReForge"),
+}
+"""By a module that only such WebUIs have loaded: which of our modules has their kind, and its class."""
+OTHERS = (".a1111.kind", "A1111")
+ROOT = Path(__file__).parents[2]
 
 
 def kind_here() -> Kind:
-    """The kind of the WebUI whose process runs us; only its own folder is imported."""
-    if "backend.memory_management" in sys.modules:
-        return import_module(".forge.kind", __package__).Forge()
-    if "ldm_patched.modules.model_management" in sys.modules:
-        return import_module(".reforge.kind", __package__).ReForge()
-    return import_module(".a1111.kind", __package__).A1111()
+    """The kind of the WebUI whose process runs us; only its own folder is imported. Raises UserError."""
+    name, kind = next((ours for theirs, ours in KINDS.items() if theirs in sys.modules), OTHERS)
+    try:
+        module = import_module(name, __package__)
+    except (ImportError, AttributeError) as error:
+        raise not_supported([f"a part ({error})"]) from error
+    _refuse_without(module.NEEDED)
+    return getattr(module, kind)()
 
 
 @cache
 def the_webui(example: Example) -> WebUI:
-    """The one host of this process, however often the WebUI rebuilds its page."""
-    return WebUI(kind_here(), example)
+    """The one host of this process, however often the WebUI rebuilds its page.
+
+    Raises:
+        UserError: it is a WebUI that we cannot work in.
+    """
+    _refuse_without(NEEDED)
+    kind = kind_here()
+    return import_module(".webui.webui", __package__).WebUI(kind, example)
+
+
+def not_supported(absent: list[str]) -> UserError:
+    """Says what there is to do in a WebUI that lacks something."""
+    more = f" and {len(absent) - 1} more that training needs" if len(absent) > 1 else ", which training needs"
+    return UserError(
+        "SD Fine-Tune works inside AUTOMATIC1111's WebUI, Forge, Forge Neo, reForge and Forge Classic, and not yet inside "
+        f"another one such as SD.Next: this WebUI lacks {absent[0]}{more}; start the tab in a window of its own, with "
+        f'"python install.py ui" in {ROOT}, and copy what it trains to this WebUI\'s folders.'
+    )
+
+
+def _refuse_without(needed: Mapping[str, Sequence[str]]) -> None:
+    absent = lacking(needed)
+    if absent:
+        raise not_supported(absent)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,34 @@ from .lending import lent, vram_freed
 
 ENDINGS = (".ckpt", ".safetensors")
 """As in sd_models.list_models."""
+
+NEEDED: Mapping[str, Sequence[str]] = {
+    "devices": ("torch_gc",),
+    "paths": ("models_path",),
+    "sd_hijack": ("model_hijack.embedding_db",),
+    "sd_models": (
+        "load_model",
+        "model_data.loaded_sd_models",
+        "model_data.lock",
+        "model_data.sd_model",
+        "model_path",
+        "reload_model_weights",
+        "send_model_to_cpu",
+        "send_model_to_device",
+        "send_model_to_trash",
+    ),
+    "sd_unet": ("apply_unet", "current_unet", "current_unet_option"),
+    "sd_vae": ("get_base_vae",),
+    "shared": (
+        "cmd_opts.ckpt_dir",
+        "cmd_opts.embeddings_dir",
+        "cmd_opts.hypernetwork_dir",
+        "loaded_hypernetworks",
+        "opts.data",
+        "reload_hypernetworks",
+    ),
+}
+"""As in webui/needs.py, what is used in a WebUI of this kind."""
 
 
 class A1111:

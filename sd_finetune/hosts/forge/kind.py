@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -28,6 +28,13 @@ from .dropdown import dropdown, in_dropdown
 
 ENDINGS = (".ckpt", ".safetensors", ".gguf")
 """As in sd_models.list_models."""
+
+NEEDED: Mapping[str, Sequence[str]] = {
+    "paths": ("data_path", "models_path"),
+    "sd_models": ("model_data.forge_hash", "model_data.sd_model", "model_path"),
+    "shared": ("opts.data", "opts.forge_preset"),
+}
+"""As in webui/needs.py, what is used in a WebUI of this kind."""
 
 
 class Forge:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -27,6 +27,14 @@ from ..webui.prompt_cache import forget_prompts
 
 ENDINGS = (".ckpt", ".safetensors")
 """As in sd_models.list_models."""
+
+NEEDED: Mapping[str, Sequence[str]] = {
+    "paths": ("models_path",),
+    "sd_hijack": ("model_hijack.embedding_db",),
+    "sd_models": ("load_model", "model_data.sd_model", "model_path"),
+    "shared": ("cmd_opts.ckpt_dir", "opts.data"),
+}
+"""As in webui/needs.py, what is used in a WebUI of this kind."""
 
 
 class ReForge:
