@@ -53,9 +53,9 @@ def not_supported(absent: list[str]) -> UserError:
     """Says what there is to do in a WebUI that lacks something."""
     more = f" and {len(absent) - 1} more that training needs" if len(absent) > 1 else ", which training needs"
     return UserError(
-        "SD Fine-Tune works inside AUTOMATIC1111's WebUI, Forge, Forge Neo, reForge and Forge Classic, and not yet inside "
-        f"another one such as SD.Next: this WebUI lacks {absent[0]}{more}; start the tab in a window of its own, with "
-        f'"python install.py ui" in {ROOT}, and copy what it trains to this WebUI\'s folders.'
+        "SD Fine-Tune works inside AUTOMATIC1111's WebUI, Forge, Forge Neo, reForge and Forge Classic, and not yet "
+        f"inside another one such as SD.Next: this WebUI lacks {absent[0]}{more}; start the tab in a window of its "
+        f'own, with "python install.py ui" in {ROOT}, and copy what it trains to this WebUI\'s folders.'
     )
 
 

@@ -1,4 +1,4 @@
-"""What a WebUI must have for the tab to work in it: a fork that lacks something is told so, instead of failing later."""
+"""What a WebUI must have for the tab to work in it: where something is lacking, that is said before it could fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebUIs that we do not know or that lack something, on stand-ins for their modules: a sentence, and no fault in theirs."""
+"""WebUIs that we do not know or that lack something, on stand-ins: a sentence in the tab, and no fault in theirs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def standing_in(needed: Mapping[str, Sequence[str]]) -> types.ModuleType:
 
 @pytest.fixture
 def webui(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """Loads our script into a WebUI with these modules; what it registered there: callbacks by name, and the tab's HTML."""
+    """Loads our script into a WebUI with these modules; callbacks by name that it registered, and its HTML."""
 
     def load(package: types.ModuleType) -> Any:
         found = SimpleNamespace(callbacks={}, html=[])
@@ -50,7 +50,8 @@ def webui(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
         monkeypatch.setitem(sys.modules, "modules", package)
         monkeypatch.setitem(sys.modules, "gradio", gradio)
         spec = importlib.util.spec_from_file_location("sd_finetune_tab", ROOT / "scripts" / "sd_finetune_tab.py")
-        assert spec and spec.loader
+        assert spec is not None
+        assert spec.loader is not None
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
         return found
 
@@ -103,7 +104,9 @@ def test_each_thing_that_is_needed_is_looked_for(monkeypatch: pytest.MonkeyPatch
 def test_what_is_used_of_a_webui_is_among_what_is_looked_for(folder: str) -> None:
     tables = [HOSTS / "webui" / "needs.py", *([HOSTS / folder / "kind.py"] if folder != "webui" else [])]
     needed = [name for file in tables for name in table_in(file)]
-    used = {name for file in (HOSTS / folder).glob("*.py") if file.name not in ASKED_FOR_WHEN_USED for name in uses(file)}
+    used = {
+        name for file in (HOSTS / folder).glob("*.py") if file.name not in ASKED_FOR_WHEN_USED for name in uses(file)
+    }
     assert used
     assert sorted(name for name in used if not any(covers(each, name) for each in needed)) == []
 

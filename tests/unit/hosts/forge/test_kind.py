@@ -155,11 +155,33 @@ def test_folders_are_those_of_the_flags_or_its_own(forge: Any, tmp_path: Path) -
 def test_a_checkpoint_is_selected_by_its_whole_name(forge: Any) -> None:
     assert forge.kind.checkpoint_dropdown() is None, "without a page"
     forge.entry.ui_checkpoint = object()
+    forge.entry.checkpoint_change = lambda name, save=True: forge.did.append(name)
     dropdown = forge.kind.checkpoint_dropdown()
     assert dropdown.select("dog.safetensors [0123]") == {"value": "animals/dog.safetensors"}
     assert dropdown.select("gone") == {}
+    assert forge.did == ["animals/dog.safetensors"], "its page tells it only of what a person chose"
+    forge.did.clear()
     shown = {"choices": ["my dog.safetensors", "animals/dog.safetensors"], "value": "dog.safetensors"}
     assert dropdown.as_it_is() == shown
     forge.kind.select(forge.modules.sd_models.checkpoints_list["dog"])
     assert forge.modules.shared.opts.sd_model_checkpoint == "animals/dog.safetensors"
     assert forge.did == ["parameters"]
+
+
+def test_neo_is_told_for_which_preset_a_checkpoint_is_selected(forge: Any) -> None:
+    assert forge.kind.name == "Forge Neo"
+    forge.entry.ui_checkpoint, forge.modules.shared.opts.forge_preset = object(), "sd"
+    forge.entry.checkpoint_change = lambda name, preset, save=True: forge.did.append((name, preset))
+    forge.kind.checkpoint_dropdown().select("dog.safetensors [0123]")
+    assert forge.did == [("animals/dog.safetensors", "sd")]
+
+
+def test_newer_and_empty_models_have_less_to_forget(forge: Any) -> None:
+    for patcher in (forge.data.sd_model.forge_objects.unet, forge.data.sd_model.forge_objects.clip.patcher):
+        del patcher.lora_loader
+    forge.networks.load_lora_state_dict = print  # has no cache
+    forge.kind.read("lora")
+    assert forge.data.sd_model.current_lora_hash == ""
+    forge.data.sd_model = None  # as after a checkpoint that could not be loaded
+    forge.kind.read("lora")
+    forge.kind.read("embedding")
