@@ -26,13 +26,15 @@ Parts = dict[str, dict[str, Tensor]]
 def build_parts(architecture: Sd1Architecture, seed: int = 0) -> Parts:
     """State dicts with the shapes that the real modules have, filled with random float32 numbers."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers import CLIPTextConfig
+
+    from sd_finetune.families.ldm.text_encoder import ClipTextEncoder
 
     with torch.device("meta"):
         modules = {
             "unet": UNet2DConditionModel(**architecture.unet_config()),
             "vae": AutoencoderKL(**architecture.vae_config()),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(**architecture.text_config())),
+            "text_encoder": ClipTextEncoder(CLIPTextConfig(**architecture.text_config())),
         }
     generator = torch.Generator().manual_seed(seed)
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -306,6 +306,15 @@ def answer(model: DiffusionModel, prompt: str = "a photo of sks star") -> Tensor
     noisy = torch.randn(2, 4, 9, 9, generator=generator, dtype=torch.float64)
     with torch.no_grad():
         return model.predict(noisy, torch.tensor([30, 700]), model.encode_prompts([prompt] * 2))
+
+
+def through_layers(layers: Iterable[Any], states: Tensor) -> Tensor:
+    """What layers of a text encoder make of states, (batch, 77, width), each of which sees those before it alone."""
+    mask = torch.full((77, 77), torch.finfo(torch.float32).min).triu(1).expand(len(states), 1, 77, 77)
+    for layer in layers:
+        answer = layer(states, attention_mask=mask, causal_attention_mask=None)
+        states = answer[0] if isinstance(answer, tuple) else answer  # a tensor since transformers 5
+    return states
 
 
 def load_doubled(checkpoint: Path) -> DiffusionModel:

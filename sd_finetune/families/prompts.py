@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from ftfy import fix_text
 from torch import Tensor
 
 from ..errors import UserError
@@ -23,7 +24,9 @@ def word_tokens(model: DiffusionModel, text: str) -> tuple[int, ...]:
     """All token ids of a text, without start, end and padding."""
     known = model.word_tokens
     if text not in known:
-        known[text] = tuple(model.tokenizer(text, add_special_tokens=False, verbose=False).input_ids)
+        # CLIP's own tokenizer mends quotes, wide letters and HTML first; transformers' does so up to 4.
+        mended = text if getattr(model.tokenizer, "fix_text", None) else fix_text(text)
+        known[text] = tuple(model.tokenizer(mended, add_special_tokens=False, verbose=False).input_ids)
     return known[text]
 
 

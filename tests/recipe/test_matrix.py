@@ -322,7 +322,7 @@ def test_a_fixed_batch_overfits(toy: Toy, deep_toy: Toy, row: dict[str, Any]) ->
     train(training)
     losses = [event.loss for event in events_of(training.run, Step)]
     # A model of random weights hardly listens to its prompts, and SDXL's has no attention at its first level.
-    beside = 0.6 if training.model.family.facts.name == "sd1" else 0.82
+    beside = 0.65 if training.model.family.facts.name == "sd1" else 0.82
     most = {"dreambooth": 0.6, "textual_inversion": 0.99}.get(row["method"], beside)
     assert losses[-1] < most * losses[0], losses
 

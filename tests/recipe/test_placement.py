@@ -78,14 +78,14 @@ def test_a_run_does_without_what_is_away(toy: Toy, row: dict[str, Any], moves: M
     training = toy.train({**ALL_KINDS, **row, **new, "prior.source": prior, "prior.bank_size": 2})
     assert len(events_of(training.run, Sample)) == 3
     assert len(events_of(training.run, Evaluation)) == 4
-    drawing = ["CLIPTextModel", "UNet2DConditionModel", "AutoencoderKL"]
+    drawing = ["ClipTextEncoder", "UNet2DConditionModel", "AutoencoderKL"]
     learns = training.settings.prompts_learn()
     assert moves == [
         *(one_by_one(drawing) if prior == "images" else []),
         *one_by_one(["AutoencoderKL"]),
         "UNet2DConditionModel back",
-        "CLIPTextModel back",
-        *([] if learns else ["CLIPTextModel away"]),
+        "ClipTextEncoder back",
+        *([] if learns else ["ClipTextEncoder away"]),
         *(3 * one_by_one(["AutoencoderKL"])),
     ], "class images, latents, training, and three samples, whose prompts were encoded before"
 
@@ -102,7 +102,7 @@ def test_text_encoders_stay_where_prompts_are_too_many_to_be_cached(
     (images / "0.txt").write_text("a, b, c")
     asked = {"concepts.folder": str(images), "concepts.instance_prompt": "sks, [filewords]", "samples.every": "2 steps"}
     toy.train({**ROWS["lora"], **asked, **captions, "train.length": "3 steps"})
-    assert ("CLIPTextModel away" in moves) == ("captions.drop_rate" in captions)
+    assert ("ClipTextEncoder away" in moves) == ("captions.drop_rate" in captions)
 
 
 def test_the_vae_stays_where_images_are_encoded_in_each_step(toy: Toy, moves: Moves) -> None:

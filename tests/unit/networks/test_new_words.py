@@ -9,16 +9,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig
 
 from sd_finetune.errors import UserError
 from sd_finetune.families.family import DiffusionModel
+from sd_finetune.families.ldm.text_encoder import ClipTextEncoder
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.prompts import chunks_of, tokenize, uses_new_word
 from sd_finetune.families.sd1.facts import SD1
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.networks.new_words import NewWords, attach_embedding_files, initial_vectors
-from tests.toy import ARCHITECTURE, Toy
+from tests.toy import ARCHITECTURE, Toy, through_layers
 
 ART, STAR, ASTERISK = 794, 1565, 265
 """Tokens of "art", "star" and "*" in CLIP's vocabulary."""
@@ -47,10 +48,7 @@ def states_by_hand(model: DiffusionModel, rows: list[Tensor]) -> Tensor:
     embedded = torch.cat([table[[49406]], middle, table[[49407]].expand(76 - len(middle), -1)])
     positions = model.text_encoder.text_model.embeddings.position_embedding.weight
     model = model.text_encoder.text_model
-    mask = torch.full((77, 77), torch.finfo(torch.float32).min).triu(1)[None, None]
-    layer = model.encoder.layers[0]
-    assert len(model.encoder.layers) == 1
-    return model.final_layer_norm(layer((embedded + positions)[None], None, mask)[0])
+    return model.final_layer_norm(through_layers(model.encoder.layers, (embedded + positions)[None]))
 
 
 def test_vectors_stand_where_the_word_does(model: DiffusionModel) -> None:
@@ -164,7 +162,7 @@ def two(model: DiffusionModel) -> DiffusionModel:
     names = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}
     facts = replace(SD1, title="Two", text_encoders=tuple(names), embedding_names=names)
     config = {**ARCHITECTURE.text_config(), "hidden_size": 48}
-    second = CLIPTextModel(CLIPTextConfig(**config)).requires_grad_(False)
+    second = ClipTextEncoder(CLIPTextConfig(**config)).requires_grad_(False)
     encoders = {"text_encoder": model.text_encoder, "text_encoder_2": second}
     return replace(model, family=cast("Any", SimpleNamespace(facts=facts)), text_encoders=encoders)
 

@@ -16,7 +16,7 @@ from sd_finetune.families.sd1.architecture import TextEncoderSizes
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.settings.emphasis import EMPHASIS_MODES
 from sd_finetune.settings.prompt_reading import PromptReading
-from tests.toy import make_checkpoint
+from tests.toy import make_checkpoint, through_layers
 
 THREE_LAYERS = TextEncoderSizes(hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2)
 PROMPT = f"a (red:1.4) star, {'moon ' * 80} BREAK [sky]"
@@ -35,11 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
 def by_hand(model: DiffusionModel, ids: Tensor, layers: int) -> Tensor:
     """Of each row of ids, after the last norm, of an encoder that ends after so many layers."""
     text = model.text_encoder.text_model
-    states = text.embeddings(ids)
-    mask = torch.full((77, 77), torch.finfo(torch.float32).min).triu(1)[None, None]
-    for layer in text.encoder.layers[:layers]:
-        states = layer(states, None, mask.expand(len(ids), 1, 77, 77))[0]
-    return text.final_layer_norm(states)
+    return text.final_layer_norm(through_layers(text.encoder.layers[:layers], text.embeddings(ids)))
 
 
 def encoded(model: DiffusionModel, prompt: str, **reading: Any) -> Tensor:

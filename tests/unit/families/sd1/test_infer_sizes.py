@@ -20,13 +20,15 @@ from tests.tiny import TINY
 
 def shapes_of(architecture: Sd1Architecture) -> Shapes:
     from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from transformers import CLIPTextConfig
+
+    from sd_finetune.families.ldm.text_encoder import ClipTextEncoder
 
     with torch.device("meta"):
         modules = {
             "unet": UNet2DConditionModel(**architecture.unet_config()),
             "vae": AutoencoderKL(**architecture.vae_config()),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(**architecture.text_config())),
+            "text_encoder": ClipTextEncoder(CLIPTextConfig(**architecture.text_config())),
         }
     table = keys.name_table(architecture)
     return {

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig
 
+from sd_finetune.families.ldm.text_encoder import ClipTextEncoder
 from sd_finetune.families.sd1 import keys
 from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture, TextEncoderSizes, UNetSizes, VaeSizes
 
@@ -40,7 +41,7 @@ def module_names(architecture: Sd1Architecture) -> dict[str, set[str]]:
         modules = {
             "unet": UNet2DConditionModel(**architecture.unet_config()),
             "vae": AutoencoderKL(**architecture.vae_config()),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(**architecture.text_config())),
+            "text_encoder": ClipTextEncoder(CLIPTextConfig(**architecture.text_config())),
         }
     return {part: {name for name, _ in module.named_parameters()} for part, module in modules.items()}
 
