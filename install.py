@@ -4,7 +4,8 @@
     python install.py ui [--port 7861]                   open the tab without the WebUI, on this machine only
     python install.py test --quick                       ruff and the quick tests, within a minute
     python install.py packages [--wheels FOLDER]         put the worker's packages into the folder packages/
-    python install.py test [--pins standalone|webui]     the whole suite, with our own or with the WebUI's versions
+    python install.py test [--pins PINS]                 the whole suite, with our own or with others' versions
+    python install.py test --few [--pins PINS]           what other versions are most likely to break, within a minute
 
 Packages go into a virtual environment beside this file, once. Without arguments, as a WebUI calls it at each start, it
 does the same as with "packages": what the worker needs goes into a folder of ours, and nothing into the WebUI's Python.
@@ -25,15 +26,28 @@ ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
 METHODS = sorted(file.stem for file in (ROOT / "sd_finetune" / "demo").glob("*.toml"))
 FAMILIES = ("sd1", "sdxl", "sdxl-v")  # of the toy: the last is SDXL with v-prediction
-# Name of a set of versions: its environment, the newest Python it runs on, and its file in requirements/.
+# Name of a set of versions: its environment, the oldest and newest Python it runs on, and its files in requirements/.
 PINS = {
-    "standalone": (".venv", (3, 12), "standalone.txt"),
-    "webui": (".venv-webui", (3, 11), "webui.txt"),
+    "standalone": (".venv", (3, 10), (3, 13), ["standalone.txt"]),
+    "webui": (".venv-webui", (3, 10), (3, 11), ["webui-torch.txt", "webui.txt"]),
+    "webui-new-torch": (".venv-webui-new-torch", (3, 10), (3, 11), ["webui-new-torch.txt", "webui.txt"]),
+    "newest": (".venv-newest", (3, 12), (3, 13), ["newest.txt"]),
 }
-TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"], "webui": ["test.txt"]}
+TEST_FILES = {"standalone": ["test.txt", "test-standalone.txt"]}
+OTHER_TEST_FILES = ["test.txt"]
 JAVASCRIPT_CHECK = "tests/javascript/check.py"
 OTHER_SYSTEMS = ("Windows",)  # whose standard library lacks the most: a name that is not there is an error of types
 QUICK = ["-m", "not slow", "tests/unit"]  # what is slow is written in tests/conftest.py
+# What other versions of packages are most likely to break: how a model is built, what it makes of prompts, all methods,
+# files, a worker of its own and the tab's server.
+FEW = [
+    "tests/unit/families",
+    "tests/unit/formats",
+    "tests/unit/networks",
+    "tests/unit/ui/server",
+    "tests/recipe/test_matrix.py",
+    "tests/recipe/test_worker.py",
+]
 # What is the same with all versions of packages, as lint and types are: texts, and the page, whose routes and whole
 # stories are tested with both sets. Tested with our own only.
 SAME_TEXTS = ("docs", "imports", "javascript_check", "licenses", "sizes")
@@ -60,7 +74,7 @@ def main(arguments: "list[str]") -> int:
     if not arguments:
         return start_in_webui() if started_by_webui() else 0
     try:
-        check_python(NEWEST_PYTHON)
+        check_python(OLDEST_PYTHON, NEWEST_PYTHON)
         options = read_arguments(arguments)
         return options.start(options)
     except SetupError as error:
@@ -70,12 +84,12 @@ def main(arguments: "list[str]") -> int:
         return 130
 
 
-def check_python(newest: "tuple[int, int]") -> None:
-    """Raise SetupError unless this Python is between the oldest that works and `newest`."""
-    if not OLDEST_PYTHON <= sys.version_info[:2] <= newest:
+def check_python(oldest: "tuple[int, int]", newest: "tuple[int, int]") -> None:
+    """Raise SetupError unless this Python is one of these or between them."""
+    if not oldest <= sys.version_info[:2] <= newest:
         raise SetupError(
             "This needs a Python from 3.{} to 3.{} and you started it with {}.{}.{}: install one of those and run "
-            "python3.{} install.py instead.".format(OLDEST_PYTHON[1], newest[1], *sys.version_info[:3], newest[1])
+            "python3.{} install.py instead.".format(oldest[1], newest[1], *sys.version_info[:3], newest[1])
         )
 
 
@@ -89,7 +103,7 @@ def started_by_webui() -> bool:
 def start_in_webui() -> int:
     """Install the worker's packages; always 0: the WebUI starts without them too, and our tab says what is missing."""
     try:
-        check_python(NEWEST_PYTHON)
+        check_python(OLDEST_PYTHON, NEWEST_PYTHON)
         put_packages(None)
     except SetupError as error:
         print(error, flush=True)
@@ -136,7 +150,10 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     packages.set_defaults(start=start_packages)
     test = commands.add_parser("test", help="lint, types and tests")
     test.add_argument("--pins", choices=sorted(PINS), default="standalone", help="versions (default: standalone)")
-    test.add_argument("--quick", action="store_true", help="only ruff and the quick tests: at most a minute on 2 cores")
+    test.add_argument("--environment", metavar="FOLDER", help="where they are installed (default: its own beside this)")
+    part = test.add_mutually_exclusive_group()
+    part.add_argument("--quick", action="store_true", help="only ruff and the quick tests: at most a minute on 2 cores")
+    part.add_argument("--few", action="store_true", help="only what other versions are most likely to break")
     test.set_defaults(start=start_test)
     return parser.parse_args(arguments)
 
@@ -155,17 +172,18 @@ def start_ui(options: argparse.Namespace) -> int:
 
 def start_test(options: argparse.Namespace) -> int:
     """Run the suite; what does not depend on the versions, lint and types, is checked with our own only."""
-    python = set_up(options.pins, TEST_FILES[options.pins])
+    python = set_up(options.pins, TEST_FILES.get(options.pins, OTHER_TEST_FILES), options.environment)
     # As many tests at a time as there are cores, each on one.
     # Each takes a half, so that files and what they share stay together, and the one that is done first takes more.
-    tests = ["-n", "auto", "--dist", "worksteal", *(QUICK if options.quick else [])]
-    if options.pins != "standalone":
+    part = QUICK if options.quick else FEW if options.few else []
+    tests = ["-n", "auto", "--dist", "worksteal", *part]
+    if options.pins != "standalone" and not options.few:
         tests += [word for file in SAME_WITH_ALL for word in ("--ignore", file)]
     checks = [["-m", "pytest", *tests]]
     named = any(root in os.environ for root in WEBUI_ROOTS)
-    if named and not options.quick:  # one WebUI, not one for each core, and nothing beside it
+    if named and not part:  # one WebUI, not one for each core, and nothing beside it
         checks = [[*checks[0], "--ignore", WEBUI_TESTS], ["-m", "pytest", WEBUI_TESTS]]
-    if options.pins == "standalone":
+    if options.pins == "standalone" and not options.few:
         pyright = ["-m", "pyright", "--pythonpath", python]
         systems = [[*pyright, "--pythonplatform", each] for each in OTHER_SYSTEMS]
         types = [] if options.quick else [pyright, *systems, [JAVASCRIPT_CHECK]]
@@ -199,12 +217,12 @@ def clean_environment() -> "dict[str, str]":
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PIP_USER")}
 
 
-def set_up(pins: str, extra_files: "list[str]") -> str:
+def set_up(pins: str, extra_files: "list[str]", folder: "str | None" = None) -> str:
     """Make sure that the versions `pins` and the packages of `extra_files` are installed; the environment's Python."""
-    folder, newest, file = PINS[pins]
-    check_python(newest)
-    files = [file, *extra_files]
-    environment = ROOT / folder
+    usual, oldest, newest, own_files = PINS[pins]
+    check_python(oldest, newest)
+    files = [*own_files, *extra_files]
+    environment = ROOT / (folder or usual)
     python = environment.joinpath(*(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
     stamp = environment / "installed.json"
     wanted = {name: hashlib.sha256((REQUIREMENTS / name).read_bytes()).hexdigest() for name in files}
@@ -240,11 +258,13 @@ def write_stamp(stamp: Path, installed: "dict[str, str]") -> None:
 
 
 def install(environment: Path, python: Path, files: "list[str]") -> None:
-    """Install what `files` name; SetupError says why that failed."""
+    """Install what `files` name, by uv where the variable UV names it; SetupError says why that failed."""
     print(f"Installing {' and '.join(files)}; the first time this downloads a few gigabytes", flush=True)
     requirements = [word for name in files for word in ("-r", str(REQUIREMENTS / name))]
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *requirements]
-    code, error = show_installation(pip, environment / "install.log")
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    uv = os.environ.get("UV")
+    install_with = [uv, "pip", "install", "--python", str(python)] if uv else pip
+    code, error = show_installation([*install_with, *requirements], environment / "install.log")
     if code != 0:
         raise SetupError(
             f"Installing {' and '.join(files)} failed ({error or f'exit code {code}'}): check the network and the free "

@@ -97,6 +97,47 @@ def test_a_second_run_installs_nothing_until_a_version_changes(install: ModuleTy
     assert len(install.installed) == 3
 
 
+def test_versions_say_which_pythons_they_are_for(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install.sys, "version_info", (3, 11, 7))
+    with pytest.raises(install.SetupError, match=r"from 3\.12 to 3\.13 and you started it with 3\.11\.7: install"):
+        install.set_up("newest", [])
+
+
+def test_an_environment_may_stand_elsewhere(install: ModuleType) -> None:
+    python = Path(install.set_up("standalone", [], "other"))
+    assert python.relative_to(install.ROOT).parts[0] == "other"
+    install.set_up("standalone", [])
+    assert len(install.installed) == 2
+
+
+def test_uv_installs_where_it_is_named(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(install, "show_installation", lambda words, log: started.append(words) or (0, ""))
+    monkeypatch.setenv("UV", "/bin/uv")
+    python = install.set_up("standalone", [])
+    assert started[0][:5] == ["/bin/uv", "pip", "install", "--python", python]
+    monkeypatch.delenv("UV")
+    install.set_up("standalone", ["test.txt"])
+    assert started[1][:4] == [python, "-m", "pip", "install"]
+    assert [words[-4:] for words in started[1:]] == [
+        ["-r", str(install.REQUIREMENTS / "standalone.txt"), "-r", str(install.REQUIREMENTS / "test.txt")]
+    ]
+
+
+def test_every_file_of_versions_is_there_and_pins_each_package_once() -> None:
+    spec = importlib.util.spec_from_file_location("install", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for pins, (_, _, _, files) in module.PINS.items():
+        texts = [(module.REQUIREMENTS / file).read_text(encoding="utf-8") for file in files]
+        lines = [line.partition(" #")[0] for text in texts for line in text.splitlines() if line and line[0] != "#"]
+        names = [line.split("==")[0] for line in lines]
+        assert "torch" in names, pins
+        assert [name for name in names if names.count(name) > 1 and name != "numpy"] == [], pins
+
+
 def test_an_installation_that_failed_says_why_and_is_done_again(install: ModuleType) -> None:
     install.pip_result = (1, "No matching distribution found for numpy==1.26.4")
     with pytest.raises(install.SetupError, match=r"standalone\.txt failed \(No matching.*\): check the network"):
@@ -131,7 +172,7 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     for root in install.WEBUI_ROOTS:
         monkeypatch.delenv(root, raising=False)
     monkeypatch.setattr(install, "run", run)
-    monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
+    monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
     assert install.main(["test"]) == (1 if failing else 0)
     assert [words[-1] if words[0] != "-m" else words[1] for words in started] == [
         "ruff", "ruff", "pyright", *["pyright"] * len(install.OTHER_SYSTEMS), "tests/javascript/check.py", "pytest",
@@ -160,7 +201,7 @@ def test_with_a_webui_its_tests_come_after_all_others(
         monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv(root, "/webui")
     monkeypatch.setattr(install, "run", run)
-    monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
+    monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
     assert install.main(["test", "--pins", pins]) == 0
     others = without_what_is_the_same(install) if pins == "webui" else []
     assert started[-2:] == [" ".join([PYTEST, *others, "--ignore tests/webui"]), "pytest tests/webui"]
@@ -170,6 +211,22 @@ def test_a_process_of_tests_starts_one_playwright() -> None:
     files = [file for file in (FILE.parent / "tests").rglob("*.py") if file.name != Path(__file__).name]
     starting = [file.name for file in files if "sync_playwright(" in file.read_text(encoding="utf-8")]
     assert starting == ["conftest.py"], "a second one fails in the event loop of the first"
+
+
+@pytest.mark.parametrize("pins", ["standalone", "webui", "webui-new-torch", "newest"])
+def test_the_few_are_neither_lint_nor_a_webui(install: ModuleType, pins: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def run(command: list[str], folder: Path, **variables: str) -> int:
+        started.append(" ".join(command[2:]))
+        return 0
+
+    monkeypatch.setenv("WEBUI_ROOT", "/webui")
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "set_up", lambda pins, files, folder: f"{folder}/python")
+    assert install.main(["test", "--few", "--pins", pins, "--environment", "there"]) == 0
+    assert started == [" ".join([PYTEST, *install.FEW])]
+    assert [place for place in install.FEW if not (FILE.parent / place).exists()] == []
 
 
 @pytest.mark.parametrize(("pins", "lint"), [("standalone", ["ruff check", "ruff format --check"]), ("webui", [])])
@@ -183,7 +240,7 @@ def test_the_quick_tier_is_lint_and_what_is_not_slow(
         return 0
 
     monkeypatch.setattr(install, "run", run)
-    monkeypatch.setattr(install, "set_up", lambda pins, files: "python")
+    monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
     assert install.main(["test", "--quick", "--pins", pins]) == 0
     others = without_what_is_the_same(install) if pins == "webui" else []
     assert started == [*lint, " ".join([PYTEST, "-m not slow tests/unit", *others])]

@@ -25,7 +25,7 @@ def test_the_workflow_tests_every_python_that_can_be_used() -> None:
     matrix = read(".github/workflows/tests.yml")["jobs"]["tests"]["strategy"]["matrix"]
     oldest = load_toml(ROOT / "pyproject.toml")["project"]["requires-python"]
     assert oldest == f">={matrix['python'][0]}"
-    newest = max(newest for _, newest, _ in constant("install.py", "PINS").values())
+    newest = max(newest for _, _, newest, _ in constant("install.py", "PINS").values())
     assert matrix["python"] == [f"3.{minor}" for minor in range(10, newest[1] + 1)]
     assert {*matrix["pins"], *(each["pins"] for each in matrix["include"])} == set(constant("install.py", "PINS"))
 
