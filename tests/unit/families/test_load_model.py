@@ -88,7 +88,8 @@ def test_prompts_become_hidden_states(toy: Toy) -> None:
     model.text_encoder.float()
     states = model.encode_prompts(["a star", "a moon"]).hidden_states
     assert states.shape == (2, 77, 32)
-    torch.testing.assert_close(states.mean(-1), torch.zeros(2, 77), rtol=0, atol=1e-5)  # the last norm was applied
+    shift = float(model.text_encoder.text_model.final_layer_norm.bias.mean())
+    torch.testing.assert_close(states.mean(-1), torch.full((2, 77), shift), rtol=0, atol=1e-5)  # by the last norm
     assert not torch.allclose(states[0], states[1], atol=1e-2)
 
 
