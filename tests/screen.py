@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 from PIL import Image
 
 from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
 from sd_finetune.hosts.standalone import Standalone
 from sd_finetune.ui.projects.project import Project
+from sd_finetune.ui.server.app import PREFIX, ROUTES
 from sd_finetune.ui.server.context import Context
+from sd_finetune.ui.server.page_routes import own_page
 
 FAKE_WORKER_FOLDER = Path(__file__).parent / "browser"
 WAITED_SECONDS = 120
@@ -27,6 +30,15 @@ def make_host(folder: Path) -> Standalone:
 
 def make_context(folder: Path) -> Context:
     return Context.of(make_host(folder))
+
+
+def all_routes() -> list[tuple[str, APIRoute]]:
+    """Each route of the server with its path; an app of FastAPI's newest versions does not list them."""
+    routers = [*((PREFIX, part.router) for part in ROUTES), ("", own_page)]
+    found = [(f"{start}{route.path}", route) for start, router in routers for route in router.routes]
+    assert len(found) > 20
+    assert all(isinstance(route, APIRoute) for _, route in found)
+    return found
 
 
 def pretend(patch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,8 @@ def test_by_command_line_from_start_to_end(toy: Toy) -> None:
     ]
     phases = [name for name, _ in groupby(e.name for e in events_of(run, Phase))]
     without_generating = ["loading", "encoding training images", "encoding class images", "training", "saving"]
-    assert [p for p in phases if p != "generating class images"] == without_generating
+    elsewhere = ("generating class images", "checking images")  # done by an earlier test, if there was one
+    assert [p for p in phases if p not in elsewhere] == without_generating
     (done,) = events_of(run, Done)
     assert (done.step, done.outcome) == (2, "finished")
     assert [(e.step, (run.path / e.file).is_file()) for e in events_of(run, Sample)] == [(0, True), (2, True)]

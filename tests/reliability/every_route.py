@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from sd_finetune.ui.projects.project import Project
 from sd_finetune.ui.server.app import make_app
 from sd_finetune.ui.server.context import Context
-from tests.screen import make_context, make_images, wait_until
+from tests.screen import all_routes, make_context, make_images, wait_until
 
 BASE = "http://127.0.0.1:7861"
 MARKUP = "<script>alert(1)</script>"
@@ -49,11 +47,10 @@ class Target:
         return f"{path}?{query}" if query else path
 
 
-def targets(app: FastAPI) -> list[Target]:
+def targets() -> list[Target]:
     """All of them."""
     found: list[Target] = []
-    for route in app.routes:
-        assert isinstance(route, APIRoute), f"{route} is none that is tested here"
+    for address, route in all_routes():
         dependants = [route.dependant]
         in_path, in_query = set[str](), set[str]()
         while dependants:
@@ -68,7 +65,7 @@ def targets(app: FastAPI) -> list[Target]:
         extra = (route.openapi_extra or {}).get("requestBody")
         body = extra["content"]["application/json"]["example"] if extra else None
         for method in sorted(route.methods):
-            found.append(Target(method, route.path, tuple(sorted(in_path)), tuple(sorted(in_query)), body))
+            found.append(Target(method, address, tuple(sorted(in_path)), tuple(sorted(in_query)), body))
     assert len(found) > 35
     return found
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sd_finetune.ui.jobs.job import NewJob
-from tests.reliability.every_route import BASE, MARKUP, UPLOAD, Behind, Target, targets, texts_in, with_text
+from tests.reliability.every_route import BASE, MARKUP, UPLOAD, Behind, targets, texts_in, with_text
 from tests.screen import pretend
 
 SECRET = b"what lies outside"
@@ -42,14 +42,10 @@ def behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Behind]:
         yield found
 
 
-def all_targets(behind: Behind) -> list[Target]:
-    return targets(behind.app)
-
-
 def test_each_asks_for_the_login_before_anything_else(behind: Behind, monkeypatch: pytest.MonkeyPatch) -> None:
     before = behind.state()
     monkeypatch.setattr(behind.context.host, "is_allowed", lambda request: False)
-    for target in all_targets(behind):
+    for target in targets():
         for values in ({}, {"name": "nobody", "number": "x", "since": "y"}):
             for more in ({}, {"json": {}}, {"content": b"{"}, {"content": b"\xff" * 1000}):
                 answer = behind.ask(target, values, **more)
@@ -60,7 +56,7 @@ def test_each_asks_for_the_login_before_anything_else(behind: Behind, monkeypatc
 def test_each_refuses_a_foreign_host(behind: Behind) -> None:
     before = behind.state()
     for host in ("evil.example", "evil.example:7861", "127.0.0.1.evil.example:7861", "", "[::1", "127.0.0.1@x"):
-        for target in all_targets(behind):
+        for target in targets():
             answer = behind.ask(target, headers={"Host": host})
             assert answer.status_code in (400, 401), f"{target} with {host}: {answer.status_code}"
     assert behind.state() == before
@@ -70,7 +66,7 @@ def test_what_changes_something_refuses_a_foreign_page_and_asking_changes_nothin
     before = behind.state()
     foreign = [{"Origin": origin} for origin in ("http://evil.example", "null", "http://[::1", "https://127.0.0.1", "")]
     foreign += [{"Sec-Fetch-Site": site} for site in ("cross-site", "same-site")]
-    for target in all_targets(behind):
+    for target in targets():
         if target.method == "GET":
             assert behind.ask(target).status_code < 500
             continue
@@ -90,7 +86,7 @@ def test_no_spelling_leads_outside(behind: Behind, long: bool) -> None:
     for place in (outside, behind.home / "data" / "outside.png", behind.projects / "outside.png"):
         place.write_bytes(SECRET)
     others = {path: path.read_bytes() for path in (outside, *behind.home.glob("kept*/**/*")) if path.is_file()}
-    for target in all_targets(behind):
+    for target in targets():
         for name in (*target.in_path, *target.in_query):
             for spelling in next(spellings):
                 answer = behind.ask(target, {name: spelling}, target.body)
@@ -121,7 +117,7 @@ def test_each_body_is_bounded(behind: Behind, monkeypatch: pytest.MonkeyPatch) -
             read += 2**16
             yield b" " * 2**16
 
-    for target in all_targets(behind):
+    for target in targets():
         if target.body is None and target.path != UPLOAD:
             continue
         for more in ({"content": pieces()}, {"content": b" " * 2**22}):
@@ -133,7 +129,7 @@ def test_each_body_is_bounded(behind: Behind, monkeypatch: pytest.MonkeyPatch) -
 def test_text_stays_text(behind: Behind) -> None:
     """Markup in any text is an answer that no browser takes for a page."""
     seen: list[str] = []
-    for target in all_targets(behind):
+    for target in targets():
         if target.method != "GET" or target.path in ("/", "/sd_finetune/web/{file}"):
             continue
         for file in ("page.html", "dog.safetensors"):
@@ -150,7 +146,7 @@ def test_text_stays_text(behind: Behind) -> None:
 
 
 def test_errors_repeat_markup_as_json(behind: Behind) -> None:
-    for target in all_targets(behind):
+    for target in targets():
         for name in (*target.in_path, *target.in_query):
             answer = behind.ask(target, {name: MARKUP.replace("/", "")}, target.body)
             if answer.status_code >= 400:
@@ -191,7 +187,7 @@ def every_place(body: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, .
 def test_never_a_500(behind: Behind, long: bool, measured: Callable[[str], None]) -> None:
     """Whatever is sent, and the answer of a refusal is a sentence."""
     asked = 0
-    all_of_them = all_targets(behind)
+    all_of_them = targets()
 
     @settings(
         max_examples=6000 if long else 300, deadline=None, database=None, derandomize=not long,

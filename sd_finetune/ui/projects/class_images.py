@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
@@ -20,13 +21,20 @@ def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
     settings = project.settings()
     prompts = [concept["class_prompt"] for concept in concepts(settings) if concept.get("class_prompt")]
     found: list[dict[str, Any]] = []
-    for note in sorted(class_image_cache(host, settings).glob(f"*/{CLASS_IMAGES_NOTE}")):
+    for note in _notes(class_image_cache(host, settings)):
         prompt = (read_note(note) or {}).get("prompt")  # where it is damaged, no run uses its images
         images = sorted(path.name for path in note.parent.glob("*.png"))
         if prompt in prompts and images:
             entry = {"key": readable(note.parent.name), "prompt": prompt, "folder": str(note.parent), "images": images}
             found.append(entry)
     return found
+
+
+def _notes(cache: Path) -> list[Path]:
+    try:
+        return sorted(cache.glob(f"*/{CLASS_IMAGES_NOTE}"))
+    except ValueError:  # a path that cannot be: from Python 3.13 on it is not taken for one that is not there
+        return []
 
 
 def class_image_folder(host: Host, project: Project, key: str) -> str:

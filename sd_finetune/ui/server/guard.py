@@ -64,7 +64,12 @@ class Route(APIRoute):
     """A route whose UserErrors become the answer {"error": sentence} with code 400.
 
     So does what cannot be read as a parameter, and what the file system refuses: both are for the asker to correct.
+    What a function answers is sent as it is: a model of it, which FastAPI makes of its annotation, would refuse texts
+    that `Answer` can send.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "response_model": None})
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         answer = super().get_route_handler()

@@ -16,7 +16,7 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.ui.advice.gpu import Gpu, find_gpu
 from sd_finetune.ui.server.app import make_app
-from tests.screen import Screen, make_images, wait_until
+from tests.screen import Screen, all_routes, make_images, wait_until
 
 BASE = "http://127.0.0.1:7861"
 TOY = str(TOY_CHECKPOINT)
@@ -33,12 +33,9 @@ def png(side: int = 8) -> bytes:
     return buffer.getvalue()
 
 
-def all_routes(screen: Screen) -> list[tuple[str, str]]:
+def requests() -> list[tuple[str, str]]:
     """The methods and paths of the whole server."""
-    routes: list[Any] = list(make_app(screen.context).routes)
-    found = [(method, route.path) for route in routes for method in route.methods]
-    assert len(found) > 20
-    return found
+    return [(method, path) for path, route in all_routes() for method in route.methods]
 
 
 def address_of(path: str) -> str:
@@ -49,7 +46,7 @@ def address_of(path: str) -> str:
 
 def test_every_route_asks_for_the_login(screen: Screen, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen.context.host, "is_allowed", lambda request: False)
-    for method, path in all_routes(screen):
+    for method, path in requests():
         assert client.request(method, address_of(path), json={}).status_code == 401, path
 
 
@@ -57,7 +54,7 @@ def test_every_change_is_asked_for_by_our_own_page(screen: Screen, client: TestC
     client.post("/sd_finetune/projects/dog/train")
     wait_until(lambda: screen.context.runner.current() is None)
     before = contents(screen.context.projects)
-    for method, path in all_routes(screen):
+    for method, path in requests():
         if method in ("GET", "HEAD"):
             client.request(method, address_of(path))
             continue
