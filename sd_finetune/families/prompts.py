@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from ftfy import fix_text
 from torch import Tensor
 
 from ..errors import UserError
@@ -24,10 +24,18 @@ def word_tokens(model: DiffusionModel, text: str) -> tuple[int, ...]:
     """All token ids of a text, without start, end and padding."""
     known = model.word_tokens
     if text not in known:
-        # CLIP's own tokenizer mends quotes, wide letters and HTML first; transformers' does so up to 4.
-        mended = text if getattr(model.tokenizer, "fix_text", None) else fix_text(text)
+        mended = _mended(model.tokenizer, text)
         known[text] = tuple(model.tokenizer(mended, add_special_tokens=False, verbose=False).input_ids)
     return known[text]
+
+
+def _mended(tokenizer: Any, text: str) -> str:
+    """With plain quotes and letters, and without HTML, as CLIP's own tokenizer makes it; transformers' does up to 4."""
+    if getattr(tokenizer, "fix_text", None):
+        return text
+    from ftfy import fix_text  # not in every WebUI, whose own process imports this file
+
+    return fix_text(text)
 
 
 def chunks_of(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> list[Chunk]:
