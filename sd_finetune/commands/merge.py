@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="SD 1.x or SDXL checkpoint, .safetensors or .ckpt",
     )
     add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
+    add("--vae", type=Path, metavar="FILE", help="VAE that is saved in place of the checkpoint's own")
     add(
         "--lora",
         action="append",
@@ -37,12 +38,14 @@ def run(options: argparse.Namespace) -> int:
     """Save the checkpoint and print its path; 0. Raises UserError for arguments that cannot be used."""
     from ..formats.checkpoint import read_checkpoint, write_checkpoint
     from ..formats.tool_metadata import merged_metadata
+    from ..formats.vae_file import with_vae
     from ..networks.lora_files import WeightedLora
     from ..tools.merge import merge_loras
 
     out = new_model_file(options.out, beside=(".yaml",))
     chosen = [file_and_weight(text) for text in options.lora]
     base = read_checkpoint(options.checkpoint, options.config)
+    base = with_vae(base, options.vae) if options.vae else base
     loras = [(path, weight, *read_lora_for(base.family.facts, path)) for path, weight in chosen]
     merged = merge_loras(base, [WeightedLora(modules, weight, str(path)) for path, weight, modules, _ in loras])
     metadata = merged_metadata(

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="SD 1.x or SDXL checkpoint, .safetensors or .ckpt",
     )
     add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
+    add("--vae", type=Path, metavar="FILE", help="VAE in place of the checkpoint's own")
     add(
         "--lora",
         action="append",
@@ -88,11 +89,13 @@ def run(options: argparse.Namespace) -> int:
         from ..families.load_model import load_model
         from ..families.prompts import refuse_clip_skip
         from ..formats.checkpoint import read_checkpoint
+        from ..formats.vae_file import with_vae
         from ..sampling.generate import GenerationSettings
 
         import_libraries()
     _refuse_unknown(options)
     base = read_checkpoint(options.checkpoint, options.config)
+    base = with_vae(base, options.vae) if options.vae else base
     base.refuse_not_finite()
     model = load_model(base)
     refuse_clip_skip(model, options.clip_skip, "--clip-skip")

@@ -127,6 +127,7 @@ def _model(settings: Settings, facts: RunFacts, name: str) -> dict[str, Any]:
         "sd_model_name": facts.base.name,
         "sd_model_hash": facts.base.old_hash,
         "new_sd_model_hash": facts.base.sha256,
+        "vae_name": Path(settings.base.vae).name if settings.base.vae else None,
         "zero_terminal_snr": facts.base.zero_terminal_snr,
         "clip_skip": settings.train.clip_skip if settings.train.clip_skip > 1 else None,
         "max_token_length": settings.captions.tokens if settings.captions.tokens > CHUNK_TOKENS else None,

@@ -17,7 +17,7 @@ GIVE = "give the path of a file"
 
 def missing_files(settings: Settings) -> dict[str, str]:
     """A sentence for each, by the option's name. A path that is too long or not accessible is not found either."""
-    files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "continue_from")}
+    files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "vae", "continue_from")}
     files |= {word.continue_option: word.continue_from for word in learned_words(settings) if settings.learns_word()}
     files |= {f"concepts.{number}.metadata_file": each.metadata_file for number, each in _numbered(settings)}
     faults = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..formats.checkpoint import Checkpoint, read_checkpoint
 from ..formats.prediction import doubts
+from ..formats.vae_file import with_vae
 from ..settings.options import Settings
 
 
@@ -34,5 +35,7 @@ def read_base(settings: Settings, weights: Path | None = None) -> Checkpoint:
     else:
         beside = path.with_suffix(".yaml")
         base = replace(read_checkpoint(weights, config or (beside if beside.is_file() else None)), path=path)
+    if settings.base.vae:
+        base = with_vae(base, Path(settings.base.vae))
     base.refuse_not_finite()  # else class images, latents and results would all be of it
     return base

@@ -323,6 +323,7 @@ BIG_STEPS = {"train.unet_learning_rate": 1e-2}
 EFFECTS: dict[str, Effect] = {
     "method": Effect(result_kind, "dreambooth", within=SHORT),
     "base.checkpoint": Effect(base_weights, "{other}/other.safetensors"),
+    "base.vae": Effect(weights, "{other}/other.safetensors"),
     "base.config": Effect(answer_type, "{other}/v.yaml"),
     "base.continue_from": Effect(weights, "{other}/zib.safetensors", within=WORD),
     "output.name": Effect(files, "renamed", within=SHORT),

@@ -13,14 +13,20 @@ _LAYERS = {
     "proj_attn": "proj_out", "group_norm": "norm",
 }  # fmt: skip
 """Diffusers' names of the attention's layers, new and old, and LDM's."""
+_NEW = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+"""Diffusers' names of them, old and new."""
+_OLD_IN_MODULE = re.compile(rf"(\.mid_block\.attentions\.0\.)({'|'.join(_NEW)})(?=\.)")
 _ATTENTION = re.compile(rf"(\.mid\.attn_1\.)({'|'.join(map(re.escape, _LAYERS))})(?=\.)")
 
 
 def usual_vae_name(file_name: str) -> str:
     """LDM's name of a tensor: files converted from diffusers have that library's names, of any version, in the
     attention.
+
+    Of a tensor that has the name of diffusers' module altogether, its newest one.
     """
-    return _ATTENTION.sub(lambda match: match[1] + _LAYERS[match[2]], file_name)
+    ldm = _ATTENTION.sub(lambda match: match[1] + _LAYERS[match[2]], file_name)
+    return _OLD_IN_MODULE.sub(lambda match: match[1] + _NEW[match[2]], ldm)
 
 
 def vae_names(vae: VaeSizes) -> Iterator[Pair]:

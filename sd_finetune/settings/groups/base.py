@@ -15,6 +15,12 @@ class Base:
     config: str = option(
         "", "model config (.yaml); empty = the one beside the checkpoint, if there is one", is_path=True
     )
+    vae: str = option(
+        "",
+        "VAE that encodes training images and decodes samples in place of the checkpoint's own, and that goes into "
+        "checkpoints which are saved; empty = the checkpoint's own",
+        is_path=True,
+    )
     continue_from: str = option(
         "",
         "result of an earlier run to continue from: a LoRA, embedding or hypernetwork, for dreambooth a checkpoint "

@@ -118,6 +118,7 @@ def cache_of(
     facts = {
         "base": known_sha256(base.path, cache / HASHES),
         "config": base.yaml_text,
+        **({"vae": known_sha256(Path(settings.base.vae), cache / HASHES)} if settings.base.vae else {}),
         "prompt": class_prompt,
         "drawing": _drawing_facts(settings, size),
         "seed": settings.class_images.seed,

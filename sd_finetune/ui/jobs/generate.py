@@ -163,7 +163,7 @@ def _sample_arguments(settings: dict[str, Any]) -> list[str]:
     side = None if side == AUTO else side  # the command takes the checkpoint's
     values = {flag: samples.get(option) for option, flag in SAMPLE_FLAGS.items()}
     values |= {"--width": samples.get("width") or side, "--height": samples.get("height") or side}
-    values |= {"--clip-skip": clip_skip}
+    values |= {"--clip-skip": clip_skip, "--vae": table(settings, "base").get("vae")}
     return [f"{flag}={value}" for flag, value in values.items() if value]  # a text may begin with a hyphen
 
 

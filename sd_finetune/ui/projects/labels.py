@@ -8,6 +8,7 @@ from collections.abc import Iterable
 LABELS = {
     "base.checkpoint": "Base checkpoint",
     "base.config": "Model config (.yaml)",
+    "base.vae": "VAE",
     "output.name": "File name",
     "output.folder": "Output folder",
     "output.precision": "Save precision",

@@ -133,6 +133,17 @@ def test_merged_is_the_sum_and_the_rest_the_same(home: Home, tmp_path: Path, kin
     assert out.with_suffix(".yaml").read_text() == checkpoint.with_suffix(".yaml").read_text()
 
 
+def test_merged_with_another_vae_it_has_that(home: Home, tmp_path: Path) -> None:
+    vae, out = tmp_path / "vae.safetensors", tmp_path / "merged.safetensors"
+    own = {name: 2 * each for name, each in load_file(home.base).items() if name.startswith("first_stage_model.")}
+    save_file(own, vae)
+    asked = ["merge", "--checkpoint", str(home.base), "--lora", str(home.lora), "--out", str(out)]
+    assert main([*asked, "--vae", str(vae)]) == 0
+    merged = load_file(out)
+    assert own
+    assert all(torch.equal(merged[name], each) for name, each in own.items())
+
+
 def test_merged_it_draws_as_with_the_lora_beside_it(home: Home, tmp_path: Path) -> None:
     out = tmp_path / "merged.safetensors"
     assert main(["merge", "--checkpoint", str(home.base), "--lora", str(home.lora), "--out", str(out)]) == 0

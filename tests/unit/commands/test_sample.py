@@ -44,6 +44,15 @@ def draw(home: Path, out: Path, *more: str) -> np.ndarray:
     return np.asarray(Image.open(out)).astype(int)
 
 
+def test_another_vae_draws_other_colors(home: Path, tmp_path: Path) -> None:
+    vae = tmp_path / "vae.safetensors"
+    start = "first_stage_model."
+    own = read_checkpoint(home / "toy.safetensors").tensors
+    save_file({name[len(start) :]: 1.1 * each for name, each in own.items() if name.startswith(start)}, vae)
+    plain, other = draw(home, tmp_path / "plain.png"), draw(home, tmp_path / "other.png", "--vae", str(vae))
+    assert np.abs(plain - other).mean() > 1
+
+
 def test_count_and_seeds(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([
         "sample", "--checkpoint", str(home / "toy.safetensors"), "--prompt", "a star", "--out", str(tmp_path),

@@ -50,6 +50,7 @@ def test_the_command(
         samples={"guidance_scale": 5, "width": 128, "height": "auto", "emphasis": "none"},
         data__resolution=64,
         train__clip_skip=2,
+        base__vae="/vae",
     )
     project.write_settings(settings)
     started: list[list[str]] = []
@@ -57,7 +58,7 @@ def test_the_command(
     job = generate_job(project, {"prompt": "-a dog", "seed": 3, "count": 2}, result)
     job.launch(Path("/weights"), 0)
     asked = ["--prompt=-a dog", "--seed=3", "--count=2", "--cfg=5", "--emphasis=none", "--width=128", "--height=64"]
-    asked.append("--clip-skip=2")
+    asked += ["--clip-skip=2", "--vae=/vae"]
     assert started == [
         [sys.executable, "-u", "-m", "sd_finetune", "sample", *named, *asked, "--out", str(job.run.path)]
     ]

@@ -1,0 +1,107 @@
+"""A VAE of a file of its own takes the place of a checkpoint's, whatever program's names it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from sd_finetune.errors import UserError
+from sd_finetune.formats.checkpoint import Parts, read_checkpoint, write_checkpoint
+from sd_finetune.formats.tensor_file import read_tensors, write_tensors
+from sd_finetune.formats.vae_file import with_vae
+
+START = "first_stage_model."
+OLD = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+
+@pytest.fixture
+def own(tiny_parts: Parts) -> dict[str, Tensor]:
+    """Another VAE of the same sizes, by the names of diffusers' module."""
+    return {name: (1.5 * tensor + 0.01).contiguous() for name, tensor in tiny_parts["vae"].items()}
+
+
+@pytest.fixture
+def in_checkpoint(tiny_file: Path, own: dict[str, Tensor], tmp_path: Path) -> Path:
+    """A whole checkpoint with it."""
+    file = tmp_path / "whole.safetensors"
+    write_checkpoint(file, read_checkpoint(tiny_file), {"vae": own}, precision="fp32")
+    return file
+
+
+def alone(file: Path) -> dict[str, Tensor]:
+    return {name[len(START) :]: each for name, each in read_tensors(file).tensors.items() if name.startswith(START)}
+
+
+def old_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As diffusers wrote a VAE's attention before version 0.17."""
+    renamed = dict(tensors)
+    for new, old in OLD.items():
+        for name in list(renamed):
+            if f".attentions.0.{new}." in name:
+                renamed[name.replace(new, old)] = renamed.pop(name)
+    return renamed
+
+
+@pytest.mark.parametrize("kind", ["whole checkpoint", "alone", "alone, pickled", "diffusers", "old diffusers"])
+def test_it_takes_the_place_of_the_checkpoints_own(
+    kind: str, tiny_file: Path, in_checkpoint: Path, own: dict[str, Tensor], tmp_path: Path
+) -> None:
+    base, file = read_checkpoint(tiny_file), tmp_path / f"vae.{'pt' if 'pickled' in kind else 'safetensors'}"
+    if kind == "whole checkpoint":
+        file = in_checkpoint
+    elif kind == "alone, pickled":
+        torch.save({"state_dict": {**alone(in_checkpoint), "loss.logvar": torch.zeros(1)}}, file)
+    else:
+        tensors = {"alone": lambda: alone(in_checkpoint), "diffusers": lambda: own}.get(kind, lambda: old_names(own))()
+        write_tensors(file, tensors, {})
+    found = with_vae(base, file)
+    assert {name: each.tolist() for name, each in found.parts["vae"].items()} == {
+        name: each.tolist() for name, each in own.items()
+    }
+    for part in ("unet", "text_encoder"):
+        assert all(found.parts[part][name] is not None for name in base.parts[part])
+    assert found.tensors.keys() == base.tensors.keys()
+    changed = {name for name, each in found.tensors.items() if each is not base.tensors[name]}
+    assert changed == {name for name in base.tensors if name.startswith(START)}
+
+
+def test_a_saved_checkpoint_has_it_in_its_own_precision(tiny_file: Path, in_checkpoint: Path, tmp_path: Path) -> None:
+    base = with_vae(read_checkpoint(tiny_file), in_checkpoint)
+    out = tmp_path / "out.safetensors"
+    write_checkpoint(out, base, {"unet": base.parts["unet"]})
+    saved, wanted = alone(out), alone(in_checkpoint)
+    assert all(torch.equal(saved[name], wanted[name]) and saved[name].dtype == torch.float32 for name in wanted)
+
+
+def dropped(tensors: dict[str, Tensor]) -> None:
+    del tensors["decoder.conv_in.weight"]
+
+
+def widened(tensors: dict[str, Tensor]) -> None:
+    tensors["decoder.conv_in.weight"] = torch.zeros(3, 2, 1, 1)
+
+
+def broken(tensors: dict[str, Tensor]) -> None:
+    tensors["decoder.conv_in.weight"][0] = torch.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (dict.clear, "vae.safetensors has no VAE: choose the VAE of a model of the same kind"),
+        (dropped, r"lacks 1 tensors of a VAE, such as decoder\.conv_in\.weight: choose"),
+        (widened, r"has a VAE of other sizes than tiny.* needs \(decoder\.conv_in\.weight: \(3, 2, 1, 1\) instead of"),
+        (broken, "has NaN or infinite values"),
+    ],
+)
+def test_what_is_not_one_for_this_checkpoint_is_refused(
+    change: Callable[[dict[str, Tensor]], None], said: str, tiny_file: Path, own: dict[str, Tensor], tmp_path: Path
+) -> None:
+    change(own)
+    write_tensors(tmp_path / "vae.safetensors", {**own, "other": torch.zeros(1)}, {})
+    with pytest.raises(UserError, match=said):
+        with_vae(read_checkpoint(tiny_file), tmp_path / "vae.safetensors")
