@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,43 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
+from tests.webui import proved
 from tests.webui.kinds import A1111, KINDS, Kind
 from tests.webui.page import PATIENCE, open_tab
 from tests.webui.slim import forget_slim
 from tests.webui.webui import WebUI, free_port, make_data_folder
+
+PASSED = pytest.StashKey[dict[str, dict[str, bool]]]()
+"""By WebUI and test, whether it passed."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[PASSED] = {kind.name: {} for kind in KINDS}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, None]:
+    report = (yield).get_result()
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    own = A1111 if "webui" in getattr(item, "fixturenames", ()) else None
+    kind = parameters.get("kind", own)
+    if kind is not None and (report.failed or (report.passed and report.when == "call")):
+        passed = item.config.stash[PASSED][kind.name]
+        key = proved.key_of(item.nodeid, parameters)
+        passed[key] = passed.get(key, True) and report.passed
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With `--record`, docs/hosts.md."""
+    if not session.config.getoption("--record"):
+        return
+    for kind in KINDS:
+        passed = session.config.stash[PASSED][kind.name]
+        if passed and kind.root is not None:
+            versions = WebUI(kind.root, Path(), 0, kind).versions()
+            facts = {"title": kind.title, "version": kind.version, "packages": versions}
+            proved.note(kind.name, {**facts, "unusable": list(kind.unusable)}, passed)
+    proved.write_page()
 
 
 def root_of(kind: Kind) -> Path:

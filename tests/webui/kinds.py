@@ -31,7 +31,7 @@ class Kind:
     title: as our tab has it. flags: to run on the CPU, quickly and offline. options: of its Settings tab. checkpoint:
     file name of the one that is loaded, which `place` puts into a folder. unusable: methods whose results it cannot
     use. picture: changes of PICTURE. selected: where its page shows the title of the checkpoint that is selected.
-    probe: whether our extension for looking inside, `probe/`, works there.
+    version: what was tested, for docs/hosts.md. probe: whether our extension for looking inside, `probe/`, works there.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Kind:
     picture: Mapping[str, Any] = field(default_factory=dict)
     embeddings: str = "embeddings"
     selected: str = "#setting_sd_model_checkpoint input"
+    version: str = ""
     probe: bool = False
 
     @property
@@ -75,6 +76,7 @@ A1111 = Kind(
         "randn_source": "CPU",
         "save_training_settings_to_txt": False,  # into a folder that is only there where snapshots are saved
     },
+    version="v1.10.1 of 2025-02",
     probe=True,
 )
 FORGE_FAMILY = f"{ON_CPU} --always-cpu --all-in-fp32"
@@ -86,6 +88,7 @@ KINDS = (
         "reForge",
         f"{FORGE_FAMILY} --do-not-download-clip --no-download-sd-model",
         unusable=("hypernetwork",),
+        version="3b56b26 of 2026-03",
     ),
     Kind(
         "forge",
@@ -94,6 +97,7 @@ KINDS = (
         f"{FORGE_FAMILY} --skip-google-blockly",
         unusable=("hypernetwork",),
         selected=".model_selection input",
+        version="dfdcbab of 2025-06",
     ),
     Kind(
         "neo",
@@ -103,6 +107,7 @@ KINDS = (
         unusable=("hypernetwork",),
         embeddings="models/embeddings",
         selected=".model_selection input",
+        version="a fork's state of 2025-10, papaioannou-themistoklis/WebUI-Neo-Forge 7862a96",
     ),
 )
 """WebUI v1.10.1 first."""

@@ -47,6 +47,7 @@ class WebUI:
     port: int
     kind: Kind = A1111
     process: subprocess.Popen[bytes] | None = None
+    packages_before: str = ""
 
     @property
     def address(self) -> str:
@@ -80,6 +81,7 @@ class WebUI:
             hashing: compute the hashes of checkpoints, which takes a while in each start and test.
             quiet: no progress on its console.
         """
+        self.packages_before = self.packages_before or self.packages()
         self._install()
         flags = (*flags, *([] if hashing else ["--no-hashing"]))
         flags = (*flags, *(["--disable-console-progressbars"] if quiet else []))
@@ -97,6 +99,20 @@ class WebUI:
     @property
     def python(self) -> str:
         return str(self.kind.python(self.root))
+
+    def packages(self) -> str:
+        """What `pip freeze` says."""
+        command = [self.python, "-m", "pip", "freeze", "--disable-pip-version-check"]
+        return subprocess.run(command, env=self._environment(), check=True, capture_output=True, text=True).stdout
+
+    def versions(self) -> dict[str, str]:
+        """Of Python and of the packages that differ most between WebUIs; "–" for what it lacks."""
+        script = "import json, platform, importlib.metadata as m\nf = {'Python': platform.python_version()}\n"
+        script += "for d in m.distributions(): f[d.metadata['Name']] = d.version\nprint(json.dumps(f))"
+        command = [self.python, "-c", script]
+        done = subprocess.run(command, env=self._environment(), check=True, capture_output=True, text=True)
+        found = json.loads(done.stdout)
+        return {name: found.get(name, "–") for name in ("Python", "torch", "gradio", "transformers", "diffusers")}
 
     def _environment(self) -> dict[str, str]:
         environment = {
