@@ -7,20 +7,24 @@ from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 
 from .folder import own_packages
+from .optional import extra_folders
 
 
 def find_spec(package: str) -> ModuleSpec | None:
     """Where our processes import a package from; None if they cannot."""
     folder = own_packages()
     own = None if folder is None else PathFinder.find_spec(package, [str(folder)])
-    return own or importlib.util.find_spec(package)
+    return own or importlib.util.find_spec(package) or PathFinder.find_spec(package, [*map(str, extra_folders())])
 
 
 def installed_version(package: str) -> str | None:
     """The version that our processes use; None if it is not installed."""
     folder = own_packages()
     own = [] if folder is None else [each.version for each in metadata.distributions(name=package, path=[str(folder)])]
+    if own:
+        return own[0]
     try:
-        return own[0] if own else metadata.version(package)
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None
+        extra = metadata.distributions(name=package, path=[*map(str, extra_folders())])
+        return next((each.version for each in extra), None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import folder as own
 from .folder import STAMP, is_complete, lock_digest, place, read_stamp, write_stamp
-from .pip import environment, last_error, pip_command
+from .pip import environment, last_error, pip_command, source_options
 
 UNFINISHED, DISCARDED = "new-", "old-"
 """How names begin of folders that are being filled, and of those that are being removed."""
@@ -57,7 +57,7 @@ def install(wheels: Path | None = None) -> Path:
             unfinished.chmod(0o755)  # mkdtemp's folder is its owner's alone, and a WebUI may run as somebody else
             _fill(unfinished, wheels)
             write_stamp(unfinished)
-            _put(unfinished, folder)
+            put(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
@@ -72,18 +72,15 @@ def tidy() -> None:
             if folder.name.startswith(DISCARDED) or _is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
             elif _is_of_earlier_lock(folder):
-                _discard(folder)
+                discard(folder)
 
 
 def _fill(folder: Path, wheels: Path | None) -> None:
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-compile", "--no-user"]
-    source = ["--no-index", "--find-links", str(wheels.absolute())] if wheels else []
-    index = os.environ.get("INDEX_URL")  # where a WebUI gets its own packages, too
-    source += ["--index-url", index] if index and not wheels else []
     pip = pip_command()
     if pip is None:
         raise NotInstalledError("this Python has no pip")
-    command = [*pip, "install", *options, *source, "--target", str(folder), "-r", str(own.LOCK)]
+    command = [*pip, "install", *options, *source_options(wheels), "--target", str(folder), "-r", str(own.LOCK)]
     done = subprocess.run(
         command,
         env=environment(),
@@ -99,12 +96,12 @@ def _fill(folder: Path, wheels: Path | None) -> None:
         raise NotInstalledError(last_error(done.stdout) or f"pip ended with exit code {done.returncode}")
 
 
-def _put(unfinished: Path, folder: Path) -> None:
+def put(unfinished: Path, folder: Path) -> None:
     """Give the filled folder its name, unless another process was quicker; a damaged one gives way."""
     if is_complete(folder):
         return
     if folder.exists():
-        _discard(folder)
+        discard(folder)
     until = time.monotonic() + RENAME_SECONDS
     while True:
         try:
@@ -118,7 +115,7 @@ def _put(unfinished: Path, folder: Path) -> None:
             time.sleep(0.2)
 
 
-def _discard(folder: Path) -> None:
+def discard(folder: Path) -> None:
     """Remove a folder, which is gone under its name at once; on Windows it stays while a process has files of it."""
     away = folder.with_name(f"{DISCARDED}{os.getpid()}-{folder.name}")
     with suppress(OSError):

@@ -25,6 +25,14 @@ def pip_command() -> list[str] | None:
     return [sys.executable, str(wheels[-1] / "pip")] if wheels else None
 
 
+def source_options(wheels: Path | None = None) -> list[str]:
+    """Where pip gets packages: from a folder with their files, from where a WebUI gets its own, or from PyPI."""
+    if wheels is not None:
+        return ["--no-index", "--find-links", str(wheels.absolute())]
+    index = os.environ.get("INDEX_URL")
+    return ["--index-url", index] if index else []
+
+
 def environment() -> dict[str, str]:
     """The environment that pip gets."""
     kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..own_packages.find import find_spec, installed_version
+from ..own_packages.offers import OPTIONAL
 from .attention import ATTENTIONS
 from .optimizers import OPTIMIZERS
 from .options import Settings
@@ -59,7 +60,8 @@ def why_unavailable(option: str, choice: str, on_gpu: bool) -> str:
     problem = f'{option} = "{choice}" needs'
     if missing_package(option, choice):
         problem = f"{problem} the package {needs.package}, which is not installed"
-        return f"{problem}: run {install_command(needs.package)}, or {way_out}."
+        there = " or press Install under Memory in the tab," if needs.package in OPTIONAL else ""
+        return f"{problem}: run {install_command(needs.package)},{there} or {way_out}."
     if not needs_gpu(option, choice) or on_gpu:
         return ""
     if not needs.without_gpu_from:
@@ -79,8 +81,10 @@ def unavailable(settings: Settings, on_gpu: bool) -> dict[str, str]:
 def install_command(package: str) -> str:
     """The command that installs a package as it goes with the torch that is there.
 
-    Their newest versions need a newer torch than the WebUI has, and pip would replace that.
+    Our own does where it can. By pip alone the newest version would come, and perhaps another torch with it.
     """
+    if package in OPTIONAL:
+        return f"{sys.executable or 'python'} -m sd_finetune install {package}"
     torch = ".".join(map(str, _version("torch")))
     kept = f" torch=={torch} --only-binary {package}" if torch else ""
     return f"{sys.executable or 'python'} -m pip install {package}{kept}"

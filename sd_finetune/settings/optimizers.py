@@ -158,4 +158,4 @@ def default_learning_rate(name: str, method_s: float | None) -> float:
 
 
 def _summary(facts: OptimizerFacts) -> str:
-    return f"{facts.summary} (needs pip install {facts.package})" if facts.package else facts.summary
+    return f"{facts.summary} (needs the package {facts.package})" if facts.package else facts.summary

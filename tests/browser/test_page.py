@@ -143,7 +143,7 @@ def test_optimizers_that_are_not_installed_are_grayed_out_with_what_to_install(
     page.click("#sd_finetune_tab_settings")
     choice = page.locator("#sd_finetune_optimizer_name option[value=lion8bit]")
     assert choice.is_disabled()
-    assert choice.text_content() == "Lion 8-bit (needs pip install not_installed)"
+    assert choice.text_content() == "Lion 8-bit (needs the package not_installed)"
     assert not page.locator("#sd_finetune_optimizer_name option[value=adafactor]").is_disabled()
 
 

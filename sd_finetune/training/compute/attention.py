@@ -114,7 +114,7 @@ def _refuse_broken_xformers(device: torch.device) -> None:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(
             f'train.attention = "xformers" does not work here, as xformers {_version()} fails with torch '
-            f'{torch.__version__} ({reason}): run {install_command("xformers")}, or set it to "auto".'
+            f'{torch.__version__} ({reason}): uninstall it and run {install_command("xformers")}, or set it to "auto".'
         ) from error
 
 

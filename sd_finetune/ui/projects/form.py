@@ -120,7 +120,7 @@ def _titles(name: str, facts: Option) -> dict[str, str]:
 
 def _needed(name: str, choice: str) -> str:
     package = missing_package(name, choice)
-    return f"pip install {package}" if package else "a CUDA GPU"
+    return f"the package {package}" if package else "a CUDA GPU"
 
 
 def _unavailable(name: str) -> dict[str, str]:

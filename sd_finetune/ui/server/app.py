@@ -11,6 +11,7 @@ from . import (
     concept_routes,
     generate_routes,
     grid_routes,
+    package_routes,
     page_routes,
     project_routes,
     run_routes,
@@ -28,6 +29,7 @@ ROUTES = (
     caption_routes,
     cache_routes,
     generate_routes,
+    package_routes,
     page_routes,
 )
 

@@ -12,11 +12,15 @@ from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.atomic import is_file, is_taken
 from ...runs.folder import RunFolder
+from ..jobs.installing import Installer
 from ..jobs.runner import Runner
 from ..live.run_view import Views
 from ..live.shared import Rhythm, Shared
 from ..projects.project import Project, project_named, projects_folder
 from ..projects.saving import saving
+
+INSTALL_LOG = "packages.log"
+"""What was said while an optional package was installed, in the host's data folder."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Context:
 
     host: Host
     runner: Runner
+    installer: Installer
     views: Views = field(default_factory=Views)
     lists: Shared[dict[str, Any]] = field(default_factory=lambda: Shared(0.5))
     """What there is to choose from; cleared after each change."""
@@ -36,7 +41,7 @@ class Context:
     @classmethod
     def of(cls, host: Host) -> Context:
         """A new one, which finds again what an earlier server has left running."""
-        return cls(host, Runner(host, projects_folder(host)))
+        return cls(host, Runner(host, projects_folder(host)), Installer(host.data_folder / INSTALL_LOG))
 
     @property
     def projects(self) -> Path:

@@ -213,7 +213,8 @@ def _chosen(content: dict[str, Any]) -> str | None:
 def _lists(context: Context) -> dict[str, Any]:
     """`wait` is how many seconds to wait until asking again, which grows with the number of those who ask."""
     job, ended, wait = context.runner.current(), context.runner.ended(), context.rhythms[0].wait()
-    return context.lists.of((job, ended, wait), lambda: {**_new_lists(context, job, ended), "wait": wait})
+    lists = context.lists.of((job, ended, wait), lambda: {**_new_lists(context, job, ended), "wait": wait})
+    return {**lists, "installing": context.installer.state()}
 
 
 def _new_lists(context: Context, job: Job | None, ended: Job | None) -> dict[str, Any]:

@@ -65,3 +65,17 @@ export function labelsOf(form, names) {
   const options = [...form.fields, ...form.groups.flatMap((group) => group.fields), ...form.groups];
   return names.map((name) => options.find((each) => each.name === name)?.label ?? name).join(", ");
 }
+
+/**
+ * What can be chosen on this machine may change while the page is open.
+ * @param {Form} form is brought up to date
+ * @param {Form} now
+ */
+export function takeChoices(form, now) {
+  const all = (/** @type {Form} */ each) => [...each.fields, ...each.groups.flatMap((group) => group.fields)];
+  const found = new Map(all(now).map((option) => [option.name, option]));
+  for (const option of all(form)) {
+    const { unavailable, titles } = found.get(option.name) ?? option;
+    Object.assign(option, { unavailable, titles });
+  }
+}

@@ -3,15 +3,16 @@ import { makeBase } from "./base.mjs";
 import { makeConcepts } from "./concepts.mjs";
 import { makeConnection } from "./connection.mjs";
 import { makeCreate } from "./create.mjs";
-import { fill, h } from "./dom.mjs";
+import { fill, h, keepFocus } from "./dom.mjs";
 import { makeEffects } from "./effects.mjs";
 import { makeFit } from "./fit.mjs";
-import { groupOf, methodTitles, optionOf } from "./form.mjs";
+import { groupOf, methodTitles, optionOf, takeChoices } from "./form.mjs";
 import { makeGenerate } from "./generate.mjs";
 import { makeImageCache } from "./image_cache.mjs";
 import { makeOffer } from "./offer.mjs";
 import { makeOptions } from "./options.mjs";
 import { makeOutput } from "./output.mjs";
+import { makePackages } from "./packages.mjs";
 import { makePanels } from "./panels.mjs";
 import { makeProblems } from "./problems.mjs";
 import { makeRunning } from "./running.mjs";
@@ -66,7 +67,14 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     () => keeper.selected().name,
     () => keeper.saveNow(),
   );
-  const options = makeOptions(form, base.element, fit.element, changed);
+  const packages = makePackages((now) => {
+    takeChoices(form, now);
+    if (!keeper.project) return;
+    const { project } = keeper;
+    keepFocus(() => options.show(project));
+    showEffects();
+  });
+  const options = makeOptions(form, base.element, h("div", {}, fit.element, packages.element), changed);
   const concepts = makeConcepts(groupOf(form, "concepts"), changed, save, {
     saveNow: () => keeper.saveNow(),
     reread: acts.reread,
@@ -96,6 +104,7 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     generate,
     offer,
     output,
+    packages,
     panels,
     problems,
     running,

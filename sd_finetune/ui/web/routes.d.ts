@@ -7,6 +7,7 @@ export interface Get {
   (route: "projects"): Promise<Json.Lists>;
   (route: "projects", project: string): Promise<Json.Project>;
   (route: "captioners"): Promise<Json.Captioner[]>;
+  (route: "packages"): Promise<{ offers: Json.PackageOffer[]; form: Json.Form }>;
   (route: "projects", project: string, part: "captions"): Promise<Json.Captioning>;
   (route: "projects", project: string, part: "class-images"): Promise<Json.ClassImages[]>;
   (route: "projects", project: string, part: "image-cache"): Promise<Json.ImageCache>;
@@ -30,6 +31,8 @@ export interface Post {
     parts: ["projects", string, "fit"],
     content: { gpu: string },
   ): Promise<{ changes: Record<string, Json.Value>; sentence: string }>;
+  (parts: ["packages", "stop"]): Promise<object>;
+  (parts: ["packages", string, "install"]): Promise<object>;
   (parts: ["projects", string, "delete"]): Promise<Json.Lists>;
   (parts: ["projects", string, "train"]): Promise<{ run: string }>;
   (parts: ["projects", string, "class-images", "generate"]): Promise<object>;

@@ -180,6 +180,28 @@ export interface Lists {
   job: Job | null;
   /** The job that ended last. */
   ended: EndedJob | null;
+  /** The latest installation of an optional package. */
+  installing: Installing | null;
+}
+
+/** ui/jobs/installing.py */
+export interface Installing {
+  package: string;
+  running: boolean;
+  /** The end of its log. */
+  lines: string[];
+  /** Why it failed, or empty. */
+  failed: string;
+}
+
+export interface PackageOffer {
+  package: string;
+  brings: string;
+  /** That which is installed or would be. */
+  version: string;
+  state: "installed" | "offered" | "refused";
+  /** Why it is not offered, or empty. */
+  said: string;
 }
 
 export interface Start extends Lists {

@@ -16,6 +16,7 @@ export function offerLists(lists, { keeper, parts }) {
   parts.create.show(lists.checkpoints);
   parts.base.offer(lists.checkpoints);
   parts.output.listed(lists);
+  parts.packages.listed(lists);
   showLists(lists);
 }
 

@@ -65,7 +65,7 @@ def test_a_missing_package_is_told_with_the_files(packaged: None, content: dict[
     assert len(files) == 2
     assert 'optimizer.name = "adamw" needs the package not_installed, which is not installed: run ' in package
     assert package.endswith(f"{install_command('not_installed')}, or choose another optimizer.")
-    assert optimizer_help().startswith("the optimizer; adamw = the usual one (needs pip install not_installed)")
+    assert optimizer_help().startswith("the optimizer; adamw = the usual one (needs the package not_installed)")
 
 
 def test_a_package_that_is_there_is_not_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -94,23 +94,23 @@ def test_auto_is_pytorchs_own(toy: Toy) -> None:
 
 
 def test_a_missing_xformers_is_refused_with_what_to_install(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a file, in the tab and by the worker with one sentence; pip must not replace torch."""
+    """In a file, in the tab and by the worker with one sentence."""
     monkeypatch.setitem(sys.modules, "xformers", None)
     monkeypatch.setattr("sd_finetune.settings.availability.find_spec", lambda _: None)
     settings = toy.settings({"train.attention": "xformers"})
     sentence = missing_for_training(settings)["train.attention"]
-    torch_version = torch.__version__.partition("+")[0]
     assert sentence == (
         'train.attention = "xformers" needs the package xformers, which is not installed: run '
-        f'{sys.executable} -m pip install xformers torch=={torch_version} --only-binary xformers, or set it to "auto".'
+        f"{sys.executable} -m sd_finetune install xformers, or press Install under Memory in the tab, or set it to "
+        '"auto".'
     )
     with pytest.raises(UserError) as raised:
         toy.prepare({"train.attention": "xformers"})
     assert str(raised.value) == sentence
     field = next(f for group in form()["groups"] for f in group["fields"] if f["name"] == "train.attention")
     assert list(field["unavailable"]) == ["xformers"]
-    assert field["titles"]["xformers"] == "xformers (needs pip install xformers)"
-    assert f"pip install xformers torch=={torch_version}" in field["unavailable"]["xformers"]
+    assert field["titles"]["xformers"] == "xformers (needs the package xformers)"
+    assert "press Install under Memory in the tab" in field["unavailable"]["xformers"]
 
 
 def test_without_a_gpu_it_is_refused(xformers: Counted) -> None:
@@ -123,7 +123,7 @@ def test_without_a_gpu_it_is_refused(xformers: Counted) -> None:
 @pytest.mark.parametrize(
     ("problem", "told"),
     [
-        (NotImplementedError("No operator found\nfor inputs"), "(No operator found): run"),
+        (NotImplementedError("No operator found\nfor inputs"), "(No operator found): uninstall it and run"),
         (ImportError(""), "(ImportError)"),
     ],
 )

@@ -80,7 +80,7 @@ def test_an_optimizer_whose_package_is_missing_cannot_be_chosen(monkeypatch: pyt
     assert "adamw" not in name["unavailable"]
     monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
     (name,) = (field for field in fields() if field["name"] == "optimizer.name")
-    assert name["titles"]["adamw"] == "AdamW (needs pip install not_installed)"
+    assert name["titles"]["adamw"] == "AdamW (needs the package not_installed)"
     assert "adamw" in name["unavailable"]
     assert all(not field["unavailable"] for field in fields() if field["name"] not in WITH_NEEDS)
 

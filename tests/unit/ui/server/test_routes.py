@@ -41,7 +41,7 @@ def requests() -> list[tuple[str, str]]:
 def address_of(path: str) -> str:
     """The address of something that is there, in the project "dog" with its run "dog-001"."""
     there = {"name": "dog", "number": "1", "run": "dog-001", "file": "dog.safetensors", "key": "x", "image": "0.png"}
-    return path.format(**there)
+    return path.format(**there, package="xformers")
 
 
 def test_every_route_asks_for_the_login(screen: Screen, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
