@@ -129,11 +129,13 @@ def _refuse_unknown(options: argparse.Namespace) -> None:
 
 
 def _move(model: DiffusionModel) -> None:
-    """To the GPU in half precision, if there is one."""
+    """To the GPU if there is one, in half precision but on a Mac's."""
     import torch
 
-    on_gpu = torch.cuda.is_available()
-    model.to(torch.device("cuda" if on_gpu else "cpu"), torch.float16 if on_gpu else torch.float32)
+    from ..training.device import best_device
+
+    device = best_device()
+    model.to(device, torch.float16 if device.type == "cuda" else torch.float32)
 
 
 def _attach(model: DiffusionModel, options: argparse.Namespace) -> None:

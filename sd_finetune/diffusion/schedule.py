@@ -32,6 +32,11 @@ def rescaled_to_zero_snr(alphas_cumprod: Tensor) -> Tensor:
     return torch.cat([rescaled[:-1], rescaled.new_tensor([NEXT_TO_NOTHING])])
 
 
+def schedule_on(device: torch.device, alphas_cumprod: Tensor) -> Tensor:
+    """The schedule on a device; in float32 on a Mac's GPU, which has no float64."""
+    return alphas_cumprod.to(device, torch.float32 if device.type == "mps" else None)
+
+
 def signal_to_noise_ratio(alphas_cumprod: Tensor, timesteps: Tensor) -> Tensor:
     """SNR(t) = abar_t / (1 - abar_t) of each timestep, (batch,) (arXiv 2303.09556, section 3)."""
     chosen = alphas_cumprod[timesteps]

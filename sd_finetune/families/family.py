@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..diffusion.noising import PredictionType
+from ..diffusion.schedule import schedule_on
 from ..settings.prompt_reading import PLAIN, PromptReading
 from .conditioning import TextConditioning, join_conditioning
 from .facts import FamilyFacts
@@ -239,7 +240,7 @@ class DiffusionModel:
         """Move and cast all modules, each to its `precision_of`."""
         for part in self.parts:
             self.module(part).to(device, precision_of(part, dtype, device))
-        self.alphas_cumprod = self.alphas_cumprod.to(device)
+        self.alphas_cumprod = schedule_on(device, self.alphas_cumprod)
 
     def encode_each(self, prompts: Sequence[str], reading: PromptReading = PLAIN) -> list[TextConditioning]:
         """As `Family.encode_prompts`."""

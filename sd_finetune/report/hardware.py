@@ -20,7 +20,8 @@ TORCH = """
 import json, torch
 found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
 gpus = [[gpu.name, gpu.total_memory, f"{gpu.major}.{gpu.minor}"] for gpu in found]
-print(json.dumps({"cuda": torch.version.cuda, "gpus": gpus}))
+mps = torch.backends.mps.is_available()
+print(json.dumps({"cuda": torch.version.cuda, "rocm": torch.version.hip, "mps": mps, "gpus": gpus}))
 """
 
 

@@ -21,6 +21,10 @@ NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 
 """The creationflags of a process in a group of its own: on Windows in place of start_new_session."""
 
 
+MAC = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"} if sys.platform == "darwin" else {}
+"""On a Mac torch computes on the CPU what its GPU cannot, as it does in the WebUI."""
+
+
 def start_worker(
     folder: RunFolder, *arguments: str, commands_since: int | None = None, owned: bool = True
 ) -> subprocess.Popen[bytes]:
@@ -82,4 +86,5 @@ def _environment() -> dict[str, str]:
     package_home = str(Path(__file__).parents[2])
     known = os.environ.get("PYTHONPATH")
     paths = f"{package_home}{os.pathsep}{known}" if known else package_home
-    return {**os.environ, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8:backslashreplace"}
+    own = {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8:backslashreplace"}
+    return {**MAC, **os.environ, **own}

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..reading.other_files import sentence_about_folder
 from .availability import unavailable
-from .gpu_driver import has_gpu_driver
+from .gpu_driver import gpu_kind, has_gpu_driver
 from .learned_words import learned_words
 from .options import Concept, Settings
 
@@ -32,8 +32,15 @@ def missing_files(settings: Settings) -> dict[str, str]:
 
 def missing_for_training(settings: Settings) -> dict[str, str]:
     """A sentence for each missing file or folder, and for each choice whose package or GPU is missing."""
-    on_gpu = settings.train.device != "cpu" and has_gpu_driver()
-    return {**missing_files(settings), **unavailable(settings, on_gpu)}
+    on_gpu = settings.train.device in ("auto", "cuda") and has_gpu_driver()
+    return {**missing_files(settings), **unavailable(settings, on_gpu), **_missing_mac(settings)}
+
+
+def _missing_mac(settings: Settings) -> dict[str, str]:
+    if settings.train.device != "mps" or gpu_kind() == "apple":
+        return {}
+    sentence = 'train.device = "mps" needs a Mac with an M processor, and this is none: set it to "auto".'
+    return {"train.device": sentence}
 
 
 def refuse(missing: dict[str, str]) -> None:

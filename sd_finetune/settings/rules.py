@@ -74,6 +74,17 @@ def _mixed_precision(settings: Settings) -> Iterator[Broken]:
     if settings.train.device == "cpu" and settings.train.mixed_precision == "fp16":
         sentence = 'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".'
         yield ("train.mixed_precision", "train.device"), sentence
+    if settings.train.device == "mps":
+        yield from _mps(settings)
+
+
+def _mps(settings: Settings) -> Iterator[Broken]:
+    """What accelerate and torch do not have on it."""
+    for name, value in (("mixed_precision", "no"), ("frozen_weights", "as_computed")):
+        own = getattr(settings.train, name)
+        if own != value:
+            sentence = f'train.device = "mps" trains in fp32, without train.{name} = "{own}": set that to "{value}"'
+            yield (f"train.{name}", "train.device"), f'{sentence}, or train.device to "cpu".'
 
 
 def _methods(settings: Settings) -> Iterator[Broken]:

@@ -53,15 +53,41 @@ class Accelerator(Protocol):
 
 def accelerator_for(settings: Settings) -> Accelerator:
     """The device and the precision of the settings. Raises UserError if this machine does not have them."""
-    wanted, precision = settings.train.device, settings.train.mixed_precision
+    train = settings.train
+    kind = _kind_of_device(train.device)
+    if kind == "cpu" and train.mixed_precision == "fp16":
+        raise UserError("train.mixed_precision = 'fp16' needs a CUDA GPU: use 'bf16' or 'no' on the CPU.")
+    if kind == "mps" and train.mixed_precision != "no":
+        problem = f"train.mixed_precision = '{train.mixed_precision}' is not there on a Mac's GPU (MPS)"
+        raise UserError(f"{problem}: use 'no', or train.device = 'cpu'.")
+    if kind == "mps" and train.frozen_weights != "as_computed":
+        problem = f"train.frozen_weights = '{train.frozen_weights}' is not there on a Mac's GPU (MPS)"
+        raise UserError(f"{problem}: use 'as_computed', or train.device = 'cpu'.")
+    if kind == "cuda":
+        set_tf32(train.tf32)
+    return cast("Accelerator", accelerate.Accelerator(mixed_precision=train.mixed_precision, cpu=kind == "cpu"))
+
+
+def _kind_of_device(wanted: str) -> str:
+    """The kind that `train.device` means here. Raises UserError where there is none."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UserError("train.device = 'cuda' needs a CUDA GPU, and none was found: use train.device = 'auto'.")
-    on_cpu = wanted == "cpu" or not torch.cuda.is_available()
-    if on_cpu and precision == "fp16":
-        raise UserError("train.mixed_precision = 'fp16' needs a CUDA GPU: use 'bf16' or 'no' on the CPU.")
-    if not on_cpu:
-        set_tf32(settings.train.tf32)
-    return cast("Accelerator", accelerate.Accelerator(mixed_precision=precision, cpu=on_cpu))
+    if wanted == "mps" and not has_mps():
+        raise UserError("train.device = 'mps' needs a Mac with an M processor: use train.device = 'auto'.")
+    return best_device().type if wanted == "auto" else wanted
+
+
+def best_device() -> torch.device:
+    """A CUDA GPU, which one of AMD is with a torch for ROCm; else the GPU of a Mac; else the CPU.
+
+    torch knows GPUs of other makers, such as Intel's (XPU), on which nothing of ours was ever tried.
+    """
+    return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps() else "cpu")
+
+
+def has_mps() -> bool:
+    """Whether this is a Mac with a GPU that torch computes on."""
+    return torch.backends.mps.is_available()
 
 
 def sent_to(device: torch.device, tensor: Tensor) -> Tensor:
@@ -103,12 +129,17 @@ def room_of(device: torch.device) -> Room | None:
 
 
 def gpu_has_bf16() -> bool:
-    """Whether the GPU computes in bf16, as GPUs do from compute capability 8.0 on; True where there is no GPU."""
+    """Whether the GPU computes in bf16, as NVIDIA's do from compute capability 8.0 on; True where there is no GPU.
+
+    ROCm counts otherwise, from 9 on: there torch has bf16 for all.
+    """
     return not torch.cuda.is_available() or torch.cuda.get_device_capability()[0] >= 8
 
 
 def memory_in_use(device: torch.device) -> int:
-    """In bytes: the peak of reserved VRAM when training on a GPU, else the resident memory of this process."""
+    """In bytes: the peak of reserved VRAM on a GPU, what a Mac's has now, else this process's resident memory."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
     return psutil.Process().memory_info().rss

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 
 import torch
 
-_LIBRARIES = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+_LIBRARIES = (
+    "CUDA error: out of memory",
+    "HIP error: out of memory",
+    "MPS backend out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 """In what torch says where VRAM runs out in the driver, or in a library that allocates for itself."""
 
 

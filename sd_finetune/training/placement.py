@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from ..diffusion.schedule import schedule_on
 from ..families.family import DiffusionModel, precision_of
 
 RAM = torch.device("cpu")
@@ -21,8 +22,12 @@ Mover = Callable[[nn.Module, torch.device, torch.dtype | None], None]
 def move(module: nn.Module, device: torch.device, dtype: torch.dtype | None = None) -> None:
     """Move a frozen module in place, and give the VRAM that it leaves back to the driver. dtype: None = its own."""
     module.to(device, dtype)
-    if device.type == RAM.type and torch.cuda.is_available():
+    if device.type != RAM.type:
+        return
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 class Placement:
@@ -54,7 +59,7 @@ class Placement:
             dtype = precision_of(part, self._dtype, self._device) if is_new else None
             self._move(self._model.module(part), self._device, dtype)
         model = self._model
-        model.alphas_cumprod = model.alphas_cumprod.to(model.unet.device)
+        model.alphas_cumprod = schedule_on(model.unet.device, model.alphas_cumprod)
 
     def put_away(self, parts: Iterable[str]) -> None:
         """Have frozen parts wait in RAM until they are brought back."""

@@ -130,9 +130,10 @@ class Train:
     )
     device: str = option(
         "auto",
-        "device to train on; auto = the GPU if there is one, else the CPU",
-        choices=("auto", "cpu", "cuda"),
-        titles={"cpu": "CPU", "cuda": "GPU (CUDA)"},
+        "device to train on; auto = the GPU if there is one, else the CPU; cuda = a GPU of NVIDIA, or of AMD with a "
+        "torch for ROCm; mps = the GPU of an Apple M processor, in fp32",
+        choices=("auto", "cpu", "cuda", "mps"),
+        titles={"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU of a Mac (MPS)"},
     )
     check_vram: bool = option(
         True,

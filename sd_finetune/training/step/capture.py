@@ -27,10 +27,10 @@ def recorder_for(settings: Settings, device: torch.device) -> Recorder | None:
     """What records steps on the device, None where the settings do not ask for it or have what cannot be recorded.
 
     Gradient checkpointing asks for the state of random numbers in between, and the optimizer in the backward pass makes
-    new tensors.
+    new tensors. On GPUs of AMD it was never tried, and a fault there ends the process.
     """
     train = settings.train
-    prevented = train.gradient_checkpointing or train.fused_backward
+    prevented = train.gradient_checkpointing or train.fused_backward or torch.version.hip is not None
     if train.capture == "off" or device.type != "cuda" or prevented:
         return None
     return CudaRecorder(device)

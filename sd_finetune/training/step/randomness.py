@@ -28,6 +28,8 @@ def seed_dropout(seed: int, step: int) -> None:
     torch.default_generator.manual_seed(number)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(number)
+    elif torch.backends.mps.is_available():
+        torch.mps.manual_seed(number)
 
 
 def generator_for(seed: int, stream: str, index: int) -> torch.Generator:

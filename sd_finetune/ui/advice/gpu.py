@@ -13,12 +13,17 @@ from ...vram.estimate import GIB
 from ...vram.presets import SIZES
 
 PATIENCE_SECONDS = 120
+MPS = (
+    "The GPU of a Mac has no VRAM of its own to fit to, and trains in fp32: leave Mixed precision at no and Batch size "
+    "at 1, and turn Gradient checkpointing on if memory runs short."
+)
 WITHOUT_BF16 = "-fp16"
 PROBE = """
 import json, torch
 there = torch.cuda.is_available()
 facts = torch.cuda.get_device_properties(0) if there else None
-print(json.dumps([facts.name, facts.total_memory, facts.major >= 8] if there else None))
+found = [facts.name, facts.total_memory, facts.major >= 8] if there else None
+print(json.dumps("mps" if not there and torch.backends.mps.is_available() else found))
 """
 
 
@@ -57,7 +62,7 @@ def find_gpu() -> Gpu | None:
     """The first GPU that PyTorch finds, None without one; takes the seconds that importing torch takes.
 
     Raises:
-        UserError: PyTorch does not answer.
+        UserError: PyTorch does not answer, or it is the GPU of a Mac.
     """
     try:
         asked = subprocess.run(
@@ -75,4 +80,6 @@ def find_gpu() -> Gpu | None:
         said = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
         raise UserError(f"PyTorch cannot be asked for the GPU ({said}): check that it is installed for this GPU.")
     found = json.loads(asked.stdout.strip().splitlines()[-1])  # libraries print what they like before it
+    if found == "mps":
+        raise UserError(MPS)
     return Gpu(*found) if found else None
