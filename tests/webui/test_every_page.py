@@ -110,6 +110,23 @@ def test_a_training_outlives_reload_ui(other: WebUI, new_page: Callable[..., Any
     card(page, "Lora", "outlives", image="")
 
 
+def test_the_lesson_trains_and_says_where_its_result_is_used(other: WebUI) -> None:
+    project = other.post("/sd_finetune/example")
+    settings = project["settings"]
+    settings["train"] |= {"length": "2 steps", "device": "cpu"}
+    settings["class_images"]["steps"], settings["samples"]["steps"] = 1, 1
+    place = f"/sd_finetune/projects/{project['name']}"
+    assert other.post(f"{place}/settings", settings)["faults"] == {}
+    run = f"{place}/runs/{other.post(f'{place}/train')['run']}"
+    wait_until(lambda: not other.get(f"{run}/status")["active"])
+    (result,) = other.get(f"{run}/results")
+    assert "cannot load the toy" in result["sentence"]
+    assert (result["prompt"], result["checkpoint"]) == ("", ""), "so there is no button to use it"
+    titles = [each["title"] for each in other.get("/sd_finetune/start")["checkpoints"]]
+    assert [title for title in titles if "toy" in title] == [], "what cannot be loaded is not among its checkpoints"
+    other.post(f"{place}/delete")
+
+
 def test_what_it_cannot_use_is_not_offered(other: WebUI, new_page: Callable[..., Any]) -> None:
     page = new_page()
     assert "cannot load the toy" in page.inner_text(".sdft-example")

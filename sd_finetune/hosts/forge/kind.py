@@ -81,6 +81,8 @@ class Forge:
 
     def load_again(self, files: set[Path]) -> None:
         """At the next image."""
+        if not files:
+            return
         loaded = getattr(sd_models.model_data.sd_model, "filename", None)  # none before the first image
         if loaded and Path(loaded).resolve() in files:
             sd_models.model_data.forge_hash = ""  # of name and a part of the file that training does not change

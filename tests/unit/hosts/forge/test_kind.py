@@ -136,6 +136,8 @@ def test_a_word_is_read_again_by_cards_and_by_each_text_encoder(forge: Any) -> N
 
 
 def test_a_replaced_checkpoint_is_loaded_for_the_next_image_and_another_one_is_not(forge: Any, tmp_path: Path) -> None:
+    forge.kind.load_again(set())
+    assert forge.did == [], "a LoRA was trained: nothing is to be loaded again"
     forge.kind.load_again({(tmp_path / "cat.safetensors").resolve()})
     assert (forge.data.forge_hash, forge.did) == ("dog", ["parameters"])
     forge.kind.load_again({(tmp_path / "dog.safetensors").resolve()})
