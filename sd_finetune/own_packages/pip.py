@@ -12,7 +12,7 @@ ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_CONSTRAINT
 QUIET = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONIOENCODING": "utf-8"}
 RETRIES = "2"
 """Without a network a WebUI waits for each of them."""
-ERROR = "ERROR: "
+ERROR, UNEXPECTED = "ERROR: ", "Exception:"
 
 
 def pip_command() -> list[str] | None:
@@ -40,6 +40,7 @@ def environment() -> dict[str, str]:
 
 
 def last_error(output: str) -> str:
-    """What pip gives as reason at its end; "" if nothing."""
-    said = [line.removeprefix(ERROR).strip().rstrip(".") for line in output.splitlines() if line.startswith(ERROR)]
-    return said[-1] if said else ""
+    """What pip gives as reason at its end; "" if nothing. Of what it did not expect that is a traceback's last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    said = [line.removeprefix(ERROR).rstrip(".") for line in lines if line.startswith(ERROR)]
+    return lines[-1] if said and said[-1] == UNEXPECTED else said[-1] if said else ""

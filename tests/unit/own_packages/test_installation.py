@@ -128,6 +128,11 @@ def test_a_failure_is_a_sentence_and_leaves_nothing_half(install: Extension) -> 
     assert len(install.folders) == 1
 
 
+def test_what_pip_did_not_expect_is_told_by_its_last_line(install: Extension) -> None:
+    fails = "print('ERROR: Exception:\\nTraceback (most recent call last):\\nOSError: No space left'); sys.exit(2)"
+    assert "(OSError: No space left): check" in install(pip=fails)
+
+
 def test_a_folder_that_cannot_be_written_is_a_sentence(install: Extension) -> None:
     (install.home / "packages").touch()  # as root, as tests may run, a folder without permissions can be written to
     said = install()
