@@ -70,6 +70,14 @@ def _output_name(settings: Settings) -> Iterator[Broken]:
         yield ("output.name",), f"{sentence}; for a folder use output.folder."
 
 
+def _subfolder(settings: Settings) -> Iterator[Broken]:
+    whole = settings.output.subfolder
+    wrong = [name for name in re.split(r"[/\\]", whole) if not is_file_name(name)] if whole else []
+    if wrong:
+        sentence = f'output.subfolder = "{whole}" is not valid, because of "{wrong[0]}": {file_name_rule(wrong[0])}'
+        yield ("output.subfolder",), f"{sentence}; for a folder elsewhere use output.folder."
+
+
 def _mixed_precision(settings: Settings) -> Iterator[Broken]:
     if settings.train.device == "cpu" and settings.train.mixed_precision == "fp16":
         sentence = 'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".'
@@ -257,6 +265,7 @@ def _numbers(text: str) -> tuple[float, ...] | None:
 RULES = (
     _base,
     _output_name,
+    _subfolder,
     warmup,
     cycles,
     _mixed_precision,

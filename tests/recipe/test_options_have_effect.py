@@ -327,6 +327,7 @@ EFFECTS: dict[str, Effect] = {
     "base.config": Effect(answer_type, "{other}/v.yaml"),
     "base.continue_from": Effect(weights, "{other}/zib.safetensors", within=WORD),
     "output.name": Effect(files, "renamed", within=SHORT),
+    "output.subfolder": Effect(files, "people/anna", within=SHORT),
     "output.folder": Effect(files, "{other}/here", within=SHORT),
     "output.precision": Effect(number_formats, "bf16", within=SHORT),
     "output.save_every": Effect(files, "1 step"),

@@ -20,6 +20,9 @@ class Output:
         "folder of the run",
         is_path=True,
     )
+    subfolder: str = option(
+        "", 'folder in it that the result goes into, made if needed, as "people" or "people/anna"; empty = none'
+    )
     precision: str = option("fp16", "precision of the saved weights", choices=("fp16", "bf16", "fp32"))
     save_every: Interval = option(
         Interval(0),

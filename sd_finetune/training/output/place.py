@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from ...errors import UserError
 from ...methods import method_class
@@ -16,7 +16,9 @@ from ...settings.options import Settings
 
 def result_paths(run: RunFolder, settings: Settings, suffix: str = "") -> list[Path]:
     """The paths of a run's results, one or one for each new word, or with a suffix those of intermediate ones."""
-    folder, ending = Path(settings.output.folder or run.output), method_class(settings.method).ending(settings)
+    inner = PureWindowsPath(settings.output.subfolder).parts  # which takes both slashes for one
+    folder = Path(settings.output.folder or run.output, *inner)
+    ending = method_class(settings.method).ending(settings)
     return [folder / f"{name}{suffix}{ending}" for name in result_names(settings)]
 
 

@@ -11,6 +11,7 @@ LABELS = {
     "base.vae": "VAE",
     "output.name": "File name",
     "output.folder": "Output folder",
+    "output.subfolder": "Sub-folder",
     "output.precision": "Save precision",
     "output.keep": "Results kept",
     "snapshots.every_minutes": "Snapshot every (minutes)",

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.read import from_dict, read_toml
 from sd_finetune.settings.unknown_names import unknown_name
+from sd_finetune.training.output.place import result_paths
 
 
 def faults_of(content: Any) -> list[str]:
@@ -145,6 +147,19 @@ def test_names_that_are_no_file_names(content: dict[str, Any], name: str) -> Non
 @pytest.mark.parametrize("name", ["a", "my dog (v1.5)_x-2", "Zoë", "n" * 100])
 def test_names_that_are_file_names(content: dict[str, Any], name: str) -> None:
     assert from_dict({**content, "output": {"name": name}}).output.name == name
+
+
+@pytest.mark.parametrize("name", ["/a", "a/", "../up", "a/../b", "C:\\x", "a//b", "a/.b", "a/con", "\\\\host\\a"])
+def test_subfolders_that_lead_elsewhere_or_cannot_be_made(content: dict[str, Any], name: str) -> None:
+    (sentence, *_) = faults_of({**content, "output": {"subfolder": name}})
+    assert sentence.startswith(f'output.subfolder = "{name}" is not valid, because of "')
+
+
+@pytest.mark.parametrize("name", ["people/anna", "people\\anna"])
+def test_subfolders_in_each_systems_way(content: dict[str, Any], name: str, tmp_path: Path) -> None:
+    settings = from_dict({**content, "output": {"subfolder": name, "folder": str(tmp_path), "name": "x"}})
+    (path,) = result_paths(RunFolder(tmp_path / "run"), settings)
+    assert path == tmp_path / "people" / "anna" / "x.safetensors"
 
 
 def test_without_prior_no_class_prompt_is_needed(content: dict[str, Any]) -> None:

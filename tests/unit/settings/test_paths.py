@@ -86,5 +86,5 @@ def test_every_path_is_one_of_them() -> None:
     assert {
         name
         for name in all_options()
-        if name.endswith(("folder", ".checkpoint", ".config", ".vae", "continue_from", "metadata_file"))
+        if name.endswith(("_folder", ".folder", ".checkpoint", ".config", ".vae", "continue_from", "metadata_file"))
     } == set(paths)
