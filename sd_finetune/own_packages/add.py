@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .installation import NotInstalledError, discard, put
+from .installation import NotInstalledError, discard, is_idle, put
 from .optional import Build, folder_of, write_stamp
 from .pip import ERROR, environment, pip_command, source_options
 
@@ -57,7 +57,7 @@ def add(build: Build, torch: str, unfinished: Path) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     for other in folder.parent.glob(f"{_python_of(folder)}-*-{build.package}-*"):
-        if other != folder:  # for an earlier torch
+        if other != folder and is_idle(other):  # for an earlier torch; another WebUI may share the extension
             discard(other)
     return folder
 

@@ -132,4 +132,12 @@ def _is_of_earlier_lock(folder: Path) -> bool:
     lock = read_stamp(folder).get("lock")
     if lock is None or lock == lock_digest():
         return False
-    return time.time() - (folder / STAMP).stat().st_mtime > UNUSED_SECONDS
+    return is_idle(folder)
+
+
+def is_idle(folder: Path) -> bool:
+    """Whether no worker has begun to use a folder of late, or none could, as it is not whole."""
+    try:
+        return time.time() - (folder / STAMP).stat().st_mtime > UNUSED_SECONDS
+    except OSError:
+        return True

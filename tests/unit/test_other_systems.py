@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -219,3 +221,15 @@ def test_what_linux_alone_has_is_not_needed(system: str, tmp_path: Path, monkeyp
 
 def no_library(name: str) -> None:
     raise OSError(name)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_what_a_console_cannot_show_ends_nothing(encoding: str, tmp_path: Path) -> None:
+    """Where the output is read by another program, as the WebUI reads install.py's, Windows has its old code pages."""
+    place = tmp_path / "犬 ő"
+    (place / "models").mkdir(parents=True)
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(HOME)}
+    for words, code in (["-m", "sd_finetune", "runs", str(place)], 0), (["-m", "sd_finetune", "info", str(place)], 2):
+        done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert b"Traceback" not in done.stderr

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from sd_finetune.commands import install
 from sd_finetune.errors import UserError
 from sd_finetune.own_packages import folder, offers, optional, use
 from sd_finetune.own_packages.find import find_spec, installed_version
+from sd_finetune.own_packages.folder import STAMP
 from sd_finetune.own_packages.optional import build_for, builds, extra_folders, fits, folder_of
 from tests.optional_packages import PACKAGE, PIP, TORCH, VERSION, pretend_gpu
 
@@ -106,7 +109,13 @@ def test_another_torch_has_another_one(place: Path, monkeypatch: pytest.MonkeyPa
     assert find_spec(PACKAGE) is None
     monkeypatch.setattr(install, "installed_torch", lambda: "2.9.1+cu130")
     assert main(["install", PACKAGE]) == 0
-    assert [each.name for each in place.iterdir()] == [extra_folders()[0].name], "that of the earlier torch is gone"
+    assert len(list(place.iterdir())) == 2, "another WebUI may have the earlier torch"
+    (now,) = extra_folders()
+    (earlier,) = (each for each in place.iterdir() if each != now)
+    os.utime(earlier / STAMP, (0, 0))
+    shutil.rmtree(now)
+    assert main(["install", PACKAGE]) == 0
+    assert list(place.iterdir()) == [now], "no worker has used that of the earlier torch for long"
 
 
 @pytest.mark.parametrize(

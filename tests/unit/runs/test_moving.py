@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import pytest
 from sd_finetune.errors import CannotWriteError
 from sd_finetune.runs import atomic, moving
 from sd_finetune.runs.atomic import replacing, replacing_folder
+from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.unfinished import is_left_over
+from sd_finetune.settings.read import from_dict
 
 
 class Windows:
@@ -138,3 +141,22 @@ def test_a_path_that_is_too_long_for_windows_is_a_sentence(tmp_path: Path, windo
     sentence = "has more than the 259 characters that Windows takes: choose a shorter"
     with pytest.raises(CannotWriteError, match=sentence), replacing(path):
         refuse()
+
+
+def test_a_run_whose_name_differs_in_case_alone_gets_the_next_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows and macOS take Dog-001 for dog-001."""
+    real, checkpoint = os.rename, tmp_path / "a.safetensors"
+    checkpoint.write_bytes(b"a")
+
+    def rename(source: Path, target: Path) -> None:
+        if any(each.name.casefold() == target.name.casefold() for each in target.parent.iterdir()):
+            raise FileExistsError(errno.EEXIST, "Cannot create a file when that file already exists", str(target))
+        real(source, target)
+
+    concept = {"folder": "dogs", "instance_prompt": "a dog", "class_prompt": "a dog"}
+    settings = from_dict({"base": {"checkpoint": str(checkpoint)}, "concepts": [concept]})
+    monkeypatch.setattr(os, "rename", rename)
+    made = [RunFolder.create(tmp_path, name, settings).path.name for name in ("dog", "Dog")]
+    assert made == ["dog-001", "Dog-002"]
