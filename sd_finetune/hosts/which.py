@@ -32,7 +32,7 @@ def kind_here() -> Kind:
     try:
         module = import_module(name, __package__)
     except (ImportError, AttributeError) as error:
-        raise not_supported([f"a part ({error})"]) from error
+        raise not_supported(f"a part ({error})") from error
     _refuse_without(module.NEEDED)
     return getattr(module, kind)()
 
@@ -49,17 +49,16 @@ def the_webui(example: Example) -> WebUI:
     return import_module(".webui.webui", __package__).WebUI(kind, example)
 
 
-def not_supported(absent: list[str]) -> UserError:
+def not_supported(absent: str) -> UserError:
     """Says what there is to do in a WebUI that lacks something."""
-    more = f" and {len(absent) - 1} more that training needs" if len(absent) > 1 else ", which training needs"
     return UserError(
         "SD Fine-Tune works inside AUTOMATIC1111's WebUI, Forge, Forge Neo, reForge and Forge Classic, and not yet "
-        f"inside another one such as SD.Next: this WebUI lacks {absent[0]}{more}; start the tab in a window of its "
-        f'own, with "python install.py ui" in {ROOT}, and copy what it trains to this WebUI\'s folders.'
+        f"inside another one such as SD.Next: this WebUI lacks {absent}, which training needs; start the tab in a "
+        f'window of its own, with "python install.py ui" in {ROOT}, and copy what it trains to this WebUI\'s folders.'
     )
 
 
 def _refuse_without(needed: Mapping[str, Sequence[str]]) -> None:
-    absent = lacking(needed)
-    if absent:
+    absent = next(lacking(needed), None)
+    if absent is not None:
         raise not_supported(absent)

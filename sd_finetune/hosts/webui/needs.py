@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 NEEDED: Mapping[str, Sequence[str]] = {
-    "call_queue": ("queue_lock",),
-    "modelloader": ("load_models",),
-    "paths": ("data_path", "models_path"),
-    "processing": ("StableDiffusionProcessing", "StableDiffusionProcessingTxt2Img"),
-    "progress": ("add_task_to_queue", "current_task", "finish_task", "pending_tasks", "start_task"),
-    "sd_models": ("CheckpointInfo", "checkpoint_aliases", "checkpoints_list"),
     "shared": (
         "cmd_opts.api_auth",
         "cmd_opts.disable_console_progressbars",
@@ -26,15 +20,24 @@ NEEDED: Mapping[str, Sequence[str]] = {
         "state.skipped",
         "state.stopping_generation",
     ),
+    "call_queue": ("queue_lock",),
+    "modelloader": ("load_models",),
+    "paths": ("data_path", "models_path"),
+    "processing": ("StableDiffusionProcessing", "StableDiffusionProcessingTxt2Img"),
+    "progress": ("add_task_to_queue", "current_task", "finish_task", "pending_tasks", "start_task"),
+    "sd_models": ("CheckpointInfo", "checkpoint_aliases", "checkpoints_list"),
     "ui_extra_networks": ("extra_pages",),
     "ui_settings": ("get_value_for_setting",),
 }
-"""By module of the package `modules`, what is used in a WebUI of any kind. Each kind has a table of its own."""
+"""By module of the package `modules`, what is used in a WebUI of any kind. Each kind has a table of its own.
+
+First what every program with such a package has loaded already.
+"""
 
 
-def lacking(needed: Mapping[str, Sequence[str]]) -> list[str]:
-    """What of it this process does not have, as "shared.state"."""
-    return [f"{module}.{name}" for module, names in needed.items() for name in names if not _has(module, name)]
+def lacking(needed: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What of it this process does not have, as "shared.state"; of what comes after it nothing is imported yet."""
+    return (f"{module}.{name}" for module, names in needed.items() for name in names if not _has(module, name))
 
 
 def _has(module: str, name: str) -> bool:

@@ -91,13 +91,13 @@ def test_an_unknown_webui_starts_and_is_told_in_the_tab(webui: Callable[..., Any
 def test_each_thing_that_is_needed_is_looked_for(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     package = standing_in(NEEDED)
     monkeypatch.setitem(sys.modules, "modules", package)
-    assert lacking(NEEDED) == []
+    assert list(lacking(NEEDED)) == []
     *path, last = missing.split(".")
     parent: Any = package
     for part in path:
         parent = getattr(parent, part)
     delattr(parent, last)
-    assert lacking(NEEDED) == [missing]
+    assert list(lacking(NEEDED)) == [missing]
 
 
 @pytest.mark.parametrize("folder", ["webui", *KINDS])
