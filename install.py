@@ -154,6 +154,7 @@ def read_arguments(arguments: "list[str]") -> argparse.Namespace:
     part = test.add_mutually_exclusive_group()
     part.add_argument("--quick", action="store_true", help="only ruff and the quick tests: at most a minute on 2 cores")
     part.add_argument("--few", action="store_true", help="only what other versions are most likely to break")
+    test.add_argument("--own-packages", action="store_true", help="with the worker's packages before all others")
     test.set_defaults(start=start_test)
     return parser.parse_args(arguments)
 
@@ -188,14 +189,24 @@ def start_test(options: argparse.Namespace) -> int:
         systems = [[*pyright, "--pythonplatform", each] for each in OTHER_SYSTEMS]
         types = [] if options.quick else [pyright, *systems, [JAVASCRIPT_CHECK]]
         checks = [["-m", "ruff", "check"], ["-m", "ruff", "format", "--check"], *types, *checks]
+    variables = {"OMP_NUM_THREADS": "1", **(path_with_packages(python) if options.own_packages else {})}
     failed = []
     for check in checks:
         words = check[1:] if check[0] == "-m" else check
         print("\n== {} ({})".format(" ".join(words), options.pins), flush=True)
-        if run([python, *check], folder=ROOT, OMP_NUM_THREADS="1") != 0:
+        if run([python, *check], folder=ROOT, **variables) != 0:
             failed.append(words[0])
     print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
     return 1 if failed else 0
+
+
+def path_with_packages(python: str) -> "dict[str, str]":
+    """The path as a worker inside a WebUI has it; its packages are installed if need be."""
+    from sd_finetune.own_packages.folder import place
+
+    if run([python, str(ROOT / "install.py"), "packages"]) != 0:
+        raise SetupError("Without the worker's packages there is nothing to test.")
+    return {"PYTHONPATH": f"{place()}{os.pathsep}{ROOT}"}
 
 
 def run(command: "list[str]", folder: "Path | None" = None, **variables: str) -> int:

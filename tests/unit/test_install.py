@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from sd_finetune.own_packages.folder import place
 
 FILE = Path(__file__).parents[2] / "install.py"
 
@@ -227,6 +230,19 @@ def test_the_few_are_neither_lint_nor_a_webui(install: ModuleType, pins: str, mo
     assert install.main(["test", "--few", "--pins", pins, "--environment", "there"]) == 0
     assert started == [" ".join([PYTEST, *install.FEW])]
     assert [place for place in install.FEW if not (FILE.parent / place).exists()] == []
+
+
+def test_own_packages_go_before_all_others(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[str, str]] = []
+
+    def run(command: list[str], folder: Path | None = None, **variables: str) -> int:
+        started.append((Path(command[1]).name if folder is None else command[2], variables.get("PYTHONPATH", "")))
+        return 0
+
+    monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
+    assert install.main(["test", "--few", "--pins", "webui", "--own-packages"]) == 0
+    assert started == [("install.py", ""), ("pytest", f"{place()}{os.pathsep}{install.ROOT}")]
 
 
 @pytest.mark.parametrize(("pins", "lint"), [("standalone", ["ruff check", "ruff format --check"]), ("webui", [])])
