@@ -58,8 +58,17 @@ def held_outside(
     return loss_per_sample(predicted, untrained, 1 - mask, normalize, cost)
 
 
+def decayed_prior_weight(step: int, length: int, weight: float, least: float) -> float:
+    """The prior loss weight of a step, counted from 0: evenly from `weight` to `least` in `length` steps, then `least`.
+
+    The Dreambooth extension's `current_prior_loss`, which counts epochs.
+    """
+    share = min(step / length, 1.0)
+    return weight * (1 - share) + least * share
+
+
 def combine_with_prior(
-    losses: Tensor, class_rows: int, prior_loss_weight: float, instance_count: int, class_count: int
+    losses: Tensor, class_rows: int, prior_loss_weight: float | Tensor, instance_count: int, class_count: int
 ) -> LossParts:
     """mean(instance) + lambda * mean(class) (DreamBooth, arXiv 2208.12242, equation 2).
 

@@ -68,6 +68,8 @@ def _numbered(settings: Settings) -> Iterator[tuple[int, Concept]]:
 
 
 def _folders(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.evaluation.every.amount:
+        yield "evaluation.folder", settings.evaluation.folder
     for number, concept in _numbered(settings):
         yield f"concepts.{number}.folder", concept.folder
         if settings.masks.source == "files":

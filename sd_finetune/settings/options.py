@@ -134,6 +134,11 @@ class Settings:
         asked = self.optimizer.weight_decay
         return METHODS[self.method].weight_decay if asked is None else asked
 
+    def held_out(self) -> float:
+        """The share of each concept's images that is only evaluated on."""
+        evaluated = self.evaluation.every.amount and not self.evaluation.folder
+        return self.evaluation.held_out if evaluated else 0.0
+
     def prior_weight(self) -> float:
         """The prior loss weight, 0 = off: the one given, or the method's default."""
         asked = self.prior.weight

@@ -18,6 +18,7 @@ from .memory_rules import bf16_weights, fused_backward
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
 from .options import Settings
+from .prior_rules import decaying_prior
 from .rates import Rates
 from .sample_syntax import unknown_in_prompt
 from .schedule_rules import cycles, warmup
@@ -283,6 +284,7 @@ RULES = (
     _captions,
     _samples,
     _class_prompts,
+    decaying_prior,
     extra_resolutions,
     bucket_sides,
     changing_images,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from ..diffusion.loss import LossParts
@@ -14,9 +16,16 @@ from .out_of_vram import phase_of_vram
 from .output.keeping import Keeper
 from .output.not_finite import refuse_broken_weights
 from .output.samples import generate_samples
+from .settled import settled
 from .state import Training, evaluating
+from .step.batches import with_prior_weight
 from .step.randomness import seed_dropout
 from .step_reports import StepReports
+from .text_encoder_share import stop_text_encoders_when_due, trains
+
+
+class Settled(Exception):
+    """The evaluation loss has settled, which is to end the run."""
 
 
 def train(training: Training) -> Done:
@@ -31,6 +40,10 @@ def train(training: Training) -> Done:
     except StopAsked:
         reports.wait()
         return _stopped(training, keeper)
+    except Settled as told:
+        reports.wait()
+        done = _stopped(training, keeper)
+        return replace(done, reason=f"{told} {done.reason}".strip())
 
 
 def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
@@ -42,24 +55,32 @@ def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
         keeper.save(total, final=True)
     for step in range(training.first_step, total):
         reports.begin()
+        stop_text_encoders_when_due(training, step)
         rates = _set_learning_rates(training, step)
-        losses, images, learns = _zero_losses(training), 0, False
-        seed_dropout(settings.train.seed, step)
-        training.updates.begin(step)
-        for batch in training.batches.of_step(step):
-            training.orders.check()
-            training.orders.settle()
-            learned = training.gradients.of(batch)  # prompts, forward, loss, backward
-            losses = LossParts(*(whole + part for whole, part in zip(losses, learned.losses, strict=True)))
-            images, learns = images + len(batch.latents), learns or learned.learns
-        if learns:
-            training.updates.finish()  # clipping, optimizer
-            if training.average:
-                training.average.follow(step + 1)
+        losses, images = learn(training, step)
         training.step = step + 1
         reports.add(step, losses, rates, images)
         _after_step(training, keeper, reports)
     return Done(step=total, outcome="finished", reason=keeper.diverged)
+
+
+def learn(training: Training, step: int) -> tuple[LossParts, int]:
+    """Do a step, counted from 0, at the learning rates that are set: its losses, and how many images it was shown."""
+    losses, images, learns = _zero_losses(training), 0, False
+    seed_dropout(training.settings.train.seed, step)
+    training.updates.begin(step)
+    for batch in training.batches.of_step(step):
+        training.orders.check()
+        training.orders.settle()
+        weighted = with_prior_weight(batch, training.settings, step, training.batches.steps_per_epoch)
+        learned = training.gradients.of(weighted)  # prompts, forward, loss, backward
+        losses = LossParts(*(whole + part for whole, part in zip(losses, learned.losses, strict=True)))
+        images, learns = images + len(batch.latents), learns or learned.learns
+    if learns:
+        training.updates.finish()  # clipping, optimizer
+        if training.average:
+            training.average.follow(step + 1)
+    return losses, images
 
 
 def _set_learning_rates(training: Training, step: int) -> dict[str, float]:
@@ -67,7 +88,7 @@ def _set_learning_rates(training: Training, step: int) -> dict[str, float]:
     settings = training.settings
     factor = learning_rate_factor(settings.schedule, step, training.total_steps, training.warmup_steps)
     parts = [group["name"] for group in training.optimizer.param_groups]
-    factors = {part: factor * settings.rates(part).share(step) for part in parts}
+    factors = {part: factor * settings.rates(part).share(step) * trains(training, part) for part in parts}
     return set_learning_rates(training.optimizer, settings.optimizer.name, factors)
 
 
@@ -119,6 +140,9 @@ def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> Non
             keeper.save(step, final=last)
     if snapshot:
         keeper.snapshot(step)
+    reason = settled(training) if evaluate and not last else ""
+    if reason:
+        raise Settled(reason)
 
 
 def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
@@ -129,6 +153,8 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
         if evaluate and training.evaluation is not None:
             with training.accelerator.autocast():
                 loss = training.evaluation.loss(training.conditioning, training.orders.check)
+            if training.settings.evaluation.stop_below:
+                training.evaluated[step] = loss
             training.events.append(Evaluation(step=step, loss=loss))
         if draw and training.settings.samples.prompts:
             training.gradients.forget()  # of which drawing needs the VRAM

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..data.concepts import Example, instance_examples
+from ..data.held_out import split_examples
 from ..data.image_cache import image_cache, remove_unused
 from ..data.masked_examples import masked_examples
 from ..data.prompt_templates import instance_templates
@@ -79,13 +81,14 @@ def prepare(
     base = _base(settings, weights, accelerator, events)
     model, placement = ready_model(base, settings, accelerator)
     check_method(model, settings, base)
-    examples = _instance_examples(settings, model, base, events, look_of(settings, run.path.parent, emit))
+    look = look_of(settings, run.path.parent, emit)
+    examples, held_out = _instance_examples(settings, model, base, events, look)
     place, check = placement.brought_back, orders.check
     class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, check, place)
     if class_rows:
         _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
         _warn(events, list(about_prompts(model, settings, class_rows)))
-    instances, classes = _encoded(run, settings, model, placement, examples, class_rows, emit)
+    instances, classes, evaluated = _encoded(run, settings, model, placement, (examples, class_rows, held_out), emit)
     placement.bring(["unet", *model.text_encoders])
     batches = Batches(model, settings, instances, classes)
     stored = stored_targets(run, settings, model, batches, accelerator, emit)
@@ -106,7 +109,7 @@ def prepare(
         sources=sources,
         conditioning=Conditioning(model, settings.train.train_text_encoder, place, trained_reading(settings)),
         placement=placement,
-        evaluation=fixed_evaluation(settings, model, instances),
+        evaluation=fixed_evaluation(settings, model, evaluated or instances),
         events=events,
         orders=orders,
         instances=instances,
@@ -155,19 +158,34 @@ def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
 
 def _instance_examples(
     settings: Settings, model: DiffusionModel, base: Checkpoint, events: EventLog, look: Look
-) -> list[Example]:
-    """The training images with their prompts; problems with some of them, and with the base, become warnings."""
+) -> tuple[list[Example], list[Example]]:
+    """The training images with their prompts, and those that are only evaluated on, if the settings ask for some.
+
+    Problems with some of them, and with the base, become warnings.
+    """
     refuse_prompts(model, settings)
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
     examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look)
     examples, about_masks = masked_examples(examples, settings.concepts, settings.masks)
+    examples, held_out = split_examples(examples, settings.held_out())
+    if settings.evaluation.every.amount and settings.evaluation.folder:
+        held_out = _evaluation_examples(settings, templates[0], look)
     method = method_class(settings.method)
     _warn(
         events,
         [*method.result_warnings(base), *warnings, *about_masks, *method.instance_warnings(model, settings, examples)],
     )
     _warn(events, list(about_prompts(model, settings, examples)))
-    return examples
+    return examples, held_out
+
+
+def _evaluation_examples(settings: Settings, templates: Sequence[str], look: Look) -> list[Example]:
+    """The images of the folder that is evaluated on, with the prompts of the first concept."""
+    first = settings.concepts[0]
+    shown = replace(
+        first, folder=settings.evaluation.folder, class_folder="", mask_folder="", metadata_file="", repeats=1
+    )
+    return instance_examples([shown], settings.captions, [templates], look)[0]
 
 
 def _warn(events: EventLog, messages: list[str]) -> None:
@@ -202,13 +220,14 @@ def _put_text_encoders_away(training: Training) -> None:
     untrained = [example.untrained_prompt for example in classes]
     if own is None or of_classes is None:
         return
-    prompts, reading = len({*own, *of_classes, *untrained}), trained_reading(training.settings)
+    evaluated = training.evaluation.prompts() if training.evaluation else []
+    prompts, reading = len({*own, *of_classes, *untrained, *evaluated}), trained_reading(training.settings)
     if bytes_of_prompts(training.model, prompts, reading) > MOST_BYTES_IN_RAM:
         return
     samples = training.settings.samples
     report = telling("encoding prompts", training.orders.asked_after(training.events.append))
     with training.accelerator.autocast():
-        training.conditioning.cache([*own, *of_classes], report)
+        training.conditioning.cache([*own, *of_classes, *evaluated], report)
         if samples.prompts:
             training.sample_conditioning.cache([*samples.prompts, samples.negative_prompt])
     for source, shown in ((training.sources.prior, untrained), (training.sources.outside, own)):
@@ -222,20 +241,24 @@ def _encoded(
     settings: Settings,
     model: DiffusionModel,
     placement: Placement,
-    examples: list[Example],
-    class_rows: list[Example],
+    examples: tuple[list[Example], list[Example], list[Example]],
     emit: Callable[[Event], None],
-) -> tuple[ExampleSet, ExampleSet | None]:
-    """Training and class examples with their latents; nothing but the VAE is on the GPU."""
+) -> tuple[ExampleSet, ExampleSet | None, ExampleSet | None]:
+    """Examples with their latents; nothing but the VAE is on the GPU.
+
+    examples: of training, of the class, and those that are only evaluated on, of which there may be none.
+    """
     cache = image_cache(settings, run.path.parent)
     with phase_of_vram("encoding"):
         placement.bring(["vae"])
-        instances = example_set(settings, model, examples, "instance", cache, emit)
+        trained, class_rows, held_out = examples
+        instances = example_set(settings, model, trained, "instance", cache, emit)
         classes = class_example_set(settings, model, class_rows, instances, cache, emit) if class_rows else None
+        evaluated = example_set(settings, model, held_out, "evaluation", cache, emit) if held_out else None
     if settings.data.latents_are_cached():
         placement.put_away(["vae"])
     remove_unused(cache)
-    return instances, classes
+    return instances, classes, evaluated
 
 
 def _all_prompts(examples: Sequence[Example]) -> list[str] | None:

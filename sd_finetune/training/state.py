@@ -19,7 +19,7 @@ from ..optimizers.build import evaluation_weights
 from ..runs.folder import RunFolder
 from ..runs.held import Held
 from ..runs.loss_table import append_losses
-from ..runs.messages import EventLog, Step, Warning_
+from ..runs.messages import Evaluation, EventLog, Step, Warning_, read_events
 from ..settings.duration import Duration
 from ..settings.options import Settings
 from ..settings.prompt_reading import sample_reading
@@ -69,6 +69,8 @@ class Training:
     first_step: int = 0
     step: int = 0
     """How many steps of the run are learned; 0 until the first of this worker's is."""
+    text_encoders_stay: bool = False
+    """They were trained for their share of the run."""
 
     @cached_property
     def sample_conditioning(self) -> Conditioning:
@@ -80,6 +82,12 @@ class Training:
     def base_facts(self) -> BaseFacts:
         """The base checkpoint's facts for metadata; the hash takes seconds and is computed once."""
         return base_facts(self.base, hash_notes(self.run.path.parent, self.settings))
+
+    @cached_property
+    def evaluated(self) -> dict[int, float]:
+        """The evaluation losses by step: those from before this worker, to which its own are added."""
+        events, _ = read_events(self.run.events)
+        return {e.step: e.loss for e in events if isinstance(e, Evaluation) and e.step <= self.first_step}
 
     @cached_property
     def _losses(self) -> Held[Step]:
@@ -166,12 +174,21 @@ def evaluating(training: Training) -> Generator[None, None, None]:
             yield
     finally:
         train_mode(training.model, training.method)
+        if training.text_encoders_stay:
+            for module in text_modules(training.model, training.method):
+                module.eval()
 
 
 def train_mode(model: DiffusionModel, method: Method) -> None:
     """Put the model into training mode: gradient checkpointing and dropout work in no other."""
     for module in _modules_with_modes(model, method):
         module.train()
+
+
+def text_modules(model: DiffusionModel, method: Method) -> list[nn.Module]:
+    """The text encoders, and what the method has beside their layers."""
+    beside = [module for part, module in method.networks.items() if part in model.text_encoders]
+    return [*model.text_encoders.values(), *beside]
 
 
 def _modules_with_modes(model: DiffusionModel, method: Method) -> list[nn.Module]:

@@ -213,6 +213,14 @@ PATHS = {
     "captured, bf16": FastPath(
         {"train.capture": "auto"}, TO_THE_BIT, is_captured, MIXED, stand_in=replayed_by_calling_again
     ),
+    "captured, the prior decays": FastPath(
+        {"train.capture": "auto"}, TO_THE_BIT, is_captured, {"prior.decay": "3 steps"}, ("lora",),
+        stand_in=replayed_by_calling_again,
+    ),
+    "captured, text encoders stop": FastPath(
+        {"train.capture": "auto"}, TO_THE_BIT, is_captured, {"train.text_encoder_share": 0.34}, ("lora+text",),
+        stand_in=replayed_by_calling_again,
+    ),
     "attention in slices": FastPath(
         {"train.attention": "sliced"}, OTHER_ORDER, has_attention("SlicedAttnProcessor"), AS_THE_GRADIENT,
     ),

@@ -302,6 +302,7 @@ TEXT = {"train.train_text_encoder": True}
 DRAWN = {"samples.prompts": ["a star"], "samples.every": "2 steps", "samples.at_start": False, "samples.steps": 2}
 DRAWN_LAST = {"samples.prompts": ["a star"], "samples.every": "0", "samples.at_start": False, "samples.steps": 2}
 EVALUATED = {"evaluation.every": "1 step", "evaluation.images": 2, "evaluation.timesteps": 2}
+SETTLING = {**EVALUATED, "evaluation.stop_window": 2, "train.length": "9 steps"}
 CLIPPED = {"train.max_grad_norm": 1e-4, "optimizer.eps": 0.1, "train.unet_learning_rate": 1e-2}
 FILEWORDS = {"concepts.instance_prompt": "[filewords]"}
 TAGGED = {"concepts.folder": "{other}/tagged", **FILEWORDS}
@@ -353,6 +354,7 @@ EFFECTS: dict[str, Effect] = {
     "train.unet_learning_rate": Effect(weights, 2e-3),
     "train.train_text_encoder": Effect(tensors, True),
     "train.text_encoder_learning_rate": Effect(weights, 2e-3, within=TEXT),
+    "train.text_encoder_share": Effect(weights, 0.5, within=TEXT),
     "train.clip_skip": Effect(weights, 2, within=SEVERAL_LAYERS),
     "train.seed": Effect(weights, 1),
     "train.mixed_precision": Effect(dtype, "bf16"),
@@ -392,6 +394,8 @@ EFFECTS: dict[str, Effect] = {
     "schedule.end": Effect(rates, 0.5, within=scheduled("linear")),
     "prior.weight": Effect(weights, 3.0, within=PRIOR),
     "prior.source": Effect(weights, "model", within=PRIOR),
+    "prior.decay": Effect(weights, "2 steps", within=PRIOR),
+    "prior.minimum": Effect(weights, 0.5, within={**PRIOR, "prior.decay": "1 step"}),
     "prior.bank_size": Effect(bank_bytes, 1, within={**PRIOR, "method": "dreambooth", "prior.source": "model"}),
     "class_images.negative_prompt": Effect(class_images_of, "blurred", within=PRIOR),
     "class_images.steps": Effect(class_images_of, 5, within=PRIOR),
@@ -481,6 +485,10 @@ EFFECTS: dict[str, Effect] = {
     "samples.height": Effect(samples, 96, within=DRAWN),
     "evaluation.every": Effect(evaluations, "2 steps", within=EVALUATED),
     "evaluation.images": Effect(evaluations, 3, within=EVALUATED),
+    "evaluation.held_out": Effect(evaluations, 0.5, within=EVALUATED),
+    "evaluation.folder": Effect(evaluations, "{other}/wide", within=EVALUATED),
+    "evaluation.stop_below": Effect(steps, 1.0, within=SETTLING),
+    "evaluation.stop_window": Effect(steps, 3, within={**SETTLING, "evaluation.stop_below": 1.0}),
     "evaluation.timesteps": Effect(evaluations, 3, within=EVALUATED),
     "concepts.folder": Effect(shown, "{other}/other"),
     "concepts.mask_folder": Effect(masks_shown, "{other}/masks", within={**MASKED, **FILES}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..duration import Duration
 from ..methods import defaults_text, methods_with
 from ..option import MOST_SEED, option
 from .samples import SAMPLER_TITLES, SAMPLERS
@@ -19,6 +20,12 @@ class Prior:
         + defaults_text("prior_weight", "auto"),
         minimum=0,
     )
+    decay: Duration = option(
+        Duration(0),
+        "length over which the prior loss weight falls evenly to its minimum, from the first step on; 0 = it stays",
+        minimum=0,
+    )
+    minimum: float = option(0.1, "prior loss weight after its decay", minimum=0)
     source: str = option(
         "images",
         "target of the prior loss: images = class images, missing ones are generated; model = what the untrained model "

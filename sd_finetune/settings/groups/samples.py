@@ -54,5 +54,28 @@ class Evaluation:
     every: Interval = option(
         Interval(10, "epochs"), "interval at which the evaluation loss is computed; 0 = off", minimum=0
     )
-    images: int = option(4, "training images that it is computed on", "images", minimum=1)
+    images: int = option(4, "images that it is computed on", "images", minimum=1)
     timesteps: int = option(4, "timesteps for each image, evenly spaced", "timesteps", minimum=1)
+    held_out: float = option(
+        0.0,
+        "share of each concept's images that is not trained but evaluated on, so that the evaluation loss rises when "
+        "training images are learned by heart; 0 = it is computed on training images",
+        minimum=0,
+        maximum=0.5,
+    )
+    folder: str = option(
+        "",
+        "folder of images to evaluate on, none of which is trained, with captions or else the instance prompt of the "
+        "first concept; empty = images of the concepts",
+        is_path=True,
+    )
+    stop_below: float = option(
+        0.0,
+        "stop when the evaluation loss has settled: when its variance in the window is below this share of its "
+        "variance in the whole run (DVAR, arXiv 2302.04841), mostly 0.15; 0 = off",
+        minimum=0,
+        maximum=1,
+    )
+    stop_window: int = option(
+        10, "evaluations in the window; training goes on for at least twice as many", "evaluations", minimum=2
+    )

@@ -29,9 +29,10 @@ class Timesteps:
     distribution: str = option(
         "uniform",
         "how often each of them is drawn: uniform = all as often; logit_normal = those around the logit mean more "
-        "often (arXiv 2403.03206)",
-        choices=("uniform", "logit_normal"),
-        titles={"logit_normal": "logit-normal"},
+        "often (arXiv 2403.03206); low_noise = the less often the more noise, in proportion to what is left to the "
+        "largest, as few images are overfitted at high noise first (T-LoRA, arXiv 2507.05964)",
+        choices=("uniform", "logit_normal", "low_noise"),
+        titles={"logit_normal": "logit-normal", "low_noise": "towards low noise"},
     )
     logit_mean: float = option(
         0.0,

@@ -59,6 +59,14 @@ class Train:
         methods=methods_with("text_encoder_learning_rate"),
         zero_is_auto=True,
     )
+    text_encoder_share: float = option(
+        1.0,
+        "share of the steps in which the text encoder is trained, at the start of the run; then it stays as it is and "
+        "steps are faster: 0.5 = the first half",
+        minimum=0.01,
+        maximum=1,
+        methods=methods_with("text_encoder_learning_rate"),
+    )
     clip_skip: int = option(
         1,
         "layer of the text encoder whose output conditions the UNet, counted from the last = 1, as the WebUI's Clip "

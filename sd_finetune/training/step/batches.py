@@ -14,6 +14,7 @@ from torch import Tensor
 from ...data.concepts import Example
 from ...data.cropping import Size, SizeIds
 from ...data.epoch_order import EpochOrder
+from ...diffusion.loss import decayed_prior_weight
 from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
@@ -50,6 +51,8 @@ class Batch:
     """The noise of the noisy latents where that is not what is to be predicted."""
     size_ids: Tensor | None = None
     """As in `TextConditioning`, where the family's UNet is told them."""
+    prior_weight: Tensor | None = None
+    """A scalar: the prior loss weight of this step, where that is not the same in all; read by captured steps too."""
 
     @property
     def shown_noise(self) -> Tensor:
@@ -67,7 +70,8 @@ class Batch:
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Those that there are, in a fixed order."""
-        own = (self.latents, self.noise, self.timesteps, self.masks, self.perturbed, self.size_ids)
+        needed = (self.latents, self.noise, self.timesteps)
+        own = (*needed, self.masks, self.perturbed, self.size_ids, self.prior_weight)
         return tuple(tensor for tensor in own if tensor is not None)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -236,6 +240,15 @@ class Batches:
         if example.random is None:
             return prompts[chosen]
         return example.random.draw(chosen, Random(derived_seed(self._settings.train.seed, f"{stream} caption", number)))
+
+
+def with_prior_weight(batch: Batch, settings: Settings, step: int, steps_per_epoch: int) -> Batch:
+    """The same with the prior loss weight of its step, where that decays and the step has class examples."""
+    length = settings.prior.decay.steps(steps_per_epoch)
+    if not length or not batch.class_count:
+        return batch
+    weight = decayed_prior_weight(step, length, settings.prior_weight(), settings.prior.minimum)
+    return replace(batch, prior_weight=sent_to(batch.latents.device, torch.tensor(weight)))
 
 
 def rows_of_size_ids(size_ids: Sequence[SizeIds]) -> Tensor:

@@ -70,6 +70,10 @@ class Conditioning:
         joined = join_conditioning([states[p] for p in prompts])
         return joined.each(partial(sent_to, self._model.unet.device)) if self._wait_in_ram else joined
 
+    def stop_training(self) -> None:
+        """The text encoder is not trained any more, so that prompts are encoded once from now on."""
+        self._trained = False
+
     def cache(self, prompts: Sequence[str], report: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Encode now all that is going to be asked for, so that the text encoder is not needed again.
 

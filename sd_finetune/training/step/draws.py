@@ -13,7 +13,13 @@ from torch import Tensor
 from ...diffusion.noising import perturbed, with_offset, with_pyramid
 from ...settings.groups.timesteps import MOST
 from ...settings.options import Settings
-from .randomness import logit_normal_timesteps, normal_noise, pyramid_layers, uniform_timesteps
+from .randomness import (
+    logit_normal_timesteps,
+    low_noise_timesteps,
+    normal_noise,
+    pyramid_layers,
+    uniform_timesteps,
+)
 
 
 def drawn_noise(settings: Settings, role: str, numbers: Sequence[int], shape: tuple[int, ...]) -> Tensor:
@@ -47,4 +53,6 @@ def drawn_timesteps(settings: Settings, role: str, numbers: Sequence[int], count
     largest = count - 1 if asked.largest == MOST else min(asked.largest, count - 1)
     if asked.distribution == "uniform":
         return uniform_timesteps(seed, stream, numbers, smallest, largest)
+    if asked.distribution == "low_noise":
+        return low_noise_timesteps(seed, stream, numbers, smallest, largest)
     return logit_normal_timesteps(seed, stream, numbers, smallest, largest, asked.logit_mean, asked.logit_std)

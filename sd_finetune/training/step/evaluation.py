@@ -42,6 +42,10 @@ class FixedEvaluation:
             batch for indices in of_size.values() for batch in _batches(model, instances, indices, spaced, seed, masked)
         ]
 
+    def prompts(self) -> list[str]:
+        """All that it is computed with."""
+        return [prompt for batch in self._batches for prompt in batch.prompts]
+
     @torch.no_grad()
     def loss(self, conditioning: Conditioning, check: Callable[[], None] = lambda: None) -> float:
         """The unweighted mean over all images and timesteps. check: called before each; what it raises ends this."""

@@ -26,8 +26,9 @@ from ...settings.options import Data, Settings
 from ..phases import telling
 from .randomness import derived_seed
 
-ENCODING = {"instance": "encoding training images", "class": "encoding class images"}
-CROPPING = {"instance": "choosing parts of training images", "class": "choosing parts of class images"}
+ROLES = {"instance": "training", "class": "class", "evaluation": "evaluation"}
+ENCODING = {role: f"encoding {called} images" for role, called in ROLES.items()}
+CROPPING = {role: f"choosing parts of {called} images" for role, called in ROLES.items()}
 """Phase names by role."""
 
 
@@ -99,7 +100,7 @@ def example_set(
     cache: Path,
     emit: Callable[[Event], None],
 ) -> ExampleSet:
-    """The examples, whose images are encoded now if latents are cached. role: "instance" or "class".
+    """The examples, whose images are encoded now if latents are cached. role: one of ROLES.
 
     Training images are examples at each of the run's resolutions, and the only ones whose colors change. cache: the
     folder of latents on the disk.

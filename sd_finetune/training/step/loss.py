@@ -89,6 +89,5 @@ def loss_of(
     weights = weights_of(settings, batch.timesteps, model)
     if weights is not None:
         losses = losses * weights
-    return combine_with_prior(
-        losses, batch.class_rows, settings.prior_weight(), batch.instance_count, batch.class_count
-    )
+    prior_weight = settings.prior_weight() if batch.prior_weight is None else batch.prior_weight
+    return combine_with_prior(losses, batch.class_rows, prior_weight, batch.instance_count, batch.class_count)

@@ -64,6 +64,18 @@ def uniform_timesteps(seed: int, stream: str, indices: Sequence[int], smallest: 
     return torch.cat(draws)
 
 
+def low_noise_timesteps(seed: int, stream: str, indices: Sequence[int], smallest: int, largest: int) -> Tensor:
+    """Timesteps from `smallest` to `largest` on the CPU, (indices,), int64, the likelier the less noise.
+
+    In proportion to 1 - x at the share x of the way, as T-LoRA has the rank r(t) of its layers fall (arXiv 2507.05964).
+    The distribution function is 1 - (1 - x)^2, so that x = 1 - sqrt(u) of a uniform u.
+    """
+    count = largest - smallest + 1
+    draws = [torch.rand((1,), generator=generator_for(seed, stream, i)) for i in indices]
+    shares = 1 - torch.cat(draws).double().sqrt()
+    return smallest + (shares * count).long().clamp(max=count - 1)
+
+
 def logit_normal_timesteps(
     seed: int, stream: str, indices: Sequence[int], smallest: int, largest: int, mean: float, std: float
 ) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...data.bucket_table import bucket_warnings, buckets_of, fits_of
+from ...data.held_out import trained
 from ...errors import UserError
 from ...settings.read import as_far_as_valid, find_faults
 from ..plain_settings import concepts
@@ -26,7 +27,7 @@ def bucket_table(settings: dict[str, Any]) -> dict[str, Any]:
     fits = [
         fit
         for number, concept in enumerate(valid.concepts[: len(concepts(settings))], start=1)
-        for fit in fits_of(_sizes(settings, number), data, concept.repeats)
+        for fit in fits_of(trained(_sizes(settings, number), valid.held_out()), data, concept.repeats)
     ]
     rows = [
         {

@@ -10,6 +10,7 @@ from typing import Any
 from ...data.buckets import example_sizes
 from ...data.cropping import Size
 from ...data.epoch_order import steps_per_epoch
+from ...data.held_out import trained
 from ...data.masked_examples import FoundMasks
 from ...data.usable import UsableImages
 from ...errors import UserError
@@ -120,7 +121,7 @@ def report(
     return {
         "faults": {name: in_the_tab(sentence, panel_of(name)) for name, sentence in found.faults.items()},
         "warnings": [_warning(*risk) for risk in _risks(whole, found, others or {})] if whole else [],
-        "automatic": automatic(valid, found.images),
+        "automatic": automatic(valid, [len(trained(each.images, valid.held_out())) for each in found.found]),
         "images": found.images,
         "unchecked": found.unchecked,
         "steps_per_epoch": found.steps_per_epoch,
@@ -131,7 +132,7 @@ def report(
 
 def _example_sizes(found: list[UsableImages], settings: Settings) -> Iterator[Size]:
     for each, concept in zip(found, settings.concepts, strict=True):
-        sizes = example_sizes(map(each.sizes.get, each.images), settings.data)
+        sizes = example_sizes(map(each.sizes.get, trained(each.images, settings.held_out())), settings.data)
         for _ in range(concept.repeats):
             yield from sizes
 

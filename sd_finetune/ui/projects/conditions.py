@@ -32,6 +32,7 @@ MASKS = Condition("masks.source", others=("none",))
 BUCKETS = Condition("data.buckets", values=(True,))
 CLASS_IMAGES = Condition("prior.source", values=("images",))
 
+EVALUATED = Condition("evaluation.every", others=NEVER)
 MULTIRES = Condition("noise.multires_iterations", others=(0,))
 LOGIT_NORMAL = Condition("timesteps.distribution", values=("logit_normal",))
 HUBER = Condition("loss.type", others=("mse",))
@@ -43,12 +44,17 @@ AVERAGE = Condition("ema.decay", others=(0,))
 OF_OPTIONS = {
     **dict.fromkeys(("ema.warmup", "ema.samples", "ema.results", "ema.on_cpu"), (AVERAGE,)),
     "textual_inversion.own_templates": (Condition("textual_inversion.template", values=("own",)),),
-    "train.text_encoder_learning_rate": (Condition("train.train_text_encoder", values=(True,)),),
+    **dict.fromkeys(
+        ("train.text_encoder_learning_rate", "train.text_encoder_share"),
+        (Condition("train.train_text_encoder", values=(True,)),),
+    ),
     "train.clip_by": (Condition("train.max_grad_norm", others=(0,)),),
     **dict.fromkeys(("loss.huber_delta", "loss.delta_schedule"), (HUBER,)),
     **dict.fromkeys(("timesteps.logit_mean", "timesteps.logit_std"), (LOGIT_NORMAL,)),
     "noise.multires_discount": (MULTIRES,),
     "prior.source": (PRIOR,),
+    "prior.decay": (PRIOR,),
+    "prior.minimum": (PRIOR, Condition("prior.decay", others=NEVER)),
     "prior.bank_size": (PRIOR, Condition("prior.source", values=("model",))),
     "concepts.instance_prompt": (
         Condition("textual_inversion.template", values=("instance_prompt",), methods=methods_with("learns_word")),
@@ -66,8 +72,11 @@ OF_OPTIONS = {
     "lora.decompose_both": (Condition("lora.full_matrix", values=(False,)),),
     "hypernetwork.activate_output": (Condition("hypernetwork.activation", others=("linear",)),),
     "output.keep": (Condition("output.save_every", others=NEVER),),
-    "evaluation.images": (Condition("evaluation.every", others=NEVER),),
-    "evaluation.timesteps": (Condition("evaluation.every", others=NEVER),),
+    **dict.fromkeys(
+        ("evaluation.images", "evaluation.timesteps", "evaluation.folder", "evaluation.stop_below"), (EVALUATED,)
+    ),
+    "evaluation.held_out": (EVALUATED, Condition("evaluation.folder", values=("",))),
+    "evaluation.stop_window": (EVALUATED, Condition("evaluation.stop_below", others=(0,))),
 }
 
 

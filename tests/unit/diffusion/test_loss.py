@@ -5,6 +5,7 @@ import torch
 
 from sd_finetune.diffusion.loss import (
     combine_with_prior,
+    decayed_prior_weight,
     held_outside,
     loss_per_sample,
     weights_of_mask,
@@ -32,6 +33,11 @@ def test_the_total_is_instance_plus_weighted_prior() -> None:
 def test_without_class_images_the_prior_is_nothing() -> None:
     parts = combine_with_prior(torch.tensor([1.0, 3.0]), 0, 1.0, 2, 0)
     assert (parts.instance.item(), parts.prior.item(), parts.total.item()) == (2, 0, 2)
+
+
+def test_the_weight_of_the_prior_falls_evenly_to_its_minimum() -> None:
+    found = [decayed_prior_weight(step, 4, 1.0, 0.2) for step in (0, 1, 2, 3, 4, 9)]
+    assert found == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2, 0.2])
 
 
 def test_the_shares_of_a_split_step_add_up() -> None:

@@ -61,7 +61,7 @@ def test_captions_by_chance_are_those_of_the_number(toy: Toy) -> None:
     assert shown(range(2), **split) == all_at_once
 
 
-@pytest.mark.parametrize("distribution", ["uniform", "logit_normal"])
+@pytest.mark.parametrize("distribution", ["uniform", "logit_normal", "low_noise"])
 def test_timesteps_of_training_and_class_images_are_in_the_range(toy: Toy, distribution: str) -> None:
     asked = {"timesteps.smallest": 400, "timesteps.largest": 402, "timesteps.distribution": distribution}
     batches = toy.prepare({"prior.weight": 1.0, "train.batch_size": 3, **asked}).batches

@@ -9,6 +9,7 @@ from sd_finetune.training.step.randomness import (
     derived_seed,
     generator_for,
     logit_normal_timesteps,
+    low_noise_timesteps,
     normal_noise,
     pyramid_layers,
     uniform_timesteps,
@@ -51,6 +52,7 @@ def test_of_a_range_both_ends_are_drawn() -> None:
     for drawn in (
         uniform_timesteps(0, "timesteps", range(500), 3, 5),
         logit_normal_timesteps(0, "timesteps", range(500), 3, 5, 0.0, 1.0),
+        low_noise_timesteps(0, "timesteps", range(500), 3, 5),
     ):
         assert drawn.dtype == torch.int64
         assert set(drawn.tolist()) == {3, 4, 5}
@@ -61,6 +63,19 @@ def test_logit_normal_timesteps_by_hand() -> None:
     for timestep, index in zip(drawn.tolist(), (2, 5), strict=True):
         u = -0.5 + 2 * torch.randn((), generator=generator_for(7, "timesteps", index)).item()
         assert timestep == 100 + math.floor(800 / (1 + math.exp(-u)))
+
+
+def test_timesteps_towards_low_noise_by_hand() -> None:
+    drawn = low_noise_timesteps(7, "timesteps", [2, 5], 100, 899)
+    for timestep, index in zip(drawn.tolist(), (2, 5), strict=True):
+        u = torch.rand((1,), generator=generator_for(7, "timesteps", index)).item()
+        assert timestep == 100 + math.floor(800 * (1 - math.sqrt(u)))
+
+
+def test_they_are_drawn_in_proportion_to_what_is_left() -> None:
+    """Of five timesteps 9, 7, 5, 3 and 1 of 25 times."""
+    counts = torch.bincount(low_noise_timesteps(0, "timesteps", range(5000), 0, 4))
+    assert (counts / 5000).tolist() == pytest.approx([0.36, 0.28, 0.2, 0.12, 0.04], abs=0.02)
 
 
 @pytest.mark.parametrize("mean", [-1.0, 0.0, 1.5])

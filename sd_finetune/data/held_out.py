@@ -1,0 +1,34 @@
+"""Images that are not trained, so that the evaluation loss tells what was learned beyond the training images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from .concepts import Example
+
+T = TypeVar("T")
+
+
+def held_out(images: Sequence[T], share: float) -> list[T]:
+    """A share of a concept's images, evenly spread: at least one, but of a single image none."""
+    if not share or len(images) < 2:
+        return []
+    count = min(max(1, int(share * len(images))), len(images) - 1)
+    return [images[(2 * k + 1) * len(images) // (2 * count)] for k in range(count)]
+
+
+def trained(images: Sequence[T], share: float) -> list[T]:
+    """The others."""
+    kept_back = held_out(images, share)
+    return [image for image in images if image not in kept_back]
+
+
+def split_examples(examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """Those that are trained, and those whose image is held out of its concept."""
+    images: dict[int, dict[object, None]] = {}
+    for example in examples:
+        images.setdefault(example.concept, {})[example.image] = None
+    kept_back = {(concept, image) for concept, own in images.items() for image in held_out(list(own), share)}
+    own = [example for example in examples if (example.concept, example.image) not in kept_back]
+    return own, [example for example in examples if (example.concept, example.image) in kept_back]
