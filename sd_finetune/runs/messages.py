@@ -59,6 +59,16 @@ class Evaluation(Event):
 
 
 @dataclass(frozen=True)
+class Trial(Event):
+    """A step of a trial of learning rates: the one that it was made with, and the evaluation loss after it."""
+
+    kind: ClassVar[str] = "trial"
+    step: int
+    learning_rate: float
+    loss: float
+
+
+@dataclass(frozen=True)
 class Sample(Event):
     """An image generated after `step` steps; `file` is relative to the run folder."""
 
@@ -119,7 +129,7 @@ END = "end"
 """Noted among the commands where a user ends the worker at once; a worker that is killed cannot follow it."""
 
 _EVENTS: dict[str, type[Event]] = {
-    event.kind: event for event in (Phase, Step, Evaluation, Sample, Saved, Warning_, Error, Done)
+    event.kind: event for event in (Phase, Step, Evaluation, Trial, Sample, Saved, Warning_, Error, Done)
 }
 
 KINDS = tuple(_EVENTS)

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run_dir", type=Path, help="folder of the run, with its settings.json")
     parser.add_argument("--resume", action="store_true", help="resume from the run's latest snapshot")
     parser.add_argument("--class-images", action="store_true", help="generate missing class images, do not train")
+    parser.add_argument("--rates", action="store_true", help="try learning rates, do not save what is learned")
     parser.add_argument("--weights", type=Path, help="file with the weights of the base checkpoint, read instead of it")
     parser.add_argument(
         "--commands-since",
@@ -69,7 +70,7 @@ def _work(run: RunFolder, options: argparse.Namespace) -> int:
             from .worker import work  # loads the libraries that look for their cache
 
             import_libraries()
-        return work(run.path, options.resume, options.class_images, options.weights, orders)
+        return work(run.path, options.resume, options.class_images, options.weights, orders, options.rates)
 
 
 def end_process(code: int) -> NoReturn:

@@ -17,6 +17,7 @@ from .loop import train
 from .orders import Orders, StopAsked, ended_early, orders_of
 from .output.snapshots import remove_snapshots
 from .prior.class_run import generate_missing_class_images
+from .rate_trial import try_rates
 from .setup import prepare
 
 LONGEST_SECONDS_TO_TELL = 600
@@ -29,8 +30,11 @@ def work(
     only_class_images: bool = False,
     weights: Path | None = None,
     orders: Orders | None = None,
+    only_rates: bool = False,
 ) -> int:
-    """Do the run, or only generate its missing class images; `weights` and `orders` as in `setup.prepare`.
+    """Do the run, or only generate its missing class images, or only try learning rates.
+
+    `weights` and `orders` as in `setup.prepare`.
 
     Returns the exit code: 0 finished or stopped, 1 failed (the traceback is in the log).
     """
@@ -42,7 +46,8 @@ def work(
         if only_class_images:
             outcome: Done | Error = _generate_class_images(run, weights, orders, events)
         else:
-            outcome = train(prepare(run, resume, weights, orders, events))
+            training = prepare(run, resume, weights, orders, events)
+            outcome = try_rates(training) if only_rates else train(training)
     except StopAsked:
         outcome = ended_early(run, orders)
     except Exception as error:

@@ -24,9 +24,11 @@ from sd_finetune.runs.messages import (
     Sample,
     Saved,
     Step,
+    Trial,
 )
 from sd_finetune.runs.resumable import snapshot_to_resume
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder, step_of
+from sd_finetune.settings.rate_trial import rate_of_step
 
 run = RunFolder(Path(sys.argv[1]))
 settings = run.read_settings()
@@ -43,6 +45,14 @@ def main() -> None:
         events.append(Phase(name="generating class images", done=1, total=2))
         time.sleep(30 if slow else 0)
         events.append(Done(step=0, outcome="finished"))
+        return
+    if "--rates" in sys.argv:
+        for step in range(40):
+            rate = rate_of_step(settings, step, 40)
+            events.append(Phase(name="trying learning rates", done=step, total=40))
+            events.append(Trial(step=step + 1, learning_rate=rate, loss=1 - 0.5 / (1 + 1e-4 / rate)))
+        time.sleep(30 if slow else 0)
+        events.append(Done(step=40, outcome="finished"))
         return
     first = step_of(snapshot_to_resume(run)) if "--resume" in sys.argv else 0
     events.append(Phase(name="training", done=first, total=total))

@@ -12,6 +12,9 @@ from urllib.parse import quote
 
 from fastapi.testclient import TestClient
 
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.messages import Done, EventLog, Trial
+from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.projects.project import Project
 from sd_finetune.ui.server.app import make_app
 from sd_finetune.ui.server.context import Context
@@ -106,6 +109,12 @@ class Behind:
         (self.pictures / "0.txt").write_text(MARKUP)
         drawn = make_images(project.folder / "drawn" / "key", 1)
         (drawn / "request.json").write_text(json.dumps({"prompt": MARKUP, "seed": 1, "count": 1, "with": ""}))
+        trial = RunFolder.create(project.folder / "rate-trials", "dog", from_dict(settings))
+        points = [
+            Trial(step=k, learning_rate=10.0 ** (k - 6), loss=loss) for k, loss in enumerate((1.0, 0.9, 0.5, 0.4, 2))
+        ]
+        for event in (*points, Done(step=5, outcome="finished")):
+            EventLog(trial.events).append(event)
         cached = make_images(self.context.host.data_folder / "class-images" / "key", 2)
         (cached / "class-images.json").write_text(json.dumps({"prompt": MARKUP}))
 

@@ -11,10 +11,10 @@ from typing import Literal
 from ...runs.folder import RunFolder
 from ...runs.messages import Event
 
-JobKind = Literal["train", "class images", "generate", "captions"]
+JobKind = Literal["train", "class images", "generate", "captions", "rates"]
 DOING: dict[JobKind, str] = {
     "train": "training", "class images": "generating class images", "generate": "generating images",
-    "captions": "captioning images",
+    "captions": "captioning images", "rates": "trying learning rates",
 }  # fmt: skip
 """What a project with such a job is doing."""
 

@@ -17,11 +17,12 @@ from ...runs.unfinished import remove_leftovers, remove_leftovers_of_runs
 from ...runs.worker_process import FoundWorker, noted_worker
 from ...settings.methods import ResultKind
 from ..projects.host_folders import CLASS_IMAGES
-from ..projects.project import CAPTIONINGS, CLASS_IMAGE_RUNS, GENERATED, RUNS, all_projects, entries
+from ..projects.project import CAPTIONINGS, CLASS_IMAGE_RUNS, GENERATED, RATE_TRIALS, RUNS, all_projects, entries
 from .job import Job, JobKind
 
 KIND_OF_FOLDER: dict[str, JobKind] = {
-    RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "generate", CAPTIONINGS: "captions"
+    RUNS: "train", CLASS_IMAGE_RUNS: "class images", GENERATED: "generate", CAPTIONINGS: "captions",
+    RATE_TRIALS: "rates",
 }  # fmt: skip
 """In a project's folder."""
 MOST_BYTES_OF_WAITING = 4096

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from ...data.concepts import instance_examples
@@ -16,10 +17,11 @@ from ...runs.launch import start_worker
 from ...runs.resumable import refuse_to_resume
 from ...settings.options import Settings
 from ...settings.prior_rules import refuse_without_class_images
+from ...settings.rate_trial import trial_settings
 from ..projects.check import checked_settings
 from ..projects.continuing import copy_snapshot
 from ..projects.host_folders import fill_host_folders
-from ..projects.project import CLASS_IMAGE_RUNS, Project
+from ..projects.project import CLASS_IMAGE_RUNS, RATE_TRIALS, Project
 from ..projects.usable_here import refuse_unusable_method
 from .job import JobKind, NewJob
 
@@ -52,6 +54,15 @@ def class_images_job(host: Host, project: Project) -> NewJob:
     _refuse_unusable(settings)
     run = RunFolder.create(project.folder / CLASS_IMAGE_RUNS, project.name, settings)
     return _job("class images", project, run, settings, "--class-images")
+
+
+def rate_trial_job(host: Host, project: Project) -> NewJob:
+    """Try learning rates with the project's settings; an earlier trial is forgotten. Raises UserError."""
+    settings = trial_settings(_run_settings(host, project))
+    _refuse_unusable(settings)
+    rmtree(project.folder / RATE_TRIALS, ignore_errors=True)
+    run = RunFolder.create(project.folder / RATE_TRIALS, project.name, settings)
+    return _job("rates", project, run, settings, "--rates")
 
 
 def _refuse_unusable(settings: Settings) -> None:

@@ -21,8 +21,9 @@ from ...settings.rules import file_name_rule, is_file_name
 from .saving import saving
 
 RUNS, CLASS_IMAGE_RUNS, GENERATED, CAPTIONINGS = "runs", "class-picture-runs", "drawn", "captionings"
-"""Folders in a project: of its runs, of the jobs that generated class images, of images generated on request, and of
-the last job that captioned images."""
+RATE_TRIALS = "rate-trials"
+"""Folders in a project: of its runs, of the jobs that generated class images, of images generated on request, of the
+last job that captioned images, and of the last one that tried learning rates."""
 
 
 @dataclass(frozen=True)

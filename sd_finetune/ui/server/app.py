@@ -14,6 +14,7 @@ from . import (
     package_routes,
     page_routes,
     project_routes,
+    rate_routes,
     run_routes,
 )
 from .context import Context
@@ -30,6 +31,7 @@ ROUTES = (
     cache_routes,
     generate_routes,
     package_routes,
+    rate_routes,
     page_routes,
 )
 

@@ -35,10 +35,12 @@ def generate(
 
 @router.post("/projects/{name}/end", dependencies=CHANGE)
 def end(project: Project = PROJECT, context: Context = CONTEXT) -> dict[str, Any]:
-    """End at once what generates or captions images for a project; images and captions that are finished stay."""
+    """End at once what generates or captions images or tries learning rates for a project; what is finished stays."""
     job = context.runner.current()
     if job is None or job.project != project.name or job.kind == "train":
-        raise UserError(f'No images are being generated or captioned for "{project.name}", so there is nothing to end.')
+        raise UserError(
+            f'Nothing is being generated, captioned or tried for "{project.name}", so there is nothing to end.'
+        )
     context.runner.kill()
     return {}
 

@@ -15,6 +15,7 @@ import { makeOutput } from "./output.mjs";
 import { makePackages } from "./packages.mjs";
 import { makePanels } from "./panels.mjs";
 import { makeProblems } from "./problems.mjs";
+import { makeRateFinder } from "./rate_finder.mjs";
 import { makeRunning } from "./running.mjs";
 import { makeTop } from "./top.mjs";
 /** @import { Keeper } from "./keeper.mjs" */
@@ -67,6 +68,11 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     () => keeper.selected().name,
     () => keeper.saveNow(),
   );
+  const rates = makeRateFinder(
+    () => keeper.project?.name,
+    () => keeper.saveNow(),
+    acts.reread,
+  );
   const packages = makePackages((now) => {
     takeChoices(form, now);
     if (!keeper.project) return;
@@ -74,7 +80,7 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     keepFocus(() => options.show(project));
     showEffects();
   });
-  const options = makeOptions(form, base.element, h("div", {}, fit.element, packages.element), changed);
+  const options = makeOptions(form, base.element, h("div", {}, fit.element, rates.element, packages.element), changed);
   const concepts = makeConcepts(groupOf(form, "concepts"), changed, save, {
     saveNow: () => keeper.saveNow(),
     reread: acts.reread,
@@ -107,6 +113,7 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     packages,
     panels,
     problems,
+    rates,
     running,
     top,
   };

@@ -12,6 +12,7 @@ export interface Get {
   (route: "projects", project: string, part: "class-images"): Promise<Json.ClassImages[]>;
   (route: "projects", project: string, part: "image-cache"): Promise<Json.ImageCache>;
   (route: "projects", project: string, part: "generated"): Promise<Json.Generated[]>;
+  (route: "projects", project: string, part: "rates"): Promise<Json.RateTrial>;
   (route: "projects", project: string, part: "buckets"): Promise<Json.Buckets>;
   (route: "projects", project: string, part: "concepts", number: number): Promise<Json.Images>;
   (route: "projects", project: string, part: "concepts", number: number, what: "images"): Promise<Json.Image[]>;
@@ -39,6 +40,7 @@ export interface Post {
   (parts: ["projects", string, "image-cache", "empty"]): Promise<Json.ImageCache>;
   (parts: ["projects", string, "generate"], content: Json.GenerateRequest): Promise<object>;
   (parts: ["projects", string, "end"]): Promise<object>;
+  (parts: ["projects", string, "rates", "find" | "use"]): Promise<object>;
   (parts: ["projects", string, "runs", string, "resume"]): Promise<{ run: string }>;
   (parts: ["projects", string, "runs", string, "command"], content: { command: Json.Command }): Promise<object>;
   (parts: ["projects", string, "runs", string, "settings", "use"]): Promise<object>;

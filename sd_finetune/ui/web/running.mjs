@@ -8,6 +8,7 @@ const DOING = {
   "class images": "generating class images",
   generate: "generating images",
   captions: "captioning images",
+  rates: "trying learning rates",
 };
 
 /**

@@ -124,9 +124,10 @@ export class Selection {
 
   /** @param {Project | null} project */
   take(project) {
-    const { create, fit, imageCache, panels, problems, top } = this.parts;
+    const { create, fit, imageCache, panels, problems, rates, top } = this.parts;
     if (project?.name !== this.keeper.project?.name) {
       fit.begin();
+      rates.begin();
       imageCache.begin();
       problems.begin();
     }
@@ -138,10 +139,11 @@ export class Selection {
 
   /** What goes on, whether here or in another project. */
   working() {
-    const { concepts, generate, offer, output, running } = this.parts;
+    const { concepts, generate, offer, output, rates, running } = this.parts;
     const { job, ended } = this.lists;
     offer.show(job ? null : (this.keeper.project?.interrupted ?? null));
     generate.working(job, ended);
+    rates.working(job, ended);
     concepts.working(job, ended);
     output.working(job);
     running.show(job, job !== null && (job.kind === "train" ? job.run === output.run() : this.isSelected(job)));

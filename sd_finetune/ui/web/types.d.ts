@@ -146,7 +146,7 @@ export interface NewProject {
 }
 
 interface NamedJob {
-  kind: "train" | "class images" | "generate" | "captions";
+  kind: "train" | "class images" | "generate" | "captions" | "rates";
   project: string;
   run: string;
 }
@@ -160,6 +160,15 @@ export interface EndedJob extends NamedJob {
   error: string;
   /** What a person may want to know of its end where it did not fail, or empty. */
   reason: string;
+}
+
+/** The latest trial of learning rates. */
+export interface RateTrial {
+  tried: number;
+  /** An SVG drawing, or empty. */
+  curve: string;
+  suggested: number | null;
+  option: string;
 }
 
 export interface Checkpoint {

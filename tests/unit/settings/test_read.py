@@ -67,6 +67,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
     content["optimizer"]["name"] = "adamw"  # others take only some learning rates
     content["optimizer"]["decay_all"] = False  # which LoRA has not
+    content["prior"]["decay"] = "0 steps"
     content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"
     content["loss"]["timestep_weights"] = "min_snr"  # others take a gamma or none
     content["lora"] |= {"algorithm": "lora", "factor": 0, "full_matrix": False, "decompose_both": False}

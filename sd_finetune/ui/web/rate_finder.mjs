@@ -1,0 +1,85 @@
+// Finds a learning rate in a short trial: one button, the curve, and another button that uses what is suggested.
+import { get, post, sentence } from "./api.mjs";
+import { button, h } from "./dom.mjs";
+import { counted } from "./figures.mjs";
+/** @import { EndedJob, Job } from "./types.d.ts" */
+
+const HELP = "Tries learning rates in a short run, in which they rise until training diverges; nothing of it is kept";
+
+/**
+ * The row: `element`, `begin()` for another project, `working(job, ended)` when another job goes on.
+ * @param {() => string | undefined} name the project's
+ * @param {() => Promise<void>} save keeps the form first
+ * @param {() => Promise<void>} changed shows the new settings
+ */
+export function makeRateFinder(name, save, changed) {
+  const said = h("span", { class: "sdft-said", role: "status" });
+  const press = button("Find learning rate", () => ask("find"), { id: "sd_finetune_find_rate", title: HELP });
+  const use = button("Use it", () => ask("use"), { hidden: true, id: "sd_finetune_use_rate" });
+  const end = button("Cancel", () => ask("end"), { hidden: true });
+  const curve = h("img", { class: "sdft-rate-curve", alt: "Loss over the learning rate", hidden: true });
+  /** @type {Job | null} */
+  let job = null;
+
+  /** @param {"find" | "use" | "end"} what */
+  async function ask(what) {
+    const project = name();
+    if (!project) return;
+    try {
+      await save();
+      if (what === "end") await post(["projects", project, "end"]);
+      else await post(["projects", project, "rates", what]);
+      said.textContent = what === "find" ? "Started." : "";
+      if (what !== "use") return;
+      await changed();
+      said.textContent = "The suggested learning rate is in its field.";
+    } catch (error) {
+      said.textContent = sentence(error);
+    }
+  }
+
+  /** @param {boolean} ended */
+  async function read(ended) {
+    const project = name();
+    const found = project && (await get("projects", project, "rates").catch(() => null));
+    if (!found || project !== name()) return;
+    curve.hidden = !found.curve;
+    if (found.curve) curve.src = `data:image/svg+xml,${encodeURIComponent(found.curve)}`;
+    use.hidden = !ended || found.suggested === null;
+    if (ended) said.textContent = ending(found.tried, found.suggested);
+  }
+
+  return {
+    element: h("div", {}, h("div", { class: "sdft-row" }, press, use, end, said), curve),
+    begin() {
+      said.textContent = "";
+      curve.hidden = use.hidden = true;
+    },
+    /**
+     * @param {Job | null} now
+     * @param {EndedJob | null} ended the job that ended last
+     */
+    working(now, ended) {
+      const mine = now?.kind === "rates" && now.project === name() ? now : null;
+      press.disabled = now !== null;
+      end.hidden = !mine;
+      if (mine) {
+        said.textContent = mine.phase ? `${mine.phase.name}: ${mine.phase.done} of ${mine.phase.total}` : "starting";
+        read(false);
+      } else if (job && !now) {
+        if (ended?.kind === "rates" && ended.error) said.textContent = ended.error;
+        else read(true);
+      }
+      job = mine;
+    },
+  };
+}
+
+/**
+ * @param {number} tried
+ * @param {number | null} suggested
+ */
+function ending(tried, suggested) {
+  if (suggested !== null) return `Suggested after ${counted(tried, "step")}: ${suggested}.`;
+  return tried ? "The loss fell at none of the learning rates that were tried." : "No learning rate was tried.";
+}
