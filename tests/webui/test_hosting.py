@@ -105,4 +105,5 @@ def test_a_killed_worker_leaves_the_webui_as_it_was(
     tab.wait()
     assert tab.events()[-1]["kind"] == "error"
     assert_as_before(webui, pictures)
-    assert not list(Path("/dev/shm").glob("sd-finetune-*")), "the lent weights are gone"
+    assert webui.process is not None
+    assert not list(Path("/dev/shm").glob(f"sd-finetune-{webui.process.pid}-*")), "the lent weights are gone"
