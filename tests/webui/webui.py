@@ -133,8 +133,13 @@ class WebUI:
     def _wait(self, logged: int) -> None:
         # Asked over HTTP before it says so, it cannot add its own routes any more and ends.
         self._wait_for(lambda: b"Startup time: " in self.log.read_bytes()[logged:])
+        self._wait_for(self._listens)  # without a page it says so before
         if self.kind.probe:
             self._wait_for(lambda: self.get("/test/ready")["ready"])
+
+    def _listens(self) -> bool:
+        with socket.socket() as caller:
+            return caller.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
         assert self.process is not None
