@@ -105,6 +105,7 @@ KINDS = (
         "Forge Neo",
         f"{FORGE_FAMILY} --attention-pytorch",
         unusable=("hypernetwork",),
+        options={**QUIET, "temp_dir": ""},  # it names a folder that Neo does not make
         embeddings="models/embeddings",
         selected=".model_selection input",
         version="a fork's state of 2025-10, papaioannou-themistoklis/WebUI-Neo-Forge 7862a96",
