@@ -31,6 +31,7 @@ class Kind:
     title: as our tab has it. flags: to run on the CPU, quickly and offline. options: of its Settings tab. checkpoint:
     file name of the one that is loaded, which `place` puts into a folder. unusable: methods whose results it cannot
     use. picture: changes of PICTURE. selected: where its page shows the title of the checkpoint that is selected.
+    remembers: other options that hold it, and by which its page selects it when it is opened.
     version: what was tested, for docs/hosts.md. probe: whether our extension for looking inside, `probe/`, works there.
     """
 
@@ -45,6 +46,7 @@ class Kind:
     picture: Mapping[str, Any] = field(default_factory=dict)
     embeddings: str = "embeddings"
     selected: str = "#setting_sd_model_checkpoint input"
+    remembers: tuple[str, ...] = ()
     version: str = ""
     probe: bool = False
 
@@ -106,6 +108,7 @@ KINDS = (
         f"{FORGE_FAMILY} --attention-pytorch",
         unusable=("hypernetwork",),
         options={**QUIET, "temp_dir": ""},  # it names a folder that Neo does not make
+        remembers=("forge_checkpoint_sd",),
         embeddings="models/embeddings",
         selected=".model_selection input",
         version="a fork's state of 2025-10, papaioannou-themistoklis/WebUI-Neo-Forge 7862a96",

@@ -55,7 +55,7 @@ def set_up(page: Any, name: str, method: str, steps: int) -> None:
 @pytest.mark.parametrize("method", THEMES)
 def test_create_train_and_use(method: str, other: WebUI, new_page: Callable[..., Any]) -> None:
     name, shot = f"story {method}".replace("_", " "), f"{other.kind.name}-{method}"
-    other.post("/sdapi/v1/options", {"sd_model_checkpoint": other.kind.checkpoint})
+    other.select(other.kind.checkpoint)
     if method == "dreambooth":  # whose name holds that of the result, and which is listed first
         link_or_copy(other.checkpoint, other.checkpoints / f"a {name}.safetensors")
         other.post("/sdapi/v1/refresh-checkpoints")

@@ -178,6 +178,11 @@ class WebUI:
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{request.full_url}: {error.code} {error.read()[:2000]!r}") from error
 
+    def select(self, checkpoint: str) -> None:
+        """Have it generate with that checkpoint next, also from its page."""
+        names = ("sd_model_checkpoint", *self.kind.remembers)
+        self.post("/sdapi/v1/options", dict.fromkeys(names, checkpoint))
+
     def draw(self, prompt: str, **changes: Any) -> np.ndarray:
         """The picture of txt2img, uint8, (height, width, 3)."""
         asked = {**PICTURE, **self.kind.picture, "prompt": prompt, **changes}
