@@ -20,6 +20,8 @@ export function makeRateFinder(name, save, changed) {
   const curve = h("img", { class: "sdft-rate-curve", alt: "Loss over the learning rate", hidden: true });
   /** @type {Job | null} */
   let job = null;
+  /** Whether a trial was asked for that was not seen yet: it may be over before it is. */
+  let asked = false;
 
   /** @param {"find" | "use" | "end"} what */
   async function ask(what) {
@@ -29,7 +31,8 @@ export function makeRateFinder(name, save, changed) {
       await save();
       if (what === "end") await post(["projects", project, "end"]);
       else await post(["projects", project, "rates", what]);
-      said.textContent = what === "find" ? "Started." : "";
+      asked = what === "find";
+      said.textContent = asked ? "Started." : "";
       if (what !== "use") return;
       await changed();
       said.textContent = "The suggested learning rate is in its field.";
@@ -38,11 +41,12 @@ export function makeRateFinder(name, save, changed) {
     }
   }
 
-  /** @param {boolean} ended */
-  async function read(ended) {
+  async function read() {
     const project = name();
     const found = project && (await get("projects", project, "rates").catch(() => null));
-    if (!found || project !== name()) return;
+    if (!found || project !== name() || (asked && !found.tried)) return;
+    asked = false;
+    const ended = job === null; // asked now, as an answer may come late
     curve.hidden = !found.curve;
     if (found.curve) curve.src = `data:image/svg+xml,${encodeURIComponent(found.curve)}`;
     use.hidden = !ended || found.suggested === null;
@@ -54,6 +58,7 @@ export function makeRateFinder(name, save, changed) {
     begin() {
       said.textContent = "";
       curve.hidden = use.hidden = true;
+      asked = false;
     },
     /**
      * @param {Job | null} now
@@ -64,11 +69,12 @@ export function makeRateFinder(name, save, changed) {
       press.disabled = now !== null;
       end.hidden = !mine;
       if (mine) {
+        asked = false;
         said.textContent = mine.phase ? `${mine.phase.name}: ${mine.phase.done} of ${mine.phase.total}` : "starting";
-        read(false);
-      } else if (job && !now) {
-        if (ended?.kind === "rates" && ended.error) said.textContent = ended.error;
-        else read(true);
+        read();
+      } else if ((job || asked) && !now) {
+        if (ended?.kind !== "rates" || !ended.error) read();
+        else [said.textContent, asked] = [ended.error, false];
       }
       job = mine;
     },
