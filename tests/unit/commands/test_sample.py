@@ -17,7 +17,7 @@ from sd_finetune.families.load_model import load_model
 from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.lora import LoraModule, write_lora
-from sd_finetune.networks.lora_files import WeightedLora, combine_loras
+from sd_finetune.networks.lora_files import _stacked
 from sd_finetune.sampling.generate import Drawn
 from tests.toy import make_checkpoint
 
@@ -159,10 +159,10 @@ def test_loras_add_up() -> None:
         return module.alpha / module.rank * (module.up.double().flatten(1) @ module.down.double().flatten(1))
 
     first, second, alone = change(2), change(4), change(1)
-    combined = combine_loras([WeightedLora({"a": first, "b": alone}, 0.5), WeightedLora({"a": second}, -2.0)])
-    assert list(combined) == ["a", "b"]
-    assert torch.allclose(matrix(combined["a"]), 0.5 * matrix(first) - 2 * matrix(second), rtol=1e-5)
-    assert torch.allclose(matrix(combined["b"]), 0.5 * matrix(alone), rtol=1e-5)
+    assert torch.allclose(
+        matrix(_stacked([(first, 0.5), (second, -2.0)])), 0.5 * matrix(first) - 2 * matrix(second), rtol=1e-5
+    )
+    assert torch.allclose(matrix(_stacked([(alone, 0.5)])), 0.5 * matrix(alone), rtol=1e-5)
 
 
 @pytest.mark.parametrize("more", [["--width", "100"], ["--cfg", "0.5"], ["--steps", "0"], ["--count", "-1"]])
