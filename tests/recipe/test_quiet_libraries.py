@@ -22,11 +22,6 @@ def home_with(folder: Path, files: list[str]) -> Path:
     return folder
 
 
-@pytest.fixture(params=[[], ["models--other--one"]], ids=["empty", "of another program"])
-def hugging_face(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return home_with(tmp_path / "hugging face", request.param)
-
-
 def run_quietly(hugging_face: Path, *arguments: str) -> str:
     """What a command of ours prints on both streams; a user's cache must be as it was."""
     before = sorted(hugging_face.rglob("*"))
@@ -45,12 +40,18 @@ def run_quietly(hugging_face: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_sample_prints_its_files_only(hugging_face: Path, toy: Toy, tmp_path: Path) -> None:
+OF_ANOTHER_PROGRAM = ["models--other--one"]
+
+
+def test_sample_prints_its_files_only(toy: Toy, tmp_path: Path) -> None:
+    hugging_face = home_with(tmp_path / "hugging face", OF_ANOTHER_PROGRAM)
     out = tmp_path / "star.png"
     arguments = ["--checkpoint", str(toy.checkpoint), "--prompt", "a star", "--steps", "1", "--out", str(out)]
     assert run_quietly(hugging_face, "sd_finetune", "sample", *arguments) == f"{out}\n"
 
 
-def test_the_worker_prints_nothing(hugging_face: Path, toy: Toy) -> None:
+@pytest.mark.parametrize("files", [[], OF_ANOTHER_PROGRAM], ids=["empty", "of another program"])
+def test_the_worker_prints_nothing(toy: Toy, tmp_path: Path, files: list[str]) -> None:
+    hugging_face = home_with(tmp_path / "hugging face", files)
     run = toy.run({"train.length": "1 steps"})
     assert run_quietly(hugging_face, "sd_finetune.training", str(run.path)) == ""
