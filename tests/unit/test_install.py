@@ -229,10 +229,10 @@ def test_the_few_are_neither_lint_nor_a_webui(install: ModuleType, pins: str, mo
     monkeypatch.setattr(install, "set_up", lambda pins, files, folder: f"{folder}/python")
     assert install.main(["test", "--few", "--pins", pins, "--environment", "there"]) == 0
     assert started == [" ".join([PYTEST, *install.FEW])]
-    for place in install.FEW:
-        file, _, name = place.partition("::")
-        assert (FILE.parent / file).exists(), place
-        assert f"def {name}(" in (FILE.parent / file).read_text(encoding="utf-8") if name else True, place
+    for few in install.FEW:
+        file, _, name = few.partition("::")
+        assert (FILE.parent / file).exists(), few
+        assert f"def {name}(" in (FILE.parent / file).read_text(encoding="utf-8") if name else True, few
 
 
 def test_own_packages_go_before_all_others(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
