@@ -32,6 +32,7 @@ class Kind:
     file name of the one that is loaded, which `place` puts into a folder. unusable: methods whose results it cannot
     use. picture: changes of PICTURE. selected: where its page shows the title of the checkpoint that is selected.
     remembers: other options that hold it, and by which its page selects it when it is opened.
+    words_apart: its API has a list of embeddings of its own, which only a request reads again.
     version: what was tested, for docs/hosts.md. probe: whether our extension for looking inside, `probe/`, works there.
     """
 
@@ -47,6 +48,7 @@ class Kind:
     embeddings: str = "embeddings"
     selected: str = "#setting_sd_model_checkpoint input"
     remembers: tuple[str, ...] = ()
+    words_apart: bool = False
     version: str = ""
     probe: bool = False
 
@@ -99,7 +101,9 @@ KINDS = (
         f"{FORGE_FAMILY} --skip-google-blockly",
         unusable=("hypernetwork",),
         selected=".model_selection input",
+        words_apart=True,
         version="dfdcbab of 2025-06",
+        probe=True,
     ),
     Kind(
         "neo",

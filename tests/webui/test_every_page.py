@@ -115,6 +115,7 @@ def test_the_lesson_trains_and_says_where_its_result_is_used(other: WebUI) -> No
     settings = project["settings"]
     settings["train"] |= {"length": "2 steps", "device": "cpu"}
     settings["class_images"]["steps"], settings["samples"]["steps"] = 1, 1
+    settings["schedule"]["warmup"] = "0 steps"
     place = f"/sd_finetune/projects/{project['name']}"
     assert other.post(f"{place}/settings", settings)["faults"] == {}
     run = f"{place}/runs/{other.post(f'{place}/train')['run']}"

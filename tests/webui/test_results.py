@@ -34,10 +34,16 @@ def titles(webui: WebUI) -> list[str]:
     return [entry["title"] for entry in webui.get("/sdapi/v1/sd-models")]
 
 
+def words(webui: WebUI) -> list[str]:
+    if webui.kind.words_apart:
+        webui.post("/sdapi/v1/refresh-embeddings")
+    return webui.get("/sdapi/v1/embeddings")["loaded"]
+
+
 LISTED: dict[str, Callable[[WebUI, str], bool]] = {
     "lora": lambda webui, name: name in [entry["name"] for entry in webui.get("/sdapi/v1/loras")],
     "dreambooth": lambda webui, name: any(title.startswith(f"{name}.safetensors") for title in titles(webui)),
-    "textual_inversion": lambda webui, name: name in webui.get("/sdapi/v1/embeddings")["loaded"],
+    "textual_inversion": lambda webui, name: name in words(webui),
     "hypernetwork": lambda webui, name: name in [entry["name"] for entry in webui.get("/sdapi/v1/hypernetworks")],
 }
 

@@ -94,7 +94,7 @@ class Forge:
 
     def checkpoint_dropdown(self) -> Dropdown | None:
         """That at the top of its page, which is none of its settings."""
-        return dropdown()
+        return dropdown(self)
 
     def interrogators(self) -> list[Interrogator]:
         """BLIP and deepbooru in Forge; Neo has neither."""

@@ -73,7 +73,7 @@ class ReForge:
 
     def vram_freed(self) -> AbstractContextManager[None]:
         """Its models are in RAM meanwhile, and come back when an image needs them."""
-        return vram_freed(model_management, force=True)
+        return vram_freed(model_management)
 
     def read(self, kind: ResultKind) -> None:
         """By its own functions, and what keeps an earlier file of the same name is emptied."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 from ...settings.methods import ResultKind
@@ -22,16 +23,17 @@ FLAGS: dict[ResultKind, tuple[str, ...]] = {
 
 
 @contextmanager
-def vram_freed(management: Any, **how: bool) -> Generator[None, None, None]:
+def vram_freed(management: Any) -> Generator[None, None, None]:
     """All models go to RAM, and come back by themselves when an image needs them.
 
-    management: the module that manages their memory. how: its cache is emptied.
+    management: the module that manages their memory. Unless it is forced, it keeps the cache of an AMD GPU.
     """
     import torch
 
     with torch.inference_mode():  # as they were loaded: elsewhere their tensors cannot be replaced
         management.unload_all_models()
-    management.soft_empty_cache(**how)
+    forced = "force" in signature(management.soft_empty_cache).parameters
+    management.soft_empty_cache(**({"force": True} if forced else {}))
     yield
 
 

@@ -70,9 +70,11 @@ def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     vars(modules).update(parts, __path__=[])
     networks = SimpleNamespace(list_available_networks=lambda: did.append("list"))
     networks.load_lora_state_dict = lru_cache(lambda path: did.append(f"load {path}"))
-    management = SimpleNamespace(
-        unload_all_models=lambda: did.append("unload"), soft_empty_cache=lambda: did.append("empty")
-    )
+
+    def soft_empty_cache(force: bool = False) -> None:
+        did.append("empty" if force else "keep what is cached for an AMD GPU")
+
+    management = SimpleNamespace(unload_all_models=lambda: did.append("unload"), soft_empty_cache=soft_empty_cache)
     entry = SimpleNamespace(refresh_model_loading_parameters=lambda: did.append("parameters"), ui_checkpoint=None)
     others: dict[str, Any] = {
         "modules": modules,
@@ -95,6 +97,13 @@ def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_the_file_is_lent_whatever_is_loaded(forge: Any, tmp_path: Path) -> None:
     with forge.kind.lent(tmp_path / "dog.safetensors") as file:
         assert file == tmp_path / "dog.safetensors"
+        assert forge.did == ["unload", "empty"]
+
+
+def test_a_cache_that_cannot_be_forced_is_emptied_too(forge: Any) -> None:
+    backend = sys.modules["backend"]
+    backend.memory_management.soft_empty_cache = lambda: forge.did.append("empty")
+    with forge.kind.vram_freed():
         assert forge.did == ["unload", "empty"]
 
 
@@ -159,8 +168,8 @@ def test_a_checkpoint_is_selected_by_its_whole_name(forge: Any) -> None:
     forge.entry.ui_checkpoint = object()
     forge.entry.checkpoint_change = lambda name, save=True: forge.did.append(name)
     dropdown = forge.kind.checkpoint_dropdown()
-    assert dropdown.select("dog.safetensors [0123]") == {"value": "animals/dog.safetensors"}
-    assert dropdown.select("gone") == {}
+    listed = ["my dog.safetensors", "animals/dog.safetensors"]
+    assert dropdown.select("dog.safetensors [0123]") == {"choices": listed, "value": "animals/dog.safetensors"}
     assert forge.did == ["animals/dog.safetensors"], "its page tells it only of what a person chose"
     forge.did.clear()
     shown = {"choices": ["my dog.safetensors", "animals/dog.safetensors"], "value": "dog.safetensors"}
@@ -168,6 +177,25 @@ def test_a_checkpoint_is_selected_by_its_whole_name(forge: Any) -> None:
     forge.kind.select(forge.modules.sd_models.checkpoints_list["dog"])
     assert forge.modules.shared.opts.sd_model_checkpoint == "animals/dog.safetensors"
     assert forge.did == ["parameters"]
+
+
+def test_a_result_can_be_selected_before_its_run_has_ended(forge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    forge.entry.ui_checkpoint, models = object(), forge.modules.sd_models
+
+    class Listed(SimpleNamespace):
+        def __init__(self, filename: str) -> None:
+            super().__init__(name=Path(filename).name, filename=filename)
+
+        def register(self) -> None:
+            models.checkpoints_list[self.name] = models.checkpoint_aliases[self.name] = self
+
+    monkeypatch.setattr(models, "CheckpointInfo", Listed, raising=False)
+    monkeypatch.setattr(models, "model_path", "new.safetensors")
+    forge.entry.checkpoint_change = lambda name, save=True: forge.did.append(name)
+    dropdown = forge.kind.checkpoint_dropdown()
+    assert dropdown.select("a.gguf")["value"] == "a.gguf"
+    assert forge.did[-1] == "a.gguf"
+    assert dropdown.select("nowhere.safetensors") == {}, "it says nothing, as what is shown is still so"
 
 
 def test_neo_is_told_for_which_preset_a_checkpoint_is_selected(forge: Any) -> None:
