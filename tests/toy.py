@@ -148,6 +148,17 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 """The methods of the matrix, as changes to the plain settings."""
 
+_TEXT = {"train.train_text_encoder": True}
+ALGORITHMS: dict[str, dict[str, Any]] = {
+    "loha": {"lora.algorithm": "loha", **_TEXT},
+    "lokr": {"lora.algorithm": "lokr", "lora.factor": 4, "lora.rank": 2, "lora.conv_rank": 1},
+    "lokr, full matrix": {"lora.algorithm": "lokr", "lora.full_matrix": True},
+    "dora": {"lora.dora": True, "lora.conv_rank": 3, **_TEXT},
+    "dora of loha": {"lora.dora": True, "lora.algorithm": "loha", "lora.conv_rank": 2},
+    "dora of lokr": {"lora.dora": True, "lora.algorithm": "lokr", "lora.decompose_both": True, "lora.rank": 1},
+}
+"""Kinds of LoRA layers, likewise."""
+
 
 def make_checkpoint(
     path: Path, seed: int = 0, precision: str = "fp32", family: str = "sd1", **differences: Any

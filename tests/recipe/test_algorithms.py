@@ -22,6 +22,7 @@ from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from tests.recorder import Replaying
 from tests.toy import (
+    ALGORITHMS,
     Toy,
     answer,
     events_of,
@@ -33,15 +34,6 @@ from tests.toy import (
     trained,
 )
 
-TEXT = {"train.train_text_encoder": True}
-ALGORITHMS: dict[str, dict[str, Any]] = {
-    "loha": {"lora.algorithm": "loha", **TEXT},
-    "lokr": {"lora.algorithm": "lokr", "lora.factor": 4, "lora.rank": 2, "lora.conv_rank": 1},
-    "lokr, full matrix": {"lora.algorithm": "lokr", "lora.full_matrix": True},
-    "dora": {"lora.dora": True, "lora.conv_rank": 3, **TEXT},
-    "dora of loha": {"lora.dora": True, "lora.algorithm": "loha", "lora.conv_rank": 2},
-    "dora of lokr": {"lora.dora": True, "lora.algorithm": "lokr", "lora.decompose_both": True, "lora.rank": 1},
-}
 ROW = pytest.mark.parametrize("row", ALGORITHMS.values(), ids=ALGORITHMS)
 FAMILY = pytest.mark.parametrize("kind", ["sd1", "sdxl"])
 FROM_MODEL: dict[str, Any] = {"prior.weight": 1.0, "concepts.class_images": 2, "prior.source": "model"}

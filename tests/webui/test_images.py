@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from sd_finetune.sampling.generate import SAMPLERS, GenerationSettings, generate
 from sd_finetune.settings.prompt_reading import AS_THE_WEBUI, PromptReading
 from sd_finetune.training.output.save import save_result
 from sd_finetune.training.setup import Training
-from tests.toy import ROWS, Toy, forget_accelerator, make_images
+from tests.toy import ALGORITHMS, ROWS, Toy, forget_accelerator, make_images
 from tests.webui.webui import PICTURE, WebUI
 
 PROMPT = "a photo of sks star on a pink background"
@@ -23,8 +25,12 @@ SAME = 2.0
 """Mean difference, of 255, of images that count as the same: the WebUI cuts off what we round, half of 1."""
 THEIR_SAMPLERS = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
 SMALL = {"lora.rank": 4, "lora.alpha": 2, "data.resolution": 64, "output.precision": "fp16"}
-SHOWN = {**ROWS, "textual_inversion.pt": {**ROWS["textual_inversion"], "textual_inversion.format": "pt"}}
-STRENGTH = {"dreambooth+text": 0.03, "hypernetwork": 0.3}
+SHOWN: dict[str, dict[str, Any]] = {
+    **ROWS,
+    "textual_inversion.pt": {**ROWS["textual_inversion"], "textual_inversion.format": "pt"},
+    **{name: {"method": "lora", **row} for name, row in ALGORITHMS.items()},
+}
+STRENGTH = {"dreambooth+text": 0.03, "hypernetwork": 0.3, **dict.fromkeys(ALGORITHMS, 0.1)}
 """By row, the standard deviation of what is added to all that is trained, else 0.2; of a checkpoint's tensors, in their
 own."""
 FOLDERS = {
@@ -80,7 +86,7 @@ def test_a_result_draws_the_same_here_and_there(webui: WebUI, model: DiffusionMo
 
 def assert_drawn_alike(webui: WebUI, loaded: Path, row: str, home: Path, strength: float = 1) -> None:
     """What a run of this row on the loaded checkpoint writes, drawn by the WebUI and by our own preview."""
-    name = "sks star" if row.startswith("textual_inversion") else f"test-{row.replace('+', '-')}"
+    name = "sks star" if row.startswith("textual_inversion") else f"test-{re.sub('[+, ]+', '-', row)}"
     training = taught(loaded, row, name, home, strength)
     kind = training.settings.result_kind()
     put = webui.data / FOLDERS[kind]

@@ -93,7 +93,9 @@ def test_a_checkpoint_made_of_one_that_predicts_v_does_so_there(webui: WebUI, pr
     assert_drawn_alike(webui, predicts_v, "dreambooth", tmp_path)
 
 
-@pytest.mark.parametrize("row", [name for name in ROWS if name != "dreambooth"])
+@pytest.mark.parametrize(
+    "row", [*(name for name in ROWS if name != "dreambooth"), "loha", "lokr", "dora", "dora of lokr"]
+)
 def test_a_result_draws_the_same_here_and_there(
     webui: WebUI, loaded_sdxl: Path, model: DiffusionModel, row: str, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.networks.hypernetwork import attach_hypernetwork_file, context_widths, new_hypernetwork
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
+from sd_finetune.networks.new_adapters import new_network
 from sd_finetune.networks.new_words import attach_embedding_files
+from sd_finetune.settings.options import Settings
 from sd_finetune.settings.prompt_reading import PromptReading
-from tests.toy import SMALLEST, relative_error
+from tests.toy import ALGORITHMS, SMALLEST, relative_error
 from tests.webui.conftest import root_of
 from tests.webui.kinds import A1111
 from tests.webui.webui import place_sdxl
@@ -36,7 +39,8 @@ ABOUT = {"ss_base_model_version": "sdxl_base_v1-0", "ss_v2": "False"}
 NOISE, TIMESTEPS = (8, 8), [30, 700]
 CASES: dict[str, dict[str, list[str]]] = {
     "plain": {}, "lora": {"loras": ["lora"]}, "texts": {"loras": ["texts"]}, "diffusers": {"loras": ["diffusers"]},
-    "hypernetwork": {"hypernetworks": ["hyper"]},
+    "hypernetwork": {"hypernetworks": ["hyper"]}, **{name: {"loras": [name]} for name in ALGORITHMS},
+    "one after the other": {"loras": ["lora", "dora", "loha", "dora of lokr"]},
 }  # fmt: skip
 TEXT_WIDTH = SMALLEST["sdxl"].text_encoder.hidden_size
 """Of the first text encoder; the second's is 256."""
@@ -53,6 +57,8 @@ def make_files(data: Path, model: DiffusionModel) -> None:
         }
         write_lora(data / "models" / "Lora" / f"{name}.safetensors", layers, ABOUT, "fp32")
     loras = data / "models" / "Lora"
+    for name in ALGORITHMS:
+        write_lora(loras / f"{name}.safetensors", layers_of(model, name, generator), ABOUT, "fp32")
     renamed = ldm_to_diffusers(model.architecture.unet, "lora_unet_")
     layers = {renamed[name]: module for name, module in read_lora(loras / "lora.safetensors")[0].items()}
     write_lora(loras / "diffusers.safetensors", layers, ABOUT, "fp32")
@@ -69,6 +75,24 @@ def make_files(data: Path, model: DiffusionModel) -> None:
         value.data += 0.1 * torch.randn(value.shape, generator=generator)
     pairs = {width: (k.state_dict(), v.state_dict()) for width, k, v in network.modules_by_width()}
     write_hypernetwork(data / "models" / "hypernetworks" / "hyper.pt", HypernetworkFile(shape, pairs), "fp32")
+
+
+def layers_of(model: DiffusionModel, name: str, generator: torch.Generator) -> dict[str, Any]:
+    """As they are trained, in all parts and beside convolutions too, with values that have an effect."""
+    changes = {name: value for name, value in ALGORITHMS[name].items() if name.startswith("lora.")}
+    settings = settings_of({**changes, "lora.rank": 2, "lora.conv_rank": 2})
+    found: dict[str, Any] = {}
+    for part in SDXL.trainable_parts:
+        for path, layer in new_network(part, model, settings, generator).named_layers():
+            for value in layer.trained().values():
+                value.data += 0.1 * torch.randn(value.shape, generator=generator)
+            found[FAMILY.lora_name(model.architecture, part, path)] = layer
+    return found
+
+
+def settings_of(changes: dict[str, Any]) -> Settings:
+    options = {name.removeprefix("lora."): value for name, value in changes.items()}
+    return replace(Settings(), lora=replace(Settings().lora, **options))
 
 
 def _layer(out: int, into: int, generator: torch.Generator) -> LoraModule:
@@ -125,6 +149,8 @@ def test_all_layers_are_matched_and_the_card_says_sdxl(theirs: tuple[Path, dict[
     _, answered = theirs
     assert answered["is_sdxl"]
     unet, texts = 5 * (2 + 10) + 6 * (2 + 20), 6 * (2 + 10)
+    others = {name: answered["loras"].pop(name) for name in ALGORITHMS}
+    assert all(own["layers"] == own["matched"] > unet + texts and own["version"] == "SDXL" for own in others.values())
     assert answered["loras"] == {
         "lora": {"layers": unet, "matched": unet, "version": "SDXL"},
         "texts": {"layers": unet + texts, "matched": unet + texts, "version": "SDXL"},
