@@ -179,6 +179,7 @@ def _sd_scripts(script: str, *more: str) -> Script:
 
 
 _LORA: dict[str, Any] = {"method": "lora", "lora.rank": 8}
+_SAME_LAYERS: dict[str, Any] = {**_LORA, "lora.targets": "attention"}
 _DREAMBOOTH: dict[str, Any] = {"method": "dreambooth", "output.precision": "fp32"}  # as diffusers writes it
 _CHECKPOINTED = {"train.gradient_checkpointing": True}
 _TEXT = {"train.train_text_encoder": True}
@@ -191,7 +192,7 @@ _WORD: dict[str, Any] = {
 
 PAIRS = (
     Pair("LoRA", "diffusers", _LORA, _text_to_image_lora),
-    Pair("LoRA, the same layers", "diffusers", _LORA, _text_to_image_lora, {"ONLY_ATTENTION": "1"}),
+    Pair("LoRA, the same layers", "diffusers", _SAME_LAYERS, _text_to_image_lora),
     Pair("DreamBooth", "diffusers", _DREAMBOOTH, _dreambooth()),
     Pair(
         "DreamBooth with class images",
@@ -201,7 +202,7 @@ PAIRS = (
         batch_factor=2,
     ),
     Pair("DreamBooth with text encoder", "diffusers", {**_DREAMBOOTH, **_TEXT}, _dreambooth("--train_text_encoder")),
-    Pair("LoRA, DreamBooth script, the same layers", "diffusers", _LORA, _dreambooth_lora, {"ONLY_ATTENTION": "1"}),
+    Pair("LoRA, DreamBooth script, the same layers", "diffusers", _SAME_LAYERS, _dreambooth_lora),
     Pair("Textual Inversion", "diffusers", _WORD, _textual_inversion),
     Pair(
         "LoRA",

@@ -3,8 +3,6 @@
 Python imports a module of this name at its start if its folder is on PYTHONPATH. Where the variable STEP_TIMES names a
 file, Unix time and CPU seconds at the end of each optimizer step are added to it, a line a step, by the hook that torch
 has for it. Nothing is imported for that: it waits until the script itself imports torch.
-
-With ONLY_ATTENTION=1 our LoRA gets the layers alone that diffusers' scripts train, to compare the same work.
 """
 
 import importlib.abc
@@ -21,13 +19,6 @@ def _note_steps(optimizers):
         file.write(f"{time.time()} {time.process_time()}\n")
 
     optimizers.register_optimizer_step_post_hook(note)
-
-
-def _only_attention(targets):
-    ending, whole = ("to_q", "to_k", "to_v", "to_out.0"), targets.lora_targets
-    targets.lora_targets = lambda part, module: {
-        name: layer for name, layer in whole(part, module).items() if name.endswith(ending)
-    }
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):
@@ -54,7 +45,5 @@ class _AfterImport(importlib.abc.MetaPathFinder):
 _actions = {}
 if os.environ.get("STEP_TIMES"):
     _actions["torch.optim.optimizer"] = _note_steps
-if os.environ.get("ONLY_ATTENTION"):
-    _actions["sd_finetune.families.ldm.lora_targets"] = _only_attention
 if _actions:
     sys.meta_path.insert(0, _AfterImport(_actions))

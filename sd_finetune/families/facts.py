@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from .lora_layers import LoraLayers
 from .presets import PresetTable
 
 
@@ -36,12 +37,8 @@ class MemoryFacts:
     unet: int
     text_encoders: int
     vae: int
-    unet_lora_per_rank: int
-    """Parameters of a LoRA of the UNet for each rank."""
-    unet_lora_conv_per_rank: int
-    """The same of its layers beside residual blocks and samplers."""
-    text_encoders_lora_per_rank: int
-    """The same of the text encoders."""
+    lora_layers: tuple[LoraLayers, ...]
+    """The layers that a LoRA can stand beside."""
     hypernetwork: int
     """Parameters of a hypernetwork with the layer structure 1, 2, 1 for all context widths."""
     largest: int
@@ -60,6 +57,8 @@ class MemoryFacts:
     """Values of the UNet's attention scores for an image of 512 × 512 pixels, without and with checkpointing."""
     presets: PresetTable
     """What to set on GPUs of each size."""
+    lora_share: float = 1.0
+    """Of what a LoRA has beside `lora_layers`, the share that it has here."""
 
     def of_size(self, unet: int, text_encoders: int, vae: int) -> MemoryFacts:
         """The same of a smaller model with so many parameters: everything else by the UNet's share."""
@@ -70,9 +69,8 @@ class MemoryFacts:
             unet,
             text_encoders,
             vae,
-            unet_lora_per_rank=round(self.unet_lora_per_rank * share),
-            unet_lora_conv_per_rank=round(self.unet_lora_conv_per_rank * share),
-            text_encoders_lora_per_rank=round(self.text_encoders_lora_per_rank * share),
+            lora_layers=self.lora_layers,
+            lora_share=self.lora_share * share,
             hypernetwork=round(self.hypernetwork * share),
             largest=round(self.largest * share),
             in_half=self.in_half.scaled(share),

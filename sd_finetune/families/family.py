@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,9 @@ from .table import FAMILIES
 
 TargetLayer = nn.Linear | nn.Conv2d
 """A layer that a LoRA can stand beside."""
+LayerKind = Literal["attention", "mlp", "convolutions", "rest"]
+"""Where it is: an attention's projections; what else is in attention blocks and text encoders; residual blocks and
+samplers of the UNet; what comes before and after its blocks."""
 
 
 class Architecture(Protocol):
@@ -170,6 +173,10 @@ class Family(Protocol):
 
         convolutions: also those of the UNet's residual blocks and samplers.
         """
+        ...
+
+    def layer_kind(self, part: str, path: str) -> LayerKind | None:
+        """Of a layer by its path in the module of a part; None for one that no program gives a LoRA."""
         ...
 
     def lora_name(self, architecture: Any, part: str, path: str) -> str:

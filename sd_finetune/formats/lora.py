@@ -90,7 +90,7 @@ def read_lora(path: Path) -> tuple[dict[str, StoredChange], dict[str, str]]:
     for name, tensors in layers.items():
         alpha = _alpha_of(path, name, tensors)
         try:
-            module = read_change(_in_one_form(tensors), told.get(name) if alpha is None else alpha)
+            module = read_change(tensors, told.get(name) if alpha is None else alpha)
             if module is None or not are_weights(tensors.values()):
                 raise ValueError("tensors are empty, of several algorithms, or no numbers with a fraction")
         except ValueError as error:
@@ -113,7 +113,8 @@ def _layers_of(path: Path, file: TensorFile) -> tuple[dict[str, dict[str, Tensor
         if foreign:
             parts[layer] = foreign.part
         if ending in KNOWN_ENDINGS:
-            layers.setdefault(layer, {})[ending] = tensor
+            is_by_output = foreign and ending == DORA_ENDING  # as PEFT has DoRA's sizes, in several shapes
+            layers.setdefault(layer, {})[ending] = tensor.flatten()[:, None] if is_by_output else tensor
         else:
             unknown = unknown or name
     if not layers or all(tensors.keys() == {ALPHA_ENDING} for tensors in layers.values()):
@@ -132,11 +133,3 @@ def _alpha_of(path: Path, name: str, tensors: dict[str, Tensor]) -> float | None
     if alpha is not None and alpha.numel() != 1:
         raise UserError(f"{path} has {alpha.numel()} values as {name}.alpha instead of one: copy or download it again.")
     return None if alpha is None else float(alpha)
-
-
-def _in_one_form(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """PEFT has DoRA's sizes, one for each output, without the other sides."""
-    return {
-        ending: value[:, None] if ending == DORA_ENDING and value.ndim == 1 else value
-        for ending, value in tensors.items()
-    }

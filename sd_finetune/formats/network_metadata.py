@@ -40,4 +40,4 @@ def _kind(settings: Settings) -> dict[str, str]:
 
 def _convolutions(settings: Settings) -> dict[str, str]:
     rank = settings.lora.conv_rank
-    return {"conv_dim": str(rank), "conv_alpha": str(settings.lora_conv_alpha())} if rank else {}
+    return {"conv_dim": str(rank), "conv_alpha": str(settings.lora_alpha_of(rank))} if rank else {}

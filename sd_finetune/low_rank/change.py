@@ -101,6 +101,10 @@ class Change(ABC):
         exact = self.with_tensors({field: value.to(weight.device, precise) for field, value in self.tensors().items()})
         return exact.scaled_product().reshape(weight.shape)
 
+    def norm(self) -> Tensor:
+        """The Frobenius norm of the change, float32."""
+        return self.float().scaled_product().square().sum().sqrt()
+
     def scaled_product(self) -> Tensor:
         """The change of the weight as a matrix, in the precision of the tensors."""
         product = self.product()

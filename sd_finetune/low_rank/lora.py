@@ -45,6 +45,13 @@ class LoraModule(Change):
             return up @ down
         return torch.einsum("on, nmp, mi -> oip", up, self.mid.flatten(2), down).flatten(1)
 
+    def norm(self) -> Tensor:
+        """Without the product: the squares of its values are those of two matrices as small as the rank."""
+        if self.mid is not None:
+            return super().norm()
+        up, down = self.up.float().flatten(1), self.down.float().flatten(1)
+        return abs(self.scale) * ((up.T @ up) * (down @ down.T)).sum().clamp(min=0).sqrt()
+
     def fault(self) -> str:
         up, down, mid = self.up, self.down, self.mid
         if min(down.ndim, up.ndim) < 2 or not len(down) or up.flatten(1).shape[1] != len(down):

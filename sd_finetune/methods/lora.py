@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
@@ -16,8 +16,10 @@ from ..formats.lora import write_lora
 from ..networks.adapter import AdapterLayer, AdapterNetwork
 from ..networks.attachable import all_detached
 from ..networks.continued import load_lora
-from ..networks.new_adapters import new_network
+from ..networks.max_norm import limit_norms
+from ..networks.new_adapters import new_network, refuse_unknown_blocks
 from ..optimizers.parameter_group import ParameterGroup
+from ..settings.blocks import beginning_of, block_values
 from ..settings.options import Settings
 from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
 
@@ -40,6 +42,7 @@ class LoraMethod(Method):
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
+        refuse_unknown_blocks(model, settings, trained_parts(model, settings))
         if settings.base.continue_from:
             cls(model, settings, base).detach()
 
@@ -51,15 +54,30 @@ class LoraMethod(Method):
         return [group for part, network in self._adapters.items() for group in self._groups(part, network)]
 
     def _groups(self, part: str, network: AdapterNetwork) -> Iterator[ParameterGroup]:
-        """One, or with another rate for `up` two (LoRA+, arXiv 2402.12354, section 4)."""
-        rate, ratio = learning_rate_of(part, self.settings), self.settings.lora.plus_ratio
-        if ratio == 1:
-            yield ParameterGroup(part, list(network.parameters()), rate)
-            return
-        named = [item for _, layer in network.named_layers() for item in layer.trained().items()]
-        ups = [value for name, value in named if name == "up"]
-        yield ParameterGroup(part, _parameters(value for name, value in named if name != "up"), rate)
-        yield ParameterGroup(f"{part} lora_up", _parameters(ups), rate * ratio)
+        """One for each rate that blocks have, and of each two with another rate for `up` (LoRA+, arXiv 2402.12354,
+        section 4).
+        """
+        rate, factors = learning_rate_of(part, self.settings), block_values(self.settings.lora.block_rates)
+        by_factor: dict[float, list[tuple[str, Tensor]]] = {}
+        for path, layer in network.named_layers():
+            block = beginning_of(part, path, factors)
+            by_factor.setdefault(factors[block] if block else 1, []).extend(layer.trained().items())
+        for factor, named in by_factor.items():
+            name = part if factor == 1 else f"{part} {factor:g}x"
+            yield from self._with_rates(name, named, rate * factor)
+
+    def _with_rates(self, name: str, named: Sequence[tuple[str, Tensor]], rate: float) -> Iterator[ParameterGroup]:
+        ratio = self.settings.lora.plus_ratio
+        apart = [value for own, value in named if own == "up" and ratio != 1]
+        kept = {id(value) for value in apart}
+        yield ParameterGroup(name, _parameters(value for _, value in named if id(value) not in kept), rate)
+        if apart:
+            yield ParameterGroup(f"{name} lora_up", _parameters(apart), rate * ratio)
+
+    def after_step(self) -> None:
+        most = self.settings.lora.max_norm
+        for network in self._adapters.values() if most else ():
+            limit_norms((layer for _, layer in network.named_layers()), most)
 
     def trained_tensors(self) -> dict[str, Tensor]:
         return {

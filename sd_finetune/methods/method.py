@@ -73,6 +73,9 @@ class Method(Protocol):
         """Load the tensors of a snapshot."""
         ...
 
+    def after_step(self) -> None:
+        """Called when the optimizer has made a step."""
+
     def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
         """Write the result, its weights in `precision` ("fp16" | "bf16" | "fp32").
 

@@ -50,7 +50,11 @@ def _refuse_unknown(
     family, unknown = model.family.facts, [name for name in modules if name not in layers]
     if unknown:
         of_text = unknown[0].startswith(tuple(family.lora_prefixes[part] for part in family.text_encoders))
-        way_out = "set train.train_text_encoder = true" if of_text else "use another LoRA, or set lora.conv_rank"
+        way_out = (
+            "set train.train_text_encoder = true"
+            if of_text
+            else "use another LoRA, or set lora.conv_rank or lora.targets"
+        )
         raise UserError(
             f"{called} does not fit this run, which does not train {len(unknown)} of its layers, such as "
             f"{unknown[0]}: {way_out}."

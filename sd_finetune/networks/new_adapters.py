@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
-from ..families.family import DiffusionModel
+from ..errors import UserError
+from ..families.family import DiffusionModel, TargetLayer, target_layers
+from ..settings.blocks import beginning_of, block_values
 from ..settings.options import Settings
 from .adapter import AdapterLayer, AdapterNetwork
 from .algorithms import ALGORITHMS
@@ -12,18 +16,45 @@ from .dropout import Dropout
 
 
 def new_network(part: str, model: DiffusionModel, settings: Settings, generator: torch.Generator) -> AdapterNetwork:
-    """Layers with random initial values: beside the attention blocks, and with a rank of their own beside the rest."""
-    module, options = model.module(part), settings.lora
-    usual = model.family.lora_targets(part, module)
-    targets = model.family.lora_targets(part, module, convolutions=True) if options.conv_rank else usual
-    size, of_others = (options.rank, settings.lora_alpha()), (options.conv_rank, settings.lora_conv_alpha())
-    algorithm, dropout = (
-        ALGORITHMS[options.algorithm],
-        Dropout(options.dropout, options.rank_dropout, options.module_dropout),
-    )
+    """Layers with random initial values beside those that the settings choose of a part of the model."""
+    options, chosen = settings.lora, _chosen(part, model, settings)
+    algorithm = ALGORITHMS[options.algorithm]
+    dropout = Dropout(options.dropout, options.rank_dropout, options.module_dropout)
     layers: dict[str, AdapterLayer] = {}
-    for path, original in targets.items():
-        rank, alpha = size if path in usual else of_others
-        layers[path] = algorithm.layer(original, options.form(rank), alpha, generator, options.dora)
+    for path, (original, rank) in chosen.items():
+        form, alpha = options.form(rank), settings.lora_alpha_of(rank)
+        layers[path] = algorithm.layer(original, form, alpha, generator, options.dora)
         layers[path].dropout = dropout
-    return AdapterNetwork(targets, layers)
+    return AdapterNetwork({path: original for path, (original, _) in chosen.items()}, layers)
+
+
+def _chosen(part: str, model: DiffusionModel, settings: Settings) -> dict[str, tuple[TargetLayer, int]]:
+    """Each layer that is trained beside, by its path, and the rank that it gets."""
+    options, ranks = settings.lora, block_values(settings.lora.block_ranks)
+    found: dict[str, tuple[TargetLayer, int]] = {}
+    for path, layer in target_layers(model.module(part)).items():
+        kind = model.family.layer_kind(part, path)
+        rank = settings.lora_rank_of(kind) if kind else 0
+        if options.targets == "pattern" and not re.search(options.pattern, f"{part}.{path}"):
+            rank = 0
+        block = beginning_of(part, path, ranks)
+        own = int(ranks[block]) if block and rank else rank
+        if own:
+            found[path] = layer, own
+    return found
+
+
+def refuse_unknown_blocks(model: DiffusionModel, settings: Settings, parts: tuple[str, ...]) -> None:
+    """Raise UserError if a block of the settings is none of the model's, or if no layer is left to be trained."""
+    for name in ("block_ranks", "block_rates"):
+        unused = block_values(getattr(settings.lora, name))
+        for part in model.family.facts.trainable_parts:
+            for path in target_layers(model.module(part)):
+                unused = {own: v for own, v in unused.items() if not beginning_of(part, path, {own: v})}
+        if unused:
+            raise UserError(
+                f"lora.{name} names {', '.join(unused)}, which no layer of this checkpoint begins with: use beginnings "
+                'like "down_blocks.1", "mid_block" or "text_encoder".'
+            )
+    if not any(_chosen(part, model, settings) for part in parts):
+        raise UserError("lora.targets, lora.pattern and lora.block_ranks leave no layer to train: change one of them.")

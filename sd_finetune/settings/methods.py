@@ -41,8 +41,9 @@ METHODS = {
     "lora": MethodFacts(
         "LoRA", "LoraMethod", "lora", 1e-4, 5e-5,
         fixed=(
-            "lora.algorithm", "lora.rank", "lora.alpha", "lora.conv_rank", "lora.dora", "lora.factor",
-            "lora.full_matrix", "lora.decompose_both", "lora.rank_stabilized", "lora.plus_ratio",
+            "lora.algorithm", "lora.rank", "lora.alpha", "lora.conv_rank", "lora.targets", "lora.pattern",
+            "lora.block_ranks", "lora.block_rates", "lora.dora", "lora.factor", "lora.full_matrix",
+            "lora.decompose_both", "lora.rank_stabilized", "lora.plus_ratio",
         ),
     ),
     "dreambooth": MethodFacts(

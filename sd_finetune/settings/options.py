@@ -78,14 +78,23 @@ class Settings:
 
     def lora_alpha(self) -> float:
         """The alpha of LoRA layers, which are scaled by it / rank: that of the settings, or their rank."""
-        return self._lora_alpha(self.lora.rank)
+        return self.lora_alpha_of(self.lora.rank)
 
-    def lora_conv_alpha(self) -> float:
-        """The same of the layers that have `lora.conv_rank`."""
-        return self._lora_alpha(self.lora.conv_rank)
+    def lora_rank_of(self, kind: str) -> int:
+        """The rank of the layers of a kind (`families.family.LayerKind`), 0 where there are none.
 
-    def _lora_alpha(self, rank: int) -> float:
-        """As alpha is given for `lora.rank`, other ranks have a share of it."""
+        Blocks may have another one; with a pattern only some of the layers have one.
+        """
+        asked = self.lora
+        inside = {"attention": ("attention",)}.get(asked.targets, ("attention", "mlp"))
+        if kind in ("attention", "mlp"):
+            return asked.rank if kind in inside else 0
+        if asked.targets in ("all", "pattern"):
+            return asked.conv_rank or asked.rank
+        return asked.conv_rank if kind == "convolutions" else 0
+
+    def lora_alpha_of(self, rank: int) -> float:
+        """The same of layers of another rank: as alpha is given for `lora.rank`, they have a share of it."""
         alpha = float(self.lora.rank if self.lora.alpha is None else self.lora.alpha) * rank / self.lora.rank
         return alpha * math.sqrt(rank) if self.lora.rank_stabilized else alpha
 

@@ -12,7 +12,7 @@ from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
 from .layer_structure import LEAST_MULTIPLE, MOST_MULTIPLE, is_dropout_structure, is_layer_structure, numbers
 from .learned_words import OF_RUN, learned_words, word_of, word_rules
-from .lora_rules import options_of_algorithm
+from .lora_rules import blocks, options_of_algorithm, pattern
 from .loss_rules import kinds_of_noise, timestep_range, timestep_weights
 from .memory_rules import bf16_weights, fused_backward
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
@@ -278,6 +278,8 @@ RULES = (
     kinds_of_noise,
     _methods,
     options_of_algorithm,
+    pattern,
+    blocks,
     _above_0,
     _multipliers,
     _concepts,

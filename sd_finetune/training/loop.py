@@ -78,6 +78,7 @@ def learn(training: Training, step: int) -> tuple[LossParts, int]:
         images, learns = images + len(batch.latents), learns or learned.learns
     if learns:
         training.updates.finish()  # clipping, optimizer
+        training.method.after_step()
         if training.average:
             training.average.follow(step + 1)
     return losses, images

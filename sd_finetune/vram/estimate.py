@@ -23,6 +23,7 @@ from ..families.table import DEFAULT_FAMILY, FAMILIES
 from ..settings.methods import METHODS
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
+from .lora_parameters import lora_parameters
 
 GIB = 2**30
 """1 GB of VRAM, as the makers of GPUs count."""
@@ -176,9 +177,7 @@ def _portion(settings: Settings, model: MemoryFacts) -> float:
 def _trained_parameters(settings: Settings, model: MemoryFacts) -> int:
     if METHODS[settings.method].changes_weights:
         return model.unet + model.text_encoders * settings.train.train_text_encoder
-    lora_per_rank = model.unet_lora_per_rank + model.text_encoders_lora_per_rank * settings.train.train_text_encoder
-    lora = lora_per_rank * settings.lora.rank + model.unet_lora_conv_per_rank * settings.lora.conv_rank
-    networks = {"lora": lora, "hypernetwork": model.hypernetwork}
+    networks = {"lora": lora_parameters(settings, model), "hypernetwork": model.hypernetwork}
     return networks.get(settings.method, 0)
 
 

@@ -28,8 +28,9 @@ SMALL = {"lora.rank": 4, "lora.alpha": 2, "data.resolution": 64, "output.precisi
 SHOWN: dict[str, dict[str, Any]] = {
     **ROWS,
     "textual_inversion.pt": {**ROWS["textual_inversion"], "textual_inversion.format": "pt"},
-    **{name: {"method": "lora", **row} for name, row in ALGORITHMS.items()},
+    **{name: {"method": "lora", "output.precision": "fp32", **row} for name, row in ALGORITHMS.items()},
 }
+"""In fp16 the WebUI's torch multiplies no matrices on a CPU, as it does with those of all algorithms but LoRA's."""
 STRENGTH = {"dreambooth+text": 0.03, "hypernetwork": 0.3, **dict.fromkeys(ALGORITHMS, 0.1)}
 """By row, the standard deviation of what is added to all that is trained, else 0.2; of a checkpoint's tensors, in their
 own."""

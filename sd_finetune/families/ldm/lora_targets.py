@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..family import TargetLayer, target_layers
+from ..family import LayerKind, TargetLayer, target_layers
+
+
+def layer_kind(part: str, path: str) -> LayerKind | None:
+    """Of a Linear or convolution layer; None for those of a text encoder that programs give no LoRA."""
+    if part != "unet":
+        return "attention" if ".self_attn." in path else "mlp" if ".mlp." in path else None
+    if _in_attention(path):
+        return "attention" if ".attn1." in path or ".attn2." in path else "mlp"
+    return "convolutions" if is_in_convolutions(path) else "rest"
 
 
 def lora_targets(part: str, module: nn.Module, convolutions: bool = False) -> dict[str, TargetLayer]:
@@ -13,13 +22,11 @@ def lora_targets(part: str, module: nn.Module, convolutions: bool = False) -> di
 
     convolutions: also every layer of the UNet's residual blocks and samplers (86 in SD1.5, 66 in SDXL).
     """
-    layers = target_layers(module).items()
-    if part != "unet":
-        return {path: layer for path, layer in layers if _in_text_encoder(path) and _fits(layer)}
     return {
         path: layer
-        for path, layer in layers
-        if (_in_attention(path) and _fits(layer)) or (convolutions and is_in_convolutions(path))
+        for path, layer in target_layers(module).items()
+        if (layer_kind(part, path) in ("attention", "mlp") and _fits(layer))
+        or (convolutions and layer_kind(part, path) == "convolutions")
     }
 
 
@@ -30,10 +37,6 @@ def is_in_convolutions(path: str) -> bool:
 
 def _in_attention(path: str) -> bool:
     return ".attentions." in f".{path}"
-
-
-def _in_text_encoder(path: str) -> bool:
-    return ".self_attn." in path or ".mlp." in path
 
 
 def _fits(layer: TargetLayer) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..facts import Activations, FamilyFacts, MemoryFacts
+from ..lora_layers import LoraLayers
 from .presets import PRESETS
 
 SD1 = FamilyFacts(
@@ -27,9 +28,42 @@ SD1 = FamilyFacts(
         unet=859_520_964,
         text_encoders=123_060_480,
         vae=83_653_863,
-        unet_lora_per_rank=423_936,
-        unet_lora_conv_per_rank=626_880,
-        text_encoders_lora_per_rank=165_888,
+        lora_layers=(
+            LoraLayers(
+                False,
+                "attention",
+                "30 320 320 1, 10 320 768 1, 30 640 640 1, 10 640 768 1, 36 1280 1280 1, 12 1280 768 1",
+            ),
+            LoraLayers(
+                False,
+                "mlp",
+                "10 320 320 1, 5 2560 320 1, 5 320 1280 1, 10 640 640 1, 5 5120 640 1, 5 640 2560 1, 12 1280 "
+                "1280 1, 6 10240 1280 1, 6 1280 5120 1",
+            ),
+            LoraLayers(
+                False,
+                "convolutions",
+                "8 320 320 9, 5 320 1280 1, 1 640 320 9, 6 640 1280 1, 8 640 640 9, 1 640 320 1, 1 1280 640 9, "
+                "12 1280 1280 1, 20 1280 1280 9, 1 1280 640 1, 5 1280 2560 9, 5 1280 2560 1, 1 1280 1920 9, 1 "
+                "1280 1920 1, 1 640 1920 9, 1 640 1920 1, 1 640 1280 9, 1 640 960 9, 1 640 960 1, 1 320 960 9, 1 "
+                "320 960 1, 2 320 640 9, 2 320 640 1",
+            ),
+            LoraLayers(
+                False,
+                "rest",
+                "1 320 4 9, 1 1280 320 1, 1 1280 1280 1, 1 4 320 9",
+            ),
+            LoraLayers(
+                True,
+                "attention",
+                "48 768 768 1",
+            ),
+            LoraLayers(
+                True,
+                "mlp",
+                "12 3072 768 1, 12 768 3072 1",
+            ),
+        ),
         hypernetwork=21_939_840,
         largest=29_491_200,
         in_half=Activations(

@@ -13,8 +13,8 @@ from ...diffusion.noising import PredictionType
 from ...diffusion.schedule import scaled_linear_alphas_cumprod
 from ...settings.prompt_reading import PromptReading
 from ..conditioning import TextConditioning
-from ..family import DiffusionModel, Modules, TargetLayer
-from ..ldm.lora_targets import lora_targets
+from ..family import DiffusionModel, LayerKind, Modules, TargetLayer
+from ..ldm.lora_targets import layer_kind, lora_targets
 from ..place import Place
 from ..recognition import Shapes
 from . import keys, ldm_config
@@ -84,6 +84,9 @@ class StableDiffusion1:
 
     def lora_targets(self, part: str, module: nn.Module, convolutions: bool = False) -> dict[str, TargetLayer]:
         return lora_targets(part, module, convolutions)
+
+    def layer_kind(self, part: str, path: str) -> LayerKind | None:
+        return layer_kind(part, path)
 
     def lora_name(self, architecture: Sd1Architecture, part: str, path: str) -> str:
         return lora_name(part, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..facts import Activations, FamilyFacts, MemoryFacts
+from ..lora_layers import LoraLayers
 from .presets import PRESETS
 
 SDXL = FamilyFacts(
@@ -40,9 +41,41 @@ SDXL = FamilyFacts(
         unet=2_567_463_684,
         text_encoders=817_720_320,
         vae=83_653_863,
-        unet_lora_per_rank=2_659_840,
-        unet_lora_conv_per_rank=414_400,
-        text_encoders_lora_per_rank=903_168,
+        lora_layers=(
+            LoraLayers(
+                False,
+                "attention",
+                "60 640 640 1, 20 640 2048 1, 360 1280 1280 1, 120 1280 2048 1",
+            ),
+            LoraLayers(
+                False,
+                "mlp",
+                "10 640 640 1, 10 5120 640 1, 10 640 2560 1, 12 1280 1280 1, 60 10240 1280 1, 60 1280 5120 1",
+            ),
+            LoraLayers(
+                False,
+                "convolutions",
+                "8 320 320 9, 5 320 1280 1, 1 640 320 9, 6 640 1280 1, 8 640 640 9, 1 640 320 1, 1 1280 640 9, 7 "
+                "1280 1280 1, 11 1280 1280 9, 1 1280 640 1, 2 1280 2560 9, 2 1280 2560 1, 1 1280 1920 9, 1 1280 "
+                "1920 1, 1 640 1920 9, 1 640 1920 1, 1 640 1280 9, 1 640 960 9, 1 640 960 1, 1 320 960 9, 1 320 "
+                "960 1, 2 320 640 9, 2 320 640 1",
+            ),
+            LoraLayers(
+                False,
+                "rest",
+                "1 320 4 9, 1 1280 320 1, 2 1280 1280 1, 1 1280 2816 1, 1 4 320 9",
+            ),
+            LoraLayers(
+                True,
+                "attention",
+                "48 768 768 1, 128 1280 1280 1",
+            ),
+            LoraLayers(
+                True,
+                "mlp",
+                "12 3072 768 1, 12 768 3072 1, 32 5120 1280 1, 32 1280 5120 1",
+            ),
+        ),
         hypernetwork=49_962_240,
         largest=29_491_200,
         in_half=Activations(

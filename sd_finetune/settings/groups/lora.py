@@ -26,9 +26,48 @@ class Lora:
     conv_rank: int = option(
         0,
         "rank of layers beside the UNet's residual blocks and samplers too (LoCon; kohya's conv_dim), scaled as the "
-        "others; 0 = none: LoRA layers stand beside the attention blocks alone",
+        "others; 0 = none, unless lora.targets chooses such layers: those then have lora.rank",
         minimum=0,
         maximum=1024,
+        methods=LORA,
+    )
+    targets: str = option(
+        "attention_mlp",
+        "beside which layers of the UNet, and of text encoders that are trained, LoRA layers stand: attention = "
+        "projections of attention, as in diffusers' scripts; attention_mlp = attention blocks and text encoders as "
+        "a whole, as in kohya's; all = all of the UNet too, outside of attention blocks with lora.conv_rank or "
+        "else lora.rank; pattern = those that lora.pattern finds",
+        choices=("attention", "attention_mlp", "all", "pattern"),
+        titles={
+            "attention": "Attention", "attention_mlp": "Attention and MLP", "all": "All layers",
+            "pattern": "By pattern",
+        },
+        methods=LORA,
+    )  # fmt: skip
+    pattern: str = option(
+        "",
+        "regular expression that is looked for in layers' names, such as unet.down_blocks.1.attentions.0.proj_in or "
+        "text_encoder.text_model.encoder.layers.0.mlp.fc1",
+        methods=LORA,
+    )
+    block_ranks: str = option(
+        "",
+        "ranks of blocks that have another one, as in down_blocks = 4, up_blocks.1 = 32, text_encoder = 0: beginnings "
+        "of layers' names, of which the longest counts; 0 = no layers there (kohya's block_dims)",
+        methods=LORA,
+    )
+    block_rates: str = option(
+        "",
+        "learning rates of blocks as multiples of that of their part, written in the same way (kohya's down_lr_weight "
+        "and its like)",
+        methods=LORA,
+    )
+    max_norm: float = option(
+        0.0,
+        "after each step, layers whose change of the weight has a larger norm are scaled down to it (kohya's "
+        "scale_weight_norms, which takes 1): keeps a LoRA mild beside others; 0 = off",
+        minimum=0,
+        maximum=1000,
         methods=LORA,
     )
     dora: bool = option(

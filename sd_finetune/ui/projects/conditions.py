@@ -69,6 +69,7 @@ OF_OPTIONS = {
     **dict.fromkeys(
         ("concepts.initial_text", "concepts.vectors", "concepts.word_file", "concepts.continue_from"), (OWN_WORD,)
     ),
+    "lora.pattern": (Condition("lora.targets", values=("pattern",)),),
     "lora.decompose_both": (Condition("lora.full_matrix", values=(False,)),),
     "hypernetwork.activate_output": (Condition("hypernetwork.activation", others=("linear",)),),
     "output.keep": (Condition("output.save_every", others=NEVER),),

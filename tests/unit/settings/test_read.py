@@ -71,6 +71,7 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"
     content["loss"]["timestep_weights"] = "min_snr"  # others take a gamma or none
     content["lora"] |= {"algorithm": "lora", "factor": 0, "full_matrix": False, "decompose_both": False}
+    content["lora"] |= {"targets": "all", "block_ranks": "down_blocks = 4", "block_rates": "up_blocks.1 = 0.5"}
     content["timesteps"]["smallest"], content["noise"]["multires_iterations"] = 0, 0
     content["data"] |= {"extra_resolutions": "", "buckets": False, "crop": "center"}
     content["textual_inversion"]["word"] = "zib"

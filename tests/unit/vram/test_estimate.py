@@ -18,6 +18,7 @@ from sd_finetune.vram.estimate import (
     estimate,
     needed_bytes,
 )
+from sd_finetune.vram.lora_parameters import lora_parameters
 from tests.unit.vram.asked import asked_for
 
 MODEL = FAMILIES[DEFAULT_FAMILY].memory
@@ -103,7 +104,8 @@ def test_what_waits_in_ram_takes_no_vram() -> None:
     cached = estimate(asked_for("lora", {**BF16, "data.cache_latents": "off"})).phases["training"]
     assert cached - at_least == pytest.approx(FRAGMENTATION * MODEL.vae * 2)
     bytes_each = 4 + 8 + 2  # fp32: the weight, AdamW's two moments, the copy of the forward pass
-    layers = MODEL.text_encoders_lora_per_rank * asked_for("lora").lora.rank * bytes_each
+    of_rank = 165_888  # values of a LoRA of the text encoder for each rank
+    layers = of_rank * asked_for("lora").lora.rank * bytes_each
     beside = estimate(asked_for("lora", {**BF16, **TEXT})).phases["training"] - at_least
     more = MODEL.in_half.text_encoders[0] + MODEL.text_encoders * 2 + layers
     assert beside == pytest.approx(FRAGMENTATION * more)
@@ -116,7 +118,7 @@ def test_each_phase_holds_its_own() -> None:
     denoising = 2 * MODEL.unet + 8 * MODEL.denoising[0] * WORKSPACE
     decoding = 2 * MODEL.vae + DECODED_TOGETHER * MODEL.decoding[0] * WORKSPACE
     assert phases["class images"] == pytest.approx(FRAGMENTATION * max(denoising, decoding)), "one after the other"
-    held = 2 * MODEL.unet + (4 + 8 + 2) * MODEL.unet_lora_per_rank * asked.lora.rank
+    held = 2 * MODEL.unet + (4 + 8 + 2) * 423_936 * asked.lora.rank
     one = max(MODEL.denoising[0] * WORKSPACE, 2 * MODEL.vae + MODEL.decoding[0] * WORKSPACE)
     assert phases["samples"] == pytest.approx(FRAGMENTATION * (held + one))
     assert phases["encoding"] == pytest.approx(FRAGMENTATION * (2 * MODEL.vae + MODEL.encoding[0] * WORKSPACE))
@@ -151,3 +153,21 @@ def test_it_decodes_as_many_images_at_a_time_as_are_generated() -> None:
 def test_text_encoders_stay_where_prompts_cannot_be_encoded_ahead(drawn: dict[str, Any]) -> None:
     one, other = (estimate(asked_for("lora", {**BF16, **changes})).phases["training"] for changes in ({}, drawn))
     assert other - one == pytest.approx(FRAGMENTATION * 2 * MODEL.text_encoders)
+
+
+@pytest.mark.parametrize(
+    ("changes", "millions"),
+    [
+        ({}, 6.78),
+        ({"lora.algorithm": "loha"}, 2 * 6.78),
+        ({"lora.conv_rank": 4}, 6.78 + 4 * 0.62688),
+        ({"lora.targets": "attention"}, 3.19),
+        ({"lora.dora": True}, 6.78 + 0.19),
+    ],
+)
+def test_trained_values_of_layers_are_counted(changes: dict[str, Any], millions: float) -> None:
+    """Of Stable Diffusion 1.5 at rank 16."""
+    found = lora_parameters(asked_for("lora", {**LORA, **changes}), MODEL) / 1e6
+    assert found == pytest.approx(millions, rel=0.02)
+    smaller = lora_parameters(asked_for("lora", {**LORA, **changes}), MODEL.of_size(MODEL.unet // 4, 1, 1)) / 1e6
+    assert smaller == pytest.approx(found / 4, rel=0.01)

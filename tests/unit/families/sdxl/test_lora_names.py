@@ -61,8 +61,8 @@ def test_a_lora_has_as_many_parameters_for_each_rank(modules: Modules) -> None:
         targets = FAMILY.lora_targets(part, modules.by_part()[part])
         network = new_adapter_network(targets, ALGORITHMS["lora"], 2, 2, torch.Generator())
         counts[part] = sum(parameter.numel() for parameter in network.parameters())
-    assert counts["unet"] == 2 * SDXL.memory.unet_lora_per_rank == 2 * 2_659_840
-    assert counts["text_encoder"] + counts["text_encoder_2"] == 2 * SDXL.memory.text_encoders_lora_per_rank
+    assert counts["unet"] == 2 * 2_659_840
+    assert counts["text_encoder"] + counts["text_encoder_2"] == 2 * 903_168
 
 
 def test_layers_beside_convolutions(modules: Modules) -> None:
@@ -70,7 +70,7 @@ def test_layers_beside_convolutions(modules: Modules) -> None:
     more = {path: layer for path, layer in all_of_them.items() if path not in usual}
     assert len(more) == 66, "as many as kohya's scripts have"
     network = new_adapter_network(more, ALGORITHMS["lora"], 2, 2, torch.Generator())
-    assert sum(parameter.numel() for parameter in network.parameters()) == 2 * SDXL.memory.unet_lora_conv_per_rank
+    assert sum(parameter.numel() for parameter in network.parameters()) == 2 * 414_400
     names = {FAMILY.lora_name(SDXL_BASE, "unet", path) for path in more}
     assert {"lora_unet_input_blocks_3_0_op", "lora_unet_output_blocks_2_2_conv"} <= names
     assert {"lora_unet_input_blocks_4_0_skip_connection", "lora_unet_middle_block_0_emb_layers_1"} <= names
