@@ -99,7 +99,7 @@ def test_a_lora_for_another_model(home: Path, tmp_path: Path, capsys: pytest.Cap
     for file, words in (
         ("xl.safetensors", "LoRA for SDXL"),
         ("foreign.safetensors", "lora_unet_down_blocks_9_attentions_0_proj_in"),
-        ("wide.safetensors", "(1, 320)"),
+        ("wide.safetensors", "(320, 320)"),
     ):
         assert main([*asked, "--lora", str(home / "l.safetensors"), "--lora", str(tmp_path / file)]) == 2
         printed = capsys.readouterr()
