@@ -78,8 +78,11 @@ def files_in(*folders: str | None, endings: Sequence[str]) -> list[str]:
 
 
 def read_checkpoints(kind: Kind) -> None:
-    """Read the list of checkpoints. What is selected stays so: by its file where its title is gone, else the first."""
-    before = _listed()
+    """Read the list of checkpoints. What is selected stays so: by its file where its title is gone, else the first.
+
+    Neo may have none selected, and then uses the first of its list, which may become another one.
+    """
+    before, was_listed = selected(), _listed() is not None
     flag = getattr(shared.cmd_opts, "ckpt", None)
     own = [flag] if flag and Path(flag).is_file() else []
     files = [*own, *kind.checkpoint_files()]
@@ -88,7 +91,9 @@ def read_checkpoints(kind: Kind) -> None:
     sd_models.checkpoint_aliases.clear()
     for info in infos:
         info.register()
-    if before is not None and _listed() is None and infos:
+    if before is None or not infos or _listed() is not None:
+        return
+    if was_listed or infos[0].filename != before.filename:
         kind.select(next((info for info in infos if info.filename == before.filename), infos[0]))
 
 

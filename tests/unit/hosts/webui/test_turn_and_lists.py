@@ -199,6 +199,17 @@ def test_what_is_used_before_it_is_listed_stays_selected(modules: Any, tmp_path:
     assert modules.lists.selected().title == "new.safetensors"
 
 
+def test_what_is_used_without_being_selected_is_used_on(modules: Any, tmp_path: Path) -> None:
+    """As in Neo, whose page may select nothing, where the first of the list is used."""
+    modules.shared.cmd_opts.ckpt, modules.shared.opts.data["sd_model_checkpoint"] = None, None
+    modules.lists.read_checkpoints(modules.kind)
+    assert modules.shared.opts.sd_model_checkpoint is None, "no need to select anything"
+    (tmp_path / "a new one.safetensors").write_bytes(b"")
+    modules.lists.read_checkpoints(modules.kind)
+    assert next(iter(modules.sd_models.checkpoints_list)) == "a new one.safetensors"
+    assert modules.lists.selected().title == "a.safetensors"
+
+
 def test_a_loaded_checkpoint_whose_file_was_replaced_is_loaded_again(
     modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
