@@ -16,10 +16,11 @@ from accelerate.state import AcceleratorState
 from diffusers import ModelMixin
 from PIL import Image
 from torch import Tensor, nn
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from sd_finetune.families.family import DiffusionModel, Family, family_called
 from sd_finetune.families.ldm.sizes import SIZE_EMBEDDING, SIZE_IDS, TextEncoderSizes, UNetSizes, VaeSizes
+from sd_finetune.families.ldm.text_encoder import ClipTextEncoder
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.sd1.architecture import Sd1Architecture
 from sd_finetune.families.sdxl.architecture import SdxlArchitecture
@@ -161,11 +162,17 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
 
 
 def make_checkpoint(
-    path: Path, seed: int = 0, precision: str = "fp32", family: str = "sd1", **differences: Any
+    path: Path,
+    seed: int = 0,
+    precision: str = "fp32",
+    family: str = "sd1",
+    prompt_mean: float = 0.0,
+    **differences: Any,
 ) -> Path:
     """A checkpoint of random weights whose drawn images tell prompts and seeds apart.
 
-    differences: from the family's smallest architecture.
+    prompt_mean: of a prompt's states, which the WebUI's forks divide by. differences: from the family's smallest
+    architecture.
     """
     kind = family_called(family)
     architecture = replace(SMALLEST[family], **differences)
@@ -181,7 +188,7 @@ def make_checkpoint(
                 weight *= ATTENTION_TO_PROMPTS[family]
         for name in kind.facts.text_encoders:
             modules[name].text_model.embeddings.token_embedding.weight *= 10
-            modules[name].text_model.final_layer_norm.bias += 0.1  # WebUIs divide by the mean, which would be 0
+            modules[name].text_model.final_layer_norm.bias += prompt_mean
     new_checkpoint(path, kind, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
     return path
 
@@ -193,6 +200,8 @@ def random_modules(family: Family, architecture: Any) -> dict[str, Any]:
 
 def _with_values(module: Any) -> nn.Module:
     own = type(module)
+    if own is ClipTextEncoder and hasattr(plain := CLIPTextModel(module.config), "text_model"):
+        return plain  # the same but for the random numbers that a projection would take
     return own.from_config(module.config) if isinstance(module, ModelMixin) else own(module.config)
 
 

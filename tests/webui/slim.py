@@ -20,6 +20,7 @@ def made_slim() -> Path:
     return make_checkpoint(
         Path(mkdtemp(prefix="sd-finetune-slim-")) / SLIM,
         precision="fp16",
+        prompt_mean=0.1,
         unet=UNetSizes(channel_mult=(1, 1), num_res_blocks=1, attention_resolutions=(2, 1)),
         vae=VaeSizes(),
         text_encoder=TextEncoderSizes(),
