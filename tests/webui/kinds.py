@@ -114,6 +114,7 @@ KINDS = (
         options={**QUIET, "temp_dir": ""},  # it names a folder that Neo does not make
         remembers=("forge_checkpoint_sd",),
         embeddings="models/embeddings",
+        words_apart=True,
         selected=".model_selection input",
         version="a fork's state of 2025-10, papaioannou-themistoklis/WebUI-Neo-Forge 7862a96",
     ),
