@@ -38,15 +38,12 @@ OTHER_TEST_FILES = ["test.txt"]
 JAVASCRIPT_CHECK = "tests/javascript/check.py"
 OTHER_SYSTEMS = ("Windows",)  # whose standard library lacks the most: a name that is not there is an error of types
 QUICK = ["-m", "not slow", "tests/unit"]  # what is slow is written in tests/conftest.py
-# What other versions of packages are most likely to break: how a model is built, what it makes of prompts, all methods,
-# files, a worker of its own and the tab's server.
+# What other versions of packages are most likely to break: how a model is built, what it makes of prompts, all methods
+# and their files, a worker of its own and the tab's server.
 FEW = [
     "tests/unit/families",
-    "tests/unit/formats",
-    "tests/unit/networks",
     "tests/unit/ui/server/test_odd_files.py",
     "tests/unit/ui/server/test_routes.py",
-    "tests/recipe/test_matrix.py::test_only_what_is_trained_changes",
     "tests/recipe/test_matrix.py::test_saved_and_loaded_it_answers_the_same",
     "tests/recipe/test_worker.py::test_by_command_line_from_start_to_end",
 ]
