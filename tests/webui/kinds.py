@@ -116,6 +116,7 @@ KINDS = (
         embeddings="models/embeddings",
         words_apart=True,
         selected=".model_selection input",
+        probe=True,
         version="a fork's state of 2025-10, papaioannou-themistoklis/WebUI-Neo-Forge 7862a96",
     ),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from fastapi import Body
-from modules import call_queue, deepbooru, deepbooru_model, script_callbacks, sd_models, sd_vae, shared
+from modules import call_queue, script_callbacks, sd_models, sd_vae, shared
 
 from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.paths import DEMO_FOLDER, TOY_CHECKPOINT
@@ -91,6 +91,8 @@ def add_routes(_demo, app):
     @app.post("/test/captioners")
     def captioners(content: dict = Body(...)):
         """Have models that caption as if they had been downloaded, or none: deepbooru without training, and a BLIP."""
+        from modules import deepbooru, deepbooru_model  # Neo has none
+
         there = content["there"]
         shared.interrogator.blip_model = Blip() if there else None
         deepbooru.model.model = deepbooru_model.DeepDanbooruModel().eval() if there else None
