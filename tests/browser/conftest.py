@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,9 @@ class Server:
 
     def stop(self) -> None:
         self.uvicorn.should_exit = True
+        end = time.monotonic() + 2
+        while self.uvicorn.server_state.tasks and time.monotonic() < end:  # cut off, one would be answered with 500
+            time.sleep(0.01)
         self.uvicorn.force_exit = True
         self.context.runner.close()
 
