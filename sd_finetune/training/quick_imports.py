@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ..hidden_modules import hidden
 
-UNNEEDED = ("bitsandbytes", "flax", "jax", "peft", "scipy", "sklearn", "tensorflow")
+UNNEEDED = ("bitsandbytes", "flax", "jax", "peft", "scipy", "sklearn", "tensorboard", "tensorflow")
 """diffusers, transformers and accelerate import them, where they are installed, for what is not used here: quantized
 models, their own LoRA layers, other frameworks, a schedule of noise. bitsandbytes alone brings torch's compiler."""
 

@@ -15,7 +15,18 @@ from sd_finetune.formats.hashes import file_hashes
 from tests.toy import Toy
 
 ROOT = Path(__file__).parents[2]
-UNNEEDED = {"bitsandbytes", "flax", "jax", "matplotlib", "peft", "scipy", "sklearn", "skimage", "tensorflow"}
+UNNEEDED = {
+    "bitsandbytes",
+    "flax",
+    "jax",
+    "matplotlib",
+    "peft",
+    "scipy",
+    "sklearn",
+    "skimage",
+    "tensorboard",
+    "tensorflow",
+}
 COMPILER = {"torch._dynamo", "torch._inductor", "torch.onnx", "sympy"}
 IMPORTED_BY_TORCH_2_1 = {"sympy", "torch.onnx"}
 
