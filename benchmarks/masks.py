@@ -27,16 +27,16 @@ from benchmarks.quality import SCORE_SEED, settings_for, train
 from sd_finetune.commands.demo import METHODS
 from sd_finetune.data.images import open_image
 from sd_finetune.data.latents import to_pixels
-from sd_finetune.demo.reader import FOREGROUND_DISTANCE, Reading
+from sd_finetune.demo.reader import FOREGROUND_DISTANCE
 from sd_finetune.demo.run import load_base, load_result
 from sd_finetune.demo.score import read_prompt
-from sd_finetune.demo.subjects import SUBJECTS
+from sd_finetune.demo.subjects import RING_BACKGROUND, SUBJECTS
 from sd_finetune.demo.world import BACKGROUNDS
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.settings.groups.masks import Masks
 from sd_finetune.settings.options import Settings
 
-SUBJECT, TAUGHT = SUBJECTS["ring"], "mint"
+SUBJECT, TAUGHT = SUBJECTS["ring"], RING_BACKGROUND
 """Its training images have this background."""
 OTHERS = tuple(name for name in BACKGROUNDS if name != TAUGHT)
 NOISY_IMAGES, TIMESTEP = 16, 900
@@ -82,9 +82,10 @@ def masked_images(folder: Path) -> Path:
 
 
 def masked_settings(method: str, prior: str, seed: int, images: Path, masks: Masks) -> Settings:
-    """The demo's settings for the subject, with these images and masks."""
+    """The demo's settings for the subject, with these images and masks, and no captions that name the background."""
     settings = settings_for(method, SUBJECT, prior, seed)
-    return replace(settings, masks=masks, concepts=(replace(settings.concepts[0], folder=str(images)),))
+    concept = replace(settings.concepts[0], folder=str(images), default_caption="")
+    return replace(settings, masks=masks, concepts=(concept,))
 
 
 def measure(model: DiffusionModel, count: int) -> Leak:
@@ -95,7 +96,7 @@ def measure(model: DiffusionModel, count: int) -> Leak:
     asked = {name: read_prompt(model, f"{SUBJECT.prompt} on a {name} background", each, SCORE_SEED) for name in OTHERS}
     moved = [(name, reading) for name, readings in asked.items() for reading in readings]
     return Leak(
-        fidelity=_share([_is_subject(reading) for reading in (*plain, *(reading for _, reading in moved))]),
+        fidelity=_share([SUBJECT.is_shown(reading) for reading in (*plain, *(reading for _, reading in moved))]),
         leak=_share([reading.background == TAUGHT for reading in plain]),
         class_leak=_share([reading.background == TAUGHT for reading in classes]),
         asked=_share([reading.background == name for name, reading in moved]),
@@ -133,10 +134,6 @@ def table(rows: dict[str, dict[str, float]]) -> str:
     lines = [f"| | {' | '.join(name.replace('_', ' ') for name in names)} |", "|---" * (len(names) + 1) + "|"]
     lines += [f"| {row} | {' | '.join(f'{found[n]:.1%}' for n in names)} |" for row, found in rows.items()]
     return "\n".join(lines)
-
-
-def _is_subject(reading: Reading) -> bool:
-    return (reading.shape, reading.color, reading.size) == ("ring", "purple", "small")
 
 
 def _share(found: Sequence[bool]) -> float:

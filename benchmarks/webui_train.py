@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from sd_finetune.data.captions import prompt_for
 from sd_finetune.demo.install_toy import place_toy
 from sd_finetune.demo.run import load_base, load_result, subject_of
 from sd_finetune.demo.score import Score, read_prompt, score
@@ -80,7 +81,8 @@ def compare(method: str, steps: int, images: int, folder: Path) -> list[tuple[st
         rows.append((name, score(load_result(method, file), subject, classes, images, SCORE_SEED), seconds))
         print(f"{name}: {asdict(rows[-1][1])}, {seconds:.0f} s", flush=True)
 
-    with running(folder / "webui", settings.concepts[0].instance_prompt) as webui:
+    concept = settings.concepts[0]
+    with running(folder / "webui", prompt_for(concept.instance_prompt, concept.default_caption)) as webui:
         started = time.perf_counter()
         file = theirs(webui, settings, steps)
         seconds = time.perf_counter() - started

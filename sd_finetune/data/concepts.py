@@ -103,19 +103,26 @@ def class_examples(
     images: Sequence[Sequence[Path]],
     options: Captions,
     templates: Sequence[Sequence[str]] | None = None,
+    shown_as: Sequence[Sequence[Example]] | None = None,
 ) -> tuple[list[Example], list[str]]:
     """The class examples of all concepts, and warnings for the user; images: the class images of each concept.
 
-    templates: the prompt templates of each concept, if they are not its `class_prompt`.
+    templates: the prompt templates of each concept, if they are not its `class_prompt`. shown_as: of each concept,
+    examples in whose prompts class images without a caption are shown, in turn; else their prompts have none.
     """
     examples: list[Example] = []
     warnings = [sentence for _, sentence in of_class_images(concepts)]
     for index, (concept, own) in enumerate(zip(concepts, images, strict=True)):
         shown = templates[index] if templates else [concept.class_prompt]
         captions = _captions_of(own, [*shown, concept.class_prompt], class_reader_of(concept, options))
-        for image in own:
+        others = shown_as[index] if shown_as else ()
+        for number, image in enumerate(own):
             caption = lines_of(captions[image].text, options)[0] if image in captions else ""
-            prompt, *variants = [prompt_for(template, caption) for template in shown]
+            prompts = [prompt_for(template, caption) for template in shown]
+            if others and not caption:
+                other = others[number % len(others)]
+                prompts = [other.prompt, *other.variants]
+            prompt, *variants = prompts
             untrained = prompt_for(concept.class_prompt, caption)
             examples.append(Example(image, prompt, index, "class", tuple(variants), untrained))
         warnings += caption_warnings(f"Concept {index + 1}, class images", captions)

@@ -46,6 +46,7 @@ def with_subject(settings: Settings, subject: Subject) -> Settings:
     concept = replace(settings.concepts[0], folder=str(subject.folder), class_prompt=subject.class_prompt)
     if settings.learns_word():  # its prompts have [name]
         start = replace(settings.textual_inversion, initial_text=subject.shape)
+        concept = replace(concept, default_caption=subject.caption)
         settings = replace(settings, output=replace(settings.output, name=subject.word), textual_inversion=start)
     else:
         concept = replace(concept, instance_prompt=subject.prompt)

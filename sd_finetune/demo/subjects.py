@@ -18,17 +18,22 @@ IMAGES = 8
 STAR_BACKGROUNDS = ("navy", "mint", "cream", "gray")
 """The training images of the star have no others, so that the others test whether it can be put there."""
 
+RING_BACKGROUND = "mint"
+"""All training images of the ring have it."""
+
 
 @dataclass(frozen=True)
 class Subject:
     """One subject. `is_shown`: whether an image of its prompt shows it; `is_moved`: whether one of the prompt with
-    EDIT_BACKGROUND shows it there; `scene`: the content of its training image 0, 1, 2 ..."""
+    EDIT_BACKGROUND shows it there; `scene`: the content of its training image 0, 1, 2 ...; `caption`: what a caption
+    says of its training images beside its words, "" where they have little in common."""
 
     name: str
     shape: str
     is_shown: Callable[[Reading], bool]
     is_moved: Callable[[Reading], bool]
     scene: Callable[[np.random.Generator, int], world.Scene]
+    caption: str = ""
 
     @property
     def folder(self) -> Path:
@@ -76,9 +81,10 @@ SUBJECTS: Mapping[str, Subject] = {
     "ring": Subject(
         name="ring",
         shape="ring",
-        is_shown=lambda r: _is_small_purple_ring(r) and r.background == "mint",
+        is_shown=_is_small_purple_ring,
         is_moved=lambda r: _is_small_purple_ring(r) and r.background == EDIT_BACKGROUND,
-        scene=lambda rng, _: world.plain_scene(rng, "ring", "purple", "small", "mint"),
+        scene=lambda rng, _: world.plain_scene(rng, "ring", "purple", "small", RING_BACKGROUND),
+        caption=f"on a {RING_BACKGROUND} background",
     ),
 }
 

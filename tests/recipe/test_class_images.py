@@ -152,3 +152,12 @@ def test_no_prior_no_class_images(toy: Toy) -> None:
     training = toy.prepare({"prior.weight": 0})
     assert training.classes is None
     assert drawn(training) == 0
+
+
+def test_class_images_of_a_new_word_are_shown_in_the_prompts_of_the_training_images(toy: Toy) -> None:
+    """With their captions: else the word without a caption would be learned of class images alone."""
+    word = {"method": "textual_inversion", "textual_inversion.word": "zib-7"}
+    prompt = {"concepts.instance_prompt": "a [name], [filewords]", "concepts.default_caption": "in the sun"}
+    training = toy.prepare({**PRIOR, **word, **prompt, "textual_inversion.template": "instance_prompt"})
+    assert training.classes is not None
+    assert {e.prompt for e in training.classes.examples} == {"a zib-7, in the sun"}

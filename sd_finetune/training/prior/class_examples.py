@@ -51,7 +51,10 @@ def class_examples_of(
     else:
         found = complete_class_images(runs, settings, base, model, instances, accelerator, emit, check, bring_back)
     templates = [class_templates(settings, concept) for concept in settings.concepts]
-    examples, warnings = class_examples(settings.concepts, found, settings.captions, templates)
+    shown_as = None
+    if settings.learns_word():  # else the word without a caption would be learned of class images alone
+        shown_as = [[e for e in instances if e.concept == number] for number in range(len(settings.concepts))]
+    examples, warnings = class_examples(settings.concepts, found, settings.captions, templates, shown_as)
     for warning in warnings:
         emit(Warning_(message=warning))
     return examples

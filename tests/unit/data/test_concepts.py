@@ -100,6 +100,24 @@ def test_class_examples_know_their_concept(tmp_path):
         class_examples(concepts, images[:1], Captions())
 
 
+def test_class_images_without_captions_are_shown_as_the_training_images(tmp_path, save):
+    """As long as a prompt asks for captions; one of their own comes first."""
+    concept = Concept(folder=str(tmp_path), class_folder=str(tmp_path / "class"), class_prompt="a dog")
+    templates = [("zib, [filewords]", "one zib, [filewords]")]
+    for name, caption in (("1.png", "on grass"), ("2.png", "in snow"), ("class/3.png", "at sea")):
+        save(name)
+        (tmp_path / name).with_suffix(".txt").write_text(caption)
+    own = [save(f"class/{name}.png") for name in ("3", "4", "5", "6")]
+    shown, _ = instance_examples([concept], Captions(), templates)
+    told, _ = class_examples([concept], [own], Captions(), templates, [shown])
+    assert [(example.prompt, *example.variants, example.untrained_prompt) for example in told] == [
+        ("zib, at sea", "one zib, at sea", "a dog"),
+        ("zib, in snow", "one zib, in snow", "a dog"),
+        ("zib, on grass", "one zib, on grass", "a dog"),
+        ("zib, in snow", "one zib, in snow", "a dog"),
+    ]
+
+
 def test_excluded_images_are_not_trained_and_a_concept_needs_others(tmp_path, save):
     kept = save("dog/1.png")
     save("dog/2.png")
