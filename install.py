@@ -20,7 +20,9 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements"
@@ -58,6 +60,9 @@ SAME_WITH_ALL = [
 WEBUI_TESTS = "tests/webui"  # started in real WebUIs, in those that these variables name
 WEBUI_ROOTS = ("WEBUI_ROOT", "REFORGE_ROOT", "FORGE_ROOT", "NEO_ROOT")  # see tests/webui/kinds.py
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 13)
+OTHERS_PACKAGES = ("PYTHONPATH", "PYTHONHOME", "PIP_USER")  # variables that would let another Python's packages in
+# With it every process compiles all that it imports, which takes longer than the imports: uv leaves that to the first.
+NEVER_COMPILED = "PYTHONDONTWRITEBYTECODE"
 SHOWN_OF_PIP = ("Collecting", "  Downloading", "Installing")
 
 
@@ -183,20 +188,50 @@ def start_test(options: argparse.Namespace) -> int:
     named = any(root in os.environ for root in WEBUI_ROOTS)
     if named and not part:  # one WebUI, not one for each core, and nothing beside it
         checks = [[*checks[0], "--ignore", WEBUI_TESTS], ["-m", "pytest", WEBUI_TESTS]]
+    types = []
     if options.pins == "standalone" and not options.few:
         pyright = ["-m", "pyright", "--pythonpath", python]
         systems = [[*pyright, "--pythonplatform", each] for each in OTHER_SYSTEMS]
         types = [] if options.quick else [pyright, *systems, [JAVASCRIPT_CHECK]]
-        checks = [["-m", "ruff", "check"], ["-m", "ruff", "format", "--check"], *types, *checks]
+        checks = [["-m", "ruff", "check"], ["-m", "ruff", "format", "--check"], *checks]
     variables = {"OMP_NUM_THREADS": "1", **(path_with_packages(python) if options.own_packages else {})}
-    failed = []
+    failed = check_side_by_side(types, python, options.pins)
     for check in checks:
-        words = check[1:] if check[0] == "-m" else check
-        print("\n== {} ({})".format(" ".join(words), options.pins), flush=True)
+        print(heading(check, options.pins), flush=True)
         if run([python, *check], folder=ROOT, **variables) != 0:
-            failed.append(words[0])
+            failed.append(name_of(check))
     print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
     return 1 if failed else 0
+
+
+def check_side_by_side(checks: "list[list[str]]", python: str, pins: str) -> "list[str]":
+    """Which checks failed. Each keeps one core busy, so all are started at once; what they print comes in order."""
+    with not_interrupted():
+        started = [
+            subprocess.Popen(
+                [python, *check],
+                cwd=str(ROOT),
+                env=own_environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+            for check in checks
+        ]
+        for check, process in zip(checks, started):
+            print(heading(check, pins), process.communicate()[0], sep="\n", end="", flush=True)
+    return [name_of(check) for check, process in zip(checks, started) if process.returncode != 0]
+
+
+def heading(check: "list[str]", pins: str) -> str:
+    """What is printed above what a check prints."""
+    return "\n== {} ({})".format(" ".join(check[1:] if check[0] == "-m" else check), pins)
+
+
+def name_of(check: "list[str]") -> str:
+    """The tool of a check, a command without its Python."""
+    return check[1] if check[0] == "-m" else check[0]
 
 
 def path_with_packages(python: str) -> "dict[str, str]":
@@ -213,18 +248,30 @@ def run(command: "list[str]", folder: "Path | None" = None, **variables: str) ->
 
     Ctrl+C reaches the command by itself, and what it does about it, such as saving, is waited for.
     """
-    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    environment = {**clean_environment(), "PYTHONPATH": str(ROOT), **offline, **variables}
+    with not_interrupted():
+        return subprocess.call(command, cwd=None if folder is None else str(folder), env=own_environment(**variables))
+
+
+@contextmanager
+def not_interrupted() -> "Iterator[None]":
+    """While the block runs, Ctrl+C is left to the commands that were started."""
     before = signal.signal(signal.SIGINT, lambda number, frame: None)
     try:
-        return subprocess.call(command, cwd=None if folder is None else str(folder), env=environment)
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 
 
+def own_environment(**variables: str) -> "dict[str, str]":
+    """The environment in which a command finds this package, and these variables."""
+    offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    return {**clean_environment(), "PYTHONPATH": str(ROOT), **offline, **variables}
+
+
 def clean_environment() -> "dict[str, str]":
-    """The environment without what would let another Python's packages in."""
-    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PIP_USER")}
+    """The environment without another Python's packages, in which what was compiled once is used again."""
+    unwanted = (*OTHERS_PACKAGES, NEVER_COMPILED)
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
 def set_up(pins: str, extra_files: "list[str]", folder: "str | None" = None) -> str:

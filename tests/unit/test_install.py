@@ -174,11 +174,17 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
 
     for root in install.WEBUI_ROOTS:
         monkeypatch.delenv(root, raising=False)
+
+    def check_side_by_side(checks: list[list[str]], python: str, pins: str) -> list[str]:
+        started.extend(checks)
+        return [failing for check in checks if failing in check]
+
     monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "check_side_by_side", check_side_by_side)
     monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
     assert install.main(["test"]) == (1 if failing else 0)
     assert [words[-1] if words[0] != "-m" else words[1] for words in started] == [
-        "ruff", "ruff", "pyright", *["pyright"] * len(install.OTHER_SYSTEMS), "tests/javascript/check.py", "pytest",
+        "pyright", *["pyright"] * len(install.OTHER_SYSTEMS), "tests/javascript/check.py", "ruff", "ruff", "pytest",
     ]  # fmt: skip
     assert (f"failed: {failing}" if failing else "all passed") in capsys.readouterr().out.splitlines()[-1]
     assert (FILE.parent / install.JAVASCRIPT_CHECK).is_file()
@@ -186,6 +192,22 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     assert install.main(["test", "--pins", "webui"]) == int(failing == "pytest")
     assert started == [["-m", *PYTEST.split(), *without_what_is_the_same(install)]]
     assert [name for name in install.SAME_WITH_ALL if not (FILE.parent / name).is_file()] == []
+
+
+def test_checks_side_by_side_are_told_in_order(install: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    checks = [
+        ["-c", f"import time; time.sleep({wait}); print({wait}); exit({code})"] for wait, code in ((0.2, 0), (0, 1))
+    ]
+    assert install.check_side_by_side(checks, sys.executable, "standalone") == ["-c"]
+    told = capfd.readouterr().out.splitlines()
+    assert [line for line in told if not line.startswith("==")] == ["", "0.2", "", "0"]
+    assert install.check_side_by_side([], sys.executable, "standalone") == []
+
+
+def test_what_one_process_compiled_the_next_one_uses(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages that uv installed are compiled by the first, and many tests start processes."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert install.run([sys.executable, "-c", "import sys; sys.exit(sys.dont_write_bytecode)"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -204,6 +226,7 @@ def test_with_a_webui_its_tests_come_after_all_others(
         monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv(root, "/webui")
     monkeypatch.setattr(install, "run", run)
+    monkeypatch.setattr(install, "check_side_by_side", lambda checks, python, pins: [])
     monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
     assert install.main(["test", "--pins", pins]) == 0
     others = without_what_is_the_same(install) if pins == "webui" else []
