@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from sd_finetune.errors import UserError
 from sd_finetune.optimizers.build import evaluation_weights
 from sd_finetune.optimizers.kept_state import kept_state
-from sd_finetune.runs.messages import Phase, Step
+from sd_finetune.runs.messages import Phase, Saved, Step
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
-from sd_finetune.training.setup import Training, prepare
+from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import AVERAGE, Training
 from tests.optimizers import LEARNING_RATES, ROW, optimizer_changes, other_options
 from tests.toy import ROWS, Toy, events_of, train_and_command, trained
 
@@ -34,16 +36,55 @@ def stopped(toy: Toy, changes: dict[str, Any]) -> Training:
     return training
 
 
+def with_all_that_changes(name: str) -> dict[str, Any]:
+    """A run with whatever makes its steps differ: accumulation, a schedule, a text encoder that stops after step 3, the
+    average of the weights where the optimizer has none of its own, and evaluations, for which weights are exchanged."""
+    average = {} if OPTIMIZERS[name].averages else {"ema.decay": 0.9, "ema.on_cpu": True}
+    return {
+        **changes_for(name),
+        **average,
+        "train.gradient_accumulation_steps": 2,
+        "train.text_encoder_share": 0.5,
+        "schedule.name": "cosine",
+        "schedule.warmup": "2 steps",
+        "evaluation.every": "1 step",
+        "evaluation.images": 1,
+        "evaluation.timesteps": 1,
+    }
+
+
+def stop_in_evaluation(training: Training, number: int) -> None:
+    """Have the run stopped in the midst of evaluation `number`, counted from 1, and learn until then."""
+    compute, left = training.evaluation.loss, iter(range(number - 1, -1, -1))
+
+    def loss(*arguments: Any) -> float:
+        if next(left) == 0:
+            training.orders.stop()
+        return compute(*arguments)
+
+    training.evaluation.loss = loss  # type: ignore[method-assign]
+    assert train(training).outcome == "stopped"
+
+
 @ROW
 def test_stopped_and_resumed_is_the_same_run(toy: Toy, name: str) -> None:
-    changes = {**changes_for(name), "schedule.name": "cosine", "schedule.warmup": "2 steps"}
-    whole, first = toy.train(changes), stopped(toy, changes)
+    """To the bit, and twice: while the text encoder learns, and after that."""
+    changes = with_all_that_changes(name)
+    whole, first = toy.train(changes), toy.prepare(changes)
+    stop_in_evaluation(first, 3)  # of the start, of step 1 and of step 2
     second = prepare(first.run, resume=True)
-    train(second)
-    steps = [[(e.step, e.loss, e.learning_rates) for e in events_of(t.run, Step)] for t in (whole, second)]
-    assert len(steps[0]) == 6
+    stop_in_evaluation(second, 2)  # of step 3 and of step 4
+    third = prepare(first.run, resume=True)
+    assert (second.first_step, third.first_step) == (2, 4)
+    train(third)
+    steps = [[(e.step, e.loss, e.learning_rates) for e in events_of(t.run, Step)] for t in (whole, third)]
+    assert [(step, rates["text_encoder"] > 0) for step, _, rates in steps[0]] == [(n, n <= 3) for n in range(1, 7)]
     assert steps[0] == steps[1]
-    assert [key for key, value in trained(whole).items() if not torch.equal(value, trained(second)[key])] == []
+    kept, same = whole.kept_tensors(), third.kept_tensors()
+    assert any(key.startswith(AVERAGE) for key in kept) != OPTIMIZERS[name].averages
+    assert [key for key, value in kept.items() if not torch.equal(value, same[key])] == []
+    results = [load_file(events_of(training.run, Saved)[-1].path) for training in (whole, third)]
+    assert [key for key, value in results[0].items() if not torch.equal(value, results[1][key])] == []
 
 
 @ROW
