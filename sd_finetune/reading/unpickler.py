@@ -55,12 +55,13 @@ DTYPES = {
 TABLES = ("collections OrderedDict", "torch.nn.modules.container ParameterDict", "builtins dict", "__builtin__ dict")
 TENSORS = ("torch._utils _rebuild_tensor", "torch._utils _rebuild_tensor_v2")
 PARAMETERS = ("torch._utils _rebuild_parameter", "torch.nn.parameter Parameter")
-UNUSED_MODULES = (
-    "pytorch_lightning.", "lightning.", "numpy.core.multiarray ", "numpy._core.multiarray ", "numpy dtype",
-    "numpy ndarray", "torch device", "torch Size", "argparse Namespace", "_codecs encode", "builtins set",
-    "__builtin__ set", "builtins bytearray", "__builtin__ bytearray",
+BESIDE_TENSORS = (
+    "pytorch_lightning.callbacks model_checkpoint", "pytorch_lightning.callbacks.model_checkpoint ModelCheckpoint",
+    "numpy.core.multiarray scalar", "numpy.core.multiarray _reconstruct", "numpy._core.multiarray scalar",
+    "numpy._core.multiarray _reconstruct", "numpy dtype", "numpy ndarray", "_codecs encode", "__builtin__ set",
 )  # fmt: skip
-"""Beginnings of names of what is left beside tensors. Nothing of it is made: it stands for itself."""
+"""What training programs leave beside tensors, as far as the WebUI lets it in (its modules/safe.py), and numpy's names
+since version 2 for the same. Nothing of it is made: it stands for itself."""
 
 
 StorageOf = Callable[[tuple[Any, ...]], Storage | Global]
@@ -203,7 +204,7 @@ class _Machine:
             return arguments[0]
         if name in TABLES:
             return dict(map(_pair, arguments[0])) if arguments else {}
-        if name.startswith(UNUSED_MODULES):
+        if name in BESIDE_TENSORS:
             return Unused(name)
         raise Refused(name)
 
@@ -237,7 +238,7 @@ class _Machine:
 def _known(name: str) -> Any:
     module, _, word = name.partition(" ")
     known = (*TENSORS, *PARAMETERS, *TABLES, *UNTYPED, *DTYPES, "torch._utils _rebuild_tensor_v3")
-    if (module == "torch" and word in STORAGES) or name in known or name.startswith(UNUSED_MODULES):
+    if (module == "torch" and word in STORAGES) or name in known or name in BESIDE_TENSORS:
         return Global(name)
     if module.split(".")[0] == "torch" and (module != "torch" or word.endswith("Storage") or "_affine" in word):
         raise UnusualTensors(name)
