@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..families.ldm.foreign_lora_names import foreign_name
+from ..families.ldm.foreign_lora_names import ForeignName, foreign_name
 from ..low_rank.dora import StoredChange
 from ..low_rank.lora import LoraModule
 from ..low_rank.table import read_change
@@ -105,13 +105,13 @@ def read_lora(path: Path) -> tuple[dict[str, StoredChange], dict[str, str]]:
 def _layers_of(path: Path, file: TensorFile) -> tuple[dict[str, dict[str, Tensor]], dict[str, float]]:
     """Each layer's tensors by their endings; and alphas that stand elsewhere, by layer."""
     layers: dict[str, dict[str, Tensor]] = {}
-    parts: dict[str, str] = {}
+    foreign_names: dict[str, ForeignName] = {}
     unknown = ""
     for name, tensor in file.tensors.items():
         foreign = foreign_name(name)
         layer, ending = (foreign.layer, foreign.ending) if foreign else name.partition(".")[::2]
         if foreign:
-            parts[layer] = foreign.part
+            foreign_names[layer] = foreign
         if ending in KNOWN_ENDINGS:
             is_by_output = foreign and ending == DORA_ENDING  # as PEFT has DoRA's sizes, in several shapes
             layers.setdefault(layer, {})[ending] = tensor.flatten()[:, None] if is_by_output else tensor
@@ -124,7 +124,7 @@ def _layers_of(path: Path, file: TensorFile) -> tuple[dict[str, dict[str, Tensor
         raise UserError(
             f"{path} is a LoRA of a kind that is not supported, with tensors like {unknown}: choose one of {titles}."
         )
-    return layers, peft_alphas(path, file.metadata, parts, layers)
+    return layers, peft_alphas(path, file.metadata, foreign_names, layers)
 
 
 def _alpha_of(path: Path, name: str, tensors: dict[str, Tensor]) -> float | None:

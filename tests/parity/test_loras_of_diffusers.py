@@ -57,12 +57,29 @@ def test_peft_s_files_are_drawn_as_by_peft(
         )
 
 
-def test_an_alpha_for_some_layers_alone_is_refused(toy: Toy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"use_rslora": True}], ids=["plain", "rslora"])
+def test_alphas_and_ranks_of_their_own_are_read(toy: Toy, tmp_path: Path, more: dict[str, Any]) -> None:
+    """The first pattern that fits counts, as in PEFT; one that says the whole path fits that layer alone."""
+    patterns = {"attn1.to_q": 3, "to_q": 40, "mid_block.resnets.0.conv1": 1}
+    model = load_doubled(toy.checkpoint)
+    adapted(model, tmp_path, alpha_pattern=patterns, rank_pattern={"to_k": 2, "attn2.to_v": 7}, **more)
+    file, config = tmp_path / "adapter_model.safetensors", tmp_path / "adapter_config.json"
+    expected, whole = answer(model), read_onto(toy, file)
+    assert relative_error(whole, expected) < 1e-5
+    content = json.loads(config.read_text())
+    exact = {"^mid_block.resnets.0.conv1" if "conv1" in name else name: v for name, v in patterns.items()}
+    config.write_text(json.dumps({**content, "alpha_pattern": exact}))  # as newer versions have it
+    assert torch.equal(read_onto(toy, file), whole)
+    config.write_text(json.dumps({**content, "alpha_pattern": {}}))
+    assert relative_error(read_onto(toy, file), expected) > 1e-3
+
+
+def test_patterns_of_strangers_are_not_tried(toy: Toy, tmp_path: Path) -> None:
     adapted(load_doubled(toy.checkpoint), tmp_path)
     config = tmp_path / "adapter_config.json"
     content = json.loads(config.read_text())
-    config.write_text(json.dumps({**content, "alpha_pattern": {"to_q": 3}}))
-    with pytest.raises(UserError, match=r"an alpha of its own for some layers \(alpha_pattern\)"):
+    config.write_text(json.dumps({**content, "alpha_pattern": {"(a+)+b": 3}}))
+    with pytest.raises(UserError, match=r"layers by the pattern '\(a\+\)\+b' \(alpha_pattern\)"):
         read_lora(tmp_path / "adapter_model.safetensors")
     config.write_text("{")
     assert read_lora(tmp_path / "adapter_model.safetensors")

@@ -34,9 +34,10 @@ _ALPHA = re.compile(r"(?P<path>.+)\.(?P<ending>alpha)")
 
 
 class ForeignName(NamedTuple):
-    """A tensor's name in such a file: `part` as in PARTS, without the dot, and kohya's name of the same."""
+    """A tensor's name in such a file: `part` as in PARTS, without the dot, the path in it, and kohya's name."""
 
     part: str
+    path: str
     layer: str
     ending: str
 
@@ -50,7 +51,8 @@ def foreign_name(name: str) -> ForeignName | None:
     part = start or next((own for begin, own in STARTS.items() if path.startswith(begin)), "")
     if not part:
         return None
-    return ForeignName(part.rstrip("."), in_lora_file(PARTS[part], path.removeprefix(start)), ending)
+    inner = path.removeprefix(start)
+    return ForeignName(part.rstrip("."), inner, in_lora_file(PARTS[part], inner), ending)
 
 
 def _split(name: str) -> tuple[str, str]:
