@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 
 
@@ -16,3 +17,12 @@ def whole_number(least: int, most: int, multiple_of: int = 1) -> Callable[[str],
         return int(text)
 
     return read
+
+
+def regular_expression(text: str) -> str:
+    """An argument type for what `re` takes."""
+    try:
+        re.compile(text)
+    except (re.error, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a regular expression ({error})') from error
+    return text

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..families.facts import FamilyFacts
+from ..settings.options import Settings
 from .checkpoint import lasting
 from .metadata import BaseFacts
 from .metadata_keys import CONFIG_KEY, MADE_FROM_KEY
+from .network_metadata import about_network
 
 
 def merged_metadata(
@@ -37,9 +39,12 @@ def merged_metadata(
 
 
 def extracted_metadata(
-    out: Path, base: BaseFacts, tuned: Path, tuned_metadata: Mapping[str, str], rank: int, kept: float
+    out: Path, base: BaseFacts, tuned: Path, tuned_metadata: Mapping[str, str], asked: Settings, kept: float
 ) -> dict[str, str]:
-    """For a LoRA of `rank` that is the difference of `tuned` from `base`; kept: share of the difference's norm."""
+    """For a LoRA that is the difference of `tuned` from `base`.
+
+    asked: its layers, as `[lora]` has them. kept: share of the difference's norm.
+    """
     is_v = base.prediction_type == "v_prediction"
     about_tuned = {name: text for name, text in lasting(tuned_metadata).items() if name != CONFIG_KEY}
     return {
@@ -51,16 +56,15 @@ def extracted_metadata(
         "ss_sd_model_name": base.name,
         "ss_sd_model_hash": base.old_hash,
         "ss_new_sd_model_hash": base.sha256,
-        "ss_network_module": "networks.lora",
-        "ss_network_dim": str(rank),
-        "ss_network_alpha": str(float(rank)),
+        **{f"ss_{name}": _as_text(value) for name, value in about_network(asked).items() if value is not None},
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{base.family.modelspec_architecture}/lora",
         "modelspec.implementation": base.family.lora_implementation,
         "modelspec.title": out.stem,
         "modelspec.prediction_type": "v" if is_v else "epsilon",
         MADE_FROM_KEY: _text({
-            "command": "extract", "base": base.name, "tuned": tuned.name, "rank": rank, "kept": round(kept, 6)
+            "command": "extract", "base": base.name, "tuned": tuned.name, "rank": asked.lora.rank,
+            "kept": round(kept, 6),
         }),
     }  # fmt: skip
 
@@ -77,6 +81,10 @@ def resized_metadata(
         "modelspec.title": out.stem,
         MADE_FROM_KEY: _text({"command": "resize", "lora": lora.name, "rank": rank, "kept": round(kept, 6)}),
     }
+
+
+def _as_text(value: Any) -> str:
+    return _text(cast("dict[str, Any]", value)) if isinstance(value, dict) else str(value)
 
 
 def _text(facts: Mapping[str, Any]) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import torch
 
 from ..errors import UserError
 from ..families.family import DiffusionModel, TargetLayer, target_layers
 from ..settings.blocks import beginning_of, block_values
+from ..settings.lora_ranks import LayerRanks
 from ..settings.options import Settings
 from .adapter import AdapterLayer, AdapterNetwork
 from .algorithms import ALGORITHMS
@@ -30,18 +29,10 @@ def new_network(part: str, model: DiffusionModel, settings: Settings, generator:
 
 def _chosen(part: str, model: DiffusionModel, settings: Settings) -> dict[str, tuple[TargetLayer, int]]:
     """Each layer that is trained beside, by its path, and the rank that it gets."""
-    options, ranks = settings.lora, block_values(settings.lora.block_ranks)
-    found: dict[str, tuple[TargetLayer, int]] = {}
-    for path, layer in target_layers(model.module(part)).items():
-        kind = model.family.layer_kind(part, path)
-        rank = settings.lora_rank_of(kind) if kind else 0
-        if options.targets == "pattern" and not re.search(options.pattern, f"{part}.{path}"):
-            rank = 0
-        block = beginning_of(part, path, ranks)
-        own = int(ranks[block]) if block and rank else rank
-        if own:
-            found[path] = layer, own
-    return found
+    ranks = LayerRanks(settings)
+    layers = target_layers(model.module(part))
+    own = {path: ranks.of(part, path, model.family.layer_kind(part, path)) for path in layers}
+    return {path: (layers[path], rank) for path, rank in own.items() if rank}
 
 
 def refuse_unknown_blocks(model: DiffusionModel, settings: Settings, parts: tuple[str, ...]) -> None:

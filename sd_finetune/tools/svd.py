@@ -105,16 +105,16 @@ def resized(modules: Mapping[str, LoraModule], rank: int) -> dict[str, Truncatio
 def factored(change: Tensor, rank: int) -> Truncation:
     """A layer of `rank`, or of the change's own if that is smaller, that approximates `change`; alpha is its rank.
 
-    change: (out, in[, 1, 1]). The singular values come from a random subspace that is turned towards the largest ones
-    (Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4); if the rank is half of the matrix's, it is the whole
-    space, and the layer is the best approximation. float32.
+    change: (out, in[, height, width]). The singular values come from a random subspace that is turned towards the
+    largest ones (Halko, Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4); if the rank is half of the matrix's, it
+    is the whole space, and the layer is the best approximation. float32.
     """
     matrix = change.float().flatten(1)
     space = _largest_subspace(matrix, min(2 * rank + OVERSAMPLING, *matrix.shape))
     u, values, v = _svd(space.T @ matrix)
     up, down = _factors(space @ u, values, v, rank)
-    ones = change.shape[2:]
-    module = LoraModule(down.reshape(*down.shape, *ones), up.reshape(*up.shape, *ones), float(len(down)))
+    ones = (1,) * (change.dim() - 2)
+    module = LoraModule(down.reshape(-1, *change.shape[1:]), up.reshape(*up.shape, *ones), float(len(down)))
     return Truncation(module, norm(matrix), norm(values[:rank]))
 
 

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..family import LayerKind, TargetLayer, target_layers
-
-
-def layer_kind(part: str, path: str) -> LayerKind | None:
-    """Of a Linear or convolution layer; None for those of a text encoder that programs give no LoRA."""
-    if part != "unet":
-        return "attention" if ".self_attn." in path else "mlp" if ".mlp." in path else None
-    if _in_attention(path):
-        return "attention" if ".attn1." in path or ".attn2." in path else "mlp"
-    return "convolutions" if is_in_convolutions(path) else "rest"
+from ..family import TargetLayer, target_layers
+from .layer_kinds import layer_kind
 
 
 def lora_targets(part: str, module: nn.Module, convolutions: bool = False) -> dict[str, TargetLayer]:
@@ -28,15 +20,6 @@ def lora_targets(part: str, module: nn.Module, convolutions: bool = False) -> di
         if (layer_kind(part, path) in ("attention", "mlp") and _fits(layer))
         or (convolutions and layer_kind(part, path) == "convolutions")
     }
-
-
-def is_in_convolutions(path: str) -> bool:
-    """Whether a layer of the UNet is in a residual block, or makes images smaller or larger."""
-    return any(f".{block}." in f".{path}" for block in ("resnets", "downsamplers", "upsamplers"))
-
-
-def _in_attention(path: str) -> bool:
-    return ".attentions." in f".{path}"
 
 
 def _fits(layer: TargetLayer) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sd_finetune.__main__ import main
+from sd_finetune.families.ldm.layer_kinds import layer_kind
 from sd_finetune.families.ldm.lora_targets import lora_targets
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.sd1.architecture import TextEncoderSizes
@@ -254,6 +257,48 @@ def test_at_full_rank_the_lora_is_the_difference(
         assert 0.01 < share < 0.99
         assert f"{share:.2%} of the norm of the {name}'s change is in layers of the LoRA." in printed
     assert not found
+
+
+LAYERS: dict[str, tuple[list[str], Collection[str]]] = {
+    "LoCon": (["--conv-rank", "1024"], ("attention", "mlp", "convolutions")),
+    "attention": (["--targets", "attention"], ("attention",)),
+    "all": (["--targets", "all", "--conv-rank", "1024"], ("attention", "mlp", "convolutions", "rest")),
+    "a pattern": (["--targets", "pattern", "--pattern", "mid_block.*(conv1|to_q)$"], ("attention", "convolutions")),
+}
+
+
+@pytest.mark.parametrize("which", LAYERS)
+def test_other_layers_are_extracted_as_they_are_trained(home: Home, tmp_path: Path, which: str) -> None:
+    """With 3x3 convolutions, at full rank to the last bit but rounding; merged they give back the tuned weights."""
+    (asked, kinds), out, merged = LAYERS[which], tmp_path / "x.safetensors", tmp_path / "merged.safetensors"
+    both = ["--base", str(home.base), "--tuned", str(home.tuned)]
+    assert main(["extract", *both, "--rank", "1024", *asked, "--precision", "fp32", "--out", str(out)]) == 0
+    assert main(["merge", "--checkpoint", str(home.base), "--lora", str(out), "--out", str(merged)]) == 0
+    base, tuned, found = (read_checkpoint(path).parts["unet"] for path in (home.base, home.tuned, merged))
+    layers = {name for name in base if not torch.equal(found[name], base[name])}
+    expected = {
+        name for name, weight in base.items()
+        if name.endswith(".weight") and weight.dim() > 1 and layer_kind("unet", name.removesuffix(".weight")) in kinds
+        and (which != "a pattern" or re.search("mid_block.*(conv1|to_q)$", name.removesuffix(".weight")))
+    }  # fmt: skip
+    assert layers == expected
+    assert all(relative_error(found[name], tuned[name]) < 1e-6 for name in layers)
+    has_convolutions = any(weight.dim() == 4 and weight.shape[2] == 3 for weight in load_file(out).values())
+    assert has_convolutions == ("convolutions" in kinds)
+    arguments = json.loads(metadata_of(out)["ss_network_args"])
+    assert arguments == ({"conv_dim": "1024", "conv_alpha": "1024.0"} if "--conv-rank" in asked else {})
+    small = tmp_path / "small.safetensors"
+    assert main(["extract", *both, "--rank", "2", "--conv-rank", "3", "--out", str(small)]) == 0
+    ranks = {len(weight) for name, weight in load_file(small).items() if name.endswith("conv1.lora_down.weight")}
+    assert ranks == {3}
+
+
+def test_a_pattern_without_its_switch_is_refused(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ["extract", "--base", str(home.base), "--tuned", str(home.tuned)]
+    for asked in (["--pattern", "x"], ["--targets", "pattern"]):
+        assert "go together" in refused([*both, *asked], tmp_path / "x.safetensors", capsys)
 
 
 def test_a_text_encoder_that_is_left_out_is_told(
