@@ -11,18 +11,45 @@ from ..errors import UserError
 from ..runs.atomic import is_taken
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..families.facts import FamilyFacts
+    from ..formats.checkpoint import Checkpoint, Parts
     from ..formats.hypernetwork import HypernetworkFile
     from ..formats.lora import StoredChange
 
+ENDING, OTHER_ENDINGS = ".safetensors", (".ckpt", ".pt", ".bin", ".pth", ".yaml")
 PRECISIONS = ("fp16", "bf16", "fp32")
 
 
-def add_out_argument(parser: argparse.ArgumentParser) -> None:
-    """--out, whose value `new_model_file` checks."""
+def add_out_argument(parser: argparse.ArgumentParser, or_folder: bool = False) -> None:
+    """--out, whose value `new_model_file` or `new_checkpoint_place` checks."""
+    other = ", or a new folder, for diffusers' layout" if or_folder else ""
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="new .safetensors file; it must not exist"
+        "--out", type=Path, required=True, metavar="FILE", help=f"new .safetensors file{other}; it must not exist"
     )
+
+
+def write_model(out: Path, base: Checkpoint, changed: Parts, metadata: Mapping[str, str]) -> None:
+    """Write a checkpoint in its own precision, as one file or, where `out` has no ending, in diffusers' layout."""
+    from ..formats.checkpoint import write_checkpoint
+    from ..formats.diffusers_result import write_folder
+
+    write = write_checkpoint if out.suffix == ENDING else write_folder
+    write(out, base, changed, precision=None, metadata=metadata)
+
+
+def new_checkpoint_place(path: Path) -> Path:
+    """`path`, if a checkpoint can be saved there, as one file or as a folder.
+
+    Raises:
+        UserError: it has another ending, or exists.
+    """
+    if path.suffix in (ENDING, *OTHER_ENDINGS):
+        return new_model_file(path, beside=(".yaml",))
+    if is_taken(path):
+        raise UserError(f"{path} already exists: change --out, or move that folder.")
+    return path
 
 
 def new_model_file(path: Path, beside: tuple[str, ...] = ()) -> Path:
@@ -31,7 +58,7 @@ def new_model_file(path: Path, beside: tuple[str, ...] = ()) -> Path:
     Raises:
         UserError: it has another ending, or the file exists.
     """
-    if path.suffix != ".safetensors":
+    if path.suffix != ENDING:
         raise UserError(f"--out {path} has the wrong ending: use .safetensors.")
     for file in (path, *(path.with_suffix(ending) for ending in beside)):
         if is_taken(file):

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="SD 1.x or SDXL checkpoint, .safetensors or .ckpt",
+        help="SD 1.x or SDXL checkpoint, .safetensors, .ckpt or folder of diffusers",
     )
     add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
     add("--vae", type=Path, metavar="FILE", help="VAE in place of the checkpoint's own")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from math import prod
 from pathlib import Path
 
+from ..settings.algorithms import LayerSize
+from .ldm.layer_kinds import layer_kind
+from .lora_layers import LayerAt
 from .recognition import Shapes
 from .table import FAMILIES
 
@@ -26,3 +30,20 @@ def native_side(family: str, shapes: Shapes, yaml_text: str | None, folder: Path
     sizes, keys = (import_module(f".{family}.{name}", __package__) for name in ("infer_sizes", "keys"))
     usual = {keys.usual_spelling(name): shape for name, shape in shapes.items()}
     return sizes.infer_architecture(usual, yaml_text, folder).image_size * 8
+
+
+def lora_layers(family: str, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> tuple[LayerAt, ...]:
+    """The layers that a LoRA can stand beside. Arguments and errors as above."""
+    assert family in FAMILIES
+    sizes, keys = (import_module(f".{family}.{name}", __package__) for name in ("infer_sizes", "keys"))
+    usual = {keys.usual_spelling(name): shape for name, shape in shapes.items()}
+    places = keys.name_table(sizes.infer_architecture(usual, yaml_text, folder))
+    found: list[LayerAt] = []
+    for part in FAMILIES[family].trainable_parts:
+        for name, place in places[part].items():
+            path, _, ending = name.rpartition(".")
+            shape = place.shape_of(usual[place.name])
+            kind = layer_kind(part, path) if ending == "weight" and len(shape) > 1 else None
+            if kind:
+                found.append(LayerAt(part, path, kind, LayerSize(shape[0], shape[1], prod(shape[2:]))))
+    return tuple(found)

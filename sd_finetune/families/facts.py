@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
-from .lora_layers import LoraLayers
+from .lora_layers import LayerAt, LoraLayers
 from .presets import PresetTable
 
 
@@ -57,6 +57,8 @@ class MemoryFacts:
     """Values of the UNet's attention scores for an image of 512 × 512 pixels, without and with checkpointing."""
     presets: PresetTable
     """What to set on GPUs of each size."""
+    layers: tuple[LayerAt, ...] = ()
+    """Those of `lora_layers` one by one, of a checkpoint that is known."""
     lora_share: float = 1.0
     """Of what a LoRA has beside `lora_layers`, the share that it has here."""
 
@@ -117,6 +119,8 @@ class FamilyFacts:
     """`ss_base_model_version` by prediction type."""
     modelspec_architecture: str
     """`modelspec.architecture` of a whole checkpoint."""
+    pipelines: tuple[str, ...]
+    """diffusers' classes that generate with it; the first is that of what is saved."""
     memory: MemoryFacts
     size_ids: bool = False
     """Whether the UNet is told an image's size and what was cropped of it, as in `TextConditioning.size_ids`."""

@@ -129,6 +129,10 @@ class Family(Protocol):
         """The config that goes beside a checkpoint, as the WebUI reads it."""
         ...
 
+    def write_pipeline_files(self, architecture: Any, folder: Path) -> None:
+        """Write into a folder what a model in diffusers' layout has beside its weights."""
+        ...
+
     def constant_tensors(self, architecture: Any) -> dict[str, Tensor]:
         """The other tensors of a checkpoint: noise schedule, position ids."""
         ...

@@ -9,6 +9,16 @@ from ..settings.algorithms import LayerSize
 
 
 @dataclass(frozen=True)
+class LayerAt:
+    """One layer of a checkpoint that a LoRA can stand beside. kind: as `family.LayerKind`."""
+
+    part: str
+    path: str
+    kind: str
+    size: LayerSize
+
+
+@dataclass(frozen=True)
 class LoraLayers:
     """Those of the UNet or of the text encoders, by their kind (`family.LayerKind`).
 

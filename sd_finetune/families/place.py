@@ -32,6 +32,11 @@ class Place:
         own = (shape[0] // self.share[1], *shape[1:]) if self.share[1] > 1 else shape
         return own[::-1] if self.transposed else own
 
+    def shape_in_file(self, shape: Shape) -> Shape:
+        """The shape of the file's tensor, given that of a module's."""
+        own = shape[::-1] if self.transposed else shape
+        return (own[0] * self.share[1], *own[1:]) if self.share[1] > 1 else own
+
     def taken_from(self, tensor: Tensor) -> Tensor:
         """The module's tensor, a view of the file's."""
         number, parts = self.share

@@ -26,14 +26,16 @@ from ..errors import UserError
 from ..families.family import Family, family_called
 from ..families.noise_marks import V_PREDICTION
 from ..families.place import Place, file_names, new_tensor, put_into
+from ..reading.diffusers_folder import is_diffusers_folder
 from ..reading.door import reader
 from ..runs.atomic import is_taken, replacing
+from .base_file import base_tensors
 from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
 from .metadata_keys import CONFIG_KEY
 from .parts import refuse_missing_parts
 from .prediction import prediction_of
-from .tensor_file import FILE_DTYPES, not_finite, read_tensors, write_tensors
+from .tensor_file import FILE_DTYPES, not_finite, write_tensors
 from .usable_base import NOT_FINITE, refuse_no_weights
 
 Parts = Mapping[str, Mapping[str, Tensor]]
@@ -102,14 +104,14 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
     """Open a checkpoint of a supported family.
 
     Args:
-        path: a `.safetensors` or a `.ckpt` of tensors only.
+        path: a `.safetensors`, a `.ckpt` of tensors only, or a folder in diffusers' layout.
         config: its LDM config; by default the `.yaml` of the same name beside it, or else the one in its metadata.
         fallback_config: used if it has neither.
 
     Raises:
         UserError: the file is missing, damaged or not a checkpoint of a supported family, or contradicts its config.
     """
-    file = read_tensors(path)
+    file = base_tensors(path)
     family = family_called(family_of_checkpoint(path, file.layout))
     tensors = _with_usual_vae(family, file.tensors)
     refuse_missing_parts(path, family.facts, tensors)
@@ -122,6 +124,8 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
             part: {name: place.called(usual[place.name]) for name, place in own.items()}
             for part, own in family.name_table(architecture).items()
         }
+    if is_diffusers_folder(path):
+        tensors |= family.constant_tensors(architecture)
     stored = _with_usual_names(family, file.layout.tensors)
     refuse_no_weights(path, stored, file_names(places))
     prediction_type = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))

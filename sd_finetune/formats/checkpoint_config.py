@@ -1,5 +1,6 @@
 """The config of a checkpoint, and what is said when a part of a checkpoint is missing; needs no torch.
 
+config_beside(path) -> where it is, if there is one
 find_config(path, metadata, config=None, fallback=None) -> Config(text, folder, is_own, is_file)
 with naming_missing(path, facts): a KeyError becomes a UserError that says which part is missing
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..families.facts import FamilyFacts
+from ..reading.diffusers_folder import INDEX, is_diffusers_folder
 from ..reading.door import read_text
 from .metadata_keys import CONFIG_KEY
 from .parts import in_words
@@ -31,6 +33,12 @@ class Config:
     is_file: bool
 
 
+def config_beside(path: Path) -> Path:
+    """Where a checkpoint's config is if it has one: beside it, under its name."""
+    is_folder = is_diffusers_folder(path)
+    return (path / INDEX if is_folder else path).with_suffix(".yaml")
+
+
 def find_config(
     path: Path, metadata: Mapping[str, str], config: Path | None = None, fallback: Path | None = None
 ) -> Config:
@@ -39,7 +47,7 @@ def find_config(
     Raises:
         UserError: it cannot be read.
     """
-    beside = config or path.with_suffix(".yaml")
+    beside = config or config_beside(path)
     is_own = config is not None or beside.is_file() or CONFIG_KEY in metadata
     if not is_own and fallback:
         beside = config = fallback

@@ -29,7 +29,7 @@ from ..families.recognition import (
 from ..families.table import DEFAULT_FAMILY, FAMILIES, supported_titles
 from ..reading.door import reader
 from ..reading.layout import Layout, StoredTensor
-from ..reading.read_layout import read_layout
+from .base_file import base_layout
 
 KINDS = {
     "checkpoint": "checkpoint",
@@ -91,7 +91,7 @@ def refuse_unless(path: Path, kind: str, family: FamilyFacts | None = None, call
         family: None for any supported one. A file whose base is unknown is accepted.
         called: the setting that names the file.
     """
-    found, base = classify(read_layout(path))
+    found, base = classify(base_layout(path))
     wanted = {family.name} if family else set(FAMILIES)
     if found != kind or (base and base not in wanted):
         name = f"{called} = {path}" if called else str(path)

@@ -7,11 +7,12 @@ kohya_hashes(tensors, metadata) -> {"sshs_model_hash": ..., "sshs_legacy_hash": 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import Tensor
 
+from ..reading.diffusers_folder import files_of_model, is_diffusers_folder
 from ..reading.door import open_regular, reader
 from .tensor_file import file_pieces
 
@@ -21,7 +22,9 @@ LEGACY_START, LEGACY_BYTES = 0x100000, 0x10000
 
 @reader
 def file_hashes(path: Path) -> tuple[str, str]:
-    """The 8 digit hash and the SHA-256 (64 digits) of a file; reads all of it."""
+    """The 8 digit hash and the SHA-256 (64 digits) of a file, or of the files of a model; reads all of it."""
+    if is_diffusers_folder(path):
+        return legacy_hash(path), sha256_of_folder(path, lambda file: file_hashes(file)[1])
     digest = hashlib.sha256()
     with open_regular(path) as file:
         while piece := file.read(1 << 22):
@@ -31,10 +34,20 @@ def file_hashes(path: Path) -> tuple[str, str]:
 
 @reader
 def legacy_hash(path: Path) -> str:
-    """The 8 digit hash of a file alone, of which little is read."""
+    """The 8 digit hash of a file alone, of which little is read; "" for a folder, for which the WebUI has none."""
+    if is_diffusers_folder(path):
+        return ""
     with open_regular(path) as file:
         file.seek(LEGACY_START)
         return hashlib.sha256(file.read(LEGACY_BYTES)).hexdigest()[:8]
+
+
+def sha256_of_folder(path: Path, sha256_of: Callable[[Path], str]) -> str:
+    """One hash for a model of several files, wherever the folder is. sha256_of: that of each file."""
+    digest = hashlib.sha256()
+    for file in files_of_model(path):
+        digest.update(f"{file.relative_to(path).as_posix()}\n{sha256_of(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def kohya_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, str]:

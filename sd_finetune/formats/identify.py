@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..reading.door import reader
+from .base_file import base_tensors
 from .checkpoint_config import find_config
 from .classify import classify, in_words
 from .summary import derivation_of, details_of, origin_of, training_of
-from .tensor_file import not_finite, read_tensors
+from .tensor_file import not_finite
 from .use import use_of
 
 
@@ -50,7 +51,7 @@ def identify(path: Path) -> Description:
     Raises:
         UserError: the file is missing, damaged, or neither a .safetensors nor a safe pickle.
     """
-    file = read_tensors(path)
+    file = base_tensors(path)
     kind, base = classify(file.layout)
     config = find_config(path, file.metadata) if kind == "checkpoint" else None
     details = details_of(kind, base, file)

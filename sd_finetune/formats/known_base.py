@@ -8,19 +8,20 @@ base_faults(settings) -> what its kind of checkpoint rules out
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from ..errors import UserError
-from ..families.completeness import native_side, needed_tensors
+from ..families.completeness import lora_layers, native_side, needed_tensors
 from ..families.facts import FamilyFacts, MemoryFacts
 from ..families.table import DEFAULT_FAMILY, FAMILIES
+from ..reading.diffusers_folder import files_of_model
 from ..reading.door import reader
-from ..reading.read_layout import read_layout
 from ..settings.base_defaults import BaseDefaults, resolved_for
 from ..settings.options import Settings
-from .checkpoint_config import find_config, naming_missing
+from .base_file import base_layout
+from .checkpoint_config import config_beside, find_config, naming_missing
 from .classify import family_of_checkpoint
 
 
@@ -45,19 +46,21 @@ def known_base(path: Path, config: Path | None = None) -> KnownBase:
     Raises:
         UserError: it is not a checkpoint of a supported family, or not whole.
     """
-    layout = read_layout(path)
+    layout = base_layout(path)
     name = family_of_checkpoint(path, layout)
     facts = FAMILIES[name]
     found = find_config(path, layout.metadata, config)
     with naming_missing(path, facts):
         names = needed_tensors(name, layout.shapes, found.text, found.folder)
         side = native_side(name, layout.shapes, found.text, found.folder)
+        layers = lora_layers(name, layout.shapes, found.text, found.folder)
     counts = {
         part: sum(layout.tensors[name].elements for name in names if name.startswith(start))
         for part, start in facts.part_prefixes.items()
     }
     encoders = sum(counts[part] for part in facts.text_encoders)
-    return KnownBase(facts, side, facts.memory.of_size(counts["unet"], encoders, counts["vae"]))
+    memory = facts.memory.of_size(counts["unet"], encoders, counts["vae"])
+    return KnownBase(facts, side, replace(memory, layers=layers))
 
 
 def base_of(settings: Settings) -> KnownBase | None:
@@ -67,7 +70,7 @@ def base_of(settings: Settings) -> KnownBase | None:
     if not path.name:
         return None
     try:
-        return _known_before(path, config, *map(_stamp, (path, config or path.with_suffix(".yaml"))))
+        return _known_before(path, config, *map(_stamp, (*files_of_model(path), config or config_beside(path))))
     except UserError:
         return None
 

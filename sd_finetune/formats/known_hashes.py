@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import UserError
+from ..reading.diffusers_folder import is_diffusers_folder
 from ..runs.atomic import replacing
-from .hashes import file_hashes
+from .hashes import file_hashes, sha256_of_folder
 
 
 def known_sha256(file: Path, notes: Path) -> str:
     """The SHA-256 of `file`, 64 digits: as noted in the JSON file `notes`, or else computed and noted there.
 
-    A note holds for one path, size and time of change. Notes that cannot be read or written only cost time.
+    That of a folder in diffusers' layout is made of those of its files. A note holds for one path, size and time of
+    change. Notes that cannot be read or written only cost time.
     """
+    if is_diffusers_folder(file):
+        return sha256_of_folder(file, lambda own: known_sha256(own, notes))
     facts = file.stat()
     state = {"size": facts.st_size, "mtime": facts.st_mtime_ns}
     path = str(file.resolve())

@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..families.facts import FamilyFacts
 from ..families.noise_marks import V_PREDICTION, ZERO_TERMINAL_SNR
 from ..families.table import FAMILIES
-from ..reading.read_layout import read_layout
+from .base_file import base_layout
 from .checkpoint_config import find_config
 from .classify import classify
 
@@ -73,7 +73,7 @@ def doubt_by_name(path: Path, config: Path | None = None) -> str:
     if not _V_IN_NAME.search(path.stem):
         return ""
     try:
-        layout = read_layout(path)
+        layout = base_layout(path)
         found = find_config(path, layout.metadata, config)
     except UserError:
         return ""

@@ -167,15 +167,19 @@ def write_tensors(
     tensors: Mapping[str, Tensor],
     metadata: Mapping[str, str],
     dtypes: Mapping[str, torch.dtype] | None = None,
+    called: Path | None = None,
 ) -> None:
     """Write a `.safetensors`; tensors named in `dtypes` are converted, one at a time, as they are written.
+
+    Args:
+        called: what an error names in place of `path`.
 
     Raises:
         NotFiniteError: one of those is not finite then.
         UserError: there is no space left for the file.
     """
     with replacing(path) as unfinished, unfinished.open("wb") as file:
-        for piece in file_pieces(tensors, metadata, dtypes, path):
+        for piece in file_pieces(tensors, metadata, dtypes, called or path):
             file.write(piece)
 
 

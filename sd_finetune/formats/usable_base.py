@@ -15,7 +15,7 @@ from ..families.completeness import needed_tensors
 from ..families.table import FAMILIES
 from ..reading.door import open_regular, reader
 from ..reading.layout import FLOATS, ITEM_BYTES, StoredTensor
-from ..reading.read_layout import read_layout
+from .base_file import base_layout, stored_weights
 from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
 from .parts import refuse_missing_parts
@@ -37,16 +37,17 @@ def refuse_unusable_base(path: Path, config: Path | None = None) -> None:
     Raises:
         UserError: it is one of these, or no model file.
     """
-    layout = read_layout(path)
+    layout = base_layout(path)
     family = family_of_checkpoint(path, layout)
     refuse_missing_parts(path, FAMILIES[family], layout.tensors)
     found = find_config(path, layout.metadata, config)
     with naming_missing(path, FAMILIES[family]):
         names = needed_tensors(family, layout.shapes, found.text, found.folder)
     refuse_no_weights(path, layout.tensors, names)
-    with open_regular(path) as file:
-        if any(_starts_not_finite(file, layout.tensors[name]) for name in names):
-            raise UserError(f"{path} {NOT_FINITE}.")
+    for own, tensors in stored_weights(path, layout, names):
+        with open_regular(own) as file:
+            if any(_starts_not_finite(file, tensor) for tensor in tensors):
+                raise UserError(f"{path} {NOT_FINITE}.")
 
 
 def refuse_no_weights(path: Path, tensors: Mapping[str, StoredTensor], names: Sequence[str]) -> None:

@@ -32,6 +32,16 @@ def belongs_to(base: Path | None) -> str:
     return "" if base is None else f"It belongs to the checkpoint {base.name}."
 
 
+def for_diffusers(kind: ResultKind, path: Path) -> str:
+    """How a checkpoint in diffusers' layout is used, in a sentence; "" for what is no such folder."""
+    if kind != "checkpoint" or path.suffix in CHECKPOINT_ENDINGS:
+        return ""
+    return (
+        "A folder for programs made with diffusers. For the WebUI make it one file with: "
+        f"python -m sd_finetune convert --checkpoint {path.name} --out {path.name}.safetensors"
+    )
+
+
 @dataclass(frozen=True)
 class BaseCheckpoint:
     """A checkpoint that training can start from. `title` is that of the host's own list.

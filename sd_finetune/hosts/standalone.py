@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..readable import is_unicode
-from ..runs.atomic import is_file
 from ..runs.folder import RunFolder
 from ..runs.messages import Event
 from ..settings.methods import ResultKind
-from .host import CHECKPOINT_ENDINGS, BaseCheckpoint, Interrogator, Use, belongs_to, prompt_text
+from .host import BaseCheckpoint, Interrogator, Use, belongs_to, for_diffusers, prompt_text
+from .models_in_folder import models_in
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,9 +46,10 @@ class Standalone:
 
     def checkpoints(self) -> list[BaseCheckpoint]:
         """The toy checkpoint, then those in the folders, by name; none whose name could not be shown."""
-        found = {path.resolve() for folder in self._folders for path in folder.rglob("*") if is_file(path)}
-        files = sorted(path for path in found if path.suffix.lower() in CHECKPOINT_ENDINGS and is_unicode(str(path)))
-        return [BaseCheckpoint("toy (comes with SD Fine-Tune)", self._toy), *(BaseCheckpoint(p.name, p) for p in files)]
+        found = {path for folder in self._folders for path in models_in(folder)}
+        models = sorted(path for path in found if is_unicode(str(path)))
+        toy = BaseCheckpoint("toy (comes with SD Fine-Tune)", self._toy)
+        return [toy, *(BaseCheckpoint(path.name, path) for path in models)]
 
     def result_folder(self, kind: ResultKind) -> Path | None:
         """Results stay with their run."""
@@ -111,6 +112,8 @@ class Standalone:
 
     def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
         """Where to put the file in the WebUI."""
+        if folder := for_diffusers(kind, path):
+            return Use(folder)
         prompt = prompt_text(kind, path)
         return Use(HOW_TO_USE[kind].format(prompt=prompt, belongs=belongs_to(base)).strip(), prompt)
 

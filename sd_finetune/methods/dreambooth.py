@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..families.family import DiffusionModel, first_difference
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from ..formats.checkpoint_config import config_beside
+from ..formats.diffusers_result import write_folder
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
 from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
@@ -37,7 +39,7 @@ class DreamBoothMethod(Method):
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
-        return ".safetensors"
+        return "" if settings.output.layout == "diffusers" else ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
@@ -65,7 +67,8 @@ class DreamBoothMethod(Method):
             part: {name: value.detach() for name, value in module.named_parameters()}
             for part, module in self.modules.items()
         }
-        write_checkpoint(path, self.base, trained, precision, metadata)
+        write = write_folder if self.settings.output.layout == "diffusers" else write_checkpoint
+        write(path, self.base, trained, precision, metadata)
 
     def detach(self) -> None:
         for module in self.modules.values():
@@ -80,7 +83,7 @@ def _start_checkpoint(settings: Settings, base: Checkpoint) -> Checkpoint:
     """The checkpoint to start from: the base checkpoint, or the one to continue from, which has the same sizes."""
     if not settings.base.continue_from:
         return base
-    path, config = Path(settings.base.continue_from), Path(settings.base.config or base.path.with_suffix(".yaml"))
+    path, config = Path(settings.base.continue_from), Path(settings.base.config or config_beside(base.path))
     earlier = read_checkpoint(path, fallback_config=config if config.is_file() else None)
     earlier.refuse_not_finite()
     difference = first_difference(earlier.architecture, base.architecture, base.family.facts.trainable_parts)

@@ -55,7 +55,7 @@ class Method(Protocol):
 
     @classmethod
     def ending(cls, settings: Settings) -> str:
-        """The ending of the result's file, ".safetensors" or ".pt"."""
+        """The ending of the result's file, ".safetensors" or ".pt"; "" for a folder."""
         ...
 
     networks: Mapping[str, nn.Module]

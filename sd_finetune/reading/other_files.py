@@ -34,10 +34,9 @@ def sentence_about(path: Path, start: bytes) -> str:
 
 
 FOLDERS = (
-    ("model_index.json", "is a model in diffusers' layout: convert it to one .safetensors file with diffusers' "
-     "scripts/convert_diffusers_to_original_stable_diffusion.py --use_safetensors"),
+    ("model_index.json", "is a whole model in diffusers' layout: choose a file"),
     ("adapter_config.json", "is a LoRA of PEFT: choose the .safetensors in it, converted to kohya's layout"),
-    ("config.json", "is a part of a model in diffusers' layout: choose the whole model, converted to one .safetensors"),
+    ("config.json", "is a part of a model in diffusers' layout: choose the folder of the whole one"),
 )  # fmt: skip
 """The file that makes a folder one of these, and the rest of a sentence."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..readable import is_unicode, json_bytes, readable
+from ..reading.diffusers_folder import files_of_model, is_model
 from ..settings.options import Settings
 from ..settings.read import from_dict, to_file
 from .about import about
@@ -140,18 +141,18 @@ class RunFolder:
 
 
 def describe_base(checkpoint: Path) -> dict[str, Any]:
-    """Identifies a checkpoint file: absolute path, size in bytes, modification time as a Unix timestamp, fingerprint.
+    """Identifies a checkpoint: absolute path, size in bytes, modification time as a Unix timestamp, fingerprint.
 
     Raises:
         UserError: the file does not exist.
     """
-    if not checkpoint.is_file():
+    if not is_model(checkpoint):
         raise UserError(f"base.checkpoint = {str(checkpoint)!r} not found: choose an SD 1.x or SDXL checkpoint.")
-    facts = checkpoint.stat()
+    facts = [file.stat() for file in files_of_model(checkpoint)]
     return {
         "path": readable(str(checkpoint.resolve())),
-        "size": facts.st_size,
-        "mtime": facts.st_mtime,
+        "size": sum(own.st_size for own in facts),
+        "mtime": max(own.st_mtime for own in facts),
         "fingerprint": fingerprint(checkpoint),
     }
 

@@ -10,6 +10,7 @@ _KOHYA = {
     "output_name": "output.name",
     "output_dir": "output.folder",
     "save_precision": "output.precision",
+    "save_model_as": "output.layout",
     "save_every_n_steps": "output.save_every",
     "save_every_n_epochs": "output.save_every",
     "save_state": "snapshots.every",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
+from ..reading.diffusers_folder import is_model
 from ..reading.other_files import sentence_about_folder
 from .availability import unavailable
 from .gpu_driver import gpu_kind, has_gpu_driver
@@ -13,6 +14,8 @@ from .learned_words import learned_words
 from .options import Concept, Settings
 
 GIVE = "give the path of a file"
+MODELS = ("base.checkpoint", "base.continue_from")
+"""Options whose file may be a folder in diffusers' layout."""
 
 
 def missing_files(settings: Settings) -> dict[str, str]:
@@ -20,9 +23,7 @@ def missing_files(settings: Settings) -> dict[str, str]:
     files = {f"base.{name}": getattr(settings.base, name) for name in ("checkpoint", "config", "vae", "continue_from")}
     files |= {word.continue_option: word.continue_from for word in learned_words(settings) if settings.learns_word()}
     files |= {f"concepts.{number}.metadata_file": each.metadata_file for number, each in _numbered(settings)}
-    faults = {
-        name: _about_missing(name, path) for name, path in files.items() if path and not _holds(Path(path).is_file)
-    }
+    faults = {name: _about_missing(name, path) for name, path in files.items() if path and not _is_there(name, path)}
     for name, path in _folders(settings):
         if path and not _holds(Path(path).is_dir):
             problem = "is a file" if _holds(Path(path).is_file) else "not found"
@@ -51,9 +52,13 @@ def refuse(missing: dict[str, str]) -> None:
 
 def _about_missing(name: str, path: str) -> str:
     if _holds(Path(path).is_dir):
-        is_model = name == "base.checkpoint"
-        return f"{name}: {sentence_about_folder(Path(path))}" if is_model else f"{name} = {path} is a folder: {GIVE}."
+        says_what = name == "base.checkpoint"
+        return f"{name}: {sentence_about_folder(Path(path))}" if says_what else f"{name} = {path} is a folder: {GIVE}."
     return f"{name} = {path} not found: {GIVE}."
+
+
+def _is_there(name: str, path: str) -> bool:
+    return is_model(Path(path)) if name in MODELS else _holds(Path(path).is_file)
 
 
 def _holds(is_there: Callable[[], bool]) -> bool:

@@ -20,6 +20,7 @@ from .option import AUTO
 from .options import Settings
 from .prior_rules import decaying_prior
 from .rates import Rates
+from .result_name import fields_of, pattern_fault, stem_of
 from .sample_syntax import unknown_in_prompt
 from .schedule_rules import cycles, warmup
 
@@ -69,6 +70,19 @@ def _output_name(settings: Settings) -> Iterator[Broken]:
     if not is_file_name(name):
         sentence = f'output.name = "{name}" is not valid as a file name: {file_name_rule(name)}'
         yield ("output.name",), f"{sentence}; for a folder use output.folder."
+
+
+def _name_pattern(settings: Settings) -> Iterator[Broken]:
+    pattern = settings.output.name_pattern
+    if settings.learns_word() or not is_file_name(settings.output.name):
+        return
+    start, fault = f'output.name_pattern = "{pattern}"', pattern_fault(pattern)
+    name = "" if fault else stem_of(pattern, fields_of(settings, settings.output.name, "2000-01-01"), 1, 1, True)
+    if fault:
+        yield ("output.name_pattern",), f"{start} is not valid: {fault}."
+    elif not is_file_name(name):
+        sentence = f'{start} makes "{name}", which is not valid as a file name: {file_name_rule(name)}'
+        yield ("output.name_pattern",), f"{sentence}; for a folder use output.subfolder."
 
 
 def _subfolder(settings: Settings) -> Iterator[Broken]:
@@ -266,6 +280,7 @@ def _numbers(text: str) -> tuple[float, ...] | None:
 RULES = (
     _base,
     _output_name,
+    _name_pattern,
     _subfolder,
     warmup,
     cycles,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..formats.checkpoint import Checkpoint, read_checkpoint
+from ..formats.checkpoint_config import config_beside
 from ..formats.prediction import doubts
 from ..formats.vae_file import with_vae
 from ..settings.options import Settings
@@ -33,7 +34,7 @@ def read_base(settings: Settings, weights: Path | None = None) -> Checkpoint:
     if weights is None:
         base = read_checkpoint(path, config)
     else:
-        beside = path.with_suffix(".yaml")
+        beside = config_beside(path)
         base = replace(read_checkpoint(weights, config or (beside if beside.is_file() else None)), path=path)
     if settings.base.vae:
         base = with_vae(base, Path(settings.base.vae))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
 from sd_finetune.errors import UserError
+from sd_finetune.formats.known_base import memory_of
 from sd_finetune.runs.messages import Step
 from sd_finetune.training.state import Training
+from sd_finetune.vram.lora_parameters import lora_parameters
 from tests.toy import ALGORITHMS, Toy, events_of
 
 TEXT = {"train.train_text_encoder": True}
@@ -122,3 +125,25 @@ def test_no_change_is_larger_than_allowed(toy: Toy, row: dict[str, Any]) -> None
 def test_what_contradicts_itself_is_refused(toy: Toy, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         toy.settings(changes)
+
+
+CHOSEN: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "text": {"train.train_text_encoder": True},
+    "blocks": {
+        "lora.block_ranks": "mid_block = 16, up_blocks.1 = 0, text_encoder = 2",
+        "train.train_text_encoder": True,
+    },
+    "a pattern": {"lora.targets": "pattern", "lora.pattern": "mid_block.*(conv1|to_q)$", "lora.conv_rank": 3},
+    "all": {"lora.targets": "all", "lora.conv_rank": 2, "lora.block_ranks": "down_blocks = 1"},
+    "LoKr": {"lora.algorithm": "lokr", "lora.factor": 4, "lora.block_ranks": "mid_block = 1"},
+    "DoRA": {"lora.dora": True, "lora.block_ranks": "mid_block = 1"},
+}
+
+
+@pytest.mark.parametrize("which", CHOSEN)
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_the_estimate_counts_the_values_that_are_trained(toys: Callable[[str], Toy], kind: str, which: str) -> None:
+    training = toys(kind).prepare(CHOSEN[which])
+    trained = sum(value.numel() for value in training.method.trained_tensors().values())
+    assert lora_parameters(training.settings, memory_of(training.settings)) == trained

@@ -206,6 +206,13 @@ def headers() -> dict[str, bytes]:
 WRONG = ("[1]", "99999999999999999999", ".nan", "{a: 1}", "x", "-5", ".inf", "1e30", "null", "true", "2020-01-01", "0")
 
 
+WRONG_JSON: tuple[Any, ...] = (
+    [1], 10**20, float("nan"), {"a": 1}, "x", -5, 1e30, None, True, 0, [10**9] * 4, [[[1]]], ["x"] * 1000, 10**6, "",
+    ["CrossAttnDownBlock2D"] * 200,
+)  # fmt: skip
+"""Values of a config."""
+
+
 def yaml_texts(valid: str, wrong: Sequence[str] = WRONG) -> dict[str, str]:
     """Configs that harm, and the valid one with each number replaced."""
     bomb = "a0: &a0 [1, 1]\n" + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 12))

@@ -30,8 +30,10 @@ from sd_finetune.data.metadata_lines import read_metadata_lines
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.families.sd1.ldm_config import dump
+from sd_finetune.formats.base_file import base_layout, base_tensors
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.formats.classify import family_of_checkpoint, refuse_unless
+from sd_finetune.formats.diffusers_folder import folder_layout
 from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.formats.hashes import file_hashes, legacy_hash
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
@@ -40,13 +42,16 @@ from sd_finetune.formats.known_base import known_base
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import read_tensors
 from sd_finetune.formats.usable_base import refuse_unusable_base
+from sd_finetune.reading.diffusers_folder import folder_files, part_of, pipeline_class, scheduler_of
 from sd_finetune.reading.door import READERS
 from sd_finetune.reading.read_layout import read_layout
 from sd_finetune.runs.fingerprint import fingerprint
 from sd_finetune.settings.read import read_toml
 from sd_finetune.settings.toml import load_toml
+from tests.diffusers_folders import save_folder
 from tests.reliability import hostile_files as hostile
 from tests.tiny import TINY, build_parts
+from tests.toy import make_checkpoint
 
 PACKAGE = Path(__file__).parents[2] / "sd_finetune"
 SECONDS, MEGABYTES = 10.0, 600
@@ -76,6 +81,21 @@ FOR_TEXTS: dict[str, Callable[[Path], object]] = {
     "read_concepts_list": read_concepts_list,
     "import_kohya_dataset": import_kohya_dataset,
 }
+FOR_FOLDERS: dict[str, Callable[[Path], object]] = {
+    "pipeline_class": pipeline_class,
+    "part_of": lambda path: [part_of(path, name) for name in ("unet", "vae", "text_encoder", "text_encoder_2")],
+    "scheduler_of": scheduler_of,
+    "folder_files": folder_files,
+    "folder_layout": folder_layout,
+    "base_layout": base_layout,
+    "base_tensors": base_tensors,
+    "read_checkpoint": read_checkpoint,
+    "known_base": known_base,
+    "refuse_unusable_base": refuse_unusable_base,
+    "fingerprint": fingerprint,
+    "file_hashes": file_hashes,
+}
+"""Of models in diffusers' layout."""
 TRIED_ELSEWHERE = {"_text_config"}
 """Of a config that names a folder: test_configs."""
 
@@ -177,7 +197,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_every_reader_goes_through_the_door() -> None:
-    tried = {*WAYS, *FOR_TEXTS, *TRIED_ELSEWHERE}
+    tried = {*WAYS, *FOR_TEXTS, *FOR_FOLDERS, *TRIED_ELSEWHERE}
     assert {name.rpartition(".")[2] for name in READERS} <= tried, "a new reader: try it here"
     for room in ("formats", "reading", "settings"):
         for file in (PACKAGE / room).glob("*.py"):
@@ -266,6 +286,27 @@ def test_configs(tmp_path: Path, valid: dict[str, bytes], long: bool, measured: 
             (tmp_path / "clip" / "config.json").write_text(content)
             read_all(path, {"read_checkpoint": read_checkpoint})
     measured(f"{len(texts)} configs: at most {worst['s'][0]:.1f} s and {worst['MB'][0]:.0f} MB")
+
+
+def test_folders_of_diffusers(tmp_path: Path, long: bool, measured: Callable[[str], None]) -> None:
+    """Each value of each config replaced, configs that are none, and shards that are elsewhere."""
+    folder = save_folder(make_checkpoint(tmp_path / "toy.safetensors"), tmp_path / "model", max_shard_size="100KB")
+    tried, worst = 0, dict[str, tuple[float, str]]()
+    for file in sorted(folder.rglob("*.json")):
+        valid = file.read_text()
+        if not ("config.json" in file.name or "index.json" in file.name) or "tokenizer" in file.parts[-2]:
+            continue
+        content: dict[str, Any] = json.loads(valid)
+        others = hostile.WRONG_JSON if long else hostile.WRONG_JSON[tried % 13 :: 13]
+        texts = [json.dumps({**content, name: value}) for name in content for value in others]
+        shards = [json.dumps({"weight_map": value}) for value in ([], {"a": 1}, {"a": "/dev/zero"}, {"a": ".."}, None)]
+        for text in (*texts, *shards, "[" * 50_000, "[]", "\0", "", '{"a":' * 40 + "1" + "}" * 40):
+            file.write_text(text)
+            tried += 1
+            with bounded(f"{file.name}: {text[:80]}", worst):
+                read_all(folder, FOR_FOLDERS if long or tried % 20 == 0 else {"base_layout": base_layout})
+        file.write_text(valid)
+    measured(f"{tried} configs of folders: at most {worst['s'][0]:.1f} s and {worst['MB'][0]:.0f} MB")
 
 
 def test_settings_of_strangers(tmp_path: Path, measured: Callable[[str], None]) -> None:

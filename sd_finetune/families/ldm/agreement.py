@@ -40,7 +40,7 @@ def with_config(sizes: Sizes, claims: Mapping[str, Any]) -> Sizes:
             stated[field.name] = max(0, whole_number(claims, field.name, 0, 10_000, least=-1))
         elif not _agree(field.name, sizes, claim):
             raise UserError(
-                f"The .yaml config says {field.name} {shown(claim)}, but the checkpoint's tensors say "
+                f"The config says {field.name} {shown(claim)}, but the checkpoint's tensors say "
                 f"{_plainly(field.name, sizes)}: choose the right config with base.config (--config of a command)."
             )
     if stated.get("num_head_channels") and "num_heads" not in stated:
@@ -76,7 +76,7 @@ def refuse_wrong_heads(name: str, number: int, channels: list[int]) -> None:
     rest = [width for width in channels if number and width % number]
     if rest:
         raise UserError(
-            f"The .yaml config says {name} {number}, which does not divide the {rest[0]} channels of the checkpoint's "
+            f"The config says {name} {number}, which does not divide the {rest[0]} channels of the checkpoint's "
             "tensors: choose the right config with base.config (--config of a command)."
         )
 
@@ -108,7 +108,7 @@ def number(section: Mapping[str, Any], name: str, default: float, least: float, 
     found = default if value is None else finite(value)
     if found is None or not least <= found <= most:
         raise UserError(
-            f"The .yaml config says {name} {shown(value)}, which is not a number from {least:g} to {most:g}: correct "
+            f"The config says {name} {shown(value)}, which is not a number from {least:g} to {most:g}: correct "
             "it, or choose the right config with base.config (--config of a command)."
         )
     return found
@@ -118,7 +118,7 @@ def whole_number(section: Mapping[str, Any], name: str, default: int, most: int,
     """The same for a whole number."""
     found = number(section, name, default, least, most)
     if found != int(found):
-        raise UserError(f"The .yaml config says {name} {found:g}, which is not a whole number: correct it.")
+        raise UserError(f"The config says {name} {found:g}, which is not a whole number: correct it.")
     return int(found)
 
 

@@ -24,6 +24,7 @@ SD1 = FamilyFacts(
     kohya_v2=False,
     kohya_versions={"epsilon": "sd_v1", "v_prediction": "sd_v1_v"},
     modelspec_architecture="stable-diffusion-v1",
+    pipelines=("StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"),
     memory=MemoryFacts(
         unet=859_520_964,
         text_encoders=123_060_480,

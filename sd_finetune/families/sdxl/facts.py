@@ -37,6 +37,7 @@ SDXL = FamilyFacts(
     },
     kohya_versions={"epsilon": "sdxl_base_v1-0", "v_prediction": "sdxl_base_v1-0"},
     modelspec_architecture="stable-diffusion-xl-v1-base",
+    pipelines=("StableDiffusionXLPipeline", "StableDiffusionXLImg2ImgPipeline"),
     memory=MemoryFacts(
         unet=2_567_463_684,
         text_encoders=817_720_320,

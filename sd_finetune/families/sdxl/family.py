@@ -15,7 +15,8 @@ from ...diffusion.schedule import scaled_linear_alphas_cumprod
 from ...settings.prompt_reading import PromptReading
 from ..conditioning import TextConditioning
 from ..family import DiffusionModel, LayerKind, Modules, TargetLayer
-from ..ldm.lora_targets import layer_kind, lora_targets
+from ..ldm.layer_kinds import layer_kind
+from ..ldm.lora_targets import lora_targets
 from ..place import Place
 from ..recognition import Shapes
 from . import keys, sgm_config
@@ -66,6 +67,11 @@ class StableDiffusionXl:
         from .modules import empty_modules  # imports diffusers, which is not needed to read a file
 
         return empty_modules(architecture)
+
+    def write_pipeline_files(self, architecture: SdxlArchitecture, folder: Path) -> None:
+        from ..ldm.pipeline_files import write_pipeline_files  # imports diffusers, as above
+
+        write_pipeline_files(folder, SDXL.pipelines[0], self.empty_modules(architecture), architecture)
 
     def alphas_cumprod(self, architecture: SdxlArchitecture) -> Tensor:
         return scaled_linear_alphas_cumprod(

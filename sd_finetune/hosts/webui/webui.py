@@ -17,7 +17,7 @@ from ...runs.folder import RunFolder
 from ...runs.messages import Event, Saved
 from ...settings.methods import ResultKind
 from .. import packages
-from ..host import BaseCheckpoint, Example, Interrogator, Use, belongs_to, prompt_text
+from ..host import BaseCheckpoint, Example, Interrogator, Use, belongs_to, for_diffusers, prompt_text
 from .example import PlacedExample
 from .kind import Kind
 from .lists import Lists, selected
@@ -149,6 +149,8 @@ class WebUI:
         """A checkpoint is selected, all else goes into the prompt."""
         if self.kind.no_toy and base is not None and self._example.holds(base):
             return Use(self.kind.no_toy)
+        if folder := for_diffusers(kind, path):
+            return Use(folder)
         if kind == "checkpoint":
             return Use(f"Select {path.name} as checkpoint.", checkpoint=self._title_of(path) or path.name)
         prompt = prompt_text(kind, path)

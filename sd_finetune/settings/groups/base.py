@@ -11,7 +11,11 @@ from ..option import option
 class Base:
     """The checkpoint that training starts from."""
 
-    checkpoint: str = option("", "base checkpoint: an SD 1.x or SDXL model, .safetensors or .ckpt", is_path=True)
+    checkpoint: str = option(
+        "",
+        "base checkpoint: an SD 1.x or SDXL model, .safetensors or .ckpt, or a folder in diffusers' layout",
+        is_path=True,
+    )
     config: str = option(
         "", "model config (.yaml); empty = the one beside the checkpoint, if there is one", is_path=True
     )

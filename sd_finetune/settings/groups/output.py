@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..duration import Interval
-from ..methods import ALL_METHODS, methods_with
+from ..methods import ALL_METHODS, METHODS, methods_with
 from ..option import option
 
 
@@ -14,6 +14,12 @@ class Output:
     """The files that a run saves."""
 
     name: str = option("sd-finetune", "file name of the result, without folder and extension")
+    name_pattern: str = option(
+        "{name}",
+        "how the file name is made, of {name} and, if wanted, {method}, {base}, {date}, {step} and {epoch}, as "
+        '"{name}-{step:06d}"; results on the way have their step in any case',
+        methods=tuple(method for method in ALL_METHODS if method not in methods_with("learns_word")),
+    )
     folder: str = option(
         "",
         "folder of the result; empty = the WebUI's folder for this kind of file, or outside the WebUI the output "
@@ -24,6 +30,13 @@ class Output:
         "", 'folder in it that the result goes into, made if needed, as "people" or "people/anna"; empty = none'
     )
     precision: str = option("fp16", "precision of the saved weights", choices=("fp16", "bf16", "fp32"))
+    layout: str = option(
+        "file",
+        "how a checkpoint is saved: file = one .safetensors, which the WebUI reads; diffusers = a folder for programs "
+        "made with diffusers, which the WebUI does not read",
+        choices=("file", "diffusers"),
+        methods=tuple(method for method in ALL_METHODS if METHODS[method].result == "checkpoint"),
+    )
     save_every: Interval = option(
         Interval(0),
         "also save the result at this interval during training (snapshots are apart); 0 = only at the end",

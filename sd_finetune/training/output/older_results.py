@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from ...runs.messages import Saved, read_events
 from ..state import Training
-from .place import result_paths
+from .place import moment_of, result_paths
 
 
 def remove_older_results(training: Training) -> None:
@@ -19,17 +20,19 @@ def remove_older_results(training: Training) -> None:
     steps = sorted({event.step for event in saved if Path(event.path) in _intermediate(training, event.step)})
     for step in steps[: max(0, len(steps) - keep)] if keep else []:
         for path in _intermediate(training, step):
-            for file in (path, path.with_suffix(".yaml")):
+            for file in (path, path.with_suffix(".yaml")) if path.suffix else (path,):
                 try:
-                    file.unlink(missing_ok=True)
+                    _remove(file)
                 except OSError as error:
                     training.warn(f"{file} could not be removed ({error}): remove it yourself if it is not wanted.")
 
 
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _intermediate(training: Training, step: int) -> list[Path]:
-    return result_paths(training.run, training.settings, intermediate_suffix(step))
-
-
-def intermediate_suffix(step: int) -> str:
-    """What the name of a result that is saved on the way has behind the run's."""
-    return f"-step{step:06d}"
+    return result_paths(training.run, training.settings, moment_of(training, step, is_final=False))

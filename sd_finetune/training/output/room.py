@@ -12,7 +12,7 @@ from ...errors import CannotWriteError
 from ...formats.tensor_file import FILE_DTYPES
 from ...runs.messages import Phase
 from ..state import Training
-from .place import result_paths
+from .place import moment_of, result_paths
 
 POLL_SECONDS = 0.5
 """Between two looks at what the run is told."""
@@ -45,7 +45,7 @@ def wait_for_room(training: Training, error: CannotWriteError, is_stopped: Calla
 
     A phase says what is waited for, how much room it needs, and where.
     """
-    path, needed, said = result_paths(training.run, training.settings)[0], bytes_of_result(training), ""
+    path, needed, said = _path(training), bytes_of_result(training), ""
     since = time.monotonic()
     while not is_stopped():
         free, waited = _free_bytes(path), time.monotonic() - since
@@ -58,6 +58,10 @@ def wait_for_room(training: Training, error: CannotWriteError, is_stopped: Calla
             return True
         time.sleep(POLL_SECONDS)
     return False
+
+
+def _path(training: Training) -> Path:
+    return result_paths(training.run, training.settings, moment_of(training, training.step, is_final=True))[0]
 
 
 def _words(path: Path, needed: int, free: int, error: CannotWriteError) -> str:

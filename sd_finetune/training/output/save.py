@@ -13,8 +13,8 @@ from ...formats.tensor_file import FILE_DTYPES, fits
 from ...runs.messages import Phase, Saved, Warning_
 from ..state import Training
 from .card import write_card
-from .older_results import intermediate_suffix, remove_older_results
-from .place import result_paths
+from .older_results import remove_older_results
+from .place import moment_of, result_paths
 
 
 def save_result(training: Training, step: int, final: bool) -> Path:
@@ -23,7 +23,7 @@ def save_result(training: Training, step: int, final: bool) -> Path:
     Returns the path of the first.
     """
     settings = training.settings
-    paths = result_paths(training.run, settings, "" if final else intermediate_suffix(step))
+    paths = result_paths(training.run, settings, moment_of(training, step, final))
     training.events.append(Phase(name="saving", done=0, total=1))
     with training.weights_to_use(settings.ema.results):
         precision, facts = _precision_for(training), _facts(training, step)
@@ -39,6 +39,8 @@ def save_result(training: Training, step: int, final: bool) -> Path:
 
 
 def _write_card(training: Training, path: Path, number: int) -> None:
+    if path.is_dir():  # which the WebUI has no card for
+        return
     try:
         write_card(path, training.run, training.settings, training.base.family.facts, number)
     except CannotWriteError as error:

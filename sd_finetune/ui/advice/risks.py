@@ -17,6 +17,7 @@ from ...data.usable import Look, UsableImages
 from ...errors import UserError
 from ...formats.known_base import base_of
 from ...formats.prediction import doubt_by_name
+from ...reading.diffusers_folder import files_of_model, is_model
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Concept, Settings
 
@@ -140,7 +141,8 @@ def _of_resolution(settings: Settings) -> Iterator[Risk]:
 
 
 def _is_full_size(checkpoint: str) -> bool:
-    return Path(checkpoint).is_file() and Path(checkpoint).stat().st_size >= FULL_SIZE
+    path = Path(checkpoint)
+    return is_model(path) and sum(file.stat().st_size for file in files_of_model(path)) >= FULL_SIZE
 
 
 def _found(look: Callable[[], UsableImages]) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...errors import UserError
 from ...hosts.host import Host
+from ...reading.diffusers_folder import files_of_model, is_diffusers_folder, is_model
 from ...runs.folder import RunFolder
 from .run_view import Views
 
@@ -34,6 +35,7 @@ def describe_result(host: Host, entry: dict[str, Any], base: Path | None, hint: 
         "step": entry["step"],
         "kind": entry["result"],
         "path": str(path),
+        "folder": is_diffusers_folder(path),
         "bytes": _size(path),
         "sentence": f"{use.sentence} {hint}".strip(),
         "hint": hint,
@@ -54,7 +56,7 @@ def hint_of(run: RunFolder) -> str:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size if path.is_file() else 0
+        return sum(file.stat().st_size for file in files_of_model(path)) if is_model(path) else 0
     except OSError:
         return 0
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
+from ...reading.diffusers_folder import is_model
 from ...runs.folder import RunFolder
 from ...runs.json_lines import read_lines
 from ...runs.messages import KINDS, parse_event, with_current_names
@@ -93,7 +94,7 @@ class RunView:
                 pass
             latest = {entry["path"]: entry for entry in self._saved if entry["result"] in RESULT_KINDS}
             in_order = sorted(latest.values(), key=lambda entry: entry["serial"])
-            return [entry for entry in in_order if entry is in_order[-1] or Path(entry["path"]).is_file()]
+            return [entry for entry in in_order if entry is in_order[-1] or is_model(Path(entry["path"]))]
 
     def _forget(self) -> None:
         self._position = 0

@@ -15,7 +15,7 @@ from ...data.masked_examples import FoundMasks
 from ...data.usable import UsableImages
 from ...errors import UserError
 from ...formats.known_base import base_faults, resolved
-from ...runs.atomic import is_file
+from ...reading.diffusers_folder import is_model
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
 from ...settings.read import as_far_as_valid, broken_rules, find_faults, from_dict
@@ -92,9 +92,9 @@ def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = N
 
 
 def base_checkpoint(settings: dict[str, Any]) -> Path:
-    """The file of the base checkpoint. Raises UserError if there is none."""
+    """The file or folder of the base checkpoint. Raises UserError if there is none."""
     path = Path(text(settings, "base.checkpoint"))
-    if not is_file(path):
+    if not is_model(path):
         raise UserError(f"base.checkpoint = {path} not found: create a new project from another checkpoint.")
     return path
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...hosts.host import Host
-from ...runs.atomic import is_file
+from ...reading.diffusers_folder import is_model
 from ...runs.folder import RunFolder
 from ...runs.moving import rename_folder
 from ...runs.notes import read_note
@@ -54,7 +54,7 @@ def _sources_in(run: RunFolder, project: str, views: Views) -> Iterator[dict[str
     if snapshot is not None:
         yield {**facts, "what": SNAPSHOT, "step": step_of(snapshot)}
     for entry in reversed(views.of(run).results()):
-        if is_file(Path(entry["path"])):
+        if is_model(Path(entry["path"])):
             yield {**facts, "what": Path(entry["path"]).name, "step": entry["step"]}
 
 

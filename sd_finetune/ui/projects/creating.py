@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import UserError
 from ...formats.usable_base import refuse_unusable_base
 from ...hosts.host import CHECKPOINT_ENDINGS, Host
+from ...reading.diffusers_folder import is_diffusers_folder
 from ...reading.other_files import sentence_about_folder
 from ...runs.atomic import is_file
 from ...settings.groups.samples import SAMPLERS
@@ -83,15 +84,18 @@ def chosen_title(host: Host, checkpoint: str | None) -> str:
 
 
 def checkpoint_file(host: Host, title: str) -> Path:
-    """The file of a title, or of a path that the person typed. Raises UserError if there is none."""
+    """The file or folder of a title, or of a path that the person typed. Raises UserError if there is none."""
     for checkpoint in host.checkpoints():
         if title in (checkpoint.title, str(checkpoint.path)):
             return checkpoint.path
     path = Path(pasted_path(title))
+    if title and is_diffusers_folder(path):
+        return path.resolve()
     if title and os.path.isdir(path):  # noqa: PTH112 - Path.is_dir fails for a name that is too long
         raise UserError(sentence_about_folder(path))
     if not title or not is_file(path) or path.suffix.lower() not in CHECKPOINT_ENDINGS:
-        way_out = f"choose one from the list, or enter the path of a {' or '.join(CHECKPOINT_ENDINGS)} file"
+        endings = " or ".join(CHECKPOINT_ENDINGS)
+        way_out = f"choose one from the list, or enter the path of a {endings} file, or of a folder of diffusers"
         raise UserError(f'"{title}" is not a checkpoint: {way_out}.')
     return path.resolve()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from ...hosts.host import Host
 from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
 from ...runs.notes import read_note
-from ...settings.methods import METHODS
+from ...settings.methods import METHODS, MethodFacts
 from ...settings.migrations import migrated
 from ...settings.option import AUTO
 from ...settings.options import Output
 from ...settings.read import as_far_as_valid, plain_value
+from ...settings.result_name import NAME, PLAIN, pattern_fault, stems_of
 from ..plain_settings import table, text, value_at, with_concepts, with_values
 
 CLASS_IMAGES = "class-images"
@@ -30,17 +32,22 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     """The form's settings for a run: with the folders of the host, and a file name that is not taken there."""
     whole = with_caches(host, settings)
     facts = METHODS.get(str(settings.get("method", "lora")))
-    folder = host.result_folder(facts.result) if facts else None
     output = table(settings, "output")
+    folder = host.result_folder(facts.result) if facts and not _is_for_diffusers(facts, output) else None
     name = output.get("name", Output().name)
     if facts is None or folder is None or output.get("folder", "") != "" or not isinstance(name, str):
         return whole
-    values = {"output.folder": str(folder), "output.name": _free_name(folder, name)}
+    values = {"output.folder": str(folder), "output.name": _free_name(folder, name, _pattern(facts, output))}
     renamed = values["output.name"] != name
     if renamed and facts.learns_word and not table(settings, "textual_inversion").get("word"):
         values["textual_inversion.word"] = name  # prompts say the word by the name that it was given
     whole = with_values(whole, values)
     return with_concepts(whole, lambda concept: _with_free_file(concept, folder)) if facts.learns_word else whole
+
+
+def _is_for_diffusers(facts: MethodFacts, output: dict[str, Any]) -> bool:
+    """Whether the result is a folder, of which the WebUI would list each file as a checkpoint."""
+    return facts.result == "checkpoint" and output.get("layout") == "diffusers"
 
 
 def with_caches(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
@@ -112,11 +119,19 @@ def _with_open_file(concept: dict[str, Any]) -> dict[str, Any]:
     return {**concept, "word_file": ""} if made else concept
 
 
-def _free_name(folder: Path, name: str) -> str:
+def _pattern(facts: MethodFacts, output: dict[str, Any]) -> str:
+    """That of the results' names; the plain one where the form's cannot be used, which is told elsewhere."""
+    pattern = output.get("name_pattern")
+    usable = isinstance(pattern, str) and not facts.learns_word and not pattern_fault(pattern)
+    return str(pattern) if usable else PLAIN
+
+
+def _free_name(folder: Path, name: str, pattern: str = PLAIN) -> str:
     """The name, with a number if the folder has such a file: an earlier result is never overwritten."""
-    files = [path for path in folder.rglob("*") if is_file(path)] if folder.is_dir() else []
-    taken = {re.sub(r"-step[0-9]+$", "", path.stem).casefold() for path in files}
-    number = 1
-    while (name if number == 1 else f"{name}-{number}").casefold() in taken:
-        number += 1
-    return name if number == 1 else f"{name}-{number}"
+    stems = {path.stem for path in folder.rglob("*") if is_file(path)} if folder.is_dir() else set[str]()
+    for number in count(1):
+        own = name if number == 1 else f"{name}-{number}"
+        taken = stems_of(pattern, {NAME: own})
+        if not any(map(taken.fullmatch, stems)):
+            return own
+    raise AssertionError

@@ -123,7 +123,10 @@ def results(found: RunFolder = RUN, context: Context = CONTEXT) -> list[dict[str
 @router.get("/projects/{name}/runs/{run}/results/{file}")
 def result(file: str, found: RunFolder = RUN, context: Context = CONTEXT) -> FileResponse:
     """Download one of them."""
-    path = _existing(Path(result_of(context.views, found, file)["path"]))
+    path = Path(result_of(context.views, found, file)["path"])
+    if path.is_dir():
+        raise UserError(f"{file} is a folder: copy it from {path.parent}.")
+    path = _existing(path)
     return FileResponse(path, filename=file, media_type="application/octet-stream")
 
 

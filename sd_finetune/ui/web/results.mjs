@@ -94,7 +94,7 @@ function row(project, run, result) {
     h("div", { class: "sdft-row" }, h("b", {}, result.name), h("span", {}, facts)),
     h("div", { class: "sdft-place", title: "Where the file is" }, result.path),
     h("div", {}, result.sentence),
-    h("div", { class: "sdft-row" }, download, buttons.elements, said),
+    h("div", { class: "sdft-row" }, result.folder ? [] : download, buttons.elements, said),
   );
   return { element, buttons };
 }

@@ -343,6 +343,8 @@ export interface Result {
   step: number;
   kind: string;
   path: string;
+  /** In diffusers' layout, which cannot be downloaded as one file. */
+  folder: boolean;
   bytes: number;
   /** How it is used, with the hint. */
   sentence: string;

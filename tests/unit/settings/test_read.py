@@ -62,7 +62,7 @@ def contents(group: type = Settings) -> st.SearchStrategy[dict[str, Any]]:
 def mended(content: dict[str, Any]) -> dict[str, Any]:
     """The same without what rules between options refuse."""
     content["base"]["checkpoint"] += "x"
-    content["output"] |= {"name": "name", "subfolder": "a"}
+    content["output"] |= {"name": "name", "name_pattern": "{name}-{step}", "subfolder": "a"}
     content["schedule"] |= {"warmup": "0 steps", "cycles": 1}
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
     content["optimizer"]["name"] = "adamw"  # others take only some learning rates

@@ -9,8 +9,11 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.hosts.host import BaseCheckpoint
 from sd_finetune.hosts.standalone import Standalone
+from sd_finetune.ui.projects.check import check
 from sd_finetune.ui.projects.creating import delete_project, example_project, project_from_checkpoint
+from tests.diffusers_folders import save_folder
 from tests.screen import make_host
+from tests.toy import make_checkpoint
 
 
 def listing(folder: Path, *checkpoints: BaseCheckpoint) -> Standalone:
@@ -47,3 +50,17 @@ def test_the_examples_checkpoint_stays_while_a_project_is_based_on_it(tmp_path: 
         assert project.read()["base"] == "placed.safetensors"
         delete_project(host, project)
     assert ended == [[tmp_path / "placed.safetensors"], []]
+
+
+def test_a_folder_in_diffusers_layout_is_a_base(tmp_path: Path) -> None:
+    """Listed where it stands among checkpoints, and taken as a path, as in a project whose base is changed."""
+    host = make_host(tmp_path)
+    folder = save_folder(make_checkpoint(tmp_path / "toy.safetensors"), tmp_path / "checkpoints" / "sd-v1.5")
+    assert [base.title for base in host.checkpoints()[1:]] == ["sd-v1.5"]
+    for number, chosen in enumerate(("sd-v1.5", str(folder))):
+        project = project_from_checkpoint(host, f"dog{number}", chosen)
+        assert project.settings()["base"]["checkpoint"] == str(folder)
+        assert "base.checkpoint" not in check(project.settings()).faults
+    (folder / "unet" / "config.json").unlink()
+    with pytest.raises(UserError, match=r"lacks unet/config\.json"):
+        project_from_checkpoint(host, "cat", str(folder))
