@@ -40,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
         for line in [*found.warnings(), *_told(_checked(settings, number, found), Path(concept.folder))]:
             print(f"  {line}")
         fits += fits_of(found.sizes.items(), settings.data, concept.repeats)
-    for line in [*_table(buckets_of(fits)), *bucket_warnings(fits, settings.data, settings.train.batch_size)]:
+    train = settings.train
+    warnings = bucket_warnings(fits, settings.data, train.batch_size, train.devices)
+    for line in [*_table(buckets_of(fits)), *warnings]:
         print(line)
     return 0
 

@@ -73,20 +73,21 @@ def buckets_of(fits: Iterable[Fit]) -> list[Bucket]:
     return sorted(found, key=lambda bucket: (-bucket.size[0] / bucket.size[1], -bucket.size[0]))
 
 
-def bucket_warnings(fits: Sequence[Fit], data: Data, batch_size: int) -> list[str]:
-    """Sentences about small buckets and images of which much is lost."""
-    return [*_small_buckets(buckets_of(fits), batch_size), *_cut(fits, data)]
+def bucket_warnings(fits: Sequence[Fit], data: Data, batch_size: int, devices: int = 1) -> list[str]:
+    """Sentences about small buckets and images of which much is lost. batch_size: of each device."""
+    return [*_small_buckets(buckets_of(fits), batch_size, devices), *_cut(fits, data)]
 
 
-def _small_buckets(buckets: Sequence[Bucket], batch_size: int) -> Iterable[str]:
-    small = sorted((bucket.examples, bucket.size) for bucket in buckets if bucket.examples < batch_size)
+def _small_buckets(buckets: Sequence[Bucket], batch_size: int, devices: int) -> Iterable[str]:
+    small = sorted((bucket.examples, bucket.size) for bucket in buckets if bucket.examples < batch_size * devices)
     if small and len(buckets) > 1:
         named = ", ".join(
             f"{width} x {height} ({counted(count, 'image')})" for count, (width, height) in small[:_NAMED]
         )
         more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
+        asked = f"train.batch_size = {batch_size}" + (f" times train.devices = {devices}" if devices > 1 else "")
         yield (
-            f"{counted(len(small), 'bucket has', 'buckets have')} fewer images than train.batch_size = {batch_size}, "
+            f"{counted(len(small), 'bucket has', 'buckets have')} fewer images than {asked}, "
             f"so their batches are smaller: {named}{more}. For fewer buckets, raise data.bucket_step, or crop such "
             "images to the proportions of the others."
         )

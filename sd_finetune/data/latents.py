@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -105,13 +105,20 @@ class MomentsCache:
     """
 
     def __init__(
-        self, encoder: Moments, views: Iterable[View], progress: Callable[[int, int], None] | None = None
+        self,
+        encoder: Moments,
+        views: Iterable[View],
+        progress: Callable[[int, int], None] | None = None,
+        each: Callable[[Moments, Sequence[View]], Iterator[Tensor]] = map,
     ) -> None:
-        """Encodes every distinct view; progress: called with (views done, views in all) after each."""
+        """Encodes every distinct view; progress: called with (views done, views in all) after each.
+
+        each: what the encoder makes of all views in order, perhaps in several processes.
+        """
         distinct = list(dict.fromkeys(views))
         self._moments: dict[View, Tensor] = {}
-        for done, view in enumerate(distinct, start=1):
-            self._moments[view] = encoder(view)
+        for done, (view, moments) in enumerate(zip(distinct, each(encoder, distinct), strict=True), start=1):
+            self._moments[view] = moments
             if progress:
                 progress(done, len(distinct))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -38,10 +38,12 @@ class MomentsOnDisk:
         folder: Path,
         made_with: str,
         progress: Callable[[int, int], None] | None = None,
+        share: Callable[[Sequence[View]], Sequence[View]] = lambda views: views,
     ) -> None:
         """Encodes every distinct view that has no whole file. made_with: the `fingerprint` of the encoder.
 
-        progress: called with (views done, views in all) after each.
+        progress: called with (views done, views in all) after each. share: those that are to be encoded here, where
+        other processes encode the others.
 
         Raises:
             UserError: an image cannot be encoded, or a file cannot be written.
@@ -49,12 +51,14 @@ class MomentsOnDisk:
         self._encoder, self._folder, self._made_with = encoder, folder, made_with
         self._names: dict[View, str] = {}
         distinct, known = list(dict.fromkeys(views)), dict[Path, tuple[FileState, str]]()
+        own = frozenset(share(distinct))
         for done, view in enumerate(distinct, start=1):
             if view.image not in known:
                 known[view.image] = _content(view.image)
             state, content = known[view.image]
             self._names[view] = self._name(view, content)
-            self._complete(view, state)
+            if view in own:
+                self._complete(view, state)
             if progress:
                 progress(done, len(distinct))
 

@@ -157,7 +157,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "lr_scheduler": _scheduler(settings),
         "seed": train.seed,
         "batch_size_per_device": train.batch_size,
-        "total_batch_size": train.batch_size * train.gradient_accumulation_steps,
+        "total_batch_size": train.rows * train.gradient_accumulation_steps,
         "gradient_accumulation_steps": train.gradient_accumulation_steps,
         "gradient_checkpointing": train.gradient_checkpointing,
         "mixed_precision": train.mixed_precision,

@@ -97,10 +97,11 @@ def ended_at_once(folder: RunFolder) -> str:
 def _death_message(exit_code: int, log: Path) -> str:
     line = last_line(log)
     output = f'; its last output was "{line}"' if line else ""
-    return f"The worker {_manner_of_death(exit_code)}{output}: see {log} for all of it."
+    return f"The worker {manner_of_death(exit_code)}{output}: see {log} for all of it."
 
 
-def _manner_of_death(exit_code: int) -> str:
+def manner_of_death(exit_code: int) -> str:
+    """How a process ended that was not done, after its name: an exit code as in `Worker.poll`."""
     if exit_code == GONE:
         return "ended before the run was done"
     if exit_code >= 0:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,6 +41,39 @@ def start_worker(
     since = command_position(folder.commands) if commands_since is None else commands_since
     more = ["--commands-since", str(since), *(["--owned"] if owned else [])]
     return start_process([sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *more], folder.log)
+
+
+def start_other(folder: RunFolder, number: int, meeting: Path, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start one more process of a run, from its worker, in whose group it is; what it prints goes to the file `log`.
+
+    It ends when its standard input is closed, and so with the worker, however that ends.
+
+    Args:
+        number: of the process, the worker is 0; it sees no GPU but that of this number.
+        meeting: the folder in which the run's processes find each other.
+        arguments: those of the worker that make a difference to it.
+    """
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            command_of_other(folder, number, meeting, arguments),
+            stdin=subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={**_environment(), **seeing_one_gpu(number)},
+        )
+
+
+def command_of_other(folder: RunFolder, number: int, meeting: Path, arguments: Sequence[str]) -> list[str]:
+    """The command of `start_other`."""
+    own = ["--process", str(number), "--meeting", str(meeting)]
+    return [sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *own]
+
+
+def seeing_one_gpu(number: int) -> dict[str, str]:
+    """The environment in which there is one GPU: of those that this process sees, from 0."""
+    name = "HIP_VISIBLE_DEVICES" if os.environ.get("HIP_VISIBLE_DEVICES") else "CUDA_VISIBLE_DEVICES"
+    seen = os.environ.get(name, "").split(",")
+    return {name: seen[number].strip() if number < len(seen) and seen[number] else str(number)}
 
 
 def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:

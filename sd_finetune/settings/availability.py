@@ -71,6 +71,12 @@ def why_unavailable(option: str, choice: str, on_gpu: bool) -> str:
     return f"{problem} a CUDA GPU, or {needs.package} {newer} or newer, and {installed}: {way_out}."
 
 
+def too_few_gpus(asked: int, found: int) -> str:
+    """The sentence that refuses more devices than there are GPUs."""
+    there, most = (f"has {found}", f"{found} or less") if found > 1 else ("has 1" if found else "has none", "1")
+    return f"train.devices = {asked} needs {asked} GPUs, and this machine {there}: set it to {most}."
+
+
 def unavailable(settings: Settings, on_gpu: bool) -> dict[str, str]:
     """What of the settings' choices cannot be used: by option, the sentence of `why_unavailable`."""
     chosen = {"optimizer.name": settings.optimizer.name, "train.attention": settings.train.attention}

@@ -27,6 +27,8 @@ _KOHYA = {
     "max_train_steps": "train.length",
     "max_train_epochs": "train.length",
     "train_batch_size": "train.batch_size",
+    "num_processes": "train.devices",
+    "multi_gpu": "train.devices",
     "learning_rate": "train.unet_learning_rate or textual_inversion.learning_rate",
     "unet_lr": "train.unet_learning_rate",
     "text_encoder_lr": "train.text_encoder_learning_rate",

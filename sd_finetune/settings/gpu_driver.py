@@ -1,15 +1,19 @@
-"""Whether this machine has a GPU that torch can use, asked without torch: importing it takes the tab seconds."""
+"""Which GPUs this machine has that torch can use, asked without torch: importing it takes the tab seconds."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
+import re
 import sys
 from pathlib import Path
 from typing import Literal
 
 NVIDIA = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+NVML = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 ROCM = Path("/dev/kfd")
+ROCM_NODES = Path("/sys/class/kfd/kfd/topology/nodes")
 GpuKind = Literal["nvidia", "amd", "apple", ""]
 
 
@@ -25,6 +29,46 @@ def gpu_kind() -> GpuKind:
     except OSError:
         return "amd" if ROCM.exists() else ""
     return "nvidia"
+
+
+def gpu_count() -> int | None:
+    """How many GPUs there are that this process may use, None where the driver does not tell."""
+    kind = gpu_kind()
+    if kind in ("", "apple"):
+        return 1 if kind else 0
+    return _within_reach(_of_nvidia() if kind == "nvidia" else _of_amd())
+
+
+def _of_nvidia() -> int | None:
+    count = ctypes.c_uint()
+    try:
+        library = ctypes.CDLL(NVML)
+        if library.nvmlInit_v2() != 0:
+            return None
+        told = library.nvmlDeviceGetCount_v2(ctypes.byref(count))
+        library.nvmlShutdown()
+    except (OSError, AttributeError):
+        return None
+    return count.value if told == 0 else None
+
+
+def _of_amd() -> int | None:
+    """The nodes of the driver's topology that compute as GPUs do."""
+    try:
+        facts = [path.read_text(encoding="utf-8") for path in ROCM_NODES.glob("*/properties")]
+    except OSError:
+        return None
+    return sum(bool(re.search(r"^simd_count [1-9]", each, re.MULTILINE)) for each in facts) or None
+
+
+def _within_reach(count: int | None) -> int | None:
+    """Of so many GPUs, those that the environment names."""
+    if count is None:
+        return None
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        if name in os.environ:
+            count = min(count, len([each for each in os.environ[name].split(",") if each.strip() not in ("", "-1")]))
+    return count
 
 
 def has_gpu_driver() -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..errors import UserError
 from ..reading.diffusers_folder import is_model
 from ..reading.other_files import sentence_about_folder
-from .availability import unavailable
-from .gpu_driver import gpu_kind, has_gpu_driver
+from .availability import too_few_gpus, unavailable
+from .gpu_driver import gpu_count, gpu_kind, has_gpu_driver
 from .learned_words import learned_words
 from .options import Concept, Settings
 
@@ -34,7 +34,12 @@ def missing_files(settings: Settings) -> dict[str, str]:
 def missing_for_training(settings: Settings) -> dict[str, str]:
     """A sentence for each missing file or folder, and for each choice whose package or GPU is missing."""
     on_gpu = settings.train.device in ("auto", "cuda") and has_gpu_driver()
-    return {**missing_files(settings), **unavailable(settings, on_gpu), **_missing_mac(settings)}
+    return {
+        **missing_files(settings),
+        **unavailable(settings, on_gpu),
+        **_missing_mac(settings),
+        **_missing_gpus(settings),
+    }
 
 
 def _missing_mac(settings: Settings) -> dict[str, str]:
@@ -42,6 +47,12 @@ def _missing_mac(settings: Settings) -> dict[str, str]:
         return {}
     sentence = 'train.device = "mps" needs a Mac with an M processor, and this is none: set it to "auto".'
     return {"train.device": sentence}
+
+
+def _missing_gpus(settings: Settings) -> dict[str, str]:
+    asked = settings.train.devices
+    found = gpu_count() if asked > 1 and settings.train.device != "cpu" else None
+    return {} if found is None or found >= asked else {"train.devices": too_few_gpus(asked, found)}
 
 
 def refuse(missing: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .catalogue import members
 from .data_rules import bucket_sides, changing_images, extra_resolutions
+from .devices_rules import several_devices
 from .ema_rules import one_average
 from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
@@ -287,6 +288,7 @@ RULES = (
     _mixed_precision,
     bf16_weights,
     fused_backward,
+    several_devices,
     one_average,
     timestep_weights,
     timestep_range,

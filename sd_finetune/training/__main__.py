@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
-from contextlib import ExitStack, suppress
+import threading
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,14 +20,16 @@ if __name__ == "__main__":  # before anything else that is imported takes anothe
 
     use_own_packages()
 
+from ..errors import UserError
 from ..hub_cache import hide_missing_kernels, use_empty_hub_cache
 from ..runs.file_lock import hold, holder
 from ..runs.folder import RunFolder
 from ..runs.follow import SECOND
-from ..runs.messages import CommandReader, EventLog, command_position
+from ..runs.messages import CommandReader, Error, EventLog, command_position
 from ..runs.owner import Watched
 from .log_stream import printing_to_a_log
 from .orders import Orders, ended_early
+from .processes.others import Others
 from .quick_imports import nothing_collected, unneeded_packages_hidden
 
 
@@ -41,11 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
         help="where in commands.jsonl those for this worker begin (default: at its end)",
     )
     parser.add_argument("--owned", action="store_true", help="stop when the process that started it has ended")
+    parser.add_argument("--process", type=int, default=0, help=argparse.SUPPRESS)  # given by the first one of a run
+    parser.add_argument("--meeting", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     run = RunFolder(options.run_dir)
     if not run.settings.is_file():
         print(f"{run.path} is not a run folder: it has no {run.settings.name}.", file=sys.stderr)
         return 2
+    if options.process:
+        return _follow(run, options)
     at_work = hold(run.worker_lock)
     if at_work is None:
         print(f"{run.path.name} is in the hands of process {holder(run.worker_lock)} already.", file=sys.stderr)
@@ -61,16 +72,60 @@ def _work(run: RunFolder, options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, orders.stop)
 
-    with printing_to_a_log(), ExitStack() as while_it_works:
+    others = _others_of(run, options)
+    if others:
+        others.watch(lambda: EventLog(run.events).append(Error(message=others.why())))
+    with printing_to_a_log(), libraries_imported():
+        from .worker import work
+
+        return work(run.path, options.resume, options.class_images, options.weights, orders, options.rates, others)
+
+
+def _others_of(run: RunFolder, options: argparse.Namespace) -> Others | None:
+    """The other processes of a run on several devices, started before this one imports the libraries, as they do."""
+    try:
+        devices = run.read_settings().train.devices
+    except UserError:  # which is told by whoever needs the settings
+        return None
+    if devices == 1:
+        return None
+    weights = ["--weights", str(options.weights)] if options.weights else []
+    switches = {"--resume": options.resume, "--class-images": options.class_images}
+    return Others(run, devices, [*(name for name, is_on in switches.items() if is_on), *weights])
+
+
+def _follow(run: RunFolder, options: argparse.Namespace) -> int:
+    """Be another process of a run than the first. It ends when that closes its standard input, or has ended."""
+    end = partial(_end_with_the_first, options.meeting)
+    threading.Thread(target=end, name="first process", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the first one is told, and ends this one
+    with libraries_imported():
+        from .processes.follower import follow
+
+        how = options.resume, options.class_images, options.weights
+        return follow(run.path, *how, options.meeting, options.process)
+
+
+def _end_with_the_first(meeting: Path) -> None:
+    sys.stdin.buffer.read()
+    shutil.rmtree(meeting, ignore_errors=True)
+    os._exit(0)
+
+
+@contextmanager
+def libraries_imported() -> Generator[None, None, None]:
+    """The libraries are imported before the block, and torch's compiler is loaded in it where something compiles."""
+    with ExitStack() as while_it_works:
         with nothing_collected(), unneeded_packages_hidden():
             from .dynamo_on_demand import dynamo_on_demand  # loads torch
 
             while_it_works.enter_context(dynamo_on_demand())
+            import_module(".worker", __package__)  # loads the libraries that look for their cache
             from ..families.family import import_libraries
-            from .worker import work  # loads the libraries that look for their cache
 
             import_libraries()
-        return work(run.path, options.resume, options.class_images, options.weights, orders, options.rates)
+        yield
 
 
 def end_process(code: int) -> NoReturn:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..settings.availability import too_few_gpus
 from ..settings.options import Settings
 from ..vram.room import Room
 from .compute.tf32 import set_tf32
@@ -66,6 +67,18 @@ def accelerator_for(settings: Settings) -> Accelerator:
     if kind == "cuda":
         set_tf32(train.tf32)
     return cast("Accelerator", accelerate.Accelerator(mixed_precision=train.mixed_precision, cpu=kind == "cpu"))
+
+
+def refuse_devices(settings: Settings) -> None:
+    """Raise UserError where there are fewer GPUs than the settings ask for, or a torch without what connects them."""
+    asked = settings.train.devices
+    if asked == 1:
+        return
+    if not torch.distributed.is_available():
+        raise UserError(f"train.devices = {asked} needs torch.distributed, which this PyTorch lacks: set it to 1.")
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if settings.train.device != "cpu" and found < asked:
+        raise UserError(too_few_gpus(asked, found))
 
 
 def _kind_of_device(wanted: str) -> str:

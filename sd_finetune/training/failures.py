@@ -32,7 +32,7 @@ def sentence_about(error: Exception, run: RunFolder) -> str:
     """The message of the run's error event."""
     if isinstance(error, UserError):
         return str(error)
-    return f"{_cause(error, run)}{_kept(run)}"
+    return f"{_cause(error, run)}{kept(run)}"
 
 
 def out_of_vram(settings: Settings, phase: str, bf16: bool) -> str:
@@ -57,7 +57,8 @@ def _is_out_of_ram(error: Exception) -> bool:
     )
 
 
-def _kept(run: RunFolder) -> str:
+def kept(run: RunFolder) -> str:
+    """A sentence about the snapshot that there is, "" without one."""
     snapshot = latest_snapshot(run)
     return (
         f" The snapshot of step {step_of(snapshot):,} is kept, and the run can be resumed from it." if snapshot else ""

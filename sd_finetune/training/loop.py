@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -16,6 +17,7 @@ from .out_of_vram import phase_of_vram
 from .output.keeping import Keeper
 from .output.not_finite import refuse_broken_weights
 from .output.samples import generate_samples
+from .processes.processes import ProcessLost, StepToDo
 from .settled import settled
 from .state import Training, evaluating
 from .step.batches import with_prior_weight
@@ -44,6 +46,10 @@ def train(training: Training) -> Done:
         reports.wait()
         done = _stopped(training, keeper)
         return replace(done, reason=f"{told} {done.reason}".strip())
+    except ProcessLost:
+        if training.step > training.first_step:
+            keeper.snapshot(training.step)
+        raise
 
 
 def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
@@ -56,7 +62,7 @@ def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
     for step in range(training.first_step, total):
         reports.begin()
         stop_text_encoders_when_due(training, step)
-        rates = _set_learning_rates(training, step)
+        rates = begin_step(training, step, _factors(training, step))
         losses, images = learn(training, step)
         training.step = step + 1
         reports.add(step, losses, rates, images)
@@ -64,10 +70,19 @@ def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
     return Done(step=total, outcome="finished", reason=keeper.diverged)
 
 
+def begin_step(training: Training, step: int, factors: float | Mapping[str, float]) -> dict[str, float]:
+    """Have all processes of the run begin a step, counted from 0, at so many times the learning rates asked for.
+
+    factors, and what is returned: as in `set_learning_rates`.
+    """
+    training.processes.tell(StepToDo(step, factors, training.text_encoders_stay))
+    return set_learning_rates(training.optimizer, training.settings.optimizer.name, factors)
+
+
 def learn(training: Training, step: int) -> tuple[LossParts, int]:
     """Do a step, counted from 0, at the learning rates that are set: its losses, and how many images it was shown."""
     losses, images, learns = _zero_losses(training), 0, False
-    seed_dropout(training.settings.train.seed, step)
+    seed_dropout(training.settings.train.seed, step, training.processes.number)
     training.updates.begin(step)
     for batch in training.batches.of_step(step):
         training.orders.check()
@@ -75,7 +90,8 @@ def learn(training: Training, step: int) -> tuple[LossParts, int]:
         weighted = with_prior_weight(batch, training.settings, step, training.batches.steps_per_epoch)
         learned = training.gradients.of(weighted)  # prompts, forward, loss, backward
         losses = LossParts(*(whole + part for whole, part in zip(losses, learned.losses, strict=True)))
-        images, learns = images + len(batch.latents), learns or learned.learns
+        images, learns = batch.instance_count + batch.class_count, learns or learned.learns
+    losses, learns = training.processes.summed(losses, learns, training.updates.parameters)
     if learns:
         training.updates.finish()  # clipping, optimizer
         training.method.after_step()
@@ -84,13 +100,12 @@ def learn(training: Training, step: int) -> tuple[LossParts, int]:
     return losses, images
 
 
-def _set_learning_rates(training: Training, step: int) -> dict[str, float]:
-    """Those that the step applies, by group: of the rates asked for, times warmup and schedule."""
+def _factors(training: Training, step: int) -> dict[str, float]:
+    """What multiplies the learning rates asked for in a step, by group: warmup and schedule."""
     settings = training.settings
     factor = learning_rate_factor(settings.schedule, step, training.total_steps, training.warmup_steps)
     parts = [group["name"] for group in training.optimizer.param_groups]
-    factors = {part: factor * settings.rates(part).share(step) * trains(training, part) for part in parts}
-    return set_learning_rates(training.optimizer, settings.optimizer.name, factors)
+    return {part: factor * settings.rates(part).share(step) * trains(training, part) for part in parts}
 
 
 def _zero_losses(training: Training) -> LossParts:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ..optimizers.build import set_learning_rates
 from ..runs.messages import Done, Phase, Trial
 from ..runs.rate_trial import has_diverged
 from ..settings.rate_trial import main_part, rate_of_step
-from .loop import learn
+from .loop import begin_step, learn
 from .state import Training, evaluating
 
 NAME = "trying learning rates"
@@ -23,7 +22,7 @@ def try_rates(training: Training) -> Done:
     for step in range(total):
         training.events.append(Phase(name=NAME, done=step, total=total))
         rate = rate_of_step(settings, step, total)
-        set_learning_rates(training.optimizer, settings.optimizer.name, rate / asked)
+        begin_step(training, step, rate / asked)
         learn(training, step)
         losses.append(_evaluation_loss(training))
         training.events.append(Trial(step=step + 1, learning_rate=rate, loss=losses[-1]))

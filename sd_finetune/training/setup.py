@@ -44,6 +44,7 @@ from .phases import look_of, telling
 from .placement import Placement
 from .prior.class_examples import class_examples_of
 from .prior.targets import BasePredictions, all_targets, stored_targets
+from .processes.processes import ALONE, Processes
 from .prompt_warnings import about_prompts, refuse_prompts
 from .ready_model import ready_model
 from .room import check_room
@@ -62,11 +63,12 @@ def prepare(
     weights: Path | None = None,
     orders: Orders | None = None,
     events: EventLog | None = None,
+    processes: Processes = ALONE,
 ) -> Training:
     """Load, generate class images, encode and attach; with `resume`, load the latest snapshot.
 
     weights: as in `read_base`. orders: by default the commands that are sent from now on. events: the run's log where
-    one is open.
+    one is open. processes: those of the run, this one among them; what is said of them is said by the first alone.
 
     Raises:
         UserError: the settings cannot be used.
@@ -74,24 +76,21 @@ def prepare(
     """
     orders, events = orders or orders_of(run), events or EventLog(run.events)
     settings, emit = run.read_settings(), orders.asked_after(events.append)
-    if resume:
-        refuse_to_resume(run)
-    accelerator = _accelerator(run, settings)
+    accelerator = _accelerator(run, settings, resume)
     emit(Phase(name="loading", done=0, total=1))
     base = _base(settings, weights, accelerator, events)
     model, placement = ready_model(base, settings, accelerator)
     check_method(model, settings, base)
-    look = look_of(settings, run.path.parent, emit)
+    runs, place, check = run.path.parent, placement.brought_back, orders.check
+    look = look_of(settings, runs, emit)
     examples, held_out = _instance_examples(settings, model, base, events, look)
-    place, check = placement.brought_back, orders.check
-    class_rows = class_examples_of(run.path.parent, settings, base, model, examples, accelerator, emit, check, place)
-    if class_rows:
-        _warn(events, method_class(settings.method).class_warnings(model, settings, class_rows))
-        _warn(events, list(about_prompts(model, settings, class_rows)))
-    instances, classes, evaluated = _encoded(run, settings, model, placement, (examples, class_rows, held_out), emit)
+    class_rows = class_examples_of(runs, settings, base, model, examples, accelerator, emit, check, place, processes)
+    _warn_of_class_rows(settings, model, class_rows, events)
+    all_rows = examples, class_rows, held_out
+    instances, classes, evaluated = _encoded(run, settings, model, placement, all_rows, emit, processes)
     placement.bring(["unet", *model.text_encoders])
-    batches = Batches(model, settings, instances, classes)
-    stored = stored_targets(run, settings, model, batches, accelerator, emit)
+    batches = Batches(model, settings, instances, classes, processes)
+    stored = stored_targets(run, settings, model, batches, accelerator, emit, processes)
     method = attach_method(model, settings, base)
     _begin_training(model, method, settings, accelerator.device)
     sources = all_targets(stored, settings, model, method.untrained, accelerator, place, batches.has_classes)
@@ -104,7 +103,7 @@ def prepare(
         model=model,
         method=method,
         updates=updates,
-        average=average_of(updates.parameters, settings.ema),
+        average=average_of(updates.parameters, settings.ema) if processes.number == 0 else None,
         batches=batches,
         sources=sources,
         conditioning=Conditioning(model, settings.train.train_text_encoder, place, trained_reading(settings)),
@@ -114,8 +113,15 @@ def prepare(
         orders=orders,
         instances=instances,
         classes=classes,
+        processes=processes,
     )
     return _at_first_step(training, resume)
+
+
+def _warn_of_class_rows(settings: Settings, model: DiffusionModel, rows: Sequence[Example], events: EventLog) -> None:
+    if rows:
+        _warn(events, method_class(settings.method).class_warnings(model, settings, rows))
+        _warn(events, list(about_prompts(model, settings, rows)))
 
 
 def _base(settings: Settings, weights: Path | None, accelerator: Accelerator, events: EventLog) -> Checkpoint:
@@ -133,6 +139,8 @@ def _at_first_step(training: Training, resume: bool) -> Training:
     if training.settings.train.compile:
         compile_blocks(training.model.unet, training.accelerator.device, lambda told: _warn(training.events, [told]))
     _put_text_encoders_away(training)
+    if training.processes.number > 0:
+        return training
     _cut_losses(training)
     if training.settings.output.log_with == "tensorboard":
         training.events.listeners.append(TensorBoard(training.run, training.events, training.first_step).show)
@@ -147,8 +155,10 @@ def _cut_losses(training: Training) -> None:
         _warn(training.events, [f"{error} It keeps the steps that are repeated."])
 
 
-def _accelerator(run: RunFolder, settings: Settings) -> Accelerator:
-    """Where the run is trained. What the optimizer or the results' folder lacks is told before anything is loaded."""
+def _accelerator(run: RunFolder, settings: Settings, resume: bool) -> Accelerator:
+    """Where the run is trained. What snapshot, optimizer or results' folder lack is told before anything is loaded."""
+    if resume:
+        refuse_to_resume(run)
     remove_leftovers([result_paths(run, settings)[0].parent])
     accelerator = accelerator_for(settings)
     implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
@@ -227,12 +237,12 @@ def _put_text_encoders_away(training: Training) -> None:
     samples = training.settings.samples
     report = telling("encoding prompts", training.orders.asked_after(training.events.append))
     with training.accelerator.autocast():
-        training.conditioning.cache([*own, *of_classes, *evaluated], report)
-        if samples.prompts:
+        training.conditioning.cache([*own, *of_classes, *evaluated], report, training.processes)
+        if samples.prompts and training.processes.number == 0:
             training.sample_conditioning.cache([*samples.prompts, samples.negative_prompt])
     for source, shown in ((training.sources.prior, untrained), (training.sources.outside, own)):
         if isinstance(source, BasePredictions):
-            source.cache_prompts(shown, report)
+            source.cache_prompts(shown, report, training.processes)
     training.placement.put_away(training.model.text_encoders)
 
 
@@ -243,6 +253,7 @@ def _encoded(
     placement: Placement,
     examples: tuple[list[Example], list[Example], list[Example]],
     emit: Callable[[Event], None],
+    processes: Processes,
 ) -> tuple[ExampleSet, ExampleSet | None, ExampleSet | None]:
     """Examples with their latents; nothing but the VAE is on the GPU.
 
@@ -252,9 +263,11 @@ def _encoded(
     with phase_of_vram("encoding"):
         placement.bring(["vae"])
         trained, class_rows, held_out = examples
-        instances = example_set(settings, model, trained, "instance", cache, emit)
-        classes = class_example_set(settings, model, class_rows, instances, cache, emit) if class_rows else None
-        evaluated = example_set(settings, model, held_out, "evaluation", cache, emit) if held_out else None
+        instances = example_set(settings, model, trained, "instance", cache, emit, processes)
+        classes = (
+            class_example_set(settings, model, class_rows, instances, cache, emit, processes) if class_rows else None
+        )
+        evaluated = example_set(settings, model, held_out, "evaluation", cache, emit, processes) if held_out else None
     if settings.data.latents_are_cached():
         placement.put_away(["vae"])
     remove_unused(cache)

@@ -29,6 +29,7 @@ from .intervals import Intervals
 from .orders import Orders
 from .placement import Placement
 from .prior.class_images import hash_notes
+from .processes.processes import ALONE, Processes
 from .step.batches import Batches
 from .step.capture import CapturedGradients, recorder_for
 from .step.conditioning import Conditioning
@@ -71,6 +72,8 @@ class Training:
     """How many steps of the run are learned; 0 until the first of this worker's is."""
     text_encoders_stay: bool = False
     """They were trained for their share of the run."""
+    processes: Processes = ALONE
+    """Those of the run."""
 
     @cached_property
     def sample_conditioning(self) -> Conditioning:

@@ -12,11 +12,16 @@ def stop_text_encoders_when_due(training: Training, step: int) -> None:
     if not train.train_text_encoder or training.text_encoders_stay:
         return
     if step >= max(1, round(train.text_encoder_share * training.total_steps)):
-        training.text_encoders_stay = True
-        for module in text_modules(training.model, training.method):
-            module.eval().requires_grad_(False)
-        training.conditioning.stop_training()
-        training.gradients.forget()  # what was recorded goes on to the text encoders
+        stop_text_encoders(training)
+
+
+def stop_text_encoders(training: Training) -> None:
+    """Train text encoders no more."""
+    training.text_encoders_stay = True
+    for module in text_modules(training.model, training.method):
+        module.eval().requires_grad_(False)
+    training.conditioning.stop_training()
+    training.gradients.forget()  # what was recorded goes on to the text encoders
 
 
 def trains(training: Training, part: str) -> bool:

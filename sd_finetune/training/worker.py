@@ -12,11 +12,14 @@ from ..errors import UserError
 from ..runs.folder import RunFolder
 from ..runs.messages import Done, Error, EventLog
 from ..runs.unfinished import remove_leftovers_of_runs
-from .failures import sentence_about
+from .device import refuse_devices
+from .failures import kept, sentence_about
 from .loop import train
 from .orders import Orders, StopAsked, ended_early, orders_of
 from .output.snapshots import remove_snapshots
 from .prior.class_run import generate_missing_class_images
+from .processes.others import Others
+from .processes.processes import ALONE, Processes, ProcessLost
 from .rate_trial import try_rates
 from .setup import prepare
 
@@ -31,10 +34,11 @@ def work(
     weights: Path | None = None,
     orders: Orders | None = None,
     only_rates: bool = False,
+    others: Others | None = None,
 ) -> int:
     """Do the run, or only generate its missing class images, or only try learning rates.
 
-    `weights` and `orders` as in `setup.prepare`.
+    `weights` and `orders` as in `setup.prepare`. others: the run's other processes, if it has any; they are ended.
 
     Returns the exit code: 0 finished or stopped, 1 failed (the traceback is in the log).
     """
@@ -43,18 +47,23 @@ def work(
     orders = orders or orders_of(run)
     remove_leftovers_of_runs(run.path.parent)
     try:
+        processes = _joined(run, others)
         if only_class_images:
-            outcome: Done | Error = _generate_class_images(run, weights, orders, events)
+            outcome: Done | Error = _generate_class_images(run, weights, orders, events, processes)
         else:
-            training = prepare(run, resume, weights, orders, events)
+            training = prepare(run, resume, weights, orders, events, processes)
             outcome = try_rates(training) if only_rates else train(training)
     except StopAsked:
         outcome = ended_early(run, orders)
+    except ProcessLost:
+        outcome = Error(message=f"{others.why()}{kept(run)}" if others else "")
     except Exception as error:
         with suppress(MemoryError):
             traceback.print_exc()
         outcome = Error(message=sentence_about(error, run))
     orders.settle()
+    if others:
+        others.end()
     if _is_told(events, outcome) and isinstance(outcome, Done) and outcome.outcome == "finished":
         _tidy(run)
     return 0 if isinstance(outcome, Done) else 1
@@ -84,6 +93,19 @@ def _tidy(run: RunFolder) -> None:
         remove_snapshots(run.snapshots, keep=0)
 
 
-def _generate_class_images(run: RunFolder, weights: Path | None, orders: Orders, events: EventLog) -> Done:
-    generate_missing_class_images(run.read_settings(), run.path.parent, events.append, weights, orders.check)
+def _joined(run: RunFolder, others: Others | None) -> Processes:
+    """The processes of the run, this one the first."""
+    if others is None:
+        return ALONE
+    refuse_devices(run.read_settings())
+    from .processes.group import Group  # loads torch.distributed
+
+    return Group(others.meeting, 0, others.count, others.notice)
+
+
+def _generate_class_images(
+    run: RunFolder, weights: Path | None, orders: Orders, events: EventLog, processes: Processes
+) -> Done:
+    settings, check = run.read_settings(), orders.check
+    generate_missing_class_images(settings, run.path.parent, events.append, weights, check, processes)
     return Done(step=0, outcome="finished")

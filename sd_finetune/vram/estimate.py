@@ -40,6 +40,8 @@ CONTEXT = int(0.45 * GIB)
 """What CUDA and its libraries take of a GPU before the first tensor."""
 PORTION_BYTES = 24
 """Of each value of a weight while it is stepped in fp32: in bf16, or inside the backward pass."""
+MOST_SUMMED = 2**24
+"""Values of gradients that go from device to device at once, in fp32."""
 WORKSPACE = 1.25
 """Times what images that are encoded or generated take, for what convolutions take for themselves; not measured."""
 USUAL_AT_A_TIME = 4
@@ -123,8 +125,14 @@ def _step(settings: Settings, model: MemoryFacts) -> float:
     encoders = 0 if settings.text_encoders_work() else model.text_encoders * _width(settings)  # before the first step
     in_it = portion if train.fused_backward else 0
     backward = held + _copies(settings, trained) + activations + in_it + max(gradients - REUSED * activations, 0)
-    update = held + gradients + (portion or trained * OPTIMIZERS[settings.optimizer.name].step_bytes)
+    in_a_step = portion or trained * OPTIMIZERS[settings.optimizer.name].step_bytes
+    update = held + gradients + max(in_a_step, _summed(settings, trained))
     return max(backward, 0 if train.fused_backward else update, held - _state(settings, trained) + encoders)
+
+
+def _summed(settings: Settings, trained: int) -> int:
+    """Gradients on their way between devices (`training.processes.group`); what NCCL takes beside is not counted."""
+    return BYTES_OF_WEIGHT["fp32"] * min(trained, MOST_SUMMED) if settings.train.devices > 1 else 0
 
 
 def _state(settings: Settings, trained: int) -> float:

@@ -352,6 +352,7 @@ EFFECTS: dict[str, Effect] = {
     "output.notes": Effect(metadata_comment, "my remark", within=SHORT),
     "train.length": Effect(steps, "3 steps"),
     "train.batch_size": Effect(images_a_step, 2),
+    "train.devices": Effect(images_a_step, 2),  # of all devices together, which are one here
     "train.gradient_accumulation_steps": Effect(images_a_step, 2),
     "train.unet_learning_rate": Effect(weights, 2e-3),
     "train.train_text_encoder": Effect(tensors, True),

@@ -86,7 +86,7 @@ def test_the_target_is_the_base_s_prediction(toy: Toy, row: dict[str, Any]) -> N
 def test_without_effect_the_class_term_has_no_gradient(toy: Toy, row: dict[str, Any]) -> None:
     training = toy.prepare({**row, **FROM_MODEL, **ONE_STEP})
     (both,) = training.batches.of_step(0)
-    (alone,) = training.batches.of_class(both.class_numbers)
+    alone = training.batches.of_class(both.class_numbers)
     assert torch.equal(alone.latents, both.latents[-both.class_rows :]), "the same rows as beside the instances"
     context = training.conditioning(alone.prompts)
     part = loss_of(training.model, alone, context, training.settings, targets(training, alone))

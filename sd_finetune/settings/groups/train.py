@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..algorithms import ALGORITHMS
 from ..attention import ATTENTIONS
 from ..duration import Duration
 from ..methods import METHODS, defaults_text, methods_with
@@ -12,6 +11,7 @@ from ..optimizers import OPTIMIZERS
 from ..option import MOST_SEED, option
 from ..rates import Rates
 
+MOST_DEVICES = 64
 SEVERAL_RATES = 'several in turn as in the WebUI: "0.005:100, 0.001" = 0.005 for 100 steps, then 0.001'
 
 
@@ -19,8 +19,6 @@ def default_text(fact: str) -> str:
     """What stands for a learning rate that is not given."""
     others = [f"with {name} 1" for name, facts in OPTIMIZERS.items() if facts.multiplies]
     shares = {name: facts.learning_rate_share for name, facts in OPTIMIZERS.items()}
-    if getattr(METHODS["lora"], fact):
-        shares |= {facts.title: facts.learning_rate_share for facts in ALGORITHMS.values()}
     others += [f"with {name} {share:g} times that" for name, share in shares.items() if share != 1]
     return ", ".join([defaults_text(fact, "auto"), *others, "and other ones where the base checkpoint needs them"])
 
@@ -32,7 +30,7 @@ class Train:
     length: Duration = option(Duration(100, "epochs"), "length of the training", minimum=1)
     batch_size: int = option(
         1,
-        "training images in one forward pass; prior preservation adds as many class images",
+        "training images in one forward pass, of each device; prior preservation adds as many class images",
         "images",
         minimum=1,
     )
@@ -146,6 +144,14 @@ class Train:
         choices=("auto", "cpu", "cuda", "mps"),
         titles={"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU of a Mac (MPS)"},
     )
+    devices: int = option(
+        1,
+        "GPUs that a run is trained on, each with a batch of its own: 2 with batch size 4 learn from 8 images in a "
+        "step, as one with batch size 8 would, and an epoch has half as many steps; device cpu = so many processes",
+        "devices",
+        minimum=1,
+        maximum=MOST_DEVICES,
+    )
     check_vram: bool = option(
         True,
         "refuse a run that by estimate needs more VRAM than the GPU has, before anything is loaded; turn it off to try "
@@ -160,3 +166,8 @@ class Train:
         minimum=0,
         maximum=1,
     )
+
+    @property
+    def rows(self) -> int:
+        """Training images in one forward pass of all devices together."""
+        return self.batch_size * self.devices

@@ -17,6 +17,7 @@ from ...settings.options import Concept, Settings
 from ..device import Accelerator
 from ..out_of_vram import phase_of_vram
 from ..phases import look_of, telling
+from ..processes.processes import ALONE, Processes
 from .class_images import (
     ClassImageCache,
     Missing,
@@ -39,17 +40,20 @@ def class_examples_of(
     emit: Callable[[Event], None],
     check: Callable[[], None],
     bring_back: BringBack,
+    processes: Processes = ALONE,
 ) -> list[Example]:
     """The class examples of all concepts; missing images are generated, before anything is attached to the model.
 
-    runs, check, bring_back: as in `complete_class_images`.
+    runs, check, bring_back, processes: as in `complete_class_images`.
     """
     if settings.prior_weight() == 0:
         return []
     if settings.prior.source == "model":
         found = _images_for_prior_predictions(runs, settings, instances, emit)
     else:
-        found = complete_class_images(runs, settings, base, model, instances, accelerator, emit, check, bring_back)
+        found = complete_class_images(
+            runs, settings, base, model, instances, accelerator, emit, check, bring_back, processes
+        )
     templates = [class_templates(settings, concept) for concept in settings.concepts]
     shown_as = None
     if settings.learns_word():  # else the word without a caption would be learned of class images alone
@@ -81,11 +85,13 @@ def complete_class_images(
     emit: Callable[[Event], None],
     check: Callable[[], None],
     bring_back: BringBack,
+    processes: Processes = ALONE,
 ) -> list[list[Path]]:
     """The class images of each concept; missing ones are generated with `model`, to which nothing is attached yet.
 
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
     check: as in `generate_images`. bring_back: called for each part of the model while images are generated.
+    processes: those that share this; what is missing is looked for by all of them before any generates.
     """
     cache = cache_folder(runs, settings)
     found, look = list[list[Path]](), look_of(settings, runs, emit)
@@ -96,19 +102,28 @@ def complete_class_images(
             return cache_of(cache, base, prompt, settings, accelerator.device, size)
 
         def generate(missing: list[Missing], concept: Concept = concept) -> None:
+            processes.wait()
             report, done = telling("generating class images", emit), 0
             total = sum(len(each.numbers) for each in missing)
+            own = [Missing(own_cache, list(processes.share(numbers))) for own_cache, numbers in missing]
+            report = _of_all(report, sum(len(each.numbers) for each in own))
             with phase_of_vram("class images"):
-                for own_cache, numbers in missing:
+                for own_cache, numbers in own:
                     reported = partial(_report_beyond, report, done, total)
                     generate_class_images(
                         model, concept, settings, numbers, own_cache, accelerator, reported, check, bring_back
                     )
                     done += len(numbers)
+            processes.wait()
 
         sizes = class_image_sizes(settings, images)
         found.append(class_images_of(concept, len(images), sizes, cache_for, generate, _warner(number, emit), look))
     return found
+
+
+def _of_all(report: Callable[[int, int], None], own: int) -> Callable[[int, int], None]:
+    """Report images of `own`, the share of one process, as if all processes had done as much."""
+    return lambda done, total: report(done * total // max(own, 1), total)
 
 
 def _report_beyond(report: Callable[[int, int], None], before: int, total: int, done: int, _: int) -> None:

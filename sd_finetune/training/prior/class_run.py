@@ -13,6 +13,7 @@ from ..base_checkpoint import about_base, read_base
 from ..device import accelerator_for
 from ..orders import nobody_asks
 from ..phases import look_of
+from ..processes.processes import ALONE, Processes
 from ..ready_model import ready_model
 from .class_examples import complete_class_images
 
@@ -23,12 +24,13 @@ def generate_missing_class_images(
     emit: Callable[[Event], None],
     weights: Path | None = None,
     check: Callable[[], None] = nobody_asks,
+    processes: Processes = ALONE,
 ) -> list[list[Path]]:
     """The class images of each concept, all of them; `emit` gets progress, and warnings of damaged images.
 
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
     weights: as in `read_base`.
-    check: as in `generate_images`.
+    check: as in `generate_images`. processes: those that share this.
 
     Raises:
         UserError: the settings cannot be used.
@@ -45,4 +47,4 @@ def generate_missing_class_images(
         emit(Warning_(message=message))
     model, placement = ready_model(base, settings, accelerator)
     place = placement.brought_back
-    return complete_class_images(runs, settings, base, model, examples, accelerator, emit, check, place)
+    return complete_class_images(runs, settings, base, model, examples, accelerator, emit, check, place, processes)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from ...sampling.generate import BringBack, nothing_is_away
 from ...settings.options import Settings
 from ...settings.prompt_reading import PLAIN, PromptReading, trained_reading
 from ..device import Accelerator, sent_to
+from ..processes.processes import ALONE, Processes
 from ..step.batches import Batch, Batches
 from ..step.conditioning import Conditioning
 from ..step.gradients import Prepared, PriorTargets, Sources
@@ -78,10 +80,12 @@ class BasePredictions:
         own = batch.instance_rows
         return slice(own) if self._role == "instance" else slice(own, None)
 
-    def cache_prompts(self, prompts: Sequence[str], report: Callable[[int, int], None]) -> None:
+    def cache_prompts(
+        self, prompts: Sequence[str], report: Callable[[int, int], None], processes: Processes = ALONE
+    ) -> None:
         """Encode these now; see `Conditioning.cache`."""
         with self._untrained(), self._autocast():
-            self._conditioning.cache(prompts, report)
+            self._conditioning.cache(prompts, report, processes)
 
 
 class PredictionBank:
@@ -117,6 +121,7 @@ def prediction_bank(
     predictions: PriorTargets,
     emit: Callable[[Event], None],
     role: Role = "class",
+    processes: Processes = ALONE,
 ) -> PredictionBank:
     """The bank of a run at `path`, computed with the model as it is unless the file is there already.
 
@@ -132,14 +137,36 @@ def prediction_bank(
     values = _starts(shapes)[-1]
     if not (path.exists() and np.load(path, mmap_mode="r").shape == (values,)):
         emit(Warning_(message=_size_message(role, count, values)))
-        with replacing(path) as unfinished, unfinished.open("wb") as file:
-            header = {"descr": FLOAT.str, "fortran_order": False, "shape": (values,)}
-            np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportUnknownMemberType]
-            for rows in _bank_rows(
-                count, batches.of_class if role == "class" else batches.of_instances, predictions, emit
-            ):
-                file.write(np.asarray(rows.cpu()).tobytes())
+        batch_of = batches.of_class if role == "class" else batches.of_instances
+
+        def compute(numbers: Sequence[int]) -> Tensor:
+            batch = batch_of(numbers)
+            return predictions(batch, predictions.prepare(batch)).cpu()
+
+        rows = _told(processes.each(compute, _passes(count, size_of, batches.batch_size)), count, emit)
+        if processes.number == 0:
+            _write_bank(path, values, rows)
+        else:
+            deque(rows, maxlen=0)
+        processes.wait()
     return PredictionBank(path, shapes, role)
+
+
+def _write_bank(path: Path, values: int, rows: Iterable[Tensor]) -> None:
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        header = {"descr": FLOAT.str, "fortran_order": False, "shape": (values,)}
+        np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportUnknownMemberType]
+        for each in rows:
+            file.write(np.asarray(each).tobytes())
+
+
+def _passes(count: int, size_of: Callable[[int], Size], most: int) -> list[list[int]]:
+    """The numbers below `count` in order, up to `most` of one size at a time. size_of: of a number."""
+    found: list[list[int]] = []
+    for _, run in groupby(range(count), size_of):
+        same_size = list(run)
+        found += [same_size[k : k + most] for k in range(0, len(same_size), most)]
+    return found
 
 
 def _latents_of(size: Size) -> Shape:
@@ -151,18 +178,13 @@ def _starts(shapes: Sequence[Shape]) -> list[int]:
     return [0, *accumulate(map(math.prod, shapes))]
 
 
-def _bank_rows(
-    size: int,
-    batches_of: Callable[[Sequence[int]], Iterator[Batch]],
-    predictions: PriorTargets,
-    emit: Callable[[Event], None],
-) -> Iterator[Tensor]:
-    """The predictions for the examples 0 ... size - 1, in batches."""
+def _told(rows: Iterable[Tensor], size: int, emit: Callable[[Event], None]) -> Iterator[Tensor]:
+    """The predictions for so many examples, in batches; how far they are is told."""
     done = 0
-    for batch in batches_of(range(size)):
+    for each in rows:
         emit(Phase(name="precomputing prior predictions", done=done, total=size))
-        done += len(batch.latents)
-        yield predictions(batch, predictions.prepare(batch))
+        done += len(each)
+        yield each
     emit(Phase(name="precomputing prior predictions", done=size, total=size))
 
 
@@ -181,13 +203,14 @@ def stored_targets(
     batches: Batches,
     accelerator: Accelerator,
     emit: Callable[[Event], None],
+    processes: Processes = ALONE,
 ) -> Sources:
     """Precomputed predictions, for methods that change the model's own weights; else none."""
     reading = trained_reading(settings)
 
     def bank(path: Path, role: Role) -> PredictionBank:
         predictions = BasePredictions(model, nullcontext, accelerator.autocast, role=role, reading=reading)
-        return prediction_bank(path, settings, batches, predictions, emit, role)
+        return prediction_bank(path, settings, batches, predictions, emit, role, processes)
 
     return Sources(
         prior=bank(run.prior_bank, "class") if settings.has_prior_bank() and batches.has_classes else None,

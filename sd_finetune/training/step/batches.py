@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from random import Random
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
 from ...settings.options import Settings
 from ..device import sent_to
+from ..processes.processes import ALONE, Processes
 from .draws import drawn_noise, drawn_timesteps, perturbed_noise
 from .example_sets import ExampleSet
 from .randomness import derived_seed, generator_for
@@ -96,7 +96,9 @@ class Batches:
     """The batches of each optimizer step: as many class examples as instance examples in every step.
 
     An optimizer step takes `gradient_accumulation_steps` batches of an epoch, the last one what is left, each of
-    `batch_size` examples or of what is left of a size, so that each epoch uses each image exactly once per repeat.
+    `rows` examples or of what is left of a size, so that each epoch uses each image exactly once per repeat. Of each
+    batch this process has its share, with the numbers that make what is random: so the shares of all processes are
+    what one process would do alone.
     Class examples of the size of the instance examples are in one forward pass with them, others in passes of their
     own, in which the loss is the same.
 
@@ -105,47 +107,51 @@ class Batches:
     """
 
     def __init__(
-        self, model: DiffusionModel, settings: Settings, instances: ExampleSet, classes: ExampleSet | None
+        self,
+        model: DiffusionModel,
+        settings: Settings,
+        instances: ExampleSet,
+        classes: ExampleSet | None,
+        processes: Processes = ALONE,
     ) -> None:
-        self._model, self._settings = model, settings
+        self._model, self._settings, self._processes = model, settings, processes
         self._instances, self._classes = instances, classes
         self._cycle = (
             max(1, settings.masks.bank_size // len(instances.examples)) if settings.has_outside_bank() else None
         )
         self._class_cycle = settings.prior.bank_size if settings.has_prior_bank() else None
         self.batch_size = settings.train.batch_size
-        accumulation = settings.train.gradient_accumulation_steps
-        self._order = EpochOrder(instances.sizes, instances.order_seed, self.batch_size, accumulation)
-        self._class_order = EpochOrder(classes.sizes, classes.order_seed, self.batch_size) if classes else None
+        rows, accumulation = settings.train.rows, settings.train.gradient_accumulation_steps
+        self._order = EpochOrder(instances.sizes, instances.order_seed, rows, accumulation)
+        self._class_order = EpochOrder(classes.sizes, classes.order_seed, rows) if classes else None
         self.steps_per_epoch = self._order.steps_per_epoch
         self.has_classes = classes is not None
 
     def of_step(self, step: int) -> Iterator[Batch]:
-        """The batches of optimizer step `step` (0 is the first), on the model's device."""
+        """This process's share of the batches of optimizer step `step` (0 is the first), on the model's device."""
         batches, first = self._order.batches(step), self._order.position(step)
         count = sum(map(len, batches))
         for chosen in batches:
-            of_size = self._by_size(self._class_numbers(range(first, first + len(chosen))))
-            size = self._instances.crops[chosen[0]].size
-            yield self._batch(chosen, self._numbers(chosen, first), of_size.pop(size, []), count)
+            own = self._processes.share(range(len(chosen)))
+            if own:
+                yield from self._with_classes([chosen[k] for k in own], first + own[0], count)
             first += len(chosen)
-            for others in of_size.values():
-                yield self._batch([], [], others, count)
 
-    def of_class(self, numbers: Sequence[int]) -> Iterator[Batch]:
-        """Batches of class examples alone, in the order of their `numbers` among all that are used."""
-        for _, run in groupby(numbers, self.class_size):
-            same_size = list(run)
-            for start in range(0, len(same_size), self.batch_size):
-                yield self._batch([], [], same_size[start : start + self.batch_size], len(numbers))
+    def _with_classes(self, chosen: Sequence[int], first: int, step_count: int) -> Iterator[Batch]:
+        """The batch of instance examples, the `first`-th that is used and those that follow, with class examples."""
+        of_size = self._by_size(self._class_numbers(range(first, first + len(chosen))))
+        size = self._instances.crops[chosen[0]].size
+        yield self._batch(chosen, self._numbers(chosen, first), of_size.pop(size, []), step_count)
+        for others in of_size.values():
+            yield self._batch([], [], others, step_count)
 
-    def of_instances(self, numbers: Sequence[int]) -> Iterator[Batch]:
-        """Batches of instance examples alone, in the order of their `numbers` in the bank."""
-        for _, run in groupby(numbers, self.instance_size):
-            same_size = list(run)
-            for start in range(0, len(same_size), self.batch_size):
-                part = same_size[start : start + self.batch_size]
-                yield self._batch([number % self._order.count for number in part], part, [], len(numbers))
+    def of_class(self, numbers: Sequence[int]) -> Batch:
+        """The batch of class examples alone, of one size, with their `numbers` among all that are used."""
+        return self._batch([], [], numbers, len(numbers))
+
+    def of_instances(self, numbers: Sequence[int]) -> Batch:
+        """The batch of instance examples alone, of one size, with their `numbers` in the bank."""
+        return self._batch([number % self._order.count for number in numbers], numbers, [], len(numbers))
 
     def used_before(self, step: int) -> int:
         """How many class examples, as many as instance examples, are used before optimizer step `step`."""
@@ -227,19 +233,19 @@ class Batches:
         latents, masks = (torch.stack(each) for each in zip(*(one[:2] for one in draws), strict=True))
         noise = drawn_noise(self._settings, stream, numbers, tuple(latents.shape[1:]))
         timesteps = drawn_timesteps(self._settings, stream, numbers, len(self._model.alphas_cumprod))
-        prompts = [self._prompt(source.examples[i], stream, n) for i, n in zip(chosen, numbers, strict=True)]
+        prompts = [_prompt(source.examples[i], seed, stream, n) for i, n in zip(chosen, numbers, strict=True)]
         shown_noise = perturbed_noise(self._settings, stream, numbers, noise)
         sizes = rows_of_size_ids([one.size_ids for one in draws])
         return _Rows(latents, noise, timesteps, masks, shown_noise, sizes, prompts)
 
-    def _prompt(self, example: Example, stream: str, number: int) -> str:
-        """A random prompt of an example, the `number`-th that is used; what changes in it has a stream of its own."""
-        prompts = (example.prompt, *example.variants)
-        generator = generator_for(self._settings.train.seed, f"{stream} prompt", number)
-        chosen = int(torch.randint(len(prompts), (), generator=generator))
-        if example.random is None:
-            return prompts[chosen]
-        return example.random.draw(chosen, Random(derived_seed(self._settings.train.seed, f"{stream} caption", number)))
+
+def _prompt(example: Example, seed: int, stream: str, number: int) -> str:
+    """A random prompt of an example, the `number`-th that is used; what changes in it has a stream of its own."""
+    prompts = (example.prompt, *example.variants)
+    chosen = int(torch.randint(len(prompts), (), generator=generator_for(seed, f"{stream} prompt", number)))
+    if example.random is None:
+        return prompts[chosen]
+    return example.random.draw(chosen, Random(derived_seed(seed, f"{stream} caption", number)))
 
 
 def with_prior_weight(batch: Batch, settings: Settings, step: int, steps_per_epoch: int) -> Batch:

@@ -27,10 +27,13 @@ def recorder_for(settings: Settings, device: torch.device) -> Recorder | None:
     """What records steps on the device, None where the settings do not ask for it or have what cannot be recorded.
 
     Gradient checkpointing asks for the state of random numbers in between, and the optimizer in the backward pass makes
-    new tensors. On GPUs of AMD it was never tried, and a fault there ends the process.
+    new tensors. On GPUs of AMD it was never tried, and a fault there ends the process. NCCL, which sums the gradients
+    of several devices, asks the GPU from a thread of its own whether it is done, which ends a recording.
     """
     train = settings.train
-    prevented = train.gradient_checkpointing or train.fused_backward or torch.version.hip is not None
+    prevented = (
+        train.gradient_checkpointing or train.fused_backward or train.devices > 1 or torch.version.hip is not None
+    )
     if train.capture == "off" or device.type != "cuda" or prevented:
         return None
     return CudaRecorder(device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -15,6 +15,7 @@ from ...sampling.generate import BringBack, nothing_is_away
 from ...settings.groups.captions import CHUNK_TOKENS
 from ...settings.prompt_reading import PLAIN, PromptReading
 from ..device import sent_to
+from ..processes.processes import ALONE, Processes
 
 MOST_BYTES = 256_000_000
 """Of encoded prompts that are kept where they were encoded; the others are encoded when they are used."""
@@ -58,9 +59,8 @@ class Conditioning:
             return self._model.encode_prompts(prompts, self._reading)
         distinct = list(dict.fromkeys(prompts))
         unknown = [p for p in distinct if p not in self._cache]
-        learning = [p for p in unknown if uses_new_word(self._model, p, self._reading)]
-        with torch.no_grad():
-            states = self._states([p for p in unknown if p not in learning])
+        states = self._fixed(unknown)
+        learning = [p for p in unknown if p not in states]
         self._bytes += sum(map(_bytes_of, states.values()))
         states |= {p: self._cache.pop(p) for p in distinct if p in self._cache}
         self._cache |= states  # behind those not used now
@@ -74,18 +74,47 @@ class Conditioning:
         """The text encoder is not trained any more, so that prompts are encoded once from now on."""
         self._trained = False
 
-    def cache(self, prompts: Sequence[str], report: Callable[[int, int], None] = lambda done, total: None) -> None:
+    def cache(
+        self,
+        prompts: Sequence[str],
+        report: Callable[[int, int], None] = lambda done, total: None,
+        processes: Processes = ALONE,
+    ) -> None:
         """Encode now all that is going to be asked for, so that the text encoder is not needed again.
 
-        report: called with (prompts done, prompts in all); what it raises ends this.
+        report: called with (prompts done, prompts in all); what it raises ends this. processes: those that share this.
         """
         distinct = list(dict.fromkeys(prompts))
         self._most_bytes = float("inf")
         self._wait_in_ram = bytes_of_prompts(self._model, len(distinct), self._reading) > MOST_BYTES
-        for start in range(0, len(distinct), CACHED_TOGETHER):
-            report(start, len(distinct))
-            self(distinct[start : start + CACHED_TOGETHER])
+        passes = [distinct[k : k + CACHED_TOGETHER] for k in range(0, len(distinct), CACHED_TOGETHER)]
+        encode = self._fixed if processes is ALONE else self._sendable
+        for number, states in enumerate(processes.each(encode, passes)):
+            report(number * CACHED_TOGETHER, len(distinct))
+            self._keep(states)
         report(len(distinct), len(distinct))
+
+    @torch.no_grad()
+    def _fixed(self, prompts: Sequence[str]) -> dict[str, TextConditioning]:
+        """Those of the prompts, encoded, that are not known yet and that training does not change."""
+        if self._trained:
+            return {}
+        unknown = [p for p in prompts if p not in self._cache]
+        return self._states([p for p in unknown if not uses_new_word(self._model, p, self._reading)])
+
+    def _sendable(self, prompts: Sequence[str]) -> dict[str, TextConditioning]:
+        """The same in RAM."""
+        return {prompt: states.each(Tensor.cpu) for prompt, states in self._fixed(prompts).items()}
+
+    def _keep(self, states: Mapping[str, TextConditioning]) -> None:
+        """Add what was encoded to what is known, where that is kept."""
+        if not self._wait_in_ram:
+            states = {prompt: each.each(self._to_device) for prompt, each in states.items()}
+        self._bytes += sum(map(_bytes_of, states.values()))
+        self._cache |= states
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        return sent_to(self._model.unet.device, tensor) if tensor.device.type == "cpu" else tensor
 
     def _states(self, prompts: Sequence[str]) -> dict[str, TextConditioning]:
         if not prompts:

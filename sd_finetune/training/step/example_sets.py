@@ -24,6 +24,7 @@ from ...families.family import DiffusionModel
 from ...runs.messages import Event
 from ...settings.options import Data, Settings
 from ..phases import telling
+from ..processes.processes import ALONE, Processes
 from .randomness import derived_seed
 
 ROLES = {"instance": "training", "class": "class", "evaluation": "evaluation"}
@@ -99,18 +100,20 @@ def example_set(
     role: str,
     cache: Path,
     emit: Callable[[Event], None],
+    processes: Processes = ALONE,
 ) -> ExampleSet:
     """The examples, whose images are encoded now if latents are cached. role: one of ROLES.
 
     Training images are examples at each of the run's resolutions, and the only ones whose colors change. cache: the
-    folder of latents on the disk.
+    folder of latents on the disk. processes: those that share this.
     """
     data = settings.data
     resolutions = data.resolutions() if role == "instance" else [data.side]
     shown = [(example, side) for example in examples for side in resolutions]
     crops = _crops([(example.image, side) for example, side in shown], data, telling(CROPPING[role], emit))
     examples = [example for example, _ in shown]
-    moments = _moments(model, _views(examples, crops, data), data, cache, telling(ENCODING[role], emit))
+    views = _views(examples, crops, data)
+    moments = _moments(model, views, data, cache, telling(ENCODING[role], emit), processes)
     order_seed = derived_seed(settings.train.seed, f"{role} order", 0)
     return ExampleSet(
         examples=examples,
@@ -133,14 +136,15 @@ def class_example_set(
     instances: ExampleSet,
     cache: Path,
     emit: Callable[[Event], None],
+    processes: Processes = ALONE,
 ) -> ExampleSet:
     """The class examples with their latents; if the images are training images, with those of the instances.
 
-    cache: as in `example_set`.
+    cache, processes: as in `example_set`.
     """
     known = {example.image for example in instances.examples}
     if any(example.image not in known for example in examples):
-        return example_set(settings, model, examples, "class", cache, emit)
+        return example_set(settings, model, examples, "class", cache, emit, processes)
     crops = _crops([(example.image, settings.data.side) for example in examples], settings.data)
     order_seed = derived_seed(settings.train.seed, "class order", 0)
     sizes = _image_sizes(examples)
@@ -148,15 +152,23 @@ def class_example_set(
 
 
 def _moments(
-    model: DiffusionModel, views: Iterator[View], data: Data, cache: Path, report: Callable[[int, int], None]
+    model: DiffusionModel,
+    views: Iterator[View],
+    data: Data,
+    cache: Path,
+    report: Callable[[int, int], None],
+    processes: Processes,
 ) -> Moments:
     """The latents' distributions as the settings ask for them: kept, or made at each use."""
     encoder = ImageEncoder(model.vae)
     if data.cache_latents == "ram":
-        return MomentsCache(encoder, views, report)
+        return MomentsCache(encoder, views, report, processes.each)
     if data.cache_latents == "disk":
         mark(cache)
-        return MomentsOnDisk(encoder, views, latents_in(cache), fingerprint(model.vae), report)
+        made_with = fingerprint(model.vae)
+        on_disk = MomentsOnDisk(encoder, views, latents_in(cache), made_with, report, processes.share)
+        processes.wait()
+        return on_disk
     return encoder
 
 

@@ -19,12 +19,12 @@ def derived_seed(seed: int, stream: str, index: int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def seed_dropout(seed: int, step: int) -> None:
-    """Seed torch's own streams for one step, from which its random layers draw.
+def seed_dropout(seed: int, step: int, process: int = 0) -> None:
+    """Seed torch's own streams for one step, from which its random layers draw: others in each process of a run.
 
     As torch.manual_seed, which without a GPU notes its whole call stack in case that there is one later.
     """
-    number = derived_seed(seed, "dropout", step)
+    number = derived_seed(seed, f"dropout {process}" if process else "dropout", step)
     torch.default_generator.manual_seed(number)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(number)

@@ -24,6 +24,7 @@ from ...optimizers.parameter_group import ParameterGroup
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
 from ..device import Accelerator
+from ..portions import portions
 from .randomness import derived_seed
 
 PORTION_VALUES = 2**24
@@ -87,7 +88,7 @@ class Updates:
         self._clip()
         if train.weights == "bf16":
             alone = OPTIMIZERS[self._settings.optimizer.name].steps_alone
-            for portion in _portions(self._weights, PORTION_VALUES) if alone else [self._weights]:
+            for portion in portions(self._weights, _values, PORTION_VALUES) if alone else [self._weights]:
                 self._step_some(portion)
         else:
             self.optimizer.step()
@@ -177,15 +178,5 @@ def _weights(groups: Sequence[ParameterGroup], in_bf16: bool) -> Iterator[Weight
             number += 1
 
 
-def _portions(weights: Sequence[Weight], most: int) -> Iterator[list[Weight]]:
-    """The weights in order, as many at a time as have up to `most` values, and at least one."""
-    portion: list[Weight] = []
-    size = 0
-    for weight in weights:
-        if portion and size + weight.parameter.numel() > most:
-            yield portion
-            portion, size = [], 0
-        portion.append(weight)
-        size += weight.parameter.numel()
-    if portion:
-        yield portion
+def _values(weight: Weight) -> int:
+    return weight.parameter.numel()

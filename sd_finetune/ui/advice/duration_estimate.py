@@ -34,7 +34,7 @@ def seconds_for(settings: Settings, steps: int, projects: Path) -> float | None:
 def images_per_step(settings: Settings) -> int:
     """Training images of a step, and as many class images with prior preservation."""
     train = settings.train
-    return train.batch_size * train.gradient_accumulation_steps * (2 if settings.prior_weight() > 0 else 1)
+    return train.rows * train.gradient_accumulation_steps * (2 if settings.prior_weight() > 0 else 1)
 
 
 def _is_alike(run: RunFolder, settings: Settings) -> bool:

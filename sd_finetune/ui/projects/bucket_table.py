@@ -39,7 +39,7 @@ def bucket_table(settings: dict[str, Any]) -> dict[str, Any]:
         }
         for bucket in buckets_of(fits)
     ]
-    warnings = bucket_warnings(fits, data, valid.train.batch_size)
+    warnings = bucket_warnings(fits, data, valid.train.batch_size, valid.train.devices)
     return {"buckets": rows, "warnings": [in_the_tab(each, "concepts") for each in warnings]}
 
 

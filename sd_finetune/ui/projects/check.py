@@ -74,9 +74,7 @@ def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Che
     faults = {**broken_rules(whole), **missing_for_training(whole), **base_faults(whole)}
     if faults:
         return Checked(faults, found)
-    an_epoch = steps_per_epoch(
-        _example_sizes(found, whole), whole.train.batch_size, whole.train.gradient_accumulation_steps
-    )
+    an_epoch = steps_per_epoch(_example_sizes(found, whole), whole.train.rows, whole.train.gradient_accumulation_steps)
     steps = whole.train.length.steps(an_epoch)
     masks = masks_in_time(whole, found)
     faults = {**mask_faults(whole, found, masks), **origin_faults(whole, steps, origin)}

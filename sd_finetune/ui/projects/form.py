@@ -10,7 +10,7 @@ from typing import Any
 from ...settings.availability import WITH_NEEDS, missing_package, why_unavailable
 from ...settings.catalogue import Member, all_options, members
 from ...settings.duration import Duration, Interval
-from ...settings.gpu_driver import has_gpu_driver
+from ...settings.gpu_driver import gpu_count, has_gpu_driver
 from ...settings.option import Option
 from ...settings.options import Settings
 from ...settings.rates import Rates
@@ -101,6 +101,7 @@ def _field(prefix: str, member: Member, labels: dict[str, str]) -> dict[str, Any
         "choices": list(facts.choices),
         "titles": _titles(name, facts),
         "unavailable": _unavailable(name),
+        "greyed": _greyed(name),
         "foremost": name in FOREMOST,
         "methods": list(facts.methods),
         "follows_method": name in FOLLOWS_METHOD,
@@ -129,6 +130,14 @@ def _unavailable(name: str) -> dict[str, str]:
     sentences = {choice: why_unavailable(name, choice, on_gpu) for choice in WITH_NEEDS.get(name, {})}
     panel = panel_of(name)
     return {choice: in_the_tab(sentence, panel) for choice, sentence in sentences.items() if sentence}
+
+
+def _greyed(name: str) -> str:
+    """Why an option cannot be anything but its default on this machine, as a sentence; empty where it can."""
+    count = gpu_count() if name == "train.devices" else None
+    if count is None or count > 1:
+        return ""
+    return "This machine has 1 GPU." if count else "This machine has no GPU."
 
 
 def _kind(member: Member) -> str:

@@ -24,6 +24,7 @@ LABELS = {
     "train.weights": "Trained weights",
     "train.tf32": "TF32",
     "train.compile": "Compile the UNet",
+    "train.devices": "Number of GPUs",
     "train.fused_backward": "Optimizer in the backward pass",
     "train.capture": "Captured steps (CUDA graphs)",
     "train.max_grad_norm": "Maximum gradient norm",

@@ -23,7 +23,9 @@ export function field(option, name, settings, changed) {
     changed(name);
   });
   showUnit(unit, value);
-  const help = `${option.help}.${rest(option)}`;
+  const greyed = value === option.default ? option.greyed : "";
+  for (const input of greyed ? inputs : []) input.toggleAttribute("disabled", true);
+  const help = `${option.help}.${rest(option)}${greyed && ` ${greyed}`}`;
   const label = h("label", { for: id, title: help }, option.label);
   const row = h("span", { class: "sdft-inputs" }, inputs, option.unit || option.auto ? unit : null);
   inputs[0].setAttribute("aria-describedby", `${id}_help ${id}_fault`);

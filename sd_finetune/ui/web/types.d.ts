@@ -29,6 +29,8 @@ export interface Option {
   titles: Record<string, string>;
   /** Choices that cannot be chosen on this machine, and why. */
   unavailable: Record<string, string>;
+  /** Why it can be nothing but its default on this machine, or empty. */
+  greyed: string;
   /** Seen at once; all others are folded under their group. */
   foremost: boolean;
   methods: string[];

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,3 +23,44 @@ def test_the_driver_of_either_maker_counts(
     monkeypatch.setattr(gpu_driver, "ROCM", tmp_path if rocm else tmp_path / "none")
     monkeypatch.setattr(ctypes, "CDLL", (lambda name: None) if nvidia else no_library)
     assert gpu_driver.has_gpu_driver() == found
+
+
+class Nvidia:
+    """Its driver's library that manages GPUs."""
+
+    def __init__(self, count: int, error: int = 0) -> None:
+        self.count, self.error = count, error
+
+    def nvmlInit_v2(self) -> int:
+        return self.error
+
+    def nvmlShutdown(self) -> int:
+        return 0
+
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
+        count._obj.value = self.count
+        return 0
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac has one GPU")
+def test_gpus_are_counted_as_far_as_this_process_may_use_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Nvidia(4))
+    assert gpu_driver.gpu_count() == 4
+    for visible, count in (("", 0), ("-1", 0), ("2", 1), ("0,3", 2), ("0,1,2,3,4,5", 4)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert gpu_driver.gpu_count() == count
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Nvidia(4, error=9))
+    assert gpu_driver.gpu_count() is None, "the driver does not tell"
+
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    monkeypatch.setattr(gpu_driver, "ROCM", tmp_path / "none")
+    assert gpu_driver.gpu_count() == 0
+    monkeypatch.setattr(gpu_driver, "ROCM", tmp_path)
+    monkeypatch.setattr(gpu_driver, "ROCM_NODES", tmp_path)
+    for number, simds in enumerate((0, 240, 240)):  # the processor is a node too
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "properties").write_text(f"cpu_cores_count 8\nsimd_count {simds}\n")
+    assert gpu_driver.gpu_count() == 2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
-from sd_finetune.settings.missing_files import missing_files, refuse
+from sd_finetune.settings.missing_files import missing_files, missing_for_training, refuse
 from sd_finetune.settings.read import from_dict
 
 
@@ -46,3 +46,24 @@ def test_a_file_for_a_folder_and_the_other_way_round_is_told(content: dict[str, 
         "concepts.1.metadata_file": f"concepts.1.metadata_file = {tmp_path} is a folder: give the path of a file.",
         "concepts.1.folder": f"concepts.1.folder = {file} is a file: give the path of a folder.",
     }
+
+
+@pytest.mark.parametrize(
+    ("found", "there"),
+    [
+        (0, "has none: set it to 1."),
+        (1, "has 1: set it to 1."),
+        (2, "has 2: set it to 2 or less."),
+        (3, ""),
+        (None, ""),
+    ],
+)
+def test_more_devices_than_there_are_gpus_are_told(
+    content: dict[str, Any], found: int | None, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sd_finetune.settings.missing_files.gpu_count", lambda: found)
+    asked = from_dict({**content, "train": {"devices": 3}})
+    sentence = f"train.devices = 3 needs 3 GPUs, and this machine {there}"
+    assert missing_for_training(asked).get("train.devices", "") == (sentence if there else "")
+    for fewer in ({"devices": 3, "device": "cpu"}, {"devices": 1}):
+        assert "train.devices" not in missing_for_training(from_dict({**content, "train": fewer}))

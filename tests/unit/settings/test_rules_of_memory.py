@@ -49,3 +49,16 @@ def test_bf16_weights_need_a_forward_pass_in_bf16(content: dict[str, Any], preci
         "train.weights": f'train.weights = "bf16" needs train.mixed_precision = "bf16" and that is "{precision}": '
         'change it, or set train.weights to "fp32".'
     }
+
+
+def test_what_does_not_go_with_several_devices_is_told(content: dict[str, Any]) -> None:
+    fused = {"fused_backward": True, "max_grad_norm": 0}
+    assert faults(content, train={"devices": 2, **fused}) == {
+        "train.devices": "train.devices = 2 needs gradients after the backward pass, which train.fused_backward = true "
+        "has freed: set it to 1, or train.fused_backward to false."
+    }
+    assert faults(content, train={"devices": 2, "device": "mps"}) == {
+        "train.devices": 'train.devices = 2 is not for train.device = "mps", of which a Mac has one: set it to 1.'
+    }
+    assert faults(content, train={"devices": 1, "device": "mps"}) == faults(content, train=fused) == {}
+    assert faults(content, train={"devices": 2, "gradient_accumulation_steps": 2, "weights": "fp32"}) == {}

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
 import pytest
 import torch
 from torch import Tensor
 
 from sd_finetune.settings.prompt_reading import PromptReading
+from sd_finetune.training.processes.processes import Alone
 from sd_finetune.training.step.conditioning import Conditioning, bytes_of_prompts
 from tests.toy import Toy
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 ONE_PROMPT = 77 * 32 * 4
 """Bytes."""
@@ -61,6 +69,24 @@ def test_all_that_is_encoded_ahead_is_kept(toy: Toy, monkeypatch: pytest.MonkeyP
     model.text_encoder.register_forward_hook(lambda *_: pytest.fail("encoded again"))
     torch.testing.assert_close(conditioning(prompts).hidden_states, expected, rtol=0, atol=1e-5)
     assert len(sent) == (most < 20)
+
+
+class SeveralProcesses(Alone):
+    """All of them do their part here, and send what they computed as a group does."""
+
+    def each(self, compute: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
+        return (pickle.loads(pickle.dumps(compute(item))) for item in items)
+
+
+def test_what_several_processes_encode_is_as_what_one_does(toy: Toy) -> None:
+    model, prompts = toy.prepare().model, [f"star {n}" for n in range(20)]
+    alone, together = (Conditioning(model, text_encoder_is_trained=False) for _ in range(2))
+    alone.cache(prompts)
+    told: list[tuple[int, int]] = []
+    together.cache(prompts, lambda *how_far: told.append(how_far), SeveralProcesses())
+    assert told == [(0, 20), (16, 20), (20, 20)]
+    model.text_encoder.register_forward_hook(lambda *_: pytest.fail("encoded again"))
+    assert torch.equal(together(prompts).hidden_states, alone(prompts).hidden_states)
 
 
 def test_prompts_take_what_is_said(toy: Toy) -> None:

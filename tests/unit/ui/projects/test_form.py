@@ -94,6 +94,15 @@ def test_an_optimizer_that_needs_a_gpu_cannot_be_chosen_without_one(monkeypatch:
         assert ("adamw" in name["unavailable"]) is not there
 
 
+def test_several_gpus_can_be_asked_for_where_there_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentences = {0: "This machine has no GPU.", 1: "This machine has 1 GPU.", 2: "", None: ""}
+    for count, sentence in sentences.items():
+        monkeypatch.setattr("sd_finetune.ui.projects.form.gpu_count", lambda count=count: count)
+        assert {field["name"]: field["greyed"] for field in fields() if field["greyed"]} == (
+            {"train.devices": sentence} if sentence else {}
+        )
+
+
 def test_what_a_method_does_not_train_has_no_rate_there() -> None:
     fields = {field["name"]: field["methods"] for group in form()["groups"] for field in group["fields"]}
     assert fields["train.unet_learning_rate"] == ["lora", "dreambooth", "hypernetwork"]

@@ -1,0 +1,186 @@
+"""Several processes, each with a device of its own, train what one with as many times the batch does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sd_finetune.errors import UserError
+from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.follow import follow
+from sd_finetune.runs.launch import kill_worker, start_worker
+from sd_finetune.runs.messages import Done, Error, Evaluation, Phase, Step, send_command
+from sd_finetune.runs.snapshots import snapshot_step
+from sd_finetune.training.device import refuse_devices
+from sd_finetune.training.loop import train
+from sd_finetune.training.setup import prepare
+from tests.several_processes import COUNT, TRAINED
+from tests.toy import ROWS, Toy, events_of, forget_accelerator, trained
+
+LIKE = 1e-4
+"""Of the whole change of the trained weights: what may differ by the order of sums."""
+SECONDS = 60
+SMOOTH: dict[str, Any] = {"optimizer.eps": 1e-3, "train.length": "3 steps", "evaluation.every": "3 steps"}
+"""With Adam's own epsilon a gradient that is next to nothing decides by its sign alone."""
+PRIOR: dict[str, Any] = {"prior.weight": 1.0}
+CASES: dict[str, dict[str, Any]] = {
+    "lora": {
+        **ROWS["lora+text"],
+        **PRIOR,
+        "train.gradient_accumulation_steps": 2,  # of two images and one: the second process has nothing to do then
+        "train.max_grad_norm": 1e-3,
+        "train.snr_gamma": 5,
+        "train.text_encoder_share": 0.4,
+        "data.horizontal_flip": True,
+        "captions.shuffle": True,
+        "ema.decay": 0.9,
+    },
+    "dreambooth": {**ROWS["dreambooth+text"], **PRIOR, "train.batch_size": 2, "data.cache_latents": "off"},
+    "dreambooth, prior from the model": {
+        **ROWS["dreambooth"],
+        **PRIOR,
+        "prior.source": "model",
+        "prior.bank_size": 4,
+        "data.cache_latents": "disk",
+    },
+    "textual_inversion": {**ROWS["textual_inversion"], "prior.weight": 0.1, "schedule.name": "cosine"},
+    "hypernetwork": {**ROWS["hypernetwork"], **PRIOR},
+}
+
+
+def together(toy: Toy, runs: list[RunFolder]) -> None:
+    """Do runs in two processes, which gloo connects."""
+    meeting = toy.home / "meeting"
+    meeting.mkdir()
+    command = [sys.executable, "-m", "tests.several_processes", str(meeting)]
+    paths = [str(run.path) for run in runs]
+    processes = [subprocess.Popen([*command, str(number), *paths]) for number in range(COUNT)]
+    codes = [process.wait(10 * SECONDS) for process in processes]
+    assert codes == [0] * COUNT
+
+
+def change(after: dict[str, Tensor], before: dict[str, Tensor]) -> float:
+    return float(torch.stack([(after[name] - before[name]).norm() for name in before]).norm())
+
+
+def test_two_processes_learn_what_one_with_twice_the_batch_does(toy: Toy) -> None:
+    """Each method, with its class images, accumulation, clipping, an average, and a bank of predictions."""
+    runs, alone = list[RunFolder](), dict[str, tuple[dict[str, Tensor], dict[str, Tensor], RunFolder]]()
+    for name, changes in CASES.items():
+        own = {"train.batch_size": 1, **SMOOTH, **changes}
+        twice = toy.prepare({**own, "train.batch_size": 2 * own["train.batch_size"]})
+        before = trained(twice)
+        assert isinstance(train(twice), Done)
+        alone[name] = before, trained(twice), twice.run
+        forget_accelerator()
+        caches = {"class_images.cache_folder": str(toy.home / "class-images of two")} if name == "hypernetwork" else {}
+        caches["data.cache_folder"] = str(toy.home / "images of two")
+        runs.append(toy.run({**own, **caches, "train.devices": 2}))
+    together(toy, runs)
+    for (name, (before, after, run)), of_two in zip(alone.items(), runs, strict=True):
+        found = load_file(of_two.path / TRAINED)
+        assert change(found, after) < LIKE * change(after, before), name
+        for kind in (Step, Evaluation):
+            losses, expected = ([event.loss for event in events_of(each, kind)] for each in (of_two, run))
+            assert losses == pytest.approx(expected, rel=1e-4), name
+        assert len(events_of(of_two, Phase)) <= len(events_of(run, Phase)) + 2, name  # told by one of them
+    theirs, ours = (sorted((toy.home / each).rglob("*.png")) for each in ("class-images of two", "class-images"))
+    assert len(theirs) == 4
+    same_names = {path.name: path for path in ours}
+    for path in theirs:
+        drawn, expected = (np.array(Image.open(each)).astype(int) for each in (path, same_names[path.name]))
+        assert np.abs(drawn - expected).max() <= 1
+
+
+def test_more_devices_than_there_are_gpus_are_refused(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = toy.settings({"train.devices": 4, "train.device": "auto"})
+    for count, there in ((0, "has none: set it to 1."), (1, "has 1: set it to 1."), (2, "has 2: set it to 2 or less.")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda count=count: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda count=count: count)
+        with pytest.raises(UserError, match=f"train.devices = 4 needs 4 GPUs, and this machine {there}"):
+            refuse_devices(asked)
+    refuse_devices(toy.settings({"train.devices": 4, "train.device": "cpu"}))
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def worker(toy: Toy) -> Iterator[tuple[RunFolder, Callable[..., psutil.Process]]]:
+    """A run on two devices that goes on for long, and what starts its worker and waits for its third step."""
+    run = toy.run({"train.length": "100000 steps", "train.devices": 2, "samples.prompts": []})
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*arguments: str) -> psutil.Process:
+        steps = len(events_of(run, Step))
+        started.append(start_worker(run, *arguments, owned=False))
+        process = started[-1]
+
+        def has_learned() -> bool:
+            assert process.poll() is None, run.log.read_text(encoding="utf-8")
+            return len(events_of(run, Step)) >= steps + 3
+
+        until(has_learned)
+        return psutil.Process(process.pid)
+
+    yield run, start
+    for process in started:
+        kill_worker(process)
+        process.wait()
+
+
+def test_the_processes_of_a_worker_end_together(worker: tuple[RunFolder, Callable[..., psutil.Process]]) -> None:
+    """Whichever is killed; what was learned is kept, and told is why."""
+    run, start = worker
+    first = start()
+    (other,) = first.children()
+    other.kill()
+    *_, last = follow(run)
+    assert isinstance(last, Error)
+    how = "was killed by SIGKILL" if os.name != "nt" else "ended with exit code"
+    assert last.message.startswith(f"The process of device 2 of 2 {how}")
+    assert f"The snapshot of step {snapshot_step(run):,} is kept" in last.message
+    assert snapshot_step(run) >= 3
+    until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE)
+    assert len(events_of(run, Error)) == 1
+
+    first = start("--resume")
+    (other,) = first.children()
+    first.kill()
+    until(lambda: not other.is_running())
+
+
+def test_a_run_on_two_devices_is_stopped_and_goes_on_with_one(
+    worker: tuple[RunFolder, Callable[..., psutil.Process]], toy: Toy
+) -> None:
+    run, start = worker
+    (other,) = start().children()
+    send_command(run.commands, "stop")
+    *_, last = follow(run)
+    assert isinstance(last, Done)
+    assert last.outcome == "stopped"
+    assert last.step == snapshot_step(run)
+    until(lambda: not other.is_running())
+    settings = json.loads(run.settings.read_text(encoding="utf-8"))
+    settings["train"] |= {"devices": 1, "length": f"{last.step + 1} steps"}
+    run.settings.write_text(json.dumps(settings), encoding="utf-8")
+    resumed = prepare(run, resume=True)
+    assert resumed.first_step == last.step
+    assert isinstance(train(resumed), Done)
