@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+@pytest.fixture(scope="module")
+def saved(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_folder(files["sd1"], tmp_path_factory.mktemp("saved") / "model")
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    """Of the first of the files, to be changed."""
+    shutil.copytree(saved, tmp_path / "model")
+    return tmp_path / "model"
+
+
 def assert_same(found: Checkpoint, expected: Checkpoint) -> None:
     assert found.architecture == expected.architecture
     assert found.tensors.keys() == expected.tensors.keys()
@@ -64,8 +77,7 @@ def test_every_way_of_saving(files: dict[str, Path], tmp_path: Path, name: str, 
     assert_same(read_checkpoint(folder), read_checkpoint(files[name]))
 
 
-def test_what_diffusers_loads_by_default_comes_first(files: dict[str, Path], tmp_path: Path) -> None:
-    folder = save_folder(files["sd1"], tmp_path / "model")
+def test_what_diffusers_loads_by_default_comes_first(files: dict[str, Path], folder: Path) -> None:
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     for other in ("fp16.safetensors", "non_ema.safetensors", "bin"):
         weights.with_name(f"diffusion_pytorch_model.{other}").write_bytes(b"none of it")
@@ -75,11 +87,10 @@ def test_what_diffusers_loads_by_default_comes_first(files: dict[str, Path], tmp
     assert_same(read_checkpoint(folder), read_checkpoint(files["sd1"]))
 
 
-def test_older_names(files: dict[str, Path], tmp_path: Path) -> None:
+def test_older_names(files: dict[str, Path], folder: Path) -> None:
     """Of the VAE's attention before diffusers 0.15, and of CLIP's network in transformers 5."""
     from safetensors.torch import load_file, save_file
 
-    folder = save_folder(files["sd1"], tmp_path / "model")
     old = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
     for file, names in (
         (folder / "vae" / "diffusion_pytorch_model.safetensors", old),
@@ -109,9 +120,8 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_other_models_are_refused_in_a_sentence(files: dict[str, Path], tmp_path: Path, fault: str) -> None:
+def test_other_models_are_refused_in_a_sentence(folder: Path, fault: str) -> None:
     file, changes, words = FAULTS[fault]
-    folder = save_folder(files["sd1"], tmp_path / "model")
     change_json(folder / file, changes)
     for read in (read_checkpoint, refuse_unusable_base):
         with pytest.raises(UserError, match=words) as caught:
@@ -127,16 +137,14 @@ MISSING = (
 
 
 @pytest.mark.parametrize("missing", MISSING)
-def test_a_missing_part_is_named(files: dict[str, Path], tmp_path: Path, missing: str) -> None:
-    folder = save_folder(files["sd1"], tmp_path / "model")
+def test_a_missing_part_is_named(folder: Path, missing: str) -> None:
     (folder / missing).unlink()
     words = missing.partition("/")[0] if "safetensors" in missing else missing
     with pytest.raises(UserError, match=f"lacks .*{words}.*: download or save it whole"):
         read_checkpoint(folder)
 
 
-def test_an_index_does_not_lead_elsewhere(files: dict[str, Path], tmp_path: Path) -> None:
-    folder = save_folder(files["sd1"], tmp_path / "model")
+def test_an_index_does_not_lead_elsewhere(files: dict[str, Path], folder: Path) -> None:
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     index, shard = weights.with_name(f"{weights.name}.index.json"), weights.with_name("shard.safetensors")
     weights.rename(shard)

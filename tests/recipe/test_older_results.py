@@ -23,6 +23,14 @@ def test_the_latest_are_kept(toy: Toy, tmp_path: Path, method: str) -> None:
     assert names == {"other-step000001.safetensors", *(f"{name}.safetensors" for name in kept), *configs}
 
 
+def test_those_of_a_pattern_are_kept_too(toy: Toy) -> None:
+    pattern = "{step:03d} of {name} e{epoch}"
+    training = toy.train({**SAVED, "output.keep": 2, "output.name_pattern": pattern, "train.batch_size": 3})
+    assert sorted(path.name for path in training.run.output.glob("*.safetensors")) == [
+        f"{step:03d} of toy e{step}.safetensors" for step in (3, 4, 5)
+    ]
+
+
 def test_all_are_kept_unless_asked(toy: Toy) -> None:
     training = toy.train(SAVED)
     assert len(list(training.run.output.glob("toy-step*"))) == 4

@@ -43,6 +43,19 @@ def test_files_that_come_with_a_result_are_not_written_over_either(toy: Toy, tmp
     assert [entry.read_text() for entry in tmp_path.iterdir()] == ["somebody's"]
 
 
+@pytest.mark.parametrize("name", ["kept-lora-000100.safetensors", "kept-lora-7.safetensors"])
+def test_nor_are_those_of_any_step_by_the_pattern(toy: Toy, tmp_path: Path, name: str) -> None:
+    for there in (name, "kept-lora.safetensors", "kept-dreambooth-000100.safetensors"):
+        (tmp_path / there).write_text("somebody's")
+    asked = {"output.folder": str(tmp_path), "output.name": "kept", "output.name_pattern": "{name}-{method}-{step:06d}"}
+    run = toy.run(asked)
+    assert work(run.path, resume=False) == 1
+    assert f"{name} already exists: change output.name" in events_of(run)[-1].message
+    (tmp_path / name).unlink()
+    training = toy.train(asked)
+    assert Path(events_of(training.run, Saved)[-1].path) == tmp_path / "kept-lora-000002.safetensors"
+
+
 def test_a_card_that_cannot_be_written_is_not_missed(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise CannotWriteError("No card.")

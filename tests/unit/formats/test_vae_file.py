@@ -46,13 +46,31 @@ def old_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-@pytest.mark.parametrize("kind", ["whole checkpoint", "alone", "alone, pickled", "diffusers", "old diffusers"])
+def newer_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As newer programs write the attention of a VAE in LDM's names: diffusers' layers, which are linear."""
+    new = {".q.": ".to_q.", ".k.": ".to_k.", ".v.": ".to_v.", ".proj_out.": ".to_out.0.", ".norm.": ".group_norm."}
+    renamed = dict(tensors)
+    for name, tensor in tensors.items():
+        for old, other in new.items():
+            if f"attn_1{old}" in name:
+                del renamed[name]
+                renamed[name.replace(old, other)] = tensor.flatten(1) if tensor.ndim == 4 else tensor
+    return renamed
+
+
+@pytest.mark.parametrize(
+    "kind", ["whole checkpoint", "newer names", "alone", "alone, pickled", "alone, newer", "diffusers", "old diffusers"]
+)
 def test_it_takes_the_place_of_the_checkpoints_own(
     kind: str, tiny_file: Path, in_checkpoint: Path, own: dict[str, Tensor], tmp_path: Path
 ) -> None:
     base, file = read_checkpoint(tiny_file), tmp_path / f"vae.{'pt' if 'pickled' in kind else 'safetensors'}"
     if kind == "whole checkpoint":
         file = in_checkpoint
+    elif kind == "newer names":
+        write_tensors(file, newer_names(read_tensors(in_checkpoint).tensors), {})
+    elif kind == "alone, newer":
+        write_tensors(file, newer_names(alone(in_checkpoint)), {})
     elif kind == "alone, pickled":
         torch.save({"state_dict": {**alone(in_checkpoint), "loss.logvar": torch.zeros(1)}}, file)
     else:

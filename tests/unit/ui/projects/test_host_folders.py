@@ -23,6 +23,20 @@ def test_a_result_is_never_overwritten(screen: Screen, tmp_path: Path, monkeypat
     (tmp_path / "Lora" / "Cat-step000100.safetensors").touch()
     assert fill_host_folders(host, screen.settings(output={"name": "cat"}))["output"]["name"] == "cat-2"
     assert from_dict(fill_host_folders(host, screen.settings(output={}))).output.name == "sd-finetune"
+    (tmp_path / "Lora" / "2026-11-27 fox 000100.safetensors").touch()
+    for pattern, name in (("{date} {name} {step:06d}", "fox-2"), ("{name}", "fox"), ("{name", "fox")):
+        asked = {"name": "fox", "name_pattern": pattern}
+        assert fill_host_folders(host, screen.settings(output=asked))["output"]["name"] == name
+
+
+def test_a_folder_of_files_stays_with_its_run(screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the WebUI's own folder each of its files would be listed as a checkpoint."""
+    monkeypatch.setattr(screen.context.host, "result_folder", lambda kind: tmp_path)
+    for method, layout, folder in (
+        ("dreambooth", "diffusers", ""), ("dreambooth", "file", str(tmp_path)), ("lora", "diffusers", str(tmp_path))
+    ):  # fmt: skip
+        settings = screen.settings(method=method, output={"name": "fox", "layout": layout})
+        assert fill_host_folders(screen.context.host, settings)["output"].get("folder", "") == folder
 
 
 def test_what_the_form_decides_stays(screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
