@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..reading.diffusers_folder import files_of_model, is_diffusers_folder
+from ..reading.diffusers_folder import files_of_model, is_diffusers_folder, is_part_folder
 from ..reading.door import open_regular, reader
 from .tensor_file import file_pieces
 
@@ -23,7 +23,7 @@ LEGACY_START, LEGACY_BYTES = 0x100000, 0x10000
 @reader
 def file_hashes(path: Path) -> tuple[str, str]:
     """The 8 digit hash and the SHA-256 (64 digits) of a file, or of the files of a model; reads all of it."""
-    if is_diffusers_folder(path):
+    if is_diffusers_folder(path) or is_part_folder(path):
         return legacy_hash(path), sha256_of_folder(path, lambda file: file_hashes(file)[1])
     digest = hashlib.sha256()
     with open_regular(path) as file:
@@ -35,7 +35,7 @@ def file_hashes(path: Path) -> tuple[str, str]:
 @reader
 def legacy_hash(path: Path) -> str:
     """The 8 digit hash of a file alone, of which little is read; "" for a folder, for which the WebUI has none."""
-    if is_diffusers_folder(path):
+    if is_diffusers_folder(path) or is_part_folder(path):
         return ""
     with open_regular(path) as file:
         file.seek(LEGACY_START)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import UserError
-from ..reading.diffusers_folder import is_diffusers_folder
+from ..reading.diffusers_folder import is_diffusers_folder, is_part_folder
 from ..runs.atomic import replacing
 from .hashes import file_hashes, sha256_of_folder
 
@@ -19,7 +19,7 @@ def known_sha256(file: Path, notes: Path) -> str:
     That of a folder in diffusers' layout is made of those of its files. A note holds for one path, size and time of
     change. Notes that cannot be read or written only cost time.
     """
-    if is_diffusers_folder(file):
+    if is_diffusers_folder(file) or is_part_folder(file):
         return sha256_of_folder(file, lambda own: known_sha256(own, notes))
     facts = file.stat()
     state = {"size": facts.st_size, "mtime": facts.st_mtime_ns}

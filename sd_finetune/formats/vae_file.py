@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import UserError
+from ..reading.diffusers_folder import vae_files
 from .checkpoint import Checkpoint
 from .tensor_file import read_tensors, refuse_not_finite
 
@@ -23,12 +24,14 @@ def with_vae(base: Checkpoint, path: Path) -> Checkpoint:
     """The checkpoint with the VAE of another file, in that file's precision.
 
     Args:
-        path: a VAE alone as the WebUI has them, one of diffusers, or a whole checkpoint, of which the VAE is taken.
+        path: a VAE alone as the WebUI has them, one of diffusers, its folder too, or a whole checkpoint, of which the
+            VAE is taken.
 
     Raises:
         UserError: the file is missing, damaged, has no VAE, or one of other sizes; or has NaN or infinite weights.
     """
-    own = _usual_names(base, read_tensors(path).tensors)
+    read = {name: tensor for file in vae_files(path) for name, tensor in read_tensors(file).tensors.items()}
+    own = _usual_names(base, read)
     places = base.places[PART]
     found = {name: own.get(place.name, own.get(f"{_start(base)}{name}")) for name, place in places.items()}
     absent = [name for name, tensor in found.items() if tensor is None]

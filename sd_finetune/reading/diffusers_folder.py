@@ -1,11 +1,12 @@
 """A model as diffusers saves it: a folder with `model_index.json`, and a folder for each part.
 
-is_diffusers_folder(path), is_model(path) -> bool
+is_diffusers_folder(path), is_part_folder(path), is_model(path), is_vae(path) -> bool
 pipeline_class(path) -> "StableDiffusionPipeline"
 part_of(path, name) -> Part(config, files), with the files of its weights
 scheduler_of(path) -> its settings
 folder_files(path) -> all files that the model is made of
-files_of_model(path) -> these, or the file itself
+vae_files(path) -> the files of a VAE: a file, a folder with it alone, or the one in a whole model
+files_of_model(path) -> the files that a path stands for: of such a folder, or the file itself
 """
 
 from __future__ import annotations
@@ -49,6 +50,16 @@ def is_diffusers_folder(path: Path) -> bool:
 def is_model(path: Path) -> bool:
     """Whether there is a file, or such a folder; False for what cannot be looked at."""
     return _is_file(path) or is_diffusers_folder(path)
+
+
+def is_part_folder(path: Path) -> bool:
+    """Whether the folder has one part of a model alone."""
+    return _is_file(path / CONFIG)
+
+
+def is_vae(path: Path) -> bool:
+    """Whether there is a file, or a folder that can have a VAE in diffusers' layout."""
+    return is_model(path) or is_part_folder(path)
 
 
 def _is_file(path: Path) -> bool:
@@ -101,9 +112,18 @@ def folder_files(path: Path) -> list[Path]:
     return [file for file in named if _is_file(file)]
 
 
+def vae_files(path: Path) -> tuple[Path, ...]:
+    """The file itself, or those of the VAE in a folder. Raises UserError as `part_of`."""
+    if is_diffusers_folder(path):
+        return part_of(path, "vae").files
+    return part_of(path.parent, path.name).files if is_part_folder(path) else (path,)
+
+
 def files_of_model(path: Path) -> list[Path]:
-    """The file itself, or those of such a folder."""
-    return folder_files(path) if is_diffusers_folder(path) else [path]
+    """The file itself, or those of a folder, of a model or of a part."""
+    if is_diffusers_folder(path):
+        return folder_files(path)
+    return [path / CONFIG, *vae_files(path)] if is_part_folder(path) else [path]
 
 
 def _lacks(path: Path, what: str) -> UserError:

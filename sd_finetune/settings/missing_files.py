@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import UserError
-from ..reading.diffusers_folder import is_model
+from ..reading.diffusers_folder import is_model, is_vae
 from ..reading.other_files import sentence_about_folder
 from .availability import too_few_gpus, unavailable
 from .gpu_driver import gpu_count, gpu_kind, has_gpu_driver
@@ -69,6 +69,8 @@ def _about_missing(name: str, path: str) -> str:
 
 
 def _is_there(name: str, path: str) -> bool:
+    if name == "base.vae":
+        return is_vae(Path(path))
     return is_model(Path(path)) if name in MODELS else _holds(Path(path).is_file)
 
 

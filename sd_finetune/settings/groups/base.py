@@ -22,7 +22,7 @@ class Base:
     vae: str = option(
         "",
         "VAE that encodes training images and decodes samples in place of the checkpoint's own, and that goes into "
-        "checkpoints which are saved; empty = the checkpoint's own",
+        "checkpoints which are saved, a file or a folder of diffusers; empty = the checkpoint's own",
         is_path=True,
     )
     continue_from: str = option(

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import Parts, read_checkpoint, write_checkpoint
+from sd_finetune.formats.hashes import file_hashes
+from sd_finetune.formats.known_hashes import known_sha256
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
 from sd_finetune.formats.vae_file import with_vae
 
@@ -59,7 +61,18 @@ def newer_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["whole checkpoint", "newer names", "alone", "alone, pickled", "alone, newer", "diffusers", "old diffusers"]
+    "kind",
+    [
+        "whole checkpoint",
+        "newer names",
+        "alone",
+        "alone, pickled",
+        "alone, newer",
+        "diffusers",
+        "old diffusers",
+        "folder",
+        "whole folder",
+    ],
 )
 def test_it_takes_the_place_of_the_checkpoints_own(
     kind: str, tiny_file: Path, in_checkpoint: Path, own: dict[str, Tensor], tmp_path: Path
@@ -67,6 +80,15 @@ def test_it_takes_the_place_of_the_checkpoints_own(
     base, file = read_checkpoint(tiny_file), tmp_path / f"vae.{'pt' if 'pickled' in kind else 'safetensors'}"
     if kind == "whole checkpoint":
         file = in_checkpoint
+    elif "folder" in kind:
+        file = tmp_path / "models" / "a vae v1.0"
+        part = file / "vae" if kind == "whole folder" else file
+        write_tensors(part / "diffusion_pytorch_model.fp16.safetensors", own, {"format": "pt"})
+        for place in {file, part}:
+            (place / "config.json").write_text("{}")
+        if part is not file:
+            (file / "config.json").rename(file / "model_index.json")
+        assert known_sha256(file, tmp_path / "notes") == file_hashes(file)[1]
     elif kind == "newer names":
         write_tensors(file, newer_names(read_tensors(in_checkpoint).tensors), {})
     elif kind == "alone, newer":
