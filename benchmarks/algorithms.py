@@ -25,7 +25,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "lokr, factor 4": {"lora.algorithm": "lokr", "lora.factor": 4},
     "lokr, full matrix": {"lora.algorithm": "lokr", "lora.full_matrix": True},
 }
-"""Each with the demo's rank and learning rate."""
+"""Each with the demo's rank, and the share of its learning rate that suits the algorithm."""
 
 
 def main() -> None:

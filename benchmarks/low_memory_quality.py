@@ -4,7 +4,7 @@
 
 Trains the demo's settings, with class images, plainly and in each of these ways, once for each seed, and prints a table
 of means over seeds. Goal: no way's fidelity is more than 5 points below the plain one's. An optimizer that needs other
-learning rates than AdamW (`learning_rate_share` in settings/optimizers.py) gets that share of the demo's.
+learning rates than AdamW (`Settings.rate_share`) gets that share of the demo's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any
 from benchmarks.quality import Bench, settings_for
 from sd_finetune.families.sd1.presets import BF16 as PRESETS
 from sd_finetune.settings.availability import why_unavailable
-from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
 
@@ -68,7 +67,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     for name, value in changes.items():
         group, _, option = name.partition(".")
         settings = replace(settings, **{group: replace(getattr(settings, group), **{option: value})})
-    share = OPTIMIZERS[settings.optimizer.name].learning_rate_share
+    share = settings.rate_share()
     train, word = settings.train, settings.textual_inversion
     return replace(
         settings,

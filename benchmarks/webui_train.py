@@ -82,14 +82,16 @@ def compare(method: str, steps: int, images: int, folder: Path) -> list[tuple[st
         print(f"{name}: {asdict(rows[-1][1])}, {seconds:.0f} s", flush=True)
 
     concept = settings.concepts[0]
-    with running(folder / "webui", prompt_for(concept.instance_prompt, concept.default_caption)) as webui:
+    sentence = prompt_for(concept.instance_prompt, concept.default_caption)
+    with running(folder / "webui", sentence) as webui:
         started = time.perf_counter()
         file = theirs(webui, settings, steps)
         seconds = time.perf_counter() - started
     add(f"{method}, the WebUI's Train tab", file, seconds)
     for prior in PRIORS:
         own = settings_for(method, None, prior, seed=1)
-        own = replace(own, train=replace(own.train, length=Duration(steps, "steps")))
+        concepts = (replace(concept, instance_prompt=sentence),)
+        own = replace(own, train=replace(own.train, length=Duration(steps, "steps")), concepts=concepts)
         started = time.perf_counter()
         file = train(own, folder / "ours")
         add(f"{method}, ours, prior {prior}", file, time.perf_counter() - started)

@@ -42,14 +42,16 @@ def subject_of(settings: Settings) -> Subject:
 
 
 def with_subject(settings: Settings, subject: Subject) -> Settings:
-    """The same settings for another subject."""
+    """The same settings for a subject, which may be their own."""
+    if subject is subject_of(settings):
+        return settings
     concept = replace(settings.concepts[0], folder=str(subject.folder), class_prompt=subject.class_prompt)
     if settings.learns_word():  # its prompts have [name]
         start = replace(settings.textual_inversion, initial_text=subject.shape)
         concept = replace(concept, default_caption=subject.caption)
         settings = replace(settings, output=replace(settings.output, name=subject.word), textual_inversion=start)
     else:
-        concept = replace(concept, instance_prompt=subject.prompt)
+        concept = replace(concept, instance_prompt=subject.prompt, metadata_file="")
     return replace(settings, concepts=(concept,))
 
 

@@ -44,6 +44,8 @@ class AlgorithmFacts:
     """How many values it trains beside a layer."""
     options: tuple[str, ...] = ()
     """The options of the group [lora] that only some algorithms use, and this one does."""
+    learning_rate_share: float = 1
+    """Of LoRA's learning rates, that suits it; measured in docs/quality.md."""
 
 
 def _count_lora(layer: LayerSize, form: Form) -> int:
@@ -116,6 +118,7 @@ ALGORITHMS = {
         "the Kronecker product of a small matrix and a larger one, of full rank in small files (arXiv 2309.14859)",
         ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"), _count_lokr,
         options=("factor", "full_matrix", "decompose_both"),
+        learning_rate_share=3,
     ),
 }  # fmt: skip
 

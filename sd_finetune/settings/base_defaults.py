@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from .groups.data import USUAL_RESOLUTION
 from .methods import METHODS, RATE_OPTIONS
-from .optimizers import default_learning_rate
 from .options import Settings
 from .rates import Rates
 
@@ -28,12 +27,10 @@ class BaseDefaults:
 
     def values(self, settings: Settings) -> dict[str, Any]:
         """By the option's full name, what its "auto" amounts to in these settings."""
-        method, optimizer = settings.method, settings.optimizer.name
+        method = settings.method
         own = {fact: getattr(METHODS[method], fact) for fact in RATE_OPTIONS}
         own |= self.learning_rates.get(method, {})
-        rates = {
-            RATE_OPTIONS[fact]: Rates(default_learning_rate(optimizer, rate)) for fact, rate in own.items() if rate
-        }
+        rates = {RATE_OPTIONS[fact]: Rates(settings.default_rate(rate)) for fact, rate in own.items() if rate}
         return {RESOLUTION: self.resolution, **rates}
 
 

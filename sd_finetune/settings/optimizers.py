@@ -149,13 +149,5 @@ def optimizer_help() -> str:
     return "; ".join(["the optimizer", *(f"{name} = {_summary(facts)}" for name, facts in OPTIMIZERS.items())])
 
 
-def default_learning_rate(name: str, method_s: float | None) -> float:
-    """What stands for a learning rate of 0 with optimizer `name`; method_s: the method's own, None = not trained."""
-    if method_s is None:
-        return 0.0
-    facts = OPTIMIZERS[name]
-    return 1.0 if facts.multiplies else method_s * facts.learning_rate_share
-
-
 def _summary(facts: OptimizerFacts) -> str:
     return f"{facts.summary} (needs the package {facts.package})" if facts.package else facts.summary

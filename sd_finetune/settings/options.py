@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from .algorithms import ALGORITHMS
 from .groups.base import Base
 from .groups.captions import Captions
 from .groups.data import Concept, Data
@@ -23,7 +24,7 @@ from .groups.textual_inversion import TextualInversion
 from .groups.timesteps import Timesteps
 from .groups.train import Train
 from .methods import ALL_METHODS, METHODS, RATE_OPTIONS, ResultKind, rate_of
-from .optimizers import default_learning_rate
+from .optimizers import OPTIMIZERS
 from .option import option
 from .rates import Rates
 
@@ -66,7 +67,17 @@ class Settings:
         fact = rate_of(part)
         group, _, option = RATE_OPTIONS[fact].partition(".")
         given: Rates | None = getattr(getattr(self, group), option)
-        return given or Rates(default_learning_rate(self.optimizer.name, getattr(METHODS[self.method], fact)))
+        return given or Rates(self.default_rate(getattr(METHODS[self.method], fact)))
+
+    def default_rate(self, method_s: float | None) -> float:
+        """What stands for a learning rate that is not given. method_s: AdamW's of the method, None = not trained."""
+        optimizer = OPTIMIZERS[self.optimizer.name]
+        return 1.0 if method_s and optimizer.multiplies else (method_s or 0.0) * self.rate_share()
+
+    def rate_share(self) -> float:
+        """The share of AdamW's learning rates of the method that suits the optimizer and the layers that it trains."""
+        layers = ALGORITHMS[self.lora.algorithm].learning_rate_share if self.result_kind() == "lora" else 1
+        return OPTIMIZERS[self.optimizer.name].learning_rate_share * layers
 
     def unet_learning_rate(self) -> float:
         """The learning rate of the UNet that training starts with."""

@@ -124,7 +124,7 @@ def _of_learning_rate(settings: Settings) -> Iterator[Risk]:
         name, part = "train.unet_learning_rate", "unet"
         usual = USUAL_LEARNING_RATES.get(settings.method)
     rate = max(settings.rates(part).all())
-    usual = usual and tuple(bound * optimizer.learning_rate_share for bound in usual)
+    usual = usual and tuple(bound * settings.rate_share() for bound in usual)
     if usual and not usual[0] <= rate <= usual[1]:
         risk = "the model may learn too little" if rate < usual[0] else "training may diverge"
         yield name, f"{name} = {rate:g} is outside the usual range from {usual[0]:g} to {usual[1]:g}: {risk}."

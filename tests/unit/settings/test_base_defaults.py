@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from sd_finetune.settings.algorithms import ALGORITHMS
 from sd_finetune.settings.base_defaults import BaseDefaults, resolved_for
 from sd_finetune.settings.methods import METHODS
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import from_dict, to_dict
@@ -48,6 +50,18 @@ def test_with_the_usual_defaults_a_run_is_what_it_was(method: str, optimizer: st
     assert found.data.side == open_.data.side
     for part in ("unet", "text_encoder", "embedding"):
         assert found.rates(part) == open_.rates(part)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_layers_of_an_algorithm_have_their_share_of_lora_s_learning_rates(algorithm: str) -> None:
+    share, base = ALGORITHMS[algorithm].learning_rate_share, BaseDefaults()
+    found = asked("lora", lora={"algorithm": algorithm})
+    assert resolved_for(found, base).train.unet_learning_rate == found.rates("unet") == Rates(1e-4 * share)
+    assert resolved_for(found, LARGE).rates("text_encoder") == Rates(1e-5 * share)
+    lion, prodigy = (asked("lora", lora={"algorithm": algorithm}, optimizer={"name": n}) for n in ("lion", "prodigy"))
+    assert lion.rates("unet").first == pytest.approx(1e-4 * share * OPTIMIZERS["lion"].learning_rate_share)
+    assert prodigy.rates("unet") == Rates(1)
+    assert asked("hypernetwork", lora={"algorithm": algorithm}).rates("unet") == Rates(1e-5)
 
 
 def test_a_bucket_side_is_held_to_a_resolution_that_is_known() -> None:
