@@ -1,75 +1,61 @@
-"""`--preset 6gb` of the command line, and the list of presets."""
+"""List the presets: settings for a kind of training, with what to expect of each; or show some of them."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
 from collections.abc import Iterator
-from itertools import product
-from typing import Any
+from pathlib import Path
 
-from ..errors import UserError
-from ..families.presets import Preset
-from ..families.table import FAMILIES
-from ..formats.known_base import memory_of
+from ..presets.preset import SUBJECTS, Preset, text_of
+from ..presets.shelf import Kept, all_presets
+from ..presets.words import expected_words
 from ..settings.methods import METHODS
-from ..settings.options import Settings
-from ..vram.changes import differences
-from ..vram.estimate import needed_bytes
-from ..vram.fitting import preset_changes
-from ..vram.presets import SIZES, preset_for, table
-from ..vram.savings import gigabytes
+from .chosen_presets import find_by_name_or_file
+from .vram_presets import RULE
 
-LIST = "list"
-FORM = re.compile(r"(?P<size>[0-9]+)gb(?P<old>-fp16)?", re.IGNORECASE)
-RULE = f"use one of {', '.join(f'{size}gb' for size in SIZES)}, with -fp16 behind it for a GPU without bf16, or {LIST}"
+DATA = Path("sd-finetune-data")
+"""Of the tab without a WebUI, as the command ui has it."""
 
 
-class PresetAction(argparse.Action):
-    """`--preset list` shows the table and ends the command, as `--help` does."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
-        if values == LIST:
-            print("\n".join(list_of_presets()))
-            parser.exit()
-        setattr(namespace, self.dest, values)
-
-
-def preset_overrides(settings: Settings, asked: str) -> list[str]:
-    """What a preset sets in these settings, as overrides. Raises UserError for one that does not exist or fit."""
-    row = _row(settings, asked)
-    if not row.peak:
-        way_out = f'set method = "{row.instead}" instead' if row.instead else "use a GPU with more VRAM"
-        raise UserError(f"--preset {asked}: nothing trains {settings.method} in so little VRAM: {way_out}.")
-    changes = preset_changes(settings, row)
-    if changes is None:
-        name = settings.optimizer.name
-        raise UserError(
-            f'--preset {asked} is for a smaller optimizer than optimizer.name = "{name}", whose learning rates mean '
-            "nothing to another one: choose another preset or optimizer."
-        )
-    return [f"{name}={json.dumps(value)}" for name, value in differences(settings, changes).items()]
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "names", nargs="*", metavar="PRESET", help="show the settings of these, by name or by file, instead of a list"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=DATA / "presets",
+        metavar="FOLDER",
+        help=f"folder of your own presets, which the tab keeps in its data folder (default: {DATA / 'presets'})",
+    )
+    parser.epilog = f"Use one with `train SETTINGS.toml --preset NAME`; for the VRAM of a GPU add --preset {RULE}."
 
 
-def about_preset(settings: Settings, asked: str) -> str:
-    """What is told of the settings that came of a preset."""
-    row = _row(settings, asked)
-    set_to = ", ".join(f"{name} = {json.dumps(value)}" for name, value in row.settings.items())
-    return f"preset {asked}: {set_to}; needs about {gigabytes(needed_bytes(settings, memory_of(settings)))} of VRAM"
+def run(options: argparse.Namespace) -> int:
+    """Print them; 0. Raises UserError for one that does not exist or cannot be read."""
+    if options.names:
+        print("\n".join(text_of(find_by_name_or_file(name)) for name in options.names).rstrip())
+        return 0
+    kept = all_presets(options.folder)
+    for method, facts in METHODS.items():
+        of_method = [(each, each.preset) for each in kept if each.preset and each.preset.method == method]
+        if of_method:
+            print(f"{facts.title}:")
+        for each, preset in of_method:
+            print("\n".join(f"  {line}" for line in _lines(each, preset)))
+    for each in kept:
+        if each.fault:
+            print(f"not readable: {each.fault}")
+    return 0
 
 
-def list_of_presets() -> Iterator[str]:
-    """The table, a line for each row."""
-    for facts, method, precision in product(FAMILIES.values(), METHODS, ("bf16", "fp16")):
-        yield f"{facts.title}, {METHODS[method].title}, {precision}:"
-        for row in table(method, precision, facts.memory.presets):
-            yield f"  {row.size:>2} GB  {row.peak_words:>16}  {row.speed_words:>18}  {row.saves_words}"
-
-
-def _row(settings: Settings, asked: str) -> Preset:
-    found = FORM.fullmatch(asked.strip())
-    if not found or int(found["size"]) not in SIZES:
-        raise UserError(f'--preset "{asked}" is not valid: {RULE}.')
-    presets = memory_of(settings).presets
-    return preset_for(settings.method, int(found["size"]), not found["old"], presets)
+def _lines(kept: Kept, preset: Preset) -> Iterator[str]:
+    """kept: its file."""
+    used_as = str(kept.path) if kept.own else kept.key
+    title = f"{preset.name}{', your own' if kept.own else ''}"
+    subject = f", for a {SUBJECTS[preset.subject].lower()}" if preset.subject and not kept.own else ""
+    yield f"{used_as}: {title}{subject}"
+    for line in (preset.description, *expected_words(preset.expected)):
+        if line:
+            yield f"    {line}"

@@ -8,9 +8,7 @@ from pathlib import Path
 from ..runs.folder import RunFolder
 from ..settings.missing_files import missing_for_training, refuse
 from ..settings.reference import help_text
-from ..vram.presets import SIZES
-from .base_defaults import read_for_base
-from .presets import PresetAction, about_preset, preset_overrides
+from .chosen_presets import add_preset, read_with_presets
 from .start import add_detach, start
 
 
@@ -18,14 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments; the epilog lists every setting."""
     add_settings_arguments(parser)
     add_detach(parser)
-    parser.add_argument(
-        "--preset",
-        action=PresetAction,
-        metavar="SIZE",
-        help="settings for a GPU of that size, which come before --set: "
-        + ", ".join(f"{size}gb" for size in SIZES)
-        + ", with -fp16 behind it for a GPU without bf16; `list` shows them all",
-    )
+    add_preset(parser)
     parser.epilog = help_text()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
@@ -55,11 +46,9 @@ def add_settings_file(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: finished, stopped or detached; 1: the run failed. Raises UserError for settings that are not valid."""
-    settings = read_for_base(options.settings, options.overrides)
-    if options.preset is not None:
-        chosen = preset_overrides(settings, options.preset)
-        settings = read_for_base(options.settings, [*chosen, *options.overrides])
-        print(about_preset(settings, options.preset))
+    settings, told = read_with_presets(options.settings, options.preset, options.overrides)
+    for sentence in told:
+        print(sentence)
     refuse(missing_for_training(settings))
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")

@@ -51,7 +51,11 @@ def load_toml(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file cannot be read, or is not valid TOML.
     """
-    text = read_text(path)
+    return parse_toml(path, read_text(path))
+
+
+def parse_toml(path: Path, text: str) -> dict[str, Any]:
+    """The content of a text that is, or is to be, the TOML file `path`. Raises UserError as above."""
     if has_long_key(text):
         raise UserError(f"{path} has a name with more than {MOST_DOTS} dots: write it as group.option.")
     _refuse_backslashes(path, text)

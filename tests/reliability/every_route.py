@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from fastapi.testclient import TestClient
 
+from sd_finetune.presets.preset import preset_of
+from sd_finetune.presets.shelf import save_preset
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, EventLog, Trial
 from sd_finetune.settings.read import from_dict
@@ -115,6 +117,7 @@ class Behind:
         ]
         for event in (*points, Done(step=5, outcome="finished")):
             EventLog(trial.events).append(event)
+        save_preset(preset_of("key", "lora", {"lora.rank": 8}, MARKUP), self.context.host.data_folder / "presets")
         cached = make_images(self.context.host.data_folder / "class-images" / "key", 2)
         (cached / "class-images.json").write_text(json.dumps({"prompt": MARKUP}))
 

@@ -42,8 +42,9 @@ from sd_finetune.formats.known_base import known_base
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import read_tensors
 from sd_finetune.formats.usable_base import refuse_unusable_base
+from sd_finetune.presets.preset import parse_preset, read_preset
 from sd_finetune.reading.diffusers_folder import folder_files, part_of, pipeline_class, scheduler_of
-from sd_finetune.reading.door import READERS
+from sd_finetune.reading.door import READERS, read_text
 from sd_finetune.reading.read_layout import read_layout
 from sd_finetune.runs.fingerprint import fingerprint
 from sd_finetune.settings.read import read_toml
@@ -80,6 +81,8 @@ FOR_TEXTS: dict[str, Callable[[Path], object]] = {
     "read_metadata_json": read_metadata_json,
     "read_concepts_list": read_concepts_list,
     "import_kohya_dataset": import_kohya_dataset,
+    "read_preset": read_preset,
+    "parse_preset": lambda path: parse_preset(path, read_text(path)),
 }
 FOR_FOLDERS: dict[str, Callable[[Path], object]] = {
     "pipeline_class": pipeline_class,
@@ -199,7 +202,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_every_reader_goes_through_the_door() -> None:
     tried = {*WAYS, *FOR_TEXTS, *FOR_FOLDERS, *TRIED_ELSEWHERE}
     assert {name.rpartition(".")[2] for name in READERS} <= tried, "a new reader: try it here"
-    for room in ("formats", "reading", "settings"):
+    for room in ("formats", "presets", "reading", "settings"):
         for file in (PACKAGE / room).glob("*.py"):
             for node in ast.parse(file.read_text(encoding="utf-8")).body:
                 if isinstance(node, ast.FunctionDef) and node.name.startswith(("read_", "load_", "identify")):

@@ -35,8 +35,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"counted", "errors", "own_packages", "readable", "reading"},
     "runs": {"__version__", "counted", "errors", "own_packages", "readable", "reading", "settings"},
     "vram": {"errors", "families", "settings"},
+    "presets": {"errors", "families", "readable", "reading", "runs", "settings", "vram"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
-    "ui": FOUNDATION | {"hosts", "data", "families", "formats", "vram"},  # of the last two what does without torch
+    "ui": FOUNDATION
+    | {"hosts", "data", "families", "formats", "presets", "vram"},  # of the last two what does without torch
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
     "families": {"errors", "reading", "diffusion", "settings"},
@@ -50,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tools": FOUNDATION | PARTS | {"networks"},
     "report": FOUNDATION,
     "demo": WORKER,
-    "commands": WORKER | SCREEN | {"demo", "report"},
+    "commands": WORKER | SCREEN | {"demo", "presets", "report"},
     "__main__": {"__version__", "commands", "errors", "hub_cache", "own_packages", "readable"},
 }
 

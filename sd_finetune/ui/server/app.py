@@ -13,6 +13,7 @@ from . import (
     grid_routes,
     package_routes,
     page_routes,
+    preset_routes,
     project_routes,
     rate_routes,
     run_routes,
@@ -32,6 +33,7 @@ ROUTES = (
     generate_routes,
     package_routes,
     rate_routes,
+    preset_routes,
     page_routes,
 )
 

@@ -76,6 +76,14 @@ def text_in(content: Any, name: str, default: str = "") -> str:
     return value
 
 
+def flag_in(content: dict[str, Any], name: str) -> bool:
+    """The switch `name` of an object in a body, off where it is left out. Raises UserError where something else is."""
+    value = content.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise UserError(f"{name} is {_kind(value)}: use true or false.")
+    return value is True
+
+
 CONTENT = Depends(the_content)
 
 

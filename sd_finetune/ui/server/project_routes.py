@@ -11,6 +11,7 @@ from ... import __version__
 from ...data.importing.concepts_list import import_concepts
 from ...data.importing.import_any import import_any
 from ...errors import UserError
+from ...presets.shelf import revision_of
 from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
 from ...settings.methods import METHODS
@@ -31,6 +32,7 @@ from ..projects.creating import delete_project, example_project, project_from_ch
 from ..projects.form import defaults, form
 from ..projects.host_folders import with_caches
 from ..projects.other_words import embeddings_of_others
+from ..projects.presets import presets_folder
 from ..projects.project import Project, all_projects
 from ..projects.usable_here import unusable_methods
 from ..projects.wording import in_the_tab
@@ -224,6 +226,7 @@ def _new_lists(context: Context, job: Job | None, ended: Job | None) -> dict[str
         "revisions": {project.name: project.revision() for project in projects},
         "checkpoints": [{"title": each.title, "loaded": each.loaded} for each in context.host.checkpoints()],
         "lists": context.host.lists_version(),
+        "presets": revision_of(presets_folder(context.host)),
         "job": None if job is None else _described_job(context, job),
         "ended": None if ended is None else _described_end(context, ended),
     }

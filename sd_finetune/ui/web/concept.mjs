@@ -1,13 +1,13 @@
 // One concept: its fields, its images with captions, and images dropped on it.
 import { get, post, sentence, upload } from "./api.mjs";
 import { button, fill, find, h } from "./dom.mjs";
+import { filesInput, takeDrops } from "./drop.mjs";
 import { field } from "./fields.mjs";
 import { counted } from "./figures.mjs";
 /** @import { Grid } from "./grid.mjs" */
 /** @import { Entry, Fitted, Group, Images, Option, Settings } from "./types.d.ts" */
 
 const SIZES = 6;
-const OVER = "sdft-over";
 const READ_ON_AFTER = 300;
 
 /**
@@ -172,30 +172,9 @@ function makeRefused() {
  * @param {(files: File[]) => Promise<void>} send
  */
 function makeDrop(send) {
-  const files = h("input", {
-    type: "file",
-    multiple: true,
-    accept: "image/*,.tga,.heic,.jxl,.txt,.caption,.jsonl",
-    onchange() {
-      const chosen = [...(files.files ?? [])];
-      files.value = ""; // so that the same ones can be chosen again
-      send(chosen);
-    },
-  });
+  const files = filesInput("image/*,.tga,.heic,.jxl,.txt,.caption,.jsonl", true, send);
   const drop = h("label", { class: "sdft-drop" }, "Drop images here, or choose them", files);
-  /** @param {DragEvent} event */
-  const over = (event) => {
-    event.preventDefault();
-    drop.classList.add(OVER);
-  };
-  drop.addEventListener("dragenter", over);
-  drop.addEventListener("dragover", over);
-  drop.addEventListener("dragleave", () => drop.classList.remove(OVER));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove(OVER);
-    send([...(event.dataTransfer?.files ?? [])]);
-  });
+  takeDrops(drop, send);
   return drop;
 }
 

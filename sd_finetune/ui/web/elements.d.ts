@@ -35,6 +35,7 @@ interface Attributes {
   placeholder?: string;
   role?: string;
   rows?: number;
+  scope?: "row";
   selected?: boolean;
   spellcheck?: "false";
   src?: string;

@@ -14,6 +14,7 @@ import { makeOptions } from "./options.mjs";
 import { makeOutput } from "./output.mjs";
 import { makePackages } from "./packages.mjs";
 import { makePanels } from "./panels.mjs";
+import { makePresets } from "./presets.mjs";
 import { makeProblems } from "./problems.mjs";
 import { makeRateFinder } from "./rate_finder.mjs";
 import { makeRunning } from "./running.mjs";
@@ -80,7 +81,14 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     keepFocus(() => options.show(project));
     showEffects();
   });
-  const options = makeOptions(form, base.element, h("div", {}, fit.element, rates.element, packages.element), changed);
+  const presets = makePresets(
+    form,
+    () => keeper.project?.name,
+    () => keeper.saveNow(),
+    acts.reread,
+  );
+  const above = h("div", {}, base.element, presets.element);
+  const options = makeOptions(form, above, h("div", {}, fit.element, rates.element, packages.element), changed);
   const concepts = makeConcepts(groupOf(form, "concepts"), changed, save, {
     saveNow: () => keeper.saveNow(),
     reread: acts.reread,
@@ -112,6 +120,7 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     output,
     packages,
     panels,
+    presets,
     problems,
     rates,
     running,

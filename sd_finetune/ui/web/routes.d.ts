@@ -6,6 +6,8 @@ export interface Get {
   (route: "continuation-sources"): Promise<Json.ContinuationSource[]>;
   (route: "projects"): Promise<Json.Lists>;
   (route: "projects", project: string): Promise<Json.Project>;
+  (route: "presets"): Promise<Json.Preset[]>;
+  (route: "projects", project: string, part: "presets", key: string): Promise<Json.PresetPreview>;
   (route: "captioners"): Promise<Json.Captioner[]>;
   (route: "packages"): Promise<{ offers: Json.PackageOffer[]; form: Json.Form }>;
   (route: "projects", project: string, part: "captions"): Promise<Json.Captioning>;
@@ -32,6 +34,10 @@ export interface Post {
     parts: ["projects", string, "fit"],
     content: { gpu: string },
   ): Promise<{ changes: Record<string, Json.Value>; sentence: string }>;
+  (parts: ["presets", "import"], content: { file: string; text: string }): Promise<Json.Preset>;
+  (parts: ["presets", string, "delete"]): Promise<object>;
+  (parts: ["projects", string, "presets"], content: Json.NewPreset): Promise<Json.Preset>;
+  (parts: ["projects", string, "presets", string, "use"]): Promise<Json.PresetPreview>;
   (parts: ["packages", "stop"]): Promise<object>;
   (parts: ["packages", string, "install"]): Promise<object>;
   (parts: ["projects", string, "delete"]): Promise<Json.Lists>;

@@ -124,14 +124,16 @@ export class Selection {
 
   /** @param {Project | null} project */
   take(project) {
-    const { create, fit, imageCache, panels, problems, rates, top } = this.parts;
-    if (project?.name !== this.keeper.project?.name) {
+    const { create, fit, imageCache, panels, presets, problems, rates, top } = this.parts;
+    const another = project?.name !== this.keeper.project?.name;
+    if (another) {
       fit.begin();
       rates.begin();
       imageCache.begin();
       problems.begin();
     }
     this.keeper.select(project);
+    if (another) presets.begin();
     create.read();
     for (const name of OF_A_PROJECT) panels.enable(name, project !== null);
     top.show(project);
@@ -174,5 +176,6 @@ export class Selection {
     this.parts.problems.show(project);
     this.parts.top.tell(project, check);
     this.parts.concepts.checked();
+    this.parts.presets.checked();
   }
 }

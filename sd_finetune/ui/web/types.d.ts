@@ -112,6 +112,39 @@ export interface Changed {
   theirs: Record<string, unknown>;
 }
 
+// ui/projects/presets.py
+
+export interface Preset {
+  /** What names it in addresses. */
+  key: string;
+  name: string;
+  /** Empty where it cannot be read. */
+  method: string;
+  /** What it is for: "Subject", or empty. */
+  subject: string;
+  description: string;
+  /** Sentences on steps, time, VRAM and loss. */
+  expected: string[];
+  own: boolean;
+  /** Why it cannot be read, or empty. */
+  fault: string;
+}
+
+export interface PresetPreview {
+  changes: Changes;
+  /** Bytes that training would need by estimate. */
+  vram: number | null;
+}
+
+export interface NewPreset {
+  name: string;
+  description: string;
+  /** Also how training is watched, saved and fitted to a machine. */
+  with_all: boolean;
+  /** In place of the one of that name. */
+  instead: boolean;
+}
+
 export interface Interrupted {
   run: string;
   /** Of the snapshot that it can be resumed from. */
@@ -193,6 +226,8 @@ export interface Lists {
   ended: EndedJob | null;
   /** The latest installation of an optional package. */
   installing: Installing | null;
+  /** Another one after each change of your own presets. */
+  presets: string;
 }
 
 /** ui/jobs/installing.py */

@@ -17,6 +17,7 @@ export function offerLists(lists, { keeper, parts }) {
   parts.base.offer(lists.checkpoints);
   parts.output.listed(lists);
   parts.packages.listed(lists);
+  parts.presets.listed(lists);
   showLists(lists);
 }
 
