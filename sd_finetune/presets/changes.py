@@ -25,18 +25,22 @@ class Change:
     now: Any
 
 
-def changes_of(preset: Preset, settings: Mapping[str, Any]) -> dict[str, Change]:
+def changes_of(
+    preset: Preset, settings: Mapping[str, Any], suited: Mapping[str, Any] | None = None
+) -> dict[str, Change]:
     """By full name what applying a preset changes in plain settings, which may be faulty.
 
     What decides how a method learns becomes what the preset says, or else the default, so that nothing of an earlier
     preset stays. All else is left alone unless the preset names it.
+
+    suited: what suits the base checkpoint in place of defaults, by full name.
     """
     asked: dict[str, Any] = {"method": preset.method}
     for name, part in options_of(preset.method).items():
         if name in preset.settings:
             asked[name] = preset.settings[name]
         elif part == "training":
-            asked[name] = default_of(name)
+            asked[name] = (suited or {}).get(name, default_of(name))
     changes = {name: Change(value_in(settings, name), now) for name, now in asked.items()}
     return {name: change for name, change in changes.items() if not _is_same(name, change)}
 

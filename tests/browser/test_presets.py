@@ -34,10 +34,10 @@ def test_what_changes_is_seen_first_and_can_be_taken_back(quick: Server, new_pag
         "LoRA", "DreamBooth", "Textual Inversion", "Hypernetwork",
     ]  # fmt: skip
     page.select_option(PRESET, "dreambooth-character")
-    row = page.locator(f'{DETAIL} tr[data-name="train.length"]')
+    row = page.locator(f'{DETAIL} tr[data-change="train.length"]')
     row.wait_for()
     assert row.locator("th, td").all_inner_texts() == ["Training length", "40 steps", "1200 steps"]
-    method = page.locator(f'{DETAIL} tr[data-name="method"]')
+    method = page.locator(f'{DETAIL} tr[data-change="method"]')
     assert method.locator("td").all_inner_texts() == ["LoRA", "DreamBooth"]
     assert "Expect 1,200 steps" in page.locator(DETAIL).inner_text()
     assert settings_of(quick) == before
@@ -97,7 +97,7 @@ def test_a_file_can_be_dropped_and_one_that_is_none_is_refused(
     page = ready(quick, new_page, pictures)
     drop(page, "theirs.toml", text_of(preset_of("theirs", "lora", {"lora.rank": 5})))
     page.wait_for_selector(".sdft-said:text('Imported theirs.')")
-    page.locator(f'{DETAIL} tr[data-name="lora.rank"]').wait_for()
+    page.locator(f'{DETAIL} tr[data-change="lora.rank"]').wait_for()
     drop(page, "wrong.toml", "[lora]\nrank = 5\n")
     page.wait_for_selector(".sdft-said:text('wrong.toml is not a preset')")
 

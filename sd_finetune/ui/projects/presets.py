@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import UserError
 from ...formats.known_base import memory_of, resolved
 from ...hosts.host import Host
-from ...presets.changes import SAVED, changes_of, method_in, settings_for_preset
+from ...presets.changes import SAVED, Change, changes_of, method_in, settings_for_preset
 from ...presets.expected import Expected, estimated_vram
 from ...presets.parts import Part
 from ...presets.preset import SUBJECTS, Preset, preset_of, settings_of
@@ -17,7 +17,8 @@ from ...presets.words import expected_words
 from ...settings.read import find_faults, from_dict
 from ...vram.estimate import needed_bytes
 from ..advice.fit_to_gpu import with_concepts_filled_in
-from ..plain_settings import with_value
+from ..advice.method_defaults import method_defaults
+from ..plain_settings import text, with_value
 from .wording import in_the_tab
 
 WITH_ALL: tuple[Part, ...] = (*SAVED, "around")
@@ -50,19 +51,19 @@ def readable_preset(kept: Kept) -> Preset:
     return kept.preset
 
 
-def preview(preset: Preset, settings: dict[str, Any]) -> dict[str, Any]:
+def preview(host: Host, preset: Preset, settings: dict[str, Any]) -> dict[str, Any]:
     """`changes`: by name what `was` there, None where it is left out, and what it would be `now`.
 
     `vram`: bytes that training is estimated to need then, None where the settings are not valid.
     """
-    changes = changes_of(preset, settings)
-    then = with_preset(preset, settings)
+    changes = _changes(host, preset, settings)
+    then = with_preset(host, preset, settings)
     return {"changes": {name: vars(change) for name, change in changes.items()}, "vram": _needed(then)}
 
 
-def with_preset(preset: Preset, settings: dict[str, Any]) -> dict[str, Any]:
+def with_preset(host: Host, preset: Preset, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings with a preset applied."""
-    for name, change in changes_of(preset, settings).items():
+    for name, change in _changes(host, preset, settings).items():
         settings = with_value(settings, name, change.now)
     return settings
 
@@ -79,6 +80,12 @@ def preset_of_project(name: str, description: str, settings: dict[str, Any], wit
     except UserError as error:
         raise UserError(in_the_tab(str(error), "settings")) from error
     return Preset(name, made.method, values, description, expected=Expected(vram=estimated_vram(settings_of(made))))
+
+
+def _changes(host: Host, preset: Preset, settings: dict[str, Any]) -> dict[str, Change]:
+    """The toy learns nothing at the learning rates of others: what a preset leaves out becomes what suits it."""
+    suited = method_defaults(Path(text(settings, "base.checkpoint")), host.example_settings())
+    return changes_of(preset, settings, suited.get(preset.method))
 
 
 def _needed(settings: dict[str, Any]) -> float | None:

@@ -67,7 +67,7 @@ def look(key: str, project: Project = PROJECT, context: Context = CONTEXT) -> di
     `vram`: bytes that training would need by estimate, null where that is not known.
     """
     preset = readable_preset(find_preset(key, presets_folder(context.host)))
-    return preview(preset, project.settings())
+    return preview(context.host, preset, project.settings())
 
 
 @router.post("/projects/{name}/presets/{key}/use", dependencies=CHANGE)
@@ -76,8 +76,8 @@ def use(key: str, project: Project = PROJECT, context: Context = CONTEXT) -> dic
     preset = readable_preset(find_preset(key, presets_folder(context.host)))
     with context.saving:
         before = project.settings()
-        project.replace_settings(with_preset(preset, before))
-    return preview(preset, before)
+        project.replace_settings(with_preset(context.host, preset, before))
+    return preview(context.host, preset, before)
 
 
 @router.post("/projects/{name}/presets", dependencies=CHANGE, openapi_extra=takes(SAVED))

@@ -14,12 +14,12 @@ export function changesTable(form, changes) {
     const option = options.get(name);
     const cells = [h("td", {}, inWords(option, was)), h("td", { class: "sdft-new" }, inWords(option, now))];
     const title = h("th", { scope: "row" }, option?.label ?? name);
-    return h("tr", { "data-name": name }, title, cells);
+    return h("tr", { "data-change": name }, title, cells);
   });
   const head = h("tr", {}, h("th", {}, "Setting"), h("th", {}, "Now"), h("th", {}, "With the preset"));
   return h(
     "div",
-    { class: "sdft-scroll" },
+    { class: "sdft-scroll", tabindex: 0, role: "region", "aria-label": "What the preset changes" },
     h("table", { class: "sdft-table" }, h("thead", {}, head), h("tbody", {}, rows)),
   );
 }

@@ -123,6 +123,7 @@ export function makePresets(form, name, save, changed) {
     download.textContent = "Download";
     fill(
       detail,
+      preset.method && h("p", {}, h("strong", {}, `${methodTitles(form)[preset.method]}: ${preset.name}`)),
       preset.description && h("p", {}, preset.description),
       preset.expected.map((words) => h("p", { class: "sdft-about" }, words)),
       why && h("div", { class: "sdft-message", "data-kind": "error" }, why),

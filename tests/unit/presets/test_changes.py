@@ -39,6 +39,15 @@ def test_other_methods_options_stay() -> None:
     assert "lora.rank" not in changes_of(preset("dreambooth"), SETTINGS)
 
 
+def test_what_suits_the_checkpoint_takes_the_place_of_defaults_but_not_of_what_is_named() -> None:
+    suited = {"train.unet_learning_rate": 0.006, "train.length": "400 steps"}
+    changes = changes_of(preset("lora", train__length="800 steps"), {"method": "lora"}, suited)
+    assert {name: change.now for name, change in changes.items()} == {
+        "train.unet_learning_rate": 0.006,
+        "train.length": "800 steps",
+    }
+
+
 def test_how_a_machine_computes_and_captions_change_only_if_named() -> None:
     named = preset("dreambooth", train__mixed_precision="fp16", captions__shuffle=False, samples__steps=20)
     changed = changes_of(named, SETTINGS).keys() - {"train.length", "train.batch_size"}
