@@ -133,9 +133,11 @@ def diffusers_folder(checkpoint: Path, folder: Path) -> Path:
         clip_sample=False,
         steps_offset=1,
     )
+    text_encoder = CLIPTextModel(model.text_encoder.config)  # scripts ask for it by the name of its class
+    text_encoder.load_state_dict(model.text_encoder.state_dict())
     pipeline = cast("Any", StableDiffusionPipeline)(
         vae=model.vae.float(),
-        text_encoder=model.text_encoder.float(),
+        text_encoder=text_encoder.float(),
         tokenizer=model.tokenizer,
         unet=model.unet.float(),
         scheduler=scheduler,

@@ -61,7 +61,8 @@ OTHERS = """\
 
 | command | what | page |
 |---|---|---|
-| `python -m benchmarks.quality` | fidelity, editability and drift on the toy | [quality](quality.md) |
+| `python -m benchmarks.learning` | what is learned on the toy, beside diffusers and PEFT | [quality](quality.md) |
+| `python -m benchmarks.quality` | the same of any method, subject, prior and toy, as a table | [quality](quality.md) |
 | `python -m benchmarks.low_memory_quality` | the same in settings for little VRAM | [quality](quality.md) |
 | `python -m benchmarks.activations` | what the VRAM estimate counts, on fake tensors | [VRAM presets](presets.md) |
 | `python -m benchmarks.checkpoint_io` | reading and writing checkpoints | [checkpoint files](checkpoint-io.md) |

@@ -12,6 +12,8 @@ from .material import PROMPT
 
 WORD = "sks-star"
 CLASS_PROMPT = "a photo of a star"
+FULL, LORA = "train_dreambooth.py", "train_dreambooth_lora.py"
+PRIOR = "--with_prior_preservation"
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _toml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _common(work: Work, output: Path) -> list[str]:
+def common_arguments(work: Work, output: Path) -> list[str]:
     """Arguments that all of diffusers' scripts share."""
     return [
         f"--pretrained_model_name_or_path={work.diffusers_folder}",
@@ -122,33 +124,29 @@ def _common(work: Work, output: Path) -> list[str]:
 
 def _text_to_image_lora(checkout: Path, work: Work, output: Path) -> list[str]:
     script = checkout / "examples/text_to_image/train_text_to_image_lora.py"
-    return [str(script), *_common(work, output), f"--train_data_dir={work.images}", f"--rank={work.rank}"]
+    return [str(script), *common_arguments(work, output), f"--train_data_dir={work.images}", f"--rank={work.rank}"]
 
 
-def _dreambooth_arguments(work: Work, output: Path) -> list[str]:
-    return [*_common(work, output), f"--instance_data_dir={work.captioned}", f"--instance_prompt={PROMPT}"]
+def dreambooth(script: str, *more: str) -> Script:
+    """One of the scripts of DreamBooth, with further arguments."""
 
-
-def _dreambooth(*more: str) -> Script:
     def arguments(checkout: Path, work: Work, output: Path) -> list[str]:
-        prior = [f"--class_data_dir={work.class_images}", f"--class_prompt={CLASS_PROMPT}"]
-        prior += [f"--num_class_images={len(list(work.class_images.iterdir()))}"]
-        script = checkout / "examples/dreambooth/train_dreambooth.py"
-        has_prior = "--with_prior_preservation" in more
-        return [str(script), *_dreambooth_arguments(work, output), *more, *(prior if has_prior else [])]
+        found = [str(checkout / "examples/dreambooth" / script), *common_arguments(work, output)]
+        found += [f"--instance_data_dir={work.captioned}", f"--instance_prompt={PROMPT}", *more]
+        if "lora" in script:
+            found.append(f"--rank={work.rank}")
+        if PRIOR in more:
+            found += [f"--class_data_dir={work.class_images}", f"--class_prompt={CLASS_PROMPT}"]
+            found += [f"--num_class_images={len(list(work.class_images.iterdir()))}"]
+        return found
 
     return arguments
-
-
-def _dreambooth_lora(checkout: Path, work: Work, output: Path) -> list[str]:
-    script = checkout / "examples/dreambooth/train_dreambooth_lora.py"
-    return [str(script), *_dreambooth_arguments(work, output), f"--rank={work.rank}"]
 
 
 def _textual_inversion(checkout: Path, work: Work, output: Path) -> list[str]:
     script = checkout / "examples/textual_inversion/textual_inversion.py"
     own = [f"--train_data_dir={work.captioned}", f"--placeholder_token={WORD}", "--initializer_token=star"]
-    return [str(script), *_common(work, output), *own, "--num_vectors=2", "--save_steps=1000000"]
+    return [str(script), *common_arguments(work, output), *own, "--num_vectors=2", "--save_steps=1000000"]
 
 
 def _sd_scripts(script: str, *more: str) -> Script:
@@ -193,16 +191,18 @@ _WORD: dict[str, Any] = {
 PAIRS = (
     Pair("LoRA", "diffusers", _LORA, _text_to_image_lora),
     Pair("LoRA, the same layers", "diffusers", _SAME_LAYERS, _text_to_image_lora),
-    Pair("DreamBooth", "diffusers", _DREAMBOOTH, _dreambooth()),
+    Pair("DreamBooth", "diffusers", _DREAMBOOTH, dreambooth(FULL)),
     Pair(
         "DreamBooth with class images",
         "diffusers",
         {**_DREAMBOOTH, "prior.weight": 1},
-        _dreambooth("--with_prior_preservation"),
+        dreambooth(FULL, PRIOR),
         batch_factor=2,
     ),
-    Pair("DreamBooth with text encoder", "diffusers", {**_DREAMBOOTH, **_TEXT}, _dreambooth("--train_text_encoder")),
-    Pair("LoRA, DreamBooth script, the same layers", "diffusers", _SAME_LAYERS, _dreambooth_lora),
+    Pair(
+        "DreamBooth with text encoder", "diffusers", {**_DREAMBOOTH, **_TEXT}, dreambooth(FULL, "--train_text_encoder")
+    ),
+    Pair("LoRA, DreamBooth script, the same layers", "diffusers", _SAME_LAYERS, dreambooth(LORA)),
     Pair("Textual Inversion", "diffusers", _WORD, _textual_inversion),
     Pair(
         "LoRA",

@@ -1,0 +1,1 @@
+"""What is learned on the toy, by this project and by others, step by step; started by `benchmarks.quality`."""
