@@ -9,23 +9,25 @@ from ..settings.catalogue import Member, all_options
 
 Part = Literal["training", "images", "around", "never"]
 """training: what decides how it learns; a preset that leaves such an option out asks for its default.
-images: how images and captions are to be used, which a preset may say, or leave as it is.
+images: what follows from the images and the base checkpoint, such as how captions are read; a preset may say it, or
+leave it as it is.
 around: what is shown, saved and kept, and how a machine computes; likewise, and saved only if asked for.
 never: paths, prompts, words and names, and which images there are."""
 
 NEVER = {"base", "concepts"}
 IMAGES = {"captions", "masks"}
+OF_THE_BASE = {"train.clip_skip"}
 AROUND = {"samples", "evaluation", "snapshots", "output", "class_images"}
-"""Groups."""
+"""Groups, but for OF_THE_BASE."""
 
 MACHINE = {
     "train.device", "train.mixed_precision", "train.gradient_checkpointing", "train.weights", "train.frozen_weights",
     "train.fused_backward", "train.clip_by", "train.capture", "train.tf32", "train.compile", "train.attention",
-    "train.check_vram", "ema.on_cpu", "data.cache_latents",
+    "train.check_vram", "train.devices", "ema.on_cpu", "data.cache_latents",
 }  # fmt: skip
 """How a machine computes what would be the same on any other. Fit to this GPU chooses most of them."""
-DRAWS = {"train.seed"}
-"""What a run is to be unlike another one in."""
+OF_A_RUN = {"train.seed", "textual_inversion.format"}
+"""What a run is to be unlike another one in, and the form of its result."""
 
 NO_WORDS = {
     "data.extra_resolutions", "lora.pattern", "lora.block_ranks", "lora.block_rates", "hypernetwork.sizes",
@@ -39,9 +41,9 @@ def part_of(name: str) -> Part:
     group, member = name.partition(".")[0], all_options()[name]
     if group in NEVER or _is_path_or_words(name, member):
         return "never"
-    if group in AROUND or name in MACHINE or name in DRAWS:
+    if group in AROUND or name in MACHINE or name in OF_A_RUN:
         return "around"
-    return "images" if group in IMAGES else "training"
+    return "images" if group in IMAGES or name in OF_THE_BASE else "training"
 
 
 @cache

@@ -12,7 +12,7 @@ SETTINGS: dict[str, Any] = {
     "method": "dreambooth",
     "base": {"checkpoint": "/home/me/base.safetensors"},
     "output": {"name": "my dog", "notes": "private"},
-    "train": {"length": "77 steps", "batch_size": 3, "mixed_precision": "bf16", "seed": 5},
+    "train": {"length": "77 steps", "batch_size": 3, "mixed_precision": "bf16", "seed": 5, "clip_skip": 2},
     "captions": {"shuffle": True},
     "lora": {"rank": 99},
     "samples": {"prompts": ["a photo of sks dog"], "steps": 12},
@@ -73,7 +73,12 @@ def test_faulty_settings_are_mended() -> None:
 
 def test_what_is_saved_has_nothing_of_ones_own() -> None:
     saved = settings_for_preset(SETTINGS)
-    assert saved == {"train.length": "77 steps", "train.batch_size": 3, "captions.shuffle": True}
+    assert saved == {
+        "train.length": "77 steps",
+        "train.batch_size": 3,
+        "train.clip_skip": 2,
+        "captions.shuffle": True,
+    }
     everything = settings_for_preset(SETTINGS, ("training", "images", "around"))
     assert everything.keys() - saved.keys() == {"train.mixed_precision", "train.seed", "samples.steps"}
 
