@@ -23,7 +23,7 @@ export function makePresets(form, name, save, changed) {
   const label = h("label", { for: "sd_finetune_preset" }, "Preset");
   const detail = h("div", { class: "sdft-preset", hidden: true });
   const said = h("span", { class: "sdft-said", role: "status" });
-  const back = button("Undo", undo, { id: "sd_finetune_preset_undo", hidden: true });
+  const back = button("Undo preset", undo, { id: "sd_finetune_preset_undo", hidden: true });
   const own = makePresetForm(
     name,
     save,
