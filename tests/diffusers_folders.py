@@ -21,7 +21,9 @@ def pipeline_of(checkpoint: Path) -> Any:
     model = load_model(base)
     encoders = dict(model.text_encoders)
     plain = CLIPTextModel(model.text_encoder.config)
-    plain.load_state_dict(base.parts["text_encoder"], strict=False)
+    inner = getattr(plain, "text_model", plain)  # since transformers 5 it is that network itself
+    own = {name.removeprefix("text_model."): tensor for name, tensor in base.parts["text_encoder"].items()}
+    inner.load_state_dict(own, strict=False)
     encoders["text_encoder"] = plain.to(model.text_encoder.dtype)
     for encoder in encoders.values():
         for parameter in encoder.parameters():

@@ -1,7 +1,7 @@
 """A base checkpoint, one file or a folder of diffusers, whichever it is.
 
 base_layout(path) -> Layout with the names of one file; needs no torch
-stored_weights(path, names) -> (file, tensors in it) of what these are made of
+stored_weights(path, layout, names) -> (file, tensors in it) of what these are made of
 base_tensors(path) -> TensorFile
 """
 
