@@ -168,7 +168,7 @@ def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
     page.wait_for_selector("legend:text('Concept 2')", state="detached")
     old = tmp_path / "concepts.json"
     old.write_text(json.dumps([{"instance_data_dir": str(pictures), "instance_prompt": "old dog"}]))
-    page.locator(".sdft-file input").set_input_files(str(old))
+    page.locator("#sd_finetune_panel_concepts .sdft-file input").set_input_files(str(old))
     page.wait_for_selector("#sd_finetune_concepts_2_folder")
     assert page.input_value("#sd_finetune_concepts_2_instance_prompt") == "old dog"
 
