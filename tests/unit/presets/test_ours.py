@@ -60,9 +60,10 @@ def test_what_fits_a_gpu_is_apart() -> None:
     assert all_options().keys() >= MACHINE
 
 
-def test_their_files_say_why_they_are_and_are_of_this_version() -> None:
+def test_their_files_say_of_which_version_they_are() -> None:
+    """So that their settings are moved up when an option is renamed."""
     for file in OURS.glob("*.toml"):
-        assert load_toml(file)["preset"]["version"] == VERSION, file.name
+        assert 4 <= load_toml(file)["preset"]["version"] <= VERSION, file.name
 
 
 def test_the_page_is_generated() -> None:
