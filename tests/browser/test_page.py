@@ -133,6 +133,20 @@ def test_settings_are_fitted_to_a_gpu_that_is_not_there(quick: Server, new_page:
     assert page.input_value("#sd_finetune_train_mixed_precision") == "bf16"
 
 
+def test_several_gpus_are_grayed_out_where_there_is_one(
+    quick: Server, new_page: NewPage, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for count in (1, 2):
+        monkeypatch.setattr("sd_finetune.ui.projects.form.gpu_count", lambda count=count: count)
+        page = new_page(quick.address)
+        if count == 1:
+            story.ready_to_train(quick, page, pictures)
+        page.click("#sd_finetune_tab_settings")
+        assert page.locator("#sd_finetune_train_devices").is_disabled() == (count == 1)
+        told = page.text_content("#sd_finetune_train_devices_help") or ""
+        assert told.endswith("This machine has 1 GPU.") == (count == 1)
+
+
 def test_optimizers_that_are_not_installed_are_grayed_out_with_what_to_install(
     quick: Server, new_page: NewPage, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.runs.messages import Done, Phase, Step, Warning_
 from sd_finetune.training.loop import train
+from sd_finetune.training.prior.targets import MARKS
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step.batches import Batch
@@ -221,11 +223,11 @@ def test_its_size_is_told_before_it_is_made(toy: Toy) -> None:
     (message,) = (e.message for e in events_of(training.run, Warning_) if "prior predictions" in e.message)
     assert "2 prior predictions are precomputed" in message
     assert "0.0 MB" in message
-    assert np.load(training.run.prior_bank).shape == (2 * 4 * 9 * 9,)
+    assert np.load(training.run.prior_bank).shape == (2 * 4 * 9 * 9 + MARKS,)
     phases = [(e.done, e.total) for e in events_of(training.run, Phase) if e.name == "precomputing prior predictions"]
     assert phases == [(0, 2), (1, 2), (2, 2)]
     short = toy.prepare({**DREAMBOOTH, "train.length": "3 steps"})
-    assert np.load(short.run.prior_bank).size == 3 * 4 * 9 * 9, "no more than the run will show"
+    assert np.load(short.run.prior_bank).size == 3 * 4 * 9 * 9 + MARKS, "no more than the run will show"
 
 
 @pytest.mark.parametrize(
@@ -251,6 +253,25 @@ def test_stopped_and_resumed_is_the_same_run(toy: Toy, row: dict[str, Any], kept
     assert second.run.loss_csv.read_text() == whole.run.loss_csv.read_text()
     for name, value in trained(whole).items():
         assert torch.equal(value, trained(second)[name]), name
+
+
+def test_with_batches_of_another_size_the_bank_is_made_anew(toy: Toy, tmp_path: Path) -> None:
+    """Where images have several sizes, batches decide which of them come first."""
+    images = make_images(tmp_path / "several", 3, (96, 64))
+    for path in make_images(tmp_path / "upright", 3, (64, 96), seed=1).iterdir():
+        path.rename(images / f"upright {path.name}")
+    of_sizes = {"concepts.folder": str(images), "data.bucket_step": 16, "data.resolution": 96}
+    run = toy.prepare({**DREAMBOOTH, **of_sizes, "prior.bank_size": 6, "train.length": "1 epoch"}).run
+    bank = run.prior_bank.read_bytes()
+    for name in ("batch_size", "devices"):
+        settings = json.loads(run.settings.read_text(encoding="utf-8"))
+        settings["train"] |= {"batch_size": 1, "devices": 1, name: 3}
+        run.settings.write_text(json.dumps(settings), encoding="utf-8")
+        run.prior_bank.write_bytes(bank)
+        prepare(run, resume=False)
+        anew = run.prior_bank.read_bytes()
+        assert len(anew) == len(bank)
+        assert anew != bank
 
 
 def test_a_finished_run_leaves_no_bank(toy: Toy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,6 +33,8 @@ from ..step.gradients import Prepared, PriorTargets, Sources
 from ..step.loss import predictions_of
 
 FLOAT = np.dtype(np.float32)
+MARKS = 4
+"""Values behind the predictions of a bank."""
 Role = Literal["class", "instance"]
 """Of the rows of a batch: class examples, as `prior.source` = "model" asks for, or training images."""
 Shape = tuple[int, int, int]
@@ -131,11 +134,13 @@ def prediction_bank(
     steps = settings.train.length.steps(batches.steps_per_epoch)
     if role == "class":
         count, size_of = min(settings.prior.bank_size, batches.used_before(steps)), batches.class_size
+        marks = _marks(map(batches.class_example, range(count)))
     else:
         count, size_of = batches.outside_numbers(steps), batches.instance_size
+        marks = _marks(map(batches.instance_example, range(count)))
     shapes = [_latents_of(size_of(number)) for number in range(count)]
     values = _starts(shapes)[-1]
-    if not (path.exists() and np.load(path, mmap_mode="r").shape == (values,)):
+    if not _is_made(path, values, marks):
         emit(Warning_(message=_size_message(role, count, values)))
         batch_of = batches.of_class if role == "class" else batches.of_instances
 
@@ -145,19 +150,34 @@ def prediction_bank(
 
         rows = _told(processes.each(compute, _passes(count, size_of, batches.batch_size)), count, emit)
         if processes.number == 0:
-            _write_bank(path, values, rows)
+            _write_bank(path, values, rows, marks)
         else:
             deque(rows, maxlen=0)
         processes.wait()
     return PredictionBank(path, shapes, role)
 
 
-def _write_bank(path: Path, values: int, rows: Iterable[Tensor]) -> None:
+def _marks(examples: Iterable[int]) -> NDArray[np.float32]:
+    """What ends a bank: which example each of its numbers is, as a hash, since another batch size changes that."""
+    digest = hashlib.blake2b(repr(list(examples)).encode(), digest_size=2 * MARKS).digest()
+    return np.frombuffer(digest, dtype=np.uint16).astype(FLOAT)
+
+
+def _is_made(path: Path, values: int, marks: NDArray[np.float32]) -> bool:
+    """Whether there is a bank of so many values that ends with these marks."""
+    if not path.exists():
+        return False
+    kept = np.load(path, mmap_mode="r")
+    return kept.shape == (values + MARKS,) and np.array_equal(kept[values:], marks)
+
+
+def _write_bank(path: Path, values: int, rows: Iterable[Tensor], marks: NDArray[np.float32]) -> None:
     with replacing(path) as unfinished, unfinished.open("wb") as file:
-        header = {"descr": FLOAT.str, "fortran_order": False, "shape": (values,)}
+        header = {"descr": FLOAT.str, "fortran_order": False, "shape": (values + MARKS,)}
         np.lib.format.write_array_header_1_0(file, header)  # pyright: ignore[reportUnknownMemberType]
         for each in rows:
             file.write(np.asarray(each).tobytes())
+        file.write(marks.tobytes())
 
 
 def _passes(count: int, size_of: Callable[[int], Size], most: int) -> list[list[int]]:

@@ -151,7 +151,7 @@ class Batches:
 
     def of_instances(self, numbers: Sequence[int]) -> Batch:
         """The batch of instance examples alone, of one size, with their `numbers` in the bank."""
-        return self._batch([number % self._order.count for number in numbers], numbers, [], len(numbers))
+        return self._batch([self.instance_example(number) for number in numbers], numbers, [], len(numbers))
 
     def used_before(self, step: int) -> int:
         """How many class examples, as many as instance examples, are used before optimizer step `step`."""
@@ -162,14 +162,18 @@ class Batches:
         epochs = -(-steps // self.steps_per_epoch)
         return min(epochs, self._cycle or epochs) * self._order.count
 
+    def instance_example(self, number: int) -> int:
+        """Which of the instance examples has a number in the bank."""
+        return number % self._order.count
+
     def instance_size(self, number: int) -> Size:
         """Width and height of the instance example of a number in the bank."""
-        return self._instances.crops[number % self._order.count].size
+        return self._instances.crops[self.instance_example(number)].size
 
     def class_size(self, number: int) -> Size:
         """Width and height of the class example of a number."""
         assert self._classes is not None
-        return self._classes.crops[self._class_example(number)].size
+        return self._classes.crops[self.class_example(number)].size
 
     def _numbers(self, chosen: Sequence[int], first: int) -> Sequence[int]:
         """The numbers of instance examples, the `first`-th that is used and those that follow; in a bank, in turn."""
@@ -184,7 +188,8 @@ class Batches:
             return []
         return [number % self._class_cycle if self._class_cycle else number for number in numbers]
 
-    def _class_example(self, number: int) -> int:
+    def class_example(self, number: int) -> int:
+        """Which of the class examples has a number: where they have several sizes, batches decide it."""
         assert self._class_order is not None
         return self._class_order.at(number)
 
@@ -199,7 +204,7 @@ class Batches:
     ) -> Batch:
         """The batch of instance examples `chosen`, the `numbers`-th that are used, and of those class examples."""
         rows = [self._rows(self._instances, chosen, numbers, "instance")] if chosen else []
-        class_chosen = [self._class_example(number) for number in class_numbers]
+        class_chosen = [self.class_example(number) for number in class_numbers]
         if self._classes is not None and class_chosen:
             rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
         device = self._model.unet.device
