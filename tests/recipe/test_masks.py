@@ -20,6 +20,7 @@ from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.runs.messages import Phase, Step, Warning_
 from sd_finetune.training.loop import train
+from sd_finetune.training.prior.targets import MARKS
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step.batches import Batch
@@ -250,7 +251,9 @@ def test_the_bank_holds_what_a_live_model_would_say(toy: Toy, masked: Path) -> N
     }
     changes = {"train.batch_size": 2, "train.length": "8 steps", "masks.bank_size": 7, **by_chance}
     training = moved(toy.prepare(within(masked, DREAMBOOTH, changes)))
-    assert np.load(training.run.outside_bank).size == 2 * 3 * 4 * SIDE * SIDE, "two draws for each of three images"
+    assert np.load(training.run.outside_bank).size == 2 * 3 * 4 * SIDE * SIDE + MARKS, (
+        "two draws for each of three images"
+    )
     shown: list[int] = []
     prompts: dict[int, str] = {}
     for step in range(8):
