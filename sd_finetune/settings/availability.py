@@ -14,9 +14,19 @@ from .attention import ATTENTIONS
 from .optimizers import OPTIMIZERS
 from .options import Settings
 
-WITH_NEEDS: Mapping[str, Mapping[str, Any]] = {"optimizer.name": OPTIMIZERS, "train.attention": ATTENTIONS}
+LOGS = {"csv": "", "tensorboard": "tensorboard"}
+"""The packages of the choices of `output.log_with`."""
+WITH_NEEDS: Mapping[str, Mapping[str, Any]] = {
+    "optimizer.name": OPTIMIZERS,
+    "train.attention": ATTENTIONS,
+    "output.log_with": LOGS,
+}
 """The options with choices that need a package or a GPU, and the choices."""
-WAYS_OUT = {"optimizer.name": "choose another optimizer", "train.attention": 'set it to "auto"'}
+WAYS_OUT = {
+    "optimizer.name": "choose another optimizer",
+    "train.attention": 'set it to "auto"',
+    "output.log_with": 'set it to "csv"',
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ def needs_of(option: str, choice: str) -> Needs:
         return Needs(facts.package, bool(facts.without_gpu_from), facts.without_gpu_from)
     if option == "train.attention":
         return Needs(ATTENTIONS[choice].package, ATTENTIONS[choice].needs_gpu)
+    if option == "output.log_with":
+        return Needs(LOGS[choice])
     return Needs()
 
 
@@ -79,7 +91,11 @@ def too_few_gpus(asked: int, found: int) -> str:
 
 def unavailable(settings: Settings, on_gpu: bool) -> dict[str, str]:
     """What of the settings' choices cannot be used: by option, the sentence of `why_unavailable`."""
-    chosen = {"optimizer.name": settings.optimizer.name, "train.attention": settings.train.attention}
+    chosen = {
+        "optimizer.name": settings.optimizer.name,
+        "train.attention": settings.train.attention,
+        "output.log_with": settings.output.log_with,
+    }
     sentences = {option: why_unavailable(option, choice, on_gpu) for option, choice in chosen.items()}
     return {option: sentence for option, sentence in sentences.items() if sentence}
 

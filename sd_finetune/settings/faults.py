@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..errors import UserError
 from ..readable import readable
 
@@ -14,10 +16,19 @@ class Faults:
 
     def __init__(self) -> None:
         self._sentences: dict[str, str] = {}
+        self._concerns: dict[str, tuple[str, ...]] = {}
 
-    def add(self, name: str, sentence: str) -> None:
-        """Add a fault of `name`; of several, the first is kept."""
-        self._sentences.setdefault(readable(name), readable(sentence))
+    def add(self, name: str, sentence: str, *others: str) -> None:
+        """Add a fault of `name`, which concerns the options `others` too; of several, the first is kept."""
+        if readable(name) not in self._sentences:
+            self._sentences[readable(name)] = readable(sentence)
+            self._concerns[readable(name)] = others
+
+    def add_new(self, found: Mapping[str, str]) -> None:
+        """Add the faults of options, by their names, that have none yet."""
+        for name, sentence in found.items():
+            if not self.has(name):
+                self.add(name, sentence)
 
     def has(self, name: str) -> bool:
         """Whether `name` or a group that contains it has a fault; the settings as a whole have an empty name."""
@@ -27,6 +38,11 @@ class Faults:
     def sentences(self) -> dict[str, str]:
         """The faults, by the full name of the option that they are about."""
         return dict(self._sentences)
+
+    @property
+    def concerns(self) -> dict[str, tuple[str, ...]]:
+        """The other options that a contradiction is between, by the name of the one that its fault is of."""
+        return {name: others for name, others in self._concerns.items() if others}
 
     def raise_if_any(self) -> None:
         """Raise a UserError with one line for each fault."""

@@ -49,12 +49,17 @@ def from_dict(content: dict[str, Any]) -> Settings:
 
 def find_faults(content: dict[str, Any]) -> dict[str, str]:
     """What `from_dict` refuses: a sentence by the full name of the option, as "concepts.1.folder"."""
+    return faults_of(content).sentences
+
+
+def faults_of(content: dict[str, Any]) -> Faults:
+    """The same, with all options that each of them concerns; of "version" where nothing else can be looked at."""
     faults = Faults()
     try:
         check_rules(build(Settings, migrated(_not_deep(content)), "", faults), faults)
     except UserError as error:
         faults.add("version", str(error))
-    return faults.sentences
+    return faults
 
 
 def broken_rules(settings: Settings) -> dict[str, str]:

@@ -37,7 +37,7 @@ def check_rules(settings: Settings, faults: Faults) -> None:
     for rule in RULES:
         for names, sentence in rule(settings):
             if not any(faults.has(name) for name in names):
-                faults.add(names[0], sentence)
+                faults.add(names[0], sentence, *names[1:])
 
 
 def is_file_name(name: str) -> bool:

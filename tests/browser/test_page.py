@@ -49,10 +49,25 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_starts(
     fault.filter(has_text='Batch size "many" is not valid: use a whole number, 1 or more.').wait_for()
     story.put(page, "concepts", "concepts.1.folder", "/nowhere at all")
     page.locator('[data-name="concepts.1.folder"] .sdft-fault:has-text("not found")').wait_for()
-    assert "Fix 2 problems before training" in page.inner_text(".sdft-mend")
+    page.click("#sd_finetune_tab_settings")
+    page.locator('[data-name="train.fused_backward"] input').evaluate("input => input.click()")
+    contradiction = page.locator('.sdft-fault:has-text("needs all gradients at once")')
+    contradiction.first.wait_for()
+    names = contradiction.locator("xpath=..").evaluate_all("all => all.map((each) => each.dataset.name)")
+    assert sorted(names) == ["train.clip_by", "train.fused_backward"], "a contradiction stands at both"
+    for name in ("train.batch_size", *names):
+        box = page.locator(f'[data-name="{name}"] :is(input, select)').first
+        assert box.get_attribute("aria-invalid") == "true"
+        told = page.locator(f"#{box.get_attribute('aria-describedby').split()[-1]}")
+        assert told.inner_text(), name
+    assert "Fix 3 problems before training" in page.inner_text(".sdft-mend")
+    for panel, count in (("concepts", "1"), ("settings", "2"), ("saving", "")):
+        assert page.get_attribute(f"#sd_finetune_tab_{panel}", "data-problems") == count, panel
+    page.click("#sd_finetune_tab_concepts")
     story.train(page)
     page.wait_for_function("document.activeElement.id === 'sd_finetune_train_batch_size'")
     assert not quick.context.project("my dog").run_names()
+    page.locator('[data-name="train.fused_backward"] input').evaluate("input => input.click()")
     story.put(page, "settings", "train.batch_size", "2")
     story.put(page, "concepts", "concepts.1.folder", str(pictures))
     page.wait_for_function("document.querySelectorAll('.sdft-faulty').length === 0")

@@ -16,9 +16,11 @@ from ...data.usable import UsableImages
 from ...errors import UserError
 from ...formats.known_base import base_faults, resolved
 from ...reading.diffusers_folder import is_model
+from ...settings.faults import Faults
 from ...settings.missing_files import missing_for_training
 from ...settings.options import Settings
-from ...settings.read import as_far_as_valid, broken_rules, find_faults, from_dict
+from ...settings.read import as_far_as_valid, faults_of
+from ...settings.rules import check_rules
 from ..advice.duration_estimate import seconds_for
 from ..advice.risks import Risk, risks
 from ..plain_settings import concepts, text
@@ -36,7 +38,8 @@ class Checked:
     """The faults by the setting's name, and what the settings amount to.
 
     found: the images of each concept. settings: None where they cannot be read; then `steps_per_epoch` and `steps`
-    are 0. masks: of each concept, as far as they were read.
+    are 0. masks: of each concept, as far as they were read. concerns: the other settings that a contradiction is
+    between, by the name that its fault has.
     """
 
     faults: dict[str, str]
@@ -45,6 +48,7 @@ class Checked:
     steps_per_epoch: int = 0
     steps: int = 0
     masks: list[FoundMasks] = field(default_factory=list[FoundMasks])
+    concerns: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def images(self) -> list[int]:
@@ -60,25 +64,46 @@ class Checked:
 def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Checked:
     """Check settings as they stand in the form; of files, reads images and masks for a moment.
 
+    All faults are found together: where some options are faulty, the others are checked as far as that can be.
+
     origin: see Project.origin.
     """
-    faults = find_faults(settings)
+    faults = faults_of(settings)
     found = [_usable_images(settings, number, faults) for number in range(1, len(concepts(settings)) + 1)]
+    if faults.has("version"):
+        return Checked(faults.sentences, found)
+    whole = _with_faults_beyond_rules(settings, faults)
+    is_valid = not faults.sentences
+    masks = _masks(whole, found, faults)
+    if not is_valid:
+        faults.add_new(origin_faults(whole, 0, origin))
+        return Checked(faults.sentences, found, concerns=faults.concerns)
+    an_epoch = steps_per_epoch(_example_sizes(found, whole), whole.train.rows, whole.train.gradient_accumulation_steps)
+    steps = whole.train.length.steps(an_epoch)
+    faults.add_new(origin_faults(whole, steps, origin))
+    return Checked(faults.sentences, found, whole, an_epoch, steps, masks, faults.concerns)
+
+
+def _with_faults_beyond_rules(settings: dict[str, Any], faults: Faults) -> Settings:
+    """The settings as far as they are valid, for their base; adds what that rules out, and what is missing here."""
     try:
         base_checkpoint(settings)
     except UserError as error:
-        faults.setdefault("base.checkpoint", str(error))
-    if faults:
-        return Checked(faults, found)
-    whole = resolved(from_dict(settings))
-    faults = {**broken_rules(whole), **missing_for_training(whole), **base_faults(whole)}
-    if faults:
-        return Checked(faults, found)
-    an_epoch = steps_per_epoch(_example_sizes(found, whole), whole.train.rows, whole.train.gradient_accumulation_steps)
-    steps = whole.train.length.steps(an_epoch)
+        faults.add("base.checkpoint", str(error))
+    whole = resolved(as_far_as_valid(settings))
+    check_rules(whole, faults)
+    faults.add_new({**missing_for_training(whole), **base_faults(whole)})
+    return whole
+
+
+def _masks(whole: Settings, found: list[UsableImages], faults: Faults) -> list[FoundMasks]:
+    """The masks of each concept; adds their faults, where nothing is wrong with what they are looked for by."""
+    places = [f"concepts.{number}.{name}" for number in range(1, len(found) + 1) for name in ("folder", "mask_folder")]
+    if len(whole.concepts) != len(found) or any(map(faults.has, places)):
+        return []
     masks = masks_in_time(whole, found)
-    faults = {**mask_faults(whole, found, masks), **origin_faults(whole, steps, origin)}
-    return Checked(faults, found, whole, an_epoch, steps, masks)
+    faults.add_new(mask_faults(whole, found, masks))
+    return masks
 
 
 def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Settings:
@@ -105,6 +130,8 @@ def report(
 ) -> dict[str, Any]:
     """What the page shows of settings: `faults`, `warnings`, `images` (how many each concept has), and amounts.
 
+    `beside` has the faults of contradictions again, for each other option that they concern.
+
     Sentences have the labels of the tab; a warning also has the `name` of the option that it is about.
     `unchecked` of the images have not been read yet, and may turn out to be none that can be trained.
 
@@ -118,6 +145,11 @@ def report(
     to_do = found.steps - (origin["step"] if origin else 0)
     return {
         "faults": {name: in_the_tab(sentence, panel_of(name)) for name, sentence in found.faults.items()},
+        "beside": [
+            {"name": other, "of": name, "sentence": in_the_tab(found.faults[name], panel_of(other))}
+            for name, others in found.concerns.items()
+            for other in others
+        ],
         "warnings": [_warning(*risk) for risk in _risks(whole, found, others or {})] if whole else [],
         "automatic": automatic(valid, [len(trained(each.images, valid.held_out())) for each in found.found]),
         "images": found.images,
@@ -144,7 +176,7 @@ def _warning(name: str, sentence: str) -> dict[str, str]:
     return {"name": name, "sentence": in_the_tab(sentence, panel_of(name))}
 
 
-def _usable_images(settings: dict[str, Any], number: int, faults: dict[str, str]) -> UsableImages:
+def _usable_images(settings: dict[str, Any], number: int, faults: Faults) -> UsableImages:
     """A concept's images; a folder without any is a fault."""
     name, found = f"concepts.{number}.folder", UsableImages()
     folder = concepts(settings)[number - 1].get("folder")
@@ -153,10 +185,10 @@ def _usable_images(settings: dict[str, Any], number: int, faults: dict[str, str]
     try:
         found = images_of_concept(settings, number)
     except UserError as error:
-        faults.setdefault(name, str(error))
+        faults.add(name, str(error))
         return found
     if not found.images:
-        faults.setdefault(name, _without_images(folder, found))
+        faults.add(name, _without_images(folder, found))
     return found
 
 

@@ -116,7 +116,8 @@ def _capitalized(words: str) -> str:
 def _titles(name: str, facts: Option) -> dict[str, str]:
     """By choice, what it is shown as where that is not its name in the settings."""
     missing = {choice: f" (needs {_needed(name, choice)})" for choice in _unavailable(name)}
-    return {choice: f"{title}{missing.get(choice, '')}" for choice, title in facts.titles.items()}
+    titles = {**{choice: choice for choice in missing}, **facts.titles}
+    return {choice: f"{title}{missing.get(choice, '')}" for choice, title in titles.items()}
 
 
 def _needed(name: str, choice: str) -> str:

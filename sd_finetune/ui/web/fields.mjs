@@ -81,13 +81,15 @@ export function showAutomatic(root, amounts) {
 }
 
 /**
- * Show each fault beside its field.
+ * Show each fault beside its field, and a contradiction beside all that it is between.
  * @param {HTMLElement} root
- * @param {Record<string, string>} faults sentences by the setting's name
+ * @param {[name: string, sentence: string][]} faults each with the setting's name
  */
 export function showFaults(root, faults) {
   for (const element of root.querySelectorAll(".sdft-field[data-name]")) {
-    const sentence = faults[/** @type {HTMLElement} */ (element).dataset.name ?? ""] ?? "";
+    const own = /** @type {HTMLElement} */ (element).dataset.name;
+    const sentences = faults.filter(([name]) => name === own).map(([, sentence]) => sentence);
+    const sentence = [...new Set(sentences)].join("\n");
     element.classList.toggle("sdft-faulty", sentence !== "");
     const place = find(element, ".sdft-fault");
     if (place.textContent !== sentence) place.textContent = sentence;

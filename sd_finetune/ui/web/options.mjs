@@ -89,9 +89,14 @@ function methods(option, method, choose) {
   return h(
     "div",
     { class: "sdft-field sdft-method", "data-name": option.name },
-    h("fieldset", { class: "sdft-methods" }, h("legend", {}, option.label), option.choices.map(one)),
+    h(
+      "fieldset",
+      { class: "sdft-methods", "aria-describedby": "sd_finetune_method_fault" },
+      h("legend", {}, option.label),
+      option.choices.map(one),
+    ),
     others.map((value) => h("p", { class: "sdft-about" }, option.unavailable[value])),
-    h("div", { class: "sdft-fault", role: "alert" }),
+    h("div", { class: "sdft-fault", id: "sd_finetune_method_fault", role: "alert" }),
   );
 }
 

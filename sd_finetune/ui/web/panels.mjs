@@ -1,5 +1,6 @@
 // Tabs within the tab, by pointer and by arrow keys.
 import { h } from "./dom.mjs";
+import { counted } from "./figures.mjs";
 import { recall, remember } from "./memory.mjs";
 /** @import { Child } from "./elements.d.ts" */
 /** @import { PanelName } from "./types.d.ts" */
@@ -9,7 +10,7 @@ const STEPS = { ArrowRight: 1, ArrowLeft: -1 };
 const LAST_PANEL = "sd_finetune_panel";
 
 /**
- * Gives `element`, `open(name)`, `enable(name, whether)`, `label(name)`, `of(element)`.
+ * Gives `element`, `open(name)`, `enable(name, whether)`, `mark(places)`, `label(name)`, `of(element)`.
  * @param {[name: PanelName, label: string, content: Child][]} panels
  */
 export function makePanels(panels) {
@@ -81,6 +82,17 @@ export function makePanels(panels) {
      */
     enable(name, whether) {
       for (const each of all) if (each.name === name) each.tab.disabled = !whether;
+    },
+    /**
+     * Show at each panel's tab how much is to be mended there.
+     * @param {(PanelName | undefined)[]} places the panel of each problem
+     */
+    mark(places) {
+      for (const { name, tab } of all) {
+        const count = places.filter((each) => each === name).length;
+        tab.dataset.problems = count ? String(count) : "";
+        tab.title = count ? counted(count, "problem") : "";
+      }
     },
     label: (/** @type {PanelName} */ name) => all.find((each) => each.name === name)?.tab.textContent ?? name,
     of: (/** @type {HTMLElement} */ element) => all.find((each) => each.body.contains(element))?.name,

@@ -6,6 +6,8 @@ import { valueAt } from "./values.mjs";
 /** @import { makePanels } from "./panels.mjs" */
 /** @import { Project } from "./types.d.ts" */
 
+/** @typedef {[name: string, sentence: string]} Told */
+
 /**
  * The list: `element`, `say(sentence)`, `begin()` with another project, `show(project)` after a check, `insist()` shows
  * all faults and leads to the first one.
@@ -46,13 +48,19 @@ export function makeProblems(root, panels, settle) {
   /** @param {Project} checked */
   function show(checked) {
     project = checked;
-    const { faults, warnings } = checked.check;
+    const { faults, beside, warnings } = checked.check;
     const all = Object.entries(faults);
-    const shown = all.filter(([name]) => isShown(name, checked));
-    showFaults(root, Object.fromEntries(shown));
+    const isTold = (/** @type {string} */ name) =>
+      [name, ...beside.filter((each) => each.of === name).map((each) => each.name)].some((each) =>
+        isShown(each, checked),
+      );
+    const shown = all.filter(([name]) => isTold(name));
+    const again = beside.filter(({ of }) => isTold(of));
+    showFaults(root, [...shown, ...again.map(({ name, sentence }) => /** @type {Told} */ ([name, sentence]))]);
+    panels.mark(shown.map(([name]) => panelOf(name)));
     const folds = /** @type {NodeListOf<HTMLDetailsElement>} */ (root.querySelectorAll("details.sdft-fold"));
     for (const fold of folds) if (fold.querySelector(".sdft-faulty")) fold.open = true;
-    const needed = all.filter(([name]) => !isShown(name, checked));
+    const needed = all.filter(([name]) => !isTold(name));
     fill(
       element,
       shown.length ? h("b", {}, `Fix ${counted(shown.length, "problem")} before training:`) : null,

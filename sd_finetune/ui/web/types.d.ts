@@ -84,6 +84,8 @@ export interface Concept {
 export interface Check {
   /** Sentences by the name of the faulty setting. */
   faults: Record<string, string>;
+  /** Where a fault stands too: it is `of` one setting, and a contradiction with the one called `name`. */
+  beside: { name: string; of: string; sentence: string }[];
   /** Each with the setting that it is about. */
   warnings: { name: string; sentence: string }[];
   /** What "auto" amounts to, by the setting's name. */

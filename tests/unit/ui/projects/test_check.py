@@ -10,8 +10,10 @@ import pytest
 
 from sd_finetune.data.folder import Listing, list_folder
 from sd_finetune.errors import UserError
+from sd_finetune.settings.availability import WITH_NEEDS, needs_of
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.ui.projects.check import check, checked_settings, report
+from sd_finetune.ui.projects.form import form
 from tests.screen import Screen
 
 
@@ -68,6 +70,48 @@ def test_whatever_was_sent_is_judged_and_not_choked_on(screen: Screen, settings:
     assert (told["warnings"], told["steps"], told["seconds"]) == ([], 0, None)
 
 
+def test_all_faults_are_told_together(screen: Screen, tmp_path: Path) -> None:
+    """Of each kind one: a value, rows of concepts, contradictions, files and folders."""
+    folder = {"folder": str(tmp_path / "nowhere")}
+    train = {"batch_size": "many", "fused_backward": True, "gradient_accumulation_steps": 2}
+    settings = screen.settings(concepts=[folder, {"repeats": 0}], train=train)
+    settings["base"]["vae"] = str(tmp_path / "no.vae.pt")
+    settings["output"]["name"] = "a/b"
+    found = check(settings)
+    assert found.faults.keys() == {
+        "train.batch_size", "train.gradient_accumulation_steps", "train.clip_by", "base.vae", "output.name",
+        "concepts.1.folder", "concepts.2.folder", "concepts.2.repeats",
+    }  # fmt: skip
+    assert found.settings is None
+    with pytest.raises(UserError) as told:
+        checked_settings(settings)
+    assert str(told.value).split("\n") == list(found.faults.values())
+
+
+def test_a_contradiction_is_told_at_all_that_it_is_between(screen: Screen) -> None:
+    settings = screen.settings(timesteps={"smallest": 9, "largest": 3})
+    told = report(settings, screen.context.projects)
+    (again,) = told["beside"]
+    assert (again["of"], again["name"]) == ("timesteps.smallest", "timesteps.largest")
+    assert again["sentence"] == told["faults"]["timesteps.smallest"]
+
+
 def test_a_missing_package_is_told(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
     assert "pip install not_installed" in check(screen.settings()).faults["optimizer.name"]
+
+
+@pytest.mark.parametrize("option", WITH_NEEDS)
+def test_every_choice_that_lacks_its_package_is_told_and_not_offered(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr("sd_finetune.settings.availability.find_spec", lambda package: None)
+    group, _, own = option.partition(".")
+    (field,) = [each for groups in form()["groups"] for each in groups["fields"] if each["name"] == option]
+    lacking = [choice for choice in WITH_NEEDS[option] if needs_of(option, choice).package]
+    assert lacking
+    for choice in lacking:
+        told = check(screen.settings(**{group: {own: choice}})).faults[option]
+        assert f"needs the package {needs_of(option, choice).package}, which is not installed: run " in told
+        assert "which is not installed" in field["unavailable"][choice]
+        assert field["titles"][choice].endswith(f" (needs the package {needs_of(option, choice).package})")
