@@ -52,7 +52,10 @@ FEW = [
 # What is the same with all versions of packages, as lint and types are: texts, and the page, whose routes and whole
 # stories are tested with both sets. Tested with our own only.
 SAME_TEXTS = ("docs", "imports", "javascript_check", "licenses", "sizes")
-SAME_PAGE = ("bases", "checks", "form", "lightbox", "page", "place", "two_windows", "use", "what_is_said")
+SAME_PAGE = (
+    "another_host", "bases", "caption_all", "checks", "form", "grid", "image_cache", "lightbox", "packages", "page",
+    "place", "rate_finder", "two_windows", "use", "what_is_said",
+)  # fmt: skip
 SAME_WITH_ALL = [
     *(f"tests/unit/test_{name}.py" for name in SAME_TEXTS),
     *(f"tests/browser/test_{name}.py" for name in SAME_PAGE),

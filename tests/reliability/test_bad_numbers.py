@@ -221,35 +221,45 @@ from sd_finetune.training import worker
 from sd_finetune.training.output.not_finite import OTHER_PRECISIONS
 from sd_finetune.training.setup import prepare
 
-def prepare_and_limit(*arguments):
-    training = prepare(*arguments)
-    of_step = training.batches.of_step
+UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
-    def in_need(step):
-        if step == 3:
-            now = psutil.Process().memory_info().vms
-            resource.setrlimit(resource.RLIMIT_AS, (now + 50_000_000, resource.RLIM_INFINITY))
-            {need}
-        return of_step(step)
+def in_need_of(need):
+    def prepare_and_limit(*arguments):
+        training = prepare(*arguments)
+        of_step = training.batches.of_step
 
-    training.batches.of_step = in_need
-    return training
+        def in_need(step):
+            if step == 3:
+                now = psutil.Process().memory_info().vms
+                resource.setrlimit(resource.RLIMIT_AS, (now + 50_000_000, resource.RLIM_INFINITY))
+                need()
+            return of_step(step)
 
-worker.prepare = prepare_and_limit
-sys.exit(worker.work(Path(sys.argv[1]), resume=False))
+        training.batches.of_step = in_need
+        return training
+
+    return prepare_and_limit
+
+needs = (lambda: torch.ones(100_000_000), lambda: bytearray(400_000_000))
+for run, need in zip(sys.argv[1:], needs):
+    worker.prepare = in_need_of(need)
+    print(worker.work(Path(run), resume=False))
+    resource.setrlimit(resource.RLIMIT_AS, UNLIMITED)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of a process are those of Linux")
-@pytest.mark.parametrize("need", ["torch.ones(100_000_000)", "bytearray(400_000_000)"])
-def test_memory_that_runs_out_in_a_limited_process(toy: Toy, need: str) -> None:
-    run = toy.run(KEPT)
-    command = [sys.executable, "-c", IN_LITTLE_MEMORY.replace("{need}", need), str(run.path)]
-    assert subprocess.run(command, timeout=120, check=False, capture_output=True).returncode == 1
-    message = events_of(run)[-1].message
-    assert message.startswith("Out of memory: there is not enough RAM for this run.")
-    assert message.endswith("The snapshot of step 2 is kept, and the run can be resumed from it.")
-    assert work(run.path, resume=True) == 0
+def test_memory_that_runs_out_in_a_limited_process(toy: Toy) -> None:
+    """A tensor's, and Python's own."""
+    runs = [toy.run(KEPT), toy.run(KEPT)]
+    command = [sys.executable, "-c", IN_LITTLE_MEMORY, *(str(run.path) for run in runs)]
+    done = subprocess.run(command, timeout=120, check=True, capture_output=True, text=True)
+    assert done.stdout.split()[-2:] == ["1", "1"]
+    for run in runs:
+        message = events_of(run)[-1].message
+        assert message.startswith("Out of memory: there is not enough RAM for this run.")
+        assert message.endswith("The snapshot of step 2 is kept, and the run can be resumed from it.")
+        assert work(run.path, resume=True) == 0
 
 
 def test_out_of_vram_names_what_is_kept(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
