@@ -135,6 +135,14 @@ PLAIN: dict[str, Any] = {
 ROWS: dict[str, dict[str, Any]] = {
     "lora": {"method": "lora"},
     "lora+text": {"method": "lora", "train.train_text_encoder": True},
+    "lora+words": {  # words beside the layers, of which the first says just what its tokens said before
+        "method": "lora",
+        "lora.new_words": "bundled",
+        "textual_inversion.word": "sks star",
+        "textual_inversion.initial_text": "sks star",
+        "textual_inversion.vectors": 2,
+        "textual_inversion.learning_rate": 1e-2,
+    },
     "dreambooth": {"method": "dreambooth"},
     "dreambooth+text": {"method": "dreambooth", "train.train_text_encoder": True},
     "textual_inversion": {  # a new word that says just what its tokens said before

@@ -27,12 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_out_argument(parser)
     parser.epilog = (
         "Of each layer's change, the part with the largest singular values is kept. Alpha is scaled so that the new "
-        "LoRA is used with the same weights as the old one. The output shows how much is kept, with the worst layers."
+        "LoRA is used with the same weights as the old one. New words in it are kept. The output shows how much is "
+        "kept, with the worst layers."
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Save the LoRA and print how much it keeps; 0. Raises UserError for arguments that cannot be used."""
+    from ..formats.bundled_words import read_bundled
     from ..formats.lora import write_lora
     from ..formats.tool_metadata import resized_metadata
     from ..tools.svd import plain_loras, resized, share_of_all
@@ -47,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     new = {name: truncation.module for name, truncation in found.items()}
     alpha = max(module.alpha for module in new.values())
     about = resized_metadata(out, options.lora, metadata, options.rank, alpha, share_of_all(found.values()))
-    write_lora(out, new, about, options.precision or _precision_of(modules))
+    words = {word: embedding.vectors for word, embedding in read_bundled(options.lora).items()}
+    write_lora(out, new, about, options.precision or _precision_of(modules), words)
     print(f"rank {old_rank} to {options.rank}: {kept_text(found)}")
     print(f"saved lora: {out}")
     return 0

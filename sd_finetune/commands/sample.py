@@ -151,8 +151,7 @@ def _attach(model: DiffusionModel, options: argparse.Namespace) -> None:
         )
     for path, multiplier in map(file_and_weight, options.hypernetwork):
         attach_hypernetwork_file(model, read_hypernetwork_for(model.family.facts, path), multiplier)
-    if options.embedding:
-        attach_embedding_files(model, options.embedding)
+    attach_embedding_files(model, options.embedding, [path for path, _ in loras])
 
 
 def _generate_all(model: DiffusionModel, options: argparse.Namespace, generation: GenerationSettings) -> list[str]:

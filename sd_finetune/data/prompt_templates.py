@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..settings.groups.textual_inversion import NAME
 from ..settings.learned_words import word_of
+from ..settings.methods import METHODS
 from ..settings.options import Concept, Settings
 from .captions import FILEWORDS
 
@@ -46,9 +47,10 @@ def instance_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:
     """The prompt templates of the concept's training images, one by chance each time; `[filewords]` is left in them."""
     if not settings.learns_word():
         return (concept.instance_prompt,)
-    options = settings.textual_inversion
-    word = word_of(settings, concept)
-    named = {**TEMPLATES, "own": options.own_templates, "instance_prompt": (concept.instance_prompt,)}
+    word, options = word_of(settings, concept), settings.textual_inversion
+    if not settings.has_templates():
+        return (concept.instance_prompt.replace(NAME, word),)
+    named = {**TEMPLATES, "own": options.own_templates}
     return tuple(template.replace(NAME, word) for template in named[options.template])
 
 
@@ -58,6 +60,6 @@ def class_templates(settings: Settings, concept: Concept) -> tuple[str, ...]:
     For textual inversion those of the training images: a prompt without the new word trains nothing, and with it the
     class images keep the word in its class.
     """
-    if settings.learns_word():
+    if METHODS[settings.method].learns_word:
         return instance_templates(settings, concept)
     return (concept.class_prompt,)

@@ -46,7 +46,7 @@ def with_subject(settings: Settings, subject: Subject) -> Settings:
     if subject is subject_of(settings):
         return settings
     concept = replace(settings.concepts[0], folder=str(subject.folder), class_prompt=subject.class_prompt)
-    if settings.learns_word():  # its prompts have [name]
+    if settings.has_templates():  # its prompts have [name]
         start = replace(settings.textual_inversion, initial_text=subject.shape)
         concept = replace(concept, default_caption=subject.caption)
         settings = replace(settings, output=replace(settings.output, name=subject.word), textual_inversion=start)
@@ -105,6 +105,7 @@ def load_result(method: str, path: Path, base: Path = TOY_CHECKPOINT) -> Diffusi
 def _with_lora(path: Path, base: Path) -> DiffusionModel:
     model = load_base(base)
     attach_loras(model, [WeightedLora(read_lora(path)[0])])
+    attach_embedding_files(model, [], [path])
     return model
 
 

@@ -30,6 +30,7 @@ from ..families.table import DEFAULT_FAMILY, FAMILIES, supported_titles
 from ..reading.door import reader
 from ..reading.layout import Layout, StoredTensor
 from .base_file import base_layout
+from .image_embedding import is_image, read_image
 
 KINDS = {
     "checkpoint": "checkpoint",
@@ -47,7 +48,9 @@ KINDS = {
     "optimizer": "optimizer state of another training",
     "unknown": "model of an unknown kind",
 }
-LORA_PREFIXES = ("lora_", "lycoris_", "oft_", "bundle_emb.")
+WORDS = "bundle_emb."
+"""Begins the names of tensors of new words in the file of a LoRA."""
+LORA_PREFIXES = ("lora_", "lycoris_", "oft_", WORDS)
 LORA_WORDS = (
     ".lora_A.", ".lora_B.", ".lora.up.", ".lora.down.", "_lora.up.", "_lora.down.", ".lora_linear_layer.",
     ".lora_down.", ".lora_up.", ".hada_w1", ".lokr_w1", ".oft_blocks", ".oft_R.",
@@ -91,7 +94,7 @@ def refuse_unless(path: Path, kind: str, family: FamilyFacts | None = None, call
         family: None for any supported one. A file whose base is unknown is accepted.
         called: the setting that names the file.
     """
-    found, base = classify(base_layout(path))
+    found, base = classify(read_image(path)[0] if is_image(path) else base_layout(path))
     wanted = {family.name} if family else set(FAMILIES)
     if found != kind or (base and base not in wanted):
         name = f"{called} = {path}" if called else str(path)
@@ -125,7 +128,8 @@ def classify(layout: Layout) -> tuple[str, str]:
         return "embedding", base_of_embedding(_vector_shapes(layout), layout.metadata)
     if any(name.startswith(LORA_PREFIXES) or any(word in name for word in LORA_WORDS) for name in shapes):
         marked = _marked(shapes, MARKS)  # a Control-LoRA has layers of both
-        return (marked, "") if marked == "controlnet" else ("lora", base_of_lora(shapes, layout.metadata))
+        layers = {name: shape for name, shape in shapes.items() if not name.startswith(WORDS)}
+        return (marked, "") if marked == "controlnet" else ("lora", base_of_lora(layers, layout.metadata))
     if any(name.endswith((":up", ":down")) for name in shapes):
         return "lora", base_of_lora(shapes, layout.metadata)
     return _model_of(layout, shapes)

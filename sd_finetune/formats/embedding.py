@@ -1,7 +1,8 @@
 """Embeddings of textual inversion: the vectors of one new word (arXiv 2208.01618).
 
     write_embedding(path, vectors, metadata, precision="fp16"), a .safetensors or a .pt
-    read_embedding(path) -> Embedding(vectors, name, step, metadata), of ours, the WebUI, kohya's scripts and diffusers
+    read_embedding(path) -> Embedding(vectors, name, step, metadata), of ours, the WebUI, kohya's scripts and diffusers,
+        also one that the WebUI has put into an image
 
 The WebUI takes the only tensor of a file, or `clip_l` and `clip_g`, one for each text encoder, and uses the file's name
 as the word. Its own `.pt` has a name and a step beside one tensor; of two it takes nothing but tensors.
@@ -21,6 +22,7 @@ from ..errors import UserError
 from ..reading.door import reader
 from ..reading.plain import text, whole
 from ..reading.safetensors_header import METADATA_KEY
+from .image_embedding import is_image
 from .tensor_file import (
     FILE_DTYPES,
     TensorFile,
@@ -51,6 +53,9 @@ class Embedding:
     step: int | None
     """Training steps, None if the file does not have them."""
     metadata: Mapping[str, str]
+
+    is_image: bool = False
+    """Whether it was in an image, of which the WebUI takes the name in it as the word and not the file's."""
 
     @property
     def count(self) -> int:
@@ -101,20 +106,32 @@ def read_embedding(path: Path) -> Embedding:
         UserError: the file is missing or damaged, has more than tensors, or not the vectors of exactly one word.
     """
     file = read_tensors(path)
-    vectors = {name: own[None] if own.ndim == 1 else own for name, own in vectors_of(file).items()}
+    vectors = checked_vectors(path, str(path), vectors_of(file))
+    name, step = name_and_step_of(file)
+    return Embedding(vectors, name or path.stem, step, file.metadata, is_image(path))
+
+
+def checked_vectors(path: Path, called: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The vectors of one word among the tensors of the file `path`, (vectors, width) by name.
+
+    called: what they are, in messages.
+
+    Raises:
+        UserError: they are not the vectors of exactly one word.
+    """
+    vectors = {name: own[None] if own.ndim == 1 else own for name, own in tensors.items()}
     is_word = len(vectors) == 1 or set(vectors) == set(SEVERAL)
     if not is_word or any(own.ndim != 2 for own in vectors.values()) or not are_weights(vectors.values()):
         raise UserError(
-            f"{path} is not an embedding of one word: choose one that was saved by the WebUI, kohya's scripts, "
+            f"{called} is not an embedding of one word: choose one that was saved by the WebUI, kohya's scripts, "
             "diffusers or SD Fine-Tune."
         )
     counts = {name: len(own) for name, own in vectors.items()}
     if len(set(counts.values())) > 1:
         told = " and ".join(f"{counted(count, 'vector')} for {name}" for name, count in counts.items())
-        raise UserError(f"{path} has {told}, which must be as many: copy or download it again, or choose another.")
+        raise UserError(f"{called} has {told}, which must be as many: copy or download it again, or choose another.")
     refuse_not_finite(path, vectors.values())
-    name, step = name_and_step_of(file)
-    return Embedding(vectors, name or path.stem, step, file.metadata)
+    return vectors
 
 
 def vectors_of(file: TensorFile) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """LoRA files in kohya's and LyCORIS's layout, which the WebUI's Lora cards and kohya's scripts read.
 
 LoraModule(down, up, alpha), and the like of other algorithms (`low_rank`)
-write_lora(path, layers, metadata, precision="fp16"), layers {layer name: of a file or in training}
+write_lora(path, layers, metadata, precision="fp16", words={}), layers {layer name: of a file or in training}
 read_lora(path) -> ({layer name: StoredChange}, metadata), also with diffusers' or PEFT's names
 
 A layer's name ("lora_unet_...", "lora_te_...") is the family's: `Family.lora_name`.
@@ -23,6 +23,7 @@ from ..low_rank.lora import LoraModule
 from ..low_rank.table import read_change
 from ..reading.door import reader
 from ..settings.algorithms import ALGORITHMS, ALPHA_ENDING, DORA_ENDING, KNOWN_ENDINGS
+from .bundled_words import Words, is_of_word, word_tensors
 from .hashes import kohya_hashes
 from .peft_alphas import peft_alphas
 from .tensor_file import (
@@ -50,12 +51,16 @@ class StoredLayer(Protocol):
 
 
 def write_lora(
-    path: Path, layers: Mapping[str, StoredLayer], metadata: Mapping[str, str], precision: str = "fp16"
+    path: Path,
+    layers: Mapping[str, StoredLayer],
+    metadata: Mapping[str, str],
+    precision: str = "fp16",
+    words: Words | None = None,
 ) -> None:
     """Write a LoRA whose weights are stored as `precision` ("fp16" | "bf16" | "fp32"); hashes join the metadata.
 
     layers: by layer name, as `Family.lora_name` gives it. DoRA's sizes are stored in float32, since each of them is a
-    factor of the whole weight.
+    factor of the whole weight. words: new words that go into the file.
 
     Raises:
         UserError: there is no space left, or a value is not finite in that precision.
@@ -66,6 +71,7 @@ def write_lora(
             dtype = torch.float32 if ending == DORA_ENDING else FILE_DTYPES[precision]
             tensors[f"{name}.{ending}"] = converted(path, tensor, dtype)
         tensors[f"{name}.{ALPHA_ENDING}"] = _exact(layer.alpha, FILE_DTYPES[precision])
+    tensors |= word_tensors(path, words or {}, FILE_DTYPES[precision])
     write_tensors(path, tensors, {**metadata, **kohya_hashes(tensors, metadata)})
 
 
@@ -79,7 +85,7 @@ def _exact(alpha: float, dtype: torch.dtype) -> Tensor:
 def read_lora(path: Path) -> tuple[dict[str, StoredChange], dict[str, str]]:
     """The layers of a LoRA by kohya's names, in the file's precision, and the file's metadata.
 
-    A layer without alpha has scale 1, so its alpha is its rank.
+    New words in the file are read by `read_bundled`. A layer without alpha has scale 1, so its alpha is its rank.
 
     Raises:
         UserError: the file is missing or damaged, is not a LoRA, or has layers of other kinds too.
@@ -108,6 +114,8 @@ def _layers_of(path: Path, file: TensorFile) -> tuple[dict[str, dict[str, Tensor
     foreign_names: dict[str, ForeignName] = {}
     unknown = ""
     for name, tensor in file.tensors.items():
+        if is_of_word(name):
+            continue
         foreign = foreign_name(name)
         layer, ending = (foreign.layer, foreign.ending) if foreign else name.partition(".")[::2]
         if foreign:

@@ -23,12 +23,14 @@ from .. import __version__
 from ..families.facts import FamilyFacts
 from ..settings.catalogue import all_options
 from ..settings.groups.captions import CHUNK_TOKENS
+from ..settings.groups.textual_inversion import NAME
 from ..settings.groups.timesteps import MOST
-from ..settings.learned_words import learned_words, result_names
-from ..settings.methods import ResultKind
+from ..settings.learned_words import learned_words, word_of
+from ..settings.methods import METHODS, ResultKind
 from ..settings.optimizer_arguments import optimizer_text
 from ..settings.options import Settings
 from ..settings.read import to_dict
+from ..settings.result_files import ResultFile, result_files
 from .checkpoint import Checkpoint
 from .hashes import file_hashes, legacy_hash
 from .known_hashes import known_sha256
@@ -96,22 +98,24 @@ def base_facts(checkpoint: Checkpoint, notes: Path | None = None) -> BaseFacts:
 def training_metadata(settings: Settings, facts: RunFacts, number: int = 0) -> dict[str, str]:
     """All metadata of a file written after `facts.step` steps, except the hashes of its own tensors.
 
-    number: of the file, in the order of `result_names`.
+    number: of the file, in the order of `result_files`.
     """
-    name = result_names(settings)[number]
+    file = result_files(settings)[number]
+    name = file.name
     entries = {
         **_model(settings, facts, name),
         **_progress(settings, facts),
         **_options(settings),
         **_images(settings, facts),
     }
-    if settings.result_kind() == "lora":
+    if file.kind == "lora":
         entries.update(about_network(settings))
     texts = {f"ss_{name}": _text(value) for name, value in entries.items()}
     own = {VERSION_KEY: __version__, SETTINGS_KEY: json.dumps(_shareable(settings), ensure_ascii=False)}
-    if settings.learns_word():
-        own[WORD_KEY] = learned_words(settings)[number].word
-    return {**texts, **_modelspec(settings, facts, name), **own}
+    words = (file.word,) if file.word else learned_words(settings) if settings.learns_word() else ()
+    if words:
+        own[WORD_KEY] = ", ".join(word.word for word in words)
+    return {**texts, **_modelspec(settings, facts, file), **own}
 
 
 def _text(value: Any) -> str:
@@ -186,13 +190,14 @@ def _loss(settings: Settings) -> dict[str, Any]:
 
 
 def _learning_rates(settings: Settings) -> dict[str, Any]:
-    if settings.learns_word():
+    if METHODS[settings.method].learns_word:
         return {"learning_rate": _rate(settings, "embedding")}
     rate = _rate(settings, "unet")
     return {
         "learning_rate": rate,
         "unet_lr": rate,
         "text_encoder_lr": _rate(settings, "text_encoder") if settings.train.train_text_encoder else None,
+        **({"embedding_lr": _rate(settings, "embedding")} if settings.learns_word() else {}),
     }
 
 
@@ -241,15 +246,15 @@ def _unique(names: Sequence[str]) -> list[str]:
     return [f"{name} ({count})" if (count := names[: k + 1].count(name)) > 1 else name for k, name in enumerate(names)]
 
 
-def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str]:
+def _modelspec(settings: Settings, facts: RunFacts, file: ResultFile) -> dict[str, str]:
     """Stability AI's model specification 1.0.1."""
     side = settings.data.side
     made = datetime.fromtimestamp(int(facts.finished_at), timezone.utc)
     entries = {
         "sai_model_spec": "1.0.1",
-        "architecture": facts.base.family.modelspec_architecture + ARCHITECTURE_ENDINGS.get(settings.result_kind(), ""),
-        "implementation": _implementation(settings.result_kind(), facts.base.family),
-        "title": settings.output.title or title,
+        "architecture": facts.base.family.modelspec_architecture + ARCHITECTURE_ENDINGS.get(file.kind, ""),
+        "implementation": _implementation(file.kind, facts.base.family),
+        "title": settings.output.title or file.name,
         "author": settings.output.author,
         "license": settings.output.license,
         "resolution": f"{side}x{side}",
@@ -258,7 +263,7 @@ def _modelspec(settings: Settings, facts: RunFacts, title: str) -> dict[str, str
         "description": settings.output.notes,
         "timestep_range": _timestep_range(settings),
         "encoder_layer": str(settings.train.clip_skip) if settings.train.clip_skip > 1 else "",
-        "trigger_phrase": _trigger_phrase(settings, title),
+        "trigger_phrase": _trigger_phrase(settings, file),
     }
     return {f"modelspec.{name}": value for name, value in entries.items() if value}
 
@@ -276,12 +281,11 @@ def _timestep_range(settings: Settings) -> str:
     return f"{asked.smallest},{asked.largest + 1}" if is_part else ""
 
 
-def _trigger_phrase(settings: Settings, title: str) -> str:
-    if settings.learns_word():
-        return title  # programs use the file's name of an embedding as the word
-    return settings.output.trigger_phrase or ", ".join(
-        c.instance_prompt for c in settings.concepts if "[" not in c.instance_prompt
-    )
+def _trigger_phrase(settings: Settings, file: ResultFile) -> str:
+    if file.kind == "embedding":
+        return file.name  # programs use the file's name of an embedding as the word
+    prompts = [c.instance_prompt.replace(NAME, word_of(settings, c)) for c in settings.concepts]
+    return settings.output.trigger_phrase or ", ".join(prompt for prompt in prompts if "[" not in prompt)
 
 
 def _shareable(settings: Settings) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ..counted import counted
 from ..families.recognition import is_text_encoder_layer
 from ..reading.door import parse_json
 from ..reading.plain import shown, text
 from ..settings.methods import METHODS
+from .bundled_words import is_of_word, word_of
 from .embedding import name_and_step_of, vectors_of
 from .hypernetwork import shape_and_pairs
 from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
@@ -63,7 +65,8 @@ def details_of(kind: str, base: str, file: TensorFile) -> dict[str, str]:
     """The facts that matter for a file of this kind and base (keys of KINDS and BASES)."""
     details: dict[str, str] = {}
     if kind == "lora":
-        details = _lora_details(file.tensors)
+        details = _lora_details({n: tensor for n, tensor in file.tensors.items() if not is_of_word(n)})
+        details |= _details_of_words(file.tensors)
     elif kind == "checkpoint":
         details = _checkpoint_details(base, file)
     elif kind == "embedding":
@@ -116,6 +119,14 @@ def _lora_details(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     if alphas:
         details["alpha"] = _span(alphas)
     return details
+
+
+def _details_of_words(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """The new words in the file of a LoRA, with their vectors."""
+    words = {word_of(name): tensor for name, tensor in tensors.items() if is_of_word(name)}
+    counts = {word: len(tensor) if tensor.ndim == 2 else 1 for word, tensor in words.items()}
+    told = ", ".join(f"{word} ({counted(count, 'vector')})" for word, count in counts.items())
+    return {"new words": told} if told else {}
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -36,6 +36,7 @@ from ..reading.layout import Layout, StoredTensor
 from ..reading.read_layout import read_layout
 from ..reading.safetensors_header import METADATA_KEY
 from ..runs.atomic import replacing
+from .image_embedding import INNER, is_image, read_image
 
 FILE_DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -72,11 +73,13 @@ class TensorFile:
 
 @reader
 def read_tensors(path: Path) -> TensorFile:
-    """Open a `.safetensors`, or a `.ckpt`/`.pt`/`.bin` of torch, memory-mapped.
+    """Open a `.safetensors`, or a `.ckpt`/`.pt`/`.bin` of torch, memory-mapped; or an image with an embedding in it.
 
     Raises:
         UserError: the file is missing, incomplete, damaged, of another kind, or a pickle of more than tensors.
     """
+    if is_image(path):
+        return _of_image(path)
     layout = read_layout(path)
     with open_regular(path) as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # a change in place never reaches the file
@@ -84,6 +87,12 @@ def read_tensors(path: Path) -> TensorFile:
     content = _with_tensors(layout.content, mapped, made)
     tensors = {name: _with_tensors(stored, mapped, made) for name, stored in layout.tensors.items()}
     return TensorFile(tensors, layout.metadata, content, layout)
+
+
+def _of_image(path: Path) -> TensorFile:
+    layout, arrays = read_image(path)
+    content = {**layout.content, INNER: {name: torch.as_tensor(own) for name, own in arrays.items()}}
+    return TensorFile({}, {}, content, layout)
 
 
 def _with_tensors(value: Any, mapped: mmap.mmap, made: dict[int, Any]) -> Any:

@@ -38,6 +38,12 @@ def merged_metadata(
     }
 
 
+def word_metadata(word: str, metadata: Mapping[str, str]) -> dict[str, str]:
+    """For the embedding of a new word from the file of a LoRA with this metadata."""
+    kept = ("ss_base_model_version", "ss_v2", "ss_sd_model_name", "ss_sd_model_hash", "ss_new_sd_model_hash")
+    return {"ss_output_name": word, **{name: metadata[name] for name in kept if name in metadata}}
+
+
 def extracted_metadata(
     out: Path, base: BaseFacts, tuned: Path, tuned_metadata: Mapping[str, str], asked: Settings, kept: float
 ) -> dict[str, str]:

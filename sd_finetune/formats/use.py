@@ -10,6 +10,7 @@ from ..families.recognition import BASES
 from ..families.table import FAMILIES, supported_titles
 from ..reading.layout import Layout
 from ..settings.algorithms import ALGORITHMS, KNOWN_ENDINGS
+from .classify import WORDS
 from .parts import missing_parts
 
 USES = {
@@ -47,7 +48,8 @@ def use_of(kind: str, base: str, layout: Layout) -> str:
 
 
 def _use_of_lora(layout: Layout) -> str:
-    if all(foreign_name(name) or name.partition(".")[2] in KNOWN_ENDINGS for name in layout.tensors):
+    layers = (name for name in layout.tensors if not name.startswith(WORDS))
+    if all(foreign_name(name) or name.partition(".")[2] in KNOWN_ENDINGS for name in layers):
         return "base.continue_from of a LoRA, and --lora of `sample` and `merge`"
     titles = ", ".join(facts.title for facts in ALGORITHMS.values())
     return f"not in training and `sample`, which read {titles} and DoRA; the WebUI may read it"

@@ -16,12 +16,13 @@ from .method import Method
 
 def check_method(model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
     """Raise UserError if the file to continue from is of another kind, or the settings do not fit `model`."""
-    files = {"base.continue_from": settings.base.continue_from}
-    if settings.learns_word():
-        files = {word.continue_option: word.continue_from for word in learned_words(settings)}
-    for name, file in files.items():
+    words = learned_words(settings) if settings.learns_word() else ()
+    files = {word.continue_option: (word.continue_from, "embedding") for word in words}
+    if settings.result_kind() != "embedding":
+        files["base.continue_from"] = settings.base.continue_from, settings.result_kind()
+    for name, (file, kind) in files.items():
         if file:
-            refuse_unless(Path(file), settings.result_kind(), base.family.facts, name)
+            refuse_unless(Path(file), kind, base.family.facts, name)
     method_class(settings.method).check(model, settings, base)
 
 

@@ -1,4 +1,4 @@
-"""LoRA: low-rank layers beside those of the attention blocks, and optionally of the text encoders."""
+"""LoRA: low-rank layers beside those of the attention blocks, and optionally of the text encoders, and new words."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ..data.concepts import Example
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
+from ..formats.embedding import write_embedding
 from ..formats.lora import write_lora
 from ..networks.adapter import AdapterLayer, AdapterNetwork
-from ..networks.attachable import all_detached
+from ..networks.attachable import AttachableNetwork, all_detached
 from ..networks.continued import load_lora
 from ..networks.max_norm import limit_norms
 from ..networks.new_adapters import new_network, refuse_unknown_blocks
@@ -22,10 +24,14 @@ from ..optimizers.parameter_group import ParameterGroup
 from ..settings.blocks import beginning_of, block_values
 from ..settings.options import Settings
 from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
+from .words import TrainedWords, about_words, lost_words
 
 
 class LoraMethod(Method):
-    """Trains an `AdapterNetwork` for the UNet and optionally one for each text encoder; the model itself is frozen."""
+    """Trains an `AdapterNetwork` for the UNet and optionally one for each text encoder; the model itself is frozen.
+
+    With `lora.new_words` it trains `NewWords` beside them, which go into the file (pivotal tuning).
+    """
 
     def __init__(self, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         self.settings, self.base = settings, base
@@ -37,8 +43,12 @@ class LoraMethod(Method):
             load_lora(self._named_layers(), Path(settings.base.continue_from), settings, model)
         for network in self._adapters.values():
             network.to(model.unet.device, weight_format(settings))
+        self._words = TrainedWords(model, settings) if settings.has_words_beside() else None
+        self.networks: Mapping[str, nn.Module] = _together(
+            self._adapters, self._words.network.by_part if self._words else {}
+        )
+        for network in self._attached():
             network.attach()
-        self.networks: Mapping[str, nn.Module] = self._adapters
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
@@ -47,11 +57,18 @@ class LoraMethod(Method):
             cls(model, settings, base).detach()
 
     @classmethod
+    def instance_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
+        """As `about_words`, and about words of an earlier run that are lost."""
+        own = about_words(model, settings, examples) if settings.has_words_beside() else []
+        return [*own, *lost_words(settings)]
+
+    @classmethod
     def ending(cls, settings: Settings) -> str:
         return ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        return [group for part, network in self._adapters.items() for group in self._groups(part, network)]
+        groups = [group for part, network in self._adapters.items() for group in self._groups(part, network)]
+        return [*groups, self._words.parameter_group()] if self._words else groups
 
     def _groups(self, part: str, network: AdapterNetwork) -> Iterator[ParameterGroup]:
         """One for each rate that blocks have, and of each two with another rate for `up` (LoRA+, arXiv 2402.12354,
@@ -80,18 +97,25 @@ class LoraMethod(Method):
             limit_norms((layer for _, layer in network.named_layers()), most)
 
     def trained_tensors(self) -> dict[str, Tensor]:
-        return {
+        of_layers = {
             f"{part}.{path}.{name}": value
             for part, network in self._adapters.items()
             for path, layer in network.named_layers()
             for name, value in layer.trained().items()
         }
+        return {**of_layers, **(self._words.trained_tensors() if self._words else {})}
 
     def load_trained_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         copy_into(self.trained_tensors(), tensors)
 
     def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
-        write_lora(path, self._named_layers(), metadata, precision)
+        words = self._words
+        if words and number:  # behind the LoRA, which is the first
+            steps = words.steps_before[number - 1]
+            write_embedding(path, words.for_file(number - 1), metadata, precision, steps)
+        else:
+            bundled = words.bundled() if words and self.settings.lora.bundles_words() else None
+            write_lora(path, self._named_layers(), metadata, precision, bundled)
 
     def _named_layers(self) -> dict[str, AdapterLayer]:
         """The layers by their names in the file."""
@@ -103,11 +127,20 @@ class LoraMethod(Method):
         }
 
     def detach(self) -> None:
-        for network in self._adapters.values():
+        for network in self._attached():
             network.detach()
 
     def untrained(self) -> AbstractContextManager[None]:
-        return all_detached(self._adapters.values())
+        return all_detached(self._attached())
+
+    def _attached(self) -> list[AttachableNetwork]:
+        return [*self._adapters.values(), *([self._words.network] if self._words else [])]
+
+
+def _together(adapters: Mapping[str, nn.Module], words: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """What stands beside each part of the model."""
+    both = {part: nn.ModuleList([adapters[part], own]) for part, own in words.items() if part in adapters}
+    return {**adapters, **words, **both}
 
 
 def _parameters(values: Iterable[Tensor]) -> list[nn.Parameter]:

@@ -79,7 +79,7 @@ class Method(Protocol):
     def write(self, path: Path, metadata: Mapping[str, str], precision: str, number: int = 0) -> None:
         """Write the result, its weights in `precision` ("fp16" | "bf16" | "fp32").
 
-        number: of the result, in the order of `settings.learned_words.result_names`.
+        number: of the result, in the order of `settings.result_files.result_files`.
 
         Raises:
             NotFiniteError: a weight is not finite in it.

@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..families.family import DiffusionModel
 from ..families.placeholder_tokens import NewWord
 from ..families.prompts import word_tokens
+from ..formats.bundled_words import read_bundled
 from ..formats.embedding import SEVERAL, Embedding, read_embedding
 from ..settings.groups.captions import CHUNK_TOKENS
 from .attachable import AttachableNetwork, replace_forward
@@ -65,6 +66,8 @@ class NewWords(AttachableNetwork):
         """Make the words known in prompts, and have the token embedding layers return their vectors."""
         if self._model.new_words:
             raise RuntimeError("the model already has new words: detach those first")
+        if not self.words:
+            return
         for part, own in self.by_part.items():
             forward = _forward_with(own, self._first)
             undo.callback(replace_forward(_table(self._model, part), forward, "the token embedding layer"))
@@ -114,19 +117,30 @@ def embedding_vectors(model: DiffusionModel, path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: the file is not an embedding, or one for another kind of model.
     """
-    found = _for_encoders(model, path, read_embedding(path))
+    return fitting_vectors(model, str(path), read_embedding(path))
+
+
+def fitting_vectors(model: DiffusionModel, called: str, embedding: Embedding) -> dict[str, Tensor]:
+    """The vectors of an embedding, (vectors, width) float32 for each text encoder by its part.
+
+    called: where they are from, in messages.
+
+    Raises:
+        UserError: they are for another kind of model.
+    """
+    found = _for_encoders(model, called, embedding)
     for part, vectors in found.items():
         width, of_encoder = _table(model, part).embedding_dim, f" for {_name_of(model, part)}" if len(found) > 1 else ""
         if vectors.shape[1] != width:
             raise UserError(
-                f"{path} has vectors of width {vectors.shape[1]}{of_encoder}, but this checkpoint needs width {width}: "
-                "use an embedding that was trained on this kind of checkpoint."
+                f"{called} has vectors of width {vectors.shape[1]}{of_encoder}, but this checkpoint needs width "
+                f"{width}: use an embedding that was trained on this kind of checkpoint."
             )
     return found
 
 
-def _for_encoders(model: DiffusionModel, path: Path, embedding: Embedding) -> dict[str, Tensor]:
-    """The file's vectors by the text encoder that they are for; where there is one, their name does not matter.
+def _for_encoders(model: DiffusionModel, called: str, embedding: Embedding) -> dict[str, Tensor]:
+    """Its vectors by the text encoder that they are for; where there is one, their name does not matter.
 
     Raises:
         UserError: they are for more or fewer text encoders than the model has.
@@ -138,8 +152,8 @@ def _for_encoders(model: DiffusionModel, path: Path, embedding: Embedding) -> di
         return {part: vectors[name].float() for part, name in zip(model.text_encoders, names, strict=True)}
     has, needs = _told(list(vectors)), _told(names)
     raise UserError(
-        f"{path} has vectors for {has}, but this checkpoint needs them for {needs}: use an embedding that was trained "
-        f"on a checkpoint of {model.family.facts.title}."
+        f"{called} has vectors for {has}, but this checkpoint needs them for {needs}: use an embedding that was "
+        f"trained on a checkpoint of {model.family.facts.title}."
     )
 
 
@@ -155,13 +169,24 @@ def _name_of(model: DiffusionModel, part: str) -> str:
     return model.family.facts.embedding_names[part]
 
 
-def attach_embedding_files(model: DiffusionModel, paths: Sequence[Path]) -> NewWords:
+def attach_embedding_files(model: DiffusionModel, paths: Sequence[Path], loras: Sequence[Path] = ()) -> NewWords:
     """Attach embeddings to `model`, each with its file's name as the word, as in the WebUI.
+
+    loras: LoRAs whose files may have new words. As in the WebUI, such a word counts where there is no embedding of its
+    name, and no LoRA before that has it.
 
     Raises:
         UserError: a file is not an embedding or one for another kind of model, or two have the same name.
     """
-    words = NewWords(model, [(path.stem, embedding_vectors(model, path)) for path in paths])
+    read = [(path, read_embedding(path)) for path in paths]
+    found = [(own.name if own.is_image else path.stem, fitting_vectors(model, str(path), own)) for path, own in read]
+    known = {word.casefold() for word, _ in found}
+    for path in loras:
+        for word, embedding in read_bundled(path).items():
+            if word.casefold() not in known:
+                known.add(word.casefold())
+                found.append((word, fitting_vectors(model, f'The word "{word}" of {path}', embedding)))
+    words = NewWords(model, found)
     words.to(model.text_encoder.device).requires_grad_(False)
     words.attach()
     return words

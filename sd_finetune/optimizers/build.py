@@ -80,6 +80,11 @@ def _mean(rates: Sequence[tuple[float, int]]) -> float:
     return sum(rate * number for rate, number in rates) / sum(number for _, number in rates)
 
 
+def has_evaluation_weights(name: str) -> bool:
+    """Whether the optimizer has other weights to be used than those that train."""
+    return implementation_of(name).weight_to_use is not Implementation.weight_to_use
+
+
 @contextmanager
 def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> Generator[None, None, None]:
     """What is trained as it is to be used and saved, for as long as the block runs. name: as above.

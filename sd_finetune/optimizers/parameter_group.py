@@ -22,8 +22,8 @@ class ParameterGroup:
 def biases_norms_and_embeddings(modules: Iterable[nn.Module]) -> frozenset[nn.Parameter]:
     """The parameters that weight decay pulls towards zero for nothing: all but matrices and kernels.
 
-    What is not the weight of a linear or convolution layer is a matrix if it has two sides that are longer than 1: the
-    sizes of DoRA's columns, (1, in), are not.
+    New words stand in a `ParameterList`. What else is not the weight of a linear or convolution layer is a matrix if it
+    has two sides that are longer than 1: the sizes of DoRA's columns, (1, in), are not.
     """
     return frozenset(
         parameter
@@ -37,4 +37,4 @@ def biases_norms_and_embeddings(modules: Iterable[nn.Module]) -> frozenset[nn.Pa
 def _is_matrix(layer: nn.Module, name: str, parameter: nn.Parameter) -> bool:
     if isinstance(layer, (nn.Linear, nn.Conv2d)):
         return name == "weight"
-    return not isinstance(layer, nn.Embedding) and sum(side > 1 for side in parameter.shape) > 1
+    return not isinstance(layer, (nn.Embedding, nn.ParameterList)) and sum(side > 1 for side in parameter.shape) > 1

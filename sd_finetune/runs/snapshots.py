@@ -86,6 +86,7 @@ def snapshot_depends_on(settings: Settings) -> dict[str, Any]:
         found[name] = AUTO if value is None else value
     if settings.learns_word():
         words = learned_words(settings)
+        found["textual_inversion.vectors"] = settings.textual_inversion.vectors
         found["concepts.word"] = [word.word if word.place != OF_RUN else "" for word in words]
         if any(found["concepts.word"]):
             found["concepts.vectors"] = [word.vectors for word in words]

@@ -30,7 +30,7 @@ class BaseDefaults:
         method = settings.method
         own = {fact: getattr(METHODS[method], fact) for fact in RATE_OPTIONS}
         own |= self.learning_rates.get(method, {})
-        rates = {RATE_OPTIONS[fact]: Rates(settings.default_rate(rate)) for fact, rate in own.items() if rate}
+        rates = {RATE_OPTIONS[fact]: Rates(settings.default_rate(fact, rate)) for fact, rate in own.items() if rate}
         return {RESOLUTION: self.resolution, **rates}
 
 

@@ -61,7 +61,7 @@ _KOHYA = {
     "prior_loss_target": "prior.decay",
     "prior_loss_weight_min": "prior.minimum",
     "stop_text_encoder": "train.text_encoder_share",
-    "stop_text_encoder_training": "train.text_encoder_share",
+    "stop_text_encoder_training": 'train.text_encoder_share or train.text_encoder_learning_rate = "5e-5:500, 0"',
     "enable_bucket": "data.buckets",
     "bucket_reso_steps": "data.bucket_step",
     "min_bucket_reso": "data.smallest_side",

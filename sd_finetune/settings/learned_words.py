@@ -1,4 +1,4 @@
-"""The new words that Textual Inversion learns: the run's own, and those that concepts name, an embedding file each."""
+"""The new words of Textual Inversion, or of a LoRA with words: the run's own, and those that concepts name."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class LearnedWord:
     """One new word.
 
     option: that it stands in. place: the group of the options about it, OF_RUN or as "concepts.2".
-    file: name of its result, without an ending. initial_text, vectors: what it starts from, and how many it has.
-    continue_from: the embedding file that it continues from, "" for none.
+    file: name of its embedding's file, without an ending. initial_text, vectors: what it starts from, and how many it
+    has. continue_from: the embedding, or the LoRA with the word in it, that it continues from, "" for none.
     """
 
     word: str
@@ -33,6 +33,11 @@ class LearnedWord:
     def continue_option(self) -> str:
         """The full name of the option `continue_from`."""
         return f"{'base' if self.place == OF_RUN else self.place}.continue_from"
+
+    @property
+    def file_option(self) -> str:
+        """The full name of the option that `file` stands in."""
+        return "output.name" if self.place == OF_RUN else f"{self.place}.word_file"
 
 
 OF_RUN = "textual_inversion"
@@ -54,13 +59,6 @@ def learned_words(settings: Settings) -> tuple[LearnedWord, ...]:
         word = _of_concept(settings, number, concept) if _has_own(settings, concept) else _of_run(settings)
         found.setdefault(word.word.casefold(), word)
     return tuple(found.values())
-
-
-def result_names(settings: Settings) -> tuple[str, ...]:
-    """The names of the results' files, without an ending: one, or one for each new word."""
-    if not settings.learns_word():
-        return (settings.output.name,)
-    return tuple(word.file for word in learned_words(settings))
 
 
 def _of_run(settings: Settings) -> LearnedWord:
@@ -121,8 +119,7 @@ def _alike(words: Sequence[LearnedWord]) -> Iterator[Broken]:
                 yield (word.option, other.option), f"{sentence}: write both the same, or use another one."
             elif word.file.casefold() == other.file.casefold():
                 sentence = f'"{word.word}" and "{other.word}" would both be saved as "{word.file}"'
-                option = "output.name" if word.place == OF_RUN else f"{word.place}.word_file"
-                yield (option,), f"{option}: {sentence}: choose another name for one of them."
+                yield (word.file_option,), f"{word.file_option}: {sentence}: choose another name for one of them."
 
 
 def _contradictions(settings: Settings) -> Iterator[Broken]:
@@ -140,6 +137,8 @@ def _contradictions(settings: Settings) -> Iterator[Broken]:
 
 
 def _continued_for_nobody(settings: Settings, words: Sequence[LearnedWord]) -> Iterator[Broken]:
+    if settings.has_words_beside():
+        return  # then it is for the layers
     option, own = "base.continue_from", "concepts.1.continue_from"
     if settings.base.continue_from and all(word.place != OF_RUN for word in words):
         yield (option,), f"{option} is for the run's word, and every concept has a word of its own: set {own} instead."

@@ -33,17 +33,20 @@ class MethodFacts:
     """What it trains has biases and norms too, or token embeddings."""
     learns_word: bool = False
     """It trains an embedding: a new word in prompts, with the options of the group textual_inversion."""
+    may_learn_words: bool = False
+    """It can train new words beside its own weights, with those of these options that are about words."""
     fixed: tuple[str, ...] = ()
     """Options that a snapshot's tensors depend on: they cannot change when training continues from it."""
 
 
 METHODS = {
     "lora": MethodFacts(
-        "LoRA", "LoraMethod", "lora", 1e-4, 5e-5,
+        "LoRA", "LoraMethod", "lora", 1e-4, 5e-5, 1e-3, may_learn_words=True,
         fixed=(
             "lora.algorithm", "lora.rank", "lora.alpha", "lora.conv_rank", "lora.targets", "lora.pattern",
             "lora.block_ranks", "lora.block_rates", "lora.dora", "lora.factor", "lora.full_matrix",
             "lora.decompose_both", "lora.rank_stabilized", "lora.plus_ratio",
+            "lora.new_words",
         ),
     ),
     "dreambooth": MethodFacts(

@@ -67,16 +67,20 @@ class Settings:
         fact = rate_of(part)
         group, _, option = RATE_OPTIONS[fact].partition(".")
         given: Rates | None = getattr(getattr(self, group), option)
-        return given or Rates(self.default_rate(getattr(METHODS[self.method], fact)))
+        return given or Rates(self.default_rate(fact, getattr(METHODS[self.method], fact)))
 
-    def default_rate(self, method_s: float | None) -> float:
-        """What stands for a learning rate that is not given. method_s: AdamW's of the method, None = not trained."""
+    def default_rate(self, fact: str, method_s: float | None) -> float:
+        """What stands for a learning rate that is not given. method_s: AdamW's of the method, None = not trained.
+
+        fact: the name of the rate in `RATE_OPTIONS`.
+        """
         optimizer = OPTIMIZERS[self.optimizer.name]
-        return 1.0 if method_s and optimizer.multiplies else (method_s or 0.0) * self.rate_share()
+        return 1.0 if method_s and optimizer.multiplies else (method_s or 0.0) * self.rate_share(fact)
 
-    def rate_share(self) -> float:
+    def rate_share(self, fact: str = "") -> float:
         """The share of AdamW's learning rates of the method that suits the optimizer and the layers that it trains."""
-        layers = ALGORITHMS[self.lora.algorithm].learning_rate_share if self.result_kind() == "lora" else 1
+        of_layers = self.result_kind() == "lora" and fact != "embedding_learning_rate"
+        layers = ALGORITHMS[self.lora.algorithm].learning_rate_share if of_layers else 1
         return OPTIMIZERS[self.optimizer.name].learning_rate_share * layers
 
     def unet_learning_rate(self) -> float:
@@ -114,12 +118,20 @@ class Settings:
         return self.textual_inversion.word or self.output.name
 
     def learns_word(self) -> bool:
-        """Whether an embedding is trained, with the options of the group textual_inversion."""
-        return METHODS[self.method].learns_word
+        """Whether new words are trained: an embedding, or words beside a LoRA's layers."""
+        return METHODS[self.method].learns_word or self.has_words_beside()
+
+    def has_words_beside(self) -> bool:
+        """Whether new words are trained beside other weights (pivotal tuning)."""
+        return METHODS[self.method].may_learn_words and self.lora.new_words != "none"
+
+    def has_embeddings_beside(self) -> bool:
+        """Whether new words are saved as embeddings beside a result of another kind."""
+        return self.has_words_beside() and self.lora.new_words in ("beside", "both")
 
     def has_templates(self) -> bool:
         """Whether images are trained with prompt templates and not with each concept's instance prompt."""
-        return self.learns_word() and self.textual_inversion.template != "instance_prompt"
+        return METHODS[self.method].learns_word and self.textual_inversion.template != "instance_prompt"
 
     def has_prior_bank(self) -> bool:
         """Whether prior predictions are precomputed, because training changes the model that would be asked."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..errors import UserError
 from .duration import Duration, Interval
 from .groups.optimizer import Schedule
-from .methods import RATE_OPTIONS, rate_of
+from .methods import METHODS, RATE_OPTIONS, rate_of
 from .optimizers import OPTIMIZERS
 from .options import Settings
 from .rates import Rates
@@ -42,6 +42,7 @@ def trial_settings(settings: Settings, steps: int = STEPS) -> Settings:
             schedule=Schedule(),
             samples=replace(settings.samples, prompts=()),
             evaluation=replace(settings.evaluation, every=Interval(1)),
+            lora=replace(settings.lora, new_words_share=1.0),
             ema=replace(settings.ema, decay=0.0),
             prior=replace(settings.prior, weight=0.0),
         )
@@ -68,7 +69,7 @@ def _first(rates: Rates | None) -> Rates | None:
 
 def main_part(settings: Settings) -> str:
     """The part whose learning rate a trial is about; others keep their proportion to it."""
-    return "embedding" if settings.learns_word() else "unet"
+    return "embedding" if METHODS[settings.method].learns_word else "unet"
 
 
 def main_option(settings: Settings) -> str:

@@ -57,6 +57,10 @@ class Rates:
         """The rate of a step as a share of the first one, 1 for a rate that does not change."""
         return self.at(step) / self.first if self.later else 1.0
 
+    def end(self, total: int) -> int:
+        """The step, counted from 0, from which on it is 0, or `total` if it never is."""
+        return next((start for start, rate in self.later[-1:] if rate == 0), total)
+
     def all(self) -> tuple[float, ...]:
         """Every rate."""
         return (self.first, *(rate for _, rate in self.later))

@@ -16,6 +16,7 @@ from .learned_words import OF_RUN, learned_words, word_of, word_rules
 from .lora_rules import blocks, options_of_algorithm, pattern
 from .loss_rules import kinds_of_noise, timestep_range, timestep_weights
 from .memory_rules import bf16_weights, fused_backward
+from .methods import METHODS
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
 from .options import Settings
@@ -75,7 +76,7 @@ def _output_name(settings: Settings) -> Iterator[Broken]:
 
 def _name_pattern(settings: Settings) -> Iterator[Broken]:
     pattern = settings.output.name_pattern
-    if settings.learns_word() or not is_file_name(settings.output.name):
+    if settings.result_kind() == "embedding" or not is_file_name(settings.output.name):
         return
     start, fault = f'output.name_pattern = "{pattern}"', pattern_fault(pattern)
     name = "" if fault else stem_of(pattern, fields_of(settings, settings.output.name, "2000-01-01"), 1, 1, True)
@@ -157,12 +158,13 @@ def _written(rate: Rates) -> str:
 
 def _learning_rates(settings: Settings) -> dict[str, Rates]:
     """The learning rates that are used, by the option's name."""
-    if settings.learns_word():
-        return {"textual_inversion.learning_rate": settings.rates("embedding")}
+    words = {"textual_inversion.learning_rate": settings.rates("embedding")} if settings.learns_word() else {}
+    if METHODS[settings.method].learns_word:
+        return words
     rates = {"train.unet_learning_rate": settings.rates("unet")}
     if settings.train.train_text_encoder:
         rates["train.text_encoder_learning_rate"] = settings.rates("text_encoder")
-    return rates
+    return {**rates, **words}
 
 
 def _concepts(settings: Settings) -> Iterator[Broken]:
@@ -178,8 +180,9 @@ def _concepts(settings: Settings) -> Iterator[Broken]:
         if not concept.instance_prompt.strip() and not settings.has_templates():
             yield (prompt,), f'{prompt} is empty: write what the images show, like "a photo of sks dog".'
         if NAME in concept.instance_prompt and not settings.learns_word():
-            sentence = f'{prompt} = "{concept.instance_prompt}" has {NAME}, which only textual_inversion replaces'
-            yield (prompt, "method"), f"{sentence}: write a trigger word instead."
+            sentence = f'{prompt} = "{concept.instance_prompt}" has {NAME}, but no new word is trained'
+            way_out = ", or set lora.new_words" if METHODS[settings.method].may_learn_words else ""
+            yield (prompt, "method"), f"{sentence}: write a trigger word instead{way_out}."
 
 
 def _captions(settings: Settings) -> Iterator[Broken]:
@@ -238,22 +241,29 @@ def _hypernetwork(settings: Settings) -> Iterator[Broken]:
         yield (f"{group}.sizes",), sentence
 
 
-def _textual_inversion(settings: Settings) -> Iterator[Broken]:
+def _new_words(settings: Settings) -> Iterator[Broken]:
     if not settings.learns_word():
         return
     yield from word_rules(settings)
     for word in learned_words(settings):
         if word.place != OF_RUN and not is_file_name(word.file):
             sentence = f'"{word.file}" is not valid as a file name: {file_name_rule(word.file)}'
-            yield (f"{word.place}.word_file", word.option), f"{word.place}.word_file: {sentence}."
+            yield (word.file_option, word.option), f"{word.file_option}: {sentence}."
+        if settings.has_words_beside() and settings.lora.bundles_words() and "." in word.word:
+            sentence = f'{word.option} = "{word.word}" has a dot, which the names of words in a LoRA\'s file end at'
+            yield (word.option, "lora.new_words"), f"{sentence}: leave it out."
+    yield from _prompts_with_words(settings)
+
+
+def _prompts_with_words(settings: Settings) -> Iterator[Broken]:
     asked = settings.textual_inversion
-    if asked.template == "own":
-        yield from _own_templates(asked.own_templates, [word.word for word in learned_words(settings)])
-    elif asked.template == "instance_prompt":
+    if not settings.has_templates():
         for number, concept in enumerate(settings.concepts, start=1):
             if not _contains(concept.instance_prompt, [word_of(settings, concept), "[filewords]"]):
                 name = f"concepts.{number}.instance_prompt"
                 yield (name,), f'{name} = "{concept.instance_prompt}" lacks the new word: write {NAME} where it goes.'
+    elif asked.template == "own":
+        yield from _own_templates(asked.own_templates, [word.word for word in learned_words(settings)])
 
 
 def _own_templates(templates: tuple[str, ...], words: Sequence[str]) -> Iterator[Broken]:
@@ -307,6 +317,6 @@ RULES = (
     extra_resolutions,
     bucket_sides,
     changing_images,
-    _textual_inversion,
+    _new_words,
     _hypernetwork,
 )

@@ -19,11 +19,11 @@ from .output.not_finite import refuse_broken_weights
 from .output.samples import generate_samples
 from .processes.processes import ProcessLost, StepToDo
 from .settled import settled
+from .shares import stop_parts_when_due, trains
 from .state import Training, evaluating
 from .step.batches import with_prior_weight
 from .step.randomness import seed_dropout
 from .step_reports import StepReports
-from .text_encoder_share import stop_text_encoders_when_due, trains
 
 
 class Settled(Exception):
@@ -61,7 +61,7 @@ def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
         keeper.save(total, final=True)
     for step in range(training.first_step, total):
         reports.begin()
-        stop_text_encoders_when_due(training, step)
+        stop_parts_when_due(training, step)
         rates = begin_step(training, step, _factors(training, step))
         losses, images = learn(training, step)
         training.step = step + 1
@@ -75,7 +75,7 @@ def begin_step(training: Training, step: int, factors: float | Mapping[str, floa
 
     factors, and what is returned: as in `set_learning_rates`.
     """
-    training.processes.tell(StepToDo(step, factors, training.text_encoders_stay))
+    training.processes.tell(StepToDo(step, factors, sorted(training.parts_that_stay)))
     return set_learning_rates(training.optimizer, training.settings.optimizer.name, factors)
 
 

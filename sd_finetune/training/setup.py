@@ -28,6 +28,7 @@ from ..runs.loss_table import cut_losses
 from ..runs.messages import Event, EventLog, Phase, Warning_
 from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resume
 from ..runs.unfinished import remove_leftovers
+from ..settings.methods import METHODS
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from ..settings.prompt_reading import trained_reading
@@ -159,7 +160,7 @@ def _accelerator(run: RunFolder, settings: Settings, resume: bool) -> Accelerato
     """Where the run is trained. What snapshot, optimizer or results' folder lack is told before anything is loaded."""
     if resume:
         refuse_to_resume(run)
-    remove_leftovers([result_paths(run, settings)[0].parent])
+    remove_leftovers(list(dict.fromkeys(path.parent for path in result_paths(run, settings))))
     accelerator = accelerator_for(settings)
     implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
     refuse_place(run, settings)
@@ -297,7 +298,7 @@ def _begin_training(model: DiffusionModel, method: Method, settings: Settings, d
 
 def _undecayed(model: DiffusionModel, method: Method, settings: Settings) -> frozenset[nn.Parameter]:
     """What weight decay spares. New words are embeddings through and through: a decay of them was asked for."""
-    if settings.optimizer.decay_all or settings.learns_word():
+    if settings.optimizer.decay_all or METHODS[settings.method].learns_word:
         return frozenset()
     return biases_norms_and_embeddings([model.unet, *model.text_encoders.values(), *method.networks.values()])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -15,7 +15,7 @@ from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
 from ..formats.metadata import BaseFacts, base_facts
 from ..methods.method import Method
-from ..optimizers.build import evaluation_weights
+from ..optimizers.build import evaluation_weights, has_evaluation_weights
 from ..runs.folder import RunFolder
 from ..runs.held import Held
 from ..runs.loss_table import append_losses
@@ -70,8 +70,9 @@ class Training:
     first_step: int = 0
     step: int = 0
     """How many steps of the run are learned; 0 until the first of this worker's is."""
-    text_encoders_stay: bool = False
-    """They were trained for their share of the run."""
+    parts_that_stay: set[str] = field(default_factory=set[str])
+    """By their learning rates' names (`settings.methods.RATE_OPTIONS`), those that were trained for their share of the
+    run."""
     processes: Processes = ALONE
     """Those of the run."""
 
@@ -173,13 +174,20 @@ def evaluating(training: Training) -> Generator[None, None, None]:
     for module in _modules_with_modes(training.model, training.method):
         module.eval()
     try:
-        with torch.no_grad(), training.weights_to_use(training.settings.ema.samples):
+        with torch.no_grad(), training.weights_to_use(training.settings.ema.samples), _encodings(training):
             yield
     finally:
         train_mode(training.model, training.method)
-        if training.text_encoders_stay:
+        if "text_encoder_learning_rate" in training.parts_that_stay:
             for module in text_modules(training.model, training.method):
                 module.eval()
+
+
+def _encodings(training: Training) -> AbstractContextManager[None]:
+    """Of prompts: parts that are trained no more may have other weights here than prompts were encoded with."""
+    averages = training.average is not None and training.settings.ema.samples
+    others = averages or has_evaluation_weights(training.settings.optimizer.name)
+    return training.conditioning.with_other_weights() if others and training.parts_that_stay else nullcontext()
 
 
 def train_mode(model: DiffusionModel, method: Method) -> None:

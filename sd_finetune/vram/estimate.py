@@ -195,7 +195,8 @@ def _activations(settings: Settings, model: MemoryFacts) -> int:
     counted = model.in_full if train.mixed_precision == "no" else model.in_half
     own = {"lora": counted.lora, "hypernetwork": counted.hypernetwork}
     of_method = counted.weights if method.changes_weights else own.get(settings.method, counted.word)
-    beside = counted.text_encoders[train.gradient_checkpointing] if train.train_text_encoder else 0
+    through_text = train.train_text_encoder or settings.has_words_beside()
+    beside = counted.text_encoders[train.gradient_checkpointing] if through_text else 0
     return of_method[train.gradient_checkpointing] + beside
 
 

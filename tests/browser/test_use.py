@@ -36,6 +36,9 @@ PROMPTS = [
     ("a <lora:one:1> dog", "", "<lora:one:1>", "a dog"),
     ("a  b <lora:one:1>", "<lora:one:1>", "<lora:one:1>", "a  b <lora:one:1>"),
     ("a <lora:x.+:1>", "<lora:xyz:1>", "<lora:x.+:1>", "a <lora:xyz:1>"),
+    ("a dog", "<lora:dog:1> zib 7", "", "a dog <lora:dog:1> zib 7"),
+    ("a zib 7 <lora:dog:0.5>", "<lora:dog:1> zib 7", "", "a zib 7 <lora:dog:0.5>"),
+    ("a <lora:dog:1> zib 7, red", "<lora:two:1>", "<lora:dog:1> zib 7", "a , red <lora:two:1>"),
     ("C++ (and [more]", "C++", "", "C++ (and [more]"),
 ]
 

@@ -35,7 +35,7 @@ from tests.toy import (
 )
 
 ROW = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-BESIDE_THE_MODEL = ["lora", "lora+text", "textual_inversion", "hypernetwork"]
+BESIDE_THE_MODEL = ["lora", "lora+text", "lora+words", "textual_inversion", "hypernetwork"]
 NETWORK_ROW = pytest.mark.parametrize("row", [ROWS[name] for name in BESIDE_THE_MODEL], ids=BESIDE_THE_MODEL)
 RATES = ["train.unet_learning_rate", "train.text_encoder_learning_rate", "textual_inversion.learning_rate"]
 WITH_PRIOR = {"prior.weight": 1.0}
@@ -130,12 +130,13 @@ def expected_names(toy: Toy, row: dict[str, Any]) -> set[str]:
     if row["method"] == "dreambooth":
         chosen = facts.trainable_parts if with_text else ["unet"]
         return {f"{part}.{name}" for part in chosen for name in base.parts[part] if "position_ids" not in name}
+    words = {f"embedding.{name}" for name in VECTORS[facts.name]} if "textual_inversion.word" in row else set[str]()
     if row["method"] == "textual_inversion":
-        return {f"embedding.{name}" for name in VECTORS[facts.name]}
+        return words
     if row["method"] == "hypernetwork":
         mlps = [f"unet.pairs.{width}.{to}.linear" for width in CONTEXTS[facts.name] for to in ("k", "v")]
         return {f"{mlp}.{layer}.{kind}" for mlp in mlps for layer in (0, 2, 3, 4) for kind in ("weight", "bias")}
-    return {f"{layer}.{half}" for layer in lora_layers(facts.name, with_text) for half in ("down", "up")}
+    return words | {f"{layer}.{half}" for layer in lora_layers(facts.name, with_text) for half in ("down", "up")}
 
 
 def own_tensors(model: DiffusionModel) -> dict[str, Tensor]:
@@ -191,8 +192,8 @@ def test_the_optimizer_holds_what_was_asked_for(toy: Toy, row: dict[str, Any]) -
     }
     groups = toy.prepare({**row, **wanted}).optimizer.param_groups
     texts = read_checkpoint(toy.checkpoint).family.facts.text_encoders if row.get("train.train_text_encoder") else ()
-    rates = {"unet": 3e-4, **dict.fromkeys(texts, 7e-5)}
-    rates = {"embedding": 4e-3} if row["method"] == "textual_inversion" else rates
+    words = {"embedding": 4e-3} if "textual_inversion.word" in row else {}
+    rates = words if row["method"] == "textual_inversion" else {"unet": 3e-4, **dict.fromkeys(texts, 7e-5), **words}
     assert {group["name"]: group["lr"] for group in groups} == rates
     for group in groups:
         assert (group["betas"], group["eps"]) == ((0.8, 0.95), 1e-5)
@@ -252,8 +253,12 @@ def perturbed(toy: Toy, row: dict[str, Any]) -> Training:
 
 
 def load_with_lora(toy: Toy, path: Path) -> DiffusionModel:
-    """The base with a LoRA file merged by hand: W += alpha / rank * up @ down."""
+    """The base with a LoRA file merged by hand, W += alpha / rank * up @ down, and its words in the vocabularies."""
     model = load_doubled(toy.checkpoint)
+    names = {"emb_params": "string_to_param.*"}  # as the WebUI has it in a LoRA for a single text encoder
+    words = {n.removeprefix("bundle_emb.sks star."): v for n, v in load_file(path).items() if n.startswith("bundle")}
+    if words:
+        put_words_in(model, words, {p: names.get(n, n) for p, n in EMBEDDING_NAMES[model.family.facts.name].items()})
     modules, _ = read_lora(path)
     for part in model.family.facts.trainable_parts:
         for name, module in model.module(part).named_modules():
@@ -288,13 +293,17 @@ def load_with_hypernetwork(toy: Toy, path: Path) -> DiffusionModel:
 def load_with_embedding(toy: Toy, path: Path) -> DiffusionModel:
     """The base in whose vocabularies the tokens "sks" and "star" have the word's vectors."""
     model, vectors = load_doubled(toy.checkpoint), load_file(path)
-    names = EMBEDDING_NAMES[model.family.facts.name]
+    put_words_in(model, vectors, EMBEDDING_NAMES[model.family.facts.name])
+    return model
+
+
+def put_words_in(model: DiffusionModel, vectors: dict[str, Tensor], names: dict[str, str]) -> None:
+    """names: of the vectors, by the text encoder."""
     assert vectors.keys() == set(names.values())
     for part, encoder in model.text_encoders.items():
         table = encoder.text_model.embeddings.token_embedding.weight
         table.data = table.data.clone()
         table.data[[48136, 1565]] = vectors[names[part]]
-    return model
 
 
 EMBEDDING_NAMES = {

@@ -293,6 +293,10 @@ PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2, "class_images.steps": 
 UNCACHED = {"data.cache_latents": "off"}
 SHORT = {"train.length": "1 step"}
 WORD = {"method": "textual_inversion", "textual_inversion.word": "zib-7"}
+IN_LORA = {
+    "textual_inversion.word": "zib-7", "textual_inversion.initial_text": "star",
+    "concepts.instance_prompt": "a photo of zib-7",
+}  # fmt: skip
 OWN_WORD = {**WORD, "concepts.word": "zab-2"}
 OWN = {"textual_inversion.template": "own", "textual_inversion.own_templates": ["a [name]", "one [name]"]}
 LOKR = {"lora.algorithm": "lokr", "lora.rank": 1}
@@ -329,6 +333,9 @@ EFFECTS: dict[str, Effect] = {
     "base.continue_from": Effect(weights, "{other}/zib.safetensors", within=WORD),
     "output.name": Effect(files, "renamed", within=SHORT),
     "output.name_pattern": Effect(files, "{name}-{method}-{step:04d}", within=SHORT),
+    "output.embeddings_folder": Effect(
+        files, "{other}/embeddings", within={**IN_LORA, **SHORT, "lora.new_words": "beside"}
+    ),
     "output.subfolder": Effect(files, "people/anna", within=SHORT),
     "output.folder": Effect(files, "{other}/here", within=SHORT),
     "output.precision": Effect(number_formats, "bf16", within=SHORT),
@@ -466,6 +473,8 @@ EFFECTS: dict[str, Effect] = {
     "lora.dropout": Effect(weights, 0.5),
     "lora.rank_dropout": Effect(weights, 0.5),
     "lora.module_dropout": Effect(weights, 0.5),
+    "lora.new_words": Effect(tensors, "bundled", within=IN_LORA),
+    "lora.new_words_share": Effect(weights, 0.5, within={**IN_LORA, "lora.new_words": "bundled"}),
     "textual_inversion.word": Effect(prompts, "zib-9", within=WORD),
     "textual_inversion.vectors": Effect(tensors, 3, within=WORD),
     "textual_inversion.initial_text": Effect(weights, "star", within=WORD),

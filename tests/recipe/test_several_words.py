@@ -162,7 +162,7 @@ def test_a_file_that_is_there_is_not_overwritten(toy: Toy, tmp_path: Path) -> No
     folder = tmp_path / "embeddings"
     folder.mkdir()
     (folder / "zab-2.safetensors").touch()
-    with pytest.raises(UserError, match=r"zab-2\.safetensors already exists: change concepts\.word_file, or move"):
+    with pytest.raises(UserError, match=r"zab-2\.safetensors already exists: change concepts\.2\.word_file, or move"):
         two_words(toy, tmp_path, {"output.folder": str(folder)})
     training = two_words(toy, tmp_path, {"output.folder": str(folder)}, word_file="my zab")
     train(training)

@@ -38,7 +38,7 @@ def test_after_their_share_they_stay_as_they_are_and_the_unet_goes_on(toy: Toy, 
     encode = training.model.encode_each
 
     def counting(prompts: Sequence[str], *args: Any) -> Any:
-        encoded.extend([len(prompts)] * training.text_encoders_stay)
+        encoded.extend([len(prompts)] * bool(training.parts_that_stay))
         return encode(prompts, *args)
 
     training.model.encode_each = counting  # type: ignore[method-assign]
@@ -76,3 +76,11 @@ def test_the_prior_counts_less_from_step_to_step(toy: Toy) -> None:
 def test_a_prior_that_would_rise_is_refused(toy: Toy) -> None:
     with pytest.raises(UserError, match=r"prior\.minimum = 2 is above prior\.weight = 1, which"):
         toy.settings({"prior.weight": 1.0, "prior.decay": "4 steps", "prior.minimum": 2})
+
+
+def test_a_learning_rate_that_ends_at_0_stops_it_at_that_step(toy: Toy) -> None:
+    by_rate = {**ROWS["lora+text"], "train.length": "4 steps", "train.text_encoder_learning_rate": "5e-4:2, 0"}
+    by_share = {**ROWS["lora+text"], "train.length": "4 steps", "train.text_encoder_share": 0.5}
+    one, other = toy.train(by_rate), toy.train(by_share)
+    assert one.parts_that_stay == other.parts_that_stay == {"text_encoder_learning_rate"}
+    assert all(torch.equal(value, trained(other)[name]) for name, value in trained(one).items())

@@ -31,6 +31,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.families.sd1.ldm_config import dump
 from sd_finetune.formats.base_file import base_layout, base_tensors
+from sd_finetune.formats.bundled_words import read_bundled
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.formats.classify import family_of_checkpoint, refuse_unless
 from sd_finetune.formats.diffusers_folder import folder_layout
@@ -38,6 +39,7 @@ from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.formats.hashes import file_hashes, legacy_hash
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from sd_finetune.formats.identify import identify
+from sd_finetune.formats.image_embedding import read_image
 from sd_finetune.formats.known_base import known_base
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import read_tensors
@@ -50,6 +52,7 @@ from sd_finetune.runs.fingerprint import fingerprint
 from sd_finetune.settings.read import read_toml
 from sd_finetune.settings.toml import load_toml
 from tests.diffusers_folders import save_folder
+from tests.embedding_images import save_image_with, word_in_json
 from tests.reliability import hostile_files as hostile
 from tests.tiny import TINY, build_parts
 from tests.toy import make_checkpoint
@@ -64,6 +67,8 @@ WAYS: dict[str, Callable[[Path], object]] = {
     "read_checkpoint": read_checkpoint,
     "read_lora": read_lora,
     "read_embedding": read_embedding,
+    "read_bundled": read_bundled,
+    "read_image": read_image,
     "read_hypernetwork": read_hypernetwork,
     "identify": lambda path: identify(path).text,
     "refuse_unless": lambda path: refuse_unless(path, "lora"),
@@ -186,6 +191,8 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     write_lora(folder / "read_lora.safetensors", layers, metadata)
     for ending in (".safetensors", ".pt"):
         write_embedding(folder / f"read_embedding{ending}", {"emb_params": torch.ones(2, 32)}, metadata)
+    for where in ("text", "pixels"):
+        save_image_with(folder / f"read_image.{where}.png", word_in_json(torch.ones(2, 32)), where)
     mlp = {"linear.0.weight": torch.ones(8, 4), "linear.0.bias": torch.ones(8), "linear.1.weight": torch.ones(4, 8),
            "linear.1.bias": torch.ones(4)}  # fmt: skip
     write_hypernetwork(

@@ -92,7 +92,7 @@ EXCEPT_FOR = {
     "runs/unfinished.py": {"psutil"},  # the standard library does not tell when another process began
 }
 SCREEN_ONLY = {"gradio", "modules"}  # never in the worker
-METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "method"}
+METHODS = {file.stem for file in (PACKAGE / "methods").glob("*.py")} - {"__init__", "method", "words"}
 
 
 def imported_names(source: str, file: Path, package: Path = PACKAGE) -> set[str]:

@@ -34,11 +34,12 @@ from tests.webui.kinds import A1111
 from tests.webui.webui import place_sdxl
 
 PROBE = Path(__file__).parent / "their_networks.py"
-PROMPTS = ["a photo of zib-7 on a table", "mo-9, a star"]
+PROMPTS = ["a photo of zib-7 on a table", "mo-9, a star", "zob-3 and zib-7"]
 ABOUT = {"ss_base_model_version": "sdxl_base_v1-0", "ss_v2": "False"}
-NOISE, TIMESTEPS = (8, 8), [30, 700]
+NOISE, TIMESTEPS = (8, 8), [30, 700, 400]
 CASES: dict[str, dict[str, list[str]]] = {
-    "plain": {}, "lora": {"loras": ["lora"]}, "texts": {"loras": ["texts"]}, "diffusers": {"loras": ["diffusers"]},
+    "plain": {}, "bundled": {"loras": ["bundled"]},
+    "lora": {"loras": ["lora"]}, "texts": {"loras": ["texts"]}, "diffusers": {"loras": ["diffusers"]},
     "hypernetwork": {"hypernetworks": ["hyper"]}, **{name: {"loras": [name]} for name in ALGORITHMS},
     "one after the other": {"loras": ["lora", "dora", "loha", "dora of lokr"]},
 }  # fmt: skip
@@ -57,6 +58,11 @@ def make_files(data: Path, model: DiffusionModel) -> None:
         }
         write_lora(data / "models" / "Lora" / f"{name}.safetensors", layers, ABOUT, "fp32")
     loras = data / "models" / "Lora"
+    word = {
+        "clip_l": torch.randn(3, TEXT_WIDTH, generator=generator),
+        "clip_g": torch.randn(3, 256, generator=generator),
+    }
+    write_lora(loras / "bundled.safetensors", read_lora(loras / "lora.safetensors")[0], ABOUT, "fp32", {"zob-3": word})
     for name in ALGORITHMS:
         write_lora(loras / f"{name}.safetensors", layers_of(model, name, generator), ABOUT, "fp32")
     renamed = ldm_to_diffusers(model.architecture.unet, "lora_unet_")
@@ -125,7 +131,8 @@ def ours(data: Path, case: dict[str, list[str]]) -> dict[str, Tensor]:
     attach_loras(model, [WeightedLora(read_lora(file)[0]) for file in loras])
     for name in case.get("hypernetworks", []):
         attach_hypernetwork_file(model, read_hypernetwork(data / "models" / "hypernetworks" / f"{name}.pt"))
-    attach_embedding_files(model, [data / "embeddings" / "zib-7.safetensors", data / "embeddings" / "mo-9.pt"])
+    embeddings = [data / "embeddings" / "zib-7.safetensors", data / "embeddings" / "mo-9.pt"]
+    attach_embedding_files(model, embeddings, loras)
     noise = torch.randn(len(PROMPTS), 4, *NOISE, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         told = model.encode_prompts(PROMPTS, PromptReading("original", chunks=None))
@@ -143,6 +150,13 @@ def test_the_webui_answers_the_same(theirs: tuple[Path, dict[str, Any]], name: s
     assert relative_error(found["answer"], expected["answer"]) < 1e-4
     if name != "plain":
         assert relative_error(found["answer"], answered["cases"]["plain"]["answer"]) > 1e-2
+
+
+def test_the_word_in_a_lora_is_known_with_it_alone(theirs: tuple[Path, dict[str, Any]]) -> None:
+    cases = theirs[1]["cases"]
+    bundled, without = (cases[name]["crossattn"] for name in ("bundled", "lora"))
+    same = [torch.equal(one, other) for one, other in zip(bundled, without, strict=True)]
+    assert same == ["zob-3" not in prompt for prompt in PROMPTS]
 
 
 def test_all_layers_are_matched_and_the_card_says_sdxl(theirs: tuple[Path, dict[str, Any]]) -> None:

@@ -92,7 +92,7 @@ def answer(model: Any, case: dict[str, Any]) -> dict[str, torch.Tensor]:
 def about_lora(model: Any, name: str) -> dict[str, Any]:
     on_disk = networks.available_networks[name]
     found = networks.load_network(name, on_disk)
-    layers = {key.partition(".")[0] for key in sd_models.read_state_dict(on_disk.filename)}
+    layers = {key.partition(".")[0] for key in sd_models.read_state_dict(on_disk.filename)} - {"bundle_emb"}
     return {"layers": len(layers), "matched": len(found.modules), "version": on_disk.sd_version.name}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..numbers import whole_numbers
 from ..option import option
 from .captions import CHUNK_TOKENS
-from .textual_inversion import EMBEDDING
+from .textual_inversion import NEW_WORDS
 
 USUAL_RESOLUTION = 512
 
@@ -170,27 +170,27 @@ class Concept:
     repeats: int = option(1, "how often each training image is used in an epoch", minimum=1)
     word: str = option(
         "",
-        "new word of this concept, trained at the same time as those of others and saved as an embedding of its own; "
-        "empty = textual_inversion.word",
-        methods=EMBEDDING,
+        "new word of this concept, trained at the same time as those of others and saved as an embedding of its own, "
+        "or in the file of a LoRA; empty = textual_inversion.word",
+        methods=NEW_WORDS,
     )
     initial_text: str = option(
         "",
         "initialization text of the concept's word; empty = textual_inversion.initial_text",
-        methods=EMBEDDING,
+        methods=NEW_WORDS,
     )
     vectors: int | None = option(
         None,
         "number of vectors of the concept's word; auto = textual_inversion.vectors",
         minimum=1,
         maximum=CHUNK_TOKENS,
-        methods=EMBEDDING,
+        methods=NEW_WORDS,
     )
     word_file: str = option(
         "",
         "file name of the concept's embedding, by which the WebUI calls it; empty = the word itself",
-        methods=EMBEDDING,
+        methods=NEW_WORDS,
     )
     continue_from: str = option(
-        "", "embedding file that the concept's word continues from", is_path=True, methods=EMBEDDING
+        "", "embedding file that the concept's word continues from", is_path=True, methods=NEW_WORDS
     )

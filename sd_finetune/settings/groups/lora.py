@@ -104,6 +104,28 @@ class Lora:
         maximum=64,
         methods=LORA,
     )
+    new_words: str = option(
+        "none",
+        "train new words, as Textual Inversion does, together with the layers (pivotal tuning, arXiv 2106.05744), and "
+        "keep them: bundled = in the LoRA's file, whose words AUTOMATIC1111's WebUI knows while it is in the "
+        "prompt; beside = as embeddings beside it; both = both; none = train no new word",
+        choices=("none", "bundled", "beside", "both"),
+        titles={
+            "none": "None",
+            "bundled": "In the LoRA's file",
+            "beside": "As embeddings beside it",
+            "both": "Both",
+        },
+        methods=LORA,
+    )
+    new_words_share: float = option(
+        1.0,
+        "share of the steps in which the new words are trained, at the start of the run; then they stay as they are: "
+        "0.5 = the first half",
+        minimum=0.01,
+        maximum=1,
+        methods=LORA,
+    )
     dropout: float = option(
         0.0,
         "probability that a value between the two matrices is 0 in a step (kohya's network dropout)",
@@ -125,6 +147,10 @@ class Lora:
         maximum=0.9,
         methods=LORA,
     )
+
+    def bundles_words(self) -> bool:
+        """Whether the file gets the new words."""
+        return self.new_words in ("bundled", "both")
 
     def form(self, rank: int) -> Form:
         """The size of layers of this rank."""

@@ -26,6 +26,13 @@ class Output:
         "folder of the run",
         is_path=True,
     )
+    embeddings_folder: str = option(
+        "",
+        "folder of the embeddings that are saved beside a LoRA; empty = the WebUI's folder for embeddings, or outside "
+        "the WebUI a folder of the LoRA's name and _embeddings, where the LoRA is",
+        is_path=True,
+        methods=methods_with("may_learn_words"),
+    )
     subfolder: str = option(
         "", 'folder in it that the result goes into, made if needed, as "people" or "people/anna"; empty = none'
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..methods import methods_with
+from ..methods import METHODS, methods_with
 from ..option import option
 from ..rates import Rates
 from .captions import CHUNK_TOKENS
@@ -13,6 +13,8 @@ from .train import SEVERAL_RATES, default_text
 NAME = "[name]"
 """Stands for the new word in a prompt template."""
 EMBEDDING = methods_with("learns_word")
+NEW_WORDS = tuple(name for name, facts in METHODS.items() if facts.learns_word or facts.may_learn_words)
+"""The methods that train new words, always or where they are asked to."""
 
 
 @dataclass(frozen=True)
@@ -21,25 +23,25 @@ class TextualInversion:
 
     word: str = option(
         "",
-        "the new word in prompts; empty = output.name, by which the WebUI calls the embedding in any case",
-        methods=EMBEDDING,
+        "the new word in prompts; empty = output.name, by which the WebUI calls an embedding in any case",
+        methods=NEW_WORDS,
     )
     vectors: int = option(
         1,
         f"number of vectors; each takes one of the {CHUNK_TOKENS} tokens of a prompt's chunk",
         minimum=1,
         maximum=CHUNK_TOKENS,
-        methods=EMBEDDING,
+        methods=NEW_WORDS,
     )
     initial_text: str = option(
-        "*", "initialization text, whose token embeddings the vectors start from; empty = zeros", methods=EMBEDDING
+        "*", "initialization text, whose token embeddings the vectors start from; empty = zeros", methods=NEW_WORDS
     )
     learning_rate: Rates | None = option(
         None,
         f"learning rate of the embedding; {SEVERAL_RATES}; {default_text('embedding_learning_rate')}",
         minimum=0,
         maximum=1,
-        methods=EMBEDDING,
+        methods=NEW_WORDS,
     )
     template: str = option(
         "subject",

@@ -66,7 +66,7 @@ class Train:
     text_encoder_share: float = option(
         1.0,
         "share of the steps in which the text encoder is trained, at the start of the run; then it stays as it is and "
-        "steps are faster: 0.5 = the first half",
+        'steps are faster: 0.5 = the first half. A learning rate that ends in 0, like "5e-5:500, 0", stops it there',
         minimum=0.01,
         maximum=1,
         methods=methods_with("text_encoder_learning_rate"),

@@ -13,8 +13,10 @@ from ...families.facts import FamilyFacts
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.own_files import CARD_IMAGE
-from ...settings.learned_words import learned_words
+from ...settings.groups.textual_inversion import NAME
+from ...settings.learned_words import word_of
 from ...settings.options import Settings
+from ...settings.result_files import result_files
 
 PREVIEW, METADATA = f"{CARD_IMAGE}.png", ".json"
 
@@ -25,7 +27,7 @@ def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyF
     The preview is the latest sample of the first prompt, with several new words of the first that says this one.
     Existing metadata is kept, as the user may have edited it.
 
-    number: of the result, in the order of `result_names`.
+    number: of the result, in the order of `result_files`.
     """
     samples = sorted(run.samples.glob(f"step-*-{_prompt_shown(settings, number):02d}.png"))
     if samples:
@@ -34,20 +36,23 @@ def write_card(result: Path, run: RunFolder, settings: Settings, family: FamilyF
     metadata = result.with_name(result.stem + METADATA)
     if not metadata.exists():
         with replacing(metadata) as unfinished:
-            unfinished.write_text(json.dumps(_metadata(settings, family), indent=4) + "\n", encoding="utf-8")
+            unfinished.write_text(json.dumps(_metadata(settings, family, number), indent=4) + "\n", encoding="utf-8")
 
 
 def _prompt_shown(settings: Settings, number: int) -> int:
-    words = learned_words(settings) if settings.learns_word() else ()
-    word = words[number].word.lower() if len(words) > 1 else ""
+    several = len(result_files(settings)) > 1
+    own = result_files(settings)[number].word
+    word = own.word.lower() if own and several else ""
     return next((k for k, prompt in enumerate(settings.samples.prompts) if word in prompt.lower()), 0)
 
 
-def _metadata(settings: Settings, family: FamilyFacts) -> dict[str, Any]:
+def _metadata(settings: Settings, family: FamilyFacts, number: int) -> dict[str, Any]:
     """As from the WebUI's "Edit metadata"; a click on a LoRA's card puts the activation text into the prompt."""
-    prompt = plain_prompt(settings.concepts[0].instance_prompt, Caption(""), settings.captions).strip(" ,")
+    first = settings.concepts[0]
+    template = first.instance_prompt.replace(NAME, word_of(settings, first))
+    prompt = plain_prompt(template, Caption(""), settings.captions).strip(" ,")
     about = {"description": f"{settings.method.replace('_', ' ')}, {settings.train.length}"}
-    if settings.result_kind() == "lora":
+    if result_files(settings)[number].kind == "lora":
         words = settings.output.trigger_phrase or prompt
         return {**about, "sd version": family.version_on_cards, "activation text": words}
     return about

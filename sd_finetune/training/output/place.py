@@ -12,8 +12,8 @@ from ...methods import method_class
 from ...runs.atomic import is_taken, refuse_unwritable
 from ...runs.folder import RunFolder
 from ...runs.messages import Saved, read_events
-from ...settings.learned_words import result_names
 from ...settings.options import Settings
+from ...settings.result_files import ResultFile, result_files
 from ...settings.result_name import PLAIN, fields_of, stem_of, stems_of
 from ..state import Training
 
@@ -36,26 +36,37 @@ AT_THE_END = Moment(0, 0, True)
 """Where neither step nor epoch matter."""
 
 
-def result_folder(run: RunFolder, settings: Settings) -> Path:
-    """The folder of a run's results."""
-    inner = PureWindowsPath(settings.output.subfolder).parts  # which takes both slashes for one
-    return Path(settings.output.folder or run.output, *inner)
+EMBEDDING_ENDING = ".safetensors"
+"""Of embeddings that are saved beside another result."""
 
 
 def result_paths(run: RunFolder, settings: Settings, at: Moment = AT_THE_END) -> list[Path]:
-    """The paths of a run's results, one or one for each new word."""
-    folder, pattern = result_folder(run, settings), _pattern(settings)
-    ending = method_class(settings.method).ending(settings)
-    stems = (
-        stem_of(pattern, fields_of(settings, name, _date(run)), at.step, at.epoch, at.is_final)
-        for name in result_names(settings)
-    )
-    return [folder / f"{stem}{ending}" for stem in stems]
+    """The paths of a run's results, in the order of `result_files`."""
+    return [_path_of(run, settings, file, at) for file in result_files(settings)]
 
 
-def _pattern(settings: Settings) -> str:
+def _path_of(run: RunFolder, settings: Settings, file: ResultFile, at: Moment) -> Path:
+    fields = fields_of(settings, file.name, _date(run))
+    stem = stem_of(_pattern(settings, file), fields, at.step, at.epoch, at.is_final)
+    return _folder_of(run, settings, file) / f"{stem}{_ending_of(settings, file)}"
+
+
+def _folder_of(run: RunFolder, settings: Settings, file: ResultFile) -> Path:
+    asked, inner = settings.output, PureWindowsPath(settings.output.subfolder).parts  # which takes both slashes for one
+    own = Path(asked.folder or run.output, *inner)
+    if file.kind == settings.result_kind():
+        return own
+    return Path(asked.embeddings_folder, *inner) if asked.embeddings_folder else own / f"{asked.name}_embeddings"
+
+
+def _ending_of(settings: Settings, file: ResultFile) -> str:
+    is_own = file.kind == settings.result_kind()
+    return method_class(settings.method).ending(settings) if is_own else EMBEDDING_ENDING
+
+
+def _pattern(settings: Settings, file: ResultFile) -> str:
     """An embedding's file is called as its word, by which prompts of the WebUI know it."""
-    return PLAIN if settings.learns_word() else settings.output.name_pattern
+    return PLAIN if file.kind == "embedding" else settings.output.name_pattern
 
 
 def _date(run: RunFolder) -> str:
@@ -69,21 +80,22 @@ def _date(run: RunFolder) -> str:
 
 def refuse_place(run: RunFolder, settings: Settings) -> None:
     """Raise UserError if the result cannot be written, or would replace a file of another run or its base."""
-    refuse_unwritable(result_paths(run, settings)[0])
-    has_saved = any(isinstance(event, Saved) for event in read_events(run.events)[0])
-    if not settings.output.folder or has_saved:  # then the names are the run's own
+    for path in {path.parent: path for path in reversed(result_paths(run, settings))}.values():
+        refuse_unwritable(path)
+    if any(isinstance(event, Saved) for event in read_events(run.events)[0]):  # then the names are the run's own
         return
-    for name in result_names(settings):
-        _refuse_taken(run, settings, name)
+    for file in result_files(settings):
+        if run.output not in _path_of(run, settings, file, AT_THE_END).parents:
+            _refuse_taken(run, settings, file)
 
 
-def _refuse_taken(run: RunFolder, settings: Settings, name: str) -> None:
+def _refuse_taken(run: RunFolder, settings: Settings, own: ResultFile) -> None:
     """By files of any step: which steps the run will save at is not known yet."""
-    folder, ending = result_folder(run, settings), method_class(settings.method).ending(settings)
-    endings = {ending, ".yaml"} if settings.result_kind() == "checkpoint" and ending else {ending}
-    stems = stems_of(_pattern(settings), fields_of(settings, name, _date(run)))
+    folder, ending = _folder_of(run, settings, own), _ending_of(settings, own)
+    endings = {ending, ".yaml"} if own.kind == "checkpoint" and ending else {ending}
+    stems = stems_of(_pattern(settings, own), fields_of(settings, own.name, _date(run)))
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        for own in endings:
-            if file.name.endswith(own) and stems.fullmatch(file.name.removesuffix(own)) and is_taken(file):
-                option = "output.name" if name == settings.output.name else "concepts.word_file"
+        for each in endings:
+            if file.name.endswith(each) and stems.fullmatch(file.name.removesuffix(each)) and is_taken(file):
+                option = own.word.file_option if own.word else "output.name"
                 raise UserError(f"{file} already exists: change {option}, or move that file.")

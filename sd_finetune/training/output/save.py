@@ -11,6 +11,7 @@ from ...errors import CannotWriteError
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ...formats.tensor_file import FILE_DTYPES, fits
 from ...runs.messages import Phase, Saved, Warning_
+from ...settings.result_files import result_files
 from ..state import Training
 from .card import write_card
 from .older_results import remove_older_results
@@ -18,7 +19,7 @@ from .place import moment_of, result_paths
 
 
 def save_result(training: Training, step: int, final: bool) -> Path:
-    """Save the result after `step` steps, or one for each new word; intermediate ones have the step in their names.
+    """Save the result after `step` steps, all its files; intermediate ones have the step in their names.
 
     Returns the path of the first.
     """
@@ -29,8 +30,8 @@ def save_result(training: Training, step: int, final: bool) -> Path:
         precision, facts = _precision_for(training), _facts(training, step)
         for number, path in enumerate(paths):
             training.method.write(path, training_metadata(settings, facts, number), precision, number)
-    for number, path in enumerate(paths):
-        training.events.append(Saved(step=step, result=settings.result_kind(), path=str(path)))
+    for number, (path, file) in enumerate(zip(paths, result_files(settings), strict=True)):
+        training.events.append(Saved(step=step, result=file.kind, path=str(path)))
         if final:
             _write_card(training, path, number)
     if not final:

@@ -13,6 +13,7 @@ from ...families.family import DiffusionModel
 from ...formats.checkpoint import Checkpoint
 from ...runs.messages import Event, Warning_
 from ...sampling.generate import BringBack
+from ...settings.methods import METHODS
 from ...settings.options import Concept, Settings
 from ..device import Accelerator
 from ..out_of_vram import phase_of_vram
@@ -56,7 +57,7 @@ def class_examples_of(
         )
     templates = [class_templates(settings, concept) for concept in settings.concepts]
     shown_as = None
-    if settings.learns_word():  # else the word without a caption would be learned of class images alone
+    if METHODS[settings.method].learns_word:  # else the word without a caption would be learned of class images alone
         shown_as = [[e for e in instances if e.concept == number] for number in range(len(settings.concepts))]
     examples, warnings = class_examples(settings.concepts, found, settings.captions, templates, shown_as)
     for warning in warnings:

@@ -15,8 +15,8 @@ from ..loop import learn
 from ..orders import Orders, nobody_asks
 from ..prior.class_run import generate_missing_class_images
 from ..setup import prepare
+from ..shares import stop_part
 from ..state import Training
-from ..text_encoder_share import stop_text_encoders
 from .group import Group
 from .others import LOST, sentence_file
 from .processes import Processes, ProcessLost
@@ -56,9 +56,10 @@ def follow(
 
 def do_step(training: Training) -> None:
     """Do the share of the next step that the first process begins. Raises ProcessLost when that has ended."""
-    step, factors, text_encoders_stay = training.processes.told()
-    if text_encoders_stay and not training.text_encoders_stay:
-        stop_text_encoders(training)
+    step, factors, parts_that_stay = training.processes.told()
+    for part in parts_that_stay:
+        if part not in training.parts_that_stay:
+            stop_part(training, part)
     set_learning_rates(training.optimizer, training.settings.optimizer.name, factors)
     learn(training, step)
 

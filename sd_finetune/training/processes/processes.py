@@ -20,12 +20,12 @@ class ProcessLost(Exception):
 class StepToDo(NamedTuple):
     """A step that all processes do. step: 0 is the first. factors: as `set_learning_rates` takes them.
 
-    text_encoders_stay: as in `Training`.
+    parts_that_stay: as in `Training`.
     """
 
     step: int
     factors: float | Mapping[str, float]
-    text_encoders_stay: bool
+    parts_that_stay: Sequence[str]
 
 
 class Processes(Protocol):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -48,6 +49,7 @@ class Conditioning:
     ) -> None:
         self._model, self._reading = model, reading
         self._trained = text_encoder_is_trained
+        self._words_learn = True
         self._bring_back = bring_back
         self._cache: dict[str, TextConditioning] = {}
         self._bytes, self._most_bytes = 0, float(MOST_BYTES)
@@ -70,9 +72,23 @@ class Conditioning:
         joined = join_conditioning([states[p] for p in prompts])
         return joined.each(partial(sent_to, self._model.unet.device)) if self._wait_in_ram else joined
 
-    def stop_training(self) -> None:
+    def text_encoders_stay(self) -> None:
         """The text encoder is not trained any more, so that prompts are encoded once from now on."""
         self._trained = False
+
+    def words_stay(self) -> None:
+        """New words are not trained any more: prompts with them are encoded once too, if the text encoder is not."""
+        self._words_learn = False
+
+    @contextmanager
+    def with_other_weights(self) -> Generator[None, None, None]:
+        """Nothing that was encoded is used while the block runs, and nothing of it afterwards."""
+        kept, self._cache = (self._cache, self._bytes), {}
+        self._bytes = 0
+        try:
+            yield
+        finally:
+            self._cache, self._bytes = kept
 
     def cache(
         self,
@@ -100,7 +116,10 @@ class Conditioning:
         if self._trained:
             return {}
         unknown = [p for p in prompts if p not in self._cache]
-        return self._states([p for p in unknown if not uses_new_word(self._model, p, self._reading)])
+        return self._states([p for p in unknown if not self._learns(p)])
+
+    def _learns(self, prompt: str) -> bool:
+        return self._words_learn and uses_new_word(self._model, prompt, self._reading)
 
     def _sendable(self, prompts: Sequence[str]) -> dict[str, TextConditioning]:
         """The same in RAM."""

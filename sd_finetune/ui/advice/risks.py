@@ -18,6 +18,7 @@ from ...errors import UserError
 from ...formats.known_base import base_of
 from ...formats.prediction import doubt_by_name
 from ...reading.diffusers_folder import files_of_model, is_model
+from ...settings.methods import RATE_OPTIONS, rate_of
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Concept, Settings
 
@@ -117,17 +118,17 @@ def _of_learning_rate(settings: Settings) -> Iterator[Risk]:
     optimizer = OPTIMIZERS[settings.optimizer.name]
     if optimizer.multiplies or not _is_full_size(settings.base.checkpoint):
         return
-    if settings.learns_word():
-        name, part = "textual_inversion.learning_rate", "embedding"
-        usual = USUAL_EMBEDDING_LEARNING_RATES
-    else:
-        name, part = "train.unet_learning_rate", "unet"
-        usual = USUAL_LEARNING_RATES.get(settings.method)
-    rate = max(settings.rates(part).all())
-    usual = usual and tuple(bound * settings.rate_share() for bound in usual)
-    if usual and not usual[0] <= rate <= usual[1]:
-        risk = "the model may learn too little" if rate < usual[0] else "training may diverge"
-        yield name, f"{name} = {rate:g} is outside the usual range from {usual[0]:g} to {usual[1]:g}: {risk}."
+    usual = {"unet": USUAL_LEARNING_RATES.get(settings.method)}
+    usual["embedding"] = USUAL_EMBEDDING_LEARNING_RATES if settings.learns_word() else None
+    for part, bounds in usual.items():
+        if bounds is None:
+            continue
+        fact = rate_of(part)
+        name, rate = RATE_OPTIONS[fact], max(settings.rates(part).all())
+        least, most = (bound * settings.rate_share(fact) for bound in bounds)
+        if not least <= rate <= most:
+            risk = "the model may learn too little" if rate < least else "training may diverge"
+            yield name, f"{name} = {rate:g} is outside the usual range from {least:g} to {most:g}: {risk}."
 
 
 def _of_resolution(settings: Settings) -> Iterator[Risk]:

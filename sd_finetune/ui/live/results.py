@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ...errors import UserError
 from ...hosts.host import Host
 from ...reading.diffusers_folder import files_of_model, is_diffusers_folder, is_model
 from ...runs.folder import RunFolder
+from ...settings.learned_words import learned_words
 from .run_view import Views
 
 
@@ -21,12 +23,15 @@ def result_of(views: Views, run: RunFolder, name: str) -> dict[str, Any]:
     raise UserError(f"Run {run.path.name} has no result {name}: choose one of its results.")
 
 
-def describe_result(host: Host, entry: dict[str, Any], base: Path | None, hint: str = "") -> dict[str, Any]:
+def describe_result(
+    host: Host, entry: dict[str, Any], base: Path | None, hint: str = "", words: Sequence[str] = ()
+) -> dict[str, Any]:
     """A result as the page lists it: name, step, kind, path, size in bytes, and how it is used in the host.
 
     Args:
         base: the checkpoint that it was trained on, if that is known.
         hint: as `hint_of`.
+        words: as `words_of`.
     """
     path = Path(entry["path"])
     use = host.use(entry["result"], path, base)
@@ -39,7 +44,7 @@ def describe_result(host: Host, entry: dict[str, Any], base: Path | None, hint: 
         "bytes": _size(path),
         "sentence": f"{use.sentence} {hint}".strip(),
         "hint": hint,
-        "prompt": use.prompt,
+        "prompt": " ".join([use.prompt, *(words if entry["result"] == "lora" else ())]).strip(),
         "checkpoint": use.checkpoint,
         "base": use.base,
     }
@@ -52,6 +57,18 @@ def hint_of(run: RunFolder) -> str:
     except UserError:  # nothing can be said about a damaged run
         return ""
     return f"It was trained with clip skip {clip_skip}: set that in the WebUI too." if clip_skip > 1 else ""
+
+
+def words_of(run: RunFolder) -> list[str]:
+    """The new words that belong into a prompt beside the LoRA that the run has trained."""
+    try:
+        settings = run.read_settings()
+    except UserError:
+        return []
+    if not settings.has_words_beside():
+        return []
+    bundled = settings.lora.bundles_words()
+    return [word.word if bundled else word.file for word in learned_words(settings)]
 
 
 def _size(path: Path) -> int:

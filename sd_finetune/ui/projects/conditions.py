@@ -38,6 +38,8 @@ LOGIT_NORMAL = Condition("timesteps.distribution", values=("logit_normal",))
 HUBER = Condition("loss.type", others=("mse",))
 
 OWN_WORD = Condition("concepts.word", others=("",))
+WORDS = Condition("lora.new_words", others=("none",), methods=methods_with("may_learn_words"))
+BESIDE = Condition("lora.new_words", values=("beside", "both"), methods=methods_with("may_learn_words"))
 
 OF_GROUPS = {"class_images": (PRIOR, CLASS_IMAGES), "masks": (MASKS,)}
 AVERAGE = Condition("ema.decay", others=(0,))
@@ -67,8 +69,19 @@ OF_OPTIONS = {
     "concepts.class_folder": (PRIOR,),
     "concepts.class_images": (PRIOR, CLASS_IMAGES),
     **dict.fromkeys(
-        ("concepts.initial_text", "concepts.vectors", "concepts.word_file", "concepts.continue_from"), (OWN_WORD,)
+        (
+            "textual_inversion.word",
+            "textual_inversion.vectors",
+            "textual_inversion.initial_text",
+            "textual_inversion.learning_rate",
+            "lora.new_words_share",
+            "concepts.word",
+        ),
+        (WORDS,),
     ),
+    **dict.fromkeys(("concepts.initial_text", "concepts.vectors", "concepts.continue_from"), (OWN_WORD, WORDS)),
+    "concepts.word_file": (OWN_WORD, BESIDE),
+    "output.embeddings_folder": (BESIDE,),
     "lora.pattern": (Condition("lora.targets", values=("pattern",)),),
     "lora.decompose_both": (Condition("lora.full_matrix", values=(False,)),),
     "hypernetwork.activate_output": (Condition("hypernetwork.activation", others=("linear",)),),

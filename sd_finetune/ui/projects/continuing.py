@@ -83,7 +83,7 @@ def project_from_run(
 
 def _continued(settings: dict[str, Any], of_run: Settings, result: Path) -> dict[str, Any]:
     """The settings with what continues from a result; with several new words, each from its own file of that step."""
-    words = learned_words(of_run) if of_run.learns_word() else ()
+    words = learned_words(of_run) if of_run.result_kind() == "embedding" else ()
     matches = (re.fullmatch(rf"{re.escape(word.file)}(-step[0-9]+)?", result.stem) for word in words)
     suffix = next((match[1] or "" for match in matches if match), None)
     if suffix is None:

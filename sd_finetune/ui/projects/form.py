@@ -28,7 +28,8 @@ FOREMOST = {
     "data.resolution", "samples.prompts", "samples.every", "class_images.steps", "class_images.guidance_scale",
     "concepts.folder", "concepts.instance_prompt", "concepts.class_prompt", "concepts.class_folder",
     "concepts.class_images", "concepts.word", "concepts.initial_text", "concepts.vectors",
-    "lora.algorithm", "lora.rank", "lora.alpha", "textual_inversion.word", "textual_inversion.initial_text",
+    "lora.algorithm", "lora.rank", "lora.alpha", "lora.new_words",
+    "textual_inversion.word", "textual_inversion.initial_text",
     "textual_inversion.vectors", "textual_inversion.learning_rate", "textual_inversion.template",
     "textual_inversion.own_templates", "hypernetwork.layer_structure", "hypernetwork.activation",
 }  # fmt: skip

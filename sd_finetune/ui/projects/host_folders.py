@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ...runs.notes import read_note
 from ...settings.methods import METHODS, MethodFacts
 from ...settings.migrations import migrated
 from ...settings.option import AUTO
-from ...settings.options import Output
+from ...settings.options import Lora, Output
 from ...settings.read import as_far_as_valid, plain_value
 from ...settings.result_name import NAME, PLAIN, pattern_fault, stems_of
 from ..plain_settings import table, text, value_at, with_concepts, with_values
@@ -26,6 +27,7 @@ CLASS_IMAGES = "class-images"
 """In the host's data folder."""
 _CACHES = {"class_images.cache_folder": CLASS_IMAGES, "data.cache_folder": IMAGE_CACHE}
 """Options of folders, and what these are called in the host's data folder."""
+EMBEDDINGS = "output.embeddings_folder"
 
 
 def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
@@ -37,12 +39,24 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     name = output.get("name", Output().name)
     if facts is None or folder is None or output.get("folder", "") != "" or not isinstance(name, str):
         return whole
-    values = {"output.folder": str(folder), "output.name": _free_name(folder, name, _pattern(facts, output))}
-    renamed = values["output.name"] != name
-    if renamed and facts.learns_word and not table(settings, "textual_inversion").get("word"):
+    learns_words, places = facts.learns_word or has_words_beside(settings), [(folder, _pattern(facts, output))]
+    values, beside = {"output.folder": str(folder)}, folder
+    if has_words_beside(settings):
+        beside = Path(text(settings, EMBEDDINGS) or host.result_folder("embedding") or folder)
+        values[EMBEDDINGS] = str(beside)
+        places.append((beside, PLAIN))
+    values["output.name"] = _free_name(places, name)
+    if values["output.name"] != name and learns_words and not table(settings, "textual_inversion").get("word"):
         values["textual_inversion.word"] = name  # prompts say the word by the name that it was given
     whole = with_values(whole, values)
-    return with_concepts(whole, lambda concept: _with_free_file(concept, folder)) if facts.learns_word else whole
+    return with_concepts(whole, lambda concept: _with_free_file(concept, beside)) if learns_words else whole
+
+
+def has_words_beside(settings: dict[str, Any]) -> bool:
+    """Whether the form's settings train new words beside other weights."""
+    facts = METHODS.get(str(settings.get("method", "lora")))
+    asked = table(settings, "lora").get("new_words", Lora().new_words)
+    return facts is not None and facts.may_learn_words and asked != Lora().new_words
 
 
 def _is_for_diffusers(facts: MethodFacts, output: dict[str, Any]) -> bool:
@@ -71,6 +85,8 @@ def settings_of_run(host: Host, run: RunFolder) -> dict[str, Any]:
     if folder is not None and text(settings, "output.folder") == str(folder):
         settings = with_values(settings, {"output.folder": ""})
         settings = with_concepts(settings, _with_open_file)
+    if text(settings, EMBEDDINGS) and text(settings, EMBEDDINGS) == str(host.result_folder("embedding")):
+        settings = with_values(settings, {EMBEDDINGS: ""})
     own = [name for name in _CACHES if text(settings, name) == str(_own_cache(host, name))]
     return with_values(_left_to_the_base(settings), dict.fromkeys(own, ""))
 
@@ -108,7 +124,7 @@ def _with_free_file(concept: dict[str, Any], folder: Path) -> dict[str, Any]:
     word = concept.get("word")
     if not isinstance(word, str) or not word or concept.get("word_file", "") != "":
         return concept
-    free = _free_name(folder, word)
+    free = _free_name([(folder, PLAIN)], word)
     return concept if free == word else {**concept, "word_file": free}
 
 
@@ -126,12 +142,14 @@ def _pattern(facts: MethodFacts, output: dict[str, Any]) -> str:
     return str(pattern) if usable else PLAIN
 
 
-def _free_name(folder: Path, name: str, pattern: str = PLAIN) -> str:
-    """The name, with a number if the folder has such a file: an earlier result is never overwritten."""
-    stems = {path.stem for path in folder.rglob("*") if is_file(path)} if folder.is_dir() else set[str]()
+def _free_name(places: Sequence[tuple[Path, str]], name: str) -> str:
+    """The name, with a number if a folder has such a file: an earlier result is never overwritten.
+
+    places: folders, and the pattern of the names in each.
+    """
+    stems = [({path.stem for path in folder.rglob("*") if is_file(path)}, p) for folder, p in places if folder.is_dir()]
     for number in count(1):
         own = name if number == 1 else f"{name}-{number}"
-        taken = stems_of(pattern, {NAME: own})
-        if not any(map(taken.fullmatch, stems)):
+        if not any(any(map(stems_of(pattern, {NAME: own}).fullmatch, taken)) for taken, pattern in stems):
             return own
     raise AssertionError

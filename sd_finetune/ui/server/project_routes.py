@@ -30,7 +30,7 @@ from ..projects.check import report
 from ..projects.continuing import SNAPSHOT, continuation_sources, project_from_run
 from ..projects.creating import delete_project, example_project, project_from_checkpoint
 from ..projects.form import defaults, form
-from ..projects.host_folders import with_caches
+from ..projects.host_folders import has_words_beside, with_caches
 from ..projects.other_words import embeddings_of_others
 from ..projects.presets import presets_folder
 from ..projects.project import Project, all_projects
@@ -272,7 +272,7 @@ def _report(
 ) -> dict[str, Any]:
     method = text(settings, "method")
     facts = METHODS.get(method)
-    learns_word = facts is not None and facts.learns_word
+    learns_word = (facts is not None and facts.learns_word) or has_words_beside(settings)
     others = embeddings_of_others(context.host, project, context.views) if learns_word else {}
     told = report(with_caches(context.host, settings), context.projects, source, others)
     unusable = unusable_methods(context.host).get(method)

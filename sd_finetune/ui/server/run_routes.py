@@ -14,7 +14,7 @@ from ...runs.folder import RunFolder
 from ...runs.messages import COMMANDS, send_command
 from ...runs.snapshots import latest_snapshot
 from ..jobs.training import class_images_job, resume_job, train_job
-from ..live.results import base_of, describe_result, hint_of, result_of
+from ..live.results import base_of, describe_result, hint_of, result_of, words_of
 from ..projects.host_folders import settings_of_run
 from ..projects.project import Project
 from ..projects.wording import in_the_tab
@@ -116,8 +116,8 @@ def losses(found: RunFolder = RUN) -> FileResponse:
 @router.get("/projects/{name}/runs/{run}/results")
 def results(found: RunFolder = RUN, context: Context = CONTEXT) -> list[dict[str, Any]]:
     """The files that the run saved, with how each is used."""
-    base, hint = base_of(found), hint_of(found)
-    return [describe_result(context.host, entry, base, hint) for entry in context.views.of(found).results()]
+    base, hint, words = base_of(found), hint_of(found), words_of(found)
+    return [describe_result(context.host, entry, base, hint, words) for entry in context.views.of(found).results()]
 
 
 @router.get("/projects/{name}/runs/{run}/results/{file}")

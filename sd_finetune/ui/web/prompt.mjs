@@ -1,16 +1,29 @@
-// What a result is called up by in a prompt: a tag like <lora:dog:1>, or a word.
+// What a result is called up by in a prompt: a tag like <lora:dog:1>, a word, or a tag and the words of its file.
 
 const TAGS = /(<[^<>]*>)/;
 
 /**
  * The prompt with `text` once; what an earlier result had put there, `before`, is taken out.
  * @param {string} prompt
- * @param {string} text a tag, a word, or nothing
+ * @param {string} text a tag, words, both, or nothing
  * @param {string} before the same
  */
 export function withText(prompt, text, before) {
-  const kept = before && before !== text ? without(prompt, before) : prompt;
-  return text && !holds(kept, text) ? `${kept.trim()} ${text}`.trim() : kept;
+  const parts = partsOf(text);
+  const others = partsOf(before).filter((part) => !parts.includes(part));
+  const kept = others.reduce(without, prompt);
+  return parts.reduce((whole, part) => (holds(whole, part) ? whole : `${whole.trim()} ${part}`.trim()), kept);
+}
+
+/**
+ * The tags, and what stands between them.
+ * @param {string} text
+ */
+function partsOf(text) {
+  return text
+    .split(TAGS)
+    .map((part) => part.trim())
+    .filter(Boolean);
 }
 
 /**

@@ -426,3 +426,31 @@ def test_help_is_complete(command: str, capsys: pytest.CaptureFixture[str]) -> N
     printed = " ".join(capsys.readouterr().out.split())
     assert "--out FILE" in printed
     assert HELP[command] in printed
+
+
+def test_new_words_in_the_file_are_kept_by_resize_used_by_sample_and_saved_beside_a_merge(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    word = torch.randn(2, 32, generator=torch.Generator().manual_seed(3))
+    write_lora(tmp_path / "l.safetensors", read_lora(home.lora)[0], ABOUT_LORA, "fp32", {"zib-7": {"*": word}})
+    assert main(["resize", str(tmp_path / "l.safetensors"), "--rank=2", f"--out={tmp_path / 'small.safetensors'}"]) == 0
+    assert load_file(tmp_path / "small.safetensors")["bundle_emb.zib-7.string_to_param.*"].equal(word)
+    out = tmp_path / "merged.safetensors"
+    arguments = ["merge", f"--checkpoint={home.base}", f"--lora={tmp_path / 'l.safetensors'}", f"--out={out}"]
+    assert main(arguments) == 0
+    assert load_file(tmp_path / "zib-7.safetensors")["emb_params"].equal(word)
+    assert f"saved embedding: {tmp_path / 'zib-7.safetensors'}" in capsys.readouterr().out
+    out.unlink()
+    out.with_suffix(".yaml").unlink()
+    assert main(arguments) == 2
+    assert "zib-7.safetensors already exists" in capsys.readouterr().err
+    images: list[bytes] = []
+    for prompt in ("zib-7", "star"):
+        image = tmp_path / f"{prompt}.png"
+        drawn = ["--width=64", "--height=64", "--steps=1", f"--prompt=a {prompt}", f"--out={image}"]
+        assert main(["sample", f"--checkpoint={home.base}", f"--lora={tmp_path / 'l.safetensors'}", *drawn]) == 0
+        images.append(image.read_bytes())
+    plain = tmp_path / "plain.png"
+    drawn = ["--width=64", "--height=64", "--steps=1", "--prompt=a zib-7", f"--out={plain}"]
+    assert main(["sample", f"--checkpoint={home.base}", f"--lora={home.lora}", *drawn]) == 0
+    assert len({*images, plain.read_bytes()}) == 3

@@ -30,7 +30,8 @@ def test_options_that_are_not_for_all_methods() -> None:
     assert {name for name, methods in groups.items() if methods != ALL_METHODS} == {
         "lora", "textual_inversion", "hypernetwork",
     }  # fmt: skip
-    assert all(groups[method] == (method,) for method in ALL_METHODS if method in groups)
+    assert all(method in groups[method] for method in ALL_METHODS if method in groups)
+    assert (groups["lora"], groups["textual_inversion"]) == (("lora",), ("lora", "textual_inversion"))
 
 
 def test_the_reference_says_which_methods_an_option_is_for() -> None:

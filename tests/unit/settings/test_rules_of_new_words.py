@@ -9,8 +9,10 @@ from transformers import CLIPTokenizer
 
 from sd_finetune.errors import UserError
 from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
-from sd_finetune.settings.learned_words import begins_with, learned_words, result_names, unused_options
+from sd_finetune.settings.learned_words import begins_with, learned_words, unused_options
+from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict
+from sd_finetune.settings.result_files import result_files
 
 WAY_OUT = r"write \[name\] where it goes"
 
@@ -82,10 +84,12 @@ def test_the_text_encoder_is_not_trained_beside(word: dict[str, Any]) -> None:
 
 def test_a_name_that_nothing_fills_in_is_refused(content: dict[str, Any]) -> None:
     content["concepts"][0]["instance_prompt"] = "a photo of [name]"
-    with pytest.raises(
-        UserError, match=r"instance_prompt = .* has \[name\], which only textual_inversion replaces: write"
-    ):
+    with pytest.raises(UserError, match=r"instance_prompt = .* has \[name\], but no new word is trained: write"):
         from_dict({**content, "method": "lora"})
+
+
+def result_names(settings: Settings) -> tuple[str, ...]:
+    return tuple(file.name for file in result_files(settings))
 
 
 def two_words(word: dict[str, Any], first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

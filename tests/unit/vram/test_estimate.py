@@ -111,6 +111,13 @@ def test_what_waits_in_ram_takes_no_vram() -> None:
     assert beside == pytest.approx(FRAGMENTATION * more)
 
 
+def test_new_words_beside_a_lora_need_the_gradients_of_the_text_encoder() -> None:
+    plain = asked_for("lora", BF16)
+    words = replace(plain, lora=replace(plain.lora, new_words="bundled"))
+    beside = estimate(words).phases["training"] - estimate(plain).phases["training"]
+    assert beside == pytest.approx(FRAGMENTATION * (MODEL.in_half.text_encoders[0] + MODEL.text_encoders * 2))
+
+
 def test_each_phase_holds_its_own() -> None:
     asked = asked_for("lora", {**BF16, "class_images.batch_size": 8, "samples.prompts": ["a dog"]}, prior=1)
     phases = estimate(asked).phases

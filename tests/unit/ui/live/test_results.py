@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.settings.options import Base, Concept, Settings, Train
+from sd_finetune.settings.options import Base, Concept, Lora, Settings, TextualInversion, Train
 from sd_finetune.settings.read import to_dict
-from sd_finetune.ui.live.results import base_of, hint_of
+from sd_finetune.ui.live.results import base_of, describe_result, hint_of, words_of
+from tests.screen import make_host
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,18 @@ def test_what_is_to_be_set_in_the_webui(tmp_path: Path) -> None:
         assert hint_of(run) == hint
     run.settings.write_text("{")
     assert hint_of(run) == ""
+
+
+def test_new_words_go_into_the_prompt_beside_the_lora(tmp_path: Path) -> None:
+    run, concept = RunFolder(tmp_path), Concept(folder="dogs", instance_prompt="a [name]", class_prompt="a dog")
+    for kept, words in (("none", []), ("bundled", ["zib"]), ("beside", ["sd-finetune"])):
+        settings = Settings(
+            base=Base("toy.safetensors"), lora=Lora(new_words=kept), concepts=(concept,),
+            textual_inversion=TextualInversion(word="zib"),
+        )  # fmt: skip
+        run.settings.write_text(json.dumps(to_dict(settings)), encoding="utf-8")
+        assert words_of(run) == words
+    host = make_host(tmp_path)
+    result = {"result": "lora", "path": str(tmp_path / "dog.safetensors"), "step": 1}
+    assert describe_result(host, result, None, "", ["zib"])["prompt"] == "<lora:dog:1> zib"
+    assert describe_result(host, {**result, "result": "embedding"}, None, "", ["zib"])["prompt"] == "dog"

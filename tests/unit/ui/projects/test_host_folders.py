@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.settings.read import find_faults, from_dict
+from sd_finetune.settings.read import find_faults, from_dict, to_dict
 from sd_finetune.ui.projects.host_folders import fill_host_folders, settings_of_run
 from tests.screen import Screen
 
@@ -88,3 +89,22 @@ def test_what_is_faulty_stays_faulty(
     monkeypatch.setattr(screen.context.host, "result_folder", lambda kind: tmp_path)
     settings = {**screen.settings(), **wrong}
     assert find_faults(fill_host_folders(screen.context.host, settings)) == find_faults(settings) != {}
+
+
+def test_new_words_of_a_lora_get_the_folder_of_embeddings_and_names_that_are_free_in_both(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = screen.context.host
+    monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path / kind)
+    (tmp_path / "embedding").mkdir()
+    (tmp_path / "embedding" / "zib.safetensors").touch()
+    asked = screen.settings(lora={"new_words": "beside"}, output={"name": "zib"})
+    whole = from_dict({**fill_host_folders(host, asked), "concepts": [{"folder": "a", "instance_prompt": "a [name]"}]})
+    assert whole.output.embeddings_folder == str(tmp_path / "embedding")
+    assert (whole.output.name, whole.new_word()) == ("zib-2", "zib")
+    (tmp_path / "run").mkdir()
+    run = RunFolder(tmp_path / "run")
+    run.settings.write_text(json.dumps(to_dict(whole)), encoding="utf-8")
+    assert settings_of_run(host, run)["output"]["embeddings_folder"] == ""
+    plain = fill_host_folders(host, screen.settings(output={"name": "zib"}))
+    assert (plain["output"]["name"], "embeddings_folder" in plain["output"]) == ("zib", False)

@@ -1,0 +1,240 @@
+"""New words as the settings ask for them: what a run trains, what it starts from, and what to say of its prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from ..counted import counted
+from ..data.captions import FILEWORDS
+from ..data.concepts import Example
+from ..errors import UserError
+from ..families.family import DiffusionModel
+from ..families.prompts import chunks_of, new_words_in, word_tokens
+from ..formats.bundled_words import read_bundled
+from ..formats.embedding import Embedding, read_embedding
+from ..formats.other_embeddings import embeddings_in, in_the_way, is_named_after
+from ..networks.new_words import NewWords, Vectors, fitting_vectors, initial_vectors
+from ..optimizers.parameter_group import ParameterGroup
+from ..settings.groups.captions import CHUNK_TOKENS
+from ..settings.learned_words import OF_RUN, LearnedWord, learned_words, unused_options
+from ..settings.methods import METHODS
+from ..settings.options import Settings
+from ..settings.prompt_reading import trained_reading
+from .method import weight_format
+
+ANYTHING = "*"
+"""The initialization text where none is given, as in the WebUI."""
+
+
+class TrainedWords:
+    """The new words of a run, all trained at once; attached with `network`."""
+
+    def __init__(self, model: DiffusionModel, settings: Settings) -> None:
+        self._settings, self._names = settings, model.family.facts.embedding_names
+        self.learned = learned_words(settings)
+        for word in self.learned:
+            _refuse_known_word(model, word)
+        starts = [_initial_vectors(model, word, settings) for word in self.learned]
+        self.steps_before = [steps for _, steps in starts]
+        """Of each word, in earlier runs."""
+        vectors = [(word.word, own) for word, (own, _) in zip(self.learned, starts, strict=True)]
+        self.network = NewWords(model, vectors)
+        self.network.to(model.text_encoder.device, weight_format(settings))
+
+    def parameter_group(self) -> ParameterGroup:
+        """The vectors of all words."""
+        vectors = [own for of_part in self.network.by_part.values() for own in of_part]
+        return ParameterGroup("embedding", vectors, self._settings.rates("embedding").first)
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        """What is not the first word's or not for the first text encoder is named after its number or its part."""
+        first = next(iter(self.network.by_part))
+        return {
+            f"embedding{f'.{number + 1}' if number else ''}{f'.{part}' if part != first else ''}.vectors": own
+            for part, vectors in self.network.by_part.items()
+            for number, own in enumerate(vectors)
+        }
+
+    def for_file(self, number: int) -> dict[str, Tensor]:
+        """The vectors of a word, from 0, by their names in a file."""
+        return {self._names[part]: own for part, own in self.network.of_word(number).items()}
+
+    def bundled(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """The same of all words, by word."""
+        return {word.word: self.for_file(number) for number, word in enumerate(self.learned)}
+
+
+def about_words(model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
+    """Warnings about the new words and the prompts that should contain them.
+
+    Raises:
+        UserError: no prompt contains one of the new words.
+    """
+    prompts = _prompts_of(examples)
+    shown = _words_in(model, settings, prompts)
+    for number, word in enumerate(learned_words(settings)):
+        if not any(number in found for found in shown):
+            raise UserError(
+                f'No prompt contains the new word "{word.word}" or has room for its vectors (the first is '
+                f'"{prompts[0]}"): {_way_out(model, settings, word, prompts)}.'
+            )
+    return [*about_prompts(model, settings, examples, "prompts"), *_about_names(model, settings)]
+
+
+def about_prompts(model: DiffusionModel, settings: Settings, examples: Sequence[Example], called: str) -> Iterator[str]:
+    """A warning where prompts contain no new word. called: the prompts, in messages."""
+    prompts = _prompts_of(examples)
+    shown = _words_in(model, settings, prompts)
+    without = [prompt for prompt, found in zip(prompts, shown, strict=True) if not found]
+    if not without:
+        return
+    first, *others = learned_words(settings)
+    told = f'the new word "{first.word}"' if not others else "any of the new words"
+    lost = "do not train it" if settings.has_words_beside() else "train nothing"
+    yield (
+        f'{len(without)} of {len(prompts)} {called}, such as "{without[0]}", do not contain {told} '
+        f"and {lost}: {_way_out(model, settings, first, without)}."
+    )
+
+
+def _refuse_known_word(model: DiffusionModel, word: LearnedWord) -> None:
+    """Raise UserError for a word of the model's vocabulary, which prompts could not use any more."""
+    if len(word_tokens(model, word.word)) == 1:
+        option = "textual_inversion.word (or output.name, if it is empty)" if word.place == OF_RUN else word.option
+        raise UserError(
+            f'"{word.word}" is in the vocabulary of the model: set {option} to a new word, like "{word.word}-new".'
+        )
+
+
+def _initial_vectors(model: DiffusionModel, word: LearnedWord, settings: Settings) -> tuple[Vectors, int]:
+    """The vectors and their steps so far: of the file to continue from, or of the initial text."""
+    option, file = _continued_in(word, settings)
+    embedding = _earlier(word, file, settings) if file else None
+    if embedding is None:
+        return initial_vectors(model, word.initial_text, word.vectors), 0
+    if embedding.count > CHUNK_TOKENS:
+        raise UserError(
+            f"{option} = {file} has {counted(embedding.count, 'vector')}, but a prompt has room for "
+            f"{CHUNK_TOKENS}: continue from another embedding."
+        )
+    if embedding.count != word.vectors:
+        raise UserError(
+            f"{option} = {file} has {counted(embedding.count, 'vector')}, but {word.place}.vectors is "
+            f"{word.vectors}: set {word.place}.vectors = {embedding.count} to continue from it."
+        )
+    return fitting_vectors(model, file, embedding), embedding.step or 0
+
+
+def _continued_in(word: LearnedWord, settings: Settings) -> tuple[str, str]:
+    """The option and the file of a word that was trained before, "" for none; words of a LoRA may be in that."""
+    if word.continue_from or not settings.has_words_beside():
+        return word.continue_option, word.continue_from
+    return "base.continue_from", settings.base.continue_from
+
+
+def _earlier(word: LearnedWord, file: str, settings: Settings) -> Embedding | None:
+    """The word as it was trained before: an embedding, or in a LoRA, if it is there."""
+    if file != settings.base.continue_from or not settings.has_words_beside():
+        return read_embedding(Path(file))
+    found = read_bundled(Path(file)).items()
+    return next((own for name, own in found if name.casefold() == word.word.casefold()), None)
+
+
+def lost_words(settings: Settings) -> Iterator[str]:
+    """Warnings where a LoRA that the run continues from has other new words than the run trains."""
+    file = settings.base.continue_from
+    if not file:
+        return
+    trained = learned_words(settings) if settings.has_words_beside() else ()
+    there = {word.casefold(): word for word in read_bundled(Path(file))}
+    for word in trained:
+        if _continued_in(word, settings)[1] == file and word.word.casefold() not in there:
+            yield (
+                f'base.continue_from = {file} does not have the new word "{word.word}" in it, which starts anew, from '
+                f"{word.place}.initial_text."
+            )
+    for name, written in there.items():
+        if name not in {each.word.casefold() for each in trained}:
+            yield (
+                f'base.continue_from = {file} has the new word "{written}" in it, which is neither trained on nor '
+                f'kept: set lora.new_words = "bundled" and {OF_RUN}.word = "{written}" to go on with it.'
+            )
+
+
+def _prompts_of(examples: Sequence[Example]) -> list[str]:
+    return list(dict.fromkeys(prompt for e in examples for prompt in (e.prompt, *e.variants)))
+
+
+def _words_in(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[set[int]]:
+    """Which of the new words, from 0, each prompt contains and has room for."""
+    words = NewWords(model, [(word.word, initial_vectors(model, "", word.vectors)) for word in learned_words(settings)])
+    words.attach()
+    try:
+        return [new_words_in(model, prompt, trained_reading(settings)) for prompt in prompts]
+    finally:
+        words.detach()
+
+
+def _way_out(model: DiffusionModel, settings: Settings, learned: LearnedWord, without: Sequence[str]) -> str:
+    word, vectors = learned.word.lower(), learned.vectors
+    before = [prompt.lower().partition(word)[0] for prompt in without if word in prompt.lower()]
+    room = min((_room_behind(model, settings, text) for text in before), default=0)
+    if before and 0 < room < vectors:
+        return f"its {vectors} vectors do not fit, set {learned.place}.vectors = {room} or less"
+    more = ", or choose another textual_inversion.template" if METHODS[settings.method].learns_word else ""
+    return f"add it to the captions{more}"
+
+
+def _room_behind(model: DiffusionModel, settings: Settings, text: str) -> int:
+    """For so many vectors behind a text, in its last chunk or a further one."""
+    reading = trained_reading(settings)
+    chunks = chunks_of(model, text, reading)
+    return chunks[-1].room() if len(chunks) == reading.chunks else CHUNK_TOKENS
+
+
+def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
+    words = learned_words(settings)
+    for word in words:
+        tokens = len(word_tokens(model, word.initial_text))
+        if tokens > word.vectors and not word.continue_from:
+            yield (
+                f'{word.place}.initial_text = "{word.initial_text}" is {tokens} tokens long, of which the first '
+                f"{word.vectors} are used: set {word.place}.vectors = {tokens} to use all."
+            )
+        if settings.has_words_beside() and word.initial_text == ANYTHING and not word.continue_from:
+            yield (
+                f'{word.place}.initial_text = "{ANYTHING}" starts the word from nothing that is like it: write a '
+                'trigger word and the class, like "sks dog", with a vector for each token.'
+            )
+    has_files = METHODS[settings.method].learns_word or settings.has_embeddings_beside()
+    for word in words if has_files else ():
+        if word.word.lower() != word.file.lower():
+            yield (
+                f'The WebUI uses the file name of an embedding as the word: there it is "{word.file}", not '
+                f'"{word.word}".'
+            )
+    yield from unused_options(settings)
+    output = settings.output
+    folder = output.embeddings_folder if settings.has_words_beside() else output.folder
+    there = embeddings_in(Path(folder) if folder else None)
+    for word in words:
+        yield from in_the_way(word, {path: name for path, name in there.items() if not is_named_after(name, word)})
+    yield from _about_templates(settings) if METHODS[settings.method].learns_word else ()
+
+
+def _about_templates(settings: Settings) -> Iterator[str]:
+    options = settings.textual_inversion
+    if options.own_templates and options.template != "own":
+        yield (
+            f'textual_inversion.own_templates is not used, as textual_inversion.template is "{options.template}": '
+            'set that to "own" to use it.'
+        )
+    unused = [c.instance_prompt for c in settings.concepts if c.instance_prompt != FILEWORDS]
+    if options.template != "instance_prompt" and unused:
+        yield (
+            f'instance_prompt = "{unused[0]}" is not used, as textual_inversion.template is "{options.template}": '
+            'set that to "instance_prompt" to use it.'
+        )
