@@ -7,14 +7,15 @@ as transformers factors it, a kernel of 3 x 3 would keep two thirds of its size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..settings.optimizer_arguments import optimizer_arguments
 from ..settings.options import Settings
+from .by_weight import ByWeight
 from .optimizer import Group, Implementation
 
 
@@ -27,7 +28,7 @@ class AdafactorImplementation(Implementation):
         return Adafactor(groups, **optimizer_arguments(settings))
 
 
-class Adafactor(torch.optim.Optimizer):
+class Adafactor(ByWeight):
     """The optimizer.
 
     decay_power: the second moment's decay in step t is 1 - t ** -decay_power (section 7.2). eps: added to squares
@@ -48,18 +49,10 @@ class Adafactor(torch.optim.Optimizer):
         own = {"decay_power": decay_power, "eps": eps, "clip_threshold": clip_threshold, "relative_step": relative_step}
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **own})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Move every weight that has a gradient; decay is decoupled, as AdamW's."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    _move(p, _update(p.grad, self.state[p], group), self.state[p]["step"], group)
-        return loss
+    def move(self, weight: nn.Parameter, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+        """By the algorithm of the paper."""
+        update = _update(gradient, state, group)
+        _move(weight, update, state["step"], group)
 
 
 def relative_step_size(step: int) -> float:

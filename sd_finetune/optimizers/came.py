@@ -6,15 +6,16 @@ for Adafactor, of which pytorch_optimizer would keep two thirds of their size in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..settings.optimizer_arguments import optimizer_arguments
 from ..settings.options import Settings
 from .adafactor import average, clipped, divided_by_roots
+from .by_weight import ByWeight
 from .optimizer import Group, Implementation
 
 
@@ -27,7 +28,7 @@ class CameImplementation(Implementation):
         return Came(groups, **optimizer_arguments(settings))
 
 
-class Came(torch.optim.Optimizer):
+class Came(ByWeight):
     """The optimizer.
 
     betas: decay of the first moment, of squared gradients and of the squared differences. eps: added to these squares.
@@ -46,19 +47,10 @@ class Came(torch.optim.Optimizer):
         own = {"betas": betas, "eps": eps, "clip_threshold": clip_threshold}
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **own})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Move every weight that has a gradient; decay is decoupled, as AdamW's."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    p.mul_(1 - group["lr"] * group["weight_decay"])
-                    p.add_(_update(p.grad, self.state[p], group), alpha=-group["lr"])
-        return loss
+    def move(self, weight: nn.Parameter, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
+        """By the algorithm of the paper."""
+        weight.mul_(1 - group["lr"] * group["weight_decay"])
+        weight.add_(_update(gradient, state, group), alpha=-group["lr"])
 
 
 def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
