@@ -75,9 +75,12 @@ def test_the_one_that_failed_is_named_and_not_those_that_lost_it(
 
 def test_they_end_when_their_standard_input_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     others = ended(tmp_path, monkeypatch, "import sys; sys.stdin.read(); print('ended')")
-    monkeypatch.setattr(others_module.shutil, "rmtree", lambda *_, **__: None)
-    others.end()
+    with monkeypatch.context() as patch:
+        patch.setattr(others_module.shutil, "rmtree", lambda *_, **__: None)
+        others.end()
     assert log_file(others.meeting, 1).read_text(encoding="utf-8").strip() == "ended"
+    others.end()
+    assert not others.meeting.exists()
 
 
 def test_the_first_process_does_not_wait_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
