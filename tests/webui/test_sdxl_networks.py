@@ -169,6 +169,7 @@ def test_all_layers_are_matched_and_the_card_says_sdxl(theirs: tuple[Path, dict[
         "lora": {"layers": unet, "matched": unet, "version": "SDXL"},
         "texts": {"layers": unet + texts, "matched": unet + texts, "version": "SDXL"},
         "diffusers": {"layers": unet, "matched": unet, "version": "SDXL"},
+        "bundled": {"layers": unet, "matched": unet, "version": "SDXL"},
     }
 
 
