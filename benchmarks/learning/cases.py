@@ -70,7 +70,7 @@ ALGORITHMS: Mapping[str, Mapping[str, Any]] = {
 }
 """With the demo's rank, and the share of its learning rate that suits the algorithm."""
 RATES: Mapping[tuple[str, str], tuple[float, ...]] = {
-    (DIFFUSERS, "lora"): (3e-3, 6e-3),
+    (DIFFUSERS, "lora"): (3e-3, 6e-3, 1e-2),
     (DIFFUSERS, "dreambooth"): (5e-4, 1e-3),
     (PEFT, "lora"): (3e-3, 6e-3),
     (PEFT, "lokr"): (3e-3, 1e-2),

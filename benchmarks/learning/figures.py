@@ -65,8 +65,12 @@ def outside_of(rows: Sequence[Row], others: Sequence[Place]) -> list[int]:
 
 def of_others(store: Store) -> dict[Case, list[Row]]:
     """Rows of other programs, also those that learning rates were tried with."""
-    theirs = [case for case in CASES if case.program != OURS]
-    return {case: [*rows, *store.tried(case).values()] for case, rows in measured(store, theirs).items()}
+    found: dict[Case, list[Row]] = {}
+    for case in for_tables([case for case in CASES if case.program != OURS]):
+        rows = [*store.of(case), *(row for row in store.tried(case).values() if row["prior"] == case.prior)]
+        if rows:
+            found[case] = rows
+    return found
 
 
 def ours_beside(store: Store, case: Case) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from sd_finetune.families.family import DiffusionModel
 
 IMAGES = 32
 """For each prompt, and for all unrelated ones together about as many."""
+OTHER_SEEDS = (60_000, 70_000)
 ATTRIBUTES = ("shape", "color", "size", "background", "is_subject")
 
 
@@ -57,6 +59,9 @@ class Judge:
         self.class_readings = _read(self._draw(base, subject.class_prompt))
         self.unrelated_readings = self._unrelated(base)
         self.base = self.point(base, 0, is_last=True)
+        others = [_read(generate_many(base, subject.class_prompt, images, seed)) for seed in OTHER_SEEDS]
+        self.chance = mean(class_drift(self.class_readings, other) for other in others)
+        """The class drift of the base itself between images of other seeds."""
 
     def point(self, model: DiffusionModel, step: int, is_last: bool) -> Point:
         """Draw and score."""

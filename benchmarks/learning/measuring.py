@@ -94,7 +94,7 @@ class Measuring:
             judge = Judge(TOYS[case.family].ready(self.home), SUBJECTS[case.subject], self.images)
             self.judges[name] = judge
             base = {"program": "base", "subject": case.subject, "family": case.family}
-            self.store.keep({**base, "points": [judge.base.as_row()]})
+            self.store.keep({**base, "points": [judge.base.as_row()], "chance": round(judge.chance, 4)})
         return self.judges[name]
 
     def _keep(self, case: Case, seed: int, rate: float | None, found: tuple[list[Point], float]) -> None:

@@ -37,8 +37,9 @@ def filled(text: str, store: Store) -> str:
     """A page with its blocks made of the rows."""
 
     def block(match: re.Match[str]) -> str:
-        lines = "\n".join(BLOCKS[match[2]](store))
-        return f"{match[1]}\n{lines}\n\n{match[3]}" if lines else f"{match[1]}{match[3]}"
+        lines = list(BLOCKS[match[2]](store))
+        is_empty = len(lines) == (2 if lines and lines[0].startswith("|") else 0)  # nothing but the head of a table
+        return f"{match[1]}{match[3]}" if is_empty else "\n".join((match[1], *lines, "", match[3]))
 
     return BLOCK.sub(block, text)
 
@@ -52,6 +53,7 @@ def _ends(store: Store) -> Iterator[str]:
         if base:
             cells = [_percent(base["points"][-1][figure]) for figure in (*WITH_SPREAD, *MEANS)]
             yield f"| the base, {subject} | | {' | '.join(cells)} | |"
+            yield f"| the same with other seeds | | | | {_percent(base['chance'])} |{' |' * (len(MEANS) + 1)}"
     for case, rows in measured(store).items():
         cells = [str(at_the_end(rows, figure)) for figure in WITH_SPREAD]
         cells += [_percent(at_the_end(rows, figure).mean) for figure in MEANS]

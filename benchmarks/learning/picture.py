@@ -57,7 +57,8 @@ def lines_of(store: Store, methods: tuple[str, ...]) -> list[Line]:
 def digest(store: Store) -> str:
     """Changes with whatever is drawn."""
     lines = [line for methods in PANELS.values() for line in lines_of(store, methods)]
-    points = [[line.label, [row["points"] for row in line.rows]] for line in lines]
+    points: list[Any] = [[line.label, [row["points"] for row in line.rows]] for line in lines]
+    points.append(["chance", (store.base("star") or {}).get("chance")])
     return hashlib.sha256(json.dumps(points).encode()).hexdigest()[:16]
 
 
@@ -73,10 +74,18 @@ def write_picture(path: Path, store: Store) -> None:
         figure = Figure(figsize=(9.6, 5.6), layout="constrained")
         for axes, (title, methods) in zip(figure.subplots(1, 2, sharex=True, sharey=True), PANELS.items(), strict=True):
             _draw(axes, title, lines_of(store, methods))
+            _draw_chance(axes, store)
         figure.axes[0].set(ylabel="fidelity: images that show the subject (%)")
         metadata = {"Date": None, "Description": TOLD + digest(store)}
         with replacing(path) as unfinished:
             figure.savefig(unfinished, format="svg", transparent=True, metadata=metadata)
+
+
+def _draw_chance(axes: Any, store: Store) -> None:
+    """What other seeds alone would give."""
+    if base := store.base("star"):
+        axes.axvspan(-2, 100 * base["chance"], color=INK, alpha=0.12, linewidth=0)
+        axes.text(1, 1, "within chance", fontsize=8, alpha=0.9)
 
 
 def _draw(axes: Any, title: str, lines: list[Line]) -> None:

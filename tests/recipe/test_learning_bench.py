@@ -240,7 +240,10 @@ def test_a_row_is_measured_kept_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     (kept,) = Store(rows).of(LORA)
     assert [point["step"] for point in kept["points"]] == [3, 6, 9, 12]
     assert set(kept["points"][-1]) > {"fidelity", "class_drift", "editability", "unrelated", "diversity"}
-    assert Store(rows).base("star") is not None
+    base = Store(rows).base("star")
+    assert base is not None
+    assert base["points"][0]["class_drift"] == 0
+    assert 0 <= base["chance"] <= 1
     text = page.read_text(encoding="utf-8")
     assert "| ours: LoRA | class images |" in text
     assert text.startswith("# What\n")
