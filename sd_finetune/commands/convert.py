@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .model_files import add_out_argument, new_checkpoint_place, write_model
+from .model_files import add_checkpoint_arguments, add_out_argument, new_checkpoint_place, write_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    add = parser.add_argument
-    add(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="SD 1.x or SDXL checkpoint, .safetensors, .ckpt or folder of diffusers",
-    )
-    add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
-    add("--vae", type=Path, metavar="FILE", help="VAE that is saved in place of the checkpoint's own")
+    add_checkpoint_arguments(parser, vae="VAE that is saved in place of the checkpoint's own")
     add_out_argument(parser, or_folder=True)
     parser.epilog = "Numbers and precision stay as they are, so that a checkpoint comes back bit for bit."
 

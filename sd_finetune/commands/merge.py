@@ -11,6 +11,7 @@ from ..errors import UserError
 from ..settings.rules import is_file_name
 from .model_files import (
     ENDING,
+    add_checkpoint_arguments,
     add_out_argument,
     file_and_weight,
     new_checkpoint_place,
@@ -28,15 +29,7 @@ NO_MERGE = "use it as a LoRA, whose file has room for it"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="SD 1.x or SDXL checkpoint, .safetensors, .ckpt or folder of diffusers",
-    )
-    add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
-    add("--vae", type=Path, metavar="FILE", help="VAE that is saved in place of the checkpoint's own")
+    add_checkpoint_arguments(parser, vae="VAE that is saved in place of the checkpoint's own")
     add(
         "--lora",
         action="append",

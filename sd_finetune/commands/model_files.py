@@ -22,6 +22,15 @@ ENDING, OTHER_ENDINGS = ".safetensors", (".ckpt", ".pt", ".bin", ".pth", ".yaml"
 PRECISIONS = ("fp16", "bf16", "fp32")
 
 
+def add_checkpoint_arguments(parser: argparse.ArgumentParser, vae: str) -> None:
+    """--checkpoint, with its --config and --vae. vae: help, what that is there for."""
+    add = parser.add_argument
+    described = "SD 1.x or SDXL checkpoint, .safetensors, .ckpt or folder of diffusers"
+    add("--checkpoint", type=Path, required=True, metavar="FILE", help=described)
+    add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
+    add("--vae", type=Path, metavar="FILE", help=vae)
+
+
 def add_out_argument(parser: argparse.ArgumentParser, or_folder: bool = False) -> None:
     """--out, whose value `new_model_file` or `new_checkpoint_place` checks."""
     other = ", or a new folder, for diffusers' layout" if or_folder else ""

@@ -16,7 +16,7 @@ from ..settings.prompt_reading import PromptReading
 from ..settings.sample_syntax import unknown_in_prompt
 from ..training.quick_imports import unneeded_packages_hidden
 from .arguments import whole_number
-from .model_files import file_and_weight, read_hypernetwork_for, read_lora_for
+from .model_files import add_checkpoint_arguments, file_and_weight, read_hypernetwork_for, read_lora_for
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,15 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     side, seed = whole_number(64, 2048, multiple_of=8), whole_number(0, MOST_SEED)
     add = parser.add_argument
-    add(
-        "--checkpoint",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="SD 1.x or SDXL checkpoint, .safetensors, .ckpt or folder of diffusers",
-    )
-    add("--config", type=Path, metavar="FILE", help="its config (.yaml); default: the one beside it, if any")
-    add("--vae", type=Path, metavar="FILE", help="VAE in place of the checkpoint's own")
+    add_checkpoint_arguments(parser, vae="VAE in place of the checkpoint's own")
     add(
         "--lora",
         action="append",

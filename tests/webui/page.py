@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.browser import story
+from tests.screen import wait_until
 from tests.webui.kinds import A1111, Kind
 
 PATIENCE = 1000 * int(os.environ.get("PATIENCE", "120"))
@@ -21,6 +23,22 @@ WRITTEN = """(before) => {
 def open_tab(page: Any) -> None:
     page.locator("#tabs > .tab-nav button", has_text="SD Fine-Tune").click()
     page.wait_for_selector("#sd_finetune_create", state="attached")
+
+
+def reload_while_it_trains(page: Any, shot: str) -> None:
+    """Train, press Reload UI, see the run go on in the new page, and stop it."""
+    story.train(page)
+    wait_until(lambda: story.shown_step(page) > 0)
+    before = story.shown_step(page)
+    page.locator("#tabs > .tab-nav button", has_text="Settings").click()
+    with page.expect_navigation():
+        page.click("#settings_restart_gradio")
+    open_tab(page)
+    wait_until(lambda: story.shown_step(page) > before)
+    story.wait_for_state(page, "running")
+    picture(page, shot)
+    story.press(page, "Stop and save")
+    story.wait_for_state(page, "stopped")
 
 
 def picture(page: Any, name: str) -> None:

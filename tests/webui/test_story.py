@@ -13,7 +13,7 @@ from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.demo.subjects import SUBJECTS
 from tests.browser import story
 from tests.screen import wait_until
-from tests.webui.page import PROMPT, card, draw, open_tab, picture
+from tests.webui.page import PROMPT, card, draw, open_tab, picture, reload_while_it_trains
 from tests.webui.webui import WebUI
 
 METHODS = ("lora", "dreambooth", "textual_inversion", "hypernetwork")
@@ -93,16 +93,5 @@ USED = {
 def test_a_training_outlives_reload_ui(webui: WebUI, new_page: Callable[..., Any]) -> None:
     page = new_page()
     set_up(page, "outlives", "lora", 100_000)
-    story.train(page)
-    wait_until(lambda: story.shown_step(page) > 0)
-    before = story.shown_step(page)
-    page.locator("#tabs > .tab-nav button", has_text="Settings").click()
-    with page.expect_navigation():
-        page.click("#settings_restart_gradio")
-    open_tab(page)
-    wait_until(lambda: story.shown_step(page) > before)
-    story.wait_for_state(page, "running")
-    picture(page, "after-reload-ui")
-    story.press(page, "Stop and save")
-    story.wait_for_state(page, "stopped")
+    reload_while_it_trains(page, "after-reload-ui")
     draw(page)
