@@ -166,7 +166,9 @@ def _whole(method: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     inversion = settings.get("textual_inversion")
     if isinstance(inversion, dict):
         whole["textual_inversion"] = {**cast("dict[str, Any]", inversion), "own_templates": ["[name]"]}
-    if method != "textual_inversion":  # where [name] stands for nothing
+    layers = settings.get("lora")
+    beside_words = isinstance(layers, dict) and cast("dict[str, Any]", layers).get("new_words", "none") != "none"
+    if method != "textual_inversion" and not beside_words:  # where [name] stands for nothing
         whole["concepts"] = [{**FILLED_IN["concepts"][0], "instance_prompt": "an image"}]
     return whole
 
