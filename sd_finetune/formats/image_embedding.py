@@ -44,9 +44,9 @@ Arrays = Mapping[str, NDArray[np.float32]]
 def is_image(path: Path) -> bool:
     """Whether a file is a PNG, by its first bytes."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(len(SIGNATURE)) == SIGNATURE
-    except (OSError, ValueError):  # what is wrong with it is told where it is read
+    except (UserError, OSError):  # what is wrong with it is told where it is read
         return False
 
 
