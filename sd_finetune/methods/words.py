@@ -115,6 +115,7 @@ def _initial_vectors(model: DiffusionModel, word: LearnedWord, settings: Setting
     embedding = _earlier(word, file, settings) if file else None
     if embedding is None:
         return initial_vectors(model, word.initial_text, word.vectors), 0
+    vectors = fitting_vectors(model, file, embedding)  # what cannot be mended with an option is told first
     if embedding.count > CHUNK_TOKENS:
         raise UserError(
             f"{option} = {file} has {counted(embedding.count, 'vector')}, but a prompt has room for "
@@ -125,7 +126,7 @@ def _initial_vectors(model: DiffusionModel, word: LearnedWord, settings: Setting
             f"{option} = {file} has {counted(embedding.count, 'vector')}, but {word.place}.vectors is "
             f"{word.vectors}: set {word.place}.vectors = {embedding.count} to continue from it."
         )
-    return fitting_vectors(model, file, embedding), embedding.step or 0
+    return vectors, embedding.step or 0
 
 
 def _continued_in(word: LearnedWord, settings: Settings) -> tuple[str, str]:

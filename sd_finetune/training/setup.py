@@ -297,7 +297,7 @@ def _begin_training(model: DiffusionModel, method: Method, settings: Settings, d
 
 
 def _undecayed(model: DiffusionModel, method: Method, settings: Settings) -> frozenset[nn.Parameter]:
-    """What weight decay spares. New words are embeddings through and through: a decay of them was asked for."""
+    """What weight decay spares. Where new words alone are trained, a decay of them was asked for."""
     if settings.optimizer.decay_all or METHODS[settings.method].learns_word:
         return frozenset()
     return biases_norms_and_embeddings([model.unet, *model.text_encoders.values(), *method.networks.values()])

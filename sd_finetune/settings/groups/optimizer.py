@@ -24,7 +24,7 @@ class Optimizer:
     eps: float = option(1e-8, "Adam ε, added to the denominator for numerical stability", minimum=1e-12, maximum=1)
     weight_decay: float | None = option(
         None,
-        "decoupled weight decay of matrices and kernels, and of what new words learn; "
+        "decoupled weight decay of matrices and kernels, and of embeddings that are trained alone; "
         f"{defaults_text('weight_decay', 'auto')}",
         minimum=0,
     )
