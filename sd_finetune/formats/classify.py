@@ -30,7 +30,7 @@ from ..families.table import DEFAULT_FAMILY, FAMILIES, supported_titles
 from ..reading.door import reader
 from ..reading.layout import Layout, StoredTensor
 from .base_file import base_layout
-from .image_embedding import is_image, read_image
+from .image_file import is_image
 
 KINDS = {
     "checkpoint": "checkpoint",
@@ -94,12 +94,18 @@ def refuse_unless(path: Path, kind: str, family: FamilyFacts | None = None, call
         family: None for any supported one. A file whose base is unknown is accepted.
         called: the setting that names the file.
     """
-    found, base = classify(read_image(path)[0] if is_image(path) else base_layout(path))
+    found, base = classify(_layout_in_image(path) if is_image(path) else base_layout(path))
     wanted = {family.name} if family else set(FAMILIES)
     if found != kind or (base and base not in wanted):
         name = f"{called} = {path}" if called else str(path)
         titles = family.title if family else supported_titles()
         raise UserError(f"{name} is {in_words(found, base)}: choose a {KINDS[kind]} for {titles}.")
+
+
+def _layout_in_image(path: Path) -> Layout:
+    from .image_embedding import read_image  # which takes numpy and Pillow, that nothing else here needs
+
+    return read_image(path)[0]
 
 
 @reader

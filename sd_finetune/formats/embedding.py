@@ -22,7 +22,7 @@ from ..errors import UserError
 from ..reading.door import reader
 from ..reading.plain import text, whole
 from ..reading.safetensors_header import METADATA_KEY
-from .image_embedding import is_image
+from .image_file import is_image
 from .tensor_file import (
     FILE_DTYPES,
     TensorFile,

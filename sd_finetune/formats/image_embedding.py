@@ -1,6 +1,5 @@
 """Embeddings that the WebUI has put into a PNG, as its Train tab does beside the preview of each.
 
-    is_image(path) -> bool
     read_image(path) -> Layout and arrays of the embedding in the image
 
 What the embedding's `.pt` has is JSON, with `{"TORCHTENSOR": rows of numbers}` for a tensor. It stands in the text
@@ -25,7 +24,6 @@ from ..errors import UserError
 from ..reading.door import damaged, open_regular, parse_json, reader
 from ..reading.layout import Layout, Storage, StoredTensor
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXT = "sd-ti-embedding"
 TENSOR = "TORCHTENSOR"
 INNER = "string_to_param"
@@ -39,15 +37,6 @@ _FACTOR, _ADDED, _MODULUS, _BELOW = 1664525, 1013904223, 1 << 32, 255
 Block = NDArray[np.uint8]
 """Color values, (height, width, 3)."""
 Arrays = Mapping[str, NDArray[np.float32]]
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file is a PNG, by its first bytes."""
-    try:
-        with open_regular(path) as file:
-            return file.read(len(SIGNATURE)) == SIGNATURE
-    except (UserError, OSError):  # what is wrong with it is told where it is read
-        return False
 
 
 @reader

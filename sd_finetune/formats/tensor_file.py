@@ -36,7 +36,8 @@ from ..reading.layout import Layout, StoredTensor
 from ..reading.read_layout import read_layout
 from ..reading.safetensors_header import METADATA_KEY
 from ..runs.atomic import replacing
-from .image_embedding import INNER, is_image, read_image
+from .image_embedding import INNER, read_image
+from .image_file import is_image
 
 FILE_DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
