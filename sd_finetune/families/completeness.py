@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from math import prod
 from pathlib import Path
@@ -38,12 +39,23 @@ def lora_layers(family: str, shapes: Shapes, yaml_text: str | None, folder: Path
     sizes, keys = (import_module(f".{family}.{name}", __package__) for name in ("infer_sizes", "keys"))
     usual = {keys.usual_spelling(name): shape for name, shape in shapes.items()}
     places = keys.name_table(sizes.infer_architecture(usual, yaml_text, folder))
+    return layers_among(
+        {
+            part: {name: place.shape_of(usual[place.name]) for name, place in places[part].items()}
+            for part in FAMILIES[family].trainable_parts
+        }
+    )
+
+
+def layers_among(parts: Mapping[str, Shapes]) -> tuple[LayerAt, ...]:
+    """The same of the parts that can be trained, by the names and shapes of their modules' tensors."""
     found: list[LayerAt] = []
-    for part in FAMILIES[family].trainable_parts:
-        for name, place in places[part].items():
+    for part, shapes in parts.items():
+        for name, shape in shapes.items():
             path, _, ending = name.rpartition(".")
-            shape = place.shape_of(usual[place.name])
-            kind = layer_kind(part, path) if ending == "weight" and len(shape) > 1 else None
+            if ending != "weight" or len(shape) < 2:
+                continue
+            kind = layer_kind(part, path)
             if kind:
                 found.append(LayerAt(part, path, kind, LayerSize(shape[0], shape[1], prod(shape[2:]))))
     return tuple(found)

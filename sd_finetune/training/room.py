@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from ..families.completeness import layers_among
 from ..families.facts import MemoryFacts
 from ..formats.checkpoint import Checkpoint
 from ..runs.messages import EventLog, Warning_
@@ -31,4 +34,9 @@ def memory_facts(base: Checkpoint) -> MemoryFacts:
     """What the estimate needs to know of a checkpoint."""
     facts = base.family.facts
     counts = {part: sum(tensor.numel() for tensor in tensors.values()) for part, tensors in base.parts.items()}
-    return facts.memory.of_size(counts["unet"], sum(counts[part] for part in facts.text_encoders), counts["vae"])
+    encoders = sum(counts[part] for part in facts.text_encoders)
+    shapes = {
+        part: {name: tuple(tensor.shape) for name, tensor in base.parts[part].items()} for part in facts.trainable_parts
+    }
+    memory = facts.memory.of_size(counts["unet"], encoders, counts["vae"])
+    return replace(memory, layers=layers_among(shapes))
