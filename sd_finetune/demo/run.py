@@ -19,6 +19,7 @@ from ..networks.new_words import attach_embedding_files
 from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.messages import Saved, read_events
+from ..settings.methods import METHODS
 from ..settings.options import Settings
 from .figures import draw_grid, plot_losses, score_table
 from .paths import DEMO_FOLDER, TOY_CHECKPOINT
@@ -46,7 +47,7 @@ def with_subject(settings: Settings, subject: Subject) -> Settings:
     if subject is subject_of(settings):
         return settings
     concept = replace(settings.concepts[0], folder=str(subject.folder), class_prompt=subject.class_prompt)
-    if settings.has_templates():  # its prompts have [name]
+    if METHODS[settings.method].learns_word:  # its prompts have [name]
         start = replace(settings.textual_inversion, initial_text=subject.shape)
         concept = replace(concept, default_caption=subject.caption)
         settings = replace(settings, output=replace(settings.output, name=subject.word), textual_inversion=start)
