@@ -21,6 +21,7 @@ from sd_finetune.training import placement, setup
 from sd_finetune.training.compute.attention import attentions_of
 from sd_finetune.training.compute.eight_bits import KINDS
 from sd_finetune.training.loop import train
+from sd_finetune.training.portions import portions
 from sd_finetune.training.state import Training
 from sd_finetune.training.step import updates
 from sd_finetune.training.step.capture import CapturedGradients
@@ -92,7 +93,7 @@ def is_put_away(training: Training) -> bool:
 
 
 def is_in_portions(training: Training) -> bool:
-    return len(list(updates._portions(training.updates._weights, updates.PORTION_VALUES))) > 1
+    return len(list(portions(training.updates._weights, updates._values, updates.PORTION_VALUES))) > 1
 
 
 def is_mixed(training: Training) -> bool:
