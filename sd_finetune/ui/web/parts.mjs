@@ -103,7 +103,7 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     ["saving", "Saving", h("div", {}, options.saving, imageCache.element)],
     ["generate", "Generate", h("div", {}, options.generate, generate.element)],
   ]);
-  const problems = makeProblems(root, panels, () => keeper.later.now());
+  const problems = makeProblems(root, form, panels, () => keeper.later.now());
   const top = makeTop(acts.select, acts.begin, acts.remove, methodTitles(form));
   const running = makeRunning(acts.go);
   const offer = makeOffer(acts.resume);

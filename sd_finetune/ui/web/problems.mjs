@@ -4,7 +4,7 @@ import { showFaults } from "./fields.mjs";
 import { counted } from "./figures.mjs";
 import { valueAt } from "./values.mjs";
 /** @import { makePanels } from "./panels.mjs" */
-/** @import { Project } from "./types.d.ts" */
+/** @import { Form, Project } from "./types.d.ts" */
 
 /** @typedef {[name: string, sentence: string]} Told */
 
@@ -13,13 +13,17 @@ import { valueAt } from "./values.mjs";
  * all faults and leads to the first one.
  *
  * A fault is shown beside its field and in the list once something was entered there, once the field was left, or once
- * training was asked for. Until then it is only said what is needed.
+ * training was asked for. Until then it is only said what is needed. A contradiction is shown as soon as one of its
+ * fields would show it, but where what is at fault is that nothing was entered yet.
  * @param {HTMLElement} root the whole tab
+ * @param {Form} form where the defaults are
  * @param {ReturnType<typeof makePanels>} panels
  * @param {() => Promise<void>} settle what is being edited is kept and checked afterwards
  */
-export function makeProblems(root, panels, settle) {
+export function makeProblems(root, form, panels, settle) {
   const element = h("div", { class: "sdft-mend", role: "status", "aria-live": "polite" });
+  const options = form.groups.flatMap((group) => group.fields);
+  const defaults = new Map(options.map((option) => [option.name, /** @type {unknown} */ (option.default)]));
   /** @type {Project | null} */
   let project = null;
   /** @type {Set<string>} */
@@ -51,9 +55,8 @@ export function makeProblems(root, panels, settle) {
     const { faults, beside, warnings } = checked.check;
     const all = Object.entries(faults);
     const isTold = (/** @type {string} */ name) =>
-      [name, ...beside.filter((each) => each.of === name).map((each) => each.name)].some((each) =>
-        isShown(each, checked),
-      );
+      isShown(name, checked) ||
+      (!isMissing(name, checked) && beside.some((each) => each.of === name && isShown(each.name, checked)));
     const shown = all.filter(([name]) => isTold(name));
     const again = beside.filter(({ of }) => isTold(of));
     showFaults(root, [...shown, ...again.map(({ name, sentence }) => /** @type {Told} */ ([name, sentence]))]);
@@ -79,6 +82,14 @@ export function makeProblems(root, panels, settle) {
     const place = fieldOf(name);
     const editing = place?.contains(document.activeElement) && !place.classList.contains("sdft-faulty");
     return !editing && !isEmpty(valueAt(checked.settings, name));
+  }
+
+  /**
+   * @param {string} name
+   * @param {Project} checked
+   */
+  function isMissing(name, checked) {
+    return isEmpty(valueAt(checked.settings, name) ?? defaults.get(name.replace(/^concepts\.\d+\./, "concepts.")));
   }
 
   function insist() {

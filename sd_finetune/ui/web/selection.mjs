@@ -172,8 +172,8 @@ export class Selection {
    */
   checked(project, check) {
     project.check = check;
-    this.parts.effects(project);
     this.parts.problems.show(project);
+    this.parts.effects(project); // behind it: a field is not hidden as long as it shows a fault
     this.parts.top.tell(project, check);
     this.parts.concepts.checked();
     this.parts.presets.checked();
