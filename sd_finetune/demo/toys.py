@@ -30,7 +30,7 @@ class Toy:
 
 SDXL_CHANGES = {
     # Four of five of all parameters are in embeddings of words that no caption has.
-    "dreambooth": ("train.train_text_encoder=false",),
+    "dreambooth": ("train.train_text_encoder=false", "train.unet_learning_rate=1e-3", "prior.weight=0.5"),
     # Its attention sees squares of 4 x 4 at most, too coarse for a subject of two halves.
     "lora": ("lora.conv_rank=8", "train.unet_learning_rate=3e-3"),
 }
