@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
 from ..runs.follow import follow
 from ..runs.messages import Done, Error, note_end, send_command
 from ..runs.progress import event_text
+from ..runs.worker_process import running_worker
 from .running_run import add_run_argument, find_running
+
+END_SECONDS, LOOK_SECONDS = 5.0, 0.02
+"""How long the worker's process may take to end after its last event."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,4 +37,7 @@ def run(options: argparse.Namespace) -> int:
             print(event.message, file=sys.stderr)
         elif isinstance(event, Done):
             print(event_text(event))
+    deadline = time.monotonic() + END_SECONDS
+    while running_worker(folder) is not None and time.monotonic() < deadline:  # what comes next may need the run
+        time.sleep(LOOK_SECONDS)
     return 0
