@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,12 +48,13 @@ def test_by_hand(toy: Toy, changes: dict[str, Any]) -> None:
     assert training.evaluation.loss(training.conditioning) == pytest.approx(sum(losses) / 2, rel=1e-4)
 
 
-def test_images_are_as_they_are(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_as_they_are(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither mirrored nor cropped or colored by chance, as they are in training."""
-    make_images(toy.images, 3, size=(128, 64))
+    folder = make_images(tmp_path / "wide", 3, size=(128, 64))
     shown: list[View] = []
     monkeypatch.setattr(ImageEncoder, "__call__", lambda _, view: shown.append(view) or torch.zeros(2, 4, 9, 9))
     changes = {
+        "concepts.folder": str(folder),
         "data.cache_latents": "off",
         "data.buckets": False,
         "data.crop": "random",
@@ -61,7 +63,7 @@ def test_images_are_as_they_are(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> No
     }
     training = toy.prepare({**WANTED, **changes, "evaluation.images": 3})
     middle = crop_to((128, 64), (72, 72))
-    assert shown == [View(image, middle) for image in sorted(toy.images.glob("*.png"))]
+    assert shown == [View(image, middle) for image in sorted(folder.glob("*.png"))]
     shown.clear()
     for use in range(8):
         training.instances.draw(0, generator_for(0, "uses", use))
