@@ -78,16 +78,18 @@ def change(after: dict[str, Tensor], before: dict[str, Tensor]) -> float:
 
 def test_two_processes_learn_what_one_with_twice_the_batch_does(toy: Toy) -> None:
     """Each method, with its class images, accumulation, clipping, an average, and a bank of predictions."""
+    class_images = {count: toy.home / f"class-images of {count}" for count in (1, 2)}
     runs, alone = list[RunFolder](), dict[str, tuple[dict[str, Tensor], dict[str, Tensor], RunFolder]]()
     for name, changes in CASES.items():
-        own = {"train.batch_size": 1, **SMOOTH, **changes}
+        own = {"train.batch_size": 1, **SMOOTH, **changes, "class_images.cache_folder": str(class_images[1])}
         twice = toy.prepare({**own, "train.batch_size": 2 * own["train.batch_size"]})
         before = trained(twice)
         assert isinstance(train(twice), Done)
         alone[name] = before, trained(twice), twice.run
         forget_accelerator()
-        caches = {"class_images.cache_folder": str(toy.home / "class-images of two")} if name == "hypernetwork" else {}
-        caches["data.cache_folder"] = str(toy.home / "images of two")
+        caches = {"data.cache_folder": str(toy.home / "images of two")}
+        if name == "hypernetwork":
+            caches["class_images.cache_folder"] = str(class_images[2])
         runs.append(toy.run({**own, **caches, "train.devices": 2}))
     together(toy, runs)
     for (name, (before, after, run)), of_two in zip(alone.items(), runs, strict=True):
@@ -98,7 +100,7 @@ def test_two_processes_learn_what_one_with_twice_the_batch_does(toy: Toy) -> Non
             assert losses == pytest.approx(expected, rel=1e-4), name
         told = [(phase.name, phase.done, phase.total) for phase in events_of(of_two, Phase)]
         assert len(told) == len(set(told)), name  # by one of them
-    theirs, ours = (sorted((toy.home / each).rglob("*.png")) for each in ("class-images of two", "class-images"))
+    ours, theirs = (sorted(class_images[count].rglob("*.png")) for count in (1, 2))
     assert len(theirs) == 4
     same_names = {path.name: path for path in ours}
     for path in theirs:

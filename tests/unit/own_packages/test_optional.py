@@ -142,8 +142,7 @@ def test_a_damaged_one_is_made_anew(place: Path) -> None:
     build = build_for(PACKAGE, TORCH)
     assert build is not None
     made = folder_of(build, TORCH)
-    (made / PACKAGE / "__init__.py").unlink()
-    (made / PACKAGE).rmdir()
+    shutil.rmtree(made / PACKAGE)
     assert find_spec(PACKAGE) is None
     assert main(["install", PACKAGE]) == 0
     assert find_spec(PACKAGE) is not None
