@@ -25,7 +25,7 @@ LEARNING_RATES = {
     "paged_adamw8bit": 1e-2,
     "lion8bit": 1e-2,
 }
-OTHER_OPTIONS = {"beta1": 0.7, "eps": 1e-6, "weight_decay": 0.3}
+OTHER_OPTIONS = {"beta1": 0.7, "beta2": 0.6, "beta3": 0.8, "eps": 1e-4, "weight_decay": 0.3}
 """Values that are not the defaults, of those options that an optimizer may use."""
 
 
@@ -35,7 +35,7 @@ def marks_of(name: str) -> list[pytest.MarkDecorator]:
     return [pytest.mark.skipif(bool(unavailable), reason=unavailable)]
 
 
-ROW = pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in LEARNING_RATES])
+ROW = pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in OPTIMIZERS])
 
 
 def optimizer_changes(name: str) -> dict[str, Any]:

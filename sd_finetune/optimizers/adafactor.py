@@ -24,7 +24,7 @@ class AdafactorImplementation(Implementation):
 
     @staticmethod
     def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
-        """The optimizer with the settings' weight decay."""
+        """The optimizer with the settings' eps and weight decay."""
         return Adafactor(groups, **optimizer_arguments(settings))
 
 

@@ -24,15 +24,16 @@ class CameImplementation(Implementation):
 
     @staticmethod
     def build(groups: Sequence[Group], settings: Settings) -> torch.optim.Optimizer:
-        """The optimizer with the settings' weight decay."""
+        """The optimizer with the settings' betas, eps and weight decay."""
         return Came(groups, **optimizer_arguments(settings))
 
 
 class Came(ByWeight):
     """The optimizer.
 
-    betas: decay of the first moment, of squared gradients and of the squared differences. eps: added to these squares.
-    clip_threshold: the root mean square that an update may have, before the learning rate.
+    betas: decay of the first moment, of squared gradients and of the squared differences. eps: added to squared
+    gradients (epsilon 1). eps_of_differences: to those differences (epsilon 2). clip_threshold: the root mean square
+    that an update may have, before the learning rate.
     """
 
     def __init__(
@@ -41,11 +42,12 @@ class Came(ByWeight):
         lr: float = 2e-4,
         betas: tuple[float, float, float] = (0.9, 0.999, 0.9999),
         weight_decay: float = 0.0,
-        eps: tuple[float, float] = (1e-30, 1e-16),
+        eps: float = 1e-30,
+        eps_of_differences: float = 1e-16,
         clip_threshold: float = 1.0,
     ) -> None:
-        own = {"betas": betas, "eps": eps, "clip_threshold": clip_threshold}
-        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **own})
+        stability = {"eps": eps, "eps_of_differences": eps_of_differences, "clip_threshold": clip_threshold}
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "betas": betas, **stability})
 
     def move(self, weight: nn.Parameter, gradient: Tensor, state: dict[str, Any], group: Group) -> None:
         """By the algorithm of the paper."""
@@ -55,10 +57,11 @@ class Came(ByWeight):
 
 def _update(gradient: Tensor, state: dict[str, Any], group: Group) -> Tensor:
     """The step of one weight before the learning rate, in its shape; `state` is brought up to date."""
-    (beta1, beta2, beta3), (eps1, eps2) = group["betas"], group["eps"]
-    update = divided_by_roots(gradient, gradient.square().add_(eps1), state, "", 1 - beta2)
+    beta1, beta2, beta3 = group["betas"]
+    update = divided_by_roots(gradient, gradient.square().add_(group["eps"]), state, "", 1 - beta2)
     update = clipped(update, group["clip_threshold"])
     moment = average(state, "moment", update, 1 - beta1)
     if gradient.ndim < 2:
         return moment
-    return divided_by_roots(moment, update.sub_(moment).square_().add_(eps2), state, "unsure_", 1 - beta3)
+    differences = update.sub_(moment).square_().add_(group["eps_of_differences"])
+    return divided_by_roots(moment, differences, state, "unsure_", 1 - beta3)

@@ -5,27 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .algorithms import ALGORITHMS, algorithms_with
+from .algorithms import ALGORITHMS
 from .blocks import block_values
 from .faults import Broken
-from .groups.lora import Lora
 from .options import Settings
+from .unused_options import unused_options
 
 
 def options_of_algorithm(settings: Settings) -> Iterator[Broken]:
     """Options that another algorithm uses, which are not as they are by default."""
-    asked, default = settings.lora, Lora()
-    if settings.method != "lora":
-        return
-    for name in sorted({option for facts in ALGORITHMS.values() for option in facts.options}):
-        value, users = getattr(asked, name), algorithms_with(name)
-        if value != getattr(default, name) and asked.algorithm not in users:
-            told = str(value).lower() if isinstance(value, bool) else value
-            sentence = (
-                f'lora.{name} = {told} is not for lora.algorithm "{asked.algorithm}", only for {", ".join(users)}'
-            )
-            way_out = str(getattr(default, name)).lower()
-            yield (f"lora.{name}", "lora.algorithm"), f"{sentence}: set it to {way_out}, or choose another algorithm."
+    if settings.method == "lora":
+        used = {name: facts.options for name, facts in ALGORITHMS.items()}
+        yield from unused_options(settings.lora, "lora", "algorithm", used, "algorithm")
 
 
 def pattern(settings: Settings) -> Iterator[Broken]:

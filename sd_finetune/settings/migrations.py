@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from ..errors import UserError
+from .option import AUTO
 
 Table = dict[str, Any]
 
@@ -21,6 +22,11 @@ _RENAMED_IN_2 = {
     "evaluation.pictures": "evaluation.images",
     "evaluation.draws": "evaluation.timesteps",
 }
+
+_BEFORE_5 = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+_OPTIMIZER_BEFORE_5 = {"name", *_BEFORE_5, "weight_decay"}
+_WITHOUT_BETAS_BEFORE_5 = {"lion", "lion8bit", "adopt", "adan", "came", "adafactor", "adafactor_relative"}
+_WITHOUT_EPS_BEFORE_5 = _WITHOUT_BETAS_BEFORE_5 - {"adan"}
 
 _DATA_IN_2 = {"resolution", "horizontal_flip", "cache_latents"}
 
@@ -74,6 +80,19 @@ def _to_version_4(content: Table) -> Table:
     return {**content, "data": {**cast(Table, data), "cache_latents": "ram" if cached else "off"}}
 
 
+def _to_version_5(content: Table) -> Table:
+    """Betas and epsilon were AdamW's whatever the optimizer, and some ignored them. A run has all options but beta3."""
+    found = content.get("optimizer")
+    asked = cast(Table, found) if isinstance(found, dict) else {}
+    if not set(asked) >= _OPTIMIZER_BEFORE_5 or "beta3" in asked:
+        return content
+    name = str(asked["name"])
+    ignored = {"eps"} if name in _WITHOUT_EPS_BEFORE_5 else set[str]()
+    ignored |= {"beta1", "beta2"} if name in _WITHOUT_BETAS_BEFORE_5 else set[str]()
+    left = [own for own, default in _BEFORE_5.items() if own in ignored or asked[own] == default]
+    return {**content, "optimizer": {**asked, **dict.fromkeys(left, AUTO)}}
+
+
 def _renamed(content: Table, names: Mapping[str, str]) -> Table:
     """The same with other names for options of a group; where both names are given, the old one stays to be refused."""
     result = {**content}
@@ -86,7 +105,7 @@ def _renamed(content: Table, names: Mapping[str, str]) -> Table:
     return result
 
 
-STEPS: tuple[Callable[[Table], Table], ...] = (_to_version_2, _to_version_3, _to_version_4)
+STEPS: tuple[Callable[[Table], Table], ...] = (_to_version_2, _to_version_3, _to_version_4, _to_version_5)
 """Step k brings settings of version k to version k + 1."""
 
 VERSION = len(STEPS) + 1

@@ -10,12 +10,9 @@ from .options import Settings
 
 def optimizer_arguments(settings: Settings) -> dict[str, Any]:
     """The arguments of the settings' optimizer beside parameters and learning rates, by torch's names for them."""
-    wanted, facts = settings.optimizer, OPTIMIZERS[settings.optimizer.name]
-    asked = {name: getattr(wanted, name) for name in facts.options}
-    if "weight_decay" in asked:
-        asked["weight_decay"] = settings.weight_decay()
-    betas = (*(asked.pop(name) for name in ("beta1", "beta2") if name in asked), *facts.further_betas)
-    return {**({"betas": betas} if betas else {}), **asked, **facts.arguments}
+    asked = settings.optimizer_options()
+    betas = tuple(asked.pop(name) for name in ("beta1", "beta2", "beta3") if name in asked)
+    return {**({"betas": betas} if betas else {}), **asked, **OPTIMIZERS[settings.optimizer.name].arguments}
 
 
 def optimizer_text(settings: Settings) -> str:

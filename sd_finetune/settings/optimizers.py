@@ -18,8 +18,8 @@ class OptimizerFacts:
     """What sets it apart, for the help of `optimizer.name`."""
     builds: str
     """The class of the optimizer proper, in full, as results name it in their metadata."""
-    options: tuple[str, ...]
-    """The options of the group [optimizer] that it uses."""
+    options: Mapping[str, float | None]
+    """The options of the group [optimizer] that it uses, and what "auto" is for each; None: what the method says."""
     state_bytes: float
     """Bytes of state for each trained parameter in fp32, beside the weight and its gradient."""
     step_bytes: float = 0
@@ -29,8 +29,6 @@ class OptimizerFacts:
     steps by a share of each weight's own size, which the one asked for multiplies."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What it is always built with, beside the options."""
-    further_betas: tuple[float, ...] = ()
-    """Betas that follow those of the options."""
     keeps: tuple[str, ...] = ()
     """What changes in its param_groups while training, so that a snapshot needs it beside the state."""
     above_0: tuple[str, ...] = ()
@@ -55,93 +53,116 @@ class OptimizerFacts:
         return self.learning_rate != "absolute"
 
 
+OF_THE_METHOD = {"weight_decay": None}
+ADAMW_S: Mapping[str, float | None] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, **OF_THE_METHOD}
+LION_S: Mapping[str, float | None] = {"beta1": 0.9, "beta2": 0.99, **OF_THE_METHOD}
+"""Of its paper: with AdamW's it would forget too slowly."""
+ADAFACTOR_S: Mapping[str, float | None] = {"eps": 1e-30, **OF_THE_METHOD}
+
 QUANTIZED_BYTES = 1 + 4 / 256
 """Of a value in 8 bits: a byte, and a scale in fp32 for every 256."""
 
 OPTIMIZERS = {
     "adamw": OptimizerFacts(
         "AdamW", title="AdamW", summary="the usual one", builds="torch.optim.AdamW",
-        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8,
+        options=ADAMW_S, state_bytes=8,
     ),
     "prodigy": OptimizerFacts(
         "Prodigy", title="Prodigy", builds="pytorch_optimizer.Prodigy", package="pytorch_optimizer",
         summary="finds the learning rate itself and multiplies it by those of the settings, usually 1",
-        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=16, step_bytes=4, learning_rate="multiplier",
+        options=ADAMW_S, state_bytes=16, step_bytes=4, learning_rate="multiplier",
         keeps=("d", "d_max", "d_hat", "d_numerator", "d_de_nom", "step"), steps_alone=False,
         arguments={"bias_correction": True, "safeguard_warmup": True},  # as its authors advise for diffusion models
     ),
     "adamw_schedule_free": OptimizerFacts(
         "AdamWScheduleFree", title="AdamW, schedule-free", builds="pytorch_optimizer.ScheduleFreeAdamW",
         package="pytorch_optimizer", summary="averages weights instead of lowering the learning rate towards the end",
-        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, step_bytes=8, above_0=("beta1",),
+        options=ADAMW_S, state_bytes=8, step_bytes=8, above_0=("beta1",),
         averages=True, keeps=("weight_sum", "lr_max", "step"),
     ),
     "lion": OptimizerFacts(
         "Lion", title="Lion", builds="pytorch_optimizer.Lion", package="pytorch_optimizer",
         summary="steps by the sign of its only moment, so with a fifth of AdamW's learning rate",
-        options=("weight_decay",), state_bytes=4, step_bytes=4, keeps=("step",), learning_rate_share=0.2,
-        arguments={"betas": (0.9, 0.99)},  # of the paper; AdamW's would forget too slowly
+        options=LION_S, state_bytes=4, step_bytes=4, keeps=("step",), learning_rate_share=0.2,
     ),
     "stable_adamw": OptimizerFacts(
         "StableAdamW", title="StableAdamW", builds="pytorch_optimizer.StableAdamW", package="pytorch_optimizer",
         summary="AdamW that makes steps shorter where gradients suddenly grow, in place of gradient clipping",
-        options=("beta1", "beta2", "eps", "weight_decay"), state_bytes=8, step_bytes=4, keeps=("step",),
+        options=ADAMW_S, state_bytes=8, step_bytes=4, keeps=("step",),
     ),
     "adopt": OptimizerFacts(
         "Adopt", title="ADOPT", builds="pytorch_optimizer.ADOPT", package="pytorch_optimizer",
         summary="AdamW that divides a gradient by earlier ones alone, and so does not depend on beta2",
-        options=("weight_decay",), state_bytes=8, step_bytes=8, keeps=("step",),
-        arguments={"betas": (0.9, 0.9999), "weight_decouple": True},  # of the paper, as is the class's own eps of 1e-6
+        options={"beta1": 0.9, "beta2": 0.9999, "eps": 1e-6, **OF_THE_METHOD},  # of the paper
+        state_bytes=8, step_bytes=8, keeps=("step",), arguments={"weight_decouple": True},
     ),
     "adan": OptimizerFacts(
         "Adan", title="Adan", builds="pytorch_optimizer.Adan", package="pytorch_optimizer",
-        summary="AdamW that looks ahead by how gradients change, in twice its VRAM", options=("eps", "weight_decay"),
-        state_bytes=16, step_bytes=4, keeps=("step",), arguments={"betas": (0.98, 0.92, 0.99)},  # of the paper
+        summary="AdamW that looks ahead by how gradients change, in twice its VRAM",
+        options={"beta1": 0.98, "beta2": 0.92, "beta3": 0.99, "eps": 1e-8, **OF_THE_METHOD},  # of the paper
+        state_bytes=16, step_bytes=4, keeps=("step",),
     ),
     "ademamix": OptimizerFacts(
         "AdEMAMix", title="AdEMAMix", builds="pytorch_optimizer.AdEMAMix", package="pytorch_optimizer",
         summary="AdamW with a second, slow moment, for runs of many thousand steps",
-        options=("beta1", "beta2", "eps", "weight_decay"), further_betas=(0.9999,), state_bytes=12, step_bytes=8,
+        options={**ADAMW_S, "beta3": 0.9999}, state_bytes=12, step_bytes=8,
         keeps=("step",), arguments={"alpha": 5.0, "weight_decouple": True},  # of the paper, as is the third beta
     ),
     "adafactor": OptimizerFacts(
         "AdafactorImplementation", title="Adafactor", builds="sd_finetune.optimizers.adafactor.Adafactor",
-        summary="takes hardly any VRAM, but has no first moment", options=("weight_decay",), state_bytes=0.01,
+        summary="takes hardly any VRAM, but has no first moment", options=ADAFACTOR_S, state_bytes=0.01,
     ),
     "adafactor_relative": OptimizerFacts(
         "AdafactorRelative", title="Adafactor, own schedule", builds="sd_finetune.optimizers.adafactor.Adafactor",
         summary="adafactor that steps by a share of each weight's size, 1 % and later less, which is multiplied by the "
         "learning rates of the settings, usually 1",
-        options=("weight_decay",), state_bytes=0.01, learning_rate="share", keeps=("steps",),
+        options=ADAFACTOR_S, state_bytes=0.01, learning_rate="share", keeps=("steps",),
         arguments={"relative_step": True},
     ),
     "came": OptimizerFacts(
         "CameImplementation", title="CAME", builds="sd_finetune.optimizers.came.Came",
         summary="adafactor with a first moment, in half of AdamW's VRAM; its first steps are the longest: use a warmup",
-        options=("weight_decay",), state_bytes=4.02, learning_rate_share=0.2,
-        arguments={"betas": (0.9, 0.999, 0.9999)},  # of the paper
+        options={"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, **ADAFACTOR_S},  # of the paper
+        state_bytes=4.02, learning_rate_share=0.2,
     ),
     "adamw8bit": OptimizerFacts(
         "AdamW8bit", title="AdamW 8-bit", summary="AdamW in a quarter of its VRAM", package="bitsandbytes",
-        builds="bitsandbytes.optim.AdamW8bit", options=("beta1", "beta2", "eps", "weight_decay"),
+        builds="bitsandbytes.optim.AdamW8bit", options=ADAMW_S,
         state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50), keeps_layout=False,
     ),
     "paged_adamw8bit": OptimizerFacts(
         "PagedAdamW8bit", title="AdamW 8-bit, paged", package="bitsandbytes",
         summary="adamw8bit that moves its state into RAM while VRAM is short",
-        builds="bitsandbytes.optim.PagedAdamW8bit", options=("beta1", "beta2", "eps", "weight_decay"),
+        builds="bitsandbytes.optim.PagedAdamW8bit", options=ADAMW_S,
         state_bytes=2 * QUANTIZED_BYTES, without_gpu_from=(0, 50), keeps_layout=False,
     ),
     "lion8bit": OptimizerFacts(
         "Lion8bit", title="Lion 8-bit", builds="bitsandbytes.optim.Lion8bit", package="bitsandbytes",
         summary="steps by the sign of its moment, in still less VRAM",
-        options=("weight_decay",), state_bytes=QUANTIZED_BYTES, without_gpu_from=(0, 50), keeps_layout=False,
-        learning_rate_share=0.2, arguments={"betas": (0.9, 0.99)},  # of the paper; AdamW's would forget too slowly
+        options=LION_S, state_bytes=QUANTIZED_BYTES, without_gpu_from=(0, 50), keeps_layout=False,
+        learning_rate_share=0.2,
     ),
 }  # fmt: skip
 
 LEAST_MULTIPLIER = 0.01
 """Whoever asks for less than this share of the learning rate that is found means an absolute learning rate."""
+
+
+def auto_text(option: str) -> str:
+    """What "auto" is for a number of the group [optimizer], and which optimizers have it, for its help."""
+    having: dict[float | None, list[str]] = {}
+    for name in optimizers_with(option):
+        having.setdefault(OPTIMIZERS[name].options[option], []).append(name)
+    usual, *others = sorted(having, key=lambda value: -len(having[value]))
+    values = [f"auto = {usual:g}", *(f"{value:g} with {', '.join(having[value])}" for value in others)]
+    lacking = [name for name in OPTIMIZERS if name not in optimizers_with(option)]
+    users = f"not for {', '.join(lacking)}" if len(lacking) < len(OPTIMIZERS) / 2 else ""
+    return "; ".join([", ".join(values), users or f"only for {', '.join(optimizers_with(option))}"])
+
+
+def optimizers_with(option: str) -> tuple[str, ...]:
+    """The optimizers that use an option of the group [optimizer]."""
+    return tuple(name for name, facts in OPTIMIZERS.items() if option in facts.options)
 
 
 def optimizer_help() -> str:

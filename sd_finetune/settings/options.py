@@ -166,6 +166,13 @@ class Settings:
         asked = self.optimizer.weight_decay
         return METHODS[self.method].weight_decay if asked is None else asked
 
+    def optimizer_options(self) -> dict[str, float]:
+        """The numbers of [optimizer] that the optimizer uses: those given, or else its own, or the method's."""
+        own = OPTIMIZERS[self.optimizer.name].options
+        defaults = {name: self.weight_decay() if value is None else value for name, value in own.items()}
+        asked: dict[str, float | None] = {name: getattr(self.optimizer, name) for name in own}
+        return {name: defaults[name] if value is None else value for name, value in asked.items()}
+
     def held_out(self) -> float:
         """The share of each concept's images that is only evaluated on."""
         evaluated = self.evaluation.every.amount and not self.evaluation.folder

@@ -17,6 +17,7 @@ from .lora_rules import blocks, options_of_algorithm, pattern
 from .loss_rules import kinds_of_noise, timestep_range, timestep_weights
 from .memory_rules import bf16_weights, fused_backward
 from .methods import METHODS
+from .optimizer_rules import above_0, options_of_optimizer
 from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
 from .options import Settings
@@ -123,14 +124,6 @@ def _methods(settings: Settings) -> Iterator[Broken]:
                 name, others = f"{group.name}.{member.name}", ", ".join(member.methods)
                 sentence = f"{name} = true is not for method {settings.method}, only for {others}"
                 yield (name, "method"), f"{sentence}: set it to false, or choose another method."
-
-
-def _above_0(settings: Settings) -> Iterator[Broken]:
-    name = settings.optimizer.name
-    for option in OPTIMIZERS[name].above_0:
-        if getattr(settings.optimizer, option) == 0:
-            sentence = f"optimizer.{option} = 0 is out of range for {name}: use a number above 0."
-            yield (f"optimizer.{option}", "optimizer.name"), sentence
 
 
 def _multipliers(settings: Settings) -> Iterator[Broken]:
@@ -307,7 +300,8 @@ RULES = (
     options_of_algorithm,
     pattern,
     blocks,
-    _above_0,
+    options_of_optimizer,
+    above_0,
     _multipliers,
     _concepts,
     _captions,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..settings.faults import Faults
+from ..settings.optimizers import OPTIMIZERS
+from ..settings.option import AUTO
 from ..settings.options import Settings
 from ..settings.rules import check_rules
 
@@ -30,9 +32,17 @@ def are_valid(settings: Settings) -> bool:
     return not faults.sentences
 
 
+def optimizer_changes(settings: Settings, name: str) -> dict[str, Any]:
+    """What makes another optimizer the one: its name, and what is given for the one before and means nothing to it."""
+    foreign = OPTIMIZERS[settings.optimizer.name].options.keys() - OPTIMIZERS[name].options.keys()
+    given = [own for own in sorted(foreign) if getattr(settings.optimizer, own) is not None]
+    return {"optimizer.name": name, **{f"optimizer.{own}": None for own in given}}
+
+
 def differences(settings: Settings, changes: Changes) -> dict[str, Any]:
-    """Those of the changes that change something."""
-    return {name: value for name, value in changes.items() if value_of(settings, name) != value}
+    """Those of the changes that change something, as they are written in settings."""
+    found = {name: value for name, value in changes.items() if value_of(settings, name) != value}
+    return {name: AUTO if value is None else value for name, value in found.items()}
 
 
 def value_of(settings: Settings, name: str) -> Any:

@@ -11,7 +11,7 @@ from ..families.presets import CHECKPOINTED, Preset
 from ..settings.methods import METHODS
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
-from .changes import are_valid, differences, value_of, with_changes
+from .changes import are_valid, differences, optimizer_changes, value_of, with_changes
 from .estimate import GIB, SD15, needed_bytes
 from .presets import SIZES, USABLE
 
@@ -76,11 +76,14 @@ def preset_changes(settings: Settings, row: Preset, batch: int | None = None) ->
         batch = in_a_step
         if not train.max_grad_norm:
             del changes["train.clip_by"]
-    own = OPTIMIZERS[changes.get("optimizer.name", settings.optimizer.name)]
+    name = changes.get("optimizer.name", settings.optimizer.name)
+    own = OPTIMIZERS[name]
     if mine.state_bytes <= own.state_bytes and (mine.steps_alone or not changes["train.fused_backward"]):
         changes.pop("optimizer.name", None)
     elif mine.learning_rate != "absolute":
         return None  # its learning rates mean nothing to another one
+    else:
+        changes |= optimizer_changes(settings, name)
     if batch is not None:
         changes |= {"train.batch_size": batch, "train.gradient_accumulation_steps": in_a_step // batch}
     return changes

@@ -11,7 +11,7 @@ from ..families.facts import MemoryFacts
 from ..settings.methods import METHODS
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
-from .changes import Changes, are_valid, differences, with_changes
+from .changes import Changes, are_valid, differences, optimizer_changes, with_changes
 from .estimate import GIB, SD15, estimate
 
 LEAST = 0.02
@@ -96,7 +96,7 @@ def _candidates(settings: Settings, phase: str, bf16: bool) -> Iterator[dict[str
 def _of_weights(settings: Settings, bf16: bool) -> Iterator[dict[str, Any]]:
     """Where all weights are trained: smaller states, weights and gradients."""
     if OPTIMIZERS[settings.optimizer.name].learning_rate == "absolute":
-        yield {"optimizer.name": "adafactor"}
+        yield optimizer_changes(settings, "adafactor")
     if bf16:
         yield {"train.weights": "bf16", "train.mixed_precision": "bf16"}
     clipped = settings.train.max_grad_norm > 0

@@ -391,6 +391,7 @@ EFFECTS: dict[str, Effect] = {
     "loss.timestep_weights": Effect(losses, "debiased"),
     "optimizer.beta1": Effect(weights, 0.5),
     "optimizer.beta2": Effect(weights, 0.5),
+    "optimizer.beta3": Effect(weights, 0.5, within={"optimizer.name": "came"}),
     "optimizer.eps": Effect(weights, 1e-3),
     "optimizer.decay_all": Effect(groups, True, within={"method": "dreambooth", "train.unet_learning_rate": 1e-3}),
     "optimizer.weight_decay": Effect(weights, 0.5),

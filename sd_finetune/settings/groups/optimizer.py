@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from ..duration import Duration
 from ..methods import defaults_text, methods_with
-from ..optimizers import OPTIMIZERS, optimizer_help
+from ..optimizers import OPTIMIZERS, auto_text, optimizer_help
 from ..option import option
 from ..schedules import SCHEDULES, schedule_help, used_by
 
 OPTIMIZER_TITLES = {name: facts.title for name, facts in OPTIMIZERS.items()}
 SCHEDULE_TITLES = {name: facts.title for name, facts in SCHEDULES.items()}
+MOST_BETA = 0.99999
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,27 @@ class Optimizer:
     """How weights are updated from their gradients."""
 
     name: str = option("adamw", optimizer_help(), choices=tuple(OPTIMIZERS), titles=OPTIMIZER_TITLES)
-    beta1: float = option(0.9, "Adam β1, decay of the first moment", minimum=0, maximum=0.99999)
-    beta2: float = option(0.999, "Adam β2, decay of the second moment", minimum=0, maximum=0.99999)
-    eps: float = option(1e-8, "Adam ε, added to the denominator for numerical stability", minimum=1e-12, maximum=1)
+    beta1: float | None = option(
+        None, f"β1, decay of the first moment; {auto_text('beta1')}", minimum=0, maximum=MOST_BETA
+    )
+    beta2: float | None = option(
+        None,
+        f"β2, decay of the second moment, or of what the optimizer's paper names so; {auto_text('beta2')}",
+        minimum=0,
+        maximum=MOST_BETA,
+    )
+    beta3: float | None = option(
+        None,
+        f"β3, decay of what an optimizer with three betas keeps beside two moments; {auto_text('beta3')}",
+        minimum=0,
+        maximum=MOST_BETA,
+    )
+    eps: float | None = option(
+        None,
+        f"ε, added to the denominator, or to squared gradients, for numerical stability; {auto_text('eps')}",
+        minimum=1e-30,
+        maximum=1,
+    )
     weight_decay: float | None = option(
         None,
         "decoupled weight decay of matrices and kernels, and of embeddings that are trained alone; "

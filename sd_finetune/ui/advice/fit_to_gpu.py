@@ -8,6 +8,7 @@ from typing import Any, cast
 from ...families.facts import MemoryFacts
 from ...formats.known_base import memory_of, resolved
 from ...settings.methods import METHODS
+from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
 from ...settings.read import from_dict
 from ...vram.changes import with_changes
@@ -58,7 +59,7 @@ def _fits(gpu: Gpu, way: Way) -> str:
         f"batch size {train.batch_size}",
         train.mixed_precision,
         f"gradient checkpointing {'on' if train.gradient_checkpointing else 'off'}",
-        *(["Adafactor"] if "optimizer.name" in changes else []),
+        *([OPTIMIZERS[way.settings.optimizer.name].title] if "optimizer.name" in changes else []),
         *(["weights in bf16"] if train.weights == "bf16" else []),
         *(["optimizer in the backward pass"] if train.fused_backward else []),
     ]

@@ -25,7 +25,7 @@ def automatic(settings: Settings, images: Sequence[int]) -> dict[str, float]:
         "train.unet_learning_rate": settings.unet_learning_rate(),
         "train.text_encoder_learning_rate": settings.text_encoder_learning_rate(),
         "textual_inversion.learning_rate": settings.rates("embedding").first,
-        "optimizer.weight_decay": settings.weight_decay(),
+        **{f"optimizer.{name}": value for name, value in settings.optimizer_options().items()},
         "prior.weight": settings.prior_weight(),
         "lora.alpha": settings.lora.rank,
         "data.resolution": side,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...settings.algorithms import ALGORITHMS, algorithms_with
 from ...settings.methods import methods_with
-from ...settings.optimizers import OPTIMIZERS
+from ...settings.optimizers import optimizers_with
 from ...settings.schedules import schedules_with
 
 
@@ -100,8 +100,7 @@ def conditions_of(name: str) -> tuple[Condition, ...]:
     if name == "optimizer.decay_all":
         return (Condition("optimizer.weight_decay", others=(0,)),)
     if group == "optimizer" and own != "name":
-        used_by = tuple(optimizer for optimizer, facts in OPTIMIZERS.items() if own in facts.options)
-        return (Condition("optimizer.name", values=used_by),)
+        return (Condition("optimizer.name", values=optimizers_with(own)),)
     if group == "schedule" and own not in ("name", "warmup"):
         return (Condition("schedule.name", values=schedules_with(own)),)
     if group == "lora" and len(algorithms_with(own)) < len(ALGORITHMS):

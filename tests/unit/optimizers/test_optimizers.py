@@ -18,6 +18,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.optimizers.build import build_optimizer, evaluation_weights, implementation_of, set_learning_rates
 from sd_finetune.optimizers.kept_state import kept_state, put_back
 from sd_finetune.optimizers.parameter_group import ParameterGroup, biases_norms_and_embeddings
+from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
@@ -26,13 +27,9 @@ from tests.optimizers import LEARNING_RATES, ROW, marks_of, optimizer_changes
 
 OWN_OPTION = pytest.mark.parametrize(
     ("name", "option"),
-    [
-        pytest.param(name, option, marks=marks_of(name))
-        for name in LEARNING_RATES
-        for option in OPTIMIZERS[name].options
-    ],
+    [pytest.param(name, option, marks=marks_of(name)) for name in OPTIMIZERS for option in OPTIMIZERS[name].options],
 )
-OTHER_VALUES = {"beta1": 0.5, "beta2": 0.5, "eps": 1e-2, "weight_decay": 0.9}
+OTHER_VALUES = {"beta1": 0.5, "beta2": 0.5, "beta3": 0.5, "eps": 1e-2, "weight_decay": 0.9}
 """Far from the defaults, so that four steps show it."""
 STEPS, LONG = 4, 20
 BY_ROWS = {"adafactor", "adafactor_relative", "came"}
@@ -115,6 +112,27 @@ def test_steps_move_the_weights(name: str) -> None:
 def test_each_of_its_options_has_an_effect(name: str, option: str) -> None:
     plain, changed = (values(trained(name, **asked)[0]) for asked in ({}, {option: OTHER_VALUES[option]}))
     assert not torch.equal(plain, changed)
+
+
+@OWN_OPTION
+def test_its_own_default_is_what_auto_is(name: str, option: str) -> None:
+    usual = OPTIMIZERS[name].options[option]
+    if usual is not None:
+        assert torch.equal(values(trained(name)[0]), values(trained(name, **{option: usual})[0]))
+
+
+@OWN_OPTION
+@pytest.mark.parametrize("bound", ["minimum", "maximum"])
+def test_it_learns_with_the_least_and_the_most_of_an_option(name: str, option: str, bound: str) -> None:
+    """Or that is refused. Of the decay there is no most."""
+    facts = all_options()[f"optimizer.{option}"].option
+    value = getattr(facts, bound)
+    if value is None or (value == 0 and option in OPTIMIZERS[name].above_0):
+        return
+    parts, optimizer = trained(name, **{option: value})
+    with evaluation_weights(optimizer, name):
+        assert values(parts).isfinite().all()
+        assert not torch.equal(values(parts), values(layers()))
 
 
 @ROW

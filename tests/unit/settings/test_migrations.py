@@ -48,6 +48,7 @@ def test_a_settings_file_of_version_1_with_and_without_its_number(tmp_path: Path
 def test_only_the_names_are_changed() -> None:
     before, after = old_run(), migrated(old_run())
     assert after.pop("data") == {**before.pop("data"), "buckets": False, "cache_latents": "ram"}
+    assert after.pop("optimizer") == {**before.pop("optimizer"), "beta1": "auto", "beta2": "auto", "eps": "auto"}
     assert {name: before[name] for name in before if name not in ("textual_inversion", "evaluation")} == {
         name: after[name] for name in after if name not in ("textual_inversion", "evaluation")
     }
@@ -96,6 +97,28 @@ def test_latents_were_cached_or_not_up_to_version_3(version: dict[str, int], bef
     assert migrated({**version, "data": {"cache_latents": before, "resolution": 64}}) == {
         "data": {"cache_latents": after, "resolution": 64}
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "left"),
+    [
+        ("adamw", {}, {}),
+        ("prodigy", {"beta2": 0.99}, {"beta2": 0.99}),
+        ("lion", {"beta1": 0.5, "eps": 0.1}, {}),
+        ("adan", {"beta1": 0.5, "eps": 0.1}, {"eps": 0.1}),
+        ("adafactor", {"beta2": 0.5, "eps": 0.1}, {}),
+        ([], {"eps": 0.1}, {"eps": 0.1}),
+    ],
+)
+def test_betas_and_epsilon_of_runs_stay_what_they_were(name: Any, given: dict[str, Any], left: dict[str, Any]) -> None:
+    """Up to version 4, whole settings had AdamW's for all optimizers, of which some used none."""
+    adamw_s = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+    whole = {"name": name, "weight_decay": 0.1, **adamw_s, **given}
+    autos = dict.fromkeys(adamw_s, "auto")
+    assert migrated({"version": 4, "optimizer": whole})["optimizer"] == {**whole, **autos, **left}
+    by_hand = {"name": "lion", "beta2": 0.999}
+    assert migrated({"optimizer": by_hand}) == {"optimizer": by_hand}
+    assert migrated({"version": VERSION, "optimizer": whole}) == {"optimizer": whole}
 
 
 @pytest.mark.parametrize("data", [None, 3, [], "x", {}])

@@ -15,6 +15,9 @@ from sd_finetune.settings.missing_files import missing_for_training, refuse
 from sd_finetune.settings.optimizer_arguments import optimizer_arguments, optimizer_text
 from sd_finetune.settings.optimizers import OPTIMIZERS, optimizer_help
 from sd_finetune.settings.read import find_faults, from_dict
+from sd_finetune.ui.projects.automatic import automatic
+from sd_finetune.ui.projects.conditions import conditions_of
+from sd_finetune.vram.changes import are_valid, differences, optimizer_changes, with_changes
 from tests.optimizers import LEARNING_RATES
 
 ADAMW = OPTIMIZERS["adamw"]
@@ -43,7 +46,52 @@ def test_the_choices_are_the_rows() -> None:
 def test_a_row_uses_options_that_there_are(name: str) -> None:
     options = {option.partition(".")[2] for option in all_options() if option.startswith("optimizer.")} - {"name"}
     assert set(OPTIMIZERS[name].options) <= options
-    assert not set(OPTIMIZERS[name].arguments) & options
+    assert not set(OPTIMIZERS[name].arguments) & {*options, "betas"}
+    betas = [option for option in ("beta1", "beta2", "beta3") if option in OPTIMIZERS[name].options]
+    assert betas in ([], ["beta1", "beta2"], ["beta1", "beta2", "beta3"])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_it_does_not_use_is_refused_and_not_shown(name: str, content: dict[str, Any]) -> None:
+    numbers = {"beta1": 0.5, "beta2": 0.6, "beta3": 0.7, "eps": 0.1}
+    content |= {"optimizer": {"name": name, **numbers}}
+    foreign = [option for option in numbers if option not in OPTIMIZERS[name].options]
+    faults = find_faults(content)
+    assert list(faults) == [f"optimizer.{option}" for option in foreign]
+    for option in foreign:
+        sentence = f'optimizer.{option} = {numbers[option]} is not for optimizer.name "{name}", only for '
+        assert faults[f"optimizer.{option}"].startswith(sentence)
+        assert faults[f"optimizer.{option}"].endswith(': set it to "auto", or choose another optimizer.')
+    for option in numbers:
+        (condition,) = conditions_of(f"optimizer.{option}")
+        assert (name in condition.values) == (option not in foreign)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_auto_is_stands_beside_the_field_and_in_the_help(name: str, content: dict[str, Any]) -> None:
+    shown = automatic(from_dict({**content, "optimizer": {"name": name}}), [3])
+    for option, value in OPTIMIZERS[name].options.items():
+        assert value is None or shown[f"optimizer.{option}"] == value
+        facts = all_options()[f"optimizer.{option}"].option
+        assert facts is not None
+        assert value is None or f"{value:g}" in facts.help
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "left"), [("adan", "adafactor", {"eps": 0.1}), ("lion", "adamw", {"beta1": 0.5})]
+)
+def test_another_optimizer_leaves_behind_what_means_nothing_to_it(
+    one: str, other: str, left: dict[str, float], content: dict[str, Any]
+) -> None:
+    numbers = {"beta1": 0.5, "beta3": 0.7, "eps": 0.1}
+    given = {option: value for option, value in numbers.items() if option in OPTIMIZERS[one].options}
+    settings = from_dict({**content, "optimizer": {"name": one, **given}})
+    changed = with_changes(settings, optimizer_changes(settings, other))
+    assert are_valid(changed)
+    found = {option: getattr(changed.optimizer, option) for option in numbers}
+    assert {option: value for option, value in found.items() if value is not None} == left
+    told = differences(settings, optimizer_changes(settings, other))
+    assert told == {"optimizer.name": other, **{f"optimizer.{option}": "auto" for option in given.keys() - left.keys()}}
 
 
 def test_it_is_built_with_its_own_options_and_no_others(
@@ -53,7 +101,7 @@ def test_it_is_built_with_its_own_options_and_no_others(
     settings = from_dict(content)
     assert optimizer_arguments(settings) == {"betas": (0.9, 0.9), "eps": 1e-5, "weight_decay": 0.01}
     assert optimizer_text(settings) == "torch.optim.AdamW(betas=(0.9, 0.9),eps=1e-05,weight_decay=0.01)"
-    fewer = replace(ADAMW, options=("eps",), arguments={"fused": True})
+    fewer = replace(ADAMW, options={"eps": 1e-3}, arguments={"fused": True})
     monkeypatch.setitem(OPTIMIZERS, "adamw", fewer)
     assert optimizer_text(settings) == "torch.optim.AdamW(eps=1e-05,fused=True)"
 

@@ -10,8 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sd_finetune.errors import UserError
+from sd_finetune.settings.algorithms import ALGORITHMS
 from sd_finetune.settings.catalogue import Member, members
 from sd_finetune.settings.duration import Duration, Interval
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import find_faults, from_dict, read_toml, to_dict
@@ -59,18 +61,23 @@ def contents(group: type = Settings) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(entries)
 
 
+DEFAULTS = to_dict(Settings())
+
+
 def mended(content: dict[str, Any]) -> dict[str, Any]:
     """The same without what rules between options refuse."""
     content["base"]["checkpoint"] += "x"
     content["output"] |= {"name": "name", "name_pattern": "{name}-{step}", "subfolder": "a"}
     content["schedule"] |= {"warmup": "0 steps", "cycles": 1}
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
-    content["optimizer"]["name"] = "adamw"  # others take only some learning rates
+    of_optimizers = {option for facts in OPTIMIZERS.values() for option in facts.options}
+    content["optimizer"] |= {name: DEFAULTS["optimizer"][name] for name in of_optimizers} | {"name": "adamw"}
     content["optimizer"]["decay_all"] = False  # which LoRA has not
     content["prior"]["decay"] = "0 steps"
     content["train"]["fused_backward"], content["train"]["weights"] = False, "fp32"
     content["loss"]["timestep_weights"] = "min_snr"  # others take a gamma or none
-    content["lora"] |= {"algorithm": "lora", "factor": 0, "full_matrix": False, "decompose_both": False}
+    of_algorithms = {option for facts in ALGORITHMS.values() for option in facts.options}
+    content["lora"] |= {name: DEFAULTS["lora"][name] for name in of_algorithms} | {"algorithm": "lora"}
     content["lora"] |= {"targets": "all", "block_ranks": "down_blocks = 4", "block_rates": "up_blocks.1 = 0.5"}
     content["timesteps"]["smallest"], content["noise"]["multires_iterations"] = 0, 0
     content["data"] |= {"extra_resolutions": "", "buckets": False, "crop": "center"}
