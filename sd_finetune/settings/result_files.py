@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .faults import Broken
 from .learned_words import LearnedWord, learned_words
 from .methods import ResultKind
 from .options import Settings
+from .result_name import NAME, pattern_fault, stems_of
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,17 @@ def result_files(settings: Settings) -> tuple[ResultFile, ...]:
     saves_words = kind == "embedding" or settings.has_embeddings_beside()
     words = learned_words(settings) if saves_words else ()
     return (*own, *(ResultFile(word.file, "embedding", word) for word in words))
+
+
+def each_in_a_file_of_its_own(settings: Settings) -> Iterator[Broken]:
+    """An embedding beside a LoRA may not be saved as the very file of the LoRA."""
+    output, pattern = settings.output, settings.output.name_pattern
+    own, beside = (os.path.normcase(os.path.abspath(f)) for f in (output.folder, output.embeddings_folder))  # noqa: PTH100
+    if not (settings.has_embeddings_beside() and output.embeddings_folder) or own != beside or pattern_fault(pattern):
+        return
+    stems = stems_of(pattern, {NAME: output.name})
+    for word in learned_words(settings):
+        if stems.fullmatch(word.file):
+            sentence = f'"{word.file}" would be the file of a LoRA and of an embedding in {output.embeddings_folder}'
+            names = ("output.embeddings_folder", "output.folder", word.file_option)
+            yield names, f"output.embeddings_folder: {sentence}: choose another folder."

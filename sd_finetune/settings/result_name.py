@@ -20,8 +20,8 @@ from .options import Settings
 NAME, STEP, EPOCH = "name", "step", "epoch"
 KNOWN = (NAME, "method", "base", "date", STEP, EPOCH)
 PLAIN = f"{{{NAME}}}"
-_DIGITS = re.compile(r"(0?\d)?d?")
-"""Formats of a number: with so many digits at least, of which the first may be zeros."""
+_DIGITS = re.compile(r"(0\d)?d?")
+"""Formats of a number: as it is, or with so many digits at least, of which the first are zeros."""
 _MODEL_ENDING = re.compile(r"\.(safetensors|ckpt)$", re.IGNORECASE)
 
 

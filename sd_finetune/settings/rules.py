@@ -23,6 +23,7 @@ from .option import AUTO
 from .options import Settings
 from .prior_rules import decaying_prior
 from .rates import Rates
+from .result_files import each_in_a_file_of_its_own
 from .result_name import fields_of, pattern_fault, stem_of
 from .sample_syntax import unknown_in_prompt
 from .schedule_rules import cycles, warmup
@@ -312,5 +313,6 @@ RULES = (
     bucket_sides,
     changing_images,
     _new_words,
+    each_in_a_file_of_its_own,
     _hypernetwork,
 )

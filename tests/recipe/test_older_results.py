@@ -23,6 +23,15 @@ def test_the_latest_are_kept(toy: Toy, tmp_path: Path, method: str) -> None:
     assert names == {"other-step000001.safetensors", *(f"{name}.safetensors" for name in kept), *configs}
 
 
+def test_folders_whose_names_have_a_dot_take_no_file_of_another_name_along(toy: Toy, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "toy.yaml").write_text("of somebody else")
+    asked = {"method": "dreambooth", "output.layout": "diffusers", "output.name": "toy.v1"}
+    toy.train({**SAVED, **asked, "train.length": "3 steps", "output.keep": 1, "output.folder": str(folder)})
+    assert sorted(path.name for path in folder.iterdir()) == ["toy.v1", "toy.v1-step000002", "toy.yaml"]
+
+
 def test_those_of_a_pattern_are_kept_too(toy: Toy) -> None:
     pattern = "{step:03d} of {name} e{epoch}"
     training = toy.train({**SAVED, "output.keep": 2, "output.name_pattern": pattern, "train.batch_size": 3})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...runs.messages import Saved, read_events
 from ..state import Training
-from .place import moment_of, result_paths
+from .place import files_of_results, moment_of
 
 
 def remove_older_results(training: Training) -> None:
@@ -19,12 +19,11 @@ def remove_older_results(training: Training) -> None:
     saved = [event for event in read_events(training.run.events)[0] if isinstance(event, Saved)]
     steps = sorted({event.step for event in saved if Path(event.path) in _intermediate(training, event.step)})
     for step in steps[: max(0, len(steps) - keep)] if keep else []:
-        for path in _intermediate(training, step):
-            for file in (path, path.with_suffix(".yaml")) if path.suffix else (path,):
-                try:
-                    _remove(file)
-                except OSError as error:
-                    training.warn(f"{file} could not be removed ({error}): remove it yourself if it is not wanted.")
+        for file in _intermediate(training, step):
+            try:
+                _remove(file)
+            except OSError as error:
+                training.warn(f"{file} could not be removed ({error}): remove it yourself if it is not wanted.")
 
 
 def _remove(path: Path) -> None:
@@ -35,4 +34,4 @@ def _remove(path: Path) -> None:
 
 
 def _intermediate(training: Training, step: int) -> list[Path]:
-    return result_paths(training.run, training.settings, moment_of(training, step, is_final=False))
+    return files_of_results(training.run, training.settings, moment_of(training, step, is_final=False))

@@ -38,6 +38,8 @@ AT_THE_END = Moment(0, 0, True)
 
 EMBEDDING_ENDING = ".safetensors"
 """Of embeddings that are saved beside another result."""
+CONFIG_ENDING = ".yaml"
+"""Of the config beside a checkpoint of one file."""
 
 
 def result_paths(run: RunFolder, settings: Settings, at: Moment = AT_THE_END) -> list[Path]:
@@ -45,10 +47,16 @@ def result_paths(run: RunFolder, settings: Settings, at: Moment = AT_THE_END) ->
     return [_path_of(run, settings, file, at) for file in result_files(settings)]
 
 
-def _path_of(run: RunFolder, settings: Settings, file: ResultFile, at: Moment) -> Path:
+def files_of_results(run: RunFolder, settings: Settings, at: Moment = AT_THE_END) -> list[Path]:
+    """The same, each followed by the config that may stand beside it."""
+    files = result_files(settings)
+    return [_path_of(run, settings, file, at, ending) for file in files for ending in _endings(settings, file)]
+
+
+def _path_of(run: RunFolder, settings: Settings, file: ResultFile, at: Moment, ending: str | None = None) -> Path:
     fields = fields_of(settings, file.name, _date(run))
     stem = stem_of(_pattern(settings, file), fields, at.step, at.epoch, at.is_final)
-    return _folder_of(run, settings, file) / f"{stem}{_ending_of(settings, file)}"
+    return _folder_of(run, settings, file) / f"{stem}{_ending_of(settings, file) if ending is None else ending}"
 
 
 def _folder_of(run: RunFolder, settings: Settings, file: ResultFile) -> Path:
@@ -62,6 +70,12 @@ def _folder_of(run: RunFolder, settings: Settings, file: ResultFile) -> Path:
 def _ending_of(settings: Settings, file: ResultFile) -> str:
     is_own = file.kind == settings.result_kind()
     return method_class(settings.method).ending(settings) if is_own else EMBEDDING_ENDING
+
+
+def _endings(settings: Settings, file: ResultFile) -> tuple[str, ...]:
+    """Of all files that are written for a result; a folder has none, whatever dots its name has."""
+    ending = _ending_of(settings, file)
+    return (ending, CONFIG_ENDING) if file.kind == "checkpoint" and ending else (ending,)
 
 
 def _pattern(settings: Settings, file: ResultFile) -> str:
@@ -91,11 +105,10 @@ def refuse_place(run: RunFolder, settings: Settings) -> None:
 
 def _refuse_taken(run: RunFolder, settings: Settings, own: ResultFile) -> None:
     """By files of any step: which steps the run will save at is not known yet."""
-    folder, ending = _folder_of(run, settings, own), _ending_of(settings, own)
-    endings = {ending, ".yaml"} if own.kind == "checkpoint" and ending else {ending}
+    folder = _folder_of(run, settings, own)
     stems = stems_of(_pattern(settings, own), fields_of(settings, own.name, _date(run)))
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        for each in endings:
+        for each in _endings(settings, own):
             if file.name.endswith(each) and stems.fullmatch(file.name.removesuffix(each)) and is_taken(file):
                 option = own.word.file_option if own.word else "output.name"
                 raise UserError(f"{file} already exists: change {option}, or move that file.")

@@ -34,18 +34,19 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     """The form's settings for a run: with the folders of the host, and a file name that is not taken there."""
     whole = with_caches(host, settings)
     facts = METHODS.get(str(settings.get("method", "lora")))
-    output = table(settings, "output")
+    output, embeddings = table(settings, "output"), host.result_folder("embedding")
+    if has_words_beside(settings) and embeddings is not None and output.get("embeddings_folder", "") == "":
+        whole = with_values(whole, {EMBEDDINGS: str(embeddings)})
     folder = host.result_folder(facts.result) if facts and not _is_for_diffusers(facts, output) else None
     name = output.get("name", Output().name)
     if facts is None or folder is None or output.get("folder", "") != "" or not isinstance(name, str):
         return whole
-    learns_words, places = facts.learns_word or has_words_beside(settings), [(folder, _pattern(facts, output))]
-    values, beside = {"output.folder": str(folder)}, folder
+    places, beside = [(folder, _pattern(facts, output))], folder
     if has_words_beside(settings):
-        beside = Path(text(settings, EMBEDDINGS) or host.result_folder("embedding") or folder)
-        values[EMBEDDINGS] = str(beside)
+        beside = Path(text(whole, EMBEDDINGS) or folder)
         places.append((beside, PLAIN))
-    values["output.name"] = _free_name(places, name)
+    values = {"output.folder": str(folder), "output.name": _free_name(places, name)}
+    learns_words = facts.learns_word or has_words_beside(settings)
     if values["output.name"] != name and learns_words and not table(settings, "textual_inversion").get("word"):
         values["textual_inversion.word"] = name  # prompts say the word by the name that it was given
     whole = with_values(whole, values)

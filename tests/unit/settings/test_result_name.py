@@ -42,6 +42,7 @@ FAULTS = {
     "{name.__class__}": r"\{name.__class__\} is none of",
     "{name:>9000}": r"\{name:>9000\} is not possible, use \{name\}",
     "{name}{step:999999999d}": r"not possible, use \{step\} or \{step:06d\}",
+    "{name}-{step:6d}": r"\{step:6d\} is not possible, use \{step\} or \{step:06d\}",
     "{name}{step:{step}}": "each brace needs its other one",
     "x-{step}": r"it needs \{name\}",
     "": r"it needs \{name\}",

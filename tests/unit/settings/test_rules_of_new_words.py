@@ -192,3 +192,18 @@ def test_a_word_may_be_the_beginning_of_another(word: str, other: str, found: bo
     tokenizer = CLIPTokenizer.from_pretrained(CLIP_TOKENIZER_FOLDER)
     tokens, beginning = (tokenizer(text, add_special_tokens=False).input_ids for text in (word, other))
     assert found == (bool(beginning) and tokens[: len(beginning)] == beginning)
+
+
+@pytest.mark.parametrize(("pattern", "name"), [("{name}", "ZIB-7"), ("{name}-{step:06d}", "zib-7-000100")])
+@pytest.mark.parametrize("kept", ["beside", "both"])
+def test_an_embedding_never_takes_the_file_of_its_lora(
+    word: dict[str, Any], pattern: str, name: str, kept: str
+) -> None:
+    own = {"folder": "results/", "embeddings_folder": "results", "name_pattern": pattern}
+    asked = {**word, "method": "lora", "lora": {"new_words": kept}, "output": {**word["output"], **own}}
+    asked["concepts"][0] |= {"instance_prompt": "a [name]", "word": "zab", "word_file": name}
+    sentence = r'output\.embeddings_folder: "{}" would be the file of a LoRA and of an embedding in results'
+    with pytest.raises(UserError, match=sentence.format(name)):
+        from_dict(asked)
+    from_dict({**asked, "lora": {"new_words": "bundled"}})
+    from_dict({**asked, "output": {**asked["output"], "embeddings_folder": "others"}})

@@ -106,5 +106,8 @@ def test_new_words_of_a_lora_get_the_folder_of_embeddings_and_names_that_are_fre
     run = RunFolder(tmp_path / "run")
     run.settings.write_text(json.dumps(to_dict(whole)), encoding="utf-8")
     assert settings_of_run(host, run)["output"]["embeddings_folder"] == ""
+    own = {"name": "zib", "folder": "/mine"}
+    elsewhere = fill_host_folders(host, screen.settings(lora={"new_words": "both"}, output=own))["output"]
+    assert elsewhere == {**own, "embeddings_folder": str(tmp_path / "embedding")}
     plain = fill_host_folders(host, screen.settings(output={"name": "zib"}))
     assert (plain["output"]["name"], "embeddings_folder" in plain["output"]) == ("zib", False)
