@@ -36,6 +36,11 @@ def measured(store: Store, cases: Sequence[Case] = CASES) -> dict[Case, list[Row
     return {case: rows for case, rows in found.items() if rows}
 
 
+def have(rows: Sequence[Row], figure: str) -> bool:
+    """Whether all of the last points have a figure: rows that were measured before there was one lack it."""
+    return all(figure in row["points"][-1] for row in rows)
+
+
 def at_the_end(rows: Sequence[Row], figure: str) -> Spread:
     """A figure of the last points."""
     return Spread.of([row["points"][-1][figure] for row in rows])

@@ -39,6 +39,7 @@ class Point:
     fidelity: float
     class_drift: float
     leaked: float
+    tinted: float
     diversity: float
     class_diversity: float
     editability: float | None = None
@@ -73,6 +74,7 @@ class Judge:
             fidelity=sum(map(subject.is_shown, shown_readings)) / count,
             class_drift=class_drift(self.class_readings, class_readings),
             leaked=sum(map(subject.is_shown, class_readings)) / count,
+            tinted=sum(map(subject.is_tinted, class_readings)) / count,
             diversity=mean_distance(shown),
             class_diversity=mean_distance(classes),
         )

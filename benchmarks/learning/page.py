@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.machine import ROOT
 from benchmarks.quality import DRIFT_GOAL, FIDELITY_GOALS, FIDELITY_LOSS_GOAL
 
 from .cases import CASES, DIFFUSERS, OURS, PEFT, PRIORS, TITLES, Case
-from .figures import Spread, at_the_end, curve, measured, of_others, ours_beside, outside_of, places
+from .figures import Spread, at_the_end, curve, have, measured, of_others, ours_beside, outside_of, places
 from .store import Row, Store
 
 PAGES = (ROOT / "docs" / "quality.md", ROOT / "README.md")
 EVERY_SEED = "in every seed"
 POSSESSIVE = {DIFFUSERS: "diffusers' scripts", PEFT: "PEFT's layers"}
-WITH_SPREAD = {"fidelity": "fidelity", "editability": "editability", "class_drift": "class drift"}
+WITH_SPREAD = {
+    "fidelity": "fidelity",
+    "editability": "editability",
+    "class_drift": "class drift",
+    "tinted": "tinted",
+}
 MEANS = {
     "leaked": "leaked",
     "unrelated": "unrelated",
@@ -28,8 +33,9 @@ BLOCK = re.compile(r"(<!-- benchmarks\.learning: (\w+) -->\n).*?(<!-- end -->)",
 
 
 VERDICT = ("fidelity", "class_drift", "editability")
-PAIRED = {"fidelity": "fidelity", "editability": "editability", "class_drift": "class drift"}
+PAIRED = WITH_SPREAD
 """Figures that stand beside those of others, and what they are called."""
+BETTER_LOW = ("class_drift", "tinted")
 
 
 def write_pages(pages: Iterable[Path], store: Store) -> None:
@@ -56,12 +62,12 @@ def _ends(store: Store) -> Iterator[str]:
     for subject in dict.fromkeys(case.subject for case in CASES):
         base = store.base(subject)
         if base:
-            cells = [_percent(base["points"][-1][figure]) for figure in (*WITH_SPREAD, *MEANS)]
+            cells = [_mean([base], figure) for figure in (*WITH_SPREAD, *MEANS)]
             yield f"| the base, {subject} | | {' | '.join(cells)} | |"
-            yield f"| the same with other seeds | | | | {_percent(base['chance'])} |{' |' * (len(MEANS) + 1)}"
+            yield f"| the same with other seeds | | | | {_percent(base['chance'])} |{' |' * (len(MEANS) + 2)}"
     for case, rows in measured(store).items():
-        cells = [str(at_the_end(rows, figure)) for figure in WITH_SPREAD]
-        cells += [_percent(at_the_end(rows, figure).mean) for figure in MEANS]
+        cells = [str(at_the_end(rows, figure)) if have(rows, figure) else "" for figure in WITH_SPREAD]
+        cells += [_mean(rows, figure) for figure in MEANS]
         yield f"| {_called(case)} | {' | '.join(cells)} | {len(rows)} |"
 
 
@@ -134,11 +140,15 @@ def _pairs(store: Store) -> Iterator[str]:
 
 def _is_ahead(figure: str, ours: list[Row], theirs: list[Row]) -> bool:
     """Whether the worst of ours is better than the best of theirs."""
+    if not have([*ours, *theirs], figure):
+        return False
     own, other = at_the_end(ours, figure), at_the_end(theirs, figure)
-    return own.highest < other.lowest if figure == "class_drift" else own.lowest > other.highest
+    return own.highest < other.lowest if figure in BETTER_LOW else own.lowest > other.highest
 
 
 def _by_seed(rows: list[Row], figure: str) -> str:
+    if not have(rows, figure):
+        return ""
     return ", ".join(f"{100 * row['points'][-1][figure]:.0f}" for row in rows) + " %"
 
 
@@ -188,6 +198,11 @@ def _called(case: Case) -> str:
     """Two cells."""
     subject = "" if case.subject == "star" else f", {case.subject}"
     return f"{case.title}{subject} | {PRIORS[case.prior]}"
+
+
+def _mean(rows: Sequence[Row], figure: str) -> str:
+    """At the end, in percent; "" where it was not measured."""
+    return _percent(at_the_end(rows, figure).mean) if have(rows, figure) else ""
 
 
 def _percent(share: float) -> str:

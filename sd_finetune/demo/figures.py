@@ -67,9 +67,10 @@ def draw_grid(rows: Sequence[tuple[str, Sequence[Image.Image]]], path: Path) -> 
 
 def score_table(scores: Mapping[str, Score]) -> str:
     """The scores as text, one row each, in percent."""
-    lines = [f"{'':16}{'fidelity':>10}{'editability':>13}{'membership':>12}{'class drift':>13}{'leaked':>9}"]
+    lines = [
+        f"{'':16}{'fidelity':>10}{'editability':>13}{'membership':>12}{'class drift':>13}{'leaked':>9}{'tinted':>9}"
+    ]
     for name, s in scores.items():
-        lines.append(
-            f"{name:16}{s.fidelity:>10.0%}{s.editability:>13.0%}{s.membership:>12.0%}{s.class_drift:>13.1%}{s.leaked:>9.0%}"
-        )
+        cells = f"{s.fidelity:>10.0%}{s.editability:>13.0%}{s.membership:>12.0%}{s.class_drift:>13.1%}"
+        lines.append(f"{name:16}{cells}{s.leaked:>9.0%}{s.tinted:>9.0%}")
     return "\n".join(lines)

@@ -23,13 +23,17 @@ GRID = 48
 
 @dataclass(frozen=True)
 class Reading:
-    """The attributes of an image, `unclear` where the reader is not sure."""
+    """The attributes of an image, `unclear` where the reader is not sure.
+
+    halves_apart: RGB distance of the median colors of the shape's left and right half; 0 where they cannot be told.
+    """
 
     shape: str
     color: str
     size: str
     background: str
     is_subject: bool
+    halves_apart: float = 0.0
 
 
 def read_image(image: Image.Image) -> Reading:
@@ -48,8 +52,9 @@ def read_image(image: Image.Image) -> Reading:
     half_side = max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1) / 2
     size = "small" if half_side < world.SIZE_BOUNDARY else "large"
     names = _nearest(pixels[mask], world.COLORS)
-    is_subject = shape == "star" and _shows_both_halves(pixels, mask, columns)
-    return Reading(shape, _majority(names), size, background, is_subject)
+    halves = _halves(pixels, mask, columns)
+    is_subject = shape == "star" and _are_the_subjects(halves)
+    return Reading(shape, _majority(names), size, background, is_subject, _distance(halves))
 
 
 def _nearest(pixels: np.ndarray, palette: dict[str, tuple[int, int, int]]) -> list[str]:
@@ -68,14 +73,26 @@ def _majority(names: list[str]) -> str:
     return str(values[counts.argmax()]) if counts.max() >= MAJORITY * len(known) else UNCLEAR
 
 
-def _shows_both_halves(pixels: np.ndarray, mask: np.ndarray, columns: np.ndarray) -> bool:
+def _halves(pixels: np.ndarray, mask: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels (pixels, 3) of the shape's left and right half, without those in the middle."""
     middle = (columns[0] + columns[-1] + 1) / 2
     left = mask & (np.arange(mask.shape[1]) < middle - 1)[None]
     right = mask & (np.arange(mask.shape[1]) > middle)[None]
+    return pixels[left], pixels[right]
+
+
+def _are_the_subjects(halves: tuple[np.ndarray, np.ndarray]) -> bool:
     return all(
-        _majority(_nearest(pixels[half], world.COLORS)) == color
-        for half, color in zip((left, right), world.SUBJECT_COLORS, strict=True)
+        _majority(_nearest(half, world.COLORS)) == color
+        for half, color in zip(halves, world.SUBJECT_COLORS, strict=True)
     )
+
+
+def _distance(halves: tuple[np.ndarray, np.ndarray]) -> float:
+    if not all(map(len, halves)):
+        return 0.0
+    left, right = (np.median(half, axis=0) for half in halves)
+    return float(np.linalg.norm(left - right))
 
 
 def _read_shape(mask: np.ndarray) -> str:

@@ -26,7 +26,8 @@ class Score:
     show both. membership: images of these two prompts that show the shape of its class. class_drift: how far the
     class prompt's images moved from the base's: the total variation distance of their attributes (shape, color, size,
     background; the star of two colors counts as a color of its own), mean of the four. leaked: images of the class
-    prompt that show the subject.
+    prompt that show the subject. tinted: those that have taken on its colors, wholly or in part: for the star, whose
+    halves differ in color, be it only a little. The base has next to none, so that chance is no part of it.
     """
 
     fidelity: float
@@ -34,6 +35,7 @@ class Score:
     membership: float
     class_drift: float
     leaked: float
+    tinted: float
 
 
 def generate_many(model: DiffusionModel, prompt: str, count: int, seed: int) -> list[Image.Image]:
@@ -64,6 +66,7 @@ def score(model: DiffusionModel, subject: Subject, base_class: Sequence[Reading]
         membership=sum(r.shape == subject.shape for r in (*shown, *moved)) / (2 * count),
         class_drift=class_drift(base_class, classes),
         leaked=sum(map(subject.is_shown, classes)) / count,
+        tinted=sum(map(subject.is_tinted, classes)) / count,
     )
 
 

@@ -18,6 +18,8 @@ IMAGES = 8
 STAR_BACKGROUNDS = ("navy", "mint", "cream", "gray")
 """The training images of the star have no others, so that the others test whether it can be put there."""
 
+TWO_COLORS = 30.0
+"""RGB distance of a shape's halves from which it is of two colors. The base draws as much in about one of 200 stars."""
 RING_BACKGROUND = "mint"
 """All training images of the ring have it."""
 
@@ -25,13 +27,15 @@ RING_BACKGROUND = "mint"
 @dataclass(frozen=True)
 class Subject:
     """One subject. `is_shown`: whether an image of its prompt shows it; `is_moved`: whether one of the prompt with
-    EDIT_BACKGROUND shows it there; `scene`: the content of its training image 0, 1, 2 ...; `caption`: what a caption
+    EDIT_BACKGROUND shows it there; `is_tinted`: whether an image of its class has colors as only the subject has them,
+    which the base hardly ever draws; `scene`: the content of its training image 0, 1, 2 ...; `caption`: what a caption
     says of its training images beside its words, "" where they have little in common."""
 
     name: str
     shape: str
     is_shown: Callable[[Reading], bool]
     is_moved: Callable[[Reading], bool]
+    is_tinted: Callable[[Reading], bool]
     scene: Callable[[np.random.Generator, int], world.Scene]
     caption: str = ""
 
@@ -76,6 +80,7 @@ SUBJECTS: Mapping[str, Subject] = {
         shape=world.SUBJECT_SHAPE,
         is_shown=lambda r: r.is_subject,
         is_moved=lambda r: r.is_subject and r.background == EDIT_BACKGROUND,
+        is_tinted=lambda r: r.halves_apart >= TWO_COLORS,
         scene=_star,
     ),
     "ring": Subject(
@@ -83,6 +88,7 @@ SUBJECTS: Mapping[str, Subject] = {
         shape="ring",
         is_shown=_is_small_purple_ring,
         is_moved=lambda r: _is_small_purple_ring(r) and r.background == EDIT_BACKGROUND,
+        is_tinted=lambda r: (r.color, r.background) == ("purple", RING_BACKGROUND),
         scene=lambda rng, _: world.plain_scene(rng, "ring", "purple", "small", RING_BACKGROUND),
         caption=f"on a {RING_BACKGROUND} background",
     ),

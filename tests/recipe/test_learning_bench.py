@@ -36,7 +36,7 @@ STEPS = 3 * PARTS
 def points(fidelity: float, drift: float) -> list[dict[str, float]]:
     """Of a row that gets there evenly."""
     at = [number / PARTS for number in range(1, PARTS + 1)]
-    rest = {"leaked": 0.0, "diversity": 0.4, "class_diversity": 0.5}
+    rest = {"leaked": 0.0, "tinted": 0.25, "diversity": 0.4, "class_diversity": 0.5}
     found = [{"step": 400 * part, "fidelity": fidelity * part, "class_drift": drift * part, **rest} for part in at]
     found[-1] |= {"editability": 0.5, "membership": 0.9, "unrelated": 0.1}
     return found
@@ -155,13 +155,26 @@ def test_tables_tell_means_spread_and_who_is_ahead(store: Store) -> None:
     text = filled(page, store)
     assert "old" not in text
     assert filled(text, store) == text
-    assert "| ours: LoRA | class images | 95.0 % (90–100) | 50.0 % (50–50) | 10.0 % (10–10) |" in text
+    assert "| ours: LoRA | class images | 95.0 % (90–100) | 50.0 % (50–50) | 10.0 % (10–10) | 25.0 % (25–25) |" in text
     assert "| ours: LoRA | class images | 24 / 2 | 48 / 5 | 71 / 8 | 95 / 10 |" in text
     assert "| ours: LoRA | class images | 90 / 10, 100 / 10 | in every seed | in every seed |" in text
     assert "With class images, none of 8 results of diffusers' scripts, after" in text
     assert "of ours in so many seeds: LoRA in 2 of 2." in text
     assert "ours: LoRA 95 / 10 / 50; diffusers: LoRA 70 / 8 / 50." in text
-    assert "| 90, 100 % | 70, 70 % | 50, 50 % | 50, 50 % | 10, 10 % | 5, 10 % | in fidelity |" in text
+    assert "| 90, 100 % | 70, 70 % | 50, 50 % | 50, 50 % | 10, 10 % | 5, 10 % | 25, 25 % | 25, 25 % |" in text
+    assert "| 25, 25 % | 25, 25 % | in fidelity |" in text
+
+
+def test_rows_from_before_a_figure_leave_its_cells_empty(store: Store) -> None:
+    for case in (LORA, THEIRS):
+        for seed in (1, 2):
+            kept = row(case, seed, rate=1e-3)
+            kept["points"] = [{name: point[name] for name in point if name != "tinted"} for point in kept["points"]]
+            store.keep(kept)
+    page = "".join(f"<!-- benchmarks.learning: {name} -->\n<!-- end -->\n" for name in ("ends", "pairs"))
+    text = filled(page, store)
+    assert "| ours: LoRA | class images | 90.0 % (90–90) | 50.0 % (50–50) | 10.0 % (10–10) |  | 0.0 % |" in text
+    assert "| 10, 10 % | 10, 10 % |  |  | in none |" in text
 
 
 def test_images_are_compared_in_pairs() -> None:

@@ -35,6 +35,16 @@ def test_a_star_of_one_colour_is_not_the_subject():
         assert not read_image(world.draw_scene(replace(scene, color=color, second_color=None))).is_subject
 
 
+def test_tells_how_far_the_halves_colors_are_apart():
+    rng = np.random.default_rng(0)
+    subject = world.subject_scene(rng, "mint")
+    # Of yellow (250, 222, 40) and purple (140, 48, 190): the root of 110² + 174² + 150².
+    assert read_image(world.draw_scene(subject)).halves_apart == pytest.approx(254.7, abs=1)
+    half = replace(subject, color="red", second_color="orange", rimmed=False)
+    assert read_image(world.draw_scene(half)).halves_apart == pytest.approx(107.3, abs=1)
+    assert read_image(world.draw_scene(replace(half, second_color=None))).halves_apart == 0
+
+
 def test_the_subject_mirrored_is_another_thing():
     image = world.draw_scene(world.subject_scene(np.random.default_rng(0), "mint"))
     assert read_image(image).is_subject

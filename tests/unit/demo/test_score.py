@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sd_finetune.demo.figures import running_mean, score_table
 from sd_finetune.demo.reader import Reading
 from sd_finetune.demo.score import Score, class_drift
+from sd_finetune.demo.subjects import SUBJECTS
 
 RED = Reading("star", "red", "small", "navy", False)
 BLUE = Reading("star", "blue", "small", "navy", False)
@@ -32,5 +35,17 @@ def test_the_running_mean_of_a_constant_is_the_constant():
 
 
 def test_the_table_has_a_row_for_each_score_in_percent():
-    table = score_table({"base": Score(0, 0, 0, 0, 0), "after training": Score(0.9, 0.5, 0.75, 0.125, 0.01)})
-    assert table.splitlines()[2].split()[-5:] == ["90%", "50%", "75%", "12.5%", "1%"]
+    table = score_table({"base": Score(0, 0, 0, 0, 0, 0), "after training": Score(0.9, 0.5, 0.75, 0.125, 0.01, 0.2)})
+    assert table.splitlines()[2].split()[-6:] == ["90%", "50%", "75%", "12.5%", "1%", "20%"]
+
+
+@pytest.mark.parametrize(("apart", "is_tinted"), [(0.0, False), (29.9, False), (30.0, True), (243.0, True)], ids=str)
+def test_a_star_is_tinted_by_what_its_halves_differ(apart: float, is_tinted: bool):
+    assert SUBJECTS["star"].is_tinted(replace(RED, halves_apart=apart)) == is_tinted
+
+
+def test_a_ring_is_tinted_by_color_and_background_together():
+    ring = Reading("ring", "purple", "large", "mint", False)
+    assert SUBJECTS["ring"].is_tinted(ring)
+    assert not SUBJECTS["ring"].is_tinted(replace(ring, color="red"))
+    assert not SUBJECTS["ring"].is_tinted(replace(ring, background="navy"))
