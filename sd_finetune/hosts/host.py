@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,13 @@ PROMPT_TEXTS: dict[ResultKind, str] = {
 }  # fmt: skip
 
 
-def prompt_text(kind: ResultKind, path: Path) -> str:
-    """The text for the result `path` in a prompt of the WebUI, like "<lora:my dog:1>"; "" for a checkpoint."""
-    return PROMPT_TEXTS.get(kind, "").format(name=path.stem)
+def prompt_text(kind: ResultKind, path: Path, words: Sequence[str] = ()) -> str:
+    """The text for the result `path` in a prompt of the WebUI, like "<lora:my dog:1>"; "" for a checkpoint.
+
+    words: the new words that were trained with a LoRA, which belong beside it.
+    """
+    own = PROMPT_TEXTS.get(kind, "").format(name=path.stem)
+    return " ".join([own, *words]) if kind == "lora" else own
 
 
 def belongs_to(base: Path | None) -> str:
@@ -38,7 +42,7 @@ def for_diffusers(kind: ResultKind, path: Path) -> str:
         return ""
     return (
         "A folder for programs made with diffusers. For the WebUI make it one file with: "
-        f"python -m sd_finetune convert --checkpoint {path.name} --out {path.name}.safetensors"
+        f'python -m sd_finetune convert --checkpoint "{path}" --out "{path}.safetensors"'
     )
 
 
@@ -187,8 +191,13 @@ class Host(Protocol):
         """Grows when the host's lists change: the host's page has to take them over again."""
         ...
 
-    def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
-        """How the result `path` is used. `base`: the checkpoint that it was trained on, if that is known."""
+    def use(self, kind: ResultKind, path: Path, base: Path | None, words: Sequence[str] = ()) -> Use:
+        """How the result `path` is used.
+
+        Args:
+            base: the checkpoint that it was trained on, if that is known.
+            words: as in `prompt_text`.
+        """
         ...
 
     def is_allowed(self, request: Request) -> bool:

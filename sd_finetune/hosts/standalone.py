@@ -110,11 +110,11 @@ class Standalone:
         """There are no lists."""
         return 0
 
-    def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
+    def use(self, kind: ResultKind, path: Path, base: Path | None, words: Sequence[str] = ()) -> Use:
         """Where to put the file in the WebUI."""
         if folder := for_diffusers(kind, path):
             return Use(folder)
-        prompt = prompt_text(kind, path)
+        prompt = prompt_text(kind, path, words)
         return Use(HOW_TO_USE[kind].format(prompt=prompt, belongs=belongs_to(base)).strip(), prompt)
 
     def is_allowed(self, request: Request) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.methods import METHODS
 from sd_finetune.settings.schedules import SCHEDULES
 from tests.browser import story
 from tests.browser.conftest import Server
@@ -145,3 +146,28 @@ def test_a_schedule_shows_its_own_options_alone(quick: Server, new_page: NewPage
         wait_until(lambda wanted=schedule: stored(quick, "schedule", "name") == wanted)
         shown = [name for name in names if page.locator(f'[data-name="schedule.{name}"]').is_visible()]
         assert shown == sorted(facts.options), schedule
+
+
+def test_every_option_has_its_place(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    found: set[str] = set()
+    for method in METHODS:
+        story.choose_method(page, method)
+        page.wait_for_function("[...document.querySelectorAll('[data-name=\"concepts.1.class_prompt\"]')].length")
+        found |= set(page.locator("[data-name]").evaluate_all("all => all.map(each => each.dataset.name)"))
+    named = {name.replace("concepts.1.", "concepts.") for name in found}
+    assert set(all_options()) - named == {"base.continue_from"}, "which Create Model asks for"
+
+
+def test_the_vae_and_the_config_of_the_base_are_chosen_below_it(
+    quick: Server, new_page: NewPage, pictures: Path
+) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    story.put(page, "settings", "base.vae", str(pictures / "none.safetensors"))
+    wait_until(lambda: stored(quick, "base", "vae") == str(pictures / "none.safetensors"))
+    page.wait_for_selector('[data-name="base.vae"].sdft-faulty')
+    story.put(page, "settings", "base.vae", "")
+    page.wait_for_selector('[data-name="base.vae"]:not(.sdft-faulty)', state="attached")
+    assert page.locator("[data-name='base.checkpoint']").count() == 1, "it has a place of its own"

@@ -137,6 +137,14 @@ def test_a_server_that_comes_back_is_found_again(
     again.stop()
 
 
+def test_what_scrolls_is_not_seen_through_the_state(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    page.evaluate("document.documentElement.style.setProperty('--block-background-fill', 'transparent')")  # as there
+    behind = page.locator(".sdft-now").evaluate("now => getComputedStyle(now).backgroundColor")
+    assert behind not in ("rgba(0, 0, 0, 0)", "transparent")
+
+
 def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
     story.ready_to_train(quick, page, pictures)

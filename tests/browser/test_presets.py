@@ -36,7 +36,7 @@ def test_what_changes_is_seen_first_and_can_be_taken_back(quick: Server, new_pag
     page.select_option(PRESET, "dreambooth-character")
     row = page.locator(f'{DETAIL} tr[data-change="train.length"]')
     row.wait_for()
-    assert row.locator("th, td").all_inner_texts() == ["Training length", "40 steps", "1200 steps"]
+    assert row.locator("th, td").all_inner_texts() == ["Training length", "40 steps", "1,200 steps"]
     method = page.locator(f'{DETAIL} tr[data-change="method"]')
     assert method.locator("td").all_inner_texts() == ["LoRA", "DreamBooth"]
     assert "Expect 1,200 steps" in page.locator(DETAIL).inner_text()
@@ -45,6 +45,7 @@ def test_what_changes_is_seen_first_and_can_be_taken_back(quick: Server, new_pag
     row.wait_for(state="detached")
     story.put(page, "settings", "train.length", "40")
     row.wait_for()
+    height = page.locator(DETAIL).bounding_box()["height"]
     page.focus("#sd_finetune_preset_use")
     page.keyboard.press("Enter")
     page.wait_for_selector(".sdft-said:text('Applied Character')")
@@ -53,6 +54,9 @@ def test_what_changes_is_seen_first_and_can_be_taken_back(quick: Server, new_pag
     assert settings_of(quick)["method"] == "dreambooth"
     assert settings_of(quick)["concepts"] == before["concepts"]
     assert page.evaluate("document.activeElement.id") == "sd_finetune_preset_undo"
+    assert row.locator("th, td").all_inner_texts() == ["Training length", "40 steps", "1,200 steps"], "it stays"
+    assert page.locator(f"{DETAIL} thead th").all_inner_texts() == ["Setting", "Before", "Now"]
+    assert page.locator(DETAIL).bounding_box()["height"] == height, "nothing moves under the pointer"
     page.keyboard.press("Enter")
     page.wait_for_selector(".sdft-said:text-is('Undone.')")
     wait_until(lambda: settings_of(quick).get("method", "lora") == "lora")

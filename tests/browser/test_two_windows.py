@@ -103,3 +103,21 @@ def test_a_damaged_project_is_named_and_all_others_work(quick: Server, new_page:
     page.click("button:text-is('Delete')")
     page.locator(".sdft-facts:has-text('from toy')").wait_for()
     assert page.locator("#sd_finetune_project option").all_inner_texts() == ["my dog"]
+
+
+def test_the_project_that_was_chosen_last_is_shown(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    for name in ("a cat", "my dog"):
+        story.create(page, name)
+    held: list[Any] = []
+    page.route("**/projects/a%20cat", lambda route: held.append(route))
+    page.select_option("#sd_finetune_project", "a cat")
+    wait_until(lambda: page.wait_for_timeout(20) or held)
+    page.select_option("#sd_finetune_project", "my dog")
+    story.put(page, "saving", "output.notes", "of the dog")
+    with page.expect_response("**/projects/a%20cat"):
+        held[0].continue_()
+    story.put(page, "saving", "output.title", "a dog")
+    wait_until(lambda: quick.context.project("my dog").settings()["output"].get("title") == "a dog")
+    assert page.input_value("#sd_finetune_project") == "my dog"
+    assert quick.context.project("a cat").settings()["output"].get("title", "") == ""

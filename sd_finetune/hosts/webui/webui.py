@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from ...runs.messages import Event, Saved
 from ...settings.methods import ResultKind
 from .. import packages
 from ..host import BaseCheckpoint, Example, Interrogator, Use, belongs_to, for_diffusers, prompt_text
+from ..models_in_folder import folders_of_diffusers, with_whole_models
 from .example import PlacedExample
 from .kind import Kind
 from .lists import Lists, selected
@@ -50,11 +51,12 @@ class WebUI:
         return Path(paths.data_path).absolute() / "sd_finetune"
 
     def checkpoints(self) -> list[BaseCheckpoint]:
-        """The WebUI's list, the loaded one first."""
+        """The WebUI's list, the loaded one first, with models in diffusers' layout, of which it lists the parts."""
         loaded = selected()
         infos = list(sd_models.checkpoints_list.values())  # a copy, as another thread may change the list
         bases = [BaseCheckpoint(info.title, Path(info.filename).absolute(), info is loaded) for info in infos]
-        return sorted(bases, key=lambda base: not base.loaded)
+        others = folders_of_diffusers(Path(paths.models_path))
+        return sorted(with_whole_models(bases, others), key=lambda base: not base.loaded)
 
     def result_folder(self, kind: ResultKind) -> Path:
         """Where the WebUI looks for such files."""
@@ -145,15 +147,15 @@ class WebUI:
         """Of the lists that lists_button.py puts into the page."""
         return self.lists.version
 
-    def use(self, kind: ResultKind, path: Path, base: Path | None) -> Use:
+    def use(self, kind: ResultKind, path: Path, base: Path | None, words: Sequence[str] = ()) -> Use:
         """A checkpoint is selected, all else goes into the prompt."""
         if self.kind.no_toy and base is not None and self._example.holds(base):
             return Use(self.kind.no_toy)
         if folder := for_diffusers(kind, path):
             return Use(folder)
         if kind == "checkpoint":
-            return Use(f"Select {path.name} as checkpoint.", checkpoint=self._title_of(path) or path.name)
-        prompt = prompt_text(kind, path)
+            return Use(f"Select {path.name} as checkpoint.", checkpoint=self._title_of(path) or self._title_to_be(path))
+        prompt = prompt_text(kind, path, words)
         title = self._title_of(base) if base else ""
         return Use(f"Add {prompt} to the prompt. {belongs_to(base)}".strip(), prompt, base=title)
 
@@ -161,6 +163,12 @@ class WebUI:
         """The title of a checkpoint in the WebUI's list; "" if it is not there."""
         found = (base.title for base in self.checkpoints() if base.path.resolve() == path.resolve())
         return next(found, "")
+
+    def _title_to_be(self, path: Path) -> str:
+        """The title of a checkpoint that the WebUI has not listed yet: its path in the folder of checkpoints."""
+        folder = self.result_folder("checkpoint").resolve()
+        file = path.resolve()
+        return str(file.relative_to(folder)) if file.is_relative_to(folder) else path.name
 
     def is_allowed(self, request: Request) -> bool:
         """Everyone who may open the WebUI's page."""

@@ -15,6 +15,7 @@ from ...runs.folder import RunFolder
 from ...runs.own_files import CARD_IMAGE
 from ...settings.groups.textual_inversion import NAME
 from ...settings.learned_words import word_of
+from ...settings.methods import METHODS
 from ...settings.options import Settings
 from ...settings.result_files import result_files
 
@@ -51,7 +52,7 @@ def _metadata(settings: Settings, family: FamilyFacts, number: int) -> dict[str,
     first = settings.concepts[0]
     template = first.instance_prompt.replace(NAME, word_of(settings, first))
     prompt = plain_prompt(template, Caption(""), settings.captions).strip(" ,")
-    about = {"description": f"{settings.method.replace('_', ' ')}, {settings.train.length}"}
+    about = {"description": f"{METHODS[settings.method].title}, {settings.train.length}"}
     if result_files(settings)[number].kind == "lora":
         words = settings.output.trigger_phrase or prompt
         return {**about, "sd version": family.version_on_cards, "activation text": words}

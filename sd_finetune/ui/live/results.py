@@ -34,7 +34,7 @@ def describe_result(
         words: as `words_of`.
     """
     path = Path(entry["path"])
-    use = host.use(entry["result"], path, base)
+    use = host.use(entry["result"], path, base, words)
     return {
         "name": path.name,
         "step": entry["step"],
@@ -44,7 +44,7 @@ def describe_result(
         "bytes": _size(path),
         "sentence": f"{use.sentence} {hint}".strip(),
         "hint": hint,
-        "prompt": " ".join([use.prompt, *(words if entry["result"] == "lora" else ())]).strip(),
+        "prompt": use.prompt,
         "checkpoint": use.checkpoint,
         "base": use.base,
     }

@@ -35,6 +35,12 @@ FOREMOST = {
 }  # fmt: skip
 """What decides a run and is seen at once; the rest is folded under its group."""
 
+LAST = "class_images"
+"""A group: samples are what everybody decides, and the button that generates class images is below it."""
+
+ELSEWHERE = {"base.checkpoint", "base.continue_from"}
+"""What the page has controls of its own for, in Create Model and above the options."""
+
 SLIDERS = {
     "train.batch_size": (1, 8, 1),
     "data.resolution": (64, 2048, 8),
@@ -63,6 +69,7 @@ def form(unusable_methods: Mapping[str, str] | None = None) -> dict[str, Any]:
         if field["name"] == "method":
             field["unavailable"] = dict(unusable_methods or {})
     groups = [_group(member, labels) for member in members(Settings) if member.group is not None]
+    groups.sort(key=lambda group: group["name"] == LAST)
     return {"fields": top, "groups": groups}
 
 
@@ -104,6 +111,7 @@ def _field(prefix: str, member: Member, labels: dict[str, str]) -> dict[str, Any
         "unavailable": _unavailable(name),
         "greyed": _greyed(name),
         "foremost": name in FOREMOST,
+        "elsewhere": name in ELSEWHERE,
         "methods": list(facts.methods),
         "follows_method": name in FOLLOWS_METHOD,
         "conditions": [asdict(condition) for condition in conditions_of(name)],

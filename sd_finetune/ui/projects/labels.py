@@ -147,6 +147,7 @@ LABELS = {
 SHARED = {"steps": "Sampling steps", "guidance_scale": "CFG scale", "sampler": "Sampling method"}
 """By the option's own name, in whatever group."""
 GROUPS = {
+    "base": "More about the base checkpoint",
     "train": "Training",
     "schedule": "Learning-rate schedule",
     "ema": "Moving average (EMA)",
@@ -155,7 +156,6 @@ GROUPS = {
     "textual_inversion": "Textual Inversion",
 }
 PANELS = {
-    "base": "create",
     "output": "saving",
     "snapshots": "saving",
     "samples": "generate",

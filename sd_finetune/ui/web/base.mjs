@@ -18,7 +18,7 @@ export function makeBaseChoice(id, checked) {
     id: `${id}_path`,
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: "or the path of an SD 1.x or SDXL .safetensors file",
+    placeholder: "or the path of an SD 1.x or SDXL file, or of a diffusers folder",
     oninput: choose,
     "aria-describedby": `${id}_fault`,
   });
@@ -74,7 +74,7 @@ export function makeBaseChoice(id, checked) {
     known = now;
   }
 
-  const element = [labelled("Source checkpoint", select), labelled("Another file", path), fault];
+  const element = [labelled("Source checkpoint", select), labelled("Another file or folder", path), fault];
   return {
     fields: element,
     show,

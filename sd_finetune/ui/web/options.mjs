@@ -54,7 +54,7 @@ export function makeOptions(form, above, fit, changed) {
  * @param {(option: Option) => HTMLElement} make
  */
 function fold(group, make) {
-  const rest = group.fields.filter((option) => !option.foremost);
+  const rest = group.fields.filter((option) => !option.foremost && !option.elsewhere);
   if (!rest.length) return null;
   return h(
     "details",

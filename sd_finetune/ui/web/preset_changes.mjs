@@ -1,14 +1,15 @@
 // What a preset would change, old and new side by side.
 import { h } from "./dom.mjs";
-import { memory } from "./figures.mjs";
+import { memory, number } from "./figures.mjs";
 /** @import { Changes, Form, Option } from "./types.d.ts" */
 
 /**
- * A row for each setting: its label, what stands there and what would.
+ * A row for each setting: its label, what stands there and what would; once it is used, what stood there and what does.
  * @param {Form} form
  * @param {Changes} changes
+ * @param {boolean} used
  */
-export function changesTable(form, changes) {
+export function changesTable(form, changes, used) {
   const options = new Map([...form.fields, ...form.groups.flatMap((group) => group.fields)].map((o) => [o.name, o]));
   const rows = Object.entries(changes).map(([name, { was, now }]) => {
     const option = options.get(name);
@@ -16,7 +17,12 @@ export function changesTable(form, changes) {
     const title = h("th", { scope: "row" }, option?.label ?? name);
     return h("tr", { "data-change": name }, title, cells);
   });
-  const head = h("tr", {}, h("th", {}, "Setting"), h("th", {}, "Now"), h("th", {}, "With the preset"));
+  const titles = ["Setting", used ? "Before" : "Now", used ? "Now" : "With the preset"];
+  const head = h(
+    "tr",
+    {},
+    titles.map((title) => h("th", {}, title)),
+  );
   return h(
     "div",
     { class: "sdft-scroll", tabindex: 0, role: "region", "aria-label": "What the preset changes" },
@@ -42,6 +48,8 @@ export function needs(vram) {
 function inWords(option, value) {
   const stands = value ?? option?.default;
   if (typeof stands === "boolean") return stands ? "on" : "off";
+  if (typeof stands === "string" && ["duration", "interval"].includes(option?.kind ?? ""))
+    return stands.replace(/^\d+/, (count) => number(Number(count)));
   if (Array.isArray(stands)) return stands.join(", ");
   return option?.titles[String(stands)] ?? String(stands);
 }

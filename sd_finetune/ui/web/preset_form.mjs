@@ -38,7 +38,11 @@ export function makePresetForm(name, save, saved, all) {
     ),
     said,
   );
-  const press = button("Save as preset", open, { id: "sd_finetune_preset_save", title: HELP });
+  const press = button("Save as preset", open, {
+    class: "sdft-button sdft-small",
+    id: "sd_finetune_preset_save",
+    title: HELP,
+  });
 
   function open() {
     if (!name()) return;

@@ -31,13 +31,14 @@ export function makePresets(form, name, save, changed) {
     () => all,
   );
   const file = filesInput(".toml", false, ([chosen]) => chosen && add(chosen));
-  const pick = h("label", { class: "sdft-button sdft-file", title: IMPORT }, "Import preset", file);
+  const pick = h("label", { class: "sdft-button sdft-small sdft-file", title: IMPORT }, "Import preset", file);
+  const below = h("div", { class: "sdft-row" }, said, back);
   const element = h(
     "div",
     { class: "sdft-presets" },
-    h("div", { class: "sdft-row" }, label, choice, own.press, pick),
+    h("div", { class: "sdft-field" }, label, h("span", { class: "sdft-inputs sdft-wrap" }, choice, own.press, pick)),
     detail,
-    h("div", { class: "sdft-row" }, said, back),
+    below,
     own.element,
   );
   takeDrops(element, ([dropped]) => add(dropped));
@@ -47,7 +48,9 @@ export function makePresets(form, name, save, changed) {
   let revision = null;
   /** What stands in the detail. */
   let shown = "";
-  /** What was used last, to be taken back. @type {Changes} */
+  /** What was used last, to be taken back. */
+  let used = "";
+  /** @type {Changes} */
   let done = {};
 
   const chosen = () => all.find((each) => each.key === choice.value);
@@ -96,6 +99,7 @@ export function makePresets(form, name, save, changed) {
     if (!preset || !project) {
       shown = "";
       detail.hidden = true;
+      below.append(back);
       return;
     }
     if (preset.fault) return tell(preset, null);
@@ -112,25 +116,35 @@ export function makePresets(form, name, save, changed) {
    * @param {PresetPreview | null} preview none of a preset that cannot be read
    */
   function tell(preset, preview) {
-    const key = JSON.stringify([preset, preview]);
+    const mine = used === preset.key;
+    const key = JSON.stringify([preset, preview, mine]);
     if (key === shown) return; // a button in it may have the focus
     shown = key;
     const changes = preview?.changes ?? {};
     const count = Object.keys(changes).length;
+    const stays = mine && count === 0; // what it has changed is still to be seen, and nothing moves under the pointer
     const why = preset.fault || (form.fields.find((o) => o.name === "method")?.unavailable[preset.method] ?? "");
     const use = button("Apply preset", apply, { id: "sd_finetune_preset_use", disabled: count === 0 || why !== "" });
     const download = h("a", { class: "sdft-button", href: address("presets", preset.key, "file"), download: "" });
     download.textContent = "Download";
+    if (!stays) below.append(back);
     fill(
       detail,
       preset.method && h("p", {}, h("strong", {}, `${methodTitles(form)[preset.method]}: ${preset.name}`)),
       preset.description && h("p", {}, preset.description),
       preset.expected.map((words) => h("p", { class: "sdft-about" }, words)),
       why && h("div", { class: "sdft-message", "data-kind": "error" }, why),
-      count > 0 && changesTable(form, changes),
-      preview && count === 0 && h("p", {}, "It changes nothing: these are the settings already."),
+      count > 0 && changesTable(form, changes, false),
+      stays && changesTable(form, turned(done), true),
+      preview && count === 0 && !stays && h("p", {}, "It changes nothing: these are the settings already."),
       preview && needs(preview.vram),
-      h("div", { class: "sdft-row" }, preview && use, download, preset.own && button("Delete preset", remove)),
+      h(
+        "div",
+        { class: "sdft-row" },
+        stays ? back : preview && use,
+        download,
+        preset.own && button("Delete preset", remove),
+      ),
     );
     detail.hidden = false;
   }
@@ -142,7 +156,8 @@ export function makePresets(form, name, save, changed) {
     try {
       await save();
       const { changes } = await post(["projects", project, "presets", preset.key, "use"]);
-      done = Object.fromEntries(Object.entries(changes).map(([key, { was, now }]) => [key, { was: now, now: was }]));
+      done = turned(changes);
+      used = preset.key;
       await changed();
       await show();
       said.textContent = `Applied ${preset.name}: ${counted(Object.keys(changes).length, "setting")} changed.`;
@@ -160,9 +175,9 @@ export function makePresets(form, name, save, changed) {
       await save();
       const { theirs } = await post(["projects", project, "changes"], { changes: done });
       const left = Object.keys(theirs);
+      forget();
       await changed();
       await show();
-      forget();
       said.textContent = left.length ? `Undone, but for what was changed since: ${labelsOf(form, left)}.` : "Undone.";
       choice.focus();
     } catch (error) {
@@ -171,6 +186,7 @@ export function makePresets(form, name, save, changed) {
   }
 
   function forget() {
+    used = "";
     done = {};
     back.hidden = true;
   }
@@ -216,4 +232,13 @@ export function makePresets(form, name, save, changed) {
       list();
     },
   };
+}
+
+/**
+ * The changes back, or forth again.
+ * @param {Changes} changes
+ * @returns {Changes}
+ */
+function turned(changes) {
+  return Object.fromEntries(Object.entries(changes).map(([name, { was, now }]) => [name, { was: now, now: was }]));
 }

@@ -6,6 +6,8 @@ import { makeUse } from "./use.mjs";
 /** @import { Lists, Result } from "./types.d.ts" */
 
 const SMALL = "sdft-button sdft-small";
+/** What a result is called where that is not its kind. @type {Record<string, string>} */
+const KINDS = { lora: "LoRA" };
 
 /**
  * `element`, `files`, `begin(project, run)`, `clear()`, `read()` when there is a new result, `hasLosses(whether)`,
@@ -63,7 +65,8 @@ export function makeResults(changed, failed) {
   async function read() {
     const { project, run } = place;
     const list = await get("projects", project, "runs", run, "results").catch(() => []);
-    rows = list.reverse().map((result) => row(project, run, result));
+    list.reverse().sort((a, b) => b.step - a.step || rank(a) - rank(b));
+    rows = list.map((result) => row(project, run, result));
     if (known) listed(known);
     const elements = rows.map((each) => each.element);
     fill(element, rows.length ? h("h4", {}, "Results") : null, elements);
@@ -78,6 +81,12 @@ export function makeResults(changed, failed) {
 }
 
 /**
+ * Of what was saved together, a LoRA comes before the embeddings of its words.
+ * @param {Result} result
+ */
+const rank = (result) => Number(result.kind === "embedding");
+
+/**
  * @param {string} project
  * @param {string} run
  * @param {Result} result
@@ -85,7 +94,7 @@ export function makeResults(changed, failed) {
 function row(project, run, result) {
   const said = h("span", { class: "sdft-said", role: "status" });
   const href = address("projects", project, "runs", run, "results", result.name);
-  const facts = `${result.kind}, step ${number(result.step)}, ${bytes(result.bytes)}`;
+  const facts = `${KINDS[result.kind] ?? result.kind}, step ${number(result.step)}, ${bytes(result.bytes)}`;
   const download = h("a", { class: "sdft-button", href, download: result.name }, "Download");
   const buttons = makeUse(result, said);
   const element = h(

@@ -21,6 +21,8 @@ export class Selection {
     this.keeper = keeper;
     this.parts = parts;
     this.lists = lists;
+    /** How often a project was chosen: an answer that comes after a later choice is for nobody. */
+    this.choices = 0;
   }
 
   /** The project and the run that were looked at last, or else the project that is at work. */
@@ -41,10 +43,13 @@ export class Selection {
    * @param {string | null} [run] the one to look at
    */
   async select(name, run = null) {
+    const choice = ++this.choices;
     await this.keeper.later.now();
     try {
-      this.show(await get("projects", name), run);
+      const project = await get("projects", name);
+      if (choice === this.choices) this.show(project, run);
     } catch (error) {
+      if (choice !== this.choices) return;
       if (error instanceof Away) {
         this.parts.top.show(this.keeper.project);
         this.parts.output.notice.failed(sentence(error));

@@ -33,6 +33,7 @@ export interface Option {
   greyed: string;
   /** Seen at once; all others are folded under their group. */
   foremost: boolean;
+  elsewhere: boolean;
   methods: string[];
   follows_method: boolean;
   /** Without all of these it is ignored. */

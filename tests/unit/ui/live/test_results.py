@@ -50,5 +50,7 @@ def test_new_words_go_into_the_prompt_beside_the_lora(tmp_path: Path) -> None:
         assert words_of(run) == words
     host = make_host(tmp_path)
     result = {"result": "lora", "path": str(tmp_path / "dog.safetensors"), "step": 1}
-    assert describe_result(host, result, None, "", ["zib"])["prompt"] == "<lora:dog:1> zib"
+    told = describe_result(host, result, None, "", ["zib"])
+    assert told["prompt"] == "<lora:dog:1> zib"
+    assert "add <lora:dog:1> zib to the prompt" in told["sentence"]
     assert describe_result(host, {**result, "result": "embedding"}, None, "", ["zib"])["prompt"] == "dog"
