@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
+
+from ..settings.patterns import pattern_fault
 
 
 def whole_number(least: int, most: int, multiple_of: int = 1) -> Callable[[str], int]:
@@ -20,9 +21,7 @@ def whole_number(least: int, most: int, multiple_of: int = 1) -> Callable[[str],
 
 
 def regular_expression(text: str) -> str:
-    """An argument type for what `re` takes."""
-    try:
-        re.compile(text)
-    except (re.error, RecursionError) as error:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a regular expression ({error})') from error
+    """An argument type for patterns of layers' names, as lora.pattern."""
+    if fault := pattern_fault(text):
+        raise argparse.ArgumentTypeError(f'"{text}" {fault}')
     return text

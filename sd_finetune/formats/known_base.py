@@ -4,6 +4,7 @@ base_of(settings) -> KnownBase | None
 memory_of(settings) -> its MemoryFacts
 resolved(settings) -> Settings with the numbers that a run is made of
 base_faults(settings) -> what its kind of checkpoint rules out
+base_fault(settings) -> why it cannot be read
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..errors import UserError
 from ..families.completeness import lora_layers, native_side, needed_tensors
 from ..families.facts import FamilyFacts, MemoryFacts
 from ..families.table import DEFAULT_FAMILY, FAMILIES
-from ..reading.diffusers_folder import files_of_model
+from ..reading.diffusers_folder import files_of_model, is_model
 from ..reading.door import reader
 from ..settings.base_defaults import BaseDefaults, resolved_for
 from ..settings.options import Settings
@@ -65,14 +66,28 @@ def known_base(path: Path, config: Path | None = None) -> KnownBase:
 
 def base_of(settings: Settings) -> KnownBase | None:
     """The settings' base checkpoint, None where it cannot be read, which whoever loads it tells."""
+    try:
+        return _known(settings)
+    except UserError:
+        return None
+
+
+def base_fault(settings: Settings) -> str:
+    """Why the settings' base checkpoint cannot be read, as a sentence; "" where it can, or is not there at all."""
+    try:
+        _known(settings)
+    except UserError as error:
+        return str(error) if is_model(Path(settings.base.checkpoint)) else ""
+    return ""
+
+
+def _known(settings: Settings) -> KnownBase | None:
+    """None where none is named. Raises UserError as `known_base`."""
     path = Path(settings.base.checkpoint)
     config = Path(settings.base.config) if settings.base.config else None
     if not path.name:
         return None
-    try:
-        return _known_before(path, config, *map(_stamp, (*files_of_model(path), config or config_beside(path))))
-    except UserError:
-        return None
+    return _known_before(path, config, *map(_stamp, (*files_of_model(path), config or config_beside(path))))
 
 
 @lru_cache(maxsize=8)  # the tab asks with every change of its form

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from .algorithms import ALGORITHMS
 from .blocks import block_values
 from .faults import Broken
 from .options import Settings
+from .patterns import pattern_fault
 from .unused_options import unused_options
 
 
@@ -26,10 +26,8 @@ def pattern(settings: Settings) -> Iterator[Broken]:
         return
     if not text:
         yield (name, "lora.targets"), f'{name} is empty: write a regular expression like "attn2", or set lora.targets.'
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        yield (name,), f'{name} = "{text}" is not a regular expression ({error}): correct it.'
+    elif fault := pattern_fault(text):
+        yield (name,), f'{name} = "{text}" {fault}.'
 
 
 def blocks(settings: Settings) -> Iterator[Broken]:

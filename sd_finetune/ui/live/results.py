@@ -74,7 +74,7 @@ def words_of(run: RunFolder) -> list[str]:
 def _size(path: Path) -> int:
     try:
         return sum(file.stat().st_size for file in files_of_model(path)) if is_model(path) else 0
-    except OSError:
+    except (OSError, UserError):  # it is gone meanwhile, or a folder that somebody has damaged
         return 0
 
 

@@ -14,7 +14,7 @@ from ...data.held_out import trained
 from ...data.masked_examples import FoundMasks
 from ...data.usable import UsableImages
 from ...errors import UserError
-from ...formats.known_base import base_faults, resolved
+from ...formats.known_base import base_fault, base_faults, resolved
 from ...reading.diffusers_folder import is_model
 from ...settings.faults import Faults
 from ...settings.missing_files import missing_for_training
@@ -93,6 +93,8 @@ def _with_faults_beyond_rules(settings: dict[str, Any], faults: Faults) -> Setti
     whole = resolved(as_far_as_valid(settings))
     check_rules(whole, faults)
     faults.add_new({**missing_for_training(whole), **base_faults(whole)})
+    if not faults.has("base.config") and (fault := base_fault(whole)):
+        faults.add_new({"base.checkpoint": fault})
     return whole
 
 

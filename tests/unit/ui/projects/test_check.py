@@ -45,6 +45,20 @@ def test_a_checkpoint_that_went_away_is_told(screen: Screen, path: str) -> None:
     assert list(check(screen.settings(base={"checkpoint": path})).faults) == ["base.checkpoint"]
 
 
+def test_a_checkpoint_that_is_damaged_is_told(screen: Screen, tmp_path: Path) -> None:
+    """Of a folder, whose files are listed for more than training, the rest of the report does not fail either."""
+    file, folder = tmp_path / "cut.safetensors", tmp_path / "shards"
+    file.write_bytes(Path(screen.settings()["base"]["checkpoint"]).read_bytes()[:100_000])
+    (folder / "unet").mkdir(parents=True)
+    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    (folder / "unet" / "config.json").write_text("{}")
+    (folder / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text("{}")
+    for path in (file, folder):
+        told = report(screen.settings(base={"checkpoint": str(path)}), screen.context.projects)
+        assert list(told["faults"]) == ["base.checkpoint"]
+        assert told["faults"]["base.checkpoint"].startswith(f"{path} is incomplete or damaged")
+
+
 def test_steps_count_repeats_batches_and_accumulation(screen: Screen) -> None:
     concept = {"folder": str(screen.pictures), "repeats": 5}  # 15 showings, 4 of them a step
     train = {"length": "2 epochs", "batch_size": 2, "gradient_accumulation_steps": 2}
