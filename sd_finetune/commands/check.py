@@ -13,8 +13,7 @@ from ..runs.messages import Phase
 from ..runs.progress import Progress
 from ..settings.options import Settings
 from ..settings.toml import value_text
-from .base_defaults import read_for_base
-from .train import add_settings_file
+from .settings_file import add_settings_file, settings_of
 
 if TYPE_CHECKING:
     from ..data.bucket_table import Bucket, Fit
@@ -32,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Print what was found; 0. Raises UserError for settings that are not valid, and folders that cannot be used."""
     from ..data.bucket_table import bucket_warnings, buckets_of, fits_of  # load Pillow
 
-    settings = read_for_base(options.settings, options.overrides)
+    settings = settings_of(options)
     fits: list[Fit] = []
     for number, concept in enumerate(settings.concepts, start=1):
         found = _images(settings, number)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..formats.known_base import resolved
 from ..presets.changes import changes_of
 from ..presets.preset import ENDING, Preset, read_preset
-from ..presets.shelf import find_preset, our_presets
-from ..settings.migrations import migrated
-from ..settings.options import Settings
-from ..settings.toml import load_toml
-from .base_defaults import read_for_base
+from ..presets.shelf import all_presets
+from ..settings.faults import Faults
+from ..settings.read import as_far_as_valid, with_overrides
+from .own_presets import add_presets_folder, own_folders
 from .vram_presets import RULE, about_vram_preset, is_vram_preset, list_of_vram_presets, vram_overrides
 
 LIST = "list"
+LONGEST_NAME = 80
 
 
 class PresetAction(argparse.Action):
@@ -38,54 +41,87 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
         action=PresetAction,
         default=[],
         metavar="PRESET",
-        help="settings that come before --set: the name of a preset (the command `presets` lists them) or the file of "
-        f"one; or {RULE}, for the VRAM of a GPU ({LIST} shows what these set). Repeatable: one of each",
+        help="settings that come before --set: the name of a preset, your own ones too (the command `presets` lists "
+        f"them), or the file of one; or {RULE}, for the VRAM of a GPU ({LIST} shows what these set). Repeatable: one "
+        "of each",
     )
+    add_presets_folder(parser)
 
 
-def read_with_presets(path: Path, presets: Sequence[str], overrides: list[str]) -> tuple[Settings, list[str]]:
-    """A settings file with presets over it and overrides over them, and what to tell of the presets.
+def with_presets(
+    content: dict[str, Any], options: argparse.Namespace, faults: Faults
+) -> tuple[dict[str, Any], list[str]]:
+    """The plain settings of a file with presets over it and overrides over them, and what to tell of the presets.
 
-    Raises:
-        UserError: there is no such preset, there are several of a kind, or the settings are not valid.
+    Adds the faults of presets and overrides.
     """
-    named = [asked for asked in presets if not is_vram_preset(asked)]
-    sizes = [asked for asked in presets if is_vram_preset(asked)]
+    overrides: list[str] = options.overrides
+    whole, told = with_overrides(content, overrides, faults), list[str]()
+    chosen: list[str] = []
+    named = [asked for asked in options.preset if not is_vram_preset(asked)]
+    sizes = [asked for asked in options.preset if is_vram_preset(asked)]
     for several in (named, sizes):
         if len(several) > 1:
-            raise UserError(f"--preset {' and --preset '.join(several)} are of the same kind: choose one of them.")
-    told: list[str] = []
-    chosen: list[str] = []
-    for asked in named:
-        preset = find_by_name_or_file(asked)
-        chosen, sentence = _over_file(path, preset, asked)
-        told.append(sentence)
-    settings = read_for_base(path, [*chosen, *overrides])
-    for asked in sizes:
-        chosen += vram_overrides(settings, asked)
-        settings = read_for_base(path, [*chosen, *overrides])
-        told.append(about_vram_preset(settings, asked))
-    return settings, told
+            together = " and --preset ".join(several)
+            faults.add(f"--preset {several[1]}", f"--preset {together} are of the same kind: choose one of them.")
+    for asked in named[:1]:
+        with _telling(asked, faults):
+            preset = find_by_name_or_file(asked, own_folders(options.presets_folder))
+            values = values_over(preset, content)
+            chosen += [f"{name}={value}" for name, value in values.items()]
+            told.append(_told(asked, values))
+            whole = with_overrides(content, [*chosen, *overrides], Faults())
+    for asked in sizes[:1]:
+        with _telling(asked, faults):
+            chosen += vram_overrides(resolved(as_far_as_valid(whole)), asked)
+            whole = with_overrides(content, [*chosen, *overrides], Faults())
+            told.append(about_vram_preset(resolved(as_far_as_valid(whole)), asked))
+    return whole, told
 
 
-def find_by_name_or_file(asked: str) -> Preset:
-    """One that comes with SD Fine-Tune, or that of a file. Raises UserError if there is none."""
+def find_by_name_or_file(asked: str, folders: Sequence[Path]) -> Preset:
+    """One that comes with SD Fine-Tune, one's own in one of the folders, or that of a file.
+
+    Raises:
+        UserError: there is none, there are several, or it cannot be read.
+    """
     if asked.lower().endswith(ENDING) or Path(asked).name != asked:
         return read_preset(Path(asked))
-    if not any(kept.key == asked for kept in our_presets()):
-        raise UserError(
-            f'--preset "{asked}" is not valid: use a name that `presets` lists, a file that ends with {ENDING}, or '
-            f"{RULE}."
-        )
-    found = find_preset(asked).preset
-    assert found is not None  # ours can be read
-    return found
+    kept = [each for each in all_presets(*folders) if each.key == asked]
+    if not kept:
+        raise UserError(f'--preset "{asked}" is not valid: {_meant(asked, folders)}.')
+    if len(kept) > 1:
+        places = " and ".join(str(each.path) for each in kept)
+        raise UserError(f'--preset "{asked}" is the name of {places}: give the path of one of them.')
+    if kept[0].preset is None:
+        raise UserError(kept[0].fault)
+    return kept[0].preset
 
 
-def _over_file(path: Path, preset: Preset, asked: str) -> tuple[list[str], str]:
-    """What a preset changes in a settings file, as overrides and in words."""
-    content = migrated(load_toml(path))
-    changes = changes_of(preset, content)
-    values = {name: json.dumps(change.now) for name, change in changes.items()}
+def _meant(asked: str, folders: Sequence[Path]) -> str:
+    """What to do in place of a name that no preset has."""
+    names = sorted({kept.key for kept in all_presets(*folders)})
+    near = get_close_matches(asked.lower(), names, n=3, cutoff=0.6) if len(asked) <= LONGEST_NAME else []
+    if near:
+        words = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]]))
+        return f"did you mean {words}? The command presets lists all"
+    return f"use a name that the command presets lists, a file that ends with {ENDING}, or {RULE}"
+
+
+@contextmanager
+def _telling(asked: str, faults: Faults) -> Iterator[None]:
+    """A preset's fault is told with those of the settings."""
+    try:
+        yield
+    except UserError as error:
+        faults.add(f"--preset {asked}", str(error))
+
+
+def values_over(preset: Preset, content: Mapping[str, Any]) -> dict[str, str]:
+    """What a preset changes in plain settings, by full name, as JSON."""
+    return {name: json.dumps(change.now) for name, change in changes_of(preset, content).items()}
+
+
+def _told(asked: str, values: Mapping[str, str]) -> str:
     set_to = ", ".join(f"{name} = {value}" for name, value in values.items())
-    return [f"{name}={value}" for name, value in values.items()], f"preset {asked}: {set_to or 'changes nothing'}"
+    return f"preset {asked}: {set_to or 'changes nothing'}"

@@ -8,10 +8,8 @@ from collections import Counter
 
 from ..counted import counted
 from ..runs.progress import Progress
-from ..settings.missing_files import missing_files, refuse
-from ..settings.prior_rules import refuse_without_class_images
-from .base_defaults import read_for_base
-from .train import add_settings_arguments
+from ..settings.prior_rules import without_class_images
+from .settings_file import add_settings_arguments, settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Generate what is missing, then print how many class images of each folder every concept uses; 0."""
-    settings = read_for_base(options.settings, options.overrides)
-    refuse_without_class_images(settings)
-    refuse(missing_files(settings))
+    settings = settings_of(options, lambda settings, _: without_class_images(settings))
     from ..training.prior.class_run import generate_missing_class_images  # loads torch, which --help does not need
 
     with Progress(sys.stdout) as progress:

@@ -10,13 +10,11 @@ from ..runs.atomic import replacing
 from ..runs.folder import RunFolder
 from ..runs.rate_plot import svg_of
 from ..runs.rate_trial import Point, points_of, smoothed, suggestion
-from ..settings.missing_files import missing_for_training, refuse
 from ..settings.options import Settings
 from ..settings.rate_trial import STEPS, main_option, trial_settings
 from .arguments import whole_number
-from .base_defaults import read_for_base
+from .settings_file import add_settings_file, settings_of
 from .start import start
-from .train import add_settings_file
 
 LINES = 20
 """Of the table that is printed."""
@@ -42,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the curve and the suggestion; 0, or 1 if the trial failed. Raises UserError for settings of no use."""
-    settings = read_for_base(options.settings, options.overrides)
-    refuse(missing_for_training(settings))
+    settings = settings_of(options)
     with TemporaryDirectory(prefix="sd-finetune-rates-", ignore_cleanup_errors=True) as folder:
         trial = RunFolder.create(Path(folder), settings.output.name, trial_settings(settings, options.steps))
         code = start(trial, "--rates")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 from ..presets.preset import SUBJECTS, Preset, text_of
 from ..presets.shelf import Kept, all_presets
 from ..presets.words import expected_words
 from ..settings.methods import METHODS
 from .chosen_presets import find_by_name_or_file
+from .own_presets import add_presets_folder, own_folders
 from .vram_presets import RULE
-
-DATA = Path("sd-finetune-data")
-"""Of the tab without a WebUI, as the command ui has it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,22 +19,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names", nargs="*", metavar="PRESET", help="show the settings of these, by name or by file, instead of a list"
     )
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=DATA / "presets",
-        metavar="FOLDER",
-        help=f"folder of your own presets, which the tab keeps in its data folder (default: {DATA / 'presets'})",
-    )
+    add_presets_folder(parser, "--folder")
     parser.epilog = f"Use one with `train SETTINGS.toml --preset NAME`; for the VRAM of a GPU add --preset {RULE}."
 
 
 def run(options: argparse.Namespace) -> int:
     """Print them; 0. Raises UserError for one that does not exist or cannot be read."""
+    folders = own_folders(options.presets_folder)
     if options.names:
-        print("\n".join(text_of(find_by_name_or_file(name)) for name in options.names).rstrip())
+        print("\n".join(text_of(find_by_name_or_file(name, folders)) for name in options.names).rstrip())
         return 0
-    kept = all_presets(options.folder)
+    kept = all_presets(*folders)
     for method, facts in METHODS.items():
         of_method = [(each, each.preset) for each in kept if each.preset and each.preset.method == method]
         if of_method:
@@ -51,11 +43,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _lines(kept: Kept, preset: Preset) -> Iterator[str]:
-    """kept: its file."""
-    used_as = str(kept.path) if kept.own else kept.key
-    title = f"{preset.name}{', your own' if kept.own else ''}"
+    title = f"{preset.name}, your own in {kept.path}" if kept.own else preset.name
     subject = f", for a {SUBJECTS[preset.subject].lower()}" if preset.subject and not kept.own else ""
-    yield f"{used_as}: {title}{subject}"
+    yield f"{kept.key}: {title}{subject}"
     for line in (preset.description, *expected_words(preset.expected)):
         if line:
             yield f"    {line}"

@@ -6,6 +6,8 @@ import argparse
 
 from ..runs.find import find_run
 from ..runs.resumable import refuse_to_resume
+from ..settings.read import to_file
+from .settings_file import usable
 from .start import add_detach, start
 
 
@@ -18,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0: finished or stopped again; 1: the run failed. Raises UserError if the run cannot be resumed."""
     folder = find_run(options.folder)
-    folder.read_settings()
+    settings = folder.read_settings()
     refuse_to_resume(folder)
+    usable(to_file(settings))
     return start(folder, "--resume", detach=options.detach)

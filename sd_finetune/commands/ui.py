@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..runs.find import STANDALONE_DATA
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
@@ -13,9 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         type=Path,
-        default=Path("sd-finetune-data"),
+        default=Path(STANDALONE_DATA),
         metavar="FOLDER",
-        help="folder for projects and runs (default: sd-finetune-data)",
+        help=f"folder for projects and runs (default: {STANDALONE_DATA})",
     )
     add(
         "--checkpoints",

@@ -197,10 +197,10 @@ def _instance_images(
     return found.images, found.warnings()
 
 
-def no_images(folder: str, found: UsableImages) -> str:
-    """A sentence about a folder without a usable image."""
+def no_images(folder: str, found: UsableImages, exclude: str = "exclude") -> str:
+    """A sentence about a folder without a usable image. exclude: name of the option that leaves images out."""
     if found.excluded:
-        return f"all images in {folder} that can be used are excluded: take some of them out of exclude."
+        return f"all images in {folder} that can be used are excluded: take some of them out of {exclude}."
     if found.skipped:
         return f"no image in {folder} can be used. The first: {str(found.skipped[0]).removeprefix('Skipped: ')}"
     return f"no images in the folder {folder}: add {', '.join(readable_formats())} files."

@@ -14,6 +14,8 @@ from ..settings.rules import file_name_rule, is_file_name
 from .preset import ENDING, Preset, parse_preset, read_preset, text_of
 
 OURS = Path(__file__).parent / "files"
+FOLDER = "presets"
+"""Of a person's own, in the tab's data folder."""
 MOST_OWN = 1000
 """Files that are looked at in a person's folder."""
 
@@ -41,9 +43,9 @@ def own_presets(folder: Path) -> list[Kept]:
     return [_own(path) for path in _files(folder)]
 
 
-def all_presets(folder: Path) -> list[Kept]:
-    """Ours, then the person's own."""
-    return [*our_presets(), *own_presets(folder)]
+def all_presets(*folders: Path) -> list[Kept]:
+    """Ours, then the person's own in these folders."""
+    return [*our_presets(), *(kept for folder in folders for kept in own_presets(folder))]
 
 
 def find_preset(key: str, folder: Path | None = None) -> Kept:

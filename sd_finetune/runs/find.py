@@ -9,7 +9,9 @@ from pathlib import Path
 from ..errors import UserError
 from .folder import RunFolder
 
-PLACES = ("runs", "sd-finetune-data")
+STANDALONE_DATA, WEBUI_DATA = "sd-finetune-data", "sd_finetune"
+"""The data folders of the tab: that of the command ui in the current folder, and that in the WebUI's data directory."""
+PLACES = ("runs", STANDALONE_DATA)
 """Where the commands train and ui put runs, in the current folder, unless they are told otherwise."""
 MOST_LEVELS = 4
 """Of folders: data folder, projects, project, runs, run."""

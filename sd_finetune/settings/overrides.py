@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 from .catalogue import all_options
@@ -13,7 +14,7 @@ MOST_DOTS = 4
 """In an option's name; "concepts.1.folder" has two."""
 
 
-def apply_overrides(content: dict[str, Any], overrides: list[str], faults: Faults) -> None:
+def apply_overrides(content: dict[str, Any], overrides: Sequence[str], faults: Faults) -> None:
     """Put each override into the plain settings `content`; concepts are numbered from 1."""
     for override in overrides:
         if any(0xD800 <= ord(letter) <= 0xDFFF for letter in override):  # what Python makes of bytes that are not UTF-8

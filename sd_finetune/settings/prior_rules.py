@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import UserError
 from .faults import Broken
 from .options import Settings
 
 
-def refuse_without_class_images(settings: Settings) -> None:
-    """Raise UserError if a run with these settings would have no class images to generate."""
+def without_class_images(settings: Settings) -> dict[str, str]:
+    """By the option's name, why a run with these settings would have no class images to generate."""
+    faults: dict[str, str] = {}
     if settings.prior_weight() == 0:
-        raise UserError("prior.weight = 0 uses no class images: set it above 0, for example to 1.")
+        faults["prior.weight"] = "prior.weight = 0 uses no class images: set it above 0, for example to 1."
     if settings.prior.source == "model":
-        raise UserError('prior.source = "model" generates no class images: set it to "images".')
+        faults["prior.source"] = 'prior.source = "model" generates no class images: set it to "images".'
+    return faults
 
 
 def decaying_prior(settings: Settings) -> Iterator[Broken]:

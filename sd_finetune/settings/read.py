@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -30,12 +32,27 @@ def read_toml(path: Path, overrides: list[str] | None = None) -> Settings:
     Raises:
         UserError: the file cannot be read, is of a later version, or has faults; one line for each.
     """
-    content = migrated(_not_deep(load_toml(path)))
     faults = Faults()
+    return _checked(with_overrides(content_of_toml(path), overrides or [], faults), faults)
+
+
+def content_of_toml(path: Path) -> dict[str, Any]:
+    """What stands in a settings file, faulty or not, with today's names and absolute paths.
+
+    Raises:
+        UserError: the file cannot be read, or is of a later version.
+    """
+    content = migrated(_not_deep(load_toml(path)))
     _resolve_paths(Settings, content, path.absolute().parent)
-    apply_overrides(content, overrides or [], faults)
-    _resolve_paths(Settings, content, Path.cwd())
-    return _checked(content, faults)
+    return content
+
+
+def with_overrides(content: dict[str, Any], overrides: Sequence[str], faults: Faults) -> dict[str, Any]:
+    """A copy of it after `overrides`; adds the faults of these."""
+    changed = copy.deepcopy(content)
+    apply_overrides(changed, overrides, faults)
+    _resolve_paths(Settings, changed, Path.cwd())
+    return changed
 
 
 def from_dict(content: dict[str, Any]) -> Settings:
@@ -52,9 +69,12 @@ def find_faults(content: dict[str, Any]) -> dict[str, str]:
     return faults_of(content).sentences
 
 
-def faults_of(content: dict[str, Any]) -> Faults:
-    """The same, with all options that each of them concerns; of "version" where nothing else can be looked at."""
-    faults = Faults()
+def faults_of(content: dict[str, Any], known: Faults | None = None) -> Faults:
+    """The same, with all options that each of them concerns; of "version" where nothing else can be looked at.
+
+    known: faults that were found before, to which they are added.
+    """
+    faults = known or Faults()
     try:
         check_rules(build(Settings, migrated(_not_deep(content)), "", faults), faults)
     except UserError as error:

@@ -21,7 +21,7 @@ FOUNDATION = {"__version__", "counted", "errors", "own_packages", "readable", "r
 PARTS = {"data", "formats", "diffusion", "families", "low_rank"}
 MODEL = PARTS | {"networks", "sampling", "optimizers"}
 WORKER = FOUNDATION | MODEL | {"methods", "training", "tools", "vram"}
-SCREEN = {"hosts", "ui"}
+SCREEN = {"hosts", "checks", "ui"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -37,8 +37,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "vram": {"errors", "families", "settings"},
     "presets": {"errors", "families", "readable", "reading", "runs", "settings", "vram"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
+    "checks": FOUNDATION | {"data", "families", "formats"},  # of the last two what does without torch
     "ui": FOUNDATION
-    | {"hosts", "data", "families", "formats", "presets", "vram"},  # of the last two what does without torch
+    | {"hosts", "checks", "data", "families", "formats", "presets", "vram"},  # of the last two what does without torch
     "data": FOUNDATION,
     "diffusion": FOUNDATION,
     "families": {"errors", "reading", "diffusion", "settings"},
@@ -74,12 +75,11 @@ FAMILY_ROOMS = tuple(f"sd_finetune.families.{name}" for name in FAMILIES)
 
 SCREEN_MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
-    "plain_settings": set(),
-    "live": {"plain_settings"},
-    "advice": {"plain_settings"},
-    "projects": {"plain_settings", "live", "advice"},
-    "jobs": {"plain_settings", "live", "advice", "projects"},
-    "server": {"plain_settings", "live", "advice", "projects", "jobs"},
+    "live": set(),
+    "advice": set(),
+    "projects": {"live", "advice"},
+    "jobs": {"live", "advice", "projects"},
+    "server": {"live", "advice", "projects", "jobs"},
 }
 """The rooms of the package ui."""
 

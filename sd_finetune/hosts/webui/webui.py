@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from modules import paths, sd_models, shared
 
+from ...runs.find import WEBUI_DATA
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Saved
 from ...settings.methods import ResultKind
@@ -48,7 +49,7 @@ class WebUI:
     @property
     def data_folder(self) -> Path:
         """In the WebUI's own data directory."""
-        return Path(paths.data_path).absolute() / "sd_finetune"
+        return Path(paths.data_path).absolute() / WEBUI_DATA
 
     def checkpoints(self) -> list[BaseCheckpoint]:
         """The WebUI's list, the loaded one first, with models in diffusers' layout, of which it lists the parts."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...checks.concept_images import captions_of_concept, folder_of_concept, images_of_concept
 from ...data.caption_writing import write_caption
 from ...data.captioning.captioner import Captioner, Write, by_model, caption_all
 from ...data.captioning.command_file import NAME, command_in
@@ -18,7 +19,6 @@ from ...hosts.host import Host
 from ...runs.folder import RunFolder
 from ...runs.messages import Done, Error, Event, Phase, Warning_
 from ..projects.captionings import note_written
-from ..projects.concept_images import captions_of_concept, folder_of_concept, images_of_concept
 from ..projects.host_folders import with_caches
 from ..projects.project import CAPTIONINGS, Project
 from ..projects.saving import saving

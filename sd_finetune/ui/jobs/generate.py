@@ -19,8 +19,8 @@ from ...runs.messages import Done, Error, EventLog, read_events, was_ended
 from ...runs.notes import read_note
 from ...settings.keepable import MOST_LETTERS
 from ...settings.option import AUTO, MOST_SEED
+from ...settings.plain import table
 from ...settings.sample_syntax import unknown_in_prompt
-from ..plain_settings import table
 from ..projects.check import base_checkpoint
 from ..projects.project import GENERATED, Project, entries
 from .job import NewJob

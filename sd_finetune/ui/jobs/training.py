@@ -15,8 +15,9 @@ from ...hosts.host import Host
 from ...runs.folder import RunFolder
 from ...runs.launch import start_worker
 from ...runs.resumable import refuse_to_resume
+from ...settings.missing_files import refuse
 from ...settings.options import Settings
-from ...settings.prior_rules import refuse_without_class_images
+from ...settings.prior_rules import without_class_images
 from ...settings.rate_trial import trial_settings
 from ..projects.check import checked_settings
 from ..projects.continuing import copy_snapshot
@@ -50,7 +51,7 @@ def resume_job(host: Host, project: Project, run: RunFolder) -> NewJob:
 def class_images_job(host: Host, project: Project) -> NewJob:
     """Generate the class images that the project's settings ask for and that are missing. Raises UserError."""
     settings = _run_settings(host, project)
-    refuse_without_class_images(settings)
+    refuse(without_class_images(settings))
     _refuse_unusable(settings)
     run = RunFolder.create(project.folder / CLASS_IMAGE_RUNS, project.name, settings)
     return _job("class images", project, run, settings, "--class-images")

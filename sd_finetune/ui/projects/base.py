@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...errors import UserError
 from ...formats.usable_base import refuse_unusable_base
 from ...hosts.host import Host
-from ..plain_settings import text, with_values
+from ...settings.plain import text, with_values
 from .creating import checkpoint_file, chosen_title
 from .project import Project
 from .wording import in_the_tab

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ...checks.concept_images import images_of_concept
 from ...data.bucket_table import bucket_warnings, buckets_of, fits_of
 from ...data.held_out import trained
 from ...errors import UserError
+from ...settings.plain import concepts
 from ...settings.read import as_far_as_valid, find_faults
-from ..plain_settings import concepts
-from .concept_images import images_of_concept
 from .wording import in_the_tab
 
 FURTHER = "data.extra_resolutions"

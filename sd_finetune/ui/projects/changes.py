@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from ...errors import UserError
 from ...settings.keepable import refuse_unkeepable_value
-from ..plain_settings import value_at, with_value
+from ...settings.plain import value_at, with_value
 from .project import Project
 
 

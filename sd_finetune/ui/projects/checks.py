@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from ...checks.concept_images import folder_of_concept, images_of_concept
 from ...data.image_checks import ImageChecks, check_images
 from ...data.images import open_image
 from ...data.masks import mask_to_show
 from ...data.smart_crop import crop_of_image
 from ...data.usable import size_of
+from ...settings.plain import concepts
 from ...settings.read import as_far_as_valid
-from ..plain_settings import concepts
-from .concept_images import folder_of_concept, images_of_concept
 from .images import image_in
 from .trained_part import LEAST_SIDE, MOST_SIDE, trained_part
 

@@ -10,7 +10,7 @@ from ...hosts.host import Host
 from ...readable import readable
 from ...runs.notes import read_note
 from ...runs.own_files import CLASS_IMAGES_NOTE
-from ..plain_settings import concepts
+from ...settings.plain import concepts
 from .host_folders import class_image_cache
 from .images import image_in
 from .project import Project

@@ -26,8 +26,8 @@ from ...runs.snapshots import (
 )
 from ...settings.learned_words import learned_words
 from ...settings.options import Settings
+from ...settings.plain import with_values
 from ..live.run_view import Views
-from ..plain_settings import with_values
 from .host_folders import settings_of_run
 from .project import Project, all_projects
 

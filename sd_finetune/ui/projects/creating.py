@@ -14,8 +14,8 @@ from ...reading.other_files import sentence_about_folder
 from ...runs.atomic import is_file
 from ...settings.groups.samples import SAMPLERS
 from ...settings.paths import pasted_path
+from ...settings.plain import text
 from ...settings.read import read_toml, to_dict
-from ..plain_settings import text
 from .form import defaults
 from .project import Project, all_projects, projects_folder
 

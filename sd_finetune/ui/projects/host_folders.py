@@ -11,6 +11,7 @@ from typing import Any
 from ...data.image_cache import NAME as IMAGE_CACHE
 from ...errors import UserError
 from ...formats.known_base import base_of
+from ...formats.other_embeddings import embeddings_in
 from ...hosts.host import Host
 from ...runs.atomic import is_file
 from ...runs.folder import RunFolder
@@ -19,9 +20,9 @@ from ...settings.methods import METHODS, MethodFacts
 from ...settings.migrations import migrated
 from ...settings.option import AUTO
 from ...settings.options import Lora, Output
+from ...settings.plain import table, text, value_at, with_concepts, with_values
 from ...settings.read import as_far_as_valid, plain_value
 from ...settings.result_name import NAME, PLAIN, pattern_fault, stems_of
-from ..plain_settings import table, text, value_at, with_concepts, with_values
 
 CLASS_IMAGES = "class-images"
 """In the host's data folder."""
@@ -45,8 +46,9 @@ def fill_host_folders(host: Host, settings: dict[str, Any]) -> dict[str, Any]:
     if has_words_beside(settings):
         beside = Path(text(whole, EMBEDDINGS) or folder)
         places.append((beside, PLAIN))
-    values = {"output.folder": str(folder), "output.name": _free_name(places, name)}
     learns_words = facts.learns_word or has_words_beside(settings)
+    values = {"output.folder": str(folder)}
+    values["output.name"] = _free_name(places, name, beside if learns_words else None)
     if values["output.name"] != name and learns_words and not table(settings, "textual_inversion").get("word"):
         values["textual_inversion.word"] = name  # prompts say the word by the name that it was given
     whole = with_values(whole, values)
@@ -125,7 +127,7 @@ def _with_free_file(concept: dict[str, Any], folder: Path) -> dict[str, Any]:
     word = concept.get("word")
     if not isinstance(word, str) or not word or concept.get("word_file", "") != "":
         return concept
-    free = _free_name([(folder, PLAIN)], word)
+    free = _free_name([(folder, PLAIN)], word, folder)
     return concept if free == word else {**concept, "word_file": free}
 
 
@@ -143,14 +145,21 @@ def _pattern(facts: MethodFacts, output: dict[str, Any]) -> str:
     return str(pattern) if usable else PLAIN
 
 
-def _free_name(places: Sequence[tuple[Path, str]], name: str) -> str:
+def _free_name(places: Sequence[tuple[Path, str]], name: str, embeddings: Path | None = None) -> str:
     """The name, with a number if a folder has such a file: an earlier result is never overwritten.
 
-    places: folders, and the pattern of the names in each.
+    places: folders, and the pattern of the names in each. embeddings: the one of them in which the WebUI looks for
+    these in images, too.
     """
-    stems = [({path.stem for path in folder.rglob("*") if is_file(path)}, p) for folder, p in places if folder.is_dir()]
+    stems = [(_taken(folder, folder == embeddings), pattern) for folder, pattern in places if folder.is_dir()]
     for number in count(1):
         own = name if number == 1 else f"{name}-{number}"
         if not any(any(map(stems_of(pattern, {NAME: own}).fullmatch, taken)) for taken, pattern in stems):
             return own
     raise AssertionError
+
+
+def _taken(folder: Path, has_embeddings: bool) -> set[str]:
+    """The names of files without their endings, and those of embeddings in images, which have one of their own."""
+    stems = {path.stem for path in folder.rglob("*") if is_file(path)}
+    return stems | set(embeddings_in(folder).values()) if has_embeddings else stems

@@ -12,13 +12,13 @@ from ...presets.changes import SAVED, Change, changes_of, method_in, settings_fo
 from ...presets.expected import Expected, estimated_vram
 from ...presets.parts import Part
 from ...presets.preset import SUBJECTS, Preset, preset_of, settings_of
-from ...presets.shelf import Kept
+from ...presets.shelf import FOLDER, Kept
 from ...presets.words import expected_words
+from ...settings.plain import text, with_value
 from ...settings.read import find_faults, from_dict
 from ...vram.estimate import needed_bytes
 from ..advice.fit_to_gpu import with_concepts_filled_in
 from ..advice.method_defaults import method_defaults
-from ..plain_settings import text, with_value
 from .wording import in_the_tab
 
 WITH_ALL: tuple[Part, ...] = (*SAVED, "around")
@@ -26,7 +26,7 @@ WITH_ALL: tuple[Part, ...] = (*SAVED, "around")
 
 def presets_folder(host: Host) -> Path:
     """Where a person's own presets are."""
-    return host.data_folder / "presets"
+    return host.data_folder / FOLDER
 
 
 def describe_preset(kept: Kept) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
+from ...checks.concept_images import folder_of_concept, images_of_concept
 from ...errors import UserError
 from ...settings.keepable import MOST_ENTRIES
 from ...settings.read import as_far_as_valid
 from ..projects.class_images import class_image_folder, class_image_folders, delete_class_image
-from ..projects.concept_images import folder_of_concept, images_of_concept
 from ..projects.host_folders import with_caches
 from ..projects.images import (
     describe_images,

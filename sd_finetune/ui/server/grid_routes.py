@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from ...checks.concept_images import captions_of_concept, folder_of_concept, images_of_concept
+from ...settings.plain import concepts
 from ...settings.read import as_far_as_valid
-from ..plain_settings import concepts
 from ..projects.caption_changes import change_captions
-from ..projects.concept_images import captions_of_concept, folder_of_concept, images_of_concept
 from ..projects.host_folders import with_caches
 from ..projects.image_list import list_images
 from ..projects.project import Project

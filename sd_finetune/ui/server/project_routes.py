@@ -15,6 +15,8 @@ from ...presets.shelf import revision_of
 from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
 from ...settings.methods import METHODS
+from ...settings.plain import concepts as own_concepts
+from ...settings.plain import text, with_values
 from ...settings.read import find_faults
 from ..advice.fit_to_gpu import fit, with_concepts_filled_in
 from ..advice.gpu import another_gpu, another_gpus, find_gpu
@@ -22,8 +24,6 @@ from ..advice.method_defaults import method_defaults
 from ..jobs.job import DOING, Job
 from ..live.interrupted import is_interrupted
 from ..live.results import result_of
-from ..plain_settings import concepts as own_concepts
-from ..plain_settings import text, with_values
 from ..projects.base import base_fault, change_base
 from ..projects.changes import change_settings
 from ..projects.check import report

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 
 from ...errors import UserError
+from ...settings.plain import with_values
 from ..jobs.training import rate_trial_job
-from ..plain_settings import with_values
 from ..projects.project import Project
 from ..projects.rate_trials import describe_trial
 from .context import Context

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.runs import launch
+from tests.screen import make_images
 
 TOML = """
 [base]
@@ -25,8 +28,8 @@ def make_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     monkeypatch.setattr(launch, "WORKER", "fake_worker")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "runs"))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "base.safetensors").write_bytes(b"weights")
-    (tmp_path / "images").mkdir()
+    shutil.copy(TOY_CHECKPOINT, tmp_path / "base.safetensors")
+    make_images(tmp_path / "images", 1)
 
     def make(act: str) -> Path:
         path = tmp_path / "settings.toml"

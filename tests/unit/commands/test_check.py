@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFilter
 
 from sd_finetune.__main__ import main
+from sd_finetune.demo.paths import TOY_CHECKPOINT
 
 TOML = """
 [base]
@@ -33,6 +35,7 @@ def test_what_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str], photo
     photographs["rocket"].filter(ImageFilter.GaussianBlur(6)).save(images / "rocket.png")
     photographs["cat"].resize((900, 100)).save(images / "cat.png")
     (images / "broken.png").write_bytes(b"x")
+    shutil.copy(TOY_CHECKPOINT, tmp_path / "base.safetensors")
     file = tmp_path / "s.toml"
     file.write_text(TOML)
     assert main(["check", str(file), "--set", "data.buckets=false"]) == 0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from sd_finetune.__main__ import main
+from sd_finetune.__main__ import COMMANDS, main
 from sd_finetune.presets.preset import preset_of, text_of
-from sd_finetune.presets.shelf import our_presets
+from sd_finetune.presets.shelf import our_presets, save_preset
 from sd_finetune.runs.folder import RunFolder
 
 MakeFile = Callable[[str], Path]
@@ -50,7 +53,14 @@ def test_one_by_its_file(make_file: MakeFile, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("presets", "message"),
     [
-        (["lora-subjekt"], '--preset "lora-subjekt" is not valid: use a name that `presets` lists, a file that ends'),
+        (
+            ["lora-subjekt"],
+            '--preset "lora-subjekt" is not valid: did you mean lora-subject, lora-subject-few or l',
+        ),
+        (
+            ["mine"],
+            '--preset "mine" is not valid: use a name that the command presets lists, a file that ends with .',
+        ),
         (["none.toml"], "File none.toml not found: check the path."),
         (["settings.toml"], "settings.toml is not a preset, as it has no table [preset]"),
         (["lora-style", "lora-subject"], "lora-style and --preset lora-subject are of the same kind"),
@@ -65,6 +75,52 @@ def test_what_cannot_be_used(
     assert message in capsys.readouterr().err
 
 
+def own_preset(folder: Path, **values: Any) -> Path:
+    """One called "mine", with settings by their names, in which two underscores stand for a dot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {name.replace("__", "."): value for name, value in values.items()}
+    return save_preset(preset_of("mine", "lora", settings), folder).path
+
+
+def takes_settings(command: ModuleType) -> bool:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return any(action.dest == "settings" for action in parser._actions)  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("command", [name for name, command in COMMANDS.items() if takes_settings(command)])
+@pytest.mark.parametrize("place", ["sd-finetune-data/presets", "sd_finetune/presets", "mine"])
+def test_every_command_takes_ones_own_by_name(
+    make_file: MakeFile, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, place: str
+) -> None:
+    """From where the tab saved it; what it sets contradicts what is set over it."""
+    file = make_file("finish")
+    own_preset(tmp_path / place, timesteps__smallest=9)
+    folder = ["--presets-folder", place] if place == "mine" else []
+    wrong = ["--set", "timesteps.largest=3", "--set", "lora.dropout=2"]
+    assert main([command, str(file), "--preset", "mine", "--preset", "6gb", *folder, *wrong]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(" ")[:3] for line in told] == [["lora.dropout", "=", "2"], ["timesteps.smallest", "=", "9"]]
+    assert main([command, str(file), "--preset", "mime", *folder, *wrong]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == '--preset "mime" is not valid: did you mean mine? The command presets lists all.'
+    assert told[1].startswith("lora.dropout = 2")
+
+
+def test_of_the_same_name_none_is_guessed(
+    make_file: MakeFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = own_preset(tmp_path / "sd-finetune-data/presets", lora__rank=3)
+    own_preset(tmp_path / "sd_finetune/presets", lora__rank=5)
+    file = str(make_file("finish"))
+    assert main(["train", file, "--preset", "mine"]) == 2
+    assert "mine.toml: give the path of one of them." in capsys.readouterr().err
+    assert main(["train", file, "--preset", str(first)]) == 0
+    assert RunFolder(tmp_path / "runs" / "dog-001").read_settings().lora.rank == 3
+    assert main(["presets", "--folder", "nowhere"]) == 2
+    assert "nowhere is not a folder: name the one that your presets are in." in capsys.readouterr().err
+
+
 def test_the_command_lists_all_and_shows_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,7 +133,7 @@ def test_the_command_lists_all_and_shows_one(
     told = capsys.readouterr().out
     for kept in our_presets():
         assert re.search(rf"^  {kept.key}: ", told, re.MULTILINE)
-    assert "mine.toml: mine, your own" in told
+    assert f"  mine: mine, your own in {Path('sd-finetune-data/presets/mine.toml')}\n" in told
     assert "For me" in told
     assert "not readable: " in told
     assert "Expect 800 steps, which take 0." in told

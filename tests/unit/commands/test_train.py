@@ -214,7 +214,7 @@ def start_train(make_file: MakeFile, tmp_path: Path) -> Callable[[str], subproce
         )
         events = tmp_path / "runs" / "dog-001" / "events.jsonl"
         deadline = time.monotonic() + 30
-        while not events.exists():
+        while not events.exists() or not events.stat().st_size:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.02)

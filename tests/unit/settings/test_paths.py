@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.paths import pasted_path
+from sd_finetune.settings.plain import concepts, text
 from sd_finetune.settings.read import from_dict, read_toml
-from sd_finetune.ui.plain_settings import concepts, text
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="a backslash separates there")
 

@@ -20,7 +20,7 @@ def test_what_the_host_lacks_is_told_before_a_run_is_made(screen: Screen, monkey
 def test_every_fault_is_told_before_a_run_is_made(screen: Screen) -> None:
     project = screen.context.project("dog")
     project.write_settings(screen.settings(train__batch_size="many", concepts=[{"folder": "/nowhere"}]))
-    with pytest.raises(UserError, match=r"train\.batch_size.*\nFolder .* not found"):
+    with pytest.raises(UserError, match=r"train\.batch_size.*\nconcepts\.1\.folder = .* not found"):
         train_job(screen.context.host, project)
     assert project.run_names() == []
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sd_finetune.commands.base_defaults import read_for_base
-from sd_finetune.settings.read import from_dict
+from sd_finetune.commands.settings_file import usable
+from sd_finetune.settings.read import content_of_toml, from_dict
 from sd_finetune.settings.toml import toml_text
 from sd_finetune.ui.jobs.training import train_job
 from sd_finetune.ui.projects.check import checked_settings, report
@@ -24,8 +24,9 @@ def test_the_form_shows_what_a_run_is_made_of(screen: Screen, tmp_path: Path) ->
     assert (kept["data"]["resolution"], kept["train"]["unet_learning_rate"]) == (64, 1e-4)
     file = tmp_path / "settings.toml"
     file.write_text(toml_text(settings), encoding="utf-8")
-    assert read_for_base(file).data == checked_settings(settings).data
-    assert read_for_base(file).train == run.read_settings().train
+    of_file = usable(content_of_toml(file))
+    assert of_file.data == checked_settings(settings).data
+    assert of_file.train == run.read_settings().train
 
 
 def test_a_project_that_continues_from_a_run_leaves_it_open_again(screen: Screen) -> None:

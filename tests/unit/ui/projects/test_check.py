@@ -19,7 +19,7 @@ from tests.screen import Screen
 
 def test_a_folder_without_images_is_told_beside_its_field(screen: Screen, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for folder, words in (("empty", "contains no images"), ("nowhere", "not found"), ("x" * 300, "not found")):
+    for folder, words in (("empty", "no images in the folder"), ("nowhere", "not found"), ("x" * 300, "not found")):
         settings = screen.settings(concepts=[{"folder": str(tmp_path / folder)}])
         assert words in check(settings).faults["concepts.1.folder"]
         with pytest.raises(UserError, match=words):
@@ -59,6 +59,14 @@ def test_a_checkpoint_that_is_damaged_is_told(screen: Screen, tmp_path: Path) ->
         assert told["faults"]["base.checkpoint"].startswith(f"{path} is incomplete or damaged")
 
 
+def test_a_checkpoint_that_is_none_any_more_is_told_with_the_rest(screen: Screen, tmp_path: Path) -> None:
+    (tmp_path / "page.safetensors").write_text("<html>not found</html>")
+    settings = screen.settings(base={"checkpoint": str(tmp_path / "page.safetensors")}, lora={"rank": 0})
+    faults = check(settings).faults
+    assert faults.keys() == {"base.checkpoint", "lora.rank"}
+    assert "is a web page: download the file itself" in faults["base.checkpoint"]
+
+
 def test_steps_count_repeats_batches_and_accumulation(screen: Screen) -> None:
     concept = {"folder": str(screen.pictures), "repeats": 5}  # 15 showings, 4 of them a step
     train = {"length": "2 epochs", "batch_size": 2, "gradient_accumulation_steps": 2}
@@ -72,7 +80,7 @@ def test_excluded_images_make_no_steps(screen: Screen) -> None:
     assert (found.images, found.steps_per_epoch, found.steps) == ([2], 10, 20)
     concept["exclude"] = ["0.png", "1.png", "2.png"]
     faults = check(screen.settings(concepts=[concept])).faults
-    assert "are excluded: include some of them below" in faults["concepts.1.folder"]
+    assert "are excluded: take some of them out of concepts.1.exclude" in faults["concepts.1.folder"]
 
 
 @pytest.mark.parametrize(

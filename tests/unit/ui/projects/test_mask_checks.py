@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sd_finetune.checks import masks as mask_checks
 from sd_finetune.errors import UserError
-from sd_finetune.ui.projects import mask_checks
 from sd_finetune.ui.projects.check import check, checked_settings, report
 from tests.screen import Screen
 
@@ -93,6 +93,6 @@ def test_what_there_is_no_time_for_is_left_to_the_next_check(screen: Screen, mon
 
 
 def test_images_that_were_not_read_yet_may_have_masks(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sd_finetune.ui.projects.concept_images.images_of_concept.__defaults__", (0.0,))
+    monkeypatch.setattr("sd_finetune.checks.concept_images.images_of_concept.__defaults__", (0.0,))
     found = check(screen.settings(masks={"source": "files"}))
     assert (found.unchecked, found.faults) == (3, {})

@@ -6,8 +6,8 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from ..settings.catalogue import all_options
-from ..settings.paths import pasted_path
+from .catalogue import all_options
+from .paths import pasted_path
 
 
 def table(settings: Mapping[str, Any], group: str) -> dict[str, Any]:

@@ -1,14 +1,13 @@
-"""What is wrong with the masks of a project, as far as they can be read while somebody waits."""
+"""What is wrong with the masks of a run, as far as they can be read while somebody waits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ...data.masked_examples import FoundMasks, find_masks, first_faults, no_masks
-from ...data.usable import UsableImages
-from ...settings.options import Settings
-from ..advice.risks import Risk
+from ..data.masked_examples import FoundMasks, find_masks, first_faults, no_masks
+from ..data.usable import UsableImages
+from ..settings.options import Settings
 
 LOOK_SECONDS = 0.5
 """How long the masks of a concept are read; the next check goes on with those that it has not come to."""
@@ -32,8 +31,8 @@ def mask_faults(settings: Settings, found: Sequence[UsableImages], masks: Sequen
     return faults
 
 
-def mask_risks(settings: Settings, masks: Sequence[FoundMasks]) -> Iterator[Risk]:
-    """What a run would warn of."""
+def mask_risks(settings: Settings, masks: Sequence[FoundMasks]) -> Iterator[tuple[str, str]]:
+    """What a run would warn of: the option's name, and a sentence."""
     for number, each in enumerate(masks, start=1):
         for warning in each.warnings:
             yield _place(settings, number), warning

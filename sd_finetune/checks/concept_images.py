@@ -1,16 +1,16 @@
-"""The training images of a concept as it stands in the form."""
+"""The training images of a concept as it stands in a form or a settings file."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from ...data.captions import CaptionReader
-from ...data.concepts import folders_beside, training_images
-from ...data.image_cache import notes_in
-from ...data.usable import Look, UsableImages
-from ...errors import UserError
-from ...settings.read import as_far_as_valid
-from ..plain_settings import concepts, text
+from ..data.captions import CaptionReader
+from ..data.concepts import folders_beside, training_images
+from ..data.image_cache import notes_in
+from ..data.usable import Look, UsableImages
+from ..errors import UserError
+from ..settings.plain import concepts, text
+from ..settings.read import as_far_as_valid
 
 LOOK_SECONDS = 1.0
 """How long a route reads image files; the next one goes on with those that it has not come to."""

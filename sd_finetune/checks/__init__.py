@@ -1,0 +1,1 @@
+"""What settings would be refused for, found all together before anything is loaded."""
