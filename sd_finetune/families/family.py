@@ -129,8 +129,11 @@ class Family(Protocol):
         """The config that goes beside a checkpoint, as the WebUI reads it."""
         ...
 
-    def write_pipeline_files(self, architecture: Any, folder: Path) -> None:
-        """Write into a folder what a model in diffusers' layout has beside its weights."""
+    def write_pipeline_files(self, architecture: Any, folder: Path, scheduler: Mapping[str, Any] | None = None) -> None:
+        """Write into a folder what a model in diffusers' layout has beside its weights.
+
+        scheduler: the settings of the base's own, kept if they suit the model.
+        """
         ...
 
     def constant_tensors(self, architecture: Any) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ from ..errors import UserError
 from ..families.family import Family, family_called
 from ..families.noise_marks import V_PREDICTION
 from ..families.place import Place, file_names, new_tensor, put_into
-from ..reading.diffusers_folder import is_diffusers_folder
+from ..reading.diffusers_folder import is_diffusers_folder, scheduler_of
 from ..reading.door import reader
 from ..runs.atomic import is_taken, replacing
 from .base_file import base_tensors
@@ -69,6 +69,8 @@ class Checkpoint:
     yaml_text: str | None
     """The config with the sizes, if there is one: as given, beside the file, or in its metadata."""
     has_yaml_file: bool
+    scheduler: Mapping[str, Any] | None = None
+    """The settings of the one that a folder in diffusers' layout has, None of a file."""
 
     @cached_property
     def parts(self) -> dict[str, dict[str, Tensor]]:
@@ -140,6 +142,7 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
         metadata=file.metadata,
         yaml_text=found.text,
         has_yaml_file=found.is_file,
+        scheduler=scheduler_of(path) if is_diffusers_folder(path) else None,
     )
 
 

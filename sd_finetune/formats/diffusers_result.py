@@ -25,7 +25,7 @@ def write_folder(
     """Write `base` with the tensors of `trained` instead of its own, whole or not at all.
 
     Arguments as of `write_checkpoint`. What was not trained keeps its numbers and precision. The metadata stands in the
-    UNet's file, where `read_checkpoint` finds it.
+    UNet's file, where `read_checkpoint` finds it. A base that is such a folder gives its scheduler to the result.
 
     Raises:
         UserError: there is no space left.
@@ -42,4 +42,4 @@ def write_folder(
             said = {FORMAT_KEY: "pt", **({**about, **(metadata or {})} if part == "unet" else {})}
             file = unfinished / part / WEIGHTS.get(part, ENCODER_WEIGHTS)
             write_tensors(file, tensors, said, dtypes, called=path)
-        base.family.write_pipeline_files(base.architecture, unfinished)
+        base.family.write_pipeline_files(base.architecture, unfinished, base.scheduler)

@@ -22,6 +22,8 @@ from ..errors import UserError
 from .door import damaged, parse_json, read_text, reader
 
 INDEX, SCHEDULER = "model_index.json", "scheduler/scheduler_config.json"
+CLASS = "_class_name"
+"""Of the pipeline in the first, of the scheduler in the second."""
 PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 CONFIG = "config.json"
 MOST_INDEX_BYTES = 8 << 20
@@ -69,7 +71,7 @@ def _is_file(path: Path) -> bool:
 @reader
 def pipeline_class(path: Path) -> str:
     """What generates with the model, by the name of diffusers' class."""
-    name = _table(path / INDEX).get("_class_name")
+    name = _table(path / INDEX).get(CLASS)
     if not isinstance(name, str):
         raise damaged(path / INDEX)
     return name[:100]

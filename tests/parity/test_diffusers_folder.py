@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
+from sd_finetune.demo.expand_xl import expand
+from sd_finetune.demo.paths import TOY_CHECKPOINT
+from sd_finetune.demo.reader import read_image
 from sd_finetune.errors import NotFiniteError, UserError
 from sd_finetune.formats.checkpoint import Checkpoint, read_checkpoint
 from sd_finetune.formats.diffusers_result import write_folder
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.known_base import known_base
 from sd_finetune.formats.usable_base import refuse_unusable_base
+from sd_finetune.reading.diffusers_folder import INDEX, SCHEDULER
 from tests.diffusers_folders import change_json, drawn, pipeline_of, save_folder
 from tests.toy import CHECKPOINTS, make_checkpoint
 
@@ -179,6 +184,63 @@ def test_diffusers_reads_what_is_written(files: dict[str, Path], tmp_path: Path,
     assert_same(again, base)
     assert again.metadata["modelspec.title"] == "zib"
     assert not any(str(Path.home()) in file.read_text() for file in folder.rglob("*.json"))
+
+
+KEPT = {
+    "PNDMScheduler": {"skip_prk_steps": True, "set_alpha_to_one": False},
+    "UniPCMultistepScheduler": {"use_karras_sigmas": True, "solver_order": 3},
+    "DPMSolverMultistepScheduler": {"algorithm_type": "sde-dpmsolver++", "timestep_spacing": "trailing"},
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_scheduler_of_a_folder_is_kept(folder: Path, tmp_path: Path, name: str) -> None:
+    """With settings of its own, which `from_pretrained` finds again."""
+    change_json(folder / SCHEDULER, {"_class_name": name, **KEPT[name]})
+    change_json(folder / INDEX, {"scheduler": ["diffusers", name]})
+    out = tmp_path / "out"
+    write_folder(out, read_checkpoint(folder), {})
+    assert json.loads((out / SCHEDULER).read_text()) == json.loads((folder / SCHEDULER).read_text())
+    scheduler = DiffusionPipeline.from_pretrained(out).scheduler
+    assert type(scheduler).__name__ == name
+    assert KEPT[name].items() <= dict(scheduler.config).items()
+
+
+@pytest.mark.parametrize(
+    ("changed", "trained_as"),
+    [
+        ({"_class_name": "SchedulerOfMine"}, {}),
+        ({"_class_name": "StableDiffusionPipeline"}, {}),
+        ({"_class_name": ["EulerDiscreteScheduler"]}, {}),
+        ({}, {"prediction_type": "v_prediction"}),
+        ({}, {"prediction_type": "v_prediction", "zero_terminal_snr": True}),
+    ],
+)
+def test_one_that_does_not_suit_the_model_is_replaced(
+    folder: Path, tmp_path: Path, changed: dict[str, Any], trained_as: dict[str, Any]
+) -> None:
+    change_json(folder / SCHEDULER, changed)
+    base = read_checkpoint(folder)
+    write_folder(tmp_path / "out", replace(base, architecture=replace(base.architecture, **trained_as)), {})
+    scheduler = DiffusionPipeline.from_pretrained(tmp_path / "out").scheduler
+    told, ends_in_noise = scheduler.config, trained_as.get("zero_terminal_snr", False)
+    assert type(scheduler).__name__ == "EulerDiscreteScheduler"
+    assert told.prediction_type == trained_as.get("prediction_type", "epsilon")
+    assert (told.rescale_betas_zero_snr, told.timestep_spacing) == (
+        ends_in_noise, "trailing" if ends_in_noise else "leading"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("toy", ["sd1", "sdxl", "sdxl-v"])
+def test_a_pipeline_generates_what_a_prompt_asks_for(tmp_path: Path, toy: str) -> None:
+    """With nothing set, in few steps: the noise, what is predicted and where sampling begins are all right."""
+    file = TOY_CHECKPOINT if toy == "sd1" else expand(tmp_path, toy)
+    write_folder(tmp_path / "model", read_checkpoint(file), {}, None)
+    pipeline = DiffusionPipeline.from_pretrained(tmp_path / "model").to(torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+    images = pipeline(["a photo of a circle"] * 2, num_inference_steps=12, generator=generators).images
+    assert [read_image(image).shape for image in images] == ["circle"] * 2
 
 
 def test_nothing_half_written_is_left(files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import diffusers
 from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 
-from ...reading.diffusers_folder import INDEX
+from ...errors import UserError
+from ...reading.diffusers_folder import CLASS, INDEX, SCHEDULER
 from ..family import Modules
+from .diffusers_config import noise_of
 
 ENCODER_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 TOKENIZERS = {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"}
 
 
-def write_pipeline_files(folder: Path, pipeline: str, modules: Modules, architecture: Any) -> None:
+def write_pipeline_files(
+    folder: Path, pipeline: str, modules: Modules, architecture: Any, scheduler: Mapping[str, Any] | None = None
+) -> None:
     """Write all of them. pipeline: the name of diffusers' class.
 
-    The scheduler is Euler's, for the noise schedule and the prediction type of the model; users choose theirs.
+    scheduler: the settings of the base's own, kept where they go with the noise and the prediction type of the model.
     """
     index: dict[str, Any] = {"_class_name": pipeline, "_diffusers_version": diffusers.__version__}
     for part, module in (("unet", modules.unet), ("vae", modules.vae)):
@@ -31,16 +36,33 @@ def write_pipeline_files(folder: Path, pipeline: str, modules: Modules, architec
         index[part] = ["transformers", ENCODER_CLASSES[part]]
         _write_tokenizer(folder / TOKENIZERS[part], modules.tokenizers[part])
         index[TOKENIZERS[part]] = ["transformers", "CLIPTokenizer"]
-    scheduler = _scheduler(architecture)
-    scheduler.save_config(folder / "scheduler")
-    index["scheduler"] = ["diffusers", type(scheduler).__name__]
+    own = dict(scheduler) if scheduler and _suits(scheduler, architecture) else _usual_scheduler(architecture)
+    (folder / SCHEDULER).parent.mkdir()
+    (folder / SCHEDULER).write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
+    index["scheduler"] = ["diffusers", own[CLASS]]
     index |= _left_out(len(modules.text_encoders) > 1)
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
-def _scheduler(architecture: Any) -> Any:
+def _suits(scheduler: Mapping[str, Any], architecture: Any) -> bool:
+    """Whether a pipeline with these settings of a scheduler generates with the model as it was trained."""
+    name = scheduler.get(CLASS)
+    is_known = isinstance(name, str) and name.endswith("Scheduler") and hasattr(diffusers, name)
+    try:
+        noise = noise_of(scheduler)
+    except UserError:
+        return False
+    return is_known and all(getattr(architecture, field) == value for field, value in noise.items())
+
+
+def _usual_scheduler(architecture: Any) -> dict[str, Any]:
+    """Settings of Euler's, which is SDXL's own; users choose theirs.
+
+    SD 1.5's own, PNDM, needs more steps, and does not know zero terminal SNR. With that, sampling has to begin at the
+    last timestep, which the spacing "trailing" does (arXiv 2305.08891, section 3.3).
+    """
     ends_in_noise = architecture.zero_terminal_snr
-    return EulerDiscreteScheduler(
+    made = EulerDiscreteScheduler(
         num_train_timesteps=architecture.timesteps,
         beta_start=architecture.linear_start,
         beta_end=architecture.linear_end,
@@ -50,6 +72,8 @@ def _scheduler(architecture: Any) -> Any:
         steps_offset=1,
         rescale_betas_zero_snr=ends_in_noise,
     )
+    settings: dict[str, Any] = json.loads(made.to_json_string())
+    return settings
 
 
 def _write_tokenizer(folder: Path, tokenizer: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,10 +69,13 @@ class StableDiffusionXl:
 
         return empty_modules(architecture)
 
-    def write_pipeline_files(self, architecture: SdxlArchitecture, folder: Path) -> None:
+    def write_pipeline_files(
+        self, architecture: SdxlArchitecture, folder: Path, scheduler: Mapping[str, Any] | None = None
+    ) -> None:
         from ..ldm.pipeline_files import write_pipeline_files  # imports diffusers, as above
 
-        write_pipeline_files(folder, SDXL.pipelines[0], self.empty_modules(architecture), architecture)
+        modules = self.empty_modules(architecture)
+        write_pipeline_files(folder, SDXL.pipelines[0], modules, architecture, scheduler)
 
     def alphas_cumprod(self, architecture: SdxlArchitecture) -> Tensor:
         return scaled_linear_alphas_cumprod(
