@@ -28,8 +28,11 @@ def word_in_json(vectors: Tensor, name: str = "zib-7") -> dict[str, Any]:
     }
 
 
-def save_image_with(path: Path, content: Any, where: str, border: int = 0) -> None:
-    """A small picture with the content in it: where = "text" or "pixels". border: of black around it, in pixels."""
+def save_image_with(path: Path, content: Any, where: str, border: int = 0, **options: Any) -> None:
+    """A small picture with the content in it: where = "text" or "pixels". border: of black around it, in pixels.
+
+    options: of Pillow's, for the format that the path's ending says.
+    """
     picture = Image.new("RGB", (32, HEIGHT), (200, 180, 160))
     text = json.dumps(content).encode()
     texts = PngInfo()
@@ -39,7 +42,7 @@ def save_image_with(path: Path, content: Any, where: str, border: int = 0) -> No
         picture = _with_pixels(picture, zlib.compress(text, 9))
     framed = Image.new("RGB", (picture.width + 2 * border, picture.height + 2 * border))
     framed.paste(picture, (border, border))
-    framed.save(path, pnginfo=texts)
+    framed.save(path, **({"pnginfo": texts} if path.suffix == ".png" else {}), **options)
 
 
 def _with_pixels(picture: Image.Image, packed: bytes) -> Image.Image:

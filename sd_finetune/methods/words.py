@@ -27,6 +27,8 @@ from .method import weight_format
 
 ANYTHING = "*"
 """The initialization text where none is given, as in the WebUI."""
+LOOK_SECONDS = 5.0
+"""How long images in the folder of results are looked through for embeddings."""
 
 
 class TrainedWords:
@@ -220,7 +222,7 @@ def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:
     yield from unused_options(settings)
     output = settings.output
     folder = output.embeddings_folder if settings.has_words_beside() else output.folder
-    there = embeddings_in(Path(folder) if folder else None)
+    there = embeddings_in(Path(folder) if folder else None, LOOK_SECONDS)
     for word in words:
         yield from in_the_way(word, {path: name for path, name in there.items() if not is_named_after(name, word)})
     yield from _about_templates(settings) if METHODS[settings.method].learns_word else ()

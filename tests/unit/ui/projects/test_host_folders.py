@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.read import find_faults, from_dict, to_dict
 from sd_finetune.ui.projects.host_folders import fill_host_folders, settings_of_run
+from tests.embedding_images import save_image_with, word_in_json
 from tests.screen import Screen
 
 
@@ -46,6 +48,18 @@ def test_what_the_form_decides_stays(screen: Screen, tmp_path: Path, monkeypatch
     asked = screen.settings(output={"name": "dog", "folder": "/mine"}, class_images={"cache_folder": "/cache"})
     asked["data"] = {**asked.get("data", {}), "cache_folder": "/image cache"}
     assert fill_host_folders(host, asked) == asked
+
+
+def test_the_name_of_an_embedding_in_an_image_is_taken(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the image is called."""
+    host = screen.context.host
+    monkeypatch.setattr(host, "result_folder", lambda kind: tmp_path)
+    save_image_with(tmp_path / "shown.png", word_in_json(torch.ones(2, 768), "sks dog"), "text")
+    for method, name in (("textual_inversion", "sks dog-2"), ("lora", "sks dog")):
+        asked = screen.settings(method=method, output={"name": "sks dog"})
+        assert fill_host_folders(host, asked)["output"]["name"] == name
 
 
 def test_a_new_word_keeps_the_name_that_prompts_say(
