@@ -38,6 +38,7 @@ from .commands import (
     ui,
     watch,
 )
+from .commands.typos import refuse_unknown_command, refuse_unknown_words
 from .errors import UserError
 from .hub_cache import hide_missing_kernels, use_empty_hub_cache
 from .readable import is_unicode
@@ -84,12 +85,15 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_arguments(command_parser)
         command_parser.set_defaults(run=command.run)
     parser.epilog = commands.choices["train"].epilog  # all settings, also here
-    options = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    refuse_unknown_command(parser, words, COMMANDS)
+    options, unknown = parser.parse_known_args(words)
+    refuse_unknown_words(commands.choices[words[0]], unknown)
     output: object = sys.stdout
     if isinstance(output, io.TextIOWrapper):
         output.reconfigure(errors="replace")  # file names that the terminal cannot show must not end a run
     try:
-        _refuse_other_text(sys.argv[1:] if arguments is None else arguments)
+        _refuse_other_text(words)
         code = options.run(options)
         _flush_output()
         return code

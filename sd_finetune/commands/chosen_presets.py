@@ -6,7 +6,6 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from ..presets.shelf import all_presets
 from ..settings.faults import Faults
 from ..settings.read import as_far_as_valid, with_overrides
 from .own_presets import add_presets_folder, own_folders
+from .typos import meant
 from .vram_presets import RULE, about_vram_preset, is_vram_preset, list_of_vram_presets, vram_overrides
 
 LIST = "list"
-LONGEST_NAME = 80
 
 
 class PresetAction(argparse.Action):
@@ -89,7 +88,7 @@ def find_by_name_or_file(asked: str, folders: Sequence[Path]) -> Preset:
         return read_preset(Path(asked))
     kept = [each for each in all_presets(*folders) if each.key == asked]
     if not kept:
-        raise UserError(f'--preset "{asked}" is not valid: {_meant(asked, folders)}.')
+        raise UserError(f'--preset "{asked}" is not valid{_way_out(asked, folders)}')
     if len(kept) > 1:
         places = " and ".join(str(each.path) for each in kept)
         raise UserError(f'--preset "{asked}" is the name of {places}: give the path of one of them.')
@@ -98,14 +97,12 @@ def find_by_name_or_file(asked: str, folders: Sequence[Path]) -> Preset:
     return kept[0].preset
 
 
-def _meant(asked: str, folders: Sequence[Path]) -> str:
+def _way_out(asked: str, folders: Sequence[Path]) -> str:
     """What to do in place of a name that no preset has."""
-    names = sorted({kept.key for kept in all_presets(*folders)})
-    near = get_close_matches(asked.lower(), names, n=3, cutoff=0.6) if len(asked) <= LONGEST_NAME else []
+    near = meant(asked, sorted({kept.key for kept in all_presets(*folders)}))
     if near:
-        words = " or ".join(filter(None, [", ".join(near[:-1]), near[-1]]))
-        return f"did you mean {words}? The command presets lists all"
-    return f"use a name that the command presets lists, a file that ends with {ENDING}, or {RULE}"
+        return f"{near} The command presets lists all."
+    return f": use a name that the command presets lists, a file that ends with {ENDING}, or {RULE}."
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
 QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`"}
@@ -28,6 +28,12 @@ def pasted_path(text: str) -> str:
     if path.startswith("~"):
         path = _expanded(path)
     return path if os.name == "nt" else _with_slashes(path)
+
+
+def absolute_path(text: str, folder: Path) -> str:
+    """The path that is meant, from `folder` where it is relative; one of Windows stays what it is on other systems."""
+    path = pasted_path(text)
+    return path if PureWindowsPath(path).is_absolute() and not _exists(str(folder / path)) else str(folder / path)
 
 
 def _unquoted(text: str) -> str:

@@ -18,7 +18,7 @@ from .migrations import VERSION, migrated
 from .option import AUTO
 from .options import Settings
 from .overrides import apply_overrides
-from .paths import pasted_path
+from .paths import absolute_path
 from .rates import Rates
 from .rules import check_rules
 from .toml import load_toml
@@ -144,4 +144,4 @@ def _resolve_paths(group: type, content: Any, folder: Path) -> None:
             for entry in cast("list[Any]", value if isinstance(value, list) else [value]):
                 _resolve_paths(member.group, entry, folder)
         elif member.option is not None and member.option.is_path and isinstance(value, str) and value.strip():
-            table[member.name] = str(folder / pasted_path(value))
+            table[member.name] = absolute_path(value, folder)

@@ -44,6 +44,27 @@ def test_commands_that_cannot_be(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["trian", "dog.toml"], '"trian" is not a command: did you mean train?'),
+        (["x" * 500], f'"{"x" * 80}" is not a command: --help lists them'),
+        (["train", "dog.toml", "--sett", "lora.rank=8"], "--sett is not an option of train: did you mean --set"),
+        (["sample", "--checkpoint=a", "--prompt=b", "--sampel=c"], "--sampel is not an option of sample: did you mean"),
+        (["info", "--zzz", "x"], "--zzz is not an option of info: --help lists them"),
+        (["info", "my", "dog.safetensors"], '"dog.safetensors" is one word too many for info: put a name with spaces'),
+    ],
+)
+def test_slips_are_told_with_what_was_meant(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(arguments)
+    told = capsys.readouterr().err
+    assert told.startswith("usage:")
+    assert f"error: {sentence}" in told
+
+
 def test_help_needs_no_torch() -> None:
     """The command line answers at once because nothing heavy is loaded for it."""
     code = "import sys, sd_finetune.__main__; sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.missing_files import missing_files
 from sd_finetune.settings.paths import pasted_path
 from sd_finetune.settings.plain import concepts, text
 from sd_finetune.settings.read import from_dict, read_toml
@@ -79,6 +80,17 @@ def test_settings_of_all_kinds_read_them_so(folder: Path, content: dict[str, Any
     assert Path(settings.base.checkpoint) == folder / "a.ckpt"
     assert Path(settings.concepts[0].folder).resolve() == folder
     assert Path(settings.output.folder) == folder
+
+
+@POSIX
+@pytest.mark.parametrize("path", ["C:\\models\\a.ckpt", "d:/models/a.ckpt", "\\\\server\\models\\a.ckpt"])
+def test_a_path_of_windows_is_told_as_it_stands(folder: Path, path: str) -> None:
+    """It is not taken for one inside the folder of the settings file."""
+    file = folder / "settings.toml"
+    file.write_text(f"[base]\ncheckpoint = '{path}'\n[[concepts]]\nfolder = 'x'\nclass_prompt = 'x'\n")
+    assert read_toml(file).base.checkpoint == path
+    assert read_toml(file, [f"base.checkpoint={path}"]).base.checkpoint == path
+    assert missing_files(read_toml(file))["base.checkpoint"].startswith(f"base.checkpoint = {path} not found")
 
 
 def test_every_path_is_one_of_them() -> None:
