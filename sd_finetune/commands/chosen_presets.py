@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def _way_out(asked: str, folders: Sequence[Path]) -> str:
 
 
 @contextmanager
-def _telling(asked: str, faults: Faults) -> Iterator[None]:
+def _telling(asked: str, faults: Faults) -> Generator[None, None, None]:
     """A preset's fault is told with those of the settings."""
     try:
         yield
