@@ -48,8 +48,8 @@ SLOW = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Switches of tests/reliability."""
-    parser.addoption("--long", action="store_true", help="tests of reliability at full length")
+    """Switches, mostly of tests/reliability."""
+    parser.addoption("--long", action="store_true", help="tests of reliability at full length, and every proof twice")
     parser.addoption("--record", action="store_true", help="write what they measure to docs/reliability.md")
 
 
@@ -69,6 +69,12 @@ def has_cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether to try what takes long at its full length, such as that which docs/reliability.md tells of."""
+    return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture(scope="session")

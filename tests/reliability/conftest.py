@@ -10,12 +10,6 @@ from tests.reliability.promises import PROMISES, note
 
 
 @pytest.fixture
-def long(request: pytest.FixtureRequest) -> bool:
-    """Whether to try it at the full length that the page tells of."""
-    return bool(request.config.getoption("--long"))
-
-
-@pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Called with what was measured, as docs/reliability.md shall say it; kept with `--record`."""
 
