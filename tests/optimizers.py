@@ -9,22 +9,9 @@ import pytest
 from sd_finetune.settings.availability import why_unavailable
 from sd_finetune.settings.optimizers import OPTIMIZERS
 
-LEARNING_RATES = {
-    "adamw": 1e-2,
-    "prodigy": 1.0,
-    "adamw_schedule_free": 1e-2,
-    "lion": 1e-2,
-    "stable_adamw": 1e-2,
-    "adopt": 1e-2,
-    "adan": 1e-2,
-    "ademamix": 1e-2,
-    "adafactor": 1e-2,
-    "adafactor_relative": 1.0,
-    "came": 1e-3,
-    "adamw8bit": 1e-2,
-    "paged_adamw8bit": 1e-2,
-    "lion8bit": 1e-2,
-}
+SHORTER = {"came": 1e-3}
+"""Learning rates of those that go too far with 0.01."""
+LEARNING_RATES = {name: SHORTER.get(name, 1.0 if facts.multiplies else 1e-2) for name, facts in OPTIMIZERS.items()}
 OTHER_OPTIONS = {"beta1": 0.7, "beta2": 0.6, "beta3": 0.8, "eps": 1e-4, "weight_decay": 0.3}
 """Values that are not the defaults, of those options that an optimizer may use."""
 

@@ -27,6 +27,7 @@ from sd_finetune.families.sdxl.architecture import SdxlArchitecture
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Event, Step, read_events, send_command
+from sd_finetune.settings.algorithms import ALGORITHMS as ALGORITHMS_OF_THE_TABLE
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict
 from sd_finetune.training.loop import train
@@ -159,14 +160,14 @@ ROWS: dict[str, dict[str, Any]] = {
 
 _TEXT = {"train.train_text_encoder": True}
 ALGORITHMS: dict[str, dict[str, Any]] = {
-    "loha": {"lora.algorithm": "loha", **_TEXT},
+    **{name: {"lora.algorithm": name, **_TEXT} for name in ALGORITHMS_OF_THE_TABLE if name != "lora"},
     "lokr": {"lora.algorithm": "lokr", "lora.factor": 4, "lora.rank": 2, "lora.conv_rank": 1},
     "lokr, full matrix": {"lora.algorithm": "lokr", "lora.full_matrix": True},
     "dora": {"lora.dora": True, "lora.conv_rank": 3, **_TEXT},
     "dora of loha": {"lora.dora": True, "lora.algorithm": "loha", "lora.conv_rank": 2},
     "dora of lokr": {"lora.dora": True, "lora.algorithm": "lokr", "lora.decompose_both": True, "lora.rank": 1},
 }
-"""Kinds of LoRA layers, likewise."""
+"""Kinds of LoRA layers, likewise: every algorithm of the table, and other forms of some."""
 
 
 def make_checkpoint(

@@ -31,6 +31,7 @@ from ..settings.optimizer_arguments import optimizer_text
 from ..settings.options import Settings
 from ..settings.read import to_dict
 from ..settings.result_files import ResultFile, result_files
+from ..settings.schedules import SCHEDULES
 from .checkpoint import Checkpoint
 from .hashes import file_hashes, legacy_hash
 from .known_hashes import known_sha256
@@ -202,11 +203,10 @@ def _learning_rates(settings: Settings) -> dict[str, Any]:
 
 
 def _scheduler(settings: Settings) -> str:
-    """By kohya's name, which has one of its own for a constant one with warmup and for a cosine with a floor."""
-    asked = settings.schedule
-    if asked.name == "constant" and asked.warmup.amount:
-        return "constant_with_warmup"
-    return "cosine_with_min_lr" if asked.name == "cosine" and asked.end else asked.name
+    """By kohya's name."""
+    asked, facts = settings.schedule, SCHEDULES[settings.schedule.name]
+    with_warmup = facts.kohya_name_with_warmup if asked.warmup.amount else ""
+    return with_warmup or (facts.kohya_name_with_end if asked.end else "") or asked.name
 
 
 def _rate(settings: Settings, part: str) -> float | str:

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..settings.algorithms import ALGORITHMS
 from ..settings.options import Settings
 
-PLAIN, OTHERS = "networks.lora", "lycoris.kohya"
-"""The network modules of kohya's scripts: its own, and LyCORIS's."""
+LYCORIS = "lycoris.kohya"
+"""Its network module for kohya's scripts."""
 
 
 def about_network(settings: Settings) -> dict[str, Any]:
     """Entries without the beginning `ss_`."""
     options = settings.lora
-    is_plain = options.algorithm == "lora" and not options.dora
+    module = "" if options.dora else ALGORITHMS[options.algorithm].kohya_module
     return {
-        "network_module": PLAIN if is_plain else OTHERS,
+        "network_module": module or LYCORIS,
         "network_dim": options.rank,
         "network_alpha": settings.lora_alpha(),
-        "network_args": {**({} if is_plain else _kind(settings)), **_convolutions(settings)},
+        "network_args": {**({} if module else _kind(settings)), **_convolutions(settings)},
         "network_dropout": options.dropout or None,
     }
 
 
 def _kind(settings: Settings) -> dict[str, str]:
-    """As LyCORIS takes it; its name for LoRA is "locon"."""
-    options = settings.lora
-    arguments: dict[str, Any] = {"algo": "locon" if options.algorithm == "lora" else options.algorithm}
-    if options.algorithm == "lokr":
-        arguments |= {
-            "factor": options.factor or -1,
-            "full_matrix": options.full_matrix,
-            "decompose_both": options.decompose_both,
-        }
+    """As LyCORIS takes it."""
+    options, facts = settings.lora, ALGORITHMS[settings.lora.algorithm]
+    arguments: dict[str, Any] = {"algo": facts.lycoris_name or options.algorithm}
+    for name in facts.shape_options:
+        value = getattr(options, name)
+        arguments[name] = value if isinstance(value, bool) else value or -1
     if options.dora:
         arguments |= {"dora_wd": True, "wd_on_output": False}
     return {name: str(value) for name, value in arguments.items()}

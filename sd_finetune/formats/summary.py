@@ -20,6 +20,7 @@ from ..counted import counted
 from ..families.recognition import is_text_encoder_layer
 from ..reading.door import parse_json
 from ..reading.plain import shown, text
+from ..settings.algorithms import ALGORITHMS, DORA_ENDING
 from ..settings.methods import METHODS
 from .bundled_words import is_of_word, word_of
 from .embedding import name_and_step_of, vectors_of
@@ -30,15 +31,15 @@ from .prediction import ends_in_noise, prediction_of
 from .tensor_file import FILE_DTYPES, TensorFile
 
 LORA_KINDS = {
-    "lora_up": "LoRA", "lora_A": "LoRA", "lora": "LoRA", "lora_linear_layer": "LoRA",
-    "hada_w1_a": "LoHa", "lokr_w1": "LoKr", "lokr_w1_a": "LoKr", "oft_blocks": "OFT", "oft_diag": "OFT",
-    "on_input": "IA3", "a1": "GLoRA", "diff": "full difference", "w_norm": "norms", "dora_scale": "DoRA",
+    **{ending.partition(".")[0]: facts.title for facts in ALGORITHMS.values() for ending in facts.endings},
+    "lora_A": "LoRA", "lora": "LoRA", "lora_linear_layer": "LoRA", DORA_ENDING: "DoRA", "oft_blocks": "OFT",
+    "oft_diag": "OFT", "on_input": "IA3", "a1": "GLoRA", "diff": "full difference", "w_norm": "norms",
 }  # fmt: skip
 """First word of a tensor's name after the layer's, to the kind of layer."""
 
 RANKED = (
-    "lora_down.weight", "lora_A.weight", "lora.down.weight", "lora_linear_layer.down.weight", "_lora.down.weight",
-    ".hada_w1_b", ".lokr_w2_b", ".lokr_w1_b",
+    *(f".{ending}" for facts in ALGORITHMS.values() for ending in facts.ranked),
+    "lora_A.weight", "lora.down.weight", "lora_linear_layer.down.weight", "_lora.down.weight",
 )  # fmt: skip
 """Ends the names of matrices whose first side is the rank."""
 

@@ -37,7 +37,9 @@ def load_lora(layers: Mapping[str, AdapterLayer], path: Path, settings: Settings
         try:
             _load(layers[name], module)
         except ValueError as error:
-            options = "lora.rank, lora.factor, lora.full_matrix and lora.decompose_both"
+            options = " and ".join(
+                f"lora.{name}" for name in ("rank", *ALGORITHMS[settings.lora.algorithm].shape_options)
+            )
             raise UserError(
                 f"{called} does not fit, as its layer {name} {error}: use one that was trained on this kind of "
                 f"checkpoint, and set {options} as it was trained with."

@@ -58,11 +58,12 @@ def warmup_stable_decay(progress: float, asked: Schedule) -> float:
     return cosine(max(0.0, progress - (1 - asked.decay)) / asked.decay, asked)
 
 
-SCHEDULES: dict[str, Callable[[float, Schedule], float]] = {
-    each.__name__: each
-    for each in (constant, linear, cosine, cosine_with_restarts, polynomial, one_cycle, rex, warmup_stable_decay)
-}
-"""By their names: progress since warmup, from 0 to below 1, and the options to the factor of the learning rate."""
+def schedule_called(name: str) -> Callable[[float, Schedule], float]:
+    """The function above with the name of a row of `settings.schedules`.
+
+    It makes of the progress since warmup, from 0 to below 1, and of the options the factor of the learning rate.
+    """
+    return globals()[name]
 
 
 def learning_rate_factor(asked: Schedule, step: int, total_steps: int, warmup_steps: int) -> float:
@@ -73,7 +74,7 @@ def learning_rate_factor(asked: Schedule, step: int, total_steps: int, warmup_st
     """
     if step < warmup_steps:
         return (step + 1) / (warmup_steps + 1)
-    return SCHEDULES[asked.name]((step - warmup_steps) / max(total_steps - warmup_steps, 1), asked)
+    return schedule_called(asked.name)((step - warmup_steps) / max(total_steps - warmup_steps, 1), asked)
 
 
 def _half_wave(progress: float) -> float:

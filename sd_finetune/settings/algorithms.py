@@ -44,6 +44,14 @@ class AlgorithmFacts:
     """How many values it trains beside a layer."""
     options: tuple[str, ...] = ()
     """The options of the group [lora] that only some algorithms use, and this one does."""
+    shape_options: tuple[str, ...] = ()
+    """Those of them that decide which tensors there are. LyCORIS knows them by the same names, and has -1 for 0."""
+    ranked: tuple[str, ...] = ()
+    """Those of the endings whose tensors have as many rows as the rank, which `info` tells."""
+    lycoris_name: str = ""
+    """What LyCORIS calls it, where that is not the name of the row."""
+    kohya_module: str = ""
+    """The network module of kohya's scripts that trains it, where they do without LyCORIS."""
     learning_rate_share: float = 1
     """Of LoRA's learning rates, that suits it; measured in docs/quality.md."""
 
@@ -101,23 +109,26 @@ def two_factors(size: int, wanted: int) -> tuple[int, int]:
     return smaller, size // smaller
 
 
+_OF_LOKR = ("factor", "full_matrix", "decompose_both")
 ALGORITHMS = {
     "lora": AlgorithmFacts(
         "LoraModule", "LoRA", "a product of two thin matrices, which every program reads",
         ("lora_down.weight", "lora_up.weight", "lora_mid.weight"), _count_lora,
         options=("plus_ratio", "dropout", "rank_dropout"),
+        ranked=("lora_down.weight",), lycoris_name="locon", kohya_module="networks.lora",
     ),
     "loha": AlgorithmFacts(
         "LohaModule", "LoHa",
         "two such products multiplied value by value, of up to the square of the rank with twice the values (arXiv "
         "2108.06098)",
         ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"), _count_loha,
+        ranked=("hada_w1_b",),
     ),
     "lokr": AlgorithmFacts(
         "LokrModule", "LoKr",
         "the Kronecker product of a small matrix and a larger one, of full rank in small files (arXiv 2309.14859)",
         ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"), _count_lokr,
-        options=("factor", "full_matrix", "decompose_both"),
+        options=_OF_LOKR, shape_options=_OF_LOKR, ranked=("lokr_w2_b", "lokr_w1_b"),
         learning_rate_share=3,
     ),
 }  # fmt: skip

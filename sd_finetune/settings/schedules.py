@@ -17,12 +17,20 @@ class ScheduleFacts:
     """The options of the group [schedule] that it uses, beside the warmup."""
     rises: bool = False
     """It begins with a rise of its own, so that there is no warmup before it."""
+    kohya_name_with_warmup: str = ""
+    kohya_name_with_end: str = ""
+    """What kohya's scripts call it with a warmup, and with a floor, where that is not the name of the row."""
 
 
 SCHEDULES = {
-    "constant": ScheduleFacts("Constant", "the learning rate stays as it is"),
+    "constant": ScheduleFacts(
+        "Constant", "the learning rate stays as it is", kohya_name_with_warmup="constant_with_warmup"
+    ),
     "linear": ScheduleFacts("Linear", "falls evenly", ("end",)),
-    "cosine": ScheduleFacts("Cosine", "falls on half a cosine wave, slowly at first and at the end", ("end",)),
+    "cosine": ScheduleFacts(
+        "Cosine", "falls on half a cosine wave, slowly at first and at the end", ("end",),
+        kohya_name_with_end="cosine_with_min_lr",
+    ),
     "cosine_with_restarts": ScheduleFacts(
         "Cosine with restarts", "cosine several times over, each time from the full learning rate", ("end", "cycles")
     ),

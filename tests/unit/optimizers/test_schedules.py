@@ -14,10 +14,10 @@ from transformers.optimization import (
     get_polynomial_decay_schedule_with_warmup,
 )
 
-from sd_finetune.optimizers.schedules import SCHEDULES, learning_rate_factor
+from sd_finetune.optimizers.schedules import learning_rate_factor, schedule_called
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.groups.optimizer import Schedule
-from sd_finetune.settings.schedules import SCHEDULES as FACTS
+from sd_finetune.settings.schedules import SCHEDULES
 from sd_finetune.ui.projects.conditions import conditions_of
 
 ROOT = 0.5**0.5
@@ -58,24 +58,24 @@ def test_cosine_begins_after_the_warm_up() -> None:
     assert factors("cosine", 4, 2) == pytest.approx([1 / 3, 2 / 3, 1, 0.5])
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "by_hand"),
-    [
-        ("linear", {}, [1, 0.75, 0.5, 0.25]),
-        ("linear", {"end": 0.2}, [1, 0.8, 0.6, 0.4]),
-        ("cosine", {"end": 0.5}, [1, (3 + ROOT) / 4, 0.75, (3 - ROOT) / 4]),
-        ("cosine_with_restarts", {"cycles": 2}, [1, 0.5, 1, 0.5]),
-        ("cosine_with_restarts", {"cycles": 2, "end": 0.5}, [1, 0.75, 1, 0.75]),
-        ("polynomial", {"power": 2.0}, [1, 0.5625, 0.25, 0.0625]),
-        ("polynomial", {"power": 0.5, "end": 0.5}, [1, (1 + 0.75**0.5) / 2, (1 + ROOT) / 2, 0.75]),
-        ("one_cycle", {"rise": 0.5, "start": 0.2, "end": 0.1}, [0.2, 0.6, 1, 0.55]),
-        ("one_cycle", {"rise": 0.0}, [1, (1 + ROOT) / 2, 0.5, (1 - ROOT) / 2]),
-        ("rex", {}, [1, 0.75 / 0.875, 0.5 / 0.75, 0.25 / 0.625]),
-        ("rex", {"end": 0.5}, [1, 0.5 + 0.375 / 0.875, 0.5 + 0.25 / 0.75, 0.5 + 0.125 / 0.625]),
-        ("warmup_stable_decay", {"decay": 0.5}, [1, 1, 1, 0.5]),
-        ("warmup_stable_decay", {"decay": 0.5, "end": 0.2}, [1, 1, 1, 0.6]),
-    ],
-)
+BY_HAND: list[tuple[str, dict[str, Any], list[float]]] = [
+    ("linear", {}, [1, 0.75, 0.5, 0.25]),
+    ("linear", {"end": 0.2}, [1, 0.8, 0.6, 0.4]),
+    ("cosine", {"end": 0.5}, [1, (3 + ROOT) / 4, 0.75, (3 - ROOT) / 4]),
+    ("cosine_with_restarts", {"cycles": 2}, [1, 0.5, 1, 0.5]),
+    ("cosine_with_restarts", {"cycles": 2, "end": 0.5}, [1, 0.75, 1, 0.75]),
+    ("polynomial", {"power": 2.0}, [1, 0.5625, 0.25, 0.0625]),
+    ("polynomial", {"power": 0.5, "end": 0.5}, [1, (1 + 0.75**0.5) / 2, (1 + ROOT) / 2, 0.75]),
+    ("one_cycle", {"rise": 0.5, "start": 0.2, "end": 0.1}, [0.2, 0.6, 1, 0.55]),
+    ("one_cycle", {"rise": 0.0}, [1, (1 + ROOT) / 2, 0.5, (1 - ROOT) / 2]),
+    ("rex", {}, [1, 0.75 / 0.875, 0.5 / 0.75, 0.25 / 0.625]),
+    ("rex", {"end": 0.5}, [1, 0.5 + 0.375 / 0.875, 0.5 + 0.25 / 0.75, 0.5 + 0.125 / 0.625]),
+    ("warmup_stable_decay", {"decay": 0.5}, [1, 1, 1, 0.5]),
+    ("warmup_stable_decay", {"decay": 0.5, "end": 0.2}, [1, 1, 1, 0.6]),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "by_hand"), BY_HAND)
 def test_four_steps_by_hand(name: str, options: dict[str, Any], by_hand: list[float]) -> None:
     assert factors(name, 4, **options) == pytest.approx(by_hand)
 
@@ -150,8 +150,10 @@ def test_every_cycle_begins_with_the_full_learning_rate(cycles: int) -> None:
 def test_the_tables_and_what_the_settings_offer_agree() -> None:
     option = all_options()["schedule.name"].option
     assert option is not None
-    assert option.choices == tuple(SCHEDULES) == tuple(FACTS) == tuple(option.titles)
-    assert {name for facts in FACTS.values() for name in facts.options} == set(OTHER)
+    assert option.choices == tuple(SCHEDULES) == tuple(option.titles)
+    assert [schedule_called(name).__name__ for name in SCHEDULES] == list(SCHEDULES)
+    assert {row[0] for row in BY_HAND} | {"constant"} == set(SCHEDULES), "each is tested by hand"
+    assert {name for facts in SCHEDULES.values() for name in facts.options} == set(OTHER)
     assert {field.name for field in fields(Schedule)} == {"name", "warmup", *OTHER}
 
 
@@ -173,7 +175,7 @@ def test_no_two_schedules_are_the_same_by_default() -> None:
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_corners(name: str) -> None:
-    first = Schedule().start if FACTS[name].rises else 1
+    first = Schedule().start if SCHEDULES[name].rises else 1
     assert factors(name, 1) == [first]
     assert factors(name, 2, 2) == pytest.approx([1 / 3, 2 / 3])
     assert factors(name, 2, 9) == pytest.approx([0.1, 0.2])
@@ -182,7 +184,7 @@ def test_corners(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_no_step_is_outside_of_what_is_asked_for(name: str) -> None:
     """With every option at its least and at its most."""
-    options = {each: all_options()[f"schedule.{each}"].option for each in FACTS[name].options}
+    options = {each: all_options()[f"schedule.{each}"].option for each in SCHEDULES[name].options}
     for bound in ("minimum", "maximum"):
         given = {each: getattr(facts, bound) for each, facts in options.items()}
         found = factors(name, 50, 3, **given)
