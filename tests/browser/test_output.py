@@ -140,7 +140,7 @@ def test_a_server_that_comes_back_is_found_again(
 def test_what_scrolls_is_not_seen_through_the_state(quick: Server, new_page: NewPage, pictures: Path) -> None:
     page = new_page(quick.address)
     story.ready_to_train(quick, page, pictures)
-    page.evaluate("document.documentElement.style.setProperty('--block-background-fill', 'transparent')")  # as there
+    page.evaluate("sd_finetune_root.style.setProperty('--block-background-fill', 'transparent')")  # as in the WebUI
     behind = page.locator(".sdft-now").evaluate("now => getComputedStyle(now).backgroundColor")
     assert behind not in ("rgba(0, 0, 0, 0)", "transparent")
 
