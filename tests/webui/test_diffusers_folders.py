@@ -16,6 +16,7 @@ from sd_finetune.formats.diffusers_result import write_folder
 from tests.webui.conftest import ready
 from tests.webui.page import PROMPT, card, draw, open_tab, selected
 from tests.webui.tab import Tab
+from tests.webui.test_agreement import look_at
 from tests.webui.test_images import SAME, difference, ours
 from tests.webui.webui import WebUI
 
@@ -54,12 +55,11 @@ def test_its_result_is_drawn_from_where_it_was_put(
     name = title.partition("/")[0].partition(" ")[0]
     output = {"name": name, "name_pattern": "{name} {step:04d}", "subfolder": "people/anna"}
     changes = {"base": based(webui, title, vae=str(vae)), "ema": {"decay": 0.5}, "output": output}
-    (result,) = trained(webui, name, title, changes, tmp_path)
+    tab, result = trained(webui, name, title, changes, tmp_path)
     file = webui.checkpoints / "people" / "anna" / f"{name} 0003.safetensors"
     assert (result["path"], result["checkpoint"]) == (str(file), f"people/anna/{file.name}")
     page = open_page(webui)
-    page.wait_for_function("name => [...sd_finetune_project.options].some((o) => o.value === name)", arg=f"from {name}")
-    page.select_option("#sd_finetune_project", f"from {name}")
+    look_at(page, tab)
     page.click(".sdft-result >> text=Use in txt2img")
     page.wait_for_function(
         "name => document.querySelector('#setting_sd_model_checkpoint input').value.includes(name)", arg=file.stem
@@ -76,7 +76,7 @@ def test_its_result_is_drawn_from_where_it_was_put(
 def test_its_result_is_such_a_folder_too(webui: WebUI, base: Checkpoint, model: DiffusionModel, tmp_path: Path) -> None:
     before = [entry["title"] for entry in webui.get("/sdapi/v1/sd-models")]
     changes = {"base": based(webui, LISTED), "output": {"name": "whole", "layout": "diffusers", "precision": "fp32"}}
-    (result,) = trained(webui, "whole", LISTED, changes, tmp_path)
+    _, result = trained(webui, "whole", LISTED, changes, tmp_path)
     folder = Path(result["path"])
     assert f'--checkpoint "{folder}"' in result["sentence"]
     assert (result["folder"], result["checkpoint"]) == (True, "")
@@ -91,10 +91,11 @@ def based(webui: WebUI, title: str, **more: str) -> dict[str, str]:
     return {"checkpoint": str(folder), "config": str(webui.checkpoint.with_suffix(".yaml")), **more}
 
 
-def trained(webui: WebUI, name: str, title: str, changes: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    """The results of a short run of DreamBooth."""
+def trained(webui: WebUI, name: str, title: str, changes: dict[str, Any], folder: Path) -> tuple[Tab, dict[str, Any]]:
+    """A short run of DreamBooth, and its result."""
     changes = {"method": "dreambooth", **changes}
     tab = Tab(webui, f"from {name}", folder, changes, title, length="3 steps", unet_learning_rate=1e-3)
     tab.wait()
     assert tab.events()[-1]["kind"] == "done", (tab.folder / "worker.log").read_text()[-3000:]
-    return webui.get(f"/sd_finetune/projects/{tab.name}/runs/{tab.run}/results".replace(" ", "%20"))
+    (result,) = webui.get(f"/sd_finetune/projects/{tab.name}/runs/{tab.run}/results".replace(" ", "%20"))
+    return tab, result
