@@ -10,6 +10,7 @@ from ...hosts.host import Host
 from ...readable import readable
 from ...runs.notes import read_note
 from ...runs.own_files import CLASS_IMAGES_NOTE
+from ...settings.groups.samples import SAMPLER_TITLES
 from ...settings.plain import concepts
 from .host_folders import class_image_cache
 from .images import image_in
@@ -17,17 +18,31 @@ from .project import Project
 
 
 def class_image_folders(host: Host, project: Project) -> list[dict[str, Any]]:
-    """A folder for each class prompt and way of sampling: `key`, `prompt`, `folder`, `images` (their names)."""
+    """A folder for each class prompt, base checkpoint and way of sampling.
+
+    Each has `key`, `prompt`, `sampling` (in words), `folder` and `images` (their names).
+    """
     settings = project.settings()
     prompts = [concept["class_prompt"] for concept in concepts(settings) if concept.get("class_prompt")]
     found: list[dict[str, Any]] = []
     for note in _notes(class_image_cache(host, settings)):
-        prompt = (read_note(note) or {}).get("prompt")  # where it is damaged, no run uses its images
+        facts = read_note(note) or {}  # where it is damaged, no run uses its images
+        prompt = facts.get("prompt")
         images = sorted(path.name for path in note.parent.glob("*.png"))
         if prompt in prompts and images:
             entry = {"key": readable(note.parent.name), "prompt": prompt, "folder": str(note.parent), "images": images}
-            found.append(entry)
+            found.append({**entry, "sampling": _sampling(facts.get("drawing"))})
     return found
+
+
+def _sampling(drawing: Any) -> str:
+    """How they were generated, as "512 × 512, 40 steps, CFG scale 7.5, DDIM"; "" where that is not known."""
+    try:
+        sampler = SAMPLER_TITLES[drawing["sampler"]]
+        size, steps = f"{drawing['width']:d} × {drawing['height']:d}", f"{drawing['steps']:d} steps"
+        return f"{size}, {steps}, CFG scale {drawing['guidance_scale']:g}, {sampler}"
+    except (LookupError, TypeError, ValueError):
+        return ""
 
 
 def _notes(cache: Path) -> list[Path]:

@@ -32,7 +32,12 @@ export function classFolder(project, folder, open, again) {
   return h(
     "details",
     { class: "sdft-fold", "data-key": folder.key, open },
-    h("summary", {}, `${counted(folder.images.length, "image")} of "${folder.prompt}"`),
+    h(
+      "summary",
+      {},
+      `${counted(folder.images.length, "image")} of "${folder.prompt}" `,
+      h("small", {}, folder.sampling),
+    ),
     h("div", { class: "sdft-thumbnails" }, folder.images.slice(0, SHOWN).map(one)),
   );
 }

@@ -464,6 +464,7 @@ export interface Images {
 export interface ClassImages {
   key: string;
   prompt: string;
+  sampling: string;
   folder: string;
   images: string[];
 }

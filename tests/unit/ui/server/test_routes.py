@@ -378,12 +378,14 @@ def test_class_images_of_the_project_s_prompts(screen: Screen, client: TestClien
     concept = {"folder": str(screen.pictures), "instance_prompt": "sks dog", "class_prompt": "a dog"}
     for key, prompt in (("dogs", "a dog"), ("cats", "a cat")):
         folder = make_images(tmp_path / "cache" / key, 2)
-        (folder / "class-images.json").write_text(json.dumps({"prompt": prompt}))
+        drawing = {"width": 64, "height": 32, "steps": 2, "guidance_scale": 7.5, "sampler": "euler_a"}
+        (folder / "class-images.json").write_text(json.dumps({"prompt": prompt, "drawing": drawing}))
     settings = screen.settings(concepts=[concept], class_images__cache_folder=str(tmp_path / "cache"))
     client.post("/sd_finetune/projects/dog/settings", json=settings)
     place = "/sd_finetune/projects/dog/class-images"
     (told,) = client.get(place).json()
     assert (told["key"], told["prompt"], told["images"]) == ("dogs", "a dog", ["0.png", "1.png"])
+    assert told["sampling"] == "64 × 32, 2 steps, CFG scale 7.5, Euler a"
     assert client.get(f"{place}/dogs/0.png").headers["content-type"] == "image/jpeg"
     assert "Class images cats not found" in client.post(f"{place}/cats/0.png/delete").json()["error"]
     client.post(f"{place}/dogs/0.png/delete")
