@@ -41,24 +41,25 @@ DRIFT_GOAL, FIDELITY_LOSS_GOAL = 0.74, 0.04
 FIDELITY_GOALS = {"lora": 0.85, "dreambooth": 0.85, "textual-inversion": 0.85, "hypernetwork": 0.75}
 
 
-MODEL_PRIOR_WEIGHTS = {"dreambooth": 4.0, "hypernetwork": 1.2}
-"""Where the demo's weight, found with class images, is too little for what the untrained model predicts."""
+MODEL_PRIOR_WEIGHTS = {"lora": 1.0, "dreambooth": 4.0, "hypernetwork": 1.2}
+"""Where the demo's weight, found with class images, does not suit what the untrained model predicts without them."""
 
 
 def settings_for(method: str, subject: Subject | None, prior: str, seed: int, demo: Settings | None = None) -> Settings:
-    """The demo's settings with another subject, seed and prior ("off" or a source); nothing is drawn on the way.
+    """The demo's settings with another subject, seed and prior ("images" is its own); nothing is drawn on the way.
 
     demo: those of another toy than the Stable Diffusion 1.
     """
     settings = demo or demo_settings(method)
     settings = settings if subject is None else with_subject(settings, subject)
-    weight = MODEL_PRIOR_WEIGHTS.get(method) if prior == "model" else None
-    own_prior = replace(settings.prior, source=prior, weight=weight or settings.prior.weight)
+    weight = MODEL_PRIOR_WEIGHTS.get(method, settings.prior.weight)
+    from_model = replace(settings.prior, source="model", weight=weight)
+    own_prior = {"model": from_model, "off": replace(settings.prior, weight=0.0)}.get(prior, settings.prior)
     off = replace(settings.evaluation, every=type(settings.evaluation.every)(0))
     return replace(
         settings,
         train=replace(settings.train, seed=seed),
-        prior=replace(settings.prior, weight=0.0) if prior == "off" else own_prior,
+        prior=own_prior,
         samples=replace(settings.samples, prompts=()),
         evaluation=off,
     )

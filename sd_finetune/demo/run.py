@@ -23,7 +23,8 @@ from ..settings.methods import METHODS
 from ..settings.options import Settings
 from .figures import draw_grid, plot_losses, score_table
 from .paths import DEMO_FOLDER, TOY_CHECKPOINT
-from .score import generate_many, read_prompt, score
+from .reader import read_image
+from .score import draw, score_of
 from .subjects import SUBJECTS, Subject
 from .toys import TOYS
 
@@ -70,17 +71,18 @@ def run_demo(method: str, folder: Path, train: Callable[[RunFolder], bool], sett
     result = Path([e for e in events if isinstance(e, Saved)][-1].path)
     base, trained = load_base(checkpoint), load_result(method, result, checkpoint)
     subject = subject_of(settings)
-    base_class = read_prompt(base, subject.class_prompt, SCORED_IMAGES, SCORE_SEED)
+    before, after = (draw(model, subject, SCORED_IMAGES, SCORE_SEED) for model in (base, trained))
+    base_class = [read_image(image) for image in before.classes]
     scores = {
-        "base": score(base, subject, base_class, SCORED_IMAGES, SCORE_SEED),
-        "after training": score(trained, subject, base_class, SCORED_IMAGES, SCORE_SEED),
+        "base": score_of(before, subject, base_class),
+        "after training": score_of(after, subject, base_class),
     }
     plot, grid, table = run.path / "loss.png", run.path / "before-after.png", run.path / "scores.txt"
     plot_losses(events, plot, f"{settings.output.name}: loss")
     rows = [
-        (f'"{prompt}", {name}', generate_many(model, prompt, GRID_IMAGES, SCORE_SEED))
-        for prompt in (subject.prompt, subject.edit_prompt, subject.class_prompt)
-        for name, model in (("before", base), ("after", trained))
+        (f'"{prompt}", {name}', images[number][:GRID_IMAGES])
+        for number, prompt in enumerate((subject.prompt, subject.edit_prompt, subject.class_prompt))
+        for name, images in (("before", before), ("after", after))
     ]
     draw_grid(rows, grid)
     with replacing(table) as unfinished:

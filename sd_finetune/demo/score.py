@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -38,6 +39,14 @@ class Score:
     tinted: float
 
 
+class Drawn(NamedTuple):
+    """Images of the subject's prompt, of it on another background, and of the class prompt, as many of each."""
+
+    shown: list[Image.Image]
+    moved: list[Image.Image]
+    classes: list[Image.Image]
+
+
 def generate_many(model: DiffusionModel, prompt: str, count: int, seed: int) -> list[Image.Image]:
     """`count` images of one prompt with seeds from `seed` on."""
     images: list[Image.Image] = []
@@ -52,14 +61,24 @@ def read_prompt(model: DiffusionModel, prompt: str, count: int, seed: int) -> li
     return [read_image(p) for p in generate_many(model, prompt, count, seed)]
 
 
+def draw(model: DiffusionModel, subject: Subject, count: int, seed: int) -> Drawn:
+    """Generate `count` images for each of the three prompts."""
+    prompts = (subject.prompt, subject.edit_prompt, subject.class_prompt)
+    return Drawn(*(generate_many(model, prompt, count, seed) for prompt in prompts))
+
+
 def score(model: DiffusionModel, subject: Subject, base_class: Sequence[Reading], count: int, seed: int) -> Score:
     """Generate `count` images for each of the three prompts and score them.
 
     base_class: `read_prompt` of the base checkpoint for the class prompt, with the same count and seed.
     """
-    shown = read_prompt(model, subject.prompt, count, seed)
-    moved = read_prompt(model, subject.edit_prompt, count, seed)
-    classes = read_prompt(model, subject.class_prompt, count, seed)
+    return score_of(draw(model, subject, count, seed), subject, base_class)
+
+
+def score_of(drawn: Drawn, subject: Subject, base_class: Sequence[Reading]) -> Score:
+    """The score of images that are there. base_class: as in `score`."""
+    shown, moved, classes = ([read_image(image) for image in images] for images in drawn)
+    count = len(shown)
     return Score(
         fidelity=sum(map(subject.is_shown, shown)) / count,
         editability=sum(map(subject.is_moved, moved)) / count,

@@ -30,9 +30,14 @@ class Toy:
 
 SDXL_CHANGES = {
     # Four of five of all parameters are in embeddings of words that no caption has.
-    "dreambooth": ("train.train_text_encoder=false", "train.unet_learning_rate=1e-3", "prior.weight=0.5"),
+    "dreambooth": (
+        "train.train_text_encoder=false",
+        "train.unet_learning_rate=1e-3",
+        "prior.weight=0.5",
+        "prior.source=images",
+    ),
     # Its attention sees squares of 4 x 4 at most, too coarse for a subject of two halves.
-    "lora": ("lora.conv_rank=8", "train.unet_learning_rate=3e-3"),
+    "lora": ("lora.conv_rank=8", "train.unet_learning_rate=3e-3", "prior.weight=1", "prior.source=images"),
 }
 
 

@@ -69,7 +69,7 @@ class RunFolder:
 
     @property
     def prior_bank(self) -> Path:
-        """Precomputed prior predictions of DreamBooth with `prior.source = "model"`."""
+        """Precomputed prior predictions of DreamBooth, where `Prior.is_predicted`."""
         return self.path / "prior-bank.npy"
 
     @property

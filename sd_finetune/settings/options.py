@@ -135,7 +135,7 @@ class Settings:
 
     def has_prior_bank(self) -> bool:
         """Whether prior predictions are precomputed, because training changes the model that would be asked."""
-        return self.prior.source == "model" and METHODS[self.method].changes_weights
+        return self.prior.is_predicted and METHODS[self.method].changes_weights
 
     def holds_outside(self) -> bool:
         """Whether what is outside of masks is held to what the untrained model predicts."""

@@ -13,8 +13,9 @@ def without_class_images(settings: Settings) -> dict[str, str]:
     faults: dict[str, str] = {}
     if settings.prior_weight() == 0:
         faults["prior.weight"] = "prior.weight = 0 uses no class images: set it above 0, for example to 1."
-    if settings.prior.source == "model":
-        faults["prior.source"] = 'prior.source = "model" generates no class images: set it to "images".'
+    if not settings.prior.has_images:
+        told = f'prior.source = "{settings.prior.source}" generates no class images'
+        faults["prior.source"] = f'{told}: set it to "images" or "both".'
     return faults
 
 

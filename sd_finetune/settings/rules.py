@@ -208,7 +208,7 @@ def _class_prompts(settings: Settings) -> Iterator[Broken]:
         if weight > 0 and not concept.class_prompt.strip():
             way_out = 'name the class, like "a photo of a dog", or set prior.weight = 0'
             yield (name, "prior.weight"), f"{name} is missing, and prior.weight = {weight:g} needs it: {way_out}."
-        generated = settings.prior.source == "images" and not concept.class_folder
+        generated = settings.prior.has_images and not concept.class_folder
         if weight > 0 and "[filewords]" in concept.class_prompt and generated:
             problem = "asks for captions, which generated class images do not have"
             way_out = f"write a prompt without [filewords] or give concepts.{number}.class_folder"

@@ -190,7 +190,7 @@ def test_our_settings_are_what_the_case_says(case: Case, tmp_path: Path) -> None
     assert settings.train.seed == 7
     assert settings.output.save_every.amount * PARTS == settings.train.length.amount
     assert (settings.prior.weight == 0) == (case.prior == "off")
-    assert settings.prior.source == ("model" if case.prior == "model" else "images")
+    assert settings.prior.has_images == (case.prior != "model")
     assert settings.lora.dora == (case.algorithm == "dora")
     if case.algorithm not in ("", "dora"):
         assert settings.lora.algorithm == case.algorithm

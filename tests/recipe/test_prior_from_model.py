@@ -175,8 +175,29 @@ def test_captions_may_be_in_the_class_prompt(toy: Toy, tmp_path: Path) -> None:
         toy.settings(changes)
 
 
-def test_the_source_is_one_of_two(toy: Toy) -> None:
-    with pytest.raises(UserError, match=r'prior.source = "thin air" .*images, model'):
+@pytest.mark.parametrize("method", ["lora", "dreambooth"])
+def test_class_images_are_drawn_and_held_to_what_the_model_predicts_on_them(toy: Toy, method: str) -> None:
+    changes = {**ONE_STEP, "method": method, "prior.weight": 0.7, "prior.source": "both", "concepts.class_images": 2}
+    training = moved(toy.prepare(changes))
+    (batch,) = training.batches.of_step(0)
+    assert training.classes is not None
+    own = {example.image for example in training.instances.examples}
+    assert not own & {example.image for example in training.classes.examples}
+    expected = base_predictions(training.base.path, batch, "a photo of a star")
+    assert relative_error(targets(training, batch), expected) < 1e-5
+    plain = toy.prepare({**changes, "prior.source": "images"})
+    (same,) = plain.batches.of_step(0)
+    assert torch.equal(batch.latents, same.latents)
+    assert plain.sources.prior is None
+
+
+def test_captions_are_not_in_the_prompt_of_what_both_generates(toy: Toy) -> None:
+    with pytest.raises(UserError, match="asks for captions"):
+        toy.settings({"prior.source": "both", "concepts.class_prompt": "[filewords]", "prior.weight": 1.0})
+
+
+def test_the_source_is_one_of_three(toy: Toy) -> None:
+    with pytest.raises(UserError, match=r'prior.source = "thin air" .*images, model, both'):
         toy.settings({"prior.source": "thin air"})
     with pytest.raises(UserError, match=r"prior.bank_size = 0 .*1 or more"):
         toy.settings({"prior.bank_size": 0})

@@ -30,17 +30,28 @@ class Prior:
         "images",
         "target of the prior loss: images = class images, missing ones are generated; model = what the untrained model "
         "predicts for the class prompt on noisy latents of your own class images, or else of the training images, "
-        "so that no class images are generated",
-        choices=("images", "model"),
+        "so that no class images are generated; both = class images, missing ones are generated, and what the "
+        "untrained model predicts on them, which keeps more of the class and takes a forward pass more",
+        choices=("images", "model", "both"),
     )
     bank_size: int = option(
         1000,
-        "with the untrained model as source, number of prior predictions that are precomputed before training and used "
-        "in turn; at 512 pixels each takes 64 KiB in the run folder until the run is finished",
+        "with the untrained model or both as source, number of prior predictions that are precomputed before training "
+        "and used in turn; at 512 pixels each takes 64 KiB in the run folder until the run is finished",
         "predictions",
         minimum=1,
         methods=methods_with("changes_weights"),
     )
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there are class images, of which missing ones are generated."""
+        return self.source != "model"
+
+    @property
+    def is_predicted(self) -> bool:
+        """Whether the target is what the untrained model predicts."""
+        return self.source != "images"
 
 
 @dataclass(frozen=True)

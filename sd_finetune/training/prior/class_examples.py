@@ -49,12 +49,12 @@ def class_examples_of(
     """
     if settings.prior_weight() == 0:
         return []
-    if settings.prior.source == "model":
-        found = _images_for_prior_predictions(runs, settings, instances, emit)
-    else:
+    if settings.prior.has_images:
         found = complete_class_images(
             runs, settings, base, model, instances, accelerator, emit, check, bring_back, processes
         )
+    else:
+        found = _images_for_prior_predictions(runs, settings, instances, emit)
     templates = [class_templates(settings, concept) for concept in settings.concepts]
     shown_as = None
     if METHODS[settings.method].learns_word:  # else the word without a caption would be learned of class images alone

@@ -36,7 +36,7 @@ FLOAT = np.dtype(np.float32)
 MARKS = 4
 """Values behind the predictions of a bank."""
 Role = Literal["class", "instance"]
-"""Of the rows of a batch: class examples, as `prior.source` = "model" asks for, or training images."""
+"""Of the rows of a batch: class examples, whose targets `Prior.is_predicted` is of, or training images."""
 Shape = tuple[int, int, int]
 """Of latents."""
 
@@ -253,7 +253,7 @@ def all_targets(
     def predictions(role: Role) -> BasePredictions:
         return BasePredictions(model, untrained, accelerator.autocast, bring_back, role, reading)
 
-    from_model = settings.prior.source == "model" and has_classes
+    from_model = settings.prior.is_predicted and has_classes
     return Sources(
         prior=stored.prior or (predictions("class") if from_model else None),
         outside=stored.outside or (predictions("instance") if settings.holds_outside() else None),

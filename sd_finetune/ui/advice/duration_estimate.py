@@ -56,7 +56,7 @@ def _kind(settings: Settings) -> tuple[Any, ...]:
 
 
 def _prior_of_model(settings: Settings) -> bool:
-    return settings.prior_weight() > 0 and settings.prior.source == "model"
+    return settings.prior_weight() > 0 and settings.prior.is_predicted
 
 
 def _last_step(events: Path) -> Step | None:

@@ -15,6 +15,7 @@ FOLLOWS_METHOD = (
     "train.snr_gamma",
     "optimizer.weight_decay",
     "prior.weight",
+    "prior.source",
 )
 LENGTH = "train.length"
 """A hypernetwork of the toy needs more steps than the rest."""

@@ -48,7 +48,7 @@ def risks(settings: Settings, images: Sequence[list[Path]]) -> list[Risk]:
     for number, (concept, own) in enumerate(zip(settings.concepts, images, strict=True), start=1):
         found += [(f"concepts.{number}.{option}", risk) for option, risk in _of_concept(number, concept, own, settings)]
     found += of_training_images(settings.concepts)
-    if settings.prior_weight() > 0 and settings.prior.source == "images":
+    if settings.prior_weight() > 0 and settings.prior.has_images:
         found += of_class_images(settings.concepts)
     found += [*_of_base(settings), *_of_learning_rate(settings), *_of_resolution(settings)]
     if not settings.samples.prompts:
@@ -72,7 +72,7 @@ def _of_concept(number: int, concept: Concept, images: list[Path], settings: Set
         yield "folder", sentence
     if any(FILEWORDS in template for template in instance_templates(settings, concept)):
         yield from _of_captions(name, concept, images, settings)
-    if settings.prior_weight() > 0 and settings.prior.source == "images" and FILEWORDS not in concept.class_prompt:
+    if settings.prior_weight() > 0 and settings.prior.has_images and FILEWORDS not in concept.class_prompt:
         yield from _of_class_images(name, concept, len(images), settings)
 
 

@@ -30,7 +30,7 @@ NEVER = ("0", "0 steps", "0 epochs", "0 minutes", 0)
 PRIOR = Condition("prior.weight", others=(0,))
 MASKS = Condition("masks.source", others=("none",))
 BUCKETS = Condition("data.buckets", values=(True,))
-CLASS_IMAGES = Condition("prior.source", values=("images",))
+CLASS_IMAGES = Condition("prior.source", values=("images", "both"))
 
 EVALUATED = Condition("evaluation.every", others=NEVER)
 MULTIRES = Condition("noise.multires_iterations", others=(0,))
@@ -57,7 +57,7 @@ OF_OPTIONS = {
     "prior.source": (PRIOR,),
     "prior.decay": (PRIOR,),
     "prior.minimum": (PRIOR, Condition("prior.decay", others=NEVER)),
-    "prior.bank_size": (PRIOR, Condition("prior.source", values=("model",))),
+    "prior.bank_size": (PRIOR, Condition("prior.source", values=("model", "both"))),
     "concepts.instance_prompt": (
         Condition("textual_inversion.template", values=("instance_prompt",), methods=methods_with("learns_word")),
     ),

@@ -131,6 +131,8 @@ def test_each_phase_holds_its_own() -> None:
     assert phases["encoding"] == pytest.approx(FRAGMENTATION * (2 * MODEL.vae + MODEL.encoding[0] * WORKSPACE))
     without = estimate(asked_for("lora", {**BF16, "prior.source": "model"}, prior=1)).phases
     assert list(without) == ["encoding", "training"]
+    both = asked_for("lora", {**BF16, "class_images.batch_size": 8, "prior.source": "both"}, prior=1)
+    assert estimate(both).phases["class images"] == phases["class images"]
     assert estimate(asked).certain <= needed_bytes(asked)
 
 

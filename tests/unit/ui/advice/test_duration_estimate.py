@@ -71,8 +71,9 @@ def test_a_run_of_another_kind_tells_nothing(screen: Screen, other: dict[str, An
     [
         ({"masks__source": "alpha"}, {"masks__source": "alpha", "masks__prior_weight": 0.5}),
         ({"prior__weight": 1}, {"prior": {"weight": 1, "source": "model"}}),
+        ({"prior__weight": 1}, {"prior": {"weight": 1, "source": "both"}}),
     ],
-    ids=["outside of masks", "prior"],
+    ids=["outside of masks", "prior", "prior on class images"],
 )
 def test_predictions_of_the_untrained_model_are_another_kind(
     screen: Screen, plain: dict[str, Any], other: dict[str, Any]

@@ -18,6 +18,7 @@ def test_the_toy_learns_each_method_at_the_rates_of_its_demo() -> None:
         wanted = demo_settings(method)
         assert found[method]["train.unet_learning_rate"] == wanted.unet_learning_rate()
         assert found[method]["prior.weight"] == wanted.prior.weight
+        assert found[method]["prior.source"] == wanted.prior.source
         assert found[method]["train.length"] == str(wanted.train.length)
     assert found["textual_inversion"]["textual_inversion.vectors"] == 6
     assert {name for values in found.values() for name in values} <= set(all_options())

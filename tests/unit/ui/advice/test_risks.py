@@ -56,6 +56,7 @@ def test_a_class_folder_without_pictures(screen: Screen, many: str, tmp_path: Pa
     assert told(screen, **asked) == [
         f"Concept 1 has no images in {tmp_path / 'class'}: all 50 class images will be generated."
     ]
+    assert told(screen, **asked, prior__source="both") == told(screen, **asked)
     assert told(screen, **asked, prior__source="model") == []
     make_images(tmp_path / "class", 1)
     assert told(screen, **asked) == []

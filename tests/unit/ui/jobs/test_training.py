@@ -35,6 +35,6 @@ def test_none_are_generated_where_the_model_is_asked(screen: Screen) -> None:
     (concept,) = screen.settings()["concepts"]
     asked = {"concepts": [{**concept, "class_prompt": "a dog"}], "prior__weight": 1.0, "prior__source": "model"}
     project.write_settings(screen.settings(**asked))
-    with pytest.raises(UserError, match='"model" generates no class images: set it to "images"'):
+    with pytest.raises(UserError, match='"model" generates no class images: set it to "images" or "both"'):
         class_images_job(screen.context.host, project)
     assert not (project.folder / CLASS_IMAGE_RUNS).exists()
