@@ -54,7 +54,7 @@ def new_checkpoint_place(path: Path) -> Path:
     Raises:
         UserError: it has another ending, or exists.
     """
-    if path.suffix in (ENDING, *OTHER_ENDINGS):
+    if path.suffix.lower() in (ENDING, *OTHER_ENDINGS):
         return new_model_file(path, beside=(".yaml",))
     if is_taken(path):
         raise UserError(f"{path} already exists: change --out, or move that folder.")

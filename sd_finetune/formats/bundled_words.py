@@ -24,6 +24,8 @@ from .embedding import PLACEHOLDER, Embedding, checked_vectors
 from .tensor_file import TensorFile, converted, read_tensors
 
 INNER = "string_to_param."
+OUTPUT = "_out"
+"""Ends the names of OneTrainer's vectors that are added behind a text encoder, which the WebUI leaves out too."""
 Words = Mapping[str, Mapping[str, Tensor]]
 """By word, the vectors by the name that the family has for the text encoder: (vectors, width)."""
 
@@ -66,7 +68,7 @@ def bundled_in(path: Path, file: TensorFile) -> dict[str, Embedding]:
     """The same of a file that is read already."""
     found: dict[str, dict[str, Tensor]] = {}
     for name, tensor in file.tensors.items():
-        if is_of_word(name):
+        if is_of_word(name) and not name.endswith(OUTPUT):
             word = word_of(name)
             inner = name.removeprefix(f"{WORDS}{word}.").removeprefix(INNER)
             found.setdefault(word, {})[inner] = tensor

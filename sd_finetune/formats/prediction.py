@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..families.facts import FamilyFacts
 from ..families.noise_marks import V_PREDICTION, ZERO_TERMINAL_SNR
 from ..families.table import FAMILIES
+from ..reading.diffusers_folder import SCHEDULER, is_diffusers_folder
 from .base_file import base_layout
 from .checkpoint_config import find_config
 from .classify import classify
@@ -49,12 +50,11 @@ def ends_in_noise(names: Collection[str], metadata: Mapping[str, str], config: s
 
 def doubts(path: Path, facts: FamilyFacts, predicts_v: bool, zero_terminal_snr: bool) -> Iterator[str]:
     """Sentences about a base checkpoint that may have been trained otherwise than it says, or needs a setting."""
-    if not predicts_v and _V_IN_NAME.search(path.stem):
-        example = FAMILIES_FOLDER / facts.name / "v-prediction.yaml"
+    if not predicts_v and _V_IN_NAME.search(path.name):
         yield (
-            f"{path.name} is called v-prediction, but neither the file nor its .yaml says that it is, so it is trained "
-            "to predict noise, which ends in images of nothing if it predicts v: in that case stop, and put a copy of "
-            f"{example} beside it as {path.stem}.yaml, which the WebUI needs to generate with it too."
+            f"{path.name} is called v-prediction, but {_missing_word(path)} that it is, so it is trained "
+            "to predict noise, which ends in images of nothing if it predicts v: in that case stop, and "
+            f"{_how_to_say_it(path, facts)}."
         )
     if zero_terminal_snr and not predicts_v:
         yield (
@@ -68,9 +68,20 @@ def doubts(path: Path, facts: FamilyFacts, predicts_v: bool, zero_terminal_snr: 
         )
 
 
+def _missing_word(path: Path) -> str:
+    return f"its {SCHEDULER} does not say" if is_diffusers_folder(path) else "neither the file nor its .yaml says"
+
+
+def _how_to_say_it(path: Path, facts: FamilyFacts) -> str:
+    if is_diffusers_folder(path):
+        return f'set prediction_type to "v_prediction" in {path / SCHEDULER}'
+    example = FAMILIES_FOLDER / facts.name / "v-prediction.yaml"
+    return f"put a copy of {example} beside it as {path.stem}.yaml, which the WebUI needs to generate with it too"
+
+
 def doubt_by_name(path: Path, config: Path | None = None) -> str:
     """The first of `doubts` about a file with v-prediction in its name; "" if there is none, or it cannot be read."""
-    if not _V_IN_NAME.search(path.stem):
+    if not _V_IN_NAME.search(path.name):
         return ""
     try:
         layout = base_layout(path)

@@ -100,7 +100,7 @@ def _own(path: Path) -> Kept:
     if not is_file_name(path.stem):
         return Kept(path.stem, path, True, None, f"{path}: rename it, {file_name_rule(path.stem)}.")
     try:
-        return Kept(path.stem, path, True, read_preset(path))
+        return Kept(path.stem, path, True, replace(read_preset(path), name=path.stem))  # it may have been renamed
     except UserError as error:
         return Kept(path.stem, path, True, None, str(error))
 

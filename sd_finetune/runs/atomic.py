@@ -44,8 +44,7 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
+        _put_on_disk(unfinished)
         replace_file(unfinished, path)
     except OSError as error:
         if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
@@ -54,6 +53,12 @@ def replacing(path: Path) -> Generator[Path, None, None]:
     finally:
         with suppress(OSError):  # a missing folder has no such file
             unfinished.unlink(missing_ok=True)
+
+
+def _put_on_disk(path: Path) -> None:
+    """Before a file gets its name: after a power cut it would else be there, and empty."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def write_all(file: FileIO, data: bytes) -> None:
@@ -90,6 +95,8 @@ def replacing_folder(path: Path) -> Generator[Path, None, None]:
     try:
         unfinished.mkdir(parents=True)
         yield unfinished
+        for file in filter(is_file, unfinished.rglob("*")):
+            _put_on_disk(file)
         clear_name(path)
         rename_folder(unfinished, path)
     except OSError as error:

@@ -204,7 +204,8 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
         assert f'"{weight}" in {home.lora}:{weight} is not a valid weight: use a number, as in' in refused(
             arguments, out, capsys
         )
-    assert "has the wrong ending: use .safetensors" in refused(arguments, tmp_path / "merged.ckpt", capsys)
+    for name in ("merged.ckpt", "merged.SAFETENSORS"):
+        assert "has the wrong ending: use .safetensors" in refused(arguments, tmp_path / name, capsys)
 
 
 def test_a_convolution_may_be_stored_as_linear(home: Home, tmp_path: Path) -> None:

@@ -45,6 +45,15 @@ def test_files_of_others(tmp_path: Path, inner: str) -> None:
     assert read_bundled(tmp_path / "plain.safetensors") == {}
 
 
+def test_vectors_behind_the_text_encoder_are_left_out(tmp_path: Path) -> None:
+    """As in the WebUI: OneTrainer has them for words that are trained as output embeddings."""
+    names = ("clip_l", "clip_g", "clip_l_out", "clip_g_out")
+    words = {f"bundle_emb.zib.{name}": torch.ones(2, 8) for name in names}
+    save_file({**words, "bundle_emb.zab.clip_l_out": torch.ones(2, 8)}, tmp_path / "l.safetensors")
+    ((word, embedding),) = read_bundled(tmp_path / "l.safetensors").items()
+    assert (word, set(embedding.vectors)) == ("zib", {"clip_l", "clip_g"})
+
+
 @pytest.mark.parametrize(
     "tensors",
     [

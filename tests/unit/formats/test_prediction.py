@@ -164,3 +164,17 @@ def test_metadata_of_results_says_both(make: Make) -> None:
     for zero_snr in (False, True):
         facts = base_facts(read_checkpoint(make("v_prediction", zero_snr)))
         assert (facts.prediction_type, facts.zero_terminal_snr) == ("v_prediction", zero_snr)
+
+
+def test_a_folder_is_told_to_say_it_in_its_scheduler(tmp_path: Path) -> None:
+    """A .yaml beside it is not read."""
+    folder = tmp_path / "noob.vpred-1.0"
+    for path, words in (
+        (folder, f'set prediction_type to "v_prediction" in {folder / "scheduler/scheduler_config.json"}.'),
+        (tmp_path / "noob-vpred.safetensors", "beside it as noob-vpred.yaml, which the WebUI needs"),
+    ):
+        if path == folder:
+            folder.mkdir()
+            (folder / "model_index.json").touch()
+        (told,) = doubts(path, SDXL, predicts_v=False, zero_terminal_snr=False)
+        assert words in told

@@ -86,3 +86,9 @@ def test_a_file_that_cannot_be_read_is_listed_with_why(tmp_path: Path) -> None:
     (tmp_path / "dogs, cats.toml").write_text(text_of(made()), encoding="utf-8")
     (found,) = own_presets(tmp_path)
     assert "dogs, cats.toml: rename it" in found.fault
+
+
+def test_a_file_that_was_renamed_is_called_as_it_is_now(tmp_path: Path) -> None:
+    save_preset(preset_of("dogs", "lora", {"lora.rank": 8}), tmp_path)
+    (tmp_path / "dogs.toml").rename(tmp_path / "cats.toml")
+    assert [kept.preset.name for kept in own_presets(tmp_path) if kept.preset] == ["cats"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.errors import UserError
-from sd_finetune.runs.atomic import is_file, refuse_unwritable, replacing
+from sd_finetune.runs.atomic import is_file, refuse_unwritable, replacing, replacing_folder
 
 
 def test_the_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -98,3 +98,21 @@ def test_a_file_in_a_closed_folder_is_none(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "is_file", closed)
     assert not is_file(tmp_path / "file")
+
+
+def test_all_files_of_a_folder_are_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut it would else be there with empty files."""
+    synced: set[int] = set()
+
+    def noting(number: int) -> None:
+        assert not (tmp_path / "model").exists()
+        synced.add(os.fstat(number).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    with replacing_folder(tmp_path / "model") as unfinished:
+        (unfinished / "unet").mkdir()
+        for name in ("model_index.json", "unet/config.json"):
+            (unfinished / name).write_text("{}")
+    assert synced == {path.stat().st_ino for path in (tmp_path / "model").rglob("*") if path.is_file()}
