@@ -7,10 +7,13 @@ import io
 import os
 import sys
 
-if __name__ == "__main__":  # before anything else that is imported takes another version of it
+if __name__ == "__main__":
+    from .interrupts import end_at_once, raise_again
+
+    end_at_once()
     from .own_packages.use import use_own_packages
 
-    use_own_packages()
+    use_own_packages()  # before anything else that is imported takes another version of it
 
 from . import __version__
 from .commands import (
@@ -83,12 +86,12 @@ def main(arguments: list[str] | None = None) -> int:
         summary = (command.__doc__ or "").strip()
         command_parser = commands.add_parser(name, help=summary, description=summary)
         command.add_arguments(command_parser)
-        command_parser.set_defaults(run=command.run)
+        command_parser.set_defaults(run=command.run, parser=command_parser)
     parser.epilog = commands.choices["train"].epilog  # all settings, also here
     words = sys.argv[1:] if arguments is None else arguments
     refuse_unknown_command(parser, words, COMMANDS)
     options, unknown = parser.parse_known_args(words)
-    refuse_unknown_words(commands.choices[words[0]], unknown)
+    refuse_unknown_words(options.parser, unknown)
     output: object = sys.stdout
     if isinstance(output, io.TextIOWrapper):
         output.reconfigure(errors="replace")  # file names that the terminal cannot show must not end a run
@@ -103,8 +106,13 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whatever reads the output, such as `head`, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end_output()
         return 1
+    except OSError as error:
+        _end_output()
+        problem = f"{error.filename or 'The output'} cannot be used ({error.strerror or error})"
+        print(f"{problem}: check its disk and its permissions.", file=sys.stderr)
+        return 2
 
 
 def _refuse_other_text(arguments: list[str]) -> None:
@@ -119,7 +127,14 @@ def _flush_output() -> None:
         sys.stdout.flush()
 
 
+def _end_output() -> None:
+    """What cannot be written any more is not tried again as the process ends."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 if __name__ == "__main__":
     use_empty_hub_cache()
     hide_missing_kernels()
+    raise_again()
     sys.exit(main())

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ..runs.atomic import replacing
+from ..runs.atomic import refuse_unwritable, replacing
 from ..runs.folder import RunFolder
 from ..runs.rate_plot import svg_of
 from ..runs.rate_trial import Point, points_of, smoothed, suggestion
@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the curve and the suggestion; 0, or 1 if the trial failed. Raises UserError for settings of no use."""
     settings = settings_of(options)
+    if options.plot is not None:
+        refuse_unwritable(options.plot)
     with TemporaryDirectory(prefix="sd-finetune-rates-", ignore_cleanup_errors=True) as folder:
         trial = RunFolder.create(Path(folder), settings.output.name, trial_settings(settings, options.steps))
         code = start(trial, "--rates")

@@ -10,6 +10,7 @@ from ..data.image_cache import NAME, UNUSED_DAYS, Amount, amount_in, remove_unus
 from ..errors import UserError
 from ..runs.find import PLACES
 from ..runs.own_files import IMAGE_CACHE_NOTE
+from .arguments import number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--unused-days",
-        type=float,
+        type=number(0),
         metavar="DAYS",
         help="remove what no run has used for so many days, 0 for all; a run that is training encodes again what it "
         f"misses. Each run that starts removes what {UNUSED_DAYS} days have not used",
@@ -34,8 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print a line for each cache; 0. Raises UserError for a folder without one."""
     days: float | None = options.unused_days
-    if days is not None and not days >= 0:
-        raise UserError(f"--unused-days {days:g} is out of range: use a number, 0 or more.")
     found = [_cache_in(folder) for folder in options.folders]
     found = found or [Path(place) / NAME for place in PLACES if (Path(place) / NAME / IMAGE_CACHE_NOTE).is_file()]
     for cache in found:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..runs.atomic import is_taken
+from ..runs.atomic import is_taken, refuse_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,12 +52,13 @@ def new_checkpoint_place(path: Path) -> Path:
     """`path`, if a checkpoint can be saved there, as one file or as a folder.
 
     Raises:
-        UserError: it has another ending, or exists.
+        UserError: it has another ending, exists, or cannot be written.
     """
     if path.suffix.lower() in (ENDING, *OTHER_ENDINGS):
         return new_model_file(path, beside=(".yaml",))
     if is_taken(path):
         raise UserError(f"{path} already exists: change --out, or move that folder.")
+    refuse_unwritable(path)
     return path
 
 
@@ -65,13 +66,14 @@ def new_model_file(path: Path, beside: tuple[str, ...] = ()) -> Path:
     """`path`, if a new model file can be saved there; `beside`: endings of files that come with it.
 
     Raises:
-        UserError: it has another ending, or the file exists.
+        UserError: it has another ending, or the file exists or cannot be written.
     """
     if path.suffix != ENDING:
         raise UserError(f"--out {path} has the wrong ending: use .safetensors.")
     for file in (path, *(path.with_suffix(ending) for ending in beside)):
         if is_taken(file):
             raise UserError(f"{file} already exists: change --out, or move that file.")
+    refuse_unwritable(path)
     return path
 
 

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 from ..report.pack import pack_report
+from ..runs.find import find_run
 from ..runs.folder import RunFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add = parser.add_argument
-    add("folder", type=Path, metavar="RUN_FOLDER", help="run folder, like runs/dog-001")
+    add("folder", metavar="RUN", help="run folder, like runs/dog-001, or its name as runs lists it")
     add("--out", type=Path, metavar="FILE.zip", help="default: sd-finetune-report-DATE-TIME.zip in the current folder")
     add("--with-samples", action="store_true", help="add the samples (without it, no image is in the report)")
     add(
@@ -26,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the report and print its path; 0. Raises UserError if the folder is not a run folder."""
     out = options.out or Path(time.strftime("sd-finetune-report-%Y%m%d-%H%M%S.zip"))
-    missing = pack_report(RunFolder(options.folder.absolute()), out, options.with_prompts, options.with_samples)
+    folder = Path(options.folder)
+    run = RunFolder(folder.absolute()) if folder.is_dir() else find_run(options.folder)
+    missing = pack_report(run, out, options.with_prompts, options.with_samples)
     print(out)
     for name, why in missing.items():
         print(f"without {name}: {why}")

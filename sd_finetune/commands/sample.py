@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
+from ..runs.atomic import refuse_unwritable, replacing
 from ..settings.emphasis import EMPHASIS_MODES, EMPHASIS_TITLES
 from ..settings.groups.samples import SAMPLERS
 from ..settings.option import MOST_SEED
 from ..settings.prompt_reading import PromptReading
 from ..settings.sample_syntax import unknown_in_prompt
 from ..training.quick_imports import unneeded_packages_hidden
-from .arguments import whole_number
+from .arguments import number, whole_number
 from .model_files import add_checkpoint_arguments, file_and_weight, read_hypernetwork_for, read_lora_for
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--count", type=whole_number(1, 10_000), default=1, help="number of images (default: 1)")
     add("--seed", type=seed, default=0, help="seed of the first image; each further image adds 1 (default: 0)")
     add("--steps", type=whole_number(1, 1000), default=25, help="sampling steps, 1 to 1000 (default: 25)")
-    add("--cfg", type=_guidance, default=7.5, help="CFG scale, 1 (off) to 30 (default: 7.5)")
+    add("--cfg", type=number(1, 30), default=7.5, help="CFG scale, 1 (off) to 30 (default: 7.5)")
     add("--sampler", choices=SAMPLERS, default="ddim", help="sampling method (default: ddim)")
     add("--clip-skip", type=whole_number(1, 12), default=1, help="clip skip, as in the WebUI (default: 1)")
     add(
@@ -63,12 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--width", type=side, help="pixels, a multiple of 8 (default: the resolution of the checkpoint)")
     add("--height", type=side, help="pixels, a multiple of 8 (default: the resolution of the checkpoint)")
-
-
-def _guidance(text: str) -> float:
-    if not 1 <= float(text) <= 30:
-        raise argparse.ArgumentTypeError(f"{text} is out of range: use a number from 1 to 30")
-    return float(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
         import_libraries()
     _refuse_unknown(options)
+    refuse_unwritable(_place(options, options.seed))
     base = read_checkpoint(options.checkpoint, options.config)
     base = with_vae(base, options.vae) if options.vae else base
     base.refuse_not_finite()
@@ -192,8 +188,6 @@ def _reading_parameters(options: argparse.Namespace) -> str:
 
 def _save(image: Image, path: Path, parameters: str) -> None:
     from PIL.PngImagePlugin import PngInfo
-
-    from ..runs.atomic import replacing
 
     kind = {".png": "PNG", ".webp": "WEBP"}.get(path.suffix.lower(), "JPEG")
     more: dict[str, Any] = {}

@@ -112,7 +112,13 @@ class _Tried(Exception):
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Raise UserError if the file `path` cannot be written; leaves nothing behind."""
-    with suppress(_Tried), replacing(path) as unfinished:
-        unfinished.touch()
-        raise _Tried
+    """Raise UserError if the file `path` cannot be written; leaves nothing behind, no folder either."""
+    missing = [folder for folder in path.parents if not is_taken(folder)]
+    try:
+        with suppress(_Tried), replacing(path) as unfinished:
+            unfinished.touch()
+            raise _Tried
+    finally:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "counted": set(),
     "hidden_modules": set(),
     "errors": {"readable"},
+    "interrupts": set(),
     "own_packages": set(),
     "readable": set(),
     "hub_cache": set(),
@@ -54,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": FOUNDATION,
     "demo": WORKER,
     "commands": WORKER | SCREEN | {"demo", "presets", "report"},
-    "__main__": {"__version__", "commands", "errors", "hub_cache", "own_packages", "readable"},
+    "__main__": {"__version__", "commands", "errors", "hub_cache", "interrupts", "own_packages", "readable"},
 }
 
 FAMILY_NAMES = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import subprocess
 import sys
 import types
@@ -107,3 +110,69 @@ def test_an_interrupt_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(info, "run", interrupted)
     assert main(["info", "x.ckpt"]) == 130
+
+
+PLACES = {
+    "convert": ["--checkpoint", "none", "--out", "file/new"],
+    "merge": ["--checkpoint", "none", "--lora", "none", "--out", "file/new.safetensors"],
+    "extract": ["--base", "none", "--tuned", "none", "--out", "file/new.safetensors"],
+    "resize": ["none", "--rank", "2", "--out", "file/new.safetensors"],
+    "sample": ["--checkpoint", "none", "--prompt", "x", "--out", "file/new"],
+}
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_where_nothing_can_be_written_is_told_before_anything_is_read(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert main([command, *PLACES[command]]) == 2
+    assert re.match(r"file/new.* cannot be written \(", capsys.readouterr().err.replace(os.sep, "/"))
+    monkeypatch.chdir(tmp_path)
+    Path("file").unlink()
+    assert main([command, *PLACES[command]]) == 2
+    assert capsys.readouterr().err.startswith("File none not found")
+    assert list(tmp_path.iterdir()) == [], "what is tried leaves no folder behind"
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "sd_finetune.commands":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+runpy.run_module("sd_finetune", run_name="__main__")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_an_interrupt_while_it_starts_is_no_traceback_either() -> None:
+    ended = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_output_that_cannot_be_written_is_told() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "sd_finetune", "presets"]
+        ended = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 2
+    sentence = b"The output cannot be used (No space left on device): check its disk and its permissions."
+    assert ended.stderr.strip() == sentence
+
+
+def test_a_disk_that_fails_is_told_with_its_file(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fails(options: object) -> int:
+        raise PermissionError(13, "Permission denied", "/models/a.ckpt")
+
+    monkeypatch.setattr(info, "run", fails)
+    monkeypatch.setattr("sd_finetune.__main__._end_output", lambda: None)
+    assert main(["info", "x.ckpt"]) == 2
+    told = capfd.readouterr().err
+    assert told == "/models/a.ckpt cannot be used (Permission denied): check its disk and its permissions.\n"

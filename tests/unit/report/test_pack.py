@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -178,5 +179,11 @@ def test_the_command_names_the_file_and_what_is_missing(
     (report,) = tmp_path.glob("sd-finetune-report-*.zip")
     printed = capsys.readouterr().out.splitlines()
     assert printed[:2] == [report.name, "without base.json: not found"]
-    assert main(["report", str(run.path), "--out", "mine.zip", "--with-samples", "--with-prompts"]) == 0
+    (tmp_path / "runs").mkdir()
+    run.path.rename(tmp_path / "runs" / "by its name-001")
+    shutil.copy(
+        tmp_path / "runs" / "by its name-001" / "settings.json", tmp_path / "runs" / "by its name-001" / "base.json"
+    )
+    options = ["--out", "mine.zip", "--with-samples", "--with-prompts"]
+    assert main(["report", "by its name-001", *options]) == 0
     assert "Zwkdog Lora" in unpacked(tmp_path / "mine.zip")["settings.json"]
