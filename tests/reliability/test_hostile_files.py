@@ -39,7 +39,7 @@ from sd_finetune.formats.embedding import read_embedding, write_embedding
 from sd_finetune.formats.hashes import file_hashes, legacy_hash
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from sd_finetune.formats.identify import identify
-from sd_finetune.formats.image_embedding import read_image
+from sd_finetune.formats.image_embedding import embedding_in, read_image
 from sd_finetune.formats.known_base import known_base
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.formats.tensor_file import read_tensors
@@ -69,6 +69,7 @@ WAYS: dict[str, Callable[[Path], object]] = {
     "read_embedding": read_embedding,
     "read_bundled": read_bundled,
     "read_image": read_image,
+    "embedding_in": embedding_in,
     "read_hypernetwork": read_hypernetwork,
     "identify": lambda path: identify(path).text,
     "refuse_unless": lambda path: refuse_unless(path, "lora"),
@@ -193,6 +194,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         write_embedding(folder / f"read_embedding{ending}", {"emb_params": torch.ones(2, 32)}, metadata)
     for where in ("text", "pixels"):
         save_image_with(folder / f"read_image.{where}.png", word_in_json(torch.ones(2, 32)), where)
+    save_image_with(folder / "read_image.webp", word_in_json(torch.ones(2, 32)), "pixels", lossless=True, xmp=b"<x/>")
     mlp = {"linear.0.weight": torch.ones(8, 4), "linear.0.bias": torch.ones(8), "linear.1.weight": torch.ones(4, 8),
            "linear.1.bias": torch.ones(4)}  # fmt: skip
     write_hypernetwork(
