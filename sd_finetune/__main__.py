@@ -8,7 +8,7 @@ import os
 import sys
 
 if __name__ == "__main__":
-    from .interrupts import end_at_once, raise_again
+    from .interrupts import end_at_once
 
     end_at_once()
     from .own_packages.use import use_own_packages
@@ -44,6 +44,7 @@ from .commands import (
 from .commands.typos import refuse_unknown_command, refuse_unknown_words
 from .errors import UserError
 from .hub_cache import hide_missing_kernels, use_empty_hub_cache
+from .interrupts import raise_again
 from .readable import is_unicode
 
 COMMANDS = {
