@@ -15,6 +15,7 @@ import torch
 from accelerate.state import AcceleratorState
 from diffusers import ModelMixin
 from PIL import Image
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -26,7 +27,7 @@ from sd_finetune.families.sd1.architecture import Sd1Architecture
 from sd_finetune.families.sdxl.architecture import SdxlArchitecture
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Event, Step, read_events, send_command
+from sd_finetune.runs.messages import Done, Error, Event, Saved, Step, read_events, send_command
 from sd_finetune.settings.algorithms import ALGORITHMS as ALGORITHMS_OF_THE_TABLE
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict
@@ -307,6 +308,24 @@ def train_and_command(training: Training, step: int, *commands: Any) -> Done | E
 
     after_step(training, step, send)
     return train(training)
+
+
+def stopped_and_resumed(toy: Toy, changes: dict[str, Any], step: int) -> Training:
+    """A run that was stopped after `step` steps and then resumed, at its end."""
+    stopped = toy.prepare(changes)
+    train_and_command(stopped, step, "stop")
+    resumed = prepare(stopped.run, resume=True)
+    assert resumed.first_step == step
+    assert isinstance(train(resumed), Done)
+    return resumed
+
+
+def assert_same_outcome(first: Training, second: Training) -> None:
+    """What is trained and what was saved last are the same to the bit."""
+    saved = [load_file(events_of(each.run, Saved)[-1].path) for each in (first, second)]
+    for one, other in ((trained(first), trained(second)), (saved[0], saved[1])):
+        assert one.keys() == other.keys()
+        assert [name for name, value in one.items() if not torch.equal(value, other[name])] == []
 
 
 def trained(training: Training) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,23 +14,21 @@ from safetensors.torch import load_file
 from sd_finetune.errors import UserError
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
-from sd_finetune.runs.messages import Saved, Step
-from sd_finetune.training.loop import train
+from sd_finetune.runs.messages import Step
 from sd_finetune.training.output.save import save_result
-from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from tests.recorder import Replaying
 from tests.toy import (
     ALGORITHMS,
     Toy,
     answer,
+    assert_same_outcome,
     events_of,
     gradients_of_first_step,
     in_double,
     load_doubled,
     relative_error,
-    train_and_command,
-    trained,
+    stopped_and_resumed,
 )
 
 ROW = pytest.mark.parametrize("row", ALGORITHMS.values(), ids=ALGORITHMS)
@@ -82,14 +79,7 @@ def test_the_file_draws_as_it_was_trained(toys: Callable[[str], Toy], kind: str,
 @ROW
 def test_stopped_and_resumed_is_the_same_run(toy: Toy, row: dict[str, Any]) -> None:
     changes = {**row, **FROM_MODEL, "train.length": "4 steps", "ema.decay": 0.9, "lora.module_dropout": 0.3}
-    whole, stopped = toy.train(changes), toy.prepare(changes)
-    train_and_command(stopped, 2, "stop")
-    resumed = prepare(stopped.run, resume=True)
-    train(resumed)
-    expected = trained(whole)
-    assert all(torch.equal(value, expected[name]) for name, value in trained(resumed).items())
-    first, second = (load_file(Path(events_of(run, Saved)[-1].path)) for run in (whole.run, resumed.run))
-    assert all(torch.equal(value, second[name]) for name, value in first.items()), "the averages"
+    assert_same_outcome(toy.train(changes), stopped_and_resumed(toy, changes, 2))
 
 
 @pytest.mark.parametrize("name", ["loha", "dora", "dora of lokr"])

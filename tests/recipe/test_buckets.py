@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from sd_finetune.runs.messages import Done
-from sd_finetune.training.loop import train
-from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step.batches import Batch
 from sd_finetune.training.step.loss import loss_of
-from tests.toy import ROWS, Toy, make_images, train_and_command, trained
+from tests.toy import ROWS, Toy, make_images, stopped_and_resumed, trained
 
 BUCKETS = {"data.resolution": 80, "data.bucket_step": 16, "train.batch_size": 2, "prior.weight": 0.5}
 WIDE, TALL, SQUARE = (6, 14), (14, 6), (10, 10)
@@ -97,12 +94,8 @@ def test_every_method_trains_and_resumes_exactly(
     toy, row = toys(kind), ROWS[method]
     asked = {**shapes, **row, "prior.source": source, "train.length": "5 steps", "prior.bank_size": 4}
     whole = trained(toy.train(asked))
-    stopped = toy.prepare({**asked, "snapshots.at_end": True})
-    train_and_command(stopped, 2, "stop")
-    resumed = prepare(stopped.run, resume=True)
-    assert isinstance(train(resumed), Done)
-    for name, value in trained(resumed).items():
-        assert torch.equal(value, whole[name]), name
+    resumed = trained(stopped_and_resumed(toy, {**asked, "snapshots.at_end": True}, 2))
+    assert [name for name, value in resumed.items() if not torch.equal(value, whole[name])] == []
 
 
 def test_the_evaluation_loss_is_over_all_images_alike(toy: Toy, shapes: dict[str, Any]) -> None:

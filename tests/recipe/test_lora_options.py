@@ -12,9 +12,17 @@ from sd_finetune.errors import UserError
 from sd_finetune.formats.lora import read_lora
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
 from sd_finetune.runs.messages import Saved, Step
-from sd_finetune.training.loop import train
-from sd_finetune.training.setup import prepare
-from tests.toy import Toy, answer, events_of, in_double, load_doubled, relative_error, train_and_command, trained
+from tests.toy import (
+    Toy,
+    answer,
+    assert_same_outcome,
+    events_of,
+    in_double,
+    load_doubled,
+    relative_error,
+    stopped_and_resumed,
+    trained,
+)
 
 PLUS = {"lora.plus_ratio": 16.0, "train.train_text_encoder": True}
 DROPOUT = {"lora.dropout": 0.3, "lora.rank_dropout": 0.2, "lora.module_dropout": 0.1}
@@ -64,11 +72,4 @@ def test_such_a_file_is_continued_from(toy: Toy) -> None:
 @pytest.mark.parametrize("options", [PLUS, DROPOUT], ids=["plus", "dropout"])
 def test_stopped_and_resumed_is_the_same_run(toy: Toy, options: dict[str, object]) -> None:
     changes = {**options, "train.length": "6 steps", "ema.decay": 0.9}
-    whole, stopped = toy.train(changes), toy.prepare(changes)
-    train_and_command(stopped, 3, "stop")
-    resumed = prepare(stopped.run, resume=True)
-    train(resumed)
-    expected = trained(whole)
-    assert all(torch.equal(value, expected[name]) for name, value in trained(resumed).items())
-    first, second = (load_file(Path(events_of(run, Saved)[-1].path)) for run in (whole.run, resumed.run))
-    assert all(torch.equal(value, second[name]) for name, value in first.items()), "the averages"
+    assert_same_outcome(toy.train(changes), stopped_and_resumed(toy, changes, 3))

@@ -16,8 +16,16 @@ from sd_finetune.formats.embedding import read_embedding
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.runs.messages import Saved
 from sd_finetune.training.loop import train
-from sd_finetune.training.setup import prepare
-from tests.toy import CHECKPOINTS, Toy, events_of, make_toy, train_and_command, trained, worst_error
+from tests.toy import (
+    CHECKPOINTS,
+    Toy,
+    assert_same_outcome,
+    events_of,
+    make_toy,
+    stopped_and_resumed,
+    trained,
+    worst_error,
+)
 
 WORD: dict[str, Any] = {
     "method": "textual_inversion",
@@ -58,13 +66,7 @@ def test_a_word_learns_in_both_text_encoders(xl: Toy, form: str) -> None:
 
 def test_a_stopped_word_goes_on_to_the_bit(xl: Toy) -> None:
     changes = {**WORD, "train.length": "3 steps"}
-    through = xl.train(changes)
-    stopped = xl.prepare(changes)
-    train_and_command(stopped, 2, "stop")
-    resumed = prepare(stopped.run, resume=True)
-    assert resumed.first_step == 2
-    train(resumed)
-    assert worst_error(trained(resumed), trained(through)) == 0
+    assert_same_outcome(xl.train(changes), stopped_and_resumed(xl, changes, 2))
 
 
 def test_an_embedding_of_one_text_encoder_is_not_continued(xl: Toy, tmp_path: Path) -> None:
