@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..errors import UserError
 from ..runs.atomic import refuse_unwritable, replacing
 from ..runs.folder import RunFolder
 from ..runs.rate_plot import svg_of
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the curve and the suggestion; 0, or 1 if the trial failed. Raises UserError for settings of no use."""
     settings = settings_of(options)
     if options.plot is not None:
-        refuse_unwritable(options.plot)
+        _refuse_place(options.plot)
     with TemporaryDirectory(prefix="sd-finetune-rates-", ignore_cleanup_errors=True) as folder:
         trial = RunFolder.create(Path(folder), settings.output.name, trial_settings(settings, options.steps))
         code = start(trial, "--rates")
@@ -55,6 +56,13 @@ def run(options: argparse.Namespace) -> int:
             path.write_text(svg_of(points, suggestion(points)), encoding="utf-8")
         print(f"saved {options.plot}")
     return code
+
+
+def _refuse_place(plot: Path) -> None:
+    """Before the trial, which takes minutes."""
+    if plot.is_dir():
+        raise UserError(f"--plot {plot} is a folder: name a file, like {plot / 'rates.svg'}.")
+    refuse_unwritable(plot)
 
 
 def _print(points: list[Point], settings: Settings) -> None:

@@ -112,3 +112,15 @@ def test_what_a_run_needs_is_told_before_it_is_resumed(
         capsys.readouterr().err == f"concepts.1.folder = {tmp_path / 'images'} not found: give the path of a folder.\n"
     )
     assert folder.events.read_bytes() == events
+
+
+@pytest.mark.parametrize(
+    ("place", "words"), [("images", "is a folder: name a file"), ("base.safetensors/x.svg", "cannot be")]
+)
+def test_a_plot_without_a_place_is_told_before_the_trial(
+    make_file: MakeFile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: str, words: str
+) -> None:
+    monkeypatch.setattr(launch, "start_worker", None)
+    assert main(["find-rate", str(make_file("finish")), "--plot", place]) == 2
+    told = capsys.readouterr()
+    assert (told.out, words in told.err) == ("", True)
