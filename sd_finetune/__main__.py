@@ -41,6 +41,7 @@ from .commands import (
     ui,
     watch,
 )
+from .commands.launching import do_part, take_launch
 from .commands.typos import refuse_unknown_command, refuse_unknown_words
 from .errors import UserError
 from .hub_cache import hide_missing_kernels, use_empty_hub_cache
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         summary = (command.__doc__ or "").strip()
         command_parser = commands.add_parser(name, help=summary, description=summary)
         command.add_arguments(command_parser)
-        command_parser.set_defaults(run=command.run, parser=command_parser)
+        command_parser.set_defaults(run=command.run, parser=command_parser, command_name=name)
     parser.epilog = commands.choices["train"].epilog  # all settings, also here
     words = sys.argv[1:] if arguments is None else arguments
     refuse_unknown_command(parser, words, COMMANDS)
@@ -98,6 +99,10 @@ def main(arguments: list[str] | None = None) -> int:
         output.reconfigure(errors="replace")  # file names that the terminal cannot show must not end a run
     try:
         _refuse_other_text(words)
+        options.launch = take_launch()
+        if options.launch is not None and options.launch.number > 0:
+            do_part(options.launch, options.command_name)
+            return 0
         code = options.run(options)
         _flush_output()
         return code

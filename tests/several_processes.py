@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.meeting import Meeting
 from sd_finetune.runs.messages import CommandReader
 from sd_finetune.training.loop import train
 from sd_finetune.training.orders import Orders
@@ -24,7 +25,7 @@ TRAINED = "trained.safetensors"
 
 def main(meeting: Path, number: int, runs: list[RunFolder]) -> None:
     torch.set_num_threads(1)
-    processes = Group(meeting, number, COUNT)
+    processes = Group(Meeting(meeting), number, COUNT)
     for run in runs:
         if number == 0:
             training = prepare(run, resume=False, processes=processes)

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         _refuse_place(options.plot)
     with TemporaryDirectory(prefix="sd-finetune-rates-", ignore_cleanup_errors=True) as folder:
         trial = RunFolder.create(Path(folder), settings.output.name, trial_settings(settings, options.steps))
-        code = start(trial, "--rates")
+        code = start(trial, "--rates", launch=options.launch)
         points = points_of(trial)
     if not points:
         return code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..runs.find import find_run
+from ..runs.launched import refuse_another_number
 from ..runs.resumable import refuse_to_resume
 from ..settings.read import to_file
 from .settings_file import usable
@@ -22,5 +23,7 @@ def run(options: argparse.Namespace) -> int:
     folder = find_run(options.folder)
     settings = folder.read_settings()
     refuse_to_resume(folder)
+    if options.launch:
+        refuse_another_number(settings.train.devices, options.launch)
     usable(to_file(settings))
-    return start(folder, "--resume", detach=options.detach)
+    return start(folder, "--resume", detach=options.detach, launch=options.launch)

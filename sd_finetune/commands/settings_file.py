@@ -13,6 +13,7 @@ from ..settings.faults import Faults
 from ..settings.options import Settings
 from ..settings.read import content_of_toml
 from .chosen_presets import add_preset, with_presets
+from .launching import on_launched
 
 if TYPE_CHECKING:
     from ..checks.check import Further
@@ -52,6 +53,7 @@ def settings_of(options: argparse.Namespace, further: Further | None = None) -> 
     """
     faults = Faults()
     content, told = with_presets(content_of_toml(options.settings), options, faults)
+    content = on_launched(content, options.launch, faults)
     settings = usable(content, faults, further)
     for sentence in told:
         print(sentence)

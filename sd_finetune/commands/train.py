@@ -23,4 +23,4 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")
-    return start(folder, detach=options.detach)
+    return start(folder, detach=options.detach, launch=options.launch)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..errors import UserError
 from .folder import RunFolder
+from .meeting import remove_old_meetings
 from .messages import Done, Error, Event, EventLog, Step, read_events, was_ended
 from .owner import try_to_own
 from .snapshots import snapshot_step
@@ -71,6 +72,7 @@ def follow(
 
 def _last_word(folder: RunFolder, process: Worker, exit_code: int, step: int, owns: bool) -> Event:
     """The event that the worker has not written itself."""
+    remove_old_meetings()
     event: Event
     if was_ended(folder.commands, process.pid):
         event = Done(step=step, outcome="stopped", reason=ended_at_once(folder))

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import psutil
 
 from .atomic import cannot_write
 from .folder import RunFolder
+from .launched import Launch, without_launch
 from .messages import command_position
 
 WORKER = "sd_finetune.training"
@@ -27,7 +28,11 @@ MAC = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"} if sys.platform == "darwin" else {}
 
 
 def start_worker(
-    folder: RunFolder, *arguments: str, commands_since: int | None = None, owned: bool = True
+    folder: RunFolder,
+    *arguments: str,
+    commands_since: int | None = None,
+    owned: bool = True,
+    launch: Launch | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the worker of a run in a process group of its own, so that Ctrl+C here does not reach it.
 
@@ -37,36 +42,32 @@ def start_worker(
         arguments: more arguments of the worker, such as "--resume".
         commands_since: the byte of the commands file at which its own begin; by default those sent from now on.
         owned: it ends when the run has no owner any more (see `owner`); else it goes on by itself.
+        launch: with which others it was launched; they do not count where it has none.
     """
     since = command_position(folder.commands) if commands_since is None else commands_since
     more = ["--commands-since", str(since), *(["--owned"] if owned else [])]
-    return start_process([sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *more], folder.log)
+    command = [sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *more]
+    return start_process(command, folder.log, launch.variables if launch else None)
 
 
-def start_other(folder: RunFolder, number: int, meeting: Path, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def start_other(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """Start one more process of a run, from its worker, in whose group it is; what it prints goes to the file `log`.
 
-    It ends when its standard input is closed, and so with the worker, however that ends.
-
-    Args:
-        number: of the process, the worker is 0; it sees no GPU but that of this number.
-        meeting: the folder in which the run's processes find each other.
-        arguments: those of the worker that make a difference to it.
+    arguments: of the worker.
     """
     with log.open("wb") as file:
         return subprocess.Popen(
-            command_of_other(folder, number, meeting, arguments),
-            stdin=subprocess.PIPE,
+            command_of_other(arguments),
+            stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env={**_environment(), **seeing_one_gpu(number)},
+            env=_environment(),
         )
 
 
-def command_of_other(folder: RunFolder, number: int, meeting: Path, arguments: Sequence[str]) -> list[str]:
+def command_of_other(arguments: Sequence[str]) -> list[str]:
     """The command of `start_other`."""
-    own = ["--process", str(number), "--meeting", str(meeting)]
-    return [sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *own]
+    return [sys.executable, "-u", "-m", WORKER, *arguments]
 
 
 def seeing_one_gpu(number: int) -> dict[str, str]:
@@ -76,8 +77,10 @@ def seeing_one_gpu(number: int) -> dict[str, str]:
     return {name: seen[number].strip() if number < len(seen) and seen[number] else str(number)}
 
 
-def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+def start_process(command: list[str], log: Path, variables: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start a command in a process group of its own; what it prints goes to the end of the file `log`.
+
+    variables: more of its environment.
 
     Raises:
         CannotWriteError: the log cannot be opened.
@@ -92,7 +95,7 @@ def start_process(command: list[str], log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env={**_environment(), **(variables or {})},
             start_new_session=True,
             creationflags=NEW_GROUP,
         )
@@ -121,4 +124,4 @@ def _environment() -> dict[str, str]:
     known = os.environ.get("PYTHONPATH")
     paths = f"{package_home}{os.pathsep}{known}" if known else package_home
     own = {"PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8:backslashreplace"}
-    return {**MAC, **os.environ, **own}
+    return {**MAC, **without_launch(os.environ), **own}

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import sys
-import threading
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,16 +20,42 @@ from ..hub_cache import hide_missing_kernels, use_empty_hub_cache
 from ..runs.file_lock import hold, holder
 from ..runs.folder import RunFolder
 from ..runs.follow import SECOND
+from ..runs.launched import Launch, take_launch
 from ..runs.messages import CommandReader, Error, EventLog, command_position
 from ..runs.owner import Watched
+from .libraries import libraries_imported
 from .log_stream import printing_to_a_log
 from .orders import Orders, ended_early
+from .processes.joining import join_as_launched, join_as_started
 from .processes.others import Others
-from .quick_imports import nothing_collected, unneeded_packages_hidden
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code of the run."""
+    try:
+        launch = take_launch()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if launch is not None and launch.number > 0:
+        return join_as_launched(launch, parsed)
+    options = parsed(arguments)
+    run = RunFolder(options.run_dir)
+    if not run.settings.is_file():
+        print(f"{run.path} is not a run folder: it has no {run.settings.name}.", file=sys.stderr)
+        return 2
+    if options.process:
+        return join_as_started(options)
+    at_work = hold(run.worker_lock)
+    if at_work is None:
+        print(f"{run.path.name} is in the hands of process {holder(run.worker_lock)} already.", file=sys.stderr)
+        return SECOND
+    with at_work:
+        return _work(run, options, launch)
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """The worker's arguments; by default those of the command line."""
     parser = argparse.ArgumentParser(prog="python -m sd_finetune.training", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="folder of the run, with its settings.json")
     parser.add_argument("--resume", action="store_true", help="resume from the run's latest snapshot")
@@ -50,82 +71,42 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--owned", action="store_true", help="stop when the process that started it has ended")
     parser.add_argument("--process", type=int, default=0, help=argparse.SUPPRESS)  # given by the first one of a run
     parser.add_argument("--meeting", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    run = RunFolder(options.run_dir)
-    if not run.settings.is_file():
-        print(f"{run.path} is not a run folder: it has no {run.settings.name}.", file=sys.stderr)
-        return 2
-    if options.process:
-        return _follow(run, options)
-    at_work = hold(run.worker_lock)
-    if at_work is None:
-        print(f"{run.path.name} is in the hands of process {holder(run.worker_lock)} already.", file=sys.stderr)
-        return SECOND
-    with at_work:
-        return _work(run, options)
+    return parser.parse_args(arguments)
 
 
-def _work(run: RunFolder, options: argparse.Namespace) -> int:
+def _work(run: RunFolder, options: argparse.Namespace, launch: Launch | None) -> int:
     since = command_position(run.commands) if options.commands_since is None else options.commands_since
     orders = Orders(CommandReader(run.commands, since), Watched(run) if options.owned else lambda: True)
-    orders.watch(lambda: EventLog(run.events).append(ended_early(run, orders)))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, orders.stop)
+    others = _others_of(run, options, launch)
 
-    others = _others_of(run, options)
+    def end_early() -> None:
+        EventLog(run.events).append(ended_early(run, orders))
+        if others:
+            others.end()
+
+    orders.watch(end_early)
     if others:
-        others.watch(lambda: EventLog(run.events).append(Error(message=others.why())))
+        others.watch(orders, lambda: EventLog(run.events).append(Error(message=others.why())))
     with printing_to_a_log(), libraries_imported():
         from .worker import work
 
         return work(run.path, options.resume, options.class_images, options.weights, orders, options.rates, others)
 
 
-def _others_of(run: RunFolder, options: argparse.Namespace) -> Others | None:
+def _others_of(run: RunFolder, options: argparse.Namespace, launch: Launch | None) -> Others | None:
     """The other processes of a run on several devices, started before this one imports the libraries, as they do."""
     try:
         devices = run.read_settings().train.devices
     except UserError:  # which is told by whoever needs the settings
         return None
-    if devices == 1:
+    if devices == 1 and launch is None:
         return None
     weights = ["--weights", str(options.weights)] if options.weights else []
     switches = {"--resume": options.resume, "--class-images": options.class_images}
-    return Others(run, devices, [*(name for name, is_on in switches.items() if is_on), *weights])
-
-
-def _follow(run: RunFolder, options: argparse.Namespace) -> int:
-    """Be another process of a run than the first. It ends when that closes its standard input, or has ended."""
-    end = partial(_end_with_the_first, options.meeting)
-    threading.Thread(target=end, name="first process", daemon=True).start()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the first one is told, and ends this one
-    with libraries_imported():
-        from .processes.follower import follow
-
-        how = options.resume, options.class_images, options.weights
-        return follow(run.path, *how, options.meeting, options.process)
-
-
-def _end_with_the_first(meeting: Path) -> None:
-    sys.stdin.buffer.read()
-    shutil.rmtree(meeting, ignore_errors=True)
-    os._exit(0)
-
-
-@contextmanager
-def libraries_imported() -> Generator[None, None, None]:
-    """The libraries are imported before the block, and torch's compiler is loaded in it where something compiles."""
-    with ExitStack() as while_it_works:
-        with nothing_collected(), unneeded_packages_hidden():
-            from .dynamo_on_demand import dynamo_on_demand  # loads torch
-
-            while_it_works.enter_context(dynamo_on_demand())
-            import_module(".worker", __package__)  # loads the libraries that look for their cache
-            from ..families.family import import_libraries
-
-            import_libraries()
-        yield
+    arguments = [*(name for name, is_on in switches.items() if is_on), *weights]
+    return Others(run, launch.count if launch else devices, arguments, launch)
 
 
 def end_process(code: int) -> NoReturn:

@@ -27,13 +27,19 @@ class HasState(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
 
 
+class Scaler(HasState, Protocol):
+    """What of a `GradScaler` is used beside accelerate."""
+
+    def scale(self, outputs: Tensor) -> Tensor: ...
+
+
 class Accelerator(Protocol):
     """What a run uses of accelerate's `Accelerator`, which has hardly any types."""
 
     @property
     def device(self) -> torch.device: ...
     @property
-    def scaler(self) -> HasState | None:
+    def scaler(self) -> Scaler | None:
         """fp16's, of the loss."""
         ...
 

@@ -12,12 +12,12 @@ from ..errors import CannotWriteError
 from ..optimizers.build import set_learning_rates
 from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import NOBODY_FOLLOWS, Done, Evaluation, Phase, Warning_
-from .orders import StopAsked, ended_early
+from .orders import ProcessLost, StopAsked, ended_early
 from .out_of_vram import phase_of_vram
 from .output.keeping import Keeper
 from .output.not_finite import refuse_broken_weights
 from .output.samples import generate_samples
-from .processes.processes import ProcessLost, StepToDo
+from .processes.processes import StepToDo
 from .settled import settled
 from .shares import stop_parts_when_due, trains
 from .state import Training, evaluating

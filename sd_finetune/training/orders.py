@@ -23,6 +23,10 @@ class StopAsked(Exception):
     """The worker is to stop: what was learned is saved, if there is anything."""
 
 
+class ProcessLost(Exception):
+    """Another process of the run has ended, without which this one cannot go on."""
+
+
 def nobody_asks() -> None:
     """For what is done without a worker around it, which nobody can stop by a command."""
 
@@ -41,12 +45,18 @@ class Orders:
         self._stop = False
         self._stops = 0
         self._look_at = 0.0
-        self._settled = False
+        self._settled = self._lost = False
         self.alone = False
         """Whether it is to stop because it has no owner."""
 
     def check(self) -> None:
-        """Return at once, unless the worker is to stop: then raise StopAsked. Other commands wait for `new`."""
+        """Return at once, unless the worker is to stop: then raise StopAsked. Other commands wait for `new`.
+
+        Raises:
+            ProcessLost: see `lose_a_process`.
+        """
+        if self._lost:
+            raise ProcessLost
         if time.monotonic() >= self._look_at:
             self.look()
         if self._stop:
@@ -116,6 +126,14 @@ class Orders:
         """There is something to lose from now on: the process must not end in the midst of anything."""
         with self._lock:
             self._settled = True
+
+    def are_settled(self) -> bool:
+        """Whether `settle` was called."""
+        return self._settled
+
+    def lose_a_process(self) -> None:
+        """Another process of the run has ended: this one stops what it does as soon as it asks."""
+        self._lost = True
 
     def watch(self, give_up: Callable[[], None]) -> None:
         """Look from a thread of its own, so that nothing that takes long keeps the worker from noticing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -88,6 +89,7 @@ def prepare(
     class_rows = class_examples_of(runs, settings, base, model, examples, accelerator, emit, check, place, processes)
     _warn_of_class_rows(settings, model, class_rows, events)
     all_rows = examples, class_rows, held_out
+    _refuse_differences(all_rows, processes)
     instances, classes, evaluated = _encoded(run, settings, model, placement, all_rows, emit, processes)
     placement.bring(["unet", *model.text_encoders])
     batches = Batches(model, settings, instances, classes, processes)
@@ -117,6 +119,14 @@ def prepare(
         processes=processes,
     )
     return _at_first_step(training, resume)
+
+
+def _refuse_differences(rows: Sequence[Sequence[Example]], processes: Processes) -> None:
+    """Raise UserError where this process has found other examples than the first one, with which it could not train."""
+    own = [(e.image, e.prompt, e.variants, e.untrained_prompt, e.mask) for examples in rows for e in examples]
+    found = hashlib.sha256(repr(own).encode("utf-8", "backslashreplace")).hexdigest()
+    if processes.of_first(found) != found:
+        raise UserError("The images or their captions were changed while the run was starting: start it again.")
 
 
 def _warn_of_class_rows(settings: Settings, model: DiffusionModel, rows: Sequence[Example], events: EventLog) -> None:

@@ -10,16 +10,17 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..runs.folder import RunFolder
+from ..runs.launched import refuse_another_number
 from ..runs.messages import Done, Error, EventLog
 from ..runs.unfinished import remove_leftovers_of_runs
 from .device import refuse_devices
 from .failures import kept, sentence_about
 from .loop import train
-from .orders import Orders, StopAsked, ended_early, orders_of
+from .orders import Orders, ProcessLost, StopAsked, ended_early, orders_of
 from .output.snapshots import remove_snapshots
 from .prior.class_run import generate_missing_class_images
 from .processes.others import Others
-from .processes.processes import ALONE, Processes, ProcessLost
+from .processes.processes import ALONE, Processes
 from .rate_trial import try_rates
 from .setup import prepare
 
@@ -56,17 +57,25 @@ def work(
     except StopAsked:
         outcome = ended_early(run, orders)
     except ProcessLost:
-        outcome = Error(message=f"{others.why()}{kept(run)}" if others else "")
+        outcome = _lost(run, others)
     except Exception as error:
         with suppress(MemoryError):
             traceback.print_exc()
         outcome = Error(message=sentence_about(error, run))
     orders.settle()
     if others:
+        is_stopped = isinstance(outcome, Done) and outcome.outcome == "stopped"
+        if is_stopped and others.one_has_failed():  # a launcher that sees it stops the first process
+            outcome = _lost(run, others)
         others.end()
     if _is_told(events, outcome) and isinstance(outcome, Done) and outcome.outcome == "finished":
         _tidy(run)
     return 0 if isinstance(outcome, Done) else 1
+
+
+def _lost(run: RunFolder, others: Others | None) -> Error:
+    """The last event of a run one of whose processes has failed."""
+    return Error(message=f"{others.why()}{kept(run)}" if others else "")
 
 
 def _is_told(events: EventLog, outcome: Done | Error) -> bool:
@@ -97,10 +106,18 @@ def _joined(run: RunFolder, others: Others | None) -> Processes:
     """The processes of the run, this one the first."""
     if others is None:
         return ALONE
-    refuse_devices(run.read_settings())
-    from .processes.group import Group  # loads torch.distributed
+    settings, launch = run.read_settings(), others.launch
+    refuse_devices(settings)
+    from .processes.calling import call  # loads torch.distributed
+    from .processes.group import Group
 
-    return Group(others.meeting, 0, others.count, others.notice)
+    if launch is None:
+        return Group(others.meeting, 0, others.count)
+    refuse_another_number(settings.train.devices, launch)
+    called = call(launch, others.arguments_of)
+    group = Group(others.meeting, 0, others.count)
+    del called  # it is kept until they have come
+    return group
 
 
 def _generate_class_images(

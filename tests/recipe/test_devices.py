@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -24,9 +25,15 @@ from sd_finetune.runs.follow import follow
 from sd_finetune.runs.launch import kill_worker, start_worker
 from sd_finetune.runs.messages import Done, Error, Evaluation, Phase, Step, send_command
 from sd_finetune.runs.snapshots import snapshot_step
+from sd_finetune.settings.read import to_dict
+from sd_finetune.settings.toml import toml_text, value_text
+from sd_finetune.training import worker
 from sd_finetune.training.device import refuse_devices
 from sd_finetune.training.loop import train
+from sd_finetune.training.orders import orders_of
+from sd_finetune.training.processes.processes import ALONE, Alone
 from sd_finetune.training.setup import prepare
+from sd_finetune.training.worker import work
 from tests.several_processes import COUNT, TRAINED
 from tests.toy import ROWS, Toy, events_of, forget_accelerator, trained
 
@@ -118,6 +125,46 @@ def test_more_devices_than_there_are_gpus_are_refused(toy: Toy, monkeypatch: pyt
     refuse_devices(toy.settings({"train.devices": 4, "train.device": "cpu"}))
 
 
+class Second(Alone):
+    """A process whose first one has found other images."""
+
+    number = 1
+
+    def of_first(self, value: Any) -> Any:
+        return "other images"
+
+
+def test_processes_that_have_found_other_images_do_not_train(toy: Toy) -> None:
+    with pytest.raises(UserError, match="were changed while the run was starting"):
+        prepare(toy.run(), resume=False, processes=Second())
+
+
+def test_a_run_is_not_stopped_but_failed_where_a_launcher_stops_it_for_another_process(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = toy.run()
+
+    class Failed:
+        """The other processes, one of which has failed."""
+
+        def one_has_failed(self) -> bool:
+            return True
+
+        def why(self) -> str:
+            return "On device 2 of 2: no VRAM."
+
+        def end(self) -> None:
+            """They have."""
+
+    monkeypatch.setattr(worker, "_joined", lambda *_: ALONE)
+    orders = orders_of(run)
+    orders.stop()
+    others: Any = Failed()
+    assert work(run.path, resume=False, orders=orders, others=others) == 1
+    (failed,) = events_of(run, Error)
+    assert failed.message == "On device 2 of 2: no VRAM."
+
+
 def until(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
     while not done():
@@ -177,3 +224,40 @@ def test_the_processes_of_a_worker_end_together(toy: Toy, started: list[subproce
     settings["train"] |= {"devices": 1, "length": f"{snapshot_step(run) + 1} steps"}
     run.settings.write_text(json.dumps(settings), encoding="utf-8")
     assert isinstance(train(prepare(run, resume=True)), Done)
+
+
+def test_a_launcher_chooses_the_number_of_devices(toy: Toy) -> None:
+    """`accelerate launch`: each process that it starts has its part in one run, which one of them writes."""
+    changes = {**SMOOTH, "train.batch_size": 1, "evaluation.every": "0", "train.length": "2 steps"}
+    alone = toy.train({**changes, "train.batch_size": 2}).run
+    content = to_dict(toy.settings(changes))
+    plain = [name for name in content if not isinstance(content[name], (dict, list))]
+    head = [f"{name} = {value_text(content.pop(name))}" for name in plain]
+    file = toy.home / "toy.toml"
+    file.write_text("\n".join([*head, toml_text(content)]), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", str(COUNT), "--main_process_port", port]
+    command = [
+        sys.executable,
+        "-m",
+        *launcher,
+        "-m",
+        "sd_finetune",
+        "train",
+        str(file),
+        "--runs",
+        str(toy.home / "two"),
+    ]
+    runs = ["--runs", str(toy.home / "two")]
+    done = subprocess.run([*command, *runs], capture_output=True, text=True, timeout=10 * SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (toy.home / "two").glob("toy-*")
+    run = RunFolder(folder)
+    assert done.stdout.count("run folder: ") == 1
+    assert run.read_settings().train.devices == COUNT
+    assert [type(event) for event in events_of(run)].count(Done) == 1
+    assert [event.step for event in events_of(run, Step)] == [1, 2]
+    found, expected = (load_file(each.output / "toy.safetensors") for each in (run, alone))
+    assert change(found, expected) < LIKE * float(torch.stack([value.norm() for value in expected.values()]).norm())

@@ -92,7 +92,7 @@ def complete_class_images(
 
     runs: the folder of the run folders; generated images are kept beside them unless the settings have a folder.
     check: as in `generate_images`. bring_back: called for each part of the model while images are generated.
-    processes: those that share this; what is missing is looked for by all of them before any generates.
+    processes: those that share this.
     """
     cache = cache_folder(runs, settings)
     found, look = list[list[Path]](), look_of(settings, runs, emit)
@@ -103,7 +103,6 @@ def complete_class_images(
             return cache_of(cache, base, prompt, settings, accelerator.device, size)
 
         def generate(missing: list[Missing], concept: Concept = concept) -> None:
-            processes.wait()
             report, done = telling("generating class images", emit), 0
             total = sum(len(each.numbers) for each in missing)
             own = [Missing(own_cache, list(processes.share(numbers))) for own_cache, numbers in missing]
@@ -118,7 +117,8 @@ def complete_class_images(
             processes.wait()
 
         sizes = class_image_sizes(settings, images)
-        found.append(class_images_of(concept, len(images), sizes, cache_for, generate, _warner(number, emit), look))
+        how = cache_for, generate, _warner(number, emit), look, processes.of_first
+        found.append(class_images_of(concept, len(images), sizes, *how))
     return found
 
 

@@ -152,13 +152,15 @@ def class_images_of(
     generate: Callable[[list[Missing]], None],
     warn: Callable[[str], None],
     look: Look | None = None,
+    agreed: Callable[[list[int]], list[int]] = lambda numbers: numbers,
 ) -> list[Path]:
     """The class images of a concept with so many training images: those in its class folder, then generated ones.
 
     sizes: as from `class_image_sizes`. generate: called for the images that their caches lack. Generated images have no
     captions, so with a class prompt that uses captions there are only those in the class folder. warn: called with
     sentences for the user.
-    look: how images are looked at.
+    look: how images are looked at. agreed: which images a cache lacks, for all processes of the run: another run may
+    be filling the same cache.
 
     Raises:
         UserError: the class folder cannot be used, or there are no class images.
@@ -175,7 +177,7 @@ def class_images_of(
         return own
     chosen = in_shares(sizes, wanted - len(own))
     caches = {size: cache_for(size) for size in sizes}
-    missing = [Missing(caches[size], caches[size].missing(amount)) for size, amount in Counter(chosen).items()]
+    missing = [Missing(caches[size], agreed(caches[size].missing(amount))) for size, amount in Counter(chosen).items()]
     lacking = sum(len(each.numbers) for each in missing)
     if lacking:
         if own:

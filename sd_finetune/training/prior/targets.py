@@ -140,7 +140,7 @@ def prediction_bank(
         marks = _marks(map(batches.instance_example, range(count)))
     shapes = [_latents_of(size_of(number)) for number in range(count)]
     values = _starts(shapes)[-1]
-    if not _is_made(path, values, marks):
+    if not processes.of_first(_is_made(path, values, marks)):
         emit(Warning_(message=_size_message(role, count, values)))
         batch_of = batches.of_class if role == "class" else batches.of_instances
 

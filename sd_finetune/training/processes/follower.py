@@ -9,17 +9,18 @@ from pathlib import Path
 
 from ...optimizers.build import set_learning_rates
 from ...runs.folder import RunFolder
+from ...runs.meeting import Meeting
 from ...runs.messages import CommandReader, Event, EventLog
 from ..failures import sentence_about
 from ..loop import learn
-from ..orders import Orders, nobody_asks
+from ..orders import Orders, ProcessLost, nobody_asks
 from ..prior.class_run import generate_missing_class_images
 from ..setup import prepare
 from ..shares import stop_part
 from ..state import Training
 from .group import Group
-from .others import LOST, sentence_file
-from .processes import Processes, ProcessLost
+from .others import LOST
+from .processes import Processes
 
 
 class Silent(EventLog):
@@ -30,25 +31,25 @@ class Silent(EventLog):
 
 
 def follow(
-    run_dir: Path, resume: bool, only_class_images: bool, weights: Path | None, meeting: Path, number: int
+    run: RunFolder, resume: bool, only_class_images: bool, weights: Path | None, meeting: Meeting, number: int
 ) -> int:
     """Do the part of process `number` in a run; it is ended from outside. Returns the exit code where it fails."""
-    run = RunFolder(run_dir)
     try:
         processes = Group(meeting, number, run.read_settings().train.devices)
         if only_class_images:
             _generate_class_images(run, weights, processes)
         else:
-            orders = Orders(CommandReader(meeting / "commands"))  # where there are none
+            orders = Orders(CommandReader(meeting.folder / "commands"))  # where there are none
             training = prepare(run, resume, weights, orders, Silent(run.events), processes)
             while True:
                 do_step(training)
     except ProcessLost as lost:
         print(lost, file=sys.stderr)
+        meeting.lost(number).touch()
         return LOST
     except Exception as error:
         traceback.print_exc()
-        sentence_file(meeting, number).write_text(sentence_about(error, run), encoding="utf-8")
+        meeting.sentence(number).write_text(sentence_about(error, run), encoding="utf-8")
         return 1
     threading.Event().wait()  # until the first process ends
     return 0

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from itertools import chain
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -20,8 +20,10 @@ import torch.distributed
 from torch import Tensor, nn
 
 from ...diffusion.loss import LossParts
+from ...runs.meeting import Meeting
+from ..orders import ProcessLost
 from ..portions import portions
-from .processes import ProcessLost, StepToDo, share_of
+from .processes import StepToDo, share_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,26 +39,31 @@ AT_A_TIME = 4
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 """The network inside the machine, by system; elsewhere gloo takes the one of the machine's name."""
 
+NO_NCCL_ERRORS = dict.fromkeys(("TORCH_NCCL_ASYNC_ERROR_HANDLING", "NCCL_ASYNC_ERROR_HANDLING"), "0")
+"""torch's own watch over NCCL, under its names since and before torch 2.2, is off.
+
+Where a process has ended it would let the others go on with half a sum for a moment, and then end them: the optimizer
+would step by that, and it could be saved. Without it they wait, and `Others` ends them.
+"""
+
 
 class Group:
     """`Processes` that run beside each other on this machine, which this one joins; returns when all are there.
 
-    meeting: a folder in which they find each other. number: of this one, 0 is the first. notice: called when it turns
-    out that another one has ended.
+    number: of this one, 0 is the first.
 
     Raises:
         ProcessLost: another one has ended.
     """
 
-    def __init__(self, meeting: Path, number: int, count: int, notice: Callable[[], None] = lambda: None) -> None:
-        self.number, self._count, self._notice = number, count, notice
+    def __init__(self, meeting: Meeting, number: int, count: int) -> None:
+        self.number, self._count = number, count
         if sys.platform in LOOPBACK:
             os.environ.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK[sys.platform])
-        store = dist.FileStore(str(meeting / "processes"), count)
-        has_nccl = torch.cuda.is_available() and dist.is_nccl_available()
+        store = dist.FileStore(str(meeting.store), count)
+        store.set_timeout(LONGEST)
         with self._together():
             dist.init_process_group("gloo", store=store, rank=number, world_size=count, timeout=LONGEST)
-            self._gpus: Any = dist.new_group(backend="nccl", timeout=LONGEST) if has_nccl else None
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
         return share_of(items, self.number, self._count)
@@ -74,15 +81,19 @@ class Group:
         with self._together():
             dist.barrier()
 
-    def tell(self, todo: StepToDo) -> None:
+    def of_first(self, value: T) -> T:
+        told = [value]
         with self._together():
-            dist.broadcast_object_list([todo], src=0)
+            dist.broadcast_object_list(told, src=0)
+        return told[0]
+
+    def tell(self, todo: StepToDo) -> None:
+        self.of_first(todo)
 
     def told(self) -> StepToDo:
-        todo: list[Any] = [None]
-        with self._together():
-            dist.broadcast_object_list(todo, src=0)
-        return todo[0]
+        todo = self.of_first(None)
+        assert isinstance(todo, StepToDo)
+        return todo
 
     def summed(self, losses: LossParts, learns: bool, parameters: Sequence[nn.Parameter]) -> tuple[LossParts, bool]:
         have = torch.tensor([parameter.grad is not None for parameter in parameters], dtype=torch.int32)
@@ -106,10 +117,20 @@ class Group:
             parameter.grad.copy_(part.view_as(parameter))
             start += parameter.numel()
 
+    @cached_property
+    def _gpus(self) -> Any:
+        """What sums between GPUs; all processes ask for it at once, as they come to their first gradients."""
+        if not dist.is_nccl_available():
+            return None
+        os.environ.update(NO_NCCL_ERRORS)
+        return dist.new_group(backend="nccl", timeout=LONGEST)
+
     def _sum(self, tensor: Tensor) -> None:
         with self._together():
-            if tensor.device.type == "cpu" or self._gpus is not None:
-                dist.all_reduce(tensor, group=None if tensor.device.type == "cpu" else self._gpus)
+            if tensor.device.type == "cpu":
+                dist.all_reduce(tensor)
+            elif self._gpus is not None:
+                dist.all_reduce(tensor, group=self._gpus)
             else:
                 there = tensor.cpu()
                 dist.all_reduce(there)
@@ -121,7 +142,6 @@ class Group:
         try:
             yield
         except RuntimeError as error:
-            self._notice()
             raise ProcessLost(str(error)) from error
 
 

@@ -1,67 +1,89 @@
-"""The first process's end of the others: it starts and watches them, and they end with it."""
+"""The first process's end of the others: it starts or calls and watches them, and they end with it."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
+from ...runs.file_lock import Hold
 from ...runs.folder import RunFolder
-from ...runs.follow import last_line, manner_of_death
-from ...runs.launch import start_other
+from ...runs.follow import GONE, last_line, manner_of_death
+from ...runs.launch import kill_tree, start_other
+from ...runs.launched import Launch
+from ...runs.meeting import Meeting, new_meeting, remove_old_meetings
+from ..orders import Orders
 
 LOST = 4
 """Exit code of a process that ended for want of another."""
 NOTICE_SECONDS, SAVE_SECONDS = 5.0, 60.0
 """How long the first process may take to notice that another one has ended, and to save what it can after that."""
-LOOK_SECONDS = 0.1
-END_SECONDS = 10.0
+LOOK_SECONDS, END_SECONDS = 0.1, 10.0
 
 
-def sentence_file(meeting: Path, number: int) -> Path:
-    """Where a process leaves the sentence about its error."""
-    return meeting / f"error-{number}.txt"
+class LaunchedOther:
+    """A process that a launcher has started; alike what is used of a subprocess.Popen."""
 
+    def __init__(self, meeting: Meeting, number: int) -> None:
+        self._meeting, self._number = meeting, number
 
-def log_file(meeting: Path, number: int) -> Path:
-    """Where a process prints to."""
-    return meeting / f"process-{number}.log"
+    def poll(self) -> int | None:
+        """As of a worker in `follow`; None also where it has not come yet."""
+        meeting, number = self._meeting, self._number
+        if meeting.process(number) is None or meeting.is_here(number):
+            return None
+        return LOST if meeting.lost(number).exists() else GONE
+
+    def wait(self, seconds: float) -> None:
+        """Return when it has ended, or has never come. Raises subprocess.TimeoutExpired after so many seconds."""
+        until = time.monotonic() + seconds
+        while self._meeting.is_here(self._number):
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("process", seconds)
+            time.sleep(LOOK_SECONDS)
+
+    def kill(self) -> None:
+        process = self._meeting.process(self._number)
+        if process is not None and self._meeting.is_here(self._number):
+            kill_tree(process)
 
 
 class Others:
-    """The processes of a run beside the first, which calls this.
+    """The processes of a run beside the first, which makes this.
 
     Args:
         count: of all processes.
         arguments: more arguments of the worker, such as "--resume".
+        launch: where a launcher has started them, they come when they are called; else they are started here.
     """
 
-    def __init__(self, run: RunFolder, count: int, arguments: Sequence[str]) -> None:
-        self.count = count
-        self.meeting = Path(tempfile.mkdtemp(prefix="sd-finetune-"))
+    def __init__(self, run: RunFolder, count: int, arguments: Sequence[str], launch: Launch | None = None) -> None:
+        self.count, self.launch = count, launch
+        remove_old_meetings()
+        self.meeting = new_meeting()
+        self._here: Hold | None = self.meeting.come(0)
+        self._arguments = [str(run.path.absolute()), *arguments]
         self._lock = threading.Lock()
-        self._noticed = self._ended = False
-        self._processes = [
-            start_other(run, number, self.meeting, log_file(self.meeting, number), *arguments)
-            for number in range(1, count)
-        ]
+        self._ended = False
+        self._processes = [self._other(number) for number in range(1, count)]
 
-    def watch(self, give_up: Callable[[], None]) -> None:
-        """Look from a thread whether one of them has ended.
+    def arguments_of(self, number: int) -> list[str]:
+        """What the worker is to be started with as another process of this run."""
+        return [*self._arguments, "--process", str(number), "--meeting", str(self.meeting.folder)]
+
+    def watch(self, orders: Orders, give_up: Callable[[], None]) -> None:
+        """Look from a thread whether one of them has ended, which is told by `orders`.
 
         Where the first process waits for it in vain, as it may on a GPU, `give_up` is called, and it ends at once.
         """
-        threading.Thread(target=self._watch, args=(give_up,), name="other processes", daemon=True).start()
+        threading.Thread(target=self._watch, args=(orders, give_up), name="other processes", daemon=True).start()
 
-    def notice(self) -> None:
-        """The first process knows that another one has ended, and saves what it can."""
-        self._noticed = True
+    def one_has_failed(self) -> bool:
+        """Whether one has ended before it was told to."""
+        return not self._ended and any(process.poll() is not None for process in self._processes)
 
     def why(self) -> str:
         """A sentence about the one that failed."""
@@ -79,38 +101,45 @@ class Others:
         """End them, and return when they are gone, so that their GPUs are free."""
         with self._lock:
             self._ended = True
-        for process in self._processes:
-            if process.stdin is not None:
-                with suppress(OSError):
-                    process.stdin.close()
+        self._end()
+
+    def _end(self) -> None:
+        if self._here is not None:
+            self._here.release()
         for process in self._processes:
             try:
                 process.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-        shutil.rmtree(self.meeting, ignore_errors=True)
+        self.meeting.remove()
 
-    def _watch(self, give_up: Callable[[], None]) -> None:
-        while not self._one_has_ended():
+    def _other(self, number: int) -> LaunchedOther | subprocess.Popen[bytes]:
+        if self.launch is not None:
+            return LaunchedOther(self.meeting, number)
+        return start_other(self.arguments_of(number), self.meeting.log(number))
+
+    def _watch(self, orders: Orders, give_up: Callable[[], None]) -> None:
+        while not self.one_has_failed():
+            if self._ended:
+                return
             time.sleep(LOOK_SECONDS)
+        orders.lose_a_process()
         time.sleep(NOTICE_SECONDS)
-        if self._noticed:
+        if orders.are_settled():
             time.sleep(SAVE_SECONDS)
         with self._lock:
             if not self._ended:
                 give_up()
+                self._end()
                 os._exit(1)
-
-    def _one_has_ended(self) -> bool:
-        return any(process.poll() is not None for process in self._processes)
 
     def _sentence(self, number: int, code: int) -> str:
         """Of process `number`; what it printed goes to the log of this one."""
+        log, sentence = self.meeting.log(number), self.meeting.sentence(number)
         with suppress(OSError):
-            print(log_file(self.meeting, number).read_text(encoding="utf-8", errors="replace"))
+            print(log.read_text(encoding="utf-8", errors="replace"))
         with suppress(OSError):
-            said = sentence_file(self.meeting, number).read_text(encoding="utf-8")
-            return f"On device {number + 1} of {self.count}: {said}"
-        line = last_line(log_file(self.meeting, number))
+            return f"On device {number + 1} of {self.count}: {sentence.read_text(encoding='utf-8')}"
+        line = last_line(log)
         output = f'; its last output was "{line}"' if line else ""
         return f"The process of device {number + 1} of {self.count} {manner_of_death(code)}{output}."

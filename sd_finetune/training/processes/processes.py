@@ -13,10 +13,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class ProcessLost(Exception):
-    """Another process of the run has ended, without which this one cannot go on."""
-
-
 class StepToDo(NamedTuple):
     """A step that all processes do. step: 0 is the first. factors: as `set_learning_rates` takes them.
 
@@ -51,6 +47,10 @@ class Processes(Protocol):
         """Return when all processes have called this."""
         ...
 
+    def of_first(self, value: T) -> T:
+        """What the first process gives here, also where others have found something else, as in a changing folder."""
+        ...
+
     def tell(self, todo: StepToDo) -> None:
         """Have the others begin a step; called by the first."""
         ...
@@ -80,6 +80,9 @@ class Alone:
 
     def wait(self) -> None:
         """There is nobody to wait for."""
+
+    def of_first(self, value: T) -> T:
+        return value
 
     def tell(self, todo: StepToDo) -> None:
         """There is nobody to tell."""

@@ -85,6 +85,7 @@ class Updates:
         train = self._settings.train
         if train.fused_backward:
             return  # there are none
+        self._set_scale()
         self._clip()
         if train.weights == "bf16":
             alone = OPTIMIZERS[self._settings.optimizer.name].steps_alone
@@ -93,6 +94,12 @@ class Updates:
         else:
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
+
+    def _set_scale(self) -> None:
+        """fp16's scale is there from the first loss on, of which this process of several may have had no share."""
+        scaler = self._accelerator.scaler
+        if scaler is not None and self._settings.train.devices > 1:
+            scaler.scale(torch.zeros((), device=self._accelerator.device))
 
     def _clip(self) -> None:
         train = self._settings.train

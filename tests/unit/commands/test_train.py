@@ -165,7 +165,7 @@ def test_a_run_at_work_is_left_alone(start_train: Callable[[str], subprocess.Pop
     (snapshot_folder(folder.snapshots, 1) / MARKER).write_text("{}")
     events = folder.events.read_bytes()
     with pytest.raises(UserError, match=rf"dog-001 is in the hands of process {process.pid}, another server or"):
-        resume.run(argparse.Namespace(folder=folder.path, detach=False))
+        resume.run(argparse.Namespace(folder=folder.path, detach=False, launch=None))
     assert folder.events.read_bytes() == events
     send_command(folder.commands, "stop")
     assert process.wait(30) == 0

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from sd_finetune.runs import launch
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.launched import Launch
+from sd_finetune.runs.meeting import Meeting, new_meeting, remove_old_meetings
+from sd_finetune.training.orders import ProcessLost, orders_of
 from sd_finetune.training.portions import portions
 from sd_finetune.training.processes import others as others_module
-from sd_finetune.training.processes.others import LOST, Others, log_file, sentence_file
+from sd_finetune.training.processes.others import LOST, Others
 from sd_finetune.training.processes.processes import ALONE, share_of
 
 
@@ -54,7 +60,12 @@ def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *codes: str) -> Other
     """Other processes than the first that do this in place of a worker's work."""
     commands = [[sys.executable, "-c", code] for code in codes]
     monkeypatch.setattr(launch, "command_of_other", lambda *_: commands.pop(0))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return Others(RunFolder(tmp_path), len(codes) + 1, [])
+
+
+def meetings(tmp_path: Path) -> list[Path]:
+    return list(tmp_path.glob("sd-finetune-*"))
 
 
 def test_the_one_that_failed_is_named_and_not_those_that_lost_it(
@@ -67,32 +78,87 @@ def test_the_one_that_failed_is_named_and_not_those_that_lost_it(
         'it".'
     )
     assert "the last of it" in capsys.readouterr().out, "it is in the worker's log"
-    sentence_file(others.meeting, 2).write_text("CUDA out of memory.", encoding="utf-8")
+    others.meeting.sentence(2).write_text("CUDA out of memory.", encoding="utf-8")
     assert others.why() == "On device 3 of 3: CUDA out of memory."
     others.end()
-    assert not others.meeting.exists()
+    assert not meetings(tmp_path)
 
 
-def test_they_end_when_their_standard_input_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    others = ended(tmp_path, monkeypatch, "import sys; sys.stdin.read(); print('ended')")
-    with monkeypatch.context() as patch:
-        patch.setattr(others_module.shutil, "rmtree", lambda *_, **__: None)
-        others.end()
-    assert log_file(others.meeting, 1).read_text(encoding="utf-8").strip() == "ended"
+FOLLOWS = """
+import sys, time
+from pathlib import Path
+from sd_finetune.runs.meeting import Meeting
+meeting = Meeting(Path(sys.argv[1]))
+here = meeting.come(1)
+while meeting.is_here(0):
+    time.sleep(0.01)
+"""
+"""Another process that has come, and that ends with the first."""
+
+
+def come(meeting: Meeting) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, "-c", FOLLOWS, str(meeting.folder)], cwd=Path(__file__).parents[3])
+    while meeting.process(1) != process.pid:
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process
+
+
+def test_they_end_when_the_first_lets_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that it has started, and those of a launcher, which is told of one that ends before."""
+    others = ended(tmp_path, monkeypatch, "import time; time.sleep(0.1)")
     others.end()
-    assert not others.meeting.exists()
+    assert not meetings(tmp_path)
+
+    launched = Launch(0, 2, "127.0.0.1", 1, True, "0", {})
+    others = Others(RunFolder(tmp_path), 2, [], launched)
+    assert not others.one_has_failed(), "it has not come yet"
+    process = come(others.meeting)
+    assert not others.one_has_failed()
+    others.end()
+    assert process.wait(10) == 0
+    assert not meetings(tmp_path)
+
+    others = Others(RunFolder(tmp_path), 2, [], launched)
+    process = come(others.meeting)
+    process.kill()
+    process.wait()
+    assert others.one_has_failed()
+    assert others.why() == "The process of device 2 of 2 ended before the run was done."
+    others.end()
+
+
+def test_a_first_process_that_was_killed_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sees its end removes it, and not that of a run which goes on."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = FOLLOWS.replace("come(1)", "come(0)").replace("is_here(0)", "store.exists() is False")
+    killed, at_work, begins = new_meeting(), new_meeting(), new_meeting()
+    process = subprocess.Popen([sys.executable, "-c", code, str(killed.folder)], cwd=Path(__file__).parents[3])
+    while killed.process(0) != process.pid:
+        time.sleep(0.01)
+    here = at_work.come(0)
+    process.kill()
+    process.wait()
+    remove_old_meetings()
+    assert sorted(meetings(tmp_path)) == sorted([at_work.folder, begins.folder])
+    assert here is not None
+    here.release()
 
 
 def test_the_first_process_does_not_wait_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stops at the next chance, and ends if there is none."""
     codes: list[int] = []
     monkeypatch.setattr(others_module, "NOTICE_SECONDS", 0.1)
     monkeypatch.setattr(others_module.os, "_exit", codes.append)
     others = ended(tmp_path, monkeypatch, "import sys; sys.exit(1)")
-    told: list[str] = []
-    others.watch(lambda: told.append(others.why()))
+    told, orders = list[str](), orders_of(RunFolder(tmp_path))
+    orders.check()
+    others.watch(orders, lambda: told.append(others.why()))
     for thread in others_module.threading.enumerate():
         if thread.name == "other processes":
             thread.join(10)
+    with pytest.raises(ProcessLost):
+        orders.check()
     assert codes == [1]
     assert told[0].startswith("The process of device 2 of 2 ended with exit code 1")
-    others.end()
+    assert not meetings(tmp_path)

@@ -68,6 +68,22 @@ def test_only_what_is_missing_is_drawn(tmp_path: Path) -> None:
     assert said == []
 
 
+def test_all_processes_of_a_run_go_by_what_the_first_has_found_missing(tmp_path: Path) -> None:
+    """Another run may be filling the same cache."""
+    cache, draw = ClassImageCache(tmp_path, {"prompt": "a dog"}, SQUARE), Drawer()
+    cache.keep(1, Image.new("RGB", SQUARE, "red"))
+    asked: list[list[int]] = []
+
+    def first(numbers: list[int]) -> list[int]:
+        asked.append(numbers)
+        return [0, 1]
+
+    concept = Concept(class_prompt="a dog", class_images=2)
+    class_images_of(concept, 1, {SQUARE: 1}, lambda size: cache, draw, print, agreed=first)
+    assert asked == [[0]]
+    assert draw.numbers == [0, 1]
+
+
 def test_in_the_shares_of_the_training_images(tmp_path: Path) -> None:
     draw, cache = Drawer(), ClassImageCache(tmp_path, {}, SQUARE)
     cache.keep(0, Image.new("RGB", SQUARE, "red"))
