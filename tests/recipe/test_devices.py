@@ -23,6 +23,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.follow import follow
 from sd_finetune.runs.launch import kill_worker, start_worker
+from sd_finetune.runs.meeting import Meeting
 from sd_finetune.runs.messages import Done, Error, Evaluation, Phase, Step, send_command
 from sd_finetune.runs.snapshots import snapshot_step
 from sd_finetune.settings.read import to_dict
@@ -31,16 +32,17 @@ from sd_finetune.training import worker
 from sd_finetune.training.device import refuse_devices
 from sd_finetune.training.loop import train
 from sd_finetune.training.orders import orders_of
+from sd_finetune.training.processes.group import Group
 from sd_finetune.training.processes.processes import ALONE, Alone
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
-from tests.several_processes import COUNT, TRAINED
+from tests.several_processes import COUNT
 from tests.toy import ROWS, Toy, events_of, forget_accelerator, trained
 
 LIKE = 1e-5
 """Of the whole change of the trained weights: what may differ by the order of sums."""
 SECONDS = 60
-SMOOTH: dict[str, Any] = {"optimizer.eps": 1e-3, "train.length": "3 steps", "evaluation.every": "3 steps"}
+SMOOTH: dict[str, Any] = {"optimizer.eps": 1e-3, "train.length": "2 steps", "evaluation.every": "2 steps"}
 """With Adam's own epsilon a gradient that is next to nothing decides by its sign alone."""
 PRIOR: dict[str, Any] = {"prior.weight": 1.0}
 CASES: dict[str, dict[str, Any]] = {
@@ -68,15 +70,25 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def together(toy: Toy, runs: list[RunFolder]) -> None:
-    """Do runs in two processes, which gloo connects."""
+def together(toy: Toy, runs: list[RunFolder]) -> list[dict[str, Tensor]]:
+    """Do runs with another process, which gloo connects with this one; what each has trained."""
     meeting = toy.home / "meeting"
     meeting.mkdir()
-    command = [sys.executable, "-m", "tests.several_processes", str(meeting)]
-    paths = [str(run.path) for run in runs]
-    processes = [subprocess.Popen([*command, str(number), *paths]) for number in range(COUNT)]
-    codes = [process.wait(10 * SECONDS) for process in processes]
-    assert codes == [0] * COUNT
+    command = [sys.executable, "-m", "tests.several_processes", str(meeting), *(str(run.path) for run in runs)]
+    other, learned = subprocess.Popen(command), list[dict[str, Tensor]]()
+    try:
+        processes = Group(Meeting(meeting), 0, COUNT)
+        for run in runs:
+            training = prepare(run, resume=False, processes=processes)
+            assert isinstance(train(training), Done)
+            learned.append(trained(training))
+            forget_accelerator()
+        processes.wait()
+        assert other.wait(SECONDS) == 0
+    finally:
+        other.kill()
+        torch.distributed.destroy_process_group()
+    return learned
 
 
 def change(after: dict[str, Tensor], before: dict[str, Tensor]) -> float:
@@ -98,9 +110,8 @@ def test_two_processes_learn_what_one_with_twice_the_batch_does(toy: Toy) -> Non
         if name == "hypernetwork":
             caches["class_images.cache_folder"] = str(class_images[2])
         runs.append(toy.run({**own, **caches, "train.devices": 2}))
-    together(toy, runs)
-    for (name, (before, after, run)), of_two in zip(alone.items(), runs, strict=True):
-        found = load_file(of_two.path / TRAINED)
+    learned = together(toy, runs)
+    for (name, (before, after, run)), of_two, found in zip(alone.items(), runs, learned, strict=True):
         assert change(found, after) < LIKE * change(after, before), name
         for kind in (Step, Evaluation):
             losses, expected = ([event.loss for event in events_of(each, kind)] for each in (of_two, run))
@@ -228,7 +239,7 @@ def test_the_processes_of_a_worker_end_together(toy: Toy, started: list[subproce
 
 def test_a_launcher_chooses_the_number_of_devices(toy: Toy) -> None:
     """`accelerate launch`: each process that it starts has its part in one run, which one of them writes."""
-    changes = {**SMOOTH, "train.batch_size": 1, "evaluation.every": "0", "train.length": "2 steps"}
+    changes = {**SMOOTH, "train.batch_size": 1, "evaluation.every": "0"}
     alone = toy.train({**changes, "train.batch_size": 2}).run
     content = to_dict(toy.settings(changes))
     plain = [name for name in content if not isinstance(content[name], (dict, list))]

@@ -39,7 +39,7 @@ AT_A_TIME = 4
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 """The network inside the machine, by system; elsewhere gloo takes the one of the machine's name."""
 
-NO_NCCL_ERRORS = dict.fromkeys(("TORCH_NCCL_ASYNC_ERROR_HANDLING", "NCCL_ASYNC_ERROR_HANDLING"), "0")
+NO_NCCL_ERRORS = {"TORCH_NCCL_ASYNC_ERROR_HANDLING": "0", "NCCL_ASYNC_ERROR_HANDLING": "0"}
 """torch's own watch over NCCL, under its names since and before torch 2.2, is off.
 
 Where a process has ended it would let the others go on with half a sum for a moment, and then end them: the optimizer
