@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sd_finetune.optimizers import bf16_weights
 from sd_finetune.optimizers.bf16_weights import weight_of
 from sd_finetune.optimizers.build import evaluation_weights
-from sd_finetune.runs.messages import Evaluation, Step
+from sd_finetune.optimizers.kept_state import kept_state
+from sd_finetune.runs.messages import Evaluation, Saved, Step
+from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
@@ -104,6 +107,27 @@ def test_stopped_and_resumed_is_the_same_run(toy: Toy, fused: dict[str, Any]) ->
 
 
 @ROW_OF_OPTIMIZERS
+def test_every_optimizer_resumes_with_weights_that_are_rounded(toy: Toy, name: str) -> None:
+    """To the bit, with the average of the weights, and inside of the backward pass where it can be there."""
+    facts = OPTIMIZERS[name]
+    changes = {
+        **ROWS["lora"], **optimizer_changes(name), **BF16, **UNCLIPPED, **(FUSED if facts.steps_alone else {}),
+        "ema.decay": 0.0 if facts.averages else 0.9, "train.length": "4 steps",
+    }  # fmt: skip
+    whole, first = toy.train(changes), toy.prepare(changes)
+    first.events.append(train_and_command(first, 2, "stop"))
+    second = prepare(first.run, resume=True)
+    train(second)
+    assert_same_run(whole, second)
+    kept, same = whole.kept_tensors(), second.kept_tensors()
+    assert [key for key, value in kept.items() if not torch.equal(value, same[key])] == []
+    states = [kept_state(training.optimizer, name) for training in (whole, second)]
+    assert states[0]["groups"] == states[1]["groups"]
+    results = [load_file(events_of(training.run, Saved)[-1].path) for training in (whole, second)]
+    assert [key for key, value in results[0].items() if not torch.equal(value, results[1][key])] == []
+
+
+@ROW_OF_OPTIMIZERS
 def test_every_optimizer_steps_bf16_weights(toy: Toy, name: str) -> None:
     """What is used of them, too: schedule-free AdamW's are not those that train."""
     changes = {**LENGTH, **ROWS["lora"], **optimizer_changes(name), "train.mixed_precision": "bf16"}
@@ -116,7 +140,7 @@ def test_every_optimizer_steps_bf16_weights(toy: Toy, name: str) -> None:
     assert found[1] == pytest.approx(found[0], rel=0.02)
     with evaluation_weights(bf16.optimizer, name):
         used = trained(bf16)
-    assert all(torch.equal(used[key], value) for key, value in trained(bf16).items()) == (name != "adamw_schedule_free")
+    assert all(torch.equal(used[key], value) for key, value in trained(bf16).items()) != OPTIMIZERS[name].averages
 
 
 def test_the_seed_decides_how_each_weight_is_rounded_in_each_step(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
