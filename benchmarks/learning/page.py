@@ -32,7 +32,6 @@ MEANS = {
 BLOCK = re.compile(r"(<!-- benchmarks\.learning: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-VERDICT = ("fidelity", "class_drift", "editability")
 PAIRED = WITH_SPREAD
 """Figures that stand beside those of others, and what they are called."""
 BETTER_LOW = ("class_drift", "tinted")
@@ -97,28 +96,28 @@ def _frontier(store: Store) -> Iterator[str]:
 
 
 def _verdict(store: Store) -> Iterator[str]:
-    """The same in sentences, for those with class images."""
-    theirs = of_others(store)
-    others = [place for rows in theirs.values() for place in places(rows)]
-    programs = " and ".join(dict.fromkeys(f"{POSSESSIVE[case.program]}" for case in theirs))
+    """With class images, in short: what they come to at the end, and which are outside of what others reach."""
     ends = {
         case: rows
         for case, rows in measured(store).items()
         if case.prior == "images" and case.subject == "star" and case.family == "sd1"
     }
-    own = [(case, rows) for case, rows in ends.items() if case.program == OURS]
+    yield f"| | {' | '.join(WITH_SPREAD.values())} | seeds |"
+    yield "|---" * (len(WITH_SPREAD) + 2) + "|"
+    for case, rows in ends.items():
+        yield f"| {case.title} | {' | '.join(_mean(rows, figure) for figure in WITH_SPREAD)} | {len(rows)} |"
+    theirs = of_others(store)
+    others = [place for rows in theirs.values() for place in places(rows)]
+    own = [
+        f"{case.title.partition(': ')[2]} {_of_seeds(outside_of(rows, others), rows)}"
+        for case, rows in ends.items()
+        if case.program == OURS
+    ]
     if others and own:
-        told = [
-            f"{case.title.partition(': ')[2]} in {len(outside_of(rows, others)) or 'none'} of {len(rows)}"
-            for case, rows in own
-        ]
-        yield f"With class images, none of {len(others)} results of {programs}, after whichever of their steps,"
-        yield f"has at least the fidelity with at most the class drift of ours in so many seeds: {', '.join(told)}."
-        figures = [
-            f"{case.title} {' / '.join(f'{100 * at_the_end(rows, name).mean:.0f}' for name in VERDICT)}"
-            for case, rows in ends.items()
-        ]
-        yield f"Fidelity / class drift / editability at the end, in percent: {'; '.join(figures)}."
+        programs = " and ".join(dict.fromkeys(f"{POSSESSIVE[case.program]}" for case in theirs))
+        yield ""
+        yield f"A result is ahead of all {len(others)} of {programs}, taken at any of their steps, if none of"
+        yield f"those has at least its fidelity with no more class drift. Ahead are: {', '.join(own)}."
 
 
 def _of_seeds(outside: list[int], rows: list[Row]) -> str:
