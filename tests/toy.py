@@ -287,7 +287,7 @@ def events_of(run: RunFolder, kind: type[Event] = Event) -> list[Any]:
     return [event for event in read_events(run.events)[0] if isinstance(event, kind)]
 
 
-def after_step(training: Training, step: int, action: Callable[[], None]) -> None:
+def after_step(training: Training, step: int, action: Callable[[], object]) -> None:
     """Call `action` as soon as that step has been reported."""
     append = training.events.append
 

@@ -59,7 +59,7 @@ def test_a_run_imports_what_it_needs(toy: Toy, tmp_path: Path) -> None:
     (log,) = tmp_path.glob("runs/*/worker.log")
     by_command, by_worker = imported(done.stderr), imported(log.read_text(encoding="utf-8"))
     assert "sd_finetune" in by_command
-    assert not by_command & {"torch", "numpy", "PIL", "accelerate", "diffusers"}
+    assert not by_command & {"torch", "accelerate", "diffusers"}
     assert {"torch", "diffusers", "transformers"} <= by_worker
     allowed = IMPORTED_BY_TORCH_2_1 if torch.__version__.startswith("2.1.") else set[str]()
     assert by_worker & (UNNEEDED | COMPILER) <= allowed | {"torch._dynamo"}

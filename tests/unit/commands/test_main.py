@@ -139,6 +139,8 @@ def test_where_nothing_can_be_written_is_told_before_anything_is_read(
 INTERRUPTED = """
 import os, runpy, signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without one
+
 class Interrupting:
     def find_spec(self, name, path=None, target=None):
         if name == "sd_finetune.commands":
