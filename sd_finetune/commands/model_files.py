@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,8 @@ def new_checkpoint_place(path: Path) -> Path:
     Raises:
         UserError: it has another ending, exists, or cannot be written.
     """
-    if path.suffix.lower() in (ENDING, *OTHER_ENDINGS):
+    ending = path.suffix.lower()
+    if ending in OTHER_ENDINGS or get_close_matches(ending, [ENDING], cutoff=0.8):  # "model.safetensor" is no folder
         return new_model_file(path, beside=(".yaml",))
     if is_taken(path):
         raise UserError(f"{path} already exists: change --out, or move that folder.")

@@ -204,7 +204,7 @@ def test_what_cannot_be_merged(home: Home, tmp_path: Path, capsys: pytest.Captur
         assert f'"{weight}" in {home.lora}:{weight} is not a valid weight: use a number, as in' in refused(
             arguments, out, capsys
         )
-    for name in ("merged.ckpt", "merged.SAFETENSORS"):
+    for name in ("merged.ckpt", "merged.SAFETENSORS", "merged.safetensor"):
         assert "has the wrong ending: use .safetensors" in refused(arguments, tmp_path / name, capsys)
 
 
