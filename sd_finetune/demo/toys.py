@@ -37,7 +37,7 @@ SDXL_CHANGES = {
         "prior.source=images",
     ),
     # Its attention sees squares of 4 x 4 at most, too coarse for a subject of two halves.
-    "lora": ("lora.conv_rank=8", "train.unet_learning_rate=3e-3", "prior.weight=1", "prior.source=images"),
+    "lora": ("lora.conv_rank=8", "train.unet_learning_rate=3e-3", "prior.source=images"),
 }
 
 
