@@ -18,7 +18,7 @@ export function makeBaseChoice(id, checked) {
     id: `${id}_path`,
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: "or the path of an SD 1.x or SDXL file, or of a diffusers folder",
+    placeholder: "or the path of a checkpoint or diffusers folder",
     oninput: choose,
     "aria-describedby": `${id}_fault`,
   });
