@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,5 +29,15 @@ def settings_of(case: Case, seed: int, home: Path) -> Settings:
 def our_models(case: Case, seed: int, home: Path) -> Iterator[tuple[int, DiffusionModel]]:
     """Train; each step that has a result, with the model as that file makes it."""
     settings = settings_of(case, seed, home)
-    for step, path in results(settings, home).items():
+    found = results(settings, home)
+    name = found[max(found)].name
+    for step, path in found.items():
+        if case.method == "textual-inversion":  # its word is its file's name, which has the step in it on the way
+            path = _renamed(path, home / f"at step {step}" / name)
         yield step, load_result(case.method, path, Path(settings.base.checkpoint))
+
+
+def _renamed(path: Path, to: Path) -> Path:
+    to.parent.mkdir()
+    shutil.copy(path, to)
+    return to

@@ -121,7 +121,7 @@ def _verdict(store: Store) -> Iterator[str]:
 
 
 def _of_seeds(outside: list[int], rows: list[Row]) -> str:
-    return EVERY_SEED if len(outside) == len(rows) else f"in {len(outside) or 'none'} of {len(rows)} seeds"
+    return EVERY_SEED if len(outside) == len(rows) > 1 else f"in {len(outside) or 'none'} of {len(rows)} seeds"
 
 
 def _pairs(store: Store) -> Iterator[str]:

@@ -26,6 +26,7 @@ from benchmarks.learning.store import FILE, Store
 from benchmarks.peer_commands import PRIOR
 from sd_finetune.demo.reader import Reading
 from sd_finetune.demo.run import demo_settings
+from sd_finetune.demo.subjects import SUBJECTS
 from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Settings
 
@@ -230,6 +231,16 @@ def test_our_own_training_gives_a_model_for_each_quarter(tmp_path: Path, monkeyp
     monkeypatch.setattr(ours, "settings_of", lambda *_: settings)
     steps = [step for step, _ in ours.our_models(LORA, 1, tmp_path)]
     assert steps == [STEPS * part // PARTS for part in range(1, PARTS + 1)]
+
+
+def test_an_embedding_on_the_way_has_the_word_of_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(OURS, "textual-inversion", "images", subject="ring")
+    settings, words = short(case, 1, tmp_path), list[str]()
+    monkeypatch.setattr(ours, "settings_of", lambda *_: settings)
+    monkeypatch.setattr(ours, "load_result", lambda _, path, __: words.append(path.stem))
+    list(ours.our_models(case, 1, tmp_path))
+    assert words == [settings.output.name] * PARTS
+    assert settings.output.name in SUBJECTS["ring"].prompt
 
 
 @pytest.mark.parametrize("algorithm", ["lora", "lokr", "oft"])
