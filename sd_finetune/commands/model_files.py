@@ -56,7 +56,7 @@ def new_checkpoint_place(path: Path) -> Path:
         UserError: it has another ending, exists, or cannot be written.
     """
     ending = path.suffix.lower()
-    if ending in OTHER_ENDINGS or get_close_matches(ending, [ENDING], cutoff=0.8):  # "model.safetensor" is no folder
+    if ending in OTHER_ENDINGS or get_close_matches(ending, [ENDING], cutoff=0.8):  # a slip, not the name of a folder
         return new_model_file(path, beside=(".yaml",))
     if is_taken(path):
         raise UserError(f"{path} already exists: change --out, or move that folder.")
