@@ -139,11 +139,13 @@ def _multipliers(settings: Settings) -> Iterator[Broken]:
                 f"{name} = {_written(rate)} is a factor to the learning rate that {optimizer} finds, and far too small"
             )
             yield (name, "optimizer.name"), f"{sentence}: set it to 1, or choose another optimizer."
-    if len(set(rates.values())) > 1 and OPTIMIZERS[optimizer].learning_rate == "multiplier":
-        (other, other_rate), (name, rate) = rates.items()
-        sentence = f"{name} = {_written(rate)} differs from {other} = {_written(other_rate)}"
-        rule = f"and {optimizer} finds one for both: set them to the same, or both to {AUTO}"
-        yield (name, other, "optimizer.name"), f"{sentence}, {rule}."
+    if OPTIMIZERS[optimizer].learning_rate == "multiplier":
+        (first, first_rate), *others = rates.items()
+        for name, rate in others:
+            if rate != first_rate:
+                sentence = f"{name} = {_written(rate)} differs from {first} = {_written(first_rate)}"
+                rule = f"and {optimizer} finds one for both: set them to the same, or both to {AUTO}"
+                yield (name, first, "optimizer.name"), f"{sentence}, {rule}."
 
 
 def _written(rate: Rates) -> str:

@@ -208,3 +208,13 @@ def test_a_word_has_its_own(multiplier: None, content: dict[str, Any]) -> None:
     assert find_faults(content) == {}
     content["textual_inversion"] = {"learning_rate": 5e-3}
     assert list(find_faults(content)) == ["textual_inversion.learning_rate"]
+
+
+def test_each_learning_rate_that_differs_is_told(multiplier: None, content: dict[str, Any]) -> None:
+    content["concepts"][0]["instance_prompt"] = "a photo of [name]"
+    content = {**with_rates(content, 0.5, 0.7), "lora": {"new_words": "beside"}}
+    faults = find_faults(content)
+    assert list(faults) == ["train.text_encoder_learning_rate", "textual_inversion.learning_rate"]
+    assert "= 1 differs from train.unet_learning_rate = 0.5" in faults["textual_inversion.learning_rate"]
+    content["train"]["text_encoder_learning_rate"] = 0.5
+    assert list(find_faults(content)) == ["textual_inversion.learning_rate"]
