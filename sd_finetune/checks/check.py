@@ -21,8 +21,10 @@ from ..settings.options import Settings
 from ..settings.plain import concepts
 from ..settings.read import as_far_as_valid, faults_of
 from ..settings.rules import check_rules
+from .captions import caption_faults
 from .concept_images import images_of_concept
 from .masks import mask_faults, masks_in_time
+from .other_folders import other_images
 
 Further = Callable[[Settings, int], dict[str, str]]
 """More faults, by the option's name, of settings as far as they are valid, with their steps; 0 where they are not."""
@@ -74,7 +76,7 @@ def check(content: dict[str, Any], known: Faults | None = None, further: Further
     whole = _with_faults_beyond_rules(content, faults)
     found = [_usable_images(content, number, faults) for number in range(1, len(concepts(content)) + 1)]
     is_valid = not faults.sentences
-    masks = _masks(whole, found, faults)
+    masks = _of_images(whole, found, faults)
     if not is_valid:
         faults.add_new(further(whole, 0))
         return Checked(faults.sentences, found, concerns=faults.concerns)
@@ -104,13 +106,21 @@ def _with_faults_beyond_rules(content: dict[str, Any], faults: Faults) -> Settin
     return whole
 
 
-def _masks(whole: Settings, found: list[UsableImages], faults: Faults) -> list[FoundMasks]:
-    """The masks of each concept; adds their faults, where nothing is wrong with what they are looked for by."""
-    places = [f"concepts.{number}.{name}" for number in range(1, len(found) + 1) for name in ("folder", "mask_folder")]
-    if len(whole.concepts) != len(found) or any(map(faults.has, places)):
+def _of_images(whole: Settings, found: list[UsableImages], faults: Faults) -> list[FoundMasks]:
+    """The masks of each concept; adds what is wrong with them, with captions, and with images that are not trained.
+
+    All that is wrong with what is in one folder is told together.
+    """
+    if len(whole.concepts) != len(found):
         return []
-    masks = masks_in_time(whole, found)
-    faults.add_new(mask_faults(whole, found, masks))
+    others = other_images(whole, [len(each.images) for each in found])
+    told = dict[str, str]({each.option: each.fault for each in others if each.fault})
+    places = [f"concepts.{number}.{name}" for number in range(1, len(found) + 1) for name in ("folder", "mask_folder")]
+    masks = [] if any(map(faults.has, places)) else masks_in_time(whole, found)
+    of_masks = mask_faults(whole, found, masks) if masks else {}
+    for name, sentences in (*of_masks.items(), *caption_faults(whole, found, others)):
+        told[name] = f"{told[name]}\n{sentences}" if name in told else sentences
+    faults.add_new(told)
     return masks
 
 

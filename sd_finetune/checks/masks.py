@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..data.masked_examples import FoundMasks, find_masks, first_faults, no_masks
+from ..data.first_faults import first_faults
+from ..data.masked_examples import FoundMasks, find_masks, no_masks
 from ..data.usable import UsableImages
 from ..settings.options import Settings
 
@@ -21,7 +22,7 @@ def masks_in_time(settings: Settings, found: Sequence[UsableImages]) -> list[Fou
 def mask_faults(settings: Settings, found: Sequence[UsableImages], masks: Sequence[FoundMasks]) -> dict[str, str]:
     """What a run would be refused for, by the option's name."""
     faults = {
-        _place(settings, number): "\n".join(first_faults(each.faults))
+        _place(settings, number): "\n".join(first_faults(each.faults, "mask"))
         for number, each in enumerate(masks, start=1)
         if each.faults
     }

@@ -10,11 +10,12 @@ from typing import Literal
 from ..errors import UserError
 from ..settings.options import Captions, Concept
 from .caption_warnings import caption_warnings, unused_captions, unused_metadata
-from .captions import FILEWORDS, Caption, CaptionReader, class_reader_of, prompt_for, reader_of
+from .captions import FILEWORDS, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
 from .overlaps import of_class_images, of_training_images
 from .prompt_building import RandomPrompt, lines_of, open_wildcards, plain_prompt, random_prompt
+from .read_captions import read_captions, refuse_faults
 from .usable import NOTHING, Look, UsableImages, usable_images
 
 MOST_SHOWN = 100
@@ -67,6 +68,16 @@ def wanted_class_images(concept: Concept, instance_images: int, own: int) -> int
     return (own or CLASS_IMAGES_PER_INSTANCE * instance_images) if asked is None else asked
 
 
+def no_class_images(concept: Concept, own: int) -> str:
+    """A sentence where a concept has no class images and none can be generated, else "". own: how many of its own."""
+    if own or FILEWORDS not in concept.class_prompt:
+        return ""
+    return (
+        f"No class images in class_folder = {concept.class_folder!r}, and none can be generated for the "
+        f"class_prompt {concept.class_prompt!r}: add images with captions, or remove {FILEWORDS} from it."
+    )
+
+
 def instance_examples(
     concepts: Sequence[Concept],
     options: Captions,
@@ -114,7 +125,9 @@ def class_examples(
     warnings = [sentence for _, sentence in of_class_images(concepts)]
     for index, (concept, own) in enumerate(zip(concepts, images, strict=True)):
         shown = templates[index] if templates else [concept.class_prompt]
-        captions = _captions_of(own, [*shown, concept.class_prompt], class_reader_of(concept, options))
+        read = read_captions(own, [*shown, concept.class_prompt], class_reader_of(concept, options))
+        refuse_faults(read)
+        captions = read.captions
         others = shown_as[index] if shown_as else ()
         for number, image in enumerate(own):
             caption = lines_of(captions[image].text, options)[0] if image in captions else ""
@@ -134,7 +147,9 @@ def _examples_of(
 ) -> tuple[list[Example], list[str]]:
     name = f"Concept {index + 1}"
     warnings = list(misread_names(name, concept.folder, images))
-    captions = _captions_of(images, templates, reader)
+    read = read_captions(images, templates, reader)
+    refuse_faults(read)
+    captions = read.captions
     warnings += unused_metadata(name, captions, concept)
     shown: list[Example] = []
     for image in images:
@@ -146,12 +161,6 @@ def _examples_of(
     warnings += _empty_prompts(name, shown)
     warnings += _open_wildcards(name, [*templates, *(caption.line for caption in captions.values())], reader.options)
     return [example for example in shown for _ in range(concept.repeats)], warnings
-
-
-def _captions_of(images: Sequence[Path], templates: Sequence[str], reader: CaptionReader) -> dict[Path, Caption]:
-    """The caption of each image; none if no template asks for it."""
-    asked = any(FILEWORDS in template for template in templates)
-    return {image: reader.of(image) for image in images} if asked else {}
 
 
 def folders_beside(folders: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
+from ..settings.options import Concept, Settings
 from .concepts import Example
 
 T = TypeVar("T")
@@ -22,6 +24,16 @@ def trained(images: Sequence[T], share: float) -> list[T]:
     """The others."""
     kept_back = held_out(images, share)
     return [image for image in images if image not in kept_back]
+
+
+def evaluation_concept(settings: Settings) -> Concept | None:
+    """What stands for the images of the folder that is evaluated on: the first concept with these; None without one."""
+    if not (settings.evaluation.every.amount and settings.evaluation.folder and settings.concepts):
+        return None
+    folder = settings.evaluation.folder
+    return replace(
+        settings.concepts[0], folder=folder, class_folder="", mask_folder="", metadata_file="", exclude=(), repeats=1
+    )
 
 
 def split_examples(examples: Sequence[Example], share: float) -> tuple[list[Example], list[Example]]:

@@ -19,6 +19,7 @@ from ..settings.options import Concept, Masks
 from .concepts import Example
 from .cropping import Size
 from .file_state import kept_while_unchanged
+from .first_faults import first_faults
 from .images import has_alpha
 from .masks import REMEMBERED, MaskFiles, read_mask
 from .usable import size_of
@@ -27,8 +28,6 @@ LEAST_WHITE = 13
 """Of 255: a mask with nothing brighter says, at most, that next to nothing is learned."""
 MOST_STRETCH = 1.02
 """Beyond, the proportions of a mask and its image differ by more than rounding."""
-MOST_FAULTS = 10
-"""Masks that cannot be used and are named."""
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -77,7 +76,7 @@ def masked_examples(
     found = find_masks(concepts, images, options)
     faults = [fault for each in found for fault in each.faults]
     if faults:
-        raise UserError("\n".join(first_faults(faults)))
+        raise UserError("\n".join(first_faults(faults, "mask")))
     if none := no_masks(images, found, options):
         raise UserError(none)
     masked = [replace(each, mask=found[each.concept].masks.get(each.image)) for each in examples]
@@ -98,13 +97,6 @@ def find_masks(
         for number, (each, own) in enumerate(zip(found, images, strict=True), start=1):
             each.warnings += _without(f"Concept {number}", own, each.masks, options)
     return found
-
-
-def first_faults(faults: Sequence[str]) -> list[str]:
-    """The first of many, and how many more there are."""
-    more = len(faults) - MOST_FAULTS
-    rest = [f"{counted(more, 'more mask')} cannot be used either."] if more > 0 else []
-    return [*faults[:MOST_FAULTS], *rest]
 
 
 def no_masks(images: Sequence[Sequence[Path]], found: Sequence[FoundMasks], options: Masks) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ..errors import UserError
 from ..reading.door import parse_json, read_text, reader
-from .metadata_lines import MOST_BYTES, read_metadata_lines, text_of, with_moved
+from .metadata_lines import MOST_BYTES, or_fault, or_raised, read_metadata_lines, text_of, with_moved
 
 LINES = ".jsonl"
 """The ending of a file with an object a line."""
@@ -41,13 +41,13 @@ def metadata_of(file: Path) -> Mapping[str, str]:
         facts = file.stat()
     except (OSError, ValueError):
         return read_metadata_json(file)  # tells what is wrong
-    return _remembered(file.absolute(), facts.st_size, facts.st_mtime_ns)
+    return or_raised(_remembered(file.absolute(), facts.st_size, facts.st_mtime_ns))
 
 
 @lru_cache(maxsize=16)
-def _remembered(file: Path, size: int, mtime: int) -> Mapping[str, str]:  # pyright: ignore[reportUnusedParameter]
-    """The captions of a file in one of its states."""
-    return read_metadata_lines(file) if file.suffix.lower() == LINES else read_metadata_json(file)
+def _remembered(file: Path, size: int, mtime: int) -> Mapping[str, str] | str:  # pyright: ignore[reportUnusedParameter]
+    """The captions of a file in one of its states, or what is wrong with it."""
+    return or_fault(read_metadata_lines if file.suffix.lower() == LINES else read_metadata_json, file)
 
 
 @reader

@@ -5,7 +5,7 @@ In a folder of diffusers' scripts (`file_name` and `text`) and of kohya's (`imag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -33,15 +33,30 @@ def caption_in_metadata(image: Path, folder: Path) -> str | None:
         facts = file.stat()
     except OSError:
         return None
-    captions = _remembered(file.absolute(), facts.st_size, facts.st_mtime_ns)
+    captions = or_raised(_remembered(file.absolute(), facts.st_size, facts.st_mtime_ns))
     names = (image.relative_to(folder).as_posix(), image.absolute().as_posix(), f"*/{image.name}")
     return next((captions[name] for name in names if name in captions), None)
 
 
 @lru_cache(maxsize=16)
-def _remembered(file: Path, size: int, mtime: int) -> Mapping[str, str]:  # pyright: ignore[reportUnusedParameter]
-    """The captions of a file in one of its states."""
-    return read_metadata_lines(file)
+def _remembered(file: Path, size: int, mtime: int) -> Mapping[str, str] | str:  # pyright: ignore[reportUnusedParameter]
+    """The captions of a file in one of its states, or what is wrong with it."""
+    return or_fault(read_metadata_lines, file)
+
+
+def or_fault(read: Callable[[Path], Mapping[str, str]], file: Path) -> Mapping[str, str] | str:
+    """What is read of a file, or why it cannot be: so that a broken one is not read again for each of 10,000 images."""
+    try:
+        return read(file)
+    except UserError as error:
+        return str(error)
+
+
+def or_raised(found: Mapping[str, str] | str) -> Mapping[str, str]:
+    """The captions. Raises UserError where `or_fault` gave a fault."""
+    if isinstance(found, str):
+        raise UserError(found)
+    return found
 
 
 @reader

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..data.concepts import Example, instance_examples
-from ..data.held_out import split_examples
+from ..data.held_out import evaluation_concept, split_examples
 from ..data.image_cache import image_cache, remove_unused
 from ..data.masked_examples import masked_examples
 from ..data.prompt_templates import instance_templates
@@ -189,8 +188,8 @@ def _instance_examples(
     examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look)
     examples, about_masks = masked_examples(examples, settings.concepts, settings.masks)
     examples, held_out = split_examples(examples, settings.held_out())
-    if settings.evaluation.every.amount and settings.evaluation.folder:
-        held_out = _evaluation_examples(settings, templates[0], look)
+    if shown := evaluation_concept(settings):
+        held_out = instance_examples([shown], settings.captions, [templates[0]], look)[0]
     method = method_class(settings.method)
     _warn(
         events,
@@ -198,15 +197,6 @@ def _instance_examples(
     )
     _warn(events, list(about_prompts(model, settings, examples)))
     return examples, held_out
-
-
-def _evaluation_examples(settings: Settings, templates: Sequence[str], look: Look) -> list[Example]:
-    """The images of the folder that is evaluated on, with the prompts of the first concept."""
-    first = settings.concepts[0]
-    shown = replace(
-        first, folder=settings.evaluation.folder, class_folder="", mask_folder="", metadata_file="", repeats=1
-    )
-    return instance_examples([shown], settings.captions, [templates], look)[0]
 
 
 def _warn(events: EventLog, messages: list[str]) -> None:

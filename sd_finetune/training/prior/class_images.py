@@ -19,7 +19,7 @@ from PIL import Image
 from ...counted import counted
 from ...data.buckets import in_shares, trained_size
 from ...data.captions import FILEWORDS
-from ...data.concepts import own_class_images, wanted_class_images
+from ...data.concepts import no_class_images, own_class_images, wanted_class_images
 from ...data.cropping import Size
 from ...data.images import open_image
 from ...data.usable import Look, size_of
@@ -168,12 +168,9 @@ def class_images_of(
     own = _own_class_images(concept, warn, look)
     wanted = wanted_class_images(concept, instance_images, len(own))
     own = own[:wanted]
+    if none := no_class_images(concept, len(own)):
+        raise UserError(none)
     if FILEWORDS in concept.class_prompt:
-        if not own:
-            raise UserError(
-                f"No class images in class_folder = {concept.class_folder!r}, and none can be generated for the "
-                f"class_prompt {concept.class_prompt!r}: add images with captions, or remove {FILEWORDS} from it."
-            )
         return own
     chosen = in_shares(sizes, wanted - len(own))
     caches = {size: cache_for(size) for size in sizes}

@@ -80,8 +80,7 @@ def _of_captions(name: str, concept: Concept, images: list[Path], settings: Sett
     reader = reader_of(concept, settings.captions)
     try:
         sources = {image: reader.source_of(image) for image in images}
-    except UserError as error:
-        yield "folder", f"{name}: {error}"
+    except UserError:  # a broken metadata file, which is told as a fault
         return
     uncaptioned = [image for image, source in sources.items() if source is None]
     if uncaptioned:
