@@ -39,7 +39,10 @@ class Meeting:
         return self.folder / f"lost-{number}"
 
     def come(self, number: int) -> Hold | None:
-        """Be here as a process of the run; None where that has come already, or the meeting is over."""
+        """Be here as a process of the run; None where that has come already, or the meeting is over.
+
+        Only the first one releases it: then the meeting is over, and no longer seems to have been left by a kill.
+        """
         try:
             return hold(self._lock(number))
         except OSError:

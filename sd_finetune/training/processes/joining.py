@@ -30,7 +30,7 @@ def join_as_started(options: argparse.Namespace) -> int:
     here = _come(options)
     if here is None:
         return LOST
-    with here, libraries_imported():
+    with libraries_imported():
         return _follow(options)
 
 
@@ -49,13 +49,15 @@ def join_as_launched(launch: Launch, parse: Parse) -> int:
         here = _come(options)
         if here is None:
             return LOST
-        with here:
-            _print_to(Meeting(options.meeting).log(options.process))
-            return _follow(options)
+        _print_to(Meeting(options.meeting).log(options.process))
+        return _follow(options)
 
 
 def _come(options: argparse.Namespace) -> Hold | None:
-    """Be at the meeting, and end as soon as the first process is no longer; None if it is over."""
+    """Be at the meeting, and end as soon as the first process is no longer; None if it is over.
+
+    What is returned is to be kept until this process ends, and not released: that would look as if it had never come.
+    """
     meeting = Meeting(options.meeting)
     here = meeting.come(options.process)
     if here is not None:

@@ -162,3 +162,31 @@ def test_the_first_process_does_not_wait_in_vain(tmp_path: Path, monkeypatch: py
     assert codes == [1]
     assert told[0].startswith("The process of device 2 of 2 ended with exit code 1")
     assert not meetings(tmp_path)
+
+
+FAILS = """
+import sys
+from argparse import Namespace
+from contextlib import nullcontext
+from pathlib import Path
+from sd_finetune.runs.meeting import Meeting
+from sd_finetune.training.processes import joining
+
+def fail(options):
+    Meeting(options.meeting).sentence(1).write_text("no VRAM.")
+    return 1
+
+joining.libraries_imported, joining._follow = nullcontext, fail
+sys.exit(joining.join_as_started(Namespace(process=1, meeting=Path(sys.argv[1]))))
+"""
+"""Another process that has come, and that ends with an error of its own."""
+
+
+def test_a_launched_process_that_fails_is_noticed_and_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    others = Others(RunFolder(tmp_path), 2, [], Launch(0, 2, "127.0.0.1", 1, True, "0", {}))
+    command = [sys.executable, "-c", FAILS, str(others.meeting.folder)]
+    assert subprocess.run(command, cwd=Path(__file__).parents[3], check=False).returncode == 1
+    assert others.one_has_failed()
+    assert others.why() == "On device 2 of 2: no VRAM."
+    others.end()
