@@ -57,6 +57,7 @@ def work(
     except StopAsked:
         outcome = ended_early(run, orders)
     except ProcessLost:
+        traceback.print_exc()  # of what failed between the processes, which may be the cause itself
         outcome = _lost(run, others)
     except Exception as error:
         with suppress(MemoryError):

@@ -31,9 +31,9 @@ from sd_finetune.settings.toml import toml_text, value_text
 from sd_finetune.training import worker
 from sd_finetune.training.device import refuse_devices
 from sd_finetune.training.loop import train
-from sd_finetune.training.orders import orders_of
+from sd_finetune.training.orders import ProcessLost, orders_of
 from sd_finetune.training.processes.group import Group
-from sd_finetune.training.processes.processes import ALONE, Alone
+from sd_finetune.training.processes.processes import ALONE, Alone, Processes
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
 from tests.several_processes import COUNT
@@ -176,6 +176,17 @@ def test_a_run_is_not_stopped_but_failed_where_a_launcher_stops_it_for_another_p
     assert failed.message == "On device 2 of 2: no VRAM."
 
 
+def test_why_the_processes_lost_each_other_is_in_the_log(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lose(*_: object) -> Processes:
+        raise ProcessLost from RuntimeError("NCCL error: unhandled system error")
+
+    monkeypatch.setattr(worker, "_joined", lose)
+    assert work(toy.run().path, resume=False) == 1
+    assert "NCCL error: unhandled system error" in capsys.readouterr().err
+
+
 def until(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
     while not done():
@@ -250,19 +261,9 @@ def test_a_launcher_chooses_the_number_of_devices(toy: Toy) -> None:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", str(COUNT), "--main_process_port", port]
-    command = [
-        sys.executable,
-        "-m",
-        *launcher,
-        "-m",
-        "sd_finetune",
-        "train",
-        str(file),
-        "--runs",
-        str(toy.home / "two"),
-    ]
-    runs = ["--runs", str(toy.home / "two")]
-    done = subprocess.run([*command, *runs], capture_output=True, text=True, timeout=10 * SECONDS, check=False)
+    train_it = ["-m", "sd_finetune", "train", str(file), "--runs", str(toy.home / "two")]
+    command = [sys.executable, "-m", *launcher, *train_it]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10 * SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (toy.home / "two").glob("toy-*")
     run = RunFolder(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import traceback
 from pathlib import Path
@@ -43,8 +42,8 @@ def follow(
             training = prepare(run, resume, weights, orders, Silent(run.events), processes)
             while True:
                 do_step(training)
-    except ProcessLost as lost:
-        print(lost, file=sys.stderr)
+    except ProcessLost:
+        traceback.print_exc()
         meeting.lost(number).touch()
         return LOST
     except Exception as error:

@@ -86,16 +86,20 @@ class Others:
         return not self._ended and any(process.poll() is not None for process in self._processes)
 
     def why(self) -> str:
-        """A sentence about the one that failed."""
+        """A sentence about the one that failed; what it printed goes to the log of this one.
+
+        Where none says more than that it lost the others, as where NCCL cannot connect GPUs, that is of all of them.
+        """
         until = time.monotonic() + NOTICE_SECONDS
-        while True:  # one that is about to end may not have ended yet
+        while time.monotonic() < until:  # one that is about to end may not have ended yet
             for number, process in enumerate(self._processes, start=1):
                 code = process.poll()
                 if code is not None and code != LOST:
                     return self._sentence(number, code)
-            if time.monotonic() >= until:
-                return "The run's processes have lost each other: start the run again, or set train.devices to 1."
             time.sleep(LOOK_SECONDS)
+        for number in range(1, self.count):
+            self._print_log_of(number)
+        return "The run's processes have lost each other: start the run again, or set train.devices to 1."
 
     def end(self) -> None:
         """End them, and return when they are gone, so that their GPUs are free."""
@@ -134,12 +138,14 @@ class Others:
                 os._exit(1)
 
     def _sentence(self, number: int, code: int) -> str:
-        """Of process `number`; what it printed goes to the log of this one."""
-        log, sentence = self.meeting.log(number), self.meeting.sentence(number)
+        self._print_log_of(number)
         with suppress(OSError):
-            print(log.read_text(encoding="utf-8", errors="replace"))
-        with suppress(OSError):
-            return f"On device {number + 1} of {self.count}: {sentence.read_text(encoding='utf-8')}"
-        line = last_line(log)
+            said = self.meeting.sentence(number).read_text(encoding="utf-8")
+            return f"On device {number + 1} of {self.count}: {said}"
+        line = last_line(self.meeting.log(number))
         output = f'; its last output was "{line}"' if line else ""
         return f"The process of device {number + 1} of {self.count} {manner_of_death(code)}{output}."
+
+    def _print_log_of(self, number: int) -> None:
+        with suppress(OSError):
+            print(self.meeting.log(number).read_text(encoding="utf-8", errors="replace"))

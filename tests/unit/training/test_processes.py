@@ -84,6 +84,19 @@ def test_the_one_that_failed_is_named_and_not_those_that_lost_it(
     assert not meetings(tmp_path)
 
 
+def test_where_all_have_lost_each_other_what_they_printed_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(others_module, "NOTICE_SECONDS", 0.1)
+    loses = [f"import sys; print('NCCL error of {number}'); sys.exit({LOST})" for number in (1, 2)]
+    others = ended(tmp_path, monkeypatch, *loses)
+    while not all(others.meeting.log(number).stat().st_size for number in (1, 2)):
+        time.sleep(0.01)
+    assert others.why().startswith("The run's processes have lost each other")
+    assert capsys.readouterr().out.split("\n") == ["NCCL error of 1", "", "NCCL error of 2", "", ""]
+    others.end()
+
+
 FOLLOWS = """
 import sys, time
 from pathlib import Path
