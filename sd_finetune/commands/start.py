@@ -39,7 +39,8 @@ def add_detach(parser: argparse.ArgumentParser) -> None:
 def start(folder: RunFolder, *arguments: str, detach: bool = False, launch: Launch | None = None) -> int:
     """Start the run's worker and, unless it is to go on alone, show its events until it ends, an Error on stderr.
 
-    Returns the exit code. arguments, launch: as of `start_worker`.
+    Returns the exit code; with a launcher that is not 0 either where the worker's is not, so that it ends the others.
+    arguments, launch: as of `start_worker`.
 
     Raises:
         UserError: another process has the run, or it is to be left alone by those it was launched with.
@@ -60,7 +61,8 @@ def start(folder: RunFolder, *arguments: str, detach: bool = False, launch: Laun
         print(event.message, file=sys.stderr)
     if was_ended(folder.commands, process.pid):
         raise KeyboardInterrupt
-    return 1 if isinstance(event, Error) else 0
+    has_failed = isinstance(event, Error) or (launch is not None and process.returncode != 0)
+    return 1 if has_failed else 0
 
 
 def _show_to_its_end(

@@ -27,7 +27,7 @@ from .libraries import libraries_imported
 from .log_stream import printing_to_a_log
 from .orders import Orders, ended_early
 from .processes.joining import join_as_launched, join_as_started
-from .processes.others import Others
+from .processes.others import LOST, Others
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +85,8 @@ def _work(run: RunFolder, options: argparse.Namespace, launch: Launch | None) ->
         EventLog(run.events).append(ended_early(run, orders))
         if others:
             others.end()
+            if others.wait_to_be_called:
+                os._exit(LOST)  # a launcher ends the others where the first one fails
 
     orders.watch(end_early)
     if others:

@@ -116,6 +116,7 @@ def _joined(run: RunFolder, others: Others | None) -> Processes:
         return Group(others.meeting, 0, others.count)
     refuse_another_number(settings.train.devices, launch)
     called = call(launch, others.arguments_of)
+    others.wait_to_be_called = False
     group = Group(others.meeting, 0, others.count)
     del called  # it is kept until they have come
     return group

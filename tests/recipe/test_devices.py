@@ -23,6 +23,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.follow import follow
 from sd_finetune.runs.launch import kill_worker, start_worker
+from sd_finetune.runs.launched import Launch
 from sd_finetune.runs.meeting import Meeting
 from sd_finetune.runs.messages import Done, Error, Evaluation, Phase, Step, send_command
 from sd_finetune.runs.snapshots import snapshot_step
@@ -33,6 +34,7 @@ from sd_finetune.training.device import refuse_devices
 from sd_finetune.training.loop import train
 from sd_finetune.training.orders import ProcessLost, orders_of
 from sd_finetune.training.processes.group import Group
+from sd_finetune.training.processes.others import LOST
 from sd_finetune.training.processes.processes import ALONE, Alone, Processes
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
@@ -248,6 +250,26 @@ def test_the_processes_of_a_worker_end_together(toy: Toy, started: list[subproce
     assert isinstance(train(prepare(run, resume=True)), Done)
 
 
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def test_a_run_stopped_before_the_launched_processes_are_called_fails(
+    toy: Toy, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """Else their launcher would wait for them, and they for the call."""
+    run, port = toy.run({"train.devices": 2}), free_port()
+    variables = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_PORT": port, "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    launch = Launch(0, 2, "127.0.0.1", int(port), True, "0", variables)  # where nobody listens
+    send_command(run.commands, "stop")
+    started.append(start_worker(run, commands_since=0, owned=False, launch=launch))
+    assert started[-1].wait(SECONDS) == LOST
+    (done,) = events_of(run, Done)
+    assert done.outcome == "stopped"
+
+
 def test_a_launcher_chooses_the_number_of_devices(toy: Toy) -> None:
     """`accelerate launch`: each process that it starts has its part in one run, which one of them writes."""
     changes = {**SMOOTH, "train.batch_size": 1, "evaluation.every": "0"}
@@ -257,12 +279,9 @@ def test_a_launcher_chooses_the_number_of_devices(toy: Toy) -> None:
     head = [f"{name} = {value_text(content.pop(name))}" for name in plain]
     file = toy.home / "toy.toml"
     file.write_text("\n".join([*head, toml_text(content)]), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", str(COUNT), "--main_process_port", port]
+    launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", str(COUNT)]
     train_it = ["-m", "sd_finetune", "train", str(file), "--runs", str(toy.home / "two")]
-    command = [sys.executable, "-m", *launcher, *train_it]
+    command = [sys.executable, "-m", *launcher, "--main_process_port", free_port(), *train_it]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10 * SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (toy.home / "two").glob("toy-*")

@@ -62,6 +62,8 @@ class Others:
 
     def __init__(self, run: RunFolder, count: int, arguments: Sequence[str], launch: Launch | None = None) -> None:
         self.count, self.launch = count, launch
+        self.wait_to_be_called = launch is not None
+        """Whether they do not know yet which run it is, so that their launcher alone can end them."""
         remove_old_meetings()
         self.meeting = new_meeting()
         self._here: Hold | None = self.meeting.come(0)

@@ -63,3 +63,13 @@ def test_the_launcher_chooses_the_devices(
     launched(0, 3)
     assert main(["train", str(make_file("finish")), "--detach", "--set", 'train.device="cpu"']) == 2
     assert "--detach is not for a run with a launcher" in capsys.readouterr().err
+
+
+def test_the_launcher_is_to_end_the_processes_that_were_not_called(
+    launched: Callable[[int, int], None], make_file: MakeFile
+) -> None:
+    """It waits for them, unless the first one fails."""
+    words = ["train", str(make_file("stop uncalled")), "--set", 'train.device="cpu"']
+    assert main(words) == 0
+    launched(0, 2)
+    assert main(words) == 1

@@ -24,6 +24,9 @@ if act == "finish":
         log.append(Step(step, 2, 1, 0.5, 0.3, 0.2, {"unet": 1e-4}, 3.0, 2.0 - step, 0))
     log.append(Saved(2, "lora", str(folder.output / "it.safetensors")))
     log.append(Done(2, "finished"))
+elif act == "stop uncalled":
+    log.append(Done(0, "stopped"))
+    sys.exit(4)
 elif act == "user error":
     print("Traceback (most recent call last): long story", flush=True)
     log.append(Error(str(UserError("The folder holds no images: add some."))))
