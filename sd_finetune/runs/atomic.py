@@ -16,6 +16,7 @@ from .unfinished import unfinished_name
 
 LONGEST_PATH = 259
 """Characters that Windows takes, unless it was told to take more."""
+TRIES = 5
 
 
 def is_taken(path: Path) -> bool:
@@ -112,7 +113,20 @@ class _Tried(Exception):
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Raise UserError if the file `path` cannot be written; leaves nothing behind, no folder either."""
+    """Raise UserError if the file `path` cannot be written; leaves nothing behind, no folder either.
+
+    Another process that looks too may take a folder away that both have found missing: then it is tried again.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return _try_to_write(path)
+        except CannotWriteError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+    return _try_to_write(path)
+
+
+def _try_to_write(path: Path) -> None:
     missing = [folder for folder in path.parents if not is_taken(folder)]
     try:
         with suppress(_Tried), replacing(path) as unfinished:

@@ -77,7 +77,7 @@ def prepare(
     """
     orders, events = orders or orders_of(run), events or EventLog(run.events)
     settings, emit = run.read_settings(), orders.asked_after(events.append)
-    accelerator = _accelerator(run, settings, resume)
+    accelerator = _accelerator(run, settings, resume, processes)
     emit(Phase(name="loading", done=0, total=1))
     base = _base(settings, weights, accelerator, events)
     model, placement = ready_model(base, settings, accelerator)
@@ -165,14 +165,15 @@ def _cut_losses(training: Training) -> None:
         _warn(training.events, [f"{error} It keeps the steps that are repeated."])
 
 
-def _accelerator(run: RunFolder, settings: Settings, resume: bool) -> Accelerator:
+def _accelerator(run: RunFolder, settings: Settings, resume: bool, processes: Processes) -> Accelerator:
     """Where the run is trained. What snapshot, optimizer or results' folder lack is told before anything is loaded."""
     if resume:
         refuse_to_resume(run)
-    remove_leftovers(list(dict.fromkeys(path.parent for path in result_paths(run, settings))))
     accelerator = accelerator_for(settings)
     implementation_of(settings.optimizer.name, on_gpu=accelerator.device.type == "cuda")
-    refuse_place(run, settings)
+    if processes.number == 0:  # which alone writes results
+        remove_leftovers(list(dict.fromkeys(path.parent for path in result_paths(run, settings))))
+        refuse_place(run, settings)
     return accelerator
 
 

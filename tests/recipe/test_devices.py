@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from sd_finetune.runs.messages import Done, Error, Evaluation, Phase, Step, send
 from sd_finetune.runs.snapshots import snapshot_step
 from sd_finetune.settings.read import to_dict
 from sd_finetune.settings.toml import toml_text, value_text
-from sd_finetune.training import worker
+from sd_finetune.training import setup, worker
 from sd_finetune.training.device import refuse_devices
 from sd_finetune.training.loop import train
 from sd_finetune.training.orders import ProcessLost, orders_of
@@ -150,6 +151,19 @@ class Second(Alone):
 def test_processes_that_have_found_other_images_do_not_train(toy: Toy) -> None:
     with pytest.raises(UserError, match="were changed while the run was starting"):
         prepare(toy.run(), resume=False, processes=Second())
+
+
+def test_the_first_process_alone_looks_for_a_place_for_the_result(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that look at once would take the new folder away from each other."""
+    run, asked = toy.run({"output.folder": str(tmp_path / "new")}), list[RunFolder]()
+    monkeypatch.setattr(setup, "refuse_place", lambda run, _: asked.append(run))
+    with pytest.raises(UserError, match="were changed while"):
+        prepare(run, resume=False, processes=Second())
+    assert not asked
+    prepare(run, resume=False)
+    assert asked == [run]
 
 
 def test_a_run_is_not_stopped_but_failed_where_a_launcher_stops_it_for_another_process(

@@ -73,6 +73,26 @@ def test_a_place_that_cannot_be_written_to_is_a_sentence(tmp_path: Path) -> None
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder"]
 
 
+def test_a_folder_that_somebody_takes_away_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs may look at once whether the same new folder can be written to."""
+    folder, touch = tmp_path / "new", Path.touch
+    others = [1, 1]
+
+    def touched(path: Path) -> None:
+        if others:
+            others.pop()
+            folder.rmdir()
+        touch(path)
+
+    monkeypatch.setattr(Path, "touch", touched)
+    refuse_unwritable(folder / "model.bin")
+    assert not others
+    assert not folder.exists()
+    others.extend([1] * 100)
+    with pytest.raises(UserError, match="cannot be written"):
+        refuse_unwritable(folder / "model.bin")
+
+
 def test_an_error_without_a_number_keeps_its_words(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be written \(encoder error -2\)"), replacing(tmp_path / "x.png"):
         raise OSError("encoder error -2")
