@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from ..errors import CannotWriteError
-from .moving import WINDOWS, clear_name, rename_folder, replace_file
+from .moving import WINDOWS, replace_file, replace_folder
 from .unfinished import unfinished_name
 
 LONGEST_PATH = 259
@@ -98,8 +98,7 @@ def replacing_folder(path: Path) -> Generator[Path, None, None]:
         yield unfinished
         for file in filter(is_file, unfinished.rglob("*")):
             _put_on_disk(file)
-        clear_name(path)
-        rename_folder(unfinished, path)
+        replace_folder(unfinished, path)
     except OSError as error:
         raise cannot_write(path, error) from error
     except CannotWriteError as error:  # about a file in it, whose temporary name says nothing

@@ -40,6 +40,25 @@ def rename_folder(new: Path, path: Path) -> None:
     _patiently(lambda: os.rename(new, path))
 
 
+def replace_folder(new: Path, path: Path) -> None:
+    """Rename the folder `new` to `path`, in place of what has that name, which is put aside first and removed last.
+
+    Raises:
+        OSError: it cannot be done; then both are where they were.
+    """
+    aside = unfinished_name(path)
+    is_taken = os.path.lexists(path)
+    if is_taken:
+        rename_folder(path, aside)
+    try:
+        rename_folder(new, path)
+    except OSError:
+        if is_taken:
+            os.rename(aside, path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def clear_name(folder: Path) -> None:
     """Remove a folder, as far as nobody has it open; what is left of it is put aside."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -118,6 +118,31 @@ def test_a_folder_with_a_mapped_file_makes_way(
     assert [each.name for each in folder.iterdir()] == ["new"]
 
 
+def test_an_old_folder_is_whole_until_the_new_one_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the process ends meanwhile; and it is back where the new one cannot be renamed."""
+    folder, rename = tmp_path / "model", os.rename
+    folder.mkdir()
+    old_file(folder)
+    removed: list[bool] = []
+
+    def refuse_the_new(source: Path, target: Path) -> None:
+        if (Path(source) / "new").exists():
+            raise PermissionError(13, "Permission denied", str(source))
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse_the_new)
+        with pytest.raises(CannotWriteError), replacing_folder(folder) as unfinished:
+            (unfinished / "new").touch()
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"old"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+    monkeypatch.setattr(moving.shutil, "rmtree", lambda *_, **__: removed.append((folder / "new").exists()))
+    with replacing_folder(folder) as unfinished:
+        (unfinished / "new").touch()
+    assert removed[0]
+
+
 def test_elsewhere_nothing_is_tried_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[Path] = []
 
