@@ -57,8 +57,9 @@ def offers(toy: Toy) -> None:
     assert (shown["optimizer.beta1"], shown["optimizer.eps"]) == (0.8, 1e-7)
     plain = to_dict(settings)
     plain["optimizer"] |= {"beta3": 0.5}
+    plain["schedule"] |= {"cycles": 3}
     plain["lora"] |= {"factor": 2}
-    assert set(find_faults(plain)) == {"optimizer.beta3", "lora.factor"}
+    assert set(find_faults(plain)) == {"optimizer.beta3", "schedule.cycles", "lora.factor"}
     assert lora_parameters(toy.settings({**ROW, "lora.rank": 8}), SD15) > 2 * lora_parameters(settings, SD15)
     most, least = (
         estimate(toy.settings({"method": "dreambooth", "optimizer.name": name})) for name in (NAME, "adafactor")

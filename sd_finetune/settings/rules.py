@@ -26,7 +26,7 @@ from .rates import Rates
 from .result_files import each_in_a_file_of_its_own
 from .result_name import fields_of, pattern_fault, stem_of
 from .sample_syntax import unknown_in_prompt
-from .schedule_rules import cycles, warmup
+from .schedule_rules import cycles, options_of_schedule, warmup
 
 FILE_NAME_RULE = "use up to 100 letters, digits, spaces and ._-(), without a dot or space at the start or end"
 DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]", re.IGNORECASE)
@@ -290,6 +290,7 @@ RULES = (
     _name_pattern,
     _subfolder,
     warmup,
+    options_of_schedule,
     cycles,
     _mixed_precision,
     bf16_weights,

@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from .faults import Broken
 from .options import Settings
 from .schedules import SCHEDULES
+from .unused_options import unused_options
+
+
+def options_of_schedule(settings: Settings) -> Iterator[Broken]:
+    """Options that another schedule uses, which are not as they are by default."""
+    used = {name: facts.options for name, facts in SCHEDULES.items()}
+    yield from unused_options(settings.schedule, "schedule", "name", used, "schedule")
 
 
 def warmup(settings: Settings) -> Iterator[Broken]:

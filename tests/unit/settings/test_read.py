@@ -17,6 +17,7 @@ from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
 from sd_finetune.settings.read import find_faults, from_dict, read_toml, to_dict
+from sd_finetune.settings.schedules import SCHEDULES
 from sd_finetune.settings.values import OR_AUTO
 
 
@@ -68,7 +69,10 @@ def mended(content: dict[str, Any]) -> dict[str, Any]:
     """The same without what rules between options refuse."""
     content["base"]["checkpoint"] += "x"
     content["output"] |= {"name": "name", "name_pattern": "{name}-{step}", "subfolder": "a"}
-    content["schedule"] |= {"warmup": "0 steps", "cycles": 1}
+    of_schedules = {option for facts in SCHEDULES.values() for option in facts.options}
+    content["schedule"] |= {name: DEFAULTS["schedule"][name] for name in of_schedules} | {"warmup": "0 steps"}
+    if content["schedule"]["name"] == "cosine_with_restarts":
+        content["schedule"]["cycles"] = 1  # several have at least as many steps
     content["train"]["device"], content["train"]["train_text_encoder"] = "auto", False
     of_optimizers = {option for facts in OPTIMIZERS.values() for option in facts.options}
     content["optimizer"] |= {name: DEFAULTS["optimizer"][name] for name in of_optimizers} | {"name": "adamw"}
