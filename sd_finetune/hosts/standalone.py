@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,11 +46,15 @@ class Standalone:
         self._folders = (data_folder / "checkpoints", *folders)
 
     def checkpoints(self) -> list[BaseCheckpoint]:
-        """The toy checkpoint, then those in the folders, by name; none whose name could not be shown."""
+        """The toy checkpoint, then those in the folders; none whose name could not be shown.
+
+        A title is a file's name, or the whole path of one whose name another one has too.
+        """
         found = {path for folder in self._folders for path in models_in(folder)}
         models = sorted(path for path in found if is_unicode(str(path)))
+        times = Counter(path.name for path in models)
         toy = BaseCheckpoint("toy (comes with SD Fine-Tune)", self._toy)
-        return [toy, *(BaseCheckpoint(path.name, path) for path in models)]
+        return [toy, *(BaseCheckpoint(path.name if times[path.name] == 1 else str(path), path) for path in models)]
 
     def result_folder(self, kind: ResultKind) -> Path | None:
         """Results stay with their run."""

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ..errors import UserError
-from ..runs.atomic import is_file, is_taken, replacing
+from ..runs.atomic import is_taken, replacing
 from ..settings.methods import ALL_METHODS
 from ..settings.rules import file_name_rule, is_file_name
 from .preset import ENDING, Preset, parse_preset, read_preset, text_of
@@ -53,7 +53,8 @@ def find_preset(key: str, folder: Path | None = None) -> Kept:
     ours = next((kept for kept in our_presets() if kept.key == key), None)
     if ours:
         return ours
-    if folder is not None and is_file_name(key) and is_file(path := folder / f"{key}{ENDING}"):
+    path = next((path for path in _files(folder) if path.stem == key), None) if folder else None
+    if path:
         return _own(path)
     raise UserError(f'There is no preset "{key[:100]}": choose one of the list.')
 

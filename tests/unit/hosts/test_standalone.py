@@ -8,6 +8,7 @@ import pytest
 
 from sd_finetune.hosts.host import BaseCheckpoint, ResultKind
 from sd_finetune.hosts.models_in_folder import folders_of_diffusers, models_in, with_whole_models
+from sd_finetune.hosts.standalone import Standalone
 from tests.screen import make_host
 
 
@@ -36,6 +37,17 @@ def test_a_model_of_several_files_is_one_checkpoint(tmp_path: Path) -> None:
         file.touch()
     assert sorted(models_in(tmp_path / "models")) == [tmp_path / "models" / "own.safetensors", folder]
     assert list(models_in(tmp_path / "nowhere")) == []
+
+
+def test_checkpoints_of_one_name_can_be_told_apart(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "checkpoints"
+    files = [folder / "anna" / "model.safetensors", folder / "bert" / "model.safetensors", folder / "own.ckpt"]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    _, *found = Standalone(tmp_path / "data", tmp_path / "toy", tmp_path / "example").checkpoints()
+    assert [base.path for base in found] == files
+    assert [base.title for base in found] == [str(files[0]), str(files[1]), "own.ckpt"]
 
 
 def test_a_folder_is_told_with_a_command_that_can_be_pasted(tmp_path: Path) -> None:

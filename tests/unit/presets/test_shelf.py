@@ -86,6 +86,9 @@ def test_a_file_that_cannot_be_read_is_listed_with_why(tmp_path: Path) -> None:
     (tmp_path / "dogs, cats.toml").write_text(text_of(made()), encoding="utf-8")
     (found,) = own_presets(tmp_path)
     assert "dogs, cats.toml: rename it" in found.fault
+    assert find_preset(found.key, tmp_path) == found
+    delete_preset(found.key, tmp_path)
+    assert own_presets(tmp_path) == []
 
 
 def test_a_file_that_was_renamed_is_called_as_it_is_now(tmp_path: Path) -> None:
