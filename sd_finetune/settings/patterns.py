@@ -19,7 +19,7 @@ _PARSER = "re._parser" if sys.version_info >= (3, 11) else "sre_parse"
 LONGEST = 80
 """Letters of a layer's name, about."""
 MOST_WAYS = 500_000
-"""To share a name out: three repeats of any length and a few choices."""
+"""To share a name out: two repeats of any length and a few choices, which is some milliseconds for a name."""
 
 
 class _Nested(Exception):
@@ -35,9 +35,10 @@ def pattern_fault(text: str) -> str:
         return f"is not a regular expression ({error}): correct it"
     except _Nested:
         return "has a repeat or a choice within a repeat, which may be tried for hours: write it without"
-    wide = factors.count(0)
+    wide = factors.count(0) + 1  # what stands before it can be of any length, too
     if prod(filter(None, factors)) * comb(LONGEST + wide, wide) > MOST_WAYS:
-        return "has too many repeats and choices, which may be tried for hours: use three like .* at most"
+        problem = "has too many repeats and choices, which may be tried for hours"
+        return f"{problem}: use two like .* at most, none at its start or end"
     return ""
 
 
