@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.methods import METHODS
 from sd_finetune.settings.schedules import SCHEDULES
@@ -133,6 +135,16 @@ def test_samplers_have_the_names_of_the_webui(quick: Server, new_page: NewPage) 
     page = new_page(quick.address)
     names = page.locator("#sd_finetune_sampler option").all_inner_texts()
     assert {"DDIM", "Euler", "Euler a", "DPM++ 2M Karras"} <= set(names)
+
+
+@pytest.mark.parametrize("panel", ["settings", "saving", "generate"])
+def test_no_two_headings_of_a_panel_are_alike(quick: Server, new_page: NewPage, panel: str) -> None:
+    page = new_page(quick.address)
+    story.create(page, "my dog")
+    page.click(f"#sd_finetune_tab_{panel}")
+    headings = page.locator("#sd_finetune_root [role=tabpanel]:visible :is(h4, summary):visible").all_inner_texts()
+    assert len(headings) > 1
+    assert len(set(headings)) == len(headings)
 
 
 def test_a_schedule_shows_its_own_options_alone(quick: Server, new_page: NewPage) -> None:

@@ -148,6 +148,7 @@ SHARED = {"steps": "Sampling steps", "guidance_scale": "CFG scale", "sampler": "
 """By the option's own name, in whatever group."""
 GROUPS = {
     "base": "More about the base checkpoint",
+    "class_images": "More about class images",
     "train": "Training",
     "schedule": "Learning-rate schedule",
     "ema": "Moving average (EMA)",
