@@ -5,6 +5,7 @@ memory_of(settings) -> its MemoryFacts
 resolved(settings) -> Settings with the numbers that a run is made of
 base_faults(settings) -> what its kind of checkpoint rules out
 base_fault(settings) -> why it cannot be read
+family_of(path) -> the name of its family
 """
 
 from __future__ import annotations
@@ -93,6 +94,22 @@ def _known(settings: Settings) -> KnownBase | None:
 @lru_cache(maxsize=8)  # the tab asks with every change of its form
 def _known_before(path: Path, config: Path | None, *stamps: tuple[int, int]) -> KnownBase:
     return known_base(path, config)
+
+
+def family_of(path: Path) -> str:
+    """The name of a checkpoint's family, "" of what is no checkpoint of one that can be trained."""
+    try:
+        return _family_before(path, *map(_stamp, files_of_model(path)))
+    except UserError:
+        return ""
+
+
+@lru_cache(maxsize=8)  # every look at the server asks for that of the loaded one, whatever it is
+def _family_before(path: Path, *stamps: tuple[int, int]) -> str:
+    try:
+        return family_of_checkpoint(path, base_layout(path))
+    except UserError:
+        return ""
 
 
 def _stamp(file: Path) -> tuple[int, int]:

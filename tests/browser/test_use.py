@@ -64,10 +64,10 @@ def make_use(page: Any, **result: str) -> None:
             document.querySelector("#uses").append(...buttons.elements, said);
             window.listed = (loaded) => buttons.listed(
                 { checkpoints: ["own.safetensors [0123456789]", "folder/base.safetensors"].map(
-                    (title) => ({ title, loaded: title === loaded })) });
+                    (title) => ({ title, loaded: title === loaded, family: title === loaded ? "sd1" : "" })) });
             window.listed("own.safetensors [0123456789]");
         }""",
-        {"prompt": "", "checkpoint": "", "base": "", "hint": "", **result},
+        {"prompt": "", "checkpoint": "", "base": "", "hint": "", "family": "", **result},
     )
 
 
@@ -90,6 +90,18 @@ def test_the_base_of_a_result_is_offered_while_another_one_is_loaded(page: Any) 
     assert prompt_of(page) == "<lora:dog:1>"
     assert page.inner_text("#said") == "base.safetensors is loading. <lora:dog:1> is in the prompt. Set this."
     page.evaluate("window.listed('folder/base.safetensors')")
+    assert shown(page) == ["Use in txt2img"]
+
+
+def test_a_checkpoint_of_another_family_is_not_offered_to_be_used_with(page: Any) -> None:
+    page.evaluate(WEBUI)
+    result = {"prompt": "<lora:dog:1>", "base": "folder/base.safetensors"}
+    for family, shown_with_another in (("sd1", ["Use with own.safetensors"]), ("sdxl", [])):
+        make_use(page, **result, family=family)
+        assert shown(page) == ["Load base.safetensors and use", *shown_with_another]
+    make_use(page, prompt="<lora:dog:1>", family="sdxl")
+    assert shown(page) == []
+    make_use(page, checkpoint="own.safetensors", family="sdxl")
     assert shown(page) == ["Use in txt2img"]
 
 

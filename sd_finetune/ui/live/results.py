@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ...formats.known_base import family_of
 from ...hosts.host import Host
 from ...reading.diffusers_folder import files_of_model, is_diffusers_folder, is_model
 from ...runs.folder import RunFolder
@@ -47,6 +48,7 @@ def describe_result(
         "prompt": use.prompt,
         "checkpoint": use.checkpoint,
         "base": use.base,
+        "family": family_of(base) if base else "",
     }
 
 

@@ -11,6 +11,8 @@ from ... import __version__
 from ...data.importing.concepts_list import import_concepts
 from ...data.importing.import_any import import_any
 from ...errors import UserError
+from ...formats.known_base import family_of
+from ...hosts.host import BaseCheckpoint
 from ...presets.shelf import revision_of
 from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
@@ -224,12 +226,18 @@ def _new_lists(context: Context, job: Job | None, ended: Job | None) -> dict[str
     return {
         "projects": [project.name for project in projects],
         "revisions": {project.name: project.revision() for project in projects},
-        "checkpoints": [{"title": each.title, "loaded": each.loaded} for each in context.host.checkpoints()],
+        "checkpoints": [_described_checkpoint(each) for each in context.host.checkpoints()],
         "lists": context.host.lists_version(),
         "presets": revision_of(presets_folder(context.host)),
         "job": None if job is None else _described_job(context, job),
         "ended": None if ended is None else _described_end(context, ended),
     }
+
+
+def _described_checkpoint(base: BaseCheckpoint) -> dict[str, Any]:
+    """`family`: of the loaded one alone, as it stands in its file."""
+    family = family_of(base.path) if base.loaded else ""
+    return {"title": base.title, "loaded": base.loaded, "family": family}
 
 
 def _described_job(context: Context, job: Job) -> dict[str, Any]:

@@ -213,6 +213,8 @@ export interface Checkpoint {
   title: string;
   /** The WebUI generates with it next; none is outside the WebUI. Asked again and again: see watch.mjs. */
   loaded: boolean;
+  /** Of the loaded one; empty of others, and where it is none that can be trained. */
+  family: string;
 }
 
 export interface Lists {
@@ -394,6 +396,8 @@ export interface Result {
   checkpoint: string;
   /** The title of the checkpoint that it was trained on; empty where that cannot be loaded. */
   base: string;
+  /** That of the checkpoint that it was trained on; empty where that is gone. */
+  family: string;
 }
 
 // ui/server/concept_routes.py and ui/server/generate_routes.py: images.

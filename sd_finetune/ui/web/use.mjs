@@ -42,10 +42,12 @@ export function makeUse(result, said) {
   /** @param {Lists} lists */
   function listed({ checkpoints }) {
     known = checkpoints;
-    const loaded = checkpoints.find((each) => each.loaded)?.title ?? "";
-    const other = result.base !== "" && loaded !== "" && plainTitle(loaded) !== plainTitle(result.base);
+    const { title = "", family = "" } = checkpoints.find((each) => each.loaded) ?? {};
+    const other = result.base !== "" && title !== "" && plainTitle(title) !== plainTitle(result.base);
     withBase.hidden = !other;
-    plain.textContent = other ? `Use with ${fileOf(loaded)}` : "Use in txt2img";
+    plain.textContent = other ? `Use with ${fileOf(title)}` : "Use in txt2img";
+    const fits = !family || !result.family || family === result.family;
+    plain.hidden = result.prompt !== "" && !fits;
   }
 
   /**

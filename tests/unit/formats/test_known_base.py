@@ -13,7 +13,9 @@ import pytest
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
-from sd_finetune.formats.known_base import base_of, known_base, memory_of, resolved
+from sd_finetune.formats.base_file import base_layout
+from sd_finetune.formats.known_base import base_of, family_of, known_base, memory_of, resolved
+from sd_finetune.reading.layout import Layout
 from sd_finetune.settings.options import Settings
 from sd_finetune.training.base_checkpoint import read_base
 from sd_finetune.training.room import memory_facts
@@ -66,3 +68,21 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
     changed = base_of(of(path))
     assert changed
     assert (found.native_side, changed.native_side) == (64, 256)
+
+
+def test_the_family_is_told_and_looked_for_again_once_a_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, looks = tmp_path / "base.safetensors", list[Path]()
+    assert family_of(path) == ""
+    path.write_bytes(b"weights")
+
+    def looking(path: Path) -> Layout:
+        looks.append(path)
+        return base_layout(path)
+
+    monkeypatch.setattr("sd_finetune.formats.known_base.base_layout", looking)
+    assert [family_of(path) for _ in range(3)] == ["", "", ""]
+    assert looks == [path]
+    shutil.copy(TOY_CHECKPOINT, path)
+    assert family_of(path) == "sd1"

@@ -29,4 +29,6 @@ def test_options_of_other_schedules_are_refused(schedule: str, content: dict[str
 
 
 def test_there_is_one_for_each_option() -> None:
-    assert {name.partition(".")[2] for name in OTHER} == {option for row in SCHEDULES.values() for option in row.options}
+    assert {name.partition(".")[2] for name in OTHER} == {
+        option for row in SCHEDULES.values() for option in row.options
+    }

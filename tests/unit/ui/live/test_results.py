@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.settings.options import Base, Concept, Lora, Settings, TextualInversion, Train
 from sd_finetune.settings.read import to_dict
@@ -51,6 +52,7 @@ def test_new_words_go_into_the_prompt_beside_the_lora(tmp_path: Path) -> None:
     host = make_host(tmp_path)
     result = {"result": "lora", "path": str(tmp_path / "dog.safetensors"), "step": 1}
     told = describe_result(host, result, None, "", ["zib"])
-    assert told["prompt"] == "<lora:dog:1> zib"
+    assert (told["prompt"], told["family"]) == ("<lora:dog:1> zib", "")
+    assert describe_result(host, result, TOY_CHECKPOINT)["family"] == "sd1"
     assert "add <lora:dog:1> zib to the prompt" in told["sentence"]
     assert describe_result(host, {**result, "result": "embedding"}, None, "", ["zib"])["prompt"] == "dog"

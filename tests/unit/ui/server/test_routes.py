@@ -14,6 +14,7 @@ from PIL import Image
 
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
+from sd_finetune.hosts.host import BaseCheckpoint
 from sd_finetune.ui.advice.gpu import Gpu, find_gpu
 from sd_finetune.ui.server.app import make_app
 from tests.screen import Screen, all_routes, make_images, wait_until
@@ -129,6 +130,17 @@ def test_a_project_from_a_file_by_its_path(client: TestClient, tmp_path: Path) -
         assert refused.status_code == 400
         assert "is empty (0 bytes)" in refused.json()["error"]
     assert client.get("/sd_finetune/projects/cow").status_code == 400
+
+
+def test_the_loaded_checkpoint_is_told_with_its_family(screen: Screen, client: TestClient) -> None:
+    def checkpoints() -> list[BaseCheckpoint]:
+        return [BaseCheckpoint("toy", TOY_CHECKPOINT, loaded=True), BaseCheckpoint("the same", TOY_CHECKPOINT)]
+
+    screen.context.host.checkpoints = checkpoints
+    told = client.get("/sd_finetune/projects").json()["checkpoints"]
+    assert told == [
+        {"title": "toy", "loaded": True, "family": "sd1"}, {"title": "the same", "loaded": False, "family": ""}
+    ]  # fmt: skip
 
 
 def test_settings_are_kept_as_they_stand_and_what_is_wrong_is_told(screen: Screen, client: TestClient) -> None:
