@@ -19,7 +19,7 @@ from ...runs.messages import Done, Error, EventLog, read_events, was_ended
 from ...runs.notes import read_note
 from ...settings.keepable import MOST_LETTERS
 from ...settings.option import AUTO, MOST_SEED
-from ...settings.plain import table
+from ...settings.plain import table, text
 from ...settings.sample_syntax import unknown_in_prompt
 from ..projects.check import base_checkpoint
 from ..projects.project import GENERATED, Project, entries
@@ -54,7 +54,8 @@ def generate_job(project: Project, request: dict[str, Any], result: dict[str, An
     words = [f"--prompt={prompt}", f"--seed={seed}", f"--count={count}", *_sample_arguments(settings)]
 
     def launch(weights: Path, _: int) -> subprocess.Popen[bytes]:
-        arguments = [*_model_arguments(weights, result), *words, "--out", str(folder.path)]
+        arguments = [*_model_arguments(weights, text(settings, "base.config"), result), *words]
+        arguments += ["--out", str(folder.path)]
         return start_process([sys.executable, "-u", "-m", "sd_finetune", "sample", *arguments], folder.log)
 
     return NewJob("generate", project.name, folder, base, launch)
@@ -148,12 +149,12 @@ def _checked(request: dict[str, Any]) -> tuple[str, int, int]:
     return prompt.strip(), seed, count
 
 
-def _model_arguments(weights: Path, result: dict[str, Any] | None) -> list[str]:
-    if result is None:
-        return ["--checkpoint", str(weights)]
-    if result["result"] == "checkpoint":
+def _model_arguments(weights: Path, config: str, result: dict[str, Any] | None) -> list[str]:
+    """config: the base checkpoint's, "" for its own. A checkpoint that was saved has its own."""
+    if result is not None and result["result"] == "checkpoint":
         return ["--checkpoint", result["path"]]
-    return ["--checkpoint", str(weights), RESULT_FLAGS[result["result"]], result["path"]]
+    base = ["--checkpoint", str(weights), *([f"--config={config}"] if config else [])]
+    return base if result is None else [*base, RESULT_FLAGS[result["result"]], result["path"]]
 
 
 def _sample_arguments(settings: dict[str, Any]) -> list[str]:
@@ -163,7 +164,7 @@ def _sample_arguments(settings: dict[str, Any]) -> list[str]:
     side = None if side == AUTO else side  # the command takes the checkpoint's
     values = {flag: samples.get(option) for option, flag in SAMPLE_FLAGS.items()}
     values |= {"--width": samples.get("width") or side, "--height": samples.get("height") or side}
-    values |= {"--clip-skip": clip_skip, "--vae": table(settings, "base").get("vae")}
+    values |= {"--clip-skip": clip_skip, "--vae": text(settings, "base.vae")}
     return [f"{flag}={value}" for flag, value in values.items() if value]  # a text may begin with a hyphen
 
 

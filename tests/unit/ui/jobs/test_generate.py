@@ -37,8 +37,11 @@ def test_a_request_that_cannot_be_met(screen: Screen, request_: dict[str, Any], 
 @pytest.mark.parametrize(
     ("result", "named"),
     [
-        (None, ["--checkpoint", "/weights"]),
-        ({"result": "lora", "path": "/r", "name": "r"}, ["--checkpoint", "/weights", "--lora", "/r"]),
+        (None, ["--checkpoint", "/weights", "--config=/c.yaml"]),
+        (
+            {"result": "lora", "path": "/r", "name": "r"},
+            ["--checkpoint", "/weights", "--config=/c.yaml", "--lora", "/r"],
+        ),
         ({"result": "checkpoint", "path": "/r", "name": "r"}, ["--checkpoint", "/r"]),
     ],
 )
@@ -50,7 +53,8 @@ def test_the_command(
         samples={"guidance_scale": 5, "width": 128, "height": "auto", "emphasis": "none"},
         data__resolution=64,
         train__clip_skip=2,
-        base__vae="/vae",
+        base__vae='"/vae"',
+        base__config="/c.yaml",
     )
     project.write_settings(settings)
     started: list[list[str]] = []
