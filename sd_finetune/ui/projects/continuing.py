@@ -96,12 +96,13 @@ def origin_faults(settings: Settings, steps: int, origin: dict[str, Any] | None)
     """By the setting's name, what keeps training from continuing from a project's snapshot. steps: of the whole run."""
     if origin is None:
         return {}
-    shape = snapshot_depends_on(settings)
+    now, then = snapshot_depends_on(settings), origin["shape"]
+    others = {name: value for name, value in then.items() if name in now and not means_the_same(name, now[name], value)}
+    gone = {name: value for name, value in then.items() if name not in now}  # with another method, or without new words
     faults = {
-        name: f"{name} = {json.dumps(shape.get(name))} does not match the snapshot of {origin['of']} that this project "
+        name: f"{name} = {json.dumps(now.get(name))} does not match the snapshot of {origin['of']} that this project "
         f"continues from: set it back to {json.dumps(value)}, or create a new project."
-        for name, value in origin["shape"].items()
-        if name not in shape or not means_the_same(name, shape[name], value)
+        for name, value in (others or gone).items()
     }
     if steps and steps <= origin["step"]:
         faults["train.length"] = (

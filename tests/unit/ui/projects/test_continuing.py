@@ -142,6 +142,20 @@ def test_a_hypernetwork_stays_the_function_that_it_is(screen: Screen, option: st
     assert f"set it back to {old}" in origin_faults(after, 20, origin)[f"hypernetwork.{option}"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"method": "textual_inversion"}, ["method"]), ({"lora__new_words": "none"}, ["lora.new_words"])],
+)
+def test_what_follows_from_another_choice_is_not_told_beside_it(
+    screen: Screen, changes: dict[str, Any], told: list[str]
+) -> None:
+    settings = screen.settings(lora__new_words="beside")
+    settings["concepts"][0]["instance_prompt"] = "a photo of [name]"
+    origin = {"step": 8, "of": "dog-001", "shape": snapshot_depends_on(from_dict(settings))}
+    other = screen.settings(**{"lora__new_words": "beside", **changes})
+    assert list(origin_faults(from_dict(other), 20, origin)) == told
+
+
 def test_the_optimizer_stays_the_one_that_the_snapshot_is_of(screen: Screen) -> None:
     settings = from_dict(screen.settings())
     origin = {"step": 8, "of": "dog-001", "shape": {**snapshot_depends_on(settings), "optimizer.name": "another"}}
