@@ -101,6 +101,16 @@ export function makeGenerate(save) {
     return { prompt: prompt.value, seed: first, count, run, result };
   }
 
+  /**
+   * Delete a class image, which another window may have done already.
+   * @param {string} key its folder's
+   * @param {string} image
+   */
+  async function remove(key, image) {
+    await ask((name) => post(["projects", name, "class-images", key, image, "delete"]));
+    read();
+  }
+
   async function read() {
     if (!project) return;
     const { name } = project;
@@ -109,7 +119,9 @@ export function makeGenerate(save) {
     if (project.name !== name) return;
     const opened = /** @type {NodeListOf<HTMLElement>} */ (classes.querySelectorAll("details[open]"));
     const open = new Set([...opened].map((each) => each.dataset.key));
-    const rows = folders.map((folder) => classFolder(name, folder, open.has(folder.key), read));
+    const rows = folders.map((folder) =>
+      classFolder(name, folder, open.has(folder.key), (image) => remove(folder.key, image)),
+    );
     fill(classes, rows);
     fill(
       generated,

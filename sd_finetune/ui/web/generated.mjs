@@ -1,5 +1,5 @@
 // Generated images, as the panel Generate shows them.
-import { address, post } from "./api.mjs";
+import { address } from "./api.mjs";
 import { button, h } from "./dom.mjs";
 import { counted } from "./figures.mjs";
 /** @import { ClassImages, Generated } from "./types.d.ts" */
@@ -13,20 +13,20 @@ const DELETE =
  * @param {string} project
  * @param {ClassImages} folder
  * @param {boolean} open
- * @param {() => void} again called after one was deleted
+ * @param {(name: string) => void} remove deletes one
  */
-export function classFolder(project, folder, open, again) {
+export function classFolder(project, folder, open, remove) {
   const one = (/** @type {string} */ name) => {
-    const remove = async () => {
-      await post(["projects", project, "class-images", folder.key, name, "delete"]);
-      again();
-    };
     const src = address("projects", project, "class-images", folder.key, name);
     return h(
       "figure",
       {},
       h("a", { href: src, target: "_blank" }, h("img", { src, alt: `${folder.prompt}, ${name}`, loading: "lazy" })),
-      button("×", remove, { class: "sdft-button sdft-small", title: DELETE, "aria-label": `Delete ${name}` }),
+      button("×", () => remove(name), {
+        class: "sdft-button sdft-small",
+        title: DELETE,
+        "aria-label": `Delete ${name}`,
+      }),
     );
   };
   return h(
