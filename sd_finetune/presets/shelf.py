@@ -53,7 +53,7 @@ def find_preset(key: str, folder: Path | None = None) -> Kept:
     ours = next((kept for kept in our_presets() if kept.key == key), None)
     if ours:
         return ours
-    path = next((path for path in _files(folder) if path.stem == key), None) if folder else None
+    path = next((path for path in _files(folder) if _key_of(path) == key), None) if folder else None
     if path:
         return _own(path)
     raise UserError(f'There is no preset "{key[:100]}": choose one of the list.')
@@ -100,16 +100,28 @@ def delete_preset(key: str, folder: Path) -> None:
 def _own(path: Path) -> Kept:
     if not is_file_name(path.stem):
         return Kept(path.stem, path, True, None, f"{path}: rename it, {file_name_rule(path.stem)}.")
+    if _comes_along(path.stem):
+        rule = "a preset that comes with SD Fine-Tune has that name"
+        return Kept(_key_of(path), path, True, None, f"{path}: rename it, {rule}.")
     try:
         return Kept(path.stem, path, True, replace(read_preset(path), name=path.stem))  # it may have been renamed
     except UserError as error:
         return Kept(path.stem, path, True, None, str(error))
 
 
+def _key_of(path: Path) -> str:
+    """A person's preset's: no other one has it, of ours neither."""
+    return path.name if _comes_along(path.stem) else path.stem
+
+
+def _comes_along(name: str) -> bool:
+    return any(kept.key == name for kept in our_presets())
+
+
 def _place(name: str, folder: Path) -> Path:
     if not is_file_name(name):
         raise UserError(f'"{name[:100]}" cannot be the name of a preset: {file_name_rule(name)}.')
-    if any(kept.key == name for kept in our_presets()):
+    if _comes_along(name):
         raise UserError(f'"{name}" is a preset that comes with SD Fine-Tune: use another name.')
     return folder / f"{name}{ENDING}"
 

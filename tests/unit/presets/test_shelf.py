@@ -95,3 +95,17 @@ def test_a_file_that_was_renamed_is_called_as_it_is_now(tmp_path: Path) -> None:
     save_preset(preset_of("dogs", "lora", {"lora.rank": 8}), tmp_path)
     (tmp_path / "dogs.toml").rename(tmp_path / "cats.toml")
     assert [kept.preset.name for kept in own_presets(tmp_path) if kept.preset] == ["cats"]
+
+
+def test_a_file_with_the_name_of_one_of_ours_is_told_apart_from_it(tmp_path: Path) -> None:
+    ours = our_presets()[0]
+    copied = tmp_path / ours.path.name
+    copied.write_bytes(ours.path.read_bytes())
+    (found,) = own_presets(tmp_path)
+    assert found.key != ours.key
+    assert found.fault == f"{copied}: rename it, a preset that comes with SD Fine-Tune has that name."
+    assert find_preset(ours.key, tmp_path) == ours
+    assert find_preset(found.key, tmp_path) == found
+    delete_preset(found.key, tmp_path)
+    assert not copied.exists()
+    assert ours.path.exists()
