@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from sd_finetune.runs.own_files import CLASS_IMAGES_NOTE
 from sd_finetune.ui.projects.changes import change_settings
-from sd_finetune.ui.projects.host_folders import CLASS_IMAGES
 from tests.browser import story
 from tests.browser.conftest import Server
-from tests.screen import make_images, wait_until
+from tests.screen import wait_until
 
 NewPage = Callable[..., Any]
 
@@ -124,22 +121,3 @@ def test_the_project_that_was_chosen_last_is_shown(quick: Server, new_page: NewP
     wait_until(lambda: quick.context.project("my dog").settings()["output"].get("title") == "a dog")
     assert page.input_value("#sd_finetune_project") == "my dog"
     assert quick.context.project("a cat").settings()["output"].get("title", "") == ""
-
-
-def test_a_class_image_that_was_deleted_elsewhere_is_told_and_goes(
-    quick: Server, new_page: NewPage, pictures: Path
-) -> None:
-    folder = quick.context.host.data_folder / CLASS_IMAGES / "made"
-    make_images(folder, 2)
-    (folder / CLASS_IMAGES_NOTE).write_text(json.dumps({"prompt": "a photo of a star"}))
-    page = new_page(quick.address)
-    story.ready_to_train(quick, page, pictures)
-    page.click("#sd_finetune_tab_generate")
-    page.locator('summary:has-text("2 images of")').click()
-    (folder / "0.png").unlink()
-    page.get_by_label("Delete 0.png").click()
-    page.wait_for_selector(".sdft-message:has-text('Image 0.png not found')")
-    page.wait_for_selector('summary:has-text("1 image of")')
-    page.get_by_label("Delete 1.png").click()
-    page.wait_for_selector('summary:has-text("image of")', state="detached")
-    assert not (folder / "1.png").exists()

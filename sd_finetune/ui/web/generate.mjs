@@ -1,7 +1,7 @@
 // Class images, and images generated now with what a run has made.
 import { get, post, sentence } from "./api.mjs";
 import { button, fill, h, labelled } from "./dom.mjs";
-import { classFolder, generatedRow } from "./generated.mjs";
+import { SHOWN, classFolder, generatedRow } from "./generated.mjs";
 import { openFullScreen } from "./lightbox.mjs";
 import { makeNotice } from "./notice.mjs";
 import { readNumber } from "./numbers.mjs";
@@ -54,6 +54,8 @@ export function makeGenerate(save) {
     h("div", { class: "sdft-row" }, generate),
     generated,
   );
+  /** How many class images of a folder are shown, by its key. @type {Map<string, number>} */
+  const counts = new Map();
   /** @type {Project | null} */
   let project = null;
   /** @type {Work | null} */
@@ -119,9 +121,15 @@ export function makeGenerate(save) {
     if (project.name !== name) return;
     const opened = /** @type {NodeListOf<HTMLElement>} */ (classes.querySelectorAll("details[open]"));
     const open = new Set([...opened].map((each) => each.dataset.key));
-    const rows = folders.map((folder) =>
-      classFolder(name, folder, open.has(folder.key), (image) => remove(folder.key, image)),
-    );
+    const rows = folders.map((folder) => {
+      const { key } = folder;
+      const count = counts.get(key) ?? SHOWN;
+      const more = () => {
+        counts.set(key, count + SHOWN);
+        read();
+      };
+      return classFolder(name, folder, open.has(key), count, (image) => remove(key, image), more);
+    });
     fill(classes, rows);
     fill(
       generated,

@@ -4,7 +4,8 @@ import { button, h } from "./dom.mjs";
 import { counted } from "./figures.mjs";
 /** @import { ClassImages, Generated } from "./types.d.ts" */
 
-const SHOWN = 100;
+/** Class images of a prompt that are shown at a time. */
+export const SHOWN = 100;
 const DELETE =
   "Delete; generated again when it is next needed, as another image if the seed of class images was changed";
 
@@ -13,9 +14,12 @@ const DELETE =
  * @param {string} project
  * @param {ClassImages} folder
  * @param {boolean} open
+ * @param {number} count how many are shown
  * @param {(name: string) => void} remove deletes one
+ * @param {() => void} more shows further ones
  */
-export function classFolder(project, folder, open, remove) {
+export function classFolder(project, folder, open, count, remove, more) {
+  const left = Math.min(folder.images.length - count, SHOWN);
   const one = (/** @type {string} */ name) => {
     const src = address("projects", project, "class-images", folder.key, name);
     return h(
@@ -38,7 +42,8 @@ export function classFolder(project, folder, open, remove) {
       `${counted(folder.images.length, "image")} of "${folder.prompt}" `,
       h("small", {}, folder.sampling),
     ),
-    h("div", { class: "sdft-thumbnails" }, folder.images.slice(0, SHOWN).map(one)),
+    h("div", { class: "sdft-thumbnails" }, folder.images.slice(0, count).map(one)),
+    left > 0 && h("div", { class: "sdft-row" }, button(`Show ${counted(left, "more image")}`, more)),
   );
 }
 
