@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ..runs.launched import Launch, another_number, take_launch
+from ..settings.catalogue import all_options
 from ..settings.faults import Faults
+from ..settings.values import convert
 
 __all__ = ["do_part", "on_launched", "take_launch"]
 
@@ -29,9 +31,12 @@ def on_launched(content: dict[str, Any], launch: Launch | None, faults: Faults) 
     if launch is None or not isinstance(train, dict):
         return content
     train = cast("dict[str, Any]", train)
-    devices = train.get("devices", 1)
+    try:
+        devices = convert(train.get("devices", 1), all_options()["train.devices"])
+    except ValueError:  # which is told with all that is wrong
+        return content
     if devices == 1:  # as it also is where nothing was said
         return {**content, "train": {**train, "devices": launch.count}}
-    if devices != launch.count and isinstance(devices, int):
+    if devices != launch.count:
         faults.add("train.devices", another_number(devices, launch))
     return content

@@ -43,12 +43,13 @@ def test_every_command_that_starts_a_worker_of_a_run_is_known() -> None:
     assert starting == {*STARTING, "demo"}
 
 
-@pytest.mark.parametrize("command", ["train", "find-rate"])
+@pytest.mark.parametrize(("command", "written"), [("train", "3"), ("find-rate", "3"), ("train", '"3"')])
 def test_another_number_of_devices_is_refused(
-    command: str, launched: Callable[[int, int], None], make_file: MakeFile, capsys: pytest.CaptureFixture[str]
-) -> None:
+    command: str, written: str, launched: Callable[[int, int], None], make_file: MakeFile,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     launched(0, 2)
-    devices = ["--set", "train.devices=3", "--set", 'train.device="cpu"']
+    devices = ["--set", f"train.devices={written}", "--set", 'train.device="cpu"']
     assert main([command, str(make_file("finish")), *devices]) == 2
     assert capsys.readouterr().err.startswith("train.devices = 3, and 2 processes were launched")
 
@@ -73,3 +74,11 @@ def test_the_launcher_is_to_end_the_processes_that_were_not_called(
     assert main(words) == 0
     launched(0, 2)
     assert main(words) == 1
+
+
+def test_what_is_no_number_of_devices_is_told_as_without_a_launcher(
+    launched: Callable[[int, int], None], make_file: MakeFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launched(0, 2)
+    assert main(["train", str(make_file("finish")), "--set", "train.devices=true"]) == 2
+    assert capsys.readouterr().err.startswith("train.devices = true is not valid")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.__main__ import COMMANDS, main
-from sd_finetune.runs import launch
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder
 from sd_finetune.settings.optimizers import OPTIMIZERS
@@ -53,7 +52,7 @@ def test_all_faults_are_told_together(
     Path("page.safetensors").write_text("<html>not found</html>")
     Path("empty").mkdir()
     monkeypatch.setitem(OPTIMIZERS, "lion", replace(OPTIMIZERS["lion"], package="not_installed"))
-    monkeypatch.setattr(launch, "start_worker", None)
+    monkeypatch.setattr("sd_finetune.commands.start.start_worker", None)
     asked = ["--set", "optimizer.name=lion", "--set", "train.sed=1", "--set", "rank", "--preset", "lora-subjekt"]
     assert main([command, "settings.toml", *asked]) == 2
     told = capsys.readouterr()
@@ -120,7 +119,7 @@ def test_what_a_run_needs_is_told_before_it_is_resumed(
 def test_a_plot_without_a_place_is_told_before_the_trial(
     make_file: MakeFile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: str, words: str
 ) -> None:
-    monkeypatch.setattr(launch, "start_worker", None)
+    monkeypatch.setattr("sd_finetune.commands.start.start_worker", None)
     assert main(["find-rate", str(make_file("finish")), "--plot", place]) == 2
     told = capsys.readouterr()
     assert (told.out, words in told.err) == ("", True)
