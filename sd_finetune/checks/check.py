@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..data.buckets import example_sizes
@@ -15,6 +16,7 @@ from ..data.masked_examples import FoundMasks
 from ..data.usable import UsableImages
 from ..errors import UserError
 from ..formats.known_base import base_fault, base_faults, resolved
+from ..formats.known_vae import vae_fault
 from ..settings.faults import Faults
 from ..settings.missing_files import missing_for_training
 from ..settings.options import Settings
@@ -103,6 +105,8 @@ def _with_faults_beyond_rules(content: dict[str, Any], faults: Faults) -> Settin
     faults.add_new({**missing_for_training(whole), **base_faults(whole)})
     if not faults.has("base.config") and (fault := base_fault(whole)):
         faults.add_new({"base.checkpoint": fault})
+    if whole.base.vae and (fault := vae_fault(Path(whole.base.vae))):
+        faults.add_new({"base.vae": fault})
     return whole
 
 

@@ -88,7 +88,7 @@ def _known(settings: Settings) -> KnownBase | None:
     config = Path(settings.base.config) if settings.base.config else None
     if not path.name:
         return None
-    return _known_before(path, config, *map(_stamp, (*files_of_model(path), config or config_beside(path))))
+    return _known_before(path, config, *map(stamp, (*files_of_model(path), config or config_beside(path))))
 
 
 @lru_cache(maxsize=8)  # the tab asks with every change of its form
@@ -99,7 +99,7 @@ def _known_before(path: Path, config: Path | None, *stamps: tuple[int, int]) -> 
 def family_of(path: Path) -> str:
     """The name of a checkpoint's family, "" of what is no checkpoint of one that can be trained."""
     try:
-        return _family_before(path, *map(_stamp, files_of_model(path)))
+        return _family_before(path, *map(stamp, files_of_model(path)))
     except UserError:
         return ""
 
@@ -112,7 +112,7 @@ def _family_before(path: Path, *stamps: tuple[int, int]) -> str:
         return ""
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def stamp(file: Path) -> tuple[int, int]:
     """What changes when a file does; 0 where it is missing, or no file can be called so."""
     try:
         facts = file.stat()

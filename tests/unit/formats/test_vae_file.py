@@ -9,10 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from sd_finetune.checks.check import check
 from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import Parts, read_checkpoint, write_checkpoint
 from sd_finetune.formats.hashes import file_hashes
 from sd_finetune.formats.known_hashes import known_sha256
+from sd_finetune.formats.known_vae import vae_fault
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
 from sd_finetune.formats.vae_file import with_vae
 
@@ -98,6 +100,7 @@ def test_it_takes_the_place_of_the_checkpoints_own(
     else:
         tensors = {"alone": lambda: alone(in_checkpoint), "diffusers": lambda: own}.get(kind, lambda: old_names(own))()
         write_tensors(file, tensors, {})
+    assert vae_fault(file) == ""
     found = with_vae(base, file)
     assert {name: each.tolist() for name, each in found.parts["vae"].items()} == {
         name: each.tolist() for name, each in own.items()
@@ -145,3 +148,22 @@ def test_what_is_not_one_for_this_checkpoint_is_refused(
     write_tensors(tmp_path / "vae.safetensors", {**own, "other": torch.zeros(1)}, {})
     with pytest.raises(UserError, match=said):
         with_vae(read_checkpoint(tiny_file), tmp_path / "vae.safetensors")
+
+
+def test_what_has_none_is_told_before_it_is_loaded(tiny_file: Path, own: dict[str, Tensor], tmp_path: Path) -> None:
+    file = tmp_path / "vae.safetensors"
+    assert vae_fault(file) == "", "that it is missing is told elsewhere"
+    file.write_text("<html>not found</html>")
+    assert "vae.safetensors is a web page" in vae_fault(file)
+    write_tensors(file, {"lora_unet_x.lora_down.weight": torch.zeros(4, 8)}, {})
+    assert vae_fault(file) == (
+        f"{file} is a LoRA, which has no VAE: choose a VAE, or leave it empty for the checkpoint's own."
+    )
+    write_tensors(file, own, {})
+    assert vae_fault(file) == ""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    assert "folder" in vae_fault(folder)
+    whole = {"base": {"checkpoint": str(tiny_file), "vae": str(folder)}}
+    assert check(whole).faults["base.vae"] == vae_fault(folder)
