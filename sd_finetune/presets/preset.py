@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..readable import readable
 from ..reading.door import MOST_TEXT_BYTES, is_deep, read_text, reader
 from ..settings.catalogue import all_options
+from ..settings.keepable import refuse_unkeepable
 from ..settings.methods import ALL_METHODS, METHODS
 from ..settings.migrations import VERSION, migrated
 from ..settings.options import Settings
@@ -146,7 +147,15 @@ def _settings_faults(method: Any, settings: Mapping[str, Any]) -> Iterator[str]:
         entries = cast("dict[str, Any]", table)
         kept[group] = {name: value for name, value in entries.items() if not _why_not(f"{group}.{name}", method)}
         yield from (why for name in entries if (why := _why_not(f"{group}.{name}", method)))
-    yield from find_faults(_whole(method, kept)).values()
+    yield from find_faults(_whole(method, kept)).values() or _too_large(kept)
+
+
+def _too_large(settings: dict[str, Any]) -> Iterator[str]:
+    """Sentences about values that no form could keep, such as texts of a million letters."""
+    try:
+        refuse_unkeepable(settings)
+    except UserError as error:
+        yield str(error)
 
 
 def _why_not(name: str, method: Any) -> str:

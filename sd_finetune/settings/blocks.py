@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
 from .numbers import parse_number
 
@@ -29,5 +30,9 @@ def beginning_of(part: str, path: str, names: Mapping[str, float]) -> str:
     """The longest of `names` that the layer at `path` in a part begins with; "" if none is."""
     whole = f"{part}.{path}"
     ways = (whole, path) if part == UNET else (whole,)
-    fitting = (name for name in names for own in ways if own == name or own.startswith(f"{name}."))
-    return max(fitting, key=len, default="")
+    return max((start for own in ways for start in _beginnings(own) if start in names), key=len, default="")
+
+
+def _beginnings(path: str) -> Iterator[str]:
+    """ "a", "a.b" and "a.b.c" of "a.b.c"."""
+    return accumulate(path.split("."), "{}.{}".format)

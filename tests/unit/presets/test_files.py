@@ -48,6 +48,9 @@ def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_preset(file) == preset
 
 
+MANY_BLOCKS = ", ".join(f"block.{number} = 4" for number in range(2000))
+
+
 @pytest.mark.parametrize(
     ("text", "sentences"),
     [
@@ -73,6 +76,7 @@ def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
         (HEAD + '[loss]\ntype = "huber"\nhuber_delta = -1\n', ["loss.huber_delta = -1 is out of range"]),
         (HEAD + '[[concepts]]\nfolder = "/home/me"\n', ["concepts is in no preset: remove it."]),
         ('method = "dreambooth"\n' + HEAD, ["method is in no preset: give preset.method."]),
+        (HEAD + f"[lora]\nblock_ranks = '{MANY_BLOCKS}'\n", ["lora.block_ranks", "is longer than 20,000 characters"]),
         (HEAD + "[schedule]\nwarmup = '9 steps'\n[train]\nlength = '5 steps'\n", ["schedule.warmup"]),
     ],
 )  # fmt: skip
