@@ -10,6 +10,8 @@ from .options import Data, Settings
 
 LEAST, MOST, MULTIPLE = 64, 2048, 8
 """Of every resolution."""
+MOST_EXTRA = 16
+"""Resolutions beside the usual one: every image is trained, and its size looked for, at each of them."""
 
 
 def extra_resolutions(settings: Settings) -> Iterator[Broken]:
@@ -19,6 +21,8 @@ def extra_resolutions(settings: Settings) -> Iterator[Broken]:
     except ValueError:
         yield (name,), f'{name} = "{text}" is not valid: use whole numbers, like "768, 1024".'
         return
+    if len(found) - 1 > MOST_EXTRA:
+        yield (name,), f"{name} has {len(found) - 1} resolutions: use at most {MOST_EXTRA}."
     for side in found[1:]:
         if not LEAST <= side <= MOST or side % MULTIPLE:
             rule = f"use numbers from {LEAST} to {MOST}, multiples of {MULTIPLE}"

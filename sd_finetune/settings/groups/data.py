@@ -27,8 +27,8 @@ class Data:
     )
     extra_resolutions: str = option(
         "",
-        'further resolutions at which each training image is used too, once more for each, as "768, 1024"; '
-        "empty = none",
+        'further resolutions, at most 16, at which each training image is used too, once more for each, as "768, '
+        '1024"; empty = none',
     )
     buckets: bool = option(
         True,

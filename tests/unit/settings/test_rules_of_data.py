@@ -22,6 +22,11 @@ from sd_finetune.settings.read import find_faults
         ),
         ({"extra_resolutions": "500"}, "extra_resolutions", "multiples of 8"),
         (
+            {"resolution": 512, "extra_resolutions": ", ".join(map(str, range(64, 200, 8)))},
+            "extra_resolutions",
+            "data.extra_resolutions has 17 resolutions: use at most 16.",
+        ),
+        (
             {"resolution": 512, "smallest_side": 640},
             "smallest_side",
             "data.smallest_side = 640 is above data.resolution = 512: set it to 512",
