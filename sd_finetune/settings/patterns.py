@@ -30,13 +30,15 @@ def pattern_fault(text: str) -> str:
     """Why a text is no pattern that can be looked for, to go after it; "" if it is one."""
     try:
         re.compile(text)
-        factors = list(_factors(import_module(_PARSER).parse(text), within=False))
+        parsed = import_module(_PARSER).parse(text)
+        factors, rounds = list(_factors(parsed, within=False)), _rounds(parsed)
     except (re.error, RecursionError, OverflowError) as error:
         return f"is not a regular expression ({error}): correct it"
     except _Nested:
         return "has a repeat or a choice within a repeat, which may be tried for hours: write it without"
     wide = factors.count(0) + 1  # what stands before it can be of any length, too
-    if prod(filter(None, factors)) * comb(LONGEST + wide, wide) > MOST_WAYS:
+    ways = prod(filter(None, factors)) * comb(LONGEST + wide, wide)
+    if ways * max(rounds, 1) > MOST_WAYS:
         problem = "has too many repeats and choices, which may be tried for hours"
         return f"{problem}: use two like .* at most, none at its start or end"
     return ""
@@ -53,6 +55,17 @@ def _factors(parsed: Any, within: bool) -> Iterator[int]:
         repeats = str(kind).endswith("_REPEAT") and content[1] > 1
         for part in inner:
             yield from _factors(part, within or repeats)
+
+
+def _rounds(parsed: Any) -> int:
+    """How often repeats are gone through whatever the name is, as `(?:){1000}` is, which takes none of its letters."""
+    rounds = 0
+    for kind, content in parsed:
+        _, inner = _parts_of(str(kind), content)
+        within = sum(map(_rounds, inner))
+        least = content[0] if str(kind).endswith("_REPEAT") else 0
+        rounds += least * max(within, 1) if least > 1 else within
+    return rounds
 
 
 def _parts_of(kind: str, content: Any) -> tuple[int | None, list[Any]]:

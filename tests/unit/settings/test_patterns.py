@@ -27,6 +27,7 @@ NAME = "unet.down_blocks.2.attentions.1.transformer_blocks.0.attn2.to_out.0"
         r"(?:\.\d){2}(?!x)(?P<a>b)?",
         "a{2,3}b?c?",
         r"(_blocks\.\d)+",
+        r"\.\d{2}\..+attn\d.+(to_k|out)",
     ],
 )
 def test_usual_ones_are_taken_and_quick(text: str) -> None:
@@ -50,6 +51,9 @@ def test_usual_ones_are_taken_and_quick(text: str) -> None:
         "a?" * 30 + "a" * 30,
         "(a|aa)" * 30 + "b",
         "(?P<x>a)?(?(x)(b+)+|c)",
+        "(?:(?:){20000}){5000}",
+        r"(?:x(?:\b){20000}){5000,}",
+        "(?:){60000}" * 100,
     ],
 )
 def test_what_may_be_tried_for_hours_is_not(text: str) -> None:
