@@ -31,7 +31,7 @@ class Meeting:
         return self.folder / f"process-{number}.log"
 
     def sentence(self, number: int) -> Path:
-        """Where a process leaves the sentence about its error."""
+        """Where a process leaves the sentence about its error, to which the first one adds what is kept of the run."""
         return self.folder / f"error-{number}.txt"
 
     def lost(self, number: int) -> Path:

@@ -127,6 +127,12 @@ def snapshot_step(run: RunFolder) -> int:
     return step_of(snapshot) if snapshot else 0
 
 
+def what_is_kept(run: RunFolder) -> str:
+    """A sentence about the latest snapshot, to be put behind that about an error; "" without one."""
+    step = snapshot_step(run)
+    return f" The snapshot of step {step:,} is kept, and the run can be resumed from it." if step else ""
+
+
 def needed_snapshot(run: RunFolder, use: str, way_out: str) -> Path:
     """The folder of a run's latest finished snapshot.
 

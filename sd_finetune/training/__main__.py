@@ -21,13 +21,13 @@ from ..runs.file_lock import hold, holder
 from ..runs.folder import RunFolder
 from ..runs.follow import SECOND
 from ..runs.launched import Launch, take_launch
-from ..runs.messages import CommandReader, Error, EventLog, command_position
+from ..runs.messages import CommandReader, EventLog, command_position
 from ..runs.owner import Watched
 from .libraries import libraries_imported
 from .log_stream import printing_to_a_log
 from .orders import Orders, ended_early
 from .processes.joining import join_as_launched, join_as_started
-from .processes.others import LOST, Others
+from .processes.others import LOST, Others, unless_one_has_failed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,7 +82,7 @@ def _work(run: RunFolder, options: argparse.Namespace, launch: Launch | None) ->
     others = _others_of(run, options, launch)
 
     def end_early() -> None:
-        EventLog(run.events).append(ended_early(run, orders))
+        EventLog(run.events).append(unless_one_has_failed(ended_early(run, orders), others))
         if others:
             others.end()
             if others.wait_to_be_called:
@@ -90,7 +90,7 @@ def _work(run: RunFolder, options: argparse.Namespace, launch: Launch | None) ->
 
     orders.watch(end_early)
     if others:
-        others.watch(orders, lambda: EventLog(run.events).append(Error(message=others.why())))
+        others.watch(orders, lambda: EventLog(run.events).append(others.error()))
     with printing_to_a_log(), libraries_imported():
         from .worker import work
 

@@ -7,7 +7,7 @@ import errno
 from ..errors import UserError
 from ..formats.known_base import memory_of
 from ..runs.folder import RunFolder
-from ..runs.snapshots import latest_snapshot, step_of
+from ..runs.snapshots import what_is_kept
 from ..settings.options import Settings
 from ..vram.savings import what_helps
 from .device import gpu_has_bf16
@@ -30,9 +30,7 @@ _ALLOCATOR = ("DefaultCPUAllocator", "not enough memory", "can't allocate memory
 
 def sentence_about(error: Exception, run: RunFolder) -> str:
     """The message of the run's error event."""
-    if isinstance(error, UserError):
-        return str(error)
-    return f"{_cause(error, run)}{kept(run)}"
+    return cause_of(error, run) if isinstance(error, UserError) else f"{cause_of(error, run)}{what_is_kept(run)}"
 
 
 def out_of_vram(settings: Settings, phase: str, bf16: bool) -> str:
@@ -40,7 +38,10 @@ def out_of_vram(settings: Settings, phase: str, bf16: bool) -> str:
     return f"CUDA out of memory {PHASES[phase]}: {what_helps(settings, phase, bf16, model=memory_of(settings))}."
 
 
-def _cause(error: Exception, run: RunFolder) -> str:
+def cause_of(error: Exception, run: RunFolder) -> str:
+    """The same without what is kept."""
+    if isinstance(error, UserError):
+        return str(error)
     if isinstance(error, OutOfVramError) or is_out_of_vram(error):
         phase = error.phase if isinstance(error, OutOfVramError) else "training"
         return out_of_vram(run.read_settings(), phase, gpu_has_bf16())
@@ -54,12 +55,4 @@ def _is_out_of_ram(error: Exception) -> bool:
         return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATOR)
-    )
-
-
-def kept(run: RunFolder) -> str:
-    """A sentence about the snapshot that there is, "" without one."""
-    snapshot = latest_snapshot(run)
-    return (
-        f" The snapshot of step {step_of(snapshot):,} is kept, and the run can be resumed from it." if snapshot else ""
     )

@@ -14,12 +14,12 @@ from ..runs.launched import refuse_another_number
 from ..runs.messages import Done, Error, EventLog
 from ..runs.unfinished import remove_leftovers_of_runs
 from .device import refuse_devices
-from .failures import kept, sentence_about
+from .failures import sentence_about
 from .loop import train
 from .orders import Orders, ProcessLost, StopAsked, ended_early, orders_of
 from .output.snapshots import remove_snapshots
 from .prior.class_run import generate_missing_class_images
-from .processes.others import Others
+from .processes.others import Others, unless_one_has_failed
 from .processes.processes import ALONE, Processes
 from .rate_trial import try_rates
 from .setup import prepare
@@ -58,25 +58,20 @@ def work(
         outcome = ended_early(run, orders)
     except ProcessLost:
         traceback.print_exc()  # of what failed between the processes, which may be the cause itself
-        outcome = _lost(run, others)
+        assert others
+        outcome = others.error()
     except Exception as error:
         with suppress(MemoryError):
             traceback.print_exc()
         outcome = Error(message=sentence_about(error, run))
     orders.settle()
+    if isinstance(outcome, Done) and outcome.outcome == "stopped":
+        outcome = unless_one_has_failed(outcome, others)
     if others:
-        is_stopped = isinstance(outcome, Done) and outcome.outcome == "stopped"
-        if is_stopped and others.one_has_failed():  # a launcher that sees it stops the first process
-            outcome = _lost(run, others)
         others.end()
     if _is_told(events, outcome) and isinstance(outcome, Done) and outcome.outcome == "finished":
         _tidy(run)
     return 0 if isinstance(outcome, Done) else 1
-
-
-def _lost(run: RunFolder, others: Others | None) -> Error:
-    """The last event of a run one of whose processes has failed."""
-    return Error(message=f"{others.why()}{kept(run)}" if others else "")
 
 
 def _is_told(events: EventLog, outcome: Done | Error) -> bool:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,8 +35,9 @@ from sd_finetune.training import setup, worker
 from sd_finetune.training.device import refuse_devices
 from sd_finetune.training.loop import train
 from sd_finetune.training.orders import ProcessLost, orders_of
+from sd_finetune.training.processes import follower
 from sd_finetune.training.processes.group import Group
-from sd_finetune.training.processes.others import LOST
+from sd_finetune.training.processes.others import LOST, Others
 from sd_finetune.training.processes.processes import ALONE, Alone, Processes
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.worker import work
@@ -166,23 +168,23 @@ def test_the_first_process_alone_looks_for_a_place_for_the_result(
     assert asked == [run]
 
 
+class Failed:
+    """The other processes, one of which has failed."""
+
+    def one_has_failed(self) -> bool:
+        return True
+
+    def error(self) -> Error:
+        return Error("On device 2 of 2: no VRAM.")
+
+    def end(self) -> None:
+        """They have."""
+
+
 def test_a_run_is_not_stopped_but_failed_where_a_launcher_stops_it_for_another_process(
     toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = toy.run()
-
-    class Failed:
-        """The other processes, one of which has failed."""
-
-        def one_has_failed(self) -> bool:
-            return True
-
-        def why(self) -> str:
-            return "On device 2 of 2: no VRAM."
-
-        def end(self) -> None:
-            """They have."""
-
     monkeypatch.setattr(worker, "_joined", lambda *_: ALONE)
     orders = orders_of(run)
     orders.stop()
@@ -192,6 +194,25 @@ def test_a_run_is_not_stopped_but_failed_where_a_launcher_stops_it_for_another_p
     assert failed.message == "On device 2 of 2: no VRAM."
 
 
+def test_what_is_kept_is_told_once(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the first process, where another one has failed."""
+    run, launch = toy.run(), Launch(0, 2, "127.0.0.1", 1, True, "0", {})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    others, marker = Others(run, 2, [], launch), run.snapshots / "step-000003" / "complete.json"
+    marker.parent.mkdir(parents=True)
+    marker.write_text("{}")
+    here = others.meeting.come(1)
+    with monkeypatch.context() as patch:
+        patch.delattr(RunFolder, "read_settings")
+        assert follower.follow(run, False, False, None, others.meeting, 1) == 1
+    del here  # as if the process had ended
+    assert others.error().message == (
+        "On device 2 of 2: The run failed with AttributeError: 'RunFolder' object has no attribute 'read_settings' "
+        "(see worker.log in the run folder). The snapshot of step 3 is kept, and the run can be resumed from it."
+    )
+    others.end()
+
+
 def test_why_the_processes_lost_each_other_is_in_the_log(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,7 +220,8 @@ def test_why_the_processes_lost_each_other_is_in_the_log(
         raise ProcessLost from RuntimeError("NCCL error: unhandled system error")
 
     monkeypatch.setattr(worker, "_joined", lose)
-    assert work(toy.run().path, resume=False) == 1
+    others: Any = Failed()
+    assert work(toy.run().path, resume=False, others=others) == 1
     assert "NCCL error: unhandled system error" in capsys.readouterr().err
 
 

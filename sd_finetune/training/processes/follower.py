@@ -10,7 +10,7 @@ from ...optimizers.build import set_learning_rates
 from ...runs.folder import RunFolder
 from ...runs.meeting import Meeting
 from ...runs.messages import CommandReader, Event, EventLog
-from ..failures import sentence_about
+from ..failures import cause_of
 from ..loop import learn
 from ..orders import Orders, ProcessLost, nobody_asks
 from ..prior.class_run import generate_missing_class_images
@@ -48,7 +48,7 @@ def follow(
         return LOST
     except Exception as error:
         traceback.print_exc()
-        meeting.sentence(number).write_text(sentence_about(error, run), encoding="utf-8")
+        meeting.sentence(number).write_text(cause_of(error, run), encoding="utf-8")
         return 1
     threading.Event().wait()  # until the first process ends
     return 0

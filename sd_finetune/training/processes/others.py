@@ -15,6 +15,8 @@ from ...runs.follow import GONE, last_line, manner_of_death
 from ...runs.launch import kill_tree, start_other
 from ...runs.launched import Launch
 from ...runs.meeting import Meeting, new_meeting, remove_old_meetings
+from ...runs.messages import Done, Error
+from ...runs.snapshots import what_is_kept
 from ..orders import Orders
 
 LOST = 4
@@ -61,7 +63,7 @@ class Others:
     """
 
     def __init__(self, run: RunFolder, count: int, arguments: Sequence[str], launch: Launch | None = None) -> None:
-        self.count, self.launch = count, launch
+        self._run, self.count, self.launch = run, count, launch
         self.wait_to_be_called = launch is not None
         """Whether they do not know yet which run it is, so that their launcher alone can end them."""
         remove_old_meetings()
@@ -86,6 +88,10 @@ class Others:
     def one_has_failed(self) -> bool:
         """Whether one has ended before it was told to."""
         return not self._ended and any(process.poll() is not None for process in self._processes)
+
+    def error(self) -> Error:
+        """The last event of a run one of whose processes has failed."""
+        return Error(message=f"{self.why()}{what_is_kept(self._run)}")
 
     def why(self) -> str:
         """A sentence about the one that failed; what it printed goes to the log of this one.
@@ -151,3 +157,8 @@ class Others:
     def _print_log_of(self, number: int) -> None:
         with suppress(OSError):
             print(self.meeting.log(number).read_text(encoding="utf-8", errors="replace"))
+
+
+def unless_one_has_failed(stopped: Done, others: Others | None) -> Done | Error:
+    """The last event of a run that was told to stop, which a launcher does too where another process has failed."""
+    return others.error() if others and others.one_has_failed() else stopped
