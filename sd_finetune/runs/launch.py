@@ -42,7 +42,7 @@ def start_worker(
         arguments: more arguments of the worker, such as "--resume".
         commands_since: the byte of the commands file at which its own begin; by default those sent from now on.
         owned: it ends when the run has no owner any more (see `owner`); else it goes on by itself.
-        launch: with which others it was launched; they do not count where it has none.
+        launch: this process's place among those that a launcher started, which do the run together; None: alone.
     """
     since = command_position(folder.commands) if commands_since is None else commands_since
     more = ["--commands-since", str(since), *(["--owned"] if owned else [])]

@@ -27,13 +27,13 @@ LOOK_SECONDS, END_SECONDS = 0.1, 10.0
 
 
 class LaunchedOther:
-    """A process that a launcher has started; alike what is used of a subprocess.Popen."""
+    """A process that a launcher has started, with what `Others` uses of a subprocess.Popen."""
 
     def __init__(self, meeting: Meeting, number: int) -> None:
         self._meeting, self._number = meeting, number
 
     def poll(self) -> int | None:
-        """As of a worker in `follow`; None also where it has not come yet."""
+        """LOST or GONE once it has ended; None while it runs, or where it has not come yet."""
         meeting, number = self._meeting, self._number
         if meeting.process(number) is None or meeting.is_here(number):
             return None
