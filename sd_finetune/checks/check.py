@@ -15,6 +15,7 @@ from ..data.held_out import trained
 from ..data.masked_examples import FoundMasks
 from ..data.usable import UsableImages
 from ..errors import UserError
+from ..formats.fit.faults import base_fit_faults
 from ..formats.known_base import base_fault, base_faults, resolved
 from ..formats.known_vae import vae_fault
 from ..settings.faults import Faults
@@ -107,6 +108,9 @@ def _with_faults_beyond_rules(content: dict[str, Any], faults: Faults) -> Settin
         faults.add_new({"base.checkpoint": fault})
     if whole.base.vae and (fault := vae_fault(Path(whole.base.vae))):
         faults.add_new({"base.vae": fault})
+    known = faults.sentences  # of an option with a fault, a default stands in `whole`, of which nothing is to be told
+    on_base = base_fit_faults(whole)
+    faults.add_new({name: text for name, text in on_base.items() if not any(option in text for option in known)})
     return whole
 
 

@@ -1,4 +1,4 @@
-"""Whether a checkpoint of a family is whole, by the names and shapes of its tensors; needs no torch."""
+"""What the names and shapes of a checkpoint's tensors tell of it, and whether it is whole; needs no torch."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from importlib import import_module
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..settings.algorithms import LayerSize
 from .ldm.layer_kinds import layer_kind
 from .lora_layers import LayerAt
 from .recognition import Shapes
 from .table import FAMILIES
+
+if TYPE_CHECKING:
+    from .family import Architecture
 
 
 def needed_tensors(family: str, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> list[str]:
@@ -25,26 +29,41 @@ def needed_tensors(family: str, shapes: Shapes, yaml_text: str | None, folder: P
     return import_module(f".{family}.completeness", __package__).needed_tensors(shapes, yaml_text, folder)
 
 
-def native_side(family: str, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> int:
-    """Side of the images that the model was trained on, in pixels. Arguments and errors as above."""
-    assert family in FAMILIES
-    sizes, keys = (import_module(f".{family}.{name}", __package__) for name in ("infer_sizes", "keys"))
-    usual = {keys.usual_spelling(name): shape for name, shape in shapes.items()}
-    return sizes.infer_architecture(usual, yaml_text, folder).image_size * 8
+def architecture_of(family: str, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> Architecture:
+    """The sizes of the model. Arguments and errors as above."""
+    infer = _of_family(family, "infer_sizes").infer_architecture
+    return infer(_usual(family, shapes), yaml_text, folder)
 
 
-def lora_layers(family: str, shapes: Shapes, yaml_text: str | None, folder: Path | None) -> tuple[LayerAt, ...]:
-    """The layers that a LoRA can stand beside. Arguments and errors as above."""
-    assert family in FAMILIES
-    sizes, keys = (import_module(f".{family}.{name}", __package__) for name in ("infer_sizes", "keys"))
-    usual = {keys.usual_spelling(name): shape for name, shape in shapes.items()}
-    places = keys.name_table(sizes.infer_architecture(usual, yaml_text, folder))
+def lora_layers(family: str, architecture: Architecture, shapes: Shapes) -> tuple[LayerAt, ...]:
+    """The layers that a LoRA can stand beside, of a checkpoint whose tensors have these shapes. Raises KeyError."""
+    places, usual = _of_family(family, "keys").name_table(architecture), _usual(family, shapes)
     return layers_among(
         {
             part: {name: place.shape_of(usual[place.name]) for name, place in places[part].items()}
             for part in FAMILIES[family].trainable_parts
         }
     )
+
+
+def layer_name(family: str, architecture: Architecture, part: str, path: str) -> str:
+    """As `Family.lora_name`."""
+    return _of_family(family, "completeness").layer_name(architecture, part, path)
+
+
+def usual_layer_name(family: str, architecture: Architecture, name: str) -> str:
+    """As `Family.usual_lora_name`."""
+    return _of_family(family, "targets").usual_lora_name(architecture, name)
+
+
+def _usual(family: str, shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    spelling = _of_family(family, "keys").usual_spelling
+    return {spelling(name): shape for name, shape in shapes.items()}
+
+
+def _of_family(family: str, module: str) -> Any:
+    assert family in FAMILIES
+    return import_module(f".{family}.{module}", __package__)
 
 
 def layers_among(parts: Mapping[str, Shapes]) -> tuple[LayerAt, ...]:

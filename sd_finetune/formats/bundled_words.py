@@ -3,7 +3,6 @@
     bundle_emb.WORD.string_to_param.*               for a single text encoder
     bundle_emb.WORD.clip_l, bundle_emb.WORD.clip_g  for each of several
 
-    is_of_word(name), word_of(name): whether a tensor of that name is of a word, and of which
     word_tensors(words, dtype) -> the tensors of a file that is to be written
     read_bundled(path) -> {word: Embedding}; bundled_in(path, file), of a file that is read already
 
@@ -21,23 +20,11 @@ from torch import Tensor
 from ..reading.door import reader
 from .classify import WORDS
 from .embedding import PLACEHOLDER, Embedding, checked_vectors
+from .embedding_layout import INNER, bundled_vectors, called_in
 from .tensor_file import TensorFile, converted, read_tensors
 
-INNER = "string_to_param."
-OUTPUT = "_out"
-"""Ends the names of OneTrainer's vectors that are added behind a text encoder, which the WebUI leaves out too."""
 Words = Mapping[str, Mapping[str, Tensor]]
 """By word, the vectors by the name that the family has for the text encoder: (vectors, width)."""
-
-
-def is_of_word(name: str) -> bool:
-    """Whether a tensor of a LoRA's file is of a new word."""
-    return name.startswith(WORDS)
-
-
-def word_of(name: str) -> str:
-    """The word that a tensor of such a name is of."""
-    return name.removeprefix(WORDS).partition(".")[0]
 
 
 def word_tensors(path: Path, words: Words, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -49,7 +36,7 @@ def word_tensors(path: Path, words: Words, dtype: torch.dtype) -> dict[str, Tens
     found: dict[str, Tensor] = {}
     for word, vectors in words.items():
         for name, own in vectors.items():
-            inner = name if len(vectors) > 1 else f"{INNER}{PLACEHOLDER}"
+            inner = name if len(vectors) > 1 else f"{INNER}.{PLACEHOLDER}"
             found[f"{WORDS}{word}.{inner}"] = converted(path, own, dtype)
     return found
 
@@ -66,13 +53,8 @@ def read_bundled(path: Path) -> dict[str, Embedding]:
 
 def bundled_in(path: Path, file: TensorFile) -> dict[str, Embedding]:
     """The same of a file that is read already."""
-    found: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in file.tensors.items():
-        if is_of_word(name) and not name.endswith(OUTPUT):
-            word = word_of(name)
-            inner = name.removeprefix(f"{WORDS}{word}.").removeprefix(INNER)
-            found.setdefault(word, {})[inner] = tensor
+    found, stored = bundled_vectors(file.tensors), bundled_vectors(file.layout.tensors)
     return {
-        word: Embedding(checked_vectors(path, f'the word "{word}" of {path}', own), word, None, file.metadata)
+        word: Embedding(checked_vectors(path, called_in(path, word), own, stored[word]), word, None, file.metadata)
         for word, own in found.items()
     }

@@ -21,10 +21,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ..diffusion.noising import PredictionType
 from ..errors import UserError
 from ..families.family import Family, family_called
-from ..families.noise_marks import V_PREDICTION
 from ..families.place import Place, file_names, new_tensor, put_into
 from ..reading.diffusers_folder import is_diffusers_folder, scheduler_of
 from ..reading.door import reader
@@ -34,7 +32,7 @@ from .checkpoint_config import find_config, naming_missing
 from .classify import family_of_checkpoint
 from .metadata_keys import CONFIG_KEY
 from .parts import refuse_missing_parts
-from .prediction import prediction_of
+from .prediction import prediction_of, told_prediction
 from .tensor_file import FILE_DTYPES, not_finite, write_tensors
 from .usable_base import NOT_FINITE, refuse_no_weights
 
@@ -43,9 +41,6 @@ Parts = Mapping[str, Mapping[str, Tensor]]
 
 CONSTANT_ENDING = "position_ids"
 """Of a tensor that some versions of transformers keep among CLIP's weights and that is never trained."""
-
-PREDICTION_TYPES: Mapping[str, PredictionType] = {"epsilon": "epsilon", "v": "v_prediction"}
-"""By their names in `modelspec.prediction_type`."""
 
 EMA = "model_ema."
 """Beginning of the names of averaged weights, which no program generates with."""
@@ -130,9 +125,9 @@ def read_checkpoint(path: Path, config: Path | None = None, fallback_config: Pat
         tensors |= family.constant_tensors(architecture)
     stored = _with_usual_names(family, file.layout.tensors)
     refuse_no_weights(path, stored, file_names(places))
-    prediction_type = PREDICTION_TYPES.get(file.metadata.get("modelspec.prediction_type", ""))
-    if prediction_type and not found.is_own and V_PREDICTION not in tensors:
-        architecture = family.with_prediction_type(architecture, prediction_type)
+    told = told_prediction(tensors, file.metadata, found)
+    if told:
+        architecture = family.with_prediction_type(architecture, told)
     return Checkpoint(
         path=path,
         family=family,

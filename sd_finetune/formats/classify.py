@@ -94,7 +94,7 @@ def refuse_unless(path: Path, kind: str, family: FamilyFacts | None = None, call
         family: None for any supported one. A file whose base is unknown is accepted.
         called: the setting that names the file.
     """
-    found, base = classify(_layout_in_image(path) if is_image(path) else base_layout(path))
+    found, base = classify(layout_of(path))
     wanted = {family.name} if family else set(FAMILIES)
     if found != kind or (base and base not in wanted):
         name = f"{called} = {path}" if called else str(path)
@@ -102,7 +102,11 @@ def refuse_unless(path: Path, kind: str, family: FamilyFacts | None = None, call
         raise UserError(f"{name} is {in_words(found, base)}: choose a {KINDS[kind]} for {titles}.")
 
 
-def _layout_in_image(path: Path) -> Layout:
+@reader
+def layout_of(path: Path) -> Layout:
+    """What is in a model file, also in an image with an embedding in it. Raises UserError as `base_layout`."""
+    if not is_image(path):
+        return base_layout(path)
     from .image_embedding import read_image  # which takes numpy and Pillow, that nothing else here needs
 
     return read_image(path)[0]

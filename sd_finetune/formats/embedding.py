@@ -17,16 +17,15 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from ..counted import counted
-from ..errors import UserError
 from ..reading.door import reader
+from ..reading.layout import StoredTensor
 from ..reading.plain import text, whole
 from ..reading.safetensors_header import METADATA_KEY
+from .embedding_layout import INNER, embedding_vectors, vector_shapes
 from .image_file import is_image
 from .tensor_file import (
     FILE_DTYPES,
     TensorFile,
-    are_weights,
     converted,
     read_tensors,
     refuse_not_finite,
@@ -34,8 +33,6 @@ from .tensor_file import (
     write_tensors,
 )
 
-SEVERAL = ("clip_l", "clip_g")
-"""Names of the tensors where there is one for each of several text encoders."""
 STEPS_KEY = "sd_finetune.steps"
 """Of all runs together, as in the WebUI's format, if there was more than one."""
 PLACEHOLDER, PLACEHOLDER_TOKEN = "*", 265
@@ -106,37 +103,29 @@ def read_embedding(path: Path) -> Embedding:
         UserError: the file is missing or damaged, has more than tensors, or not the vectors of exactly one word.
     """
     file = read_tensors(path)
-    vectors = checked_vectors(path, str(path), vectors_of(file))
+    vectors = checked_vectors(path, str(path), vectors_of(file), embedding_vectors(file.layout))
     name, step = name_and_step_of(file)
     return Embedding(vectors, name or path.stem, step, file.metadata, is_image(path))
 
 
-def checked_vectors(path: Path, called: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def checked_vectors(
+    path: Path, called: str, tensors: Mapping[str, Tensor], stored: Mapping[str, StoredTensor]
+) -> dict[str, Tensor]:
     """The vectors of one word among the tensors of the file `path`, (vectors, width) by name.
 
-    called: what they are, in messages.
+    called: what they are, in messages. stored: the same as they are in the file.
 
     Raises:
         UserError: they are not the vectors of exactly one word.
     """
-    vectors = {name: own[None] if own.ndim == 1 else own for name, own in tensors.items()}
-    is_word = len(vectors) == 1 or set(vectors) == set(SEVERAL)
-    if not is_word or any(own.ndim != 2 for own in vectors.values()) or not are_weights(vectors.values()):
-        raise UserError(
-            f"{called} is not an embedding of one word: choose one that was saved by the WebUI, kohya's scripts, "
-            "diffusers or SD Fine-Tune."
-        )
-    counts = {name: len(own) for name, own in vectors.items()}
-    if len(set(counts.values())) > 1:
-        told = " and ".join(f"{counted(count, 'vector')} for {name}" for name, count in counts.items())
-        raise UserError(f"{called} has {told}, which must be as many: copy or download it again, or choose another.")
+    vectors = {name: tensors[name].reshape(shape) for name, shape in vector_shapes(called, stored).items()}
     refuse_not_finite(path, vectors.values())
     return vectors
 
 
 def vectors_of(file: TensorFile) -> dict[str, Tensor]:
     """The tensors of an embedding file by name; in the WebUI's format they are one level deeper."""
-    inner: Any = file.content.get("string_to_param")
+    inner: Any = file.content.get(INNER)
     if not isinstance(inner, dict):
         return file.tensors
     named = cast("dict[Any, Any]", inner)

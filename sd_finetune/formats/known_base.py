@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import UserError
-from ..families.completeness import lora_layers, native_side, needed_tensors
+from ..families.completeness import architecture_of, lora_layers, needed_tensors
 from ..families.facts import FamilyFacts, MemoryFacts
 from ..families.table import DEFAULT_FAMILY, FAMILIES
 from ..reading.diffusers_folder import files_of_model, is_model
@@ -25,15 +26,29 @@ from ..settings.options import Settings
 from .base_file import base_layout
 from .checkpoint_config import config_beside, find_config, naming_missing
 from .classify import family_of_checkpoint
+from .parts import refuse_missing_parts
+from .prediction import told_prediction
+from .usable_base import refuse_no_weights
+
+if TYPE_CHECKING:
+    from ..families.family import Architecture
+
+LATENT_PIXEL = 8
+"""Pixels."""
 
 
 @dataclass(frozen=True)
 class KnownBase:
-    """A checkpoint. native_side: of the images that it was trained on, in pixels. memory: by its own sizes."""
+    """A checkpoint. memory: by its own sizes."""
 
     family: FamilyFacts
-    native_side: int
+    architecture: Architecture
     memory: MemoryFacts
+
+    @property
+    def native_side(self) -> int:
+        """Of the images that it was trained on, in pixels."""
+        return self.architecture.image_size * LATENT_PIXEL
 
     @property
     def defaults(self) -> BaseDefaults:
@@ -42,8 +57,8 @@ class KnownBase:
 
 
 @reader
-def known_base(path: Path, config: Path | None = None) -> KnownBase:
-    """Look into a checkpoint. config: its LDM config; by default as for `read_checkpoint`.
+def known_base(path: Path, config: Path | None = None, fallback_config: Path | None = None) -> KnownBase:
+    """Look into a checkpoint. config, fallback_config: its LDM config, as for `read_checkpoint`.
 
     Raises:
         UserError: it is not a checkpoint of a supported family, or not whole.
@@ -51,18 +66,22 @@ def known_base(path: Path, config: Path | None = None) -> KnownBase:
     layout = base_layout(path)
     name = family_of_checkpoint(path, layout)
     facts = FAMILIES[name]
-    found = find_config(path, layout.metadata, config)
+    refuse_missing_parts(path, facts, layout.tensors)
+    found = find_config(path, layout.metadata, config, fallback_config)
     with naming_missing(path, facts):
         names = needed_tensors(name, layout.shapes, found.text, found.folder)
-        side = native_side(name, layout.shapes, found.text, found.folder)
-        layers = lora_layers(name, layout.shapes, found.text, found.folder)
+        architecture = architecture_of(name, layout.shapes, found.text, found.folder)
+        layers = lora_layers(name, architecture, layout.shapes)
+    refuse_no_weights(path, layout.tensors, names)
+    if told := told_prediction(layout.tensors, layout.metadata, found):
+        architecture = replace(cast("Any", architecture), prediction_type=told)
     counts = {
         part: sum(layout.tensors[name].elements for name in names if name.startswith(start))
         for part, start in facts.part_prefixes.items()
     }
     encoders = sum(counts[part] for part in facts.text_encoders)
     memory = facts.memory.of_size(counts["unet"], encoders, counts["vae"])
-    return KnownBase(facts, side, replace(memory, layers=layers))
+    return KnownBase(facts, architecture, replace(memory, layers=layers))
 
 
 def base_of(settings: Settings) -> KnownBase | None:

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..families.ldm.foreign_lora_names import ForeignName, foreign_name
 from ..low_rank.dora import StoredChange
 from ..low_rank.lora import LoraModule
 from ..low_rank.table import read_change
 from ..reading.door import reader
-from ..settings.algorithms import ALGORITHMS, ALPHA_ENDING, DORA_ENDING, KNOWN_ENDINGS
-from .bundled_words import Words, is_of_word, word_tensors
+from ..settings.algorithms import ALPHA_ENDING, DORA_ENDING
+from .bundled_words import Words, word_tensors
 from .hashes import kohya_hashes
+from .lora_names import NO_WEIGHTS, broken_layer, named_layers
 from .peft_alphas import peft_alphas
 from .tensor_file import (
     FILE_DTYPES,
@@ -98,11 +98,9 @@ def read_lora(path: Path) -> tuple[dict[str, StoredChange], dict[str, str]]:
         try:
             module = read_change(tensors, told.get(name) if alpha is None else alpha)
             if module is None or not are_weights(tensors.values()):
-                raise ValueError("tensors are empty, of several algorithms, or no numbers with a fraction")
+                raise ValueError(NO_WEIGHTS)
         except ValueError as error:
-            raise UserError(
-                f"{path} has a layer {name} whose {error}: copy or download the file again, or choose another."
-            ) from error
+            raise broken_layer(path, name, error) from error
         modules[name] = module
     refuse_not_finite(path, file.tensors.values())
     return modules, file.metadata
@@ -110,29 +108,15 @@ def read_lora(path: Path) -> tuple[dict[str, StoredChange], dict[str, str]]:
 
 def _layers_of(path: Path, file: TensorFile) -> tuple[dict[str, dict[str, Tensor]], dict[str, float]]:
     """Each layer's tensors by their endings; and alphas that stand elsewhere, by layer."""
-    layers: dict[str, dict[str, Tensor]] = {}
-    foreign_names: dict[str, ForeignName] = {}
-    unknown = ""
-    for name, tensor in file.tensors.items():
-        if is_of_word(name):
-            continue
-        foreign = foreign_name(name)
-        layer, ending = (foreign.layer, foreign.ending) if foreign else name.partition(".")[::2]
-        if foreign:
-            foreign_names[layer] = foreign
-        if ending in KNOWN_ENDINGS:
-            is_by_output = foreign and ending == DORA_ENDING  # as PEFT has DoRA's sizes, in several shapes
-            layers.setdefault(layer, {})[ending] = tensor.flatten()[:, None] if is_by_output else tensor
-        else:
-            unknown = unknown or name
-    if not layers or all(tensors.keys() == {ALPHA_ENDING} for tensors in layers.values()):
-        raise UserError(f"{path} is not a LoRA of a known layout (kohya's, LyCORIS's, diffusers'): choose another.")
-    if unknown:
-        titles = ", ".join(facts.title for facts in ALGORITHMS.values())
-        raise UserError(
-            f"{path} is a LoRA of a kind that is not supported, with tensors like {unknown}: choose one of {titles}."
-        )
-    return layers, peft_alphas(path, file.metadata, foreign_names, layers)
+    named = named_layers(path, file.tensors)
+    layers = {
+        layer: {
+            ending: file.tensors[name].flatten()[:, None] if named.is_by_output(layer, ending) else file.tensors[name]
+            for ending, name in names.items()
+        }
+        for layer, names in named.layers.items()
+    }
+    return layers, peft_alphas(path, file.metadata, named.foreign, layers)
 
 
 def _alpha_of(path: Path, name: str, tensors: dict[str, Tensor]) -> float | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..families.facts import FamilyFacts
@@ -18,9 +19,14 @@ from ..families.noise_marks import V_PREDICTION, ZERO_TERMINAL_SNR
 from ..families.table import FAMILIES
 from ..reading.diffusers_folder import SCHEDULER, is_diffusers_folder
 from .base_file import base_layout
-from .checkpoint_config import find_config
+from .checkpoint_config import Config, find_config
 from .classify import classify
 
+if TYPE_CHECKING:
+    from ..diffusion.noising import PredictionType
+
+PREDICTION_TYPES: Mapping[str, PredictionType] = {"epsilon": "epsilon", "v": "v_prediction"}
+"""By their names in `modelspec.prediction_type`."""
 FAMILIES_FOLDER = Path(__file__).parents[1] / "families"
 _V_IN_NAME = re.compile(r"v[-_ .]?pred(?!at)", re.IGNORECASE)
 """As in "noobaiXL_vPred10" and "model-v-prediction", and not as in "predator"."""
@@ -40,6 +46,13 @@ def prediction_of(names: Collection[str], metadata: Mapping[str, str], config: s
     if metadata.get("modelspec.prediction_type") or metadata.get("ss_base_model_version", "").endswith("_v"):
         return metadata.get("modelspec.prediction_type", "v")
     return "v" if metadata.get("ss_v_parameterization") == "True" else ""
+
+
+def told_prediction(names: Collection[str], metadata: Mapping[str, str], config: Config) -> PredictionType | None:
+    """What the metadata say of a checkpoint that says it by nothing else, else None."""
+    if config.is_own or V_PREDICTION in names:
+        return None
+    return PREDICTION_TYPES.get(metadata.get("modelspec.prediction_type", ""))
 
 
 def ends_in_noise(names: Collection[str], metadata: Mapping[str, str], config: str | None) -> bool:

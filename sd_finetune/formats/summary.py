@@ -22,9 +22,10 @@ from ..reading.door import parse_json
 from ..reading.plain import shown, text
 from ..settings.algorithms import ALGORITHMS, DORA_ENDING
 from ..settings.methods import METHODS
-from .bundled_words import is_of_word, word_of
 from .embedding import name_and_step_of, vectors_of
-from .hypernetwork import shape_and_pairs
+from .embedding_layout import is_of_word, word_of
+from .hypernetwork import are_tensors
+from .hypernetwork_layout import shape_and_pairs
 from .metadata_keys import MADE_FROM_KEY, SETTINGS_KEY, VERSION_KEY
 from .parts import in_words, missing_parts
 from .prediction import ends_in_noise, prediction_of
@@ -159,7 +160,7 @@ def _embedding_details(file: TensorFile) -> dict[str, str]:
 
 def _hypernetwork_details(content: Mapping[Any, Any]) -> dict[str, str]:
     try:
-        shape, pairs = shape_and_pairs(content)
+        shape, pairs = shape_and_pairs(content, are_tensors)
     except ValueError as error:
         return {"damaged": str(error)}
     tensors = [tensor for pair in pairs.values() for mlp in pair for tensor in mlp.values()]

@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..settings.algorithms import DORA_ENDING
+from ..settings.algorithms import DORA_ENDING, has_size_for_each_input
 from .change import Change
 
 
@@ -41,7 +41,7 @@ class Decomposed:
     @property
     def is_by_input(self) -> bool:
         """Whether there is a size for each input."""
-        return self.magnitude.shape[0] == 1
+        return has_size_for_each_input(self.magnitude.shape)
 
     def file_tensors(self) -> dict[str, Tensor]:
         """As `Change.file_tensors`; the sizes always in float32, since each is a factor of the whole weight."""

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from torch import Tensor
 
-from ..settings.algorithms import ALGORITHMS, DORA_ENDING
+from ..settings.algorithms import ALGORITHMS, algorithm_with
 from .change import Change
 from .dora import StoredChange, with_magnitude
 
@@ -31,7 +31,5 @@ def read_change(tensors: Mapping[str, Tensor], alpha: float | None) -> StoredCha
     Raises:
         ValueError: they are incomplete or do not fit together; says why, as the rest of a sentence.
     """
-    for name, facts in ALGORITHMS.items():
-        if tensors.keys() <= {*facts.endings, DORA_ENDING} and tensors.keys() & set(facts.endings):
-            return with_magnitude(change_class(name).of(tensors, alpha), tensors)
-    return None
+    name = algorithm_with(tensors)
+    return with_magnitude(change_class(name).of(tensors, alpha), tensors) if name else None

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 
+from ..errors import UserError
+from ..families.completeness import layers_among
 from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint
-from ..formats.classify import refuse_unless
-from ..settings.learned_words import learned_words
+from ..formats.fit.faults import faults_on
+from ..formats.fit.target import Target
 from ..settings.methods import METHODS
 from ..settings.options import Settings
 from .method import Method
 
 
 def check_method(model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
-    """Raise UserError if the file to continue from is of another kind, or the settings do not fit `model`."""
-    words = learned_words(settings) if settings.learns_word() else ()
-    files = {word.continue_option: (word.continue_from, "embedding") for word in words}
-    if settings.result_kind() != "embedding":
-        files["base.continue_from"] = settings.base.continue_from, settings.result_kind()
-    for name, (file, kind) in files.items():
-        if file:
-            refuse_unless(Path(file), kind, base.family.facts, name)
+    """Raise UserError if the settings, and files to continue from, do not fit `model`; a line for each fault."""
+    faults = faults_on(target_of(base), settings)
+    if faults:
+        raise UserError("\n".join(faults.values()))
     method_class(settings.method).check(model, settings, base)
+
+
+def target_of(base: Checkpoint) -> Target:
+    """What settings and files to continue from are held against."""
+    parts = base.family.facts.trainable_parts
+    shapes = {part: {name: tuple(tensor.shape) for name, tensor in base.parts[part].items()} for part in parts}
+    return Target(base.path, base.family.facts, base.architecture, layers_among(shapes))
 
 
 def attach_method(model: DiffusionModel, settings: Settings, base: Checkpoint) -> Method:

@@ -9,11 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..errors import UserError
-from ..families.family import DiffusionModel, first_difference
+from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from ..formats.checkpoint_config import config_beside
 from ..formats.diffusers_result import write_folder
+from ..formats.fit.checkpoint import described_by
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
 from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
@@ -83,15 +82,9 @@ def _start_checkpoint(settings: Settings, base: Checkpoint) -> Checkpoint:
     """The checkpoint to start from: the base checkpoint, or the one to continue from, which has the same sizes."""
     if not settings.base.continue_from:
         return base
-    path, config = Path(settings.base.continue_from), Path(settings.base.config or config_beside(base.path))
-    earlier = read_checkpoint(path, fallback_config=config if config.is_file() else None)
+    config = described_by(settings, base.path)
+    earlier = read_checkpoint(Path(settings.base.continue_from), fallback_config=config)
     earlier.refuse_not_finite()
-    difference = first_difference(earlier.architecture, base.architecture, base.family.facts.trainable_parts)
-    if difference:
-        raise UserError(
-            f"base.continue_from = {path} does not fit base.checkpoint = {base.path} ({difference}): choose a "
-            "checkpoint that was trained from it."
-        )
     return earlier
 
 

@@ -19,7 +19,7 @@ from ..networks.adapter import AdapterLayer, AdapterNetwork
 from ..networks.attachable import AttachableNetwork, all_detached
 from ..networks.continued import load_lora
 from ..networks.max_norm import limit_norms
-from ..networks.new_adapters import new_network, refuse_unknown_blocks
+from ..networks.new_adapters import new_network
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.blocks import beginning_of, block_values
 from ..settings.options import Settings
@@ -40,7 +40,7 @@ class LoraMethod(Method):
             part: new_network(part, model, settings, generator) for part in trained_parts(model, settings)
         }
         if settings.base.continue_from:
-            load_lora(self._named_layers(), Path(settings.base.continue_from), settings, model)
+            load_lora(self._named_layers(), Path(settings.base.continue_from), model)
         for network in self._adapters.values():
             network.to(model.unet.device, weight_format(settings))
         self._words = TrainedWords(model, settings) if settings.has_words_beside() else None
@@ -52,7 +52,6 @@ class LoraMethod(Method):
 
     @classmethod
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
-        refuse_unknown_blocks(model, settings, trained_parts(model, settings))
         if settings.base.continue_from:
             cls(model, settings, base).detach()
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..counted import counted
 from ..data.captions import FILEWORDS
 from ..data.concepts import Example
 from ..errors import UserError
@@ -15,6 +14,7 @@ from ..families.family import DiffusionModel
 from ..families.prompts import chunks_of, new_words_in, word_tokens
 from ..formats.bundled_words import read_bundled
 from ..formats.embedding import Embedding, read_embedding
+from ..formats.fit.words import continued_in, is_in_lora
 from ..formats.other_embeddings import embeddings_in, in_the_way, is_named_after
 from ..networks.new_words import NewWords, Vectors, fitting_vectors, initial_vectors
 from ..optimizers.parameter_group import ParameterGroup
@@ -113,34 +113,16 @@ def _refuse_known_word(model: DiffusionModel, word: LearnedWord) -> None:
 
 def _initial_vectors(model: DiffusionModel, word: LearnedWord, settings: Settings) -> tuple[Vectors, int]:
     """The vectors and their steps so far: of the file to continue from, or of the initial text."""
-    option, file = _continued_in(word, settings)
+    _, file = continued_in(word, settings)
     embedding = _earlier(word, file, settings) if file else None
     if embedding is None:
         return initial_vectors(model, word.initial_text, word.vectors), 0
-    vectors = fitting_vectors(model, file, embedding)  # what cannot be mended with an option is told first
-    if embedding.count > CHUNK_TOKENS:
-        raise UserError(
-            f"{option} = {file} has {counted(embedding.count, 'vector')}, but a prompt has room for "
-            f"{CHUNK_TOKENS}: continue from another embedding."
-        )
-    if embedding.count != word.vectors:
-        raise UserError(
-            f"{option} = {file} has {counted(embedding.count, 'vector')}, but {word.place}.vectors is "
-            f"{word.vectors}: set {word.place}.vectors = {embedding.count} to continue from it."
-        )
-    return vectors, embedding.step or 0
-
-
-def _continued_in(word: LearnedWord, settings: Settings) -> tuple[str, str]:
-    """The option and the file of a word that was trained before, "" for none; words of a LoRA may be in that."""
-    if word.continue_from or not settings.has_words_beside():
-        return word.continue_option, word.continue_from
-    return "base.continue_from", settings.base.continue_from
+    return fitting_vectors(model, file, embedding), embedding.step or 0
 
 
 def _earlier(word: LearnedWord, file: str, settings: Settings) -> Embedding | None:
     """The word as it was trained before: an embedding, or in a LoRA, if it is there."""
-    if file != settings.base.continue_from or not settings.has_words_beside():
+    if not is_in_lora(file, settings):
         return read_embedding(Path(file))
     found = read_bundled(Path(file)).items()
     return next((own for name, own in found if name.casefold() == word.word.casefold()), None)
@@ -154,7 +136,7 @@ def lost_words(settings: Settings) -> Iterator[str]:
     trained = learned_words(settings) if settings.has_words_beside() else ()
     there = {word.casefold(): word for word in read_bundled(Path(file))}
     for word in trained:
-        if _continued_in(word, settings)[1] == file and word.word.casefold() not in there:
+        if continued_in(word, settings)[1] == file and word.word.casefold() not in there:
             yield (
                 f'base.continue_from = {file} does not have the new word "{word.word}" in it, which starts anew, from '
                 f"{word.place}.initial_text."

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..families.family import DiffusionModel
-from ..formats.hypernetwork import HypernetworkFile, HypernetworkShape
+from ..formats.fit.hypernetwork import fitting_widths
+from ..formats.hypernetwork import HypernetworkFile
+from ..formats.hypernetwork_layout import HypernetworkShape
 from .attachable import AttachableNetwork
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -181,18 +183,7 @@ def hypernetwork_from_file(unet: nn.Module, file: HypernetworkFile) -> Hypernetw
     Raises:
         UserError: the model has none of its widths, or its layers contradict its layer structure.
     """
-    if file.shape.activation not in ACTIVATIONS:
-        raise UserError(
-            f"{file.called} has the activation {file.shape.activation}, which is not supported (it is unknown, changes "
-            f"the width or mixes images): use one with {', '.join(ACTIVATIONS)}."
-        )
-    known = context_widths(unet)
-    widths = [width for width in file.pairs if width in known]
-    if not widths:
-        raise UserError(
-            f"{file.called} is for contexts of width {_listed(file.pairs)}, but this checkpoint has "
-            f"{_listed(known)}: use one that was trained on this kind of checkpoint."
-        )
+    widths = fitting_widths(file.called, file.shape, file.pairs, context_widths(unet))
     with torch.device("meta"):
         network = Hypernetwork(unet, file.shape, widths)
     for width, *modules in network.modules_by_width():
@@ -208,10 +199,6 @@ def _fill(module: HypernetworkModule, tensors: Mapping[str, Tensor], what: str) 
         different = sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name))
         raise UserError(f"{what} contradict its layer structure ({different[0]} differs): use another file.")
     module.load_state_dict({name: value.float().clone() for name, value in tensors.items()}, assign=True)
-
-
-def _listed(widths: Any) -> str:
-    return ", ".join(str(width) for width in widths)
 
 
 def attach_hypernetwork_file(model: DiffusionModel, file: HypernetworkFile, multiplier: float = 1.0) -> Hypernetwork:

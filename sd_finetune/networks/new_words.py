@@ -15,7 +15,8 @@ from ..families.family import DiffusionModel
 from ..families.placeholder_tokens import NewWord
 from ..families.prompts import word_tokens
 from ..formats.bundled_words import read_bundled
-from ..formats.embedding import SEVERAL, Embedding, read_embedding
+from ..formats.embedding import Embedding, read_embedding
+from ..formats.fit.words import vector_names
 from ..settings.groups.captions import CHUNK_TOKENS
 from .attachable import AttachableNetwork, replace_forward
 
@@ -128,45 +129,10 @@ def fitting_vectors(model: DiffusionModel, called: str, embedding: Embedding) ->
     Raises:
         UserError: they are for another kind of model.
     """
-    found = _for_encoders(model, called, embedding)
-    for part, vectors in found.items():
-        width, of_encoder = _table(model, part).embedding_dim, f" for {_name_of(model, part)}" if len(found) > 1 else ""
-        if vectors.shape[1] != width:
-            raise UserError(
-                f"{called} has vectors of width {vectors.shape[1]}{of_encoder}, but this checkpoint needs width "
-                f"{width}: use an embedding that was trained on this kind of checkpoint."
-            )
-    return found
-
-
-def _for_encoders(model: DiffusionModel, called: str, embedding: Embedding) -> dict[str, Tensor]:
-    """Its vectors by the text encoder that they are for; where there is one, their name does not matter.
-
-    Raises:
-        UserError: they are for more or fewer text encoders than the model has.
-    """
-    names, vectors = [_name_of(model, part) for part in model.text_encoders], dict(embedding.vectors)
-    if len(names) == len(vectors) == 1:
-        names = list(vectors)
-    if set(vectors) == set(names):
-        return {part: vectors[name].float() for part, name in zip(model.text_encoders, names, strict=True)}
-    has, needs = _told(list(vectors)), _told(names)
-    raise UserError(
-        f"{called} has vectors for {has}, but this checkpoint needs them for {needs}: use an embedding that was "
-        f"trained on a checkpoint of {model.family.facts.title}."
-    )
-
-
-def _told(names: Sequence[str]) -> str:
-    """For which text encoders vectors of these names are."""
-    known = [name for name in names if name in SEVERAL]
-    if len(names) == 1:
-        return f"{known[0]} alone" if known else "a single text encoder"
-    return f"{len(names)} text encoders ({' and '.join(names)})"
-
-
-def _name_of(model: DiffusionModel, part: str) -> str:
-    return model.family.facts.embedding_names[part]
+    widths = {part: _table(model, part).embedding_dim for part in model.text_encoders}
+    shapes = {name: (len(own), own.shape[1]) for name, own in embedding.vectors.items()}
+    names = vector_names(model.family.facts, widths, called, shapes)
+    return {part: embedding.vectors[name].float() for part, name in names.items()}
 
 
 def attach_embedding_files(model: DiffusionModel, paths: Sequence[Path], loras: Sequence[Path] = ()) -> NewWords:

@@ -66,6 +66,11 @@ class StoredTensor:
         return 1 + sum((size - 1) * step for size, step in zip(self.shape, self.stride, strict=True))
 
 
+def are_stored_weights(tensors: Iterable[StoredTensor]) -> bool:
+    """Whether all are numbers with a fraction, and none is empty."""
+    return all(tensor.dtype in FLOATS and tensor.elements for tensor in tensors)
+
+
 @dataclass(frozen=True)
 class Layout:
     """The content of a file."""

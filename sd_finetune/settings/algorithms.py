@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isqrt
 
 DORA_ENDING = "dora_scale"
@@ -29,6 +29,10 @@ class LayerSize:
     area: int = 1
 
 
+Matrix = tuple[int, int]
+"""Rows and columns, which the places of a convolution's kernel are among."""
+
+
 @dataclass(frozen=True)
 class AlgorithmFacts:
     """One algorithm. `implementation` is its class in `low_rank/NAME.py`, which the tab does not import."""
@@ -40,8 +44,8 @@ class AlgorithmFacts:
     """What sets it apart, for the help of `lora.algorithm`."""
     endings: tuple[str, ...]
     """What follows a layer's name in a file, of each tensor that there may be."""
-    count: Callable[[LayerSize, Form], int]
-    """How many values it trains beside a layer."""
+    matrices: Callable[[LayerSize, Form], dict[str, Matrix]]
+    """Those that it trains beside a layer, by what follows the layer's name in a file."""
     options: tuple[str, ...] = ()
     """The options of the group [lora] that only some algorithms use, and this one does."""
     shape_options: tuple[str, ...] = ()
@@ -55,21 +59,58 @@ class AlgorithmFacts:
     learning_rate_share: float = 1
     """Of LoRA's learning rates, that suits it; measured in docs/quality.md."""
 
+    def count(self, layer: LayerSize, form: Form) -> int:
+        """How many values it trains beside a layer."""
+        return sum(rows * columns for rows, columns in self.matrices(layer, form).values())
 
-def _count_lora(layer: LayerSize, form: Form) -> int:
-    return form.rank * (layer.out + layer.into * layer.area)
+    def rank_of(self, matrices: Mapping[str, Matrix]) -> int:
+        """The rank of a layer in a file, 0 where nothing has one."""
+        return next((matrices[ending][0] for ending in self.ranked if ending in matrices), 0)
+
+    def misfit(self, matrices: Mapping[str, Matrix], layer: LayerSize, form: Form) -> str:
+        """Why training in this form cannot begin with a file's layer of the same or a lower rank, "" if it can.
+
+        As the rest of a sentence about the file's layer. matrices: as there.
+        """
+        trained, rank = self.matrices(layer, form), self.rank_of(matrices)
+        if matrices.keys() != trained.keys():
+            has, needs = (sorted(names, key=self.endings.index) for names in (matrices, trained))
+            return f"has {', '.join(has)}, and {', '.join(needs)} are trained here"
+        for ending, size in self.matrices(layer, replace(form, rank=rank) if rank else form).items():
+            if matrices[ending] != size:
+                return f"has {ending} of size {matrices[ending]}, and {size} is trained here"
+        return ""
 
 
-def _count_loha(layer: LayerSize, form: Form) -> int:
-    return 2 * _count_lora(layer, form)
+def _lora_matrices(layer: LayerSize, form: Form) -> dict[str, Matrix]:
+    return _low_rank("lora_up.weight", "lora_down.weight", (layer.out, layer.into * layer.area), form.rank)
 
 
-def _count_lokr(layer: LayerSize, form: Form) -> int:
+def _loha_matrices(layer: LayerSize, form: Form) -> dict[str, Matrix]:
+    size = layer.out, layer.into * layer.area
+    return {
+        **_low_rank("hada_w1_a", "hada_w1_b", size, form.rank),
+        **_low_rank("hada_w2_a", "hada_w2_b", size, form.rank),
+    }
+
+
+def _lokr_matrices(layer: LayerSize, form: Form) -> dict[str, Matrix]:
     sizes = kronecker_sizes(layer.out, layer.into, form)
-    (rows, columns), (blocks_out, blocks_in) = sizes.first, sizes.second
-    first = form.rank * (rows + columns) if sizes.first_is_low_rank else rows * columns
-    second = (blocks_out, blocks_in * layer.area)
-    return first + (form.rank * sum(second) if sizes.second_is_low_rank else second[0] * second[1])
+    second = sizes.second[0], sizes.second[1] * layer.area
+    return {
+        **_whole_or_not("lokr_w1", sizes.first, form.rank if sizes.first_is_low_rank else 0),
+        **_whole_or_not("lokr_w2", second, form.rank if sizes.second_is_low_rank else 0),
+    }
+
+
+def _low_rank(a: str, b: str, size: Matrix, rank: int) -> dict[str, Matrix]:
+    """Two matrices whose product is one of this size."""
+    return {a: (size[0], rank), b: (rank, size[1])}
+
+
+def _whole_or_not(name: str, size: Matrix, rank: int) -> dict[str, Matrix]:
+    """A matrix, or with a rank two."""
+    return _low_rank(f"{name}_a", f"{name}_b", size, rank) if rank else {name: size}
 
 
 @dataclass(frozen=True)
@@ -113,7 +154,7 @@ _OF_LOKR = ("factor", "full_matrix", "decompose_both")
 ALGORITHMS = {
     "lora": AlgorithmFacts(
         "LoraModule", "LoRA", "a product of two thin matrices, which every program reads",
-        ("lora_down.weight", "lora_up.weight", "lora_mid.weight"), _count_lora,
+        ("lora_down.weight", "lora_up.weight", "lora_mid.weight"), _lora_matrices,
         options=("plus_ratio", "dropout", "rank_dropout"),
         ranked=("lora_down.weight",), lycoris_name="locon", kohya_module="networks.lora",
     ),
@@ -121,13 +162,13 @@ ALGORITHMS = {
         "LohaModule", "LoHa",
         "two such products multiplied value by value, of up to the square of the rank with twice the values (arXiv "
         "2108.06098)",
-        ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"), _count_loha,
+        ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"), _loha_matrices,
         ranked=("hada_w1_b",),
     ),
     "lokr": AlgorithmFacts(
         "LokrModule", "LoKr",
         "the Kronecker product of a small matrix and a larger one, of full rank in small files (arXiv 2309.14859)",
-        ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"), _count_lokr,
+        ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"), _lokr_matrices,
         options=_OF_LOKR, shape_options=_OF_LOKR, ranked=("lokr_w2_b", "lokr_w1_b"),
         learning_rate_share=3,
     ),
@@ -136,6 +177,21 @@ ALGORITHMS = {
 ALPHA_ENDING = "alpha"
 KNOWN_ENDINGS = {ALPHA_ENDING, DORA_ENDING, *(ending for facts in ALGORITHMS.values() for ending in facts.endings)}
 """Of all tensors that a layer can have here."""
+
+
+def algorithm_with(endings: Collection[str]) -> str | None:
+    """The algorithm that a layer with such tensors in a file is of; None where they are of none here, or of several."""
+    for name, facts in ALGORITHMS.items():
+        if set(endings) <= {*facts.endings, DORA_ENDING} and set(endings) & set(facts.endings):
+            return name
+    return None
+
+
+def has_size_for_each_input(shape: Sequence[int]) -> bool:
+    """Whether DoRA's sizes, as they are in a file, are of a weight's inputs and not of its outputs."""
+    return shape[0] == 1
+
+
 TITLES = {name: facts.title for name, facts in ALGORITHMS.items()}
 
 

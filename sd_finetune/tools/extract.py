@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import UserError
-from ..families.family import first_difference, target_layers
+from ..families.differences import first_difference
+from ..families.family import target_layers
 from ..families.load_model import load_model
 from ..formats.checkpoint import Checkpoint
 from ..settings.lora_ranks import LayerRanks

@@ -127,7 +127,7 @@ def test_a_lora_goes_on_as_a_dora(toy: Toy) -> None:
         ("loha", {"lora.rank": 2}, r"layers of rank 4, but lora\.rank is 2: set lora\.rank = 4 or more\."),
         ("dora", {"lora.dora": False}, r"lora\.dora is false: set lora\.dora = true"),
         ("lokr", {"lora.factor": 2}, r"and .* is trained here: use one .* lora\.factor"),
-        ("lokr", {"lora.full_matrix": True}, r"w1, w2_a, w2_b, and w1, w2 are trained here"),
+        ("lokr", {"lora.full_matrix": True}, r"lokr_w1, lokr_w2_a, lokr_w2_b, and lokr_w1, lokr_w2 are trained here"),
     ],
 )
 def test_another_form_is_not_continued_from(toy: Toy, row: str, changes: dict[str, Any], words: str) -> None:

@@ -33,7 +33,11 @@ ROWS = {
         """
     "made_up": AlgorithmFacts(
         "MadeUpModule", "Made up", "what a test adds", ("made_a.weight", "made_core", "made_b"),
-        lambda layer, form: _count_lora(layer, form) + form.rank**2, ranked=("made_b",),
+        lambda layer, form: {
+            "made_core": (form.rank, form.rank),
+            **_low_rank("made_a.weight", "made_b", (layer.out, layer.into * layer.area), form.rank),
+        },
+        ranked=("made_b",),
     ),
 """,
     ),

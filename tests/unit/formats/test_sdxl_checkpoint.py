@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.family import first_difference
+from sd_finetune.families.differences import first_difference
 from sd_finetune.families.sdxl.family import FAMILY
 from sd_finetune.families.sdxl.keys import TEXT, TEXT_2, UNET, VAE
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint, write_checkpoint

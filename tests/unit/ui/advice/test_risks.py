@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sd_finetune.families.sd1.architecture import SD15
 from sd_finetune.families.table import DEFAULT_FAMILY, FAMILIES
 from sd_finetune.formats.known_base import KnownBase
 from sd_finetune.settings.read import from_dict
@@ -91,7 +92,7 @@ def test_a_resolution_far_below_that_of_models_of_full_size(
     asked = {"concepts": [{"folder": many, "instance_prompt": "a sks dog"}]}
     assert told(screen, **asked, data__resolution=64) == [], "of a small model"
     facts = FAMILIES[DEFAULT_FAMILY]
-    monkeypatch.setattr(looked_at, "base_of", lambda _: KnownBase(facts, facts.native_resolution, facts.memory))
+    monkeypatch.setattr(looked_at, "base_of", lambda _: KnownBase(facts, SD15, facts.memory))
     assert told(screen, **asked, data__resolution=384) == []
     (sentence,) = told(screen, **asked, data__resolution=376)
     assert sentence.startswith("data.resolution = 376 is far below the 512 pixels that Stable Diffusion 1 was trained")
