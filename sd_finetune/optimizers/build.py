@@ -55,7 +55,7 @@ def set_learning_rates(
 
     name: the optimizer's, in the settings. factors: one for all groups, or one for each by its name.
     """
-    own = implementation_of(name)
+    own = _class_of(name)
     for group in optimizer.param_groups:
         own.set_learning_rate(group, factors[group["name"]] if isinstance(factors, Mapping) else factors)
     return applied_learning_rates(optimizer, name)
@@ -66,9 +66,10 @@ def applied_learning_rates(optimizer: torch.optim.Optimizer, name: str) -> dict[
 
     Where weights have learning rates of their own, that is their mean.
     """
+    own = _class_of(name)
     found: dict[str, list[tuple[float, int]]] = {}
     for group in optimizer.param_groups:
-        rate = implementation_of(name).applied_learning_rate(group)
+        rate = own.applied_learning_rate(group)
         found.setdefault(group["name"], []).append((rate, len(group["params"])))
     return {group: _mean(rates) for group, rates in found.items()}
 
@@ -82,7 +83,7 @@ def _mean(rates: Sequence[tuple[float, int]]) -> float:
 
 def has_evaluation_weights(name: str) -> bool:
     """Whether the optimizer has other weights to be used than those that train."""
-    return implementation_of(name).weight_to_use is not Implementation.weight_to_use
+    return _class_of(name).weight_to_use is not Implementation.weight_to_use
 
 
 @contextmanager
@@ -91,11 +92,14 @@ def evaluation_weights(optimizer: torch.optim.Optimizer, name: str) -> Generator
 
     Afterwards it is what it was to the bit, which computing it back would not give.
     """
-    changed: list[tuple[Tensor, Tensor]] = []
+    if not has_evaluation_weights(name):
+        yield
+        return
+    own, changed = _class_of(name), list[tuple[Tensor, Tensor]]()
     try:
         for group in optimizer.param_groups:
             for known_as in group["params"]:
-                changed += _put_to_use(implementation_of(name), known_as, group, optimizer.state.get(known_as, {}))
+                changed += _put_to_use(own, known_as, group, optimizer.state.get(known_as, {}))
         yield
     finally:
         for weight, trains in changed:
@@ -126,4 +130,9 @@ def implementation_of(name: str, on_gpu: bool = True) -> type[Implementation]:
     unavailable = why_unavailable("optimizer.name", name, on_gpu)
     if unavailable:
         raise UserError(unavailable)
+    return _class_of(name)
+
+
+def _class_of(name: str) -> type[Implementation]:
+    """The same of an optimizer that has been built: to ask for its package again would take longer than a step."""
     return getattr(import_module(f".{name}", __package__), OPTIMIZERS[name].implementation)

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from sd_finetune.errors import UserError
+from sd_finetune.optimizers import build as building
 from sd_finetune.optimizers.build import build_optimizer, evaluation_weights, implementation_of, set_learning_rates
 from sd_finetune.optimizers.kept_state import kept_state, put_back
 from sd_finetune.optimizers.parameter_group import ParameterGroup, biases_norms_and_embeddings
@@ -331,3 +332,16 @@ def test_a_missing_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OPTIMIZERS, "adamw", replace(OPTIMIZERS["adamw"], package="not_installed"))
     with pytest.raises(UserError, match=r"needs the package not_installed, .* -m pip install not_installed"):
         implementation_of("adamw")
+
+
+def test_its_package_is_not_asked_for_again_in_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That reads the package's metadata, which takes longer than a step of the optimizer."""
+    parts, optimizer = trained("adamw")
+    asked: list[str] = []
+    monkeypatch.setattr(building, "why_unavailable", lambda option, name, on_gpu: asked.append(name) or "")
+    set_learning_rates(optimizer, "adamw", 0.5)
+    with evaluation_weights(optimizer, "adamw"):
+        step(parts, optimizer, 1)
+    assert asked == []
+    build("adamw", layers())
+    assert asked == ["adamw"], "but where it is built"
