@@ -24,6 +24,7 @@ from benchmarks.learning.same_work import BATCH, CLASS_IMAGES, RANK, RESOLUTION,
 from benchmarks.learning.same_work import STEPS as STEPS_OF_OTHERS
 from benchmarks.learning.store import FILE, Store
 from benchmarks.peer_commands import PRIOR
+from sd_finetune.demo import score
 from sd_finetune.demo.reader import Reading
 from sd_finetune.demo.run import demo_settings
 from sd_finetune.demo.subjects import SUBJECTS
@@ -31,7 +32,13 @@ from sd_finetune.settings.duration import Duration
 from sd_finetune.settings.options import Settings
 
 LORA, THEIRS = Case(OURS, "lora", "images"), Case(DIFFUSERS, "lora", "images", rates=(1e-3, 2e-3, 3e-3))
-STEPS = 3 * PARTS
+STEPS = PARTS
+
+
+@pytest.fixture(autouse=True)
+def _few_denoising_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is about what images show."""
+    monkeypatch.setattr(score, "SCORED_GENERATION", replace(score.SCORED_GENERATION, steps=1))
 
 
 def points(fidelity: float, drift: float) -> list[dict[str, float]]:
@@ -223,14 +230,14 @@ def short(case: Case, seed: int, home: Path) -> Settings:
     settings = ours.settings_of(case, seed, home)
     concepts = tuple(replace(concept, class_images=2) for concept in settings.concepts)
     output = replace(settings.output, save_every=replace(settings.output.save_every, amount=STEPS // PARTS))
-    return replace(settings, concepts=concepts, output=output, train=replace(settings.train, length=Duration(STEPS)))
-
-
-def test_our_own_training_gives_a_model_for_each_quarter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = short(LORA, 1, tmp_path)
-    monkeypatch.setattr(ours, "settings_of", lambda *_: settings)
-    steps = [step for step, _ in ours.our_models(LORA, 1, tmp_path)]
-    assert steps == [STEPS * part // PARTS for part in range(1, PARTS + 1)]
+    return replace(
+        settings,
+        concepts=concepts,
+        output=output,
+        class_images=replace(settings.class_images, steps=1),
+        schedule=replace(settings.schedule, warmup=Duration(0)),
+        train=replace(settings.train, length=Duration(STEPS)),
+    )
 
 
 def test_an_embedding_on_the_way_has_the_word_of_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,12 +250,17 @@ def test_an_embedding_on_the_way_has_the_word_of_the_prompt(tmp_path: Path, monk
     assert settings.output.name in SUBJECTS["ring"].prompt
 
 
+@pytest.fixture(scope="module")
+def same(tmp_path_factory: pytest.TempPathFactory) -> SameWork:
+    return SameWork(tmp_path_factory.mktemp("same"), STEPS, class_count=2)
+
+
 @pytest.mark.parametrize("algorithm", ["lora", "lokr", "oft"])
-def test_pefts_layers_are_trained_and_scored(tmp_path: Path, algorithm: str) -> None:
+def test_pefts_layers_are_trained_and_scored(same: SameWork, algorithm: str) -> None:
     pytest.importorskip("peft")
     case = Case(PEFT, "lora", "images" if algorithm == "lora" else "off", algorithm=algorithm)
     norms: list[float] = []
-    for step, model in peft_models(case, 1, 1e-2, SameWork(tmp_path, STEPS, class_count=2)):
+    for step, model in peft_models(case, 1, 1e-2, same):
         assert step == (len(norms) + 1) * STEPS // PARTS
         assert any(value.requires_grad for value in model.unet.parameters())
         norms.append(sum(float(v.detach().square().sum()) for v in model.unet.parameters() if v.requires_grad))
@@ -263,7 +275,7 @@ def test_a_row_is_measured_kept_and_shown(tmp_path: Path, monkeypatch: pytest.Mo
     arguments = ["--rows", str(rows), "--pages", str(page), "--picture", str(picture), "--seeds", "1", "--images", "2"]
     assert main([*arguments, "--only", "ours: lora, star, prior images"]) == 0
     (kept,) = Store(rows).of(LORA)
-    assert [point["step"] for point in kept["points"]] == [3, 6, 9, 12]
+    assert [point["step"] for point in kept["points"]] == [STEPS * part // PARTS for part in range(1, PARTS + 1)]
     assert set(kept["points"][-1]) > {"fidelity", "class_drift", "editability", "unrelated", "diversity"}
     base = Store(rows).base("star")
     assert base is not None
