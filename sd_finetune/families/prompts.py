@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..settings.groups.captions import CHUNK_TOKENS
 from ..settings.prompt_reading import PLAIN, PromptReading
 from .chunks import Chunk, Piece, split_into_chunks
 from .family import DiffusionModel
-from .placeholder_tokens import pieces_of
+from .placeholder_tokens import NewWord, pieces_of
 from .prompt_syntax import WeightedText, weighted_texts
 
 CLIP_TOKENIZER_FOLDER = Path(__file__).parent / "tokenizer"
@@ -38,7 +39,7 @@ def _mended(tokenizer: Any, text: str) -> str:
     return fix_text(text)
 
 
-def chunks_of(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> list[Chunk]:
+def chunks_of(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> Sequence[Chunk]:
     """The chunks of a prompt, at least one; what is too long for `reading` is cut off."""
     return _split(model, prompt, reading)[0]
 
@@ -70,7 +71,9 @@ def uses_new_word(model: DiffusionModel, prompt: str, reading: PromptReading = P
 
 def new_words_in(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> set[int]:
     """Which of the model's new words, from 0, are in the prompt, as far as it is not cut off."""
-    chunks = chunks_of(model, prompt, reading) if model.new_words else []
+    if not model.new_words:
+        return set()
+    chunks = chunks_of(model, prompt, reading)
     ids = {one for chunk in chunks for piece in chunk.pieces for one in piece.ids}
     return {number for number, word in enumerate(model.new_words) if not ids.isdisjoint(word.placeholders)}
 
@@ -87,15 +90,27 @@ def refuse_clip_skip(model: DiffusionModel, clip_skip: int, called: str) -> None
         )
 
 
-def _split(model: DiffusionModel, prompt: str, reading: PromptReading) -> tuple[list[Chunk], list[Piece]]:
-    texts: list[list[Piece]] = [[]]
+def _split(model: DiffusionModel, prompt: str, reading: PromptReading) -> tuple[Sequence[Chunk], Sequence[Piece]]:
+    texts: list[list[_Tokens]] = [[]]
     for text in _texts(prompt, reading):
         if text.is_break:
             texts.append([])
         else:
-            texts[-1] += pieces_of(word_tokens(model, text.text), model.new_words, text.weight)
+            texts[-1].append((word_tokens(model, text.text), text.weight))
     (comma,) = word_tokens(model, ",")
-    return split_into_chunks(texts, comma, reading.chunks)
+    return _chunks_of_tokens(tuple(map(tuple, texts)), model.new_words, comma, reading.chunks)
+
+
+_Tokens = tuple[tuple[int, ...], float]
+"""Of a part of a prompt, and its weight."""
+
+
+@lru_cache(maxsize=1024)  # steps ask for the same prompts again and again, each time as long as for a layer of the UNet
+def _chunks_of_tokens(
+    texts: tuple[tuple[_Tokens, ...], ...], words: tuple[NewWord, ...], comma: int, most: int | None
+) -> tuple[Sequence[Chunk], Sequence[Piece]]:
+    pieces = [[piece for tokens, weight in text for piece in pieces_of(tokens, words, weight)] for text in texts]
+    return split_into_chunks(pieces, comma, most)
 
 
 def _texts(prompt: str, reading: PromptReading) -> list[WeightedText]:

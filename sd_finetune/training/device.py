@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 import accelerate  # pyright: ignore[reportMissingTypeStubs]
@@ -161,4 +162,9 @@ def memory_in_use(device: torch.device) -> int:
         return torch.cuda.max_memory_reserved(device)
     if device.type == "mps":
         return torch.mps.driver_allocated_memory()
-    return psutil.Process().memory_info().rss
+    return _this_process().memory_info().rss
+
+
+@lru_cache(maxsize=1)  # it is asked for in each step, and reads several files of the system when it is made
+def _this_process() -> psutil.Process:
+    return psutil.Process()

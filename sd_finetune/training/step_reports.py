@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -79,5 +80,5 @@ class StepReports:
             memory_bytes=memory_in_use(training.accelerator.device),
         )
         training.record(event)
-        if not torch.isfinite(torch.tensor(event.loss)):
+        if not math.isfinite(event.loss):
             raise NotFiniteError(loss_not_finite(training, event))

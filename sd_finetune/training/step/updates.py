@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from weakref import ref
 
@@ -69,7 +70,7 @@ class Updates:
                 parameter: Any = weight.parameter
                 parameter.register_post_accumulate_grad_hook(_hook(ref(self), weight.number))
 
-    @property
+    @cached_property
     def parameters(self) -> list[nn.Parameter]:
         """All that is trained."""
         return [weight.parameter for weight in self._weights]
@@ -92,8 +93,9 @@ class Updates:
             for portion in portions(self._weights, _values, PORTION_VALUES) if alone else [self._weights]:
                 self._step_some(portion)
         else:
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            # Without a scale not accelerate's around it, which looks for a package in each call.
+            (self._optimizer if self._accelerator.scaler is None else self.optimizer).step()
+            self._optimizer.zero_grad(set_to_none=True)
 
     def _set_scale(self) -> None:
         """fp16's scale is there from the first loss on, of which this process of several may have had no share."""
