@@ -54,6 +54,8 @@ ALL_KINDS = {
     "samples.prompts": ["a star"],
     "samples.every": "2 steps",
     "evaluation.every": "1 step",
+    "evaluation.images": 2,
+    "evaluation.timesteps": 2,
 }
 """What needs parts for a while that training itself does without."""
 AS_THE_GRADIENT = {

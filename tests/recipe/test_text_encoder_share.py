@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ from sd_finetune.errors import UserError
 from sd_finetune.runs.messages import Step
 from sd_finetune.training.loop import train
 from sd_finetune.training.setup import prepare
+from sd_finetune.training.state import Training
 from tests.toy import ROWS, Toy, after_step, events_of, train_and_command, trained
 
 SHARE = {"train.text_encoder_share": 0.4, "train.length": "5 steps", "lora.dropout": 0.5}
@@ -54,10 +56,19 @@ def test_after_their_share_they_stay_as_they_are_and_the_unet_goes_on(toy: Toy, 
     assert encoded == [1], "then the prompt is encoded once"
 
 
+Whole = Callable[[str], Training]
+
+
+@pytest.fixture(scope="module")
+def whole_run(toy: Toy) -> Whole:
+    """By row: the run that nothing stops."""
+    return cache(lambda row: toy.train(changes_for(row)))
+
+
 @METHODS
 @pytest.mark.parametrize("stopped_after", [1, 3])
-def test_stopped_and_resumed_is_the_same_run(toy: Toy, row: str, stopped_after: int) -> None:
-    whole, first = toy.train(changes_for(row)), toy.prepare(changes_for(row))
+def test_stopped_and_resumed_is_the_same_run(toy: Toy, whole_run: Whole, row: str, stopped_after: int) -> None:
+    whole, first = whole_run(row), toy.prepare(changes_for(row))
     first.events.append(train_and_command(first, stopped_after, "stop"))
     second = prepare(first.run, resume=True)
     train(second)
