@@ -108,16 +108,19 @@ def _verdict(store: Store) -> Iterator[str]:
         yield f"| {case.title} | {' | '.join(_mean(rows, figure) for figure in WITH_SPREAD)} | {len(rows)} |"
     theirs = of_others(store)
     others = [place for rows in theirs.values() for place in places(rows)]
-    own = [
-        f"{case.title.partition(': ')[2]} {_of_seeds(outside_of(rows, others), rows)}"
+    ahead = {
+        case.title.partition(": ")[2]: (outside_of(rows, others), rows)
         for case, rows in ends.items()
         if case.program == OURS
-    ]
-    if others and own:
+    }
+    if others and ahead:
         programs = " and ".join(dict.fromkeys(f"{POSSESSIVE[case.program]}" for case in theirs))
         yield ""
         yield f"A result is ahead of all {len(others)} of {programs}, taken at any of their steps, if none of"
-        yield f"those has at least its fidelity with no more class drift. Ahead are: {', '.join(own)}."
+        yield "those has at least its fidelity with no more class drift."
+        some = [f"{name} {_of_seeds(*found)}" for name, found in ahead.items() if found[0]]
+        none = [name for name, (outside, _) in ahead.items() if not outside]
+        yield from (f"{told}: {', '.join(names)}." for told, names in (("Ahead", some), ("Not ahead", none)) if names)
 
 
 def _of_seeds(outside: list[int], rows: list[Row]) -> str:

@@ -69,10 +69,12 @@ METHODS = {
 
 ALL_METHODS = tuple(METHODS)
 
+WORD_RATE = "embedding_learning_rate"
+"""The one that is the same beside whichever kind of layers."""
 RATE_OPTIONS = {
     "unet_learning_rate": "train.unet_learning_rate",
     "text_encoder_learning_rate": "train.text_encoder_learning_rate",
-    "embedding_learning_rate": "textual_inversion.learning_rate",
+    WORD_RATE: "textual_inversion.learning_rate",
 }
 """The option of each of a method's learning rates, by the name in MethodFacts."""
 

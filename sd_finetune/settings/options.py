@@ -23,7 +23,7 @@ from .groups.snapshots import Snapshots
 from .groups.textual_inversion import TextualInversion
 from .groups.timesteps import Timesteps
 from .groups.train import Train
-from .methods import ALL_METHODS, METHODS, RATE_OPTIONS, ResultKind, rate_of
+from .methods import ALL_METHODS, METHODS, RATE_OPTIONS, WORD_RATE, ResultKind, rate_of
 from .optimizers import OPTIMIZERS
 from .option import option
 from .rates import Rates
@@ -79,7 +79,7 @@ class Settings:
 
     def rate_share(self, fact: str = "") -> float:
         """The share of AdamW's learning rates of the method that suits the optimizer and the layers that it trains."""
-        of_layers = self.result_kind() == "lora" and fact != "embedding_learning_rate"
+        of_layers = self.result_kind() == "lora" and fact != WORD_RATE
         layers = ALGORITHMS[self.lora.algorithm].learning_rate_share if of_layers else 1
         return OPTIMIZERS[self.optimizer.name].learning_rate_share * layers
 

@@ -168,7 +168,7 @@ def test_tables_tell_means_spread_and_who_is_ahead(store: Store) -> None:
     assert "| ours: LoRA | class images | 90 / 10, 100 / 10 | in every seed | in every seed |" in text
     assert "| ours: LoRA | 95.0 % | 50.0 % | 10.0 % | 25.0 % | 2 |" in text
     assert "ahead of all 8 of diffusers' scripts, taken at any of their steps, if none of" in text
-    assert "Ahead are: LoRA in every seed." in text
+    assert "Ahead: LoRA in every seed." in text
     assert "| 90, 100 % | 70, 70 % | 50, 50 % | 50, 50 % | 10, 10 % | 5, 10 % | 25, 25 % | 25, 25 % |" in text
     assert "| 25, 25 % | 25, 25 % | in fidelity |" in text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..methods import METHODS, methods_with
+from ..methods import METHODS, WORD_RATE, methods_with
 from ..option import option
 from ..rates import Rates
 from .captions import CHUNK_TOKENS
@@ -38,7 +38,7 @@ class TextualInversion:
     )
     learning_rate: Rates | None = option(
         None,
-        f"learning rate of the embedding; {SEVERAL_RATES}; {default_text('embedding_learning_rate')}",
+        f"learning rate of the embedding; {SEVERAL_RATES}; {default_text(WORD_RATE)}",
         minimum=0,
         maximum=1,
         methods=NEW_WORDS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..algorithms import ALGORITHMS
 from ..attention import ATTENTIONS
 from ..duration import Duration
-from ..methods import METHODS, defaults_text, methods_with
+from ..methods import METHODS, WORD_RATE, defaults_text, methods_with
 from ..optimizers import OPTIMIZERS
 from ..option import MOST_SEED, option
 from ..rates import Rates
@@ -20,7 +20,7 @@ def default_text(fact: str) -> str:
     """What stands for a learning rate that is not given."""
     others = [f"with {name} 1" for name, facts in OPTIMIZERS.items() if facts.multiplies]
     shares = {name: facts.learning_rate_share for name, facts in OPTIMIZERS.items()}
-    if getattr(METHODS["lora"], fact):
+    if fact != WORD_RATE and getattr(METHODS["lora"], fact):
         shares |= {facts.title: facts.learning_rate_share for facts in ALGORITHMS.values()}
     others += [f"with {name} {share:g} times that" for name, share in shares.items() if share != 1]
     return ", ".join([defaults_text(fact, "auto"), *others, "and other ones where the base checkpoint needs them"])

@@ -8,7 +8,8 @@ import pytest
 
 from sd_finetune.settings.algorithms import ALGORITHMS
 from sd_finetune.settings.base_defaults import BaseDefaults, resolved_for
-from sd_finetune.settings.methods import METHODS
+from sd_finetune.settings.catalogue import all_options
+from sd_finetune.settings.methods import METHODS, RATE_OPTIONS
 from sd_finetune.settings.optimizers import OPTIMIZERS
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.rates import Rates
@@ -62,6 +63,13 @@ def test_the_layers_of_an_algorithm_have_their_share_of_lora_s_learning_rates(al
     assert lion.rates("unet").first == pytest.approx(1e-4 * share * OPTIMIZERS["lion"].learning_rate_share)
     assert prodigy.rates("unet") == Rates(1)
     assert asked("hypernetwork", lora={"algorithm": algorithm}).rates("unet") == Rates(1e-5)
+    assert found.rates("embedding") == asked("lora").rates("embedding")
+
+
+def test_only_rates_of_layers_are_told_to_depend_on_the_algorithm() -> None:
+    options = {name: all_options()[name].option for name in RATE_OPTIONS.values()}
+    told = [name for name, option in options.items() if option and "LoKr" in option.help]
+    assert told == ["train.unet_learning_rate", "train.text_encoder_learning_rate"]
 
 
 def test_a_bucket_side_is_held_to_a_resolution_that_is_known() -> None:
