@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,20 @@ from sd_finetune.data.importing.import_any import read_concepts_list
 from sd_finetune.data.importing.kohya_dataset import import_kohya_dataset
 from sd_finetune.data.metadata_json import read_metadata_json
 from sd_finetune.data.metadata_lines import read_metadata_lines
+from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.errors import UserError
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.families.sd1.ldm_config import dump
 from sd_finetune.formats.base_file import base_layout, base_tensors
 from sd_finetune.formats.bundled_words import read_bundled
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
-from sd_finetune.formats.classify import family_of_checkpoint, refuse_unless
+from sd_finetune.formats.classify import family_of_checkpoint, layout_of, refuse_unless
 from sd_finetune.formats.diffusers_folder import folder_layout
 from sd_finetune.formats.embedding import read_embedding, write_embedding
+from sd_finetune.formats.fit.hypernetwork import refuse_other_hypernetwork
+from sd_finetune.formats.fit.lora import refuse_other_lora
+from sd_finetune.formats.fit.target import Target
+from sd_finetune.formats.fit.words import bundled_shapes, embedding_shapes
 from sd_finetune.formats.hashes import file_hashes, legacy_hash
 from sd_finetune.formats.hypernetwork import HypernetworkFile, HypernetworkShape, read_hypernetwork, write_hypernetwork
 from sd_finetune.formats.identify import identify
@@ -49,6 +55,7 @@ from sd_finetune.reading.diffusers_folder import folder_files, part_of, pipeline
 from sd_finetune.reading.door import READERS, read_text
 from sd_finetune.reading.read_layout import read_layout
 from sd_finetune.runs.fingerprint import fingerprint
+from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import read_toml
 from sd_finetune.settings.toml import load_toml
 from tests.diffusers_folders import save_folder
@@ -61,6 +68,14 @@ PACKAGE = Path(__file__).parents[2] / "sd_finetune"
 SECONDS, MEGABYTES = 10.0, 600
 """For all readers together, on any one file. A million names take the longest, 3 s on the slowest machine of ours."""
 
+
+@cache
+def toy_target() -> Target:
+    """What files to continue from are held against."""
+    known = known_base(TOY_CHECKPOINT)
+    return Target(TOY_CHECKPOINT, known.family, known.architecture, known.memory.layers)
+
+
 WAYS: dict[str, Callable[[Path], object]] = {
     "read_layout": read_layout,
     "read_tensors": read_tensors,
@@ -72,7 +87,14 @@ WAYS: dict[str, Callable[[Path], object]] = {
     "embedding_in": embedding_in,
     "read_hypernetwork": read_hypernetwork,
     "identify": lambda path: identify(path).text,
+    "layout_of": layout_of,
     "refuse_unless": lambda path: refuse_unless(path, "lora"),
+    "refuse_other_lora": lambda path: refuse_other_lora(path, Settings(method="lora"), toy_target()),
+    "refuse_other_hypernetwork": lambda path: refuse_other_hypernetwork(
+        path, Settings(method="hypernetwork"), toy_target()
+    ),
+    "embedding_shapes": embedding_shapes,
+    "bundled_shapes": bundled_shapes,
     "known_base": known_base,
     "family_of_checkpoint": lambda path: family_of_checkpoint(path, read_layout(path)),
     "refuse_unusable_base": refuse_unusable_base,

@@ -50,17 +50,18 @@ def is_in_lora(file: str, settings: Settings) -> bool:
 def _stored(file: str, word: LearnedWord, settings: Settings) -> VectorShapes | None:
     """What is there of a word, None if it is not in the LoRA."""
     if not is_in_lora(file, settings):
-        return _of_embedding(Path(file))
-    return next((own for name, own in _of_lora(Path(file)).items() if name.casefold() == word.word.casefold()), None)
+        return embedding_shapes(Path(file))
+    wanted = word.word.casefold()
+    return next((own for name, own in bundled_shapes(Path(file)).items() if name.casefold() == wanted), None)
 
 
 @reader
-def _of_embedding(path: Path) -> VectorShapes:
+def embedding_shapes(path: Path) -> VectorShapes:
     return vector_shapes(str(path), embedding_vectors(layout_of(path)))
 
 
 @reader
-def _of_lora(path: Path) -> dict[str, VectorShapes]:
+def bundled_shapes(path: Path) -> dict[str, VectorShapes]:
     words = bundled_vectors(layout_of(path).tensors)
     return {word: vector_shapes(called_in(path, word), own) for word, own in words.items()}
 
