@@ -727,7 +727,7 @@ def test_products_in_tf32_are_left_to_the_settings(toy: Toy, monkeypatch: pytest
 @ROW
 def test_the_optimizer_is_the_one_asked_for(toy: Toy, name: str) -> None:
     module, _, own_name = OPTIMIZERS[name].builds.rpartition(".")
-    assert type(toy.prepare(optimizer_changes(name)).optimizer.optimizer) is getattr(import_module(module), own_name)
+    assert type(toy.prepare(optimizer_changes(name)).optimizer) is getattr(import_module(module), own_name)
 
 
 def group_rates(training: Training) -> list[float]:

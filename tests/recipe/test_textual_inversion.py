@@ -209,7 +209,7 @@ def test_a_step_without_the_word_teaches_nothing_and_goes_on(toy: Toy, tmp_path:
         nonlocal optimizer_steps
         optimizer_steps += 1
 
-    training.optimizer.optimizer.register_step_pre_hook(count)
+    training.optimizer.register_step_pre_hook(count)
     train(training)
     assert optimizer_steps == 2, "fp16's scaler refuses a step without gradients"
     moved = [not torch.equal(one, other) for one, other in pairwise(values)]

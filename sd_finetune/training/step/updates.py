@@ -64,7 +64,9 @@ class Updates:
         self._optimizer = build_optimizer(list(_as_known(groups, self._weights, undecayed)), settings)
         self._group_of = {id(p): n for n, group in enumerate(self._optimizer.param_groups) for p in group["params"]}
         self._kept_before: list[Group] = []
-        self.optimizer: Any = accelerator.prepare(self._optimizer)
+        # accelerate's around it looks for a package in each step, and does nothing without fp16's scale.
+        has_scale = accelerator.scaler is not None
+        self.optimizer: Any = accelerator.prepare(self._optimizer) if has_scale else self._optimizer
         if settings.train.fused_backward:
             for weight in self._weights:
                 parameter: Any = weight.parameter
@@ -93,9 +95,8 @@ class Updates:
             for portion in portions(self._weights, _values, PORTION_VALUES) if alone else [self._weights]:
                 self._step_some(portion)
         else:
-            # Without a scale not accelerate's around it, which looks for a package in each call.
-            (self._optimizer if self._accelerator.scaler is None else self.optimizer).step()
-            self._optimizer.zero_grad(set_to_none=True)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
 
     def _set_scale(self) -> None:
         """fp16's scale is there from the first loss on, of which this process of several may have had no share."""
