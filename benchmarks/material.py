@@ -21,10 +21,10 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from sd_finetune.demo.paths import TOY_CHECKPOINT
 from sd_finetune.families.family import family_called
 from sd_finetune.families.load_model import load_model
-from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
 from sd_finetune.families.sd1.architecture import SD15, Sd1Architecture
 from sd_finetune.families.sd1.family import FAMILY
 from sd_finetune.families.sdxl.architecture import SDXL_BASE, SdxlArchitecture
+from sd_finetune.families.vocabulary import CLIP_TOKENIZER_FOLDER
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict

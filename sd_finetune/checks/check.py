@@ -24,10 +24,11 @@ from ..settings.options import Settings
 from ..settings.plain import concepts
 from ..settings.read import as_far_as_valid, faults_of
 from ..settings.rules import check_rules
-from .captions import caption_faults
+from .captions import caption_faults, captions_in_time
 from .concept_images import images_of_concept
 from .masks import mask_faults, masks_in_time
 from .other_folders import other_images
+from .words import word_faults
 
 Further = Callable[[Settings, int], dict[str, str]]
 """More faults, by the option's name, of settings as far as they are valid, with their steps; 0 where they are not."""
@@ -115,7 +116,7 @@ def _with_faults_beyond_rules(content: dict[str, Any], faults: Faults) -> Settin
 
 
 def _of_images(whole: Settings, found: list[UsableImages], faults: Faults) -> list[FoundMasks]:
-    """The masks of each concept; adds what is wrong with them, with captions, and with images that are not trained.
+    """The masks of each concept; adds what is wrong with them, captions, new words, and images that are not trained.
 
     All that is wrong with what is in one folder is told together.
     """
@@ -126,9 +127,11 @@ def _of_images(whole: Settings, found: list[UsableImages], faults: Faults) -> li
     places = [f"concepts.{number}.{name}" for number in range(1, len(found) + 1) for name in ("folder", "mask_folder")]
     masks = [] if any(map(faults.has, places)) else masks_in_time(whole, found)
     of_masks = mask_faults(whole, found, masks) if masks else {}
-    for name, sentences in (*of_masks.items(), *caption_faults(whole, found, others)):
+    captioned, beside = captions_in_time(whole, found, others)
+    for name, sentences in (*of_masks.items(), *caption_faults([*captioned, *beside])):
         told[name] = f"{told[name]}\n{sentences}" if name in told else sentences
     faults.add_new(told)
+    faults.add_new(dict(word_faults(whole, found, captioned)))
     return masks
 
 

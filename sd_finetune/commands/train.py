@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..runs.folder import RunFolder
+from ..runs.result_paths import place_faults
 from ..settings.reference import help_text
 from .settings_file import add_settings_arguments, settings_of
 from .start import add_detach, start
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: finished, stopped or detached; 1: the run failed. Raises UserError for settings that are not valid."""
-    settings = settings_of(options)
+    settings = settings_of(options, lambda settings, _: place_faults(settings))
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")
     return start(folder, detach=options.detach, launch=options.launch)

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UserError
-from .captions import FILEWORDS, Caption, CaptionReader
+from ..settings.options import Captions
+from ..settings.prompt_syntax import weight_fault
+from .captions import FILEWORDS, Caption, CaptionReader, prompt_for
 from .first_faults import first_faults
+from .prompt_building import lines_of
 
 
 @dataclass
@@ -35,8 +38,8 @@ def read_captions(
 
     end: when to stop, by `time.monotonic`; the captions of images that there was no time for are not looked at.
     """
-    read = ReadCaptions()
-    if not any(FILEWORDS in template for template in templates):
+    read, shown = ReadCaptions(), [template for template in templates if FILEWORDS in template]
+    if not shown:
         return read
     read.metadata_fault = reader.metadata_fault()
     faults = dict[str, None]()
@@ -47,9 +50,20 @@ def read_captions(
             read.captions[image] = reader.of(image)
         except UserError as error:
             faults[str(error)] = None
-    faults.pop(read.metadata_fault, None)  # what each image says that has no caption file
-    read.faults = list(faults)
+        else:
+            faults[_weight_fault(image, read.captions[image], shown, reader.options)] = None
+    read.faults = [fault for fault in faults if fault and fault != read.metadata_fault]  # which each image says
     return read
+
+
+def _weight_fault(image: Path, caption: Caption, templates: Sequence[str], options: Captions) -> str:
+    """About the first of an image's prompts whose emphasis is to be read and cannot be; "" where all can."""
+    if options.emphasis == "none":
+        return ""
+    lines = lines_of(caption.text, options)
+    shown = lines if options.several_lines == "random" else lines[:1]
+    faults = (weight_fault(prompt_for(template, line)) for line in shown for template in templates)
+    return next((f"{caption.source or image}: {fault}" for fault in faults if fault), "")
 
 
 def refuse_faults(read: ReadCaptions) -> None:

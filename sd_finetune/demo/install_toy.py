@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..families.ldm.sizes import TextEncoderSizes
-from ..families.prompts import CLIP_TOKENIZER_FOLDER
+from ..families.vocabulary import CLIP_TOKENIZER_FOLDER
 from ..formats.checkpoint import read_checkpoint
 from ..runs.atomic import replacing
 from .toys import TOYS

@@ -131,8 +131,16 @@ class FamilyFacts:
     learning_rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     """Where they are others than the method's own, as `settings.base_defaults.BaseDefaults` has them."""
 
-    def clip_skip_fault(self, clip_skip: int, called: str) -> str:
-        """A sentence where there is nothing to skip; "" where there is. called: the option."""
+    def clip_skip_fault(self, clip_skip: int, layers: int, called: str) -> str:
+        """A sentence where there is nothing to skip, or no such layer; "" where there is. called: the option.
+
+        layers: of the first text encoder.
+        """
+        if self.has_clip_skip and clip_skip > layers:
+            return (
+                f"{called} = {clip_skip} is out of range for this checkpoint, whose text encoder has "
+                f"{layers} layer{'s' * (layers > 1)}: use a whole number from 1 to {layers}."
+            )
         if clip_skip == 1 or self.has_clip_skip:
             return ""
         return (

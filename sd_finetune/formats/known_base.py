@@ -32,6 +32,7 @@ from .usable_base import refuse_no_weights
 
 if TYPE_CHECKING:
     from ..families.family import Architecture
+    from ..families.ldm.sizes import TextEncoderSizes
 
 LATENT_PIXEL = 8
 """Pixels."""
@@ -49,6 +50,11 @@ class KnownBase:
     def native_side(self) -> int:
         """Of the images that it was trained on, in pixels."""
         return self.architecture.image_size * LATENT_PIXEL
+
+    @property
+    def text_layers(self) -> int:
+        """Of the first text encoder."""
+        return cast("TextEncoderSizes", self.architecture.sizes[self.family.text_encoders[0]]).num_hidden_layers
 
     @property
     def defaults(self) -> BaseDefaults:
@@ -155,5 +161,5 @@ def resolved(settings: Settings) -> Settings:
 def base_faults(settings: Settings) -> dict[str, str]:
     """By the option's name, a sentence about what the base checkpoint rules out, as far as that can be read."""
     base, name = base_of(settings), "train.clip_skip"
-    fault = base.family.clip_skip_fault(settings.train.clip_skip, name) if base else ""
+    fault = base.family.clip_skip_fault(settings.train.clip_skip, base.text_layers, name) if base else ""
     return {name: fault} if fault else {}

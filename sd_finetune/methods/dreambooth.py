@@ -36,10 +36,6 @@ class DreamBoothMethod(Method):
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         _start_checkpoint(settings, base)
 
-    @classmethod
-    def ending(cls, settings: Settings) -> str:
-        return "" if settings.output.layout == "diffusers" else ".safetensors"
-
     def parameter_groups(self) -> list[ParameterGroup]:
         return [
             ParameterGroup(part, list(module.parameters()), learning_rate_of(part, self.settings))

@@ -40,10 +40,6 @@ class HypernetworkMethod(Method):
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         cls(model, settings, base).detach()
 
-    @classmethod
-    def ending(cls, settings: Settings) -> str:
-        return ".pt"
-
     def parameter_groups(self) -> list[ParameterGroup]:
         return [ParameterGroup("unet", list(self.network.parameters()), self.settings.unet_learning_rate())]
 

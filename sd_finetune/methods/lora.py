@@ -54,16 +54,14 @@ class LoraMethod(Method):
     def check(cls, model: DiffusionModel, settings: Settings, base: Checkpoint) -> None:
         if settings.base.continue_from:
             cls(model, settings, base).detach()
+        elif settings.has_words_beside():
+            TrainedWords(model, settings)
 
     @classmethod
     def instance_warnings(cls, model: DiffusionModel, settings: Settings, examples: Sequence[Example]) -> list[str]:
         """As `about_words`, and about words of an earlier run that are lost."""
         own = about_words(model, settings, examples) if settings.has_words_beside() else []
         return [*own, *lost_words(settings)]
-
-    @classmethod
-    def ending(cls, settings: Settings) -> str:
-        return ".safetensors"
 
     def parameter_groups(self) -> list[ParameterGroup]:
         groups = [group for part, network in self._adapters.items() for group in self._groups(part, network)]

@@ -53,11 +53,6 @@ class Method(Protocol):
         """Warnings about what the result will not have of the checkpoint `base`."""
         return []
 
-    @classmethod
-    def ending(cls, settings: Settings) -> str:
-        """The ending of the result's file, ".safetensors" or ".pt"; "" for a folder."""
-        ...
-
     networks: Mapping[str, nn.Module]
     """What is attached to the modules of the model, by part; empty if the model's own weights are trained."""
 

@@ -40,10 +40,6 @@ class TextualInversionMethod(Method):
         """Class images keep the word in its class only if their prompts contain it."""
         return list(about_prompts(model, settings, examples, "prompts of class images"))
 
-    @classmethod
-    def ending(cls, settings: Settings) -> str:
-        return f".{settings.textual_inversion.format}"
-
     def parameter_groups(self) -> list[ParameterGroup]:
         return [self._words.parameter_group()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -11,18 +12,17 @@ from ..data.captions import FILEWORDS
 from ..data.concepts import Example
 from ..errors import UserError
 from ..families.family import DiffusionModel
-from ..families.prompts import chunks_of, new_words_in, word_tokens
+from ..families.prompts import word_tokens
+from ..families.word_use import known_word_fault, unused_words, way_out, words_in
 from ..formats.bundled_words import read_bundled
 from ..formats.embedding import Embedding, read_embedding
 from ..formats.fit.words import continued_in, is_in_lora
 from ..formats.other_embeddings import embeddings_in, in_the_way, is_named_after
 from ..networks.new_words import NewWords, Vectors, fitting_vectors, initial_vectors
 from ..optimizers.parameter_group import ParameterGroup
-from ..settings.groups.captions import CHUNK_TOKENS
 from ..settings.learned_words import OF_RUN, LearnedWord, learned_words, unused_options
 from ..settings.methods import METHODS
 from ..settings.options import Settings
-from ..settings.prompt_reading import trained_reading
 from .method import weight_format
 
 ANYTHING = "*"
@@ -38,7 +38,8 @@ class TrainedWords:
         self._settings, self._names = settings, model.family.facts.embedding_names
         self.learned = learned_words(settings)
         for word in self.learned:
-            _refuse_known_word(model, word)
+            if fault := known_word_fault(word, partial(word_tokens, model)):
+                raise UserError(fault)
         starts = [_initial_vectors(model, word, settings) for word in self.learned]
         self.steps_before = [steps for _, steps in starts]
         """Of each word, in earlier runs."""
@@ -75,21 +76,15 @@ def about_words(model: DiffusionModel, settings: Settings, examples: Sequence[Ex
     Raises:
         UserError: no prompt contains one of the new words.
     """
-    prompts = _prompts_of(examples)
-    shown = _words_in(model, settings, prompts)
-    for number, word in enumerate(learned_words(settings)):
-        if not any(number in found for found in shown):
-            raise UserError(
-                f'No prompt contains the new word "{word.word}" or has room for its vectors (the first is '
-                f'"{prompts[0]}"): {_way_out(model, settings, word, prompts)}.'
-            )
+    if unused := list(unused_words(settings, _prompts_of(examples), partial(word_tokens, model))):
+        raise UserError("\n".join(fault for _, fault in unused))
     return [*about_prompts(model, settings, examples, "prompts"), *_about_names(model, settings)]
 
 
 def about_prompts(model: DiffusionModel, settings: Settings, examples: Sequence[Example], called: str) -> Iterator[str]:
     """A warning where prompts contain no new word. called: the prompts, in messages."""
-    prompts = _prompts_of(examples)
-    shown = _words_in(model, settings, prompts)
+    prompts, tokens_of = _prompts_of(examples), partial(word_tokens, model)
+    shown = words_in(settings, prompts, tokens_of)
     without = [prompt for prompt, found in zip(prompts, shown, strict=True) if not found]
     if not without:
         return
@@ -98,17 +93,8 @@ def about_prompts(model: DiffusionModel, settings: Settings, examples: Sequence[
     lost = "do not train it" if settings.has_words_beside() else "train nothing"
     yield (
         f'{len(without)} of {len(prompts)} {called}, such as "{without[0]}", do not contain {told} '
-        f"and {lost}: {_way_out(model, settings, first, without)}."
+        f"and {lost}: {way_out(settings, first, without, tokens_of)}."
     )
-
-
-def _refuse_known_word(model: DiffusionModel, word: LearnedWord) -> None:
-    """Raise UserError for a word of the model's vocabulary, which prompts could not use any more."""
-    if len(word_tokens(model, word.word)) == 1:
-        option = "textual_inversion.word (or output.name, if it is empty)" if word.place == OF_RUN else word.option
-        raise UserError(
-            f'"{word.word}" is in the vocabulary of the model: set {option} to a new word, like "{word.word}-new".'
-        )
 
 
 def _initial_vectors(model: DiffusionModel, word: LearnedWord, settings: Settings) -> tuple[Vectors, int]:
@@ -151,33 +137,6 @@ def lost_words(settings: Settings) -> Iterator[str]:
 
 def _prompts_of(examples: Sequence[Example]) -> list[str]:
     return list(dict.fromkeys(prompt for e in examples for prompt in (e.prompt, *e.variants)))
-
-
-def _words_in(model: DiffusionModel, settings: Settings, prompts: Sequence[str]) -> list[set[int]]:
-    """Which of the new words, from 0, each prompt contains and has room for."""
-    words = NewWords(model, [(word.word, initial_vectors(model, "", word.vectors)) for word in learned_words(settings)])
-    words.attach()
-    try:
-        return [new_words_in(model, prompt, trained_reading(settings)) for prompt in prompts]
-    finally:
-        words.detach()
-
-
-def _way_out(model: DiffusionModel, settings: Settings, learned: LearnedWord, without: Sequence[str]) -> str:
-    word, vectors = learned.word.lower(), learned.vectors
-    before = [prompt.lower().partition(word)[0] for prompt in without if word in prompt.lower()]
-    room = min((_room_behind(model, settings, text) for text in before), default=0)
-    if before and 0 < room < vectors:
-        return f"its {vectors} vectors do not fit, set {learned.place}.vectors = {room} or less"
-    more = ", or choose another textual_inversion.template" if METHODS[settings.method].learns_word else ""
-    return f"add it to the captions{more}"
-
-
-def _room_behind(model: DiffusionModel, settings: Settings, text: str) -> int:
-    """For so many vectors behind a text, in its last chunk or a further one."""
-    reading = trained_reading(settings)
-    chunks = chunks_of(model, text, reading)
-    return chunks[-1].room() if len(chunks) == reading.chunks else CHUNK_TOKENS
 
 
 def _about_names(model: DiffusionModel, settings: Settings) -> Iterator[str]:

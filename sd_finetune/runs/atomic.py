@@ -107,6 +107,17 @@ def replacing_folder(path: Path) -> Generator[Path, None, None]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def unwritable(path: Path) -> str:
+    """Why the file `path` cannot be written, as far as that shows without trying, as a sentence; else ""."""
+    nearest = next((folder for folder in path.parents if is_taken(folder)), None)
+    number = 0
+    if nearest is not None and not nearest.is_dir():
+        number = errno.ENOTDIR
+    elif nearest is not None and not os.access(nearest, os.W_OK | os.X_OK):
+        number = errno.EACCES
+    return str(cannot_write(path, OSError(number, os.strerror(number)))) if number else ""
+
+
 class _Tried(Exception):
     """Ends an attempt before the file is renamed."""
 

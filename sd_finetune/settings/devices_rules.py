@@ -8,6 +8,15 @@ from .faults import Broken
 from .options import Settings
 
 
+def not_on_mps(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What accelerate and torch do not have on a Mac's GPU: the option, and the rest of a sentence about that GPU."""
+    for name, value in (("mixed_precision", "no"), ("frozen_weights", "as_computed")):
+        own = getattr(settings.train, name)
+        if own != value:
+            rest = f'trains in fp32, without train.{name} = "{own}": set that to "{value}", or train.device to "cpu".'
+            yield f"train.{name}", rest
+
+
 def several_devices(settings: Settings) -> Iterator[Broken]:
     """What cannot be split."""
     train = settings.train

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from ..own_packages.find import installed_version
+
 NVIDIA = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 NVML = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 ROCM = Path("/dev/kfd")
@@ -69,6 +71,16 @@ def _within_reach(count: int | None) -> int | None:
         if name in os.environ:
             count = min(count, len([each for each in os.environ[name].split(",") if each.strip() not in ("", "-1")]))
     return count
+
+
+def has_no_gpu() -> bool:
+    """Whether it is certain that torch finds none to compute on as CUDA.
+
+    On Windows it is with a torch for the CPU alone: ZLUDA, which has GPUs of AMD compute as CUDA, is not looked for.
+    """
+    if has_gpu_driver():
+        return False
+    return sys.platform != "win32" or "+cpu" in (installed_version("torch") or "")
 
 
 def has_gpu_driver() -> bool:

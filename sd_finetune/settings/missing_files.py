@@ -9,7 +9,8 @@ from ..errors import UserError
 from ..reading.diffusers_folder import is_model, is_vae
 from ..reading.other_files import sentence_about_folder
 from .availability import too_few_gpus, unavailable
-from .gpu_driver import gpu_count, gpu_kind, has_gpu_driver
+from .devices_rules import not_on_mps
+from .gpu_driver import gpu_count, gpu_kind, has_gpu_driver, has_no_gpu
 from .learned_words import learned_words
 from .options import Concept, Settings
 
@@ -38,6 +39,7 @@ def missing_for_training(settings: Settings) -> dict[str, str]:
         **missing_files(settings),
         **unavailable(settings, on_gpu),
         **_missing_mac(settings),
+        **_missing_gpu(settings),
         **_missing_gpus(settings),
     }
 
@@ -47,6 +49,21 @@ def _missing_mac(settings: Settings) -> dict[str, str]:
         return {}
     sentence = 'train.device = "mps" needs a Mac with an M processor, and this is none: set it to "auto".'
     return {"train.device": sentence}
+
+
+def _missing_gpu(settings: Settings) -> dict[str, str]:
+    """What needs another GPU than "auto" finds here, or than there is."""
+    train = settings.train
+    if train.device == "auto" and gpu_kind() == "apple":
+        return {name: f"The GPU of this Mac {rest}" for name, rest in not_on_mps(settings)}
+    if train.device not in ("auto", "cuda") or not has_no_gpu():
+        return {}
+    if train.device == "cuda":
+        return {"train.device": 'train.device = "cuda" needs a CUDA GPU, and none was found: set it to "auto".'}
+    if train.mixed_precision == "fp16":
+        sentence = 'train.mixed_precision = "fp16" needs a GPU, and none was found: use "bf16" or "no".'
+        return {"train.mixed_precision": sentence}
+    return {}
 
 
 def _missing_gpus(settings: Settings) -> dict[str, str]:

@@ -45,6 +45,7 @@ def trial_settings(settings: Settings, steps: int = STEPS) -> Settings:
             lora=replace(settings.lora, new_words_share=1.0),
             ema=replace(settings.ema, decay=0.0),
             prior=replace(settings.prior, weight=0.0),
+            output=replace(settings.output, folder="", embeddings_folder=""),
         )
     )
 

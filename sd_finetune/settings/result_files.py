@@ -12,6 +12,9 @@ from .methods import ResultKind
 from .options import Settings
 from .result_name import NAME, pattern_fault, stems_of
 
+CONFIG_ENDING = ".yaml"
+"""Of the config beside a checkpoint of one file."""
+
 
 @dataclass(frozen=True)
 class ResultFile:
@@ -29,6 +32,22 @@ def result_files(settings: Settings) -> tuple[ResultFile, ...]:
     saves_words = kind == "embedding" or settings.has_embeddings_beside()
     words = learned_words(settings) if saves_words else ()
     return (*own, *(ResultFile(word.file, "embedding", word) for word in words))
+
+
+def ending_of(settings: Settings, file: ResultFile) -> str:
+    """As ".safetensors"; "" for a folder."""
+    if file.kind == "checkpoint" and settings.output.layout == "diffusers":
+        return ""
+    if file.kind == "hypernetwork":
+        return ".pt"
+    is_beside = file.kind != settings.result_kind()
+    return f".{settings.textual_inversion.format}" if file.kind == "embedding" and not is_beside else ".safetensors"
+
+
+def endings_of(settings: Settings, file: ResultFile) -> tuple[str, ...]:
+    """Of all files that are written for a result; a folder has none, whatever dots its name has."""
+    ending = ending_of(settings, file)
+    return (ending, CONFIG_ENDING) if file.kind == "checkpoint" and ending else (ending,)
 
 
 def each_in_a_file_of_its_own(settings: Settings) -> Iterator[Broken]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from .catalogue import members
 from .data_rules import bucket_sides, changing_images, extra_resolutions
-from .devices_rules import several_devices
+from .devices_rules import not_on_mps, several_devices
 from .ema_rules import one_average
 from .faults import Broken, Faults
 from .groups.textual_inversion import NAME
@@ -22,6 +22,7 @@ from .optimizers import LEAST_MULTIPLIER, OPTIMIZERS
 from .option import AUTO
 from .options import Settings
 from .prior_rules import decaying_prior
+from .prompt_rules import weights
 from .rates import Rates
 from .result_files import each_in_a_file_of_its_own
 from .result_name import fields_of, pattern_fault, stem_of
@@ -102,16 +103,8 @@ def _mixed_precision(settings: Settings) -> Iterator[Broken]:
         sentence = 'train.mixed_precision = "fp16" needs a GPU: with train.device = "cpu" use "bf16" or "no".'
         yield ("train.mixed_precision", "train.device"), sentence
     if settings.train.device == "mps":
-        yield from _mps(settings)
-
-
-def _mps(settings: Settings) -> Iterator[Broken]:
-    """What accelerate and torch do not have on it."""
-    for name, value in (("mixed_precision", "no"), ("frozen_weights", "as_computed")):
-        own = getattr(settings.train, name)
-        if own != value:
-            sentence = f'train.device = "mps" trains in fp32, without train.{name} = "{own}": set that to "{value}"'
-            yield (f"train.{name}", "train.device"), f'{sentence}, or train.device to "cpu".'
+        for name, rest in not_on_mps(settings):
+            yield (name, "train.device"), f'train.device = "mps" {rest}'
 
 
 def _methods(settings: Settings) -> Iterator[Broken]:
@@ -310,6 +303,7 @@ RULES = (
     _concepts,
     _captions,
     _samples,
+    weights,
     _class_prompts,
     decaying_prior,
     extra_resolutions,

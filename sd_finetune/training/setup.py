@@ -26,6 +26,7 @@ from ..optimizers.parameter_group import biases_norms_and_embeddings
 from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import Event, EventLog, Phase, Warning_
+from ..runs.result_paths import refuse_place, result_paths
 from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resume
 from ..runs.unfinished import remove_leftovers
 from ..settings.methods import METHODS
@@ -39,7 +40,6 @@ from .compute.compiled import compile_blocks
 from .device import Accelerator, accelerator_for
 from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
-from .output.place import refuse_place, result_paths
 from .output.snapshots import read_snapshot
 from .phases import look_of, telling
 from .placement import Placement

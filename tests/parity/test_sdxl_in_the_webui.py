@@ -18,10 +18,10 @@ from torch import Tensor
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.ldm.sizes import TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.families.load_model import load_model
-from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
 from sd_finetune.families.sdxl.architecture import SdxlArchitecture
 from sd_finetune.families.sdxl.family import FAMILY
 from sd_finetune.families.sdxl.modules import empty_modules
+from sd_finetune.families.vocabulary import CLIP_TOKENIZER_FOLDER
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
 from tests.webui.conftest import root_of
 from tests.webui.kinds import A1111

@@ -18,7 +18,7 @@ from sd_finetune.families.prompts import chunks_of, tokenize
 from sd_finetune.networks.new_words import attach_embedding_files
 from sd_finetune.settings.emphasis import EMPHASIS_MODES, EMPHASIS_TITLES
 from sd_finetune.settings.prompt_reading import PromptReading
-from tests.unit.families.test_prompt_syntax import RECORDED
+from tests.unit.settings.test_prompt_syntax import RECORDED
 from tests.webui.test_images import difference, ours
 from tests.webui.webui import WebUI
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sd_finetune.families.family import DiffusionModel
-from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
+from sd_finetune.families.vocabulary import CLIP_TOKENIZER_FOLDER
 from sd_finetune.settings.emphasis import EMPHASIS_TITLES
 from tests.unit.families.sdxl.shown import SHOWN, SIZE, TESTED, TIMESTEPS, found, make_tested, noisy_latents, sampled
 from tests.unit.families.sdxl.test_webui_states import RECORDED

@@ -16,9 +16,9 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ...families.ldm.sizes import TextEncoderSizes, UNetSizes, VaeSizes
-from ...families.prompts import CLIP_TOKENIZER_FOLDER
 from ...families.sd1.architecture import Sd1Architecture
 from ...families.sd1.family import FAMILY
+from ...families.vocabulary import CLIP_TOKENIZER_FOLDER
 from ...formats.checkpoint import new_checkpoint
 from .. import world
 from ..paths import TOY_CHECKPOINT

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from ...families.prompts import CLIP_TOKENIZER_FOLDER
+from ...families.vocabulary import CLIP_TOKENIZER_FOLDER
 from ...runs.atomic import replacing
 from ..expand_xl import SHARED, VARIANTS, expand
 from ..paths import TRAINED_XL, TRAINED_XL_V

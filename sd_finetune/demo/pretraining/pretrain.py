@@ -24,7 +24,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ...families.family import DiffusionModel
 from ...families.load_model import load_model
-from ...families.prompts import CLIP_TOKENIZER_FOLDER
+from ...families.vocabulary import CLIP_TOKENIZER_FOLDER
 from ...formats.checkpoint import read_checkpoint
 from .. import world
 from .denoising import Denoising, Examples, train_denoiser

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from ...families.load_model import load_model
-from ...families.prompts import CLIP_TOKENIZER_FOLDER
+from ...families.vocabulary import CLIP_TOKENIZER_FOLDER
 from ...formats.checkpoint import read_checkpoint
 from .. import world
 from ..expand_xl import SHARED

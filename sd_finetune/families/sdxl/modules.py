@@ -16,7 +16,7 @@ from ..family import Modules
 from ..initial_values import NoInitialValues
 from ..ldm.clip_config import clip_config
 from ..ldm.text_encoder import ClipTextEncoder
-from ..prompts import CLIP_TOKENIZER_FOLDER
+from ..vocabulary import CLIP_TOKENIZER_FOLDER
 from .architecture import SdxlArchitecture
 
 OPEN_CLIP_PADDING = "!"

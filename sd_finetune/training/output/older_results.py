@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from ...runs.messages import Saved, read_events
+from ...runs.result_paths import files_of_results
 from ..state import Training
-from .place import files_of_results, moment_of
+from .moment import moment_of
 
 
 def remove_older_results(training: Training) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from ...errors import CannotWriteError
 from ...formats.tensor_file import FILE_DTYPES
 from ...runs.messages import Phase
+from ...runs.result_paths import result_paths
 from ..state import Training
-from .place import moment_of, result_paths
+from .moment import moment_of
 
 POLL_SECONDS = 0.5
 """Between two looks at what the run is told."""

@@ -11,11 +11,12 @@ from ...errors import CannotWriteError
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ...formats.tensor_file import FILE_DTYPES, fits
 from ...runs.messages import Phase, Saved, Warning_
+from ...runs.result_paths import result_paths
 from ...settings.result_files import result_files
 from ..state import Training
 from .card import write_card
+from .moment import moment_of
 from .older_results import remove_older_results
-from .place import moment_of, result_paths
 
 
 def save_result(training: Training, step: int, final: bool) -> Path:

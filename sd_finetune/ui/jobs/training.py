@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
+from ...checks.check import Further, nothing_further
 from ...data.concepts import instance_examples
 from ...data.image_cache import notes_in
 from ...data.usable import Look
@@ -19,7 +19,7 @@ from ...settings.missing_files import refuse
 from ...settings.options import Settings
 from ...settings.prior_rules import without_class_images
 from ...settings.rate_trial import trial_settings
-from ..projects.check import checked_settings
+from ..projects.check import checked_settings, for_training
 from ..projects.continuing import copy_snapshot
 from ..projects.host_folders import fill_host_folders
 from ..projects.project import CLASS_IMAGE_RUNS, RATE_TRIALS, Project
@@ -32,7 +32,7 @@ LOOK_SECONDS = 5.0
 
 def train_job(host: Host, project: Project) -> NewJob:
     """A new run of the project's settings, ready to start. Raises UserError: a line for each thing to fix."""
-    settings = _run_settings(host, project, project.origin())
+    settings = _run_settings(host, project, for_training(project.origin()))
     refuse_unusable_method(host, settings.method)
     _refuse_unusable(settings)
     run = RunFolder.create(project.runs, project.name, settings)
@@ -72,12 +72,12 @@ def _refuse_unusable(settings: Settings) -> None:
     instance_examples(settings.concepts, settings.captions, look=look)
 
 
-def _run_settings(host: Host, project: Project, origin: dict[str, Any] | None = None) -> Settings:
+def _run_settings(host: Host, project: Project, further: Further = nothing_further) -> Settings:
     """The form's settings with what the host decides. Raises UserError if they, or the host, keep it from working."""
     problems = host.faults()
     if problems:
         raise UserError("\n".join(problems))
-    return checked_settings(fill_host_folders(host, project.settings()), origin)
+    return checked_settings(fill_host_folders(host, project.settings()), further)
 
 
 def _job(kind: JobKind, project: Project, run: RunFolder, settings: Settings, *arguments: str) -> NewJob:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...checks import check as checks
-from ...checks.check import Checked
+from ...checks.check import Checked, Further, nothing_further
 from ...checks.masks import mask_risks
 from ...data.held_out import trained
 from ...errors import UserError
 from ...formats.known_base import resolved
 from ...reading.diffusers_folder import is_model
+from ...runs.result_paths import place_faults
 from ...settings.faults import Faults
 from ...settings.options import Settings
 from ...settings.plain import text
@@ -29,12 +29,21 @@ from .wording import in_the_tab
 
 def check(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Checked:
     """Check settings as they stand in the form, as `checks.check` does. origin: see Project.origin."""
-    return checks.check(settings, _of_project(settings), partial(origin_faults, origin=origin))
+    return checks.check(settings, _of_project(settings), for_training(origin))
 
 
-def checked_settings(settings: dict[str, Any], origin: dict[str, Any] | None = None) -> Settings:
+def checked_settings(settings: dict[str, Any], further: Further = nothing_further) -> Settings:
     """Settings that a run can be made of. Raises UserError, a line for each fault."""
-    return checks.checked_settings(settings, _of_project(settings), partial(origin_faults, origin=origin))
+    return checks.checked_settings(settings, _of_project(settings), further)
+
+
+def for_training(origin: dict[str, Any] | None) -> Further:
+    """What keeps from training, and not from generating class images or trying learning rates."""
+
+    def faults(settings: Settings, steps: int) -> dict[str, str]:
+        return {**place_faults(settings), **origin_faults(settings, steps, origin)}
+
+    return faults
 
 
 def _of_project(settings: dict[str, Any]) -> Faults:

@@ -14,7 +14,7 @@ from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.networks.new_words import NewWords
 from sd_finetune.settings.prompt_reading import AS_THE_WEBUI, PromptReading
 from tests.toy import Toy
-from tests.unit.families.test_prompt_syntax import RECORDED
+from tests.unit.settings.test_prompt_syntax import RECORDED
 
 START, END, COMMA, WORD = 49406, 49407, 267, 1
 

@@ -25,7 +25,8 @@ def test_a_text_is_tokenized_once() -> None:
 
 def test_clip_skip_is_refused_where_it_has_no_effect() -> None:
     facts = replace(SD1, title="Another", has_clip_skip=False)
-    model: Any = SimpleNamespace(family=SimpleNamespace(facts=facts), text_encoder=None)
+    encoder = SimpleNamespace(config=SimpleNamespace(num_hidden_layers=12))
+    model: Any = SimpleNamespace(family=SimpleNamespace(facts=facts), text_encoder=encoder)
     with pytest.raises(
         UserError, match=r"train.clip_skip = 2 has no effect on Another, .* clip skip 2 .*: set it to 1"
     ):

@@ -10,10 +10,10 @@ import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.result_paths import result_paths
 from sd_finetune.settings.catalogue import all_options
 from sd_finetune.settings.read import from_dict, read_toml
 from sd_finetune.settings.unknown_names import unknown_name
-from sd_finetune.training.output.place import result_paths
 
 
 def faults_of(content: Any) -> list[str]:

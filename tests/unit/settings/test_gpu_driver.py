@@ -25,6 +25,23 @@ def test_the_driver_of_either_maker_counts(
     assert gpu_driver.has_gpu_driver() == found
 
 
+@pytest.mark.parametrize(
+    ("system", "torch", "certain"),
+    [("linux", "2.4.1", True), ("win32", "2.4.1+cpu", True), ("win32", "2.4.1+cu124", False), ("win32", None, False)],
+)
+def test_that_there_is_none_is_certain_but_on_windows(
+    system: str, torch: str | None, certain: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where ZLUDA may stand in for the driver."""
+    monkeypatch.setattr(gpu_driver, "ROCM", tmp_path / "none")
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(gpu_driver, "installed_version", lambda package: torch)
+    assert gpu_driver.has_no_gpu() == certain
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: None)
+    assert not gpu_driver.has_no_gpu()
+
+
 class Nvidia:
     """Its driver's library that manages GPUs."""
 

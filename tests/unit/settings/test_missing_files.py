@@ -48,6 +48,27 @@ def test_a_file_for_a_folder_and_the_other_way_round_is_told(content: dict[str, 
     }
 
 
+def test_what_needs_a_gpu_is_told_where_there_is_none(content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(**train: str) -> dict[str, str]:
+        found = missing_for_training(from_dict({**content, "train": train}))
+        return {name: found[name] for name in found if name.startswith("train.")}
+
+    monkeypatch.setattr("sd_finetune.settings.missing_files.has_no_gpu", lambda: True)
+    asked = 'train.device = "cuda" needs a CUDA GPU, and none was found: set it to "auto".'
+    assert told(device="cuda", mixed_precision="fp16") == {"train.device": asked}
+    asked = 'train.mixed_precision = "fp16" needs a GPU, and none was found: use "bf16" or "no".'
+    assert told(mixed_precision="fp16") == {"train.mixed_precision": asked}
+    assert told(mixed_precision="bf16") == {}
+
+    monkeypatch.setattr("sd_finetune.settings.missing_files.has_no_gpu", lambda: False)
+    assert told(device="cuda", mixed_precision="fp16") == {}
+
+    monkeypatch.setattr("sd_finetune.settings.missing_files.gpu_kind", lambda: "apple")
+    asked = 'The GPU of this Mac trains in fp32, without train.mixed_precision = "bf16": set that to "no", or train.'
+    assert told(mixed_precision="bf16") == {"train.mixed_precision": f'{asked}device to "cpu".'}
+    assert told(device="cpu", mixed_precision="bf16") == {}
+
+
 @pytest.mark.parametrize(
     ("found", "there"),
     [

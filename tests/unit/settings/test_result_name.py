@@ -9,9 +9,9 @@ import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.result_paths import Moment, result_paths
 from sd_finetune.settings.read import from_dict
 from sd_finetune.settings.result_name import fields_of, pattern_fault, stem_of, stems_of
-from sd_finetune.training.output.place import Moment, result_paths
 
 FIELDS = {"name": "my dog (2)", "method": "lora", "base": "sd-v1.5", "date": "2026-11-27"}
 NAMES = {

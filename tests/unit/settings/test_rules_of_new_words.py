@@ -8,7 +8,7 @@ import pytest
 from transformers import CLIPTokenizer
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
+from sd_finetune.families.vocabulary import CLIP_TOKENIZER_FOLDER
 from sd_finetune.settings.learned_words import begins_with, learned_words, unused_options
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict

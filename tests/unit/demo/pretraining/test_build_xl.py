@@ -16,8 +16,8 @@ from sd_finetune.demo.pretraining.build_xl import trained_for_v, trained_tensors
 from sd_finetune.demo.pretraining.pretrain_xl import ToySdxl, freeze_shared, omit, size_ids, trained_tokens
 from sd_finetune.demo.pretraining.xl_modules import END_OF_TEXT, padded_with_0, xl_modules
 from sd_finetune.demo.run import load_base
-from sd_finetune.families.prompts import CLIP_TOKENIZER_FOLDER
 from sd_finetune.families.sdxl.family import FAMILY
+from sd_finetune.families.vocabulary import CLIP_TOKENIZER_FOLDER
 from sd_finetune.formats.checkpoint import new_checkpoint
 from tests.toy import relative_error
 

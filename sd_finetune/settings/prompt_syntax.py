@@ -1,5 +1,6 @@
 r"""What stands in a prompt beside words, as the WebUI reads it: emphasis and BREAK. Standard library only.
 
+weight_fault(prompt): why it cannot be read, as a sentence; "" where it can.
 weighted_texts(prompt): "(a:1.2) b" in pieces with their weights. (a) weighs 1.1, [a] 1/1.1, inside others the product;
 \( \) \[ \] and \\ are the characters themselves.
 """
@@ -37,6 +38,15 @@ class WeightedText:
     def is_break(self) -> bool:
         """Whether a new chunk begins here."""
         return (self.text, self.weight) == (BREAK, BREAK_WEIGHT)
+
+
+def weight_fault(prompt: str) -> str:
+    """A sentence about a weight that is not a number, "" where there is none."""
+    try:
+        weighted_texts(prompt)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def weighted_texts(prompt: str) -> list[WeightedText]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sd_finetune.errors import UserError
-from sd_finetune.families.prompt_syntax import WeightedText, weighted_texts
+from sd_finetune.settings.prompt_syntax import WeightedText, weighted_texts
 
 RECORDED = json.loads((Path(__file__).parent / "webui_prompts.json").read_text(encoding="utf-8"))
 """By prompt: `parsed`, pieces with their weights; `chunks`, see test_chunks.py."""
