@@ -16,7 +16,7 @@ from ..data.masked_examples import FoundMasks
 from ..data.usable import UsableImages
 from ..errors import UserError
 from ..formats.fit.faults import base_fit_faults
-from ..formats.known_base import base_fault, base_faults, resolved
+from ..formats.known_base import base_fault, base_faults, base_of, resolved
 from ..formats.known_vae import vae_fault
 from ..settings.faults import Faults
 from ..settings.missing_files import missing_for_training
@@ -107,7 +107,7 @@ def _with_faults_beyond_rules(content: dict[str, Any], faults: Faults) -> Settin
     faults.add_new({**missing_for_training(whole), **base_faults(whole)})
     if not faults.has("base.config") and (fault := base_fault(whole)):
         faults.add_new({"base.checkpoint": fault})
-    if whole.base.vae and (fault := vae_fault(Path(whole.base.vae))):
+    if whole.base.vae and (fault := vae_fault(Path(whole.base.vae), base_of(whole), Path(whole.base.checkpoint))):
         faults.add_new({"base.vae": fault})
     known = faults.sentences  # of an option with a fault, a default stands in `whole`, of which nothing is to be told
     on_base = base_fit_faults(whole)

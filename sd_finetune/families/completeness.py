@@ -46,6 +46,18 @@ def lora_layers(family: str, architecture: Architecture, shapes: Shapes) -> tupl
     )
 
 
+def stored_vae(family: str, architecture: Architecture, shapes: Shapes) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """By the names of diffusers' module, the usual name and shape of each tensor of the VAE of such a checkpoint."""
+    keys, usual = _of_family(family, "keys"), _usual(family, shapes)
+    names = {name: place.name for name, place in keys.name_table(architecture)["vae"].items()}
+    return {name: (in_file, keys.file_shape(in_file, usual[in_file])) for name, in_file in names.items()}
+
+
+def usual_name(family: str, name: str) -> str:
+    """As `Family.usual_name`."""
+    return _of_family(family, "keys").usual_spelling(name)
+
+
 def layer_name(family: str, architecture: Architecture, part: str, path: str) -> str:
     """As `Family.lora_name`."""
     return _of_family(family, "completeness").layer_name(architecture, part, path)

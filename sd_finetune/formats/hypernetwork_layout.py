@@ -1,12 +1,14 @@
 """The structure of a hypernetwork in a file, by its content with or without the tensors; needs no torch.
 
 shape_and_pairs(content, are_weights) -> HypernetworkShape, and the two MLPs for each context width
+layer_contradiction(shape, width, tensors) -> what of an MLP does not have that structure
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, cast
 
 from ..reading.plain import flag, numbers, shown, text
@@ -18,6 +20,8 @@ DROPOUT_OF_FLAGS = 0.3
 """Of files that only say whether there is dropout."""
 ACTIVATION_ALIASES = {"hardswish": "swish"}
 """The WebUI reads both and offers the second."""
+WITH_WEIGHT = ("prelu",)
+"""Activations that learn something themselves."""
 NO_HYPERNETWORK = "is not a hypernetwork of the WebUI or SD Fine-Tune"
 
 Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
@@ -98,3 +102,36 @@ def _dropout_of_flags(content: Mapping[Any, Any], count: int) -> tuple[float, ..
         return (0.0,) * count
     before_last = DROPOUT_OF_FLAGS if flag(content.get("last_layer_dropout"), False) else 0.0
     return (0.0, *[DROPOUT_OF_FLAGS] * (count - 3), before_last, 0.0)
+
+
+def layer_contradiction(shape: HypernetworkShape, width: int, tensors: Mapping[str, Any]) -> str:
+    """The rest of a sentence about an MLP whose tensors are not those of its structure; "" where they are.
+
+    tensors: each with a `shape`. width: of the context.
+    """
+    wanted = layer_shapes(shape, width)
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    different = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if not different:
+        return ""
+    return (
+        f"has layers for width {width} that contradict its layer structure ({different[0]} differs): use another file."
+    )
+
+
+def layer_shapes(shape: HypernetworkShape, width: int) -> dict[str, tuple[int, ...]]:
+    """By name, those of an MLP's tensors; layers without any count in the names, too."""
+    widths = [int(width * multiple) for multiple in shape.layer_structure]
+    found: dict[str, tuple[int, ...]] = {}
+    place = 0
+    for number, (inner, outer) in enumerate(pairwise(widths), start=1):
+        found |= {f"linear.{place}.weight": (outer, inner), f"linear.{place}.bias": (outer,)}
+        place += 1
+        if shape.activation != "linear" and (number < len(widths) - 1 or shape.activate_output):
+            found |= {f"linear.{place}.weight": (1,)} if shape.activation in WITH_WEIGHT else {}
+            place += 1
+        if shape.layer_norm:
+            found |= {f"linear.{place}.weight": (outer,), f"linear.{place}.bias": (outer,)}
+            place += 1
+        place += shape.dropout_structure[number] > 0
+    return found

@@ -10,13 +10,14 @@ family_of(path) -> the name of its family
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import UserError
-from ..families.completeness import architecture_of, lora_layers, needed_tensors
+from ..families.completeness import architecture_of, lora_layers, needed_tensors, stored_vae
 from ..families.facts import FamilyFacts, MemoryFacts
 from ..families.table import DEFAULT_FAMILY, FAMILIES
 from ..reading.diffusers_folder import files_of_model, is_model
@@ -40,11 +41,12 @@ LATENT_PIXEL = 8
 
 @dataclass(frozen=True)
 class KnownBase:
-    """A checkpoint. memory: by its own sizes."""
+    """A checkpoint. memory: by its own sizes. vae: by the names of diffusers' module, usual name and shape of each."""
 
     family: FamilyFacts
     architecture: Architecture
     memory: MemoryFacts
+    vae: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict[str, "tuple[str, tuple[int, ...]]"])
 
     @property
     def native_side(self) -> int:
@@ -78,6 +80,7 @@ def known_base(path: Path, config: Path | None = None, fallback_config: Path | N
         names = needed_tensors(name, layout.shapes, found.text, found.folder)
         architecture = architecture_of(name, layout.shapes, found.text, found.folder)
         layers = lora_layers(name, architecture, layout.shapes)
+        vae = stored_vae(name, architecture, layout.shapes)
     refuse_no_weights(path, layout.tensors, names)
     if told := told_prediction(layout.tensors, layout.metadata, found):
         architecture = replace(cast("Any", architecture), prediction_type=told)
@@ -87,7 +90,7 @@ def known_base(path: Path, config: Path | None = None, fallback_config: Path | N
     }
     encoders = sum(counts[part] for part in facts.text_encoders)
     memory = facts.memory.of_size(counts["unet"], encoders, counts["vae"])
-    return KnownBase(facts, architecture, replace(memory, layers=layers))
+    return KnownBase(facts, architecture, replace(memory, layers=layers), vae)
 
 
 def base_of(settings: Settings) -> KnownBase | None:

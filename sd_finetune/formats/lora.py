@@ -16,7 +16,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..errors import UserError
 from ..low_rank.dora import StoredChange
 from ..low_rank.lora import LoraModule
 from ..low_rank.table import read_change
@@ -24,7 +23,7 @@ from ..reading.door import reader
 from ..settings.algorithms import ALPHA_ENDING, DORA_ENDING
 from .bundled_words import Words, word_tensors
 from .hashes import kohya_hashes
-from .lora_names import NO_WEIGHTS, broken_layer, named_layers
+from .lora_names import NO_WEIGHTS, broken_layer, named_layers, several_alphas
 from .peft_alphas import peft_alphas
 from .tensor_file import (
     FILE_DTYPES,
@@ -123,5 +122,5 @@ def _alpha_of(path: Path, name: str, tensors: dict[str, Tensor]) -> float | None
     """The layer's alpha, which is taken out of its tensors."""
     alpha = tensors.pop(ALPHA_ENDING, None)
     if alpha is not None and alpha.numel() != 1:
-        raise UserError(f"{path} has {alpha.numel()} values as {name}.alpha instead of one: copy or download it again.")
+        raise several_alphas(path, name, alpha.numel())
     return None if alpha is None else float(alpha)

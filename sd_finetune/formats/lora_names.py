@@ -53,3 +53,8 @@ def named_layers(path: Path, names: Iterable[str]) -> NamedLayers:
 def broken_layer(path: Path, name: str, fault: object) -> UserError:
     """For a layer whose tensors are not what its kind has. fault: the rest of a sentence."""
     return UserError(f"{path} has a layer {name} whose {fault}: copy or download the file again, or choose another.")
+
+
+def several_alphas(path: Path, name: str, count: int) -> UserError:
+    """For a layer that has so many values as its alpha."""
+    return UserError(f"{path} has {count} values as {name}.{ALPHA_ENDING} instead of one: copy or download it again.")

@@ -10,9 +10,7 @@ import re
 from collections.abc import Mapping
 from math import sqrt
 from pathlib import Path
-from typing import Any, cast
-
-from torch import Tensor
+from typing import Any, Protocol, cast
 
 from ..errors import UserError
 from ..families.ldm.foreign_lora_names import ForeignName
@@ -26,15 +24,20 @@ _PLAIN_KEY = re.compile(r"\^?[\w.]+")
 """Of a pattern: the end of a layer's path, or all of it. Other expressions are not tried, which may never end."""
 
 
+class _HasShape(Protocol):
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
 def peft_alphas(
     path: Path,
     metadata: Mapping[str, str],
     names: Mapping[str, ForeignName],
-    layers: Mapping[str, Mapping[str, Tensor]],
+    layers: Mapping[str, Mapping[str, _HasShape]],
 ) -> dict[str, float]:
     """By layer; the rank of each, whatever `rank_pattern` says, is that of its tensors.
 
-    names: those of layers with a name of diffusers' or PEFT's.
+    names: those of layers with a name of diffusers' or PEFT's. layers: their tensors, or what a header says of these.
 
     Raises:
         UserError: some layers have an alpha of their own by a pattern that is not read.
@@ -47,9 +50,9 @@ def peft_alphas(
         start = f"{name.part}."
         own = {key.removeprefix(start): value for key, value in inside.items() if key.startswith(start)} or beside
         alpha, down = _alpha_of(path, name.path, own), layers[layer].get("lora_down.weight")
-        if alpha is None or down is None or not down.ndim:
+        if alpha is None or down is None or not down.shape:
             continue
-        found[layer] = alpha * (sqrt(len(down)) if own.get("use_rslora") is True else 1)
+        found[layer] = alpha * (sqrt(down.shape[0]) if own.get("use_rslora") is True else 1)
     return found
 
 

@@ -8,7 +8,7 @@ output for the text is the same in every cross-attention and is computed once pe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any, cast
@@ -21,7 +21,7 @@ from ..errors import UserError
 from ..families.family import DiffusionModel
 from ..formats.fit.hypernetwork import fitting_widths
 from ..formats.hypernetwork import HypernetworkFile
-from ..formats.hypernetwork_layout import HypernetworkShape
+from ..formats.hypernetwork_layout import HypernetworkShape, layer_contradiction
 from .attachable import AttachableNetwork
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -188,17 +188,10 @@ def hypernetwork_from_file(unet: nn.Module, file: HypernetworkFile) -> Hypernetw
         network = Hypernetwork(unet, file.shape, widths)
     for width, *modules in network.modules_by_width():
         for module, tensors in zip(modules, file.pairs[width], strict=True):
-            _fill(module, tensors, f"{file.called} has layers for width {width} that")
+            if contradiction := layer_contradiction(file.shape, width, tensors):
+                raise UserError(f"{file.called} {contradiction}")
+            module.load_state_dict({name: value.float().clone() for name, value in tensors.items()}, assign=True)
     return network
-
-
-def _fill(module: HypernetworkModule, tensors: Mapping[str, Tensor], what: str) -> None:
-    own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if own != found:
-        different = sorted(name for name in own.keys() | found.keys() if own.get(name) != found.get(name))
-        raise UserError(f"{what} contradict its layer structure ({different[0]} differs): use another file.")
-    module.load_state_dict({name: value.float().clone() for name, value in tensors.items()}, assign=True)
 
 
 def attach_hypernetwork_file(model: DiffusionModel, file: HypernetworkFile, multiplier: float = 1.0) -> Hypernetwork:

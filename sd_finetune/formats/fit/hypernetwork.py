@@ -15,7 +15,7 @@ from ...settings.groups.hypernetwork import ACTIVATIONS
 from ...settings.layer_structure import numbers
 from ...settings.options import Settings
 from ..classify import layout_of
-from ..hypernetwork_layout import HypernetworkShape, shape_and_pairs
+from ..hypernetwork_layout import HypernetworkShape, layer_contradiction, shape_and_pairs
 from .target import Target
 
 
@@ -89,6 +89,10 @@ def refuse_other_hypernetwork(path: Path, settings: Settings, target: Target) ->
             f"{called} has layers for width {unused[0]}, but the contexts of this checkpoint have {_listed(known)}: "
             "choose one that was trained on this kind of checkpoint."
         )
+    for width in widths:
+        for contradiction in (layer_contradiction(shape, width, mlp) for mlp in pairs[width]):
+            if contradiction:
+                raise UserError(f"{path} {contradiction}")
     wanted, found = shape_of(settings), replace(shape, initialization=settings.hypernetwork.initialization)
     other = {name: value for name, value in asdict(found).items() if value != asdict(wanted)[name]}
     if set(widths) != set(chosen_widths(settings, known)):

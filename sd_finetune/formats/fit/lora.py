@@ -23,7 +23,8 @@ from ...settings.algorithms import (
 )
 from ...settings.blocks import beginning_of, block_values
 from ...settings.options import Settings
-from ..lora_names import NO_WEIGHTS, broken_layer, named_layers
+from ..lora_names import NO_WEIGHTS, broken_layer, named_layers, several_alphas
+from ..peft_alphas import peft_alphas
 from .target import Target
 
 
@@ -65,7 +66,7 @@ def refuse_other_lora(path: Path, settings: Settings, target: Target) -> None:
     """Raise UserError unless training can continue from a LoRA file.
 
     It is damaged or not a LoRA, is of another algorithm, or has layers that are not trained here, of a higher rank or
-    of another size.
+    of another size; or alphas that are not read.
     """
     layers = {
         usual_layer_name(target.family.name, target.architecture, name): layer
@@ -86,8 +87,14 @@ def refuse_other_lora(path: Path, settings: Settings, target: Target) -> None:
 def _stored_layers(path: Path, layout: Layout) -> dict[str, StoredLayer]:
     found: dict[str, StoredLayer] = {}
     named = named_layers(path, layout.tensors)
-    for name, names in named.layers.items():
-        tensors = {ending: layout.tensors[own] for ending, own in names.items() if ending != ALPHA_ENDING}
+    layers = {
+        name: {ending: layout.tensors[own] for ending, own in names.items()} for name, names in named.layers.items()
+    }
+    peft_alphas(path, layout.metadata, named.foreign, layers)
+    for name, tensors in layers.items():
+        alpha = tensors.pop(ALPHA_ENDING, None)
+        if alpha is not None and alpha.elements != 1:
+            raise several_alphas(path, name, alpha.elements)
         algorithm = algorithm_with(tensors)
         if algorithm is None or not are_stored_weights(tensors.values()):
             raise broken_layer(path, name, NO_WEIGHTS)

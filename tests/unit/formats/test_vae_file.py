@@ -13,6 +13,7 @@ from sd_finetune.checks.check import check
 from sd_finetune.errors import UserError
 from sd_finetune.formats.checkpoint import Parts, read_checkpoint, write_checkpoint
 from sd_finetune.formats.hashes import file_hashes
+from sd_finetune.formats.known_base import known_base
 from sd_finetune.formats.known_hashes import known_sha256
 from sd_finetune.formats.known_vae import vae_fault
 from sd_finetune.formats.tensor_file import read_tensors, write_tensors
@@ -100,7 +101,7 @@ def test_it_takes_the_place_of_the_checkpoints_own(
     else:
         tensors = {"alone": lambda: alone(in_checkpoint), "diffusers": lambda: own}.get(kind, lambda: old_names(own))()
         write_tensors(file, tensors, {})
-    assert vae_fault(file) == ""
+    assert vae_fault(file, known_base(tiny_file), tiny_file) == ""
     found = with_vae(base, file)
     assert {name: each.tolist() for name, each in found.parts["vae"].items()} == {
         name: each.tolist() for name, each in own.items()
@@ -145,9 +146,17 @@ def test_what_is_not_one_for_this_checkpoint_is_refused(
     change: Callable[[dict[str, Tensor]], None], said: str, tiny_file: Path, own: dict[str, Tensor], tmp_path: Path
 ) -> None:
     change(own)
-    write_tensors(tmp_path / "vae.safetensors", {**own, "other": torch.zeros(1)}, {})
-    with pytest.raises(UserError, match=said):
-        with_vae(read_checkpoint(tiny_file), tmp_path / "vae.safetensors")
+    file = tmp_path / "vae.safetensors"
+    write_tensors(file, {**own, "other": torch.zeros(1)}, {})
+    with pytest.raises(UserError, match=said) as told:
+        with_vae(read_checkpoint(tiny_file), file)
+    before = vae_fault(file, known_base(tiny_file), tiny_file)
+    if change is broken:
+        assert before == "", "values are looked at by the run"
+    elif change is widened:
+        assert before == str(told.value)
+    else:
+        assert "which has no VAE: choose a VAE" in before
 
 
 def test_what_has_none_is_told_before_it_is_loaded(tiny_file: Path, own: dict[str, Tensor], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from sd_finetune.formats.embedding import write_embedding
 from sd_finetune.formats.fit.faults import faults_on
 from sd_finetune.formats.fit.target import Target
 from sd_finetune.formats.hypernetwork import HypernetworkFile, write_hypernetwork
-from sd_finetune.formats.hypernetwork_layout import HypernetworkShape
+from sd_finetune.formats.hypernetwork_layout import HypernetworkShape, layer_shapes
 from sd_finetune.formats.known_base import known_base
-from sd_finetune.formats.lora import StoredChange, write_lora
+from sd_finetune.formats.lora import StoredChange, read_lora, write_lora
+from sd_finetune.formats.tensor_file import read_tensors, write_tensors
 from sd_finetune.low_rank.dora import Decomposed
 from sd_finetune.low_rank.table import change_class
 from sd_finetune.methods import check_method, target_of
+from sd_finetune.networks.hypernetwork import HypernetworkModule
 from sd_finetune.settings.algorithms import ALGORITHMS, Form
+from sd_finetune.settings.groups.hypernetwork import ACTIVATIONS
 from sd_finetune.settings.read import from_dict
 from sd_finetune.ui.projects.check import check, report
 from tests.screen import Screen
@@ -115,6 +119,26 @@ def test_loras_that_can_and_cannot_be_continued(
         assert faults == {}
 
 
+def test_alphas_that_are_not_read(screen: Screen, target: Target, tmp_path: Path) -> None:
+    path = tmp_path / "lora.safetensors"
+    lora(target, path)
+    tensors = dict(read_tensors(path).tensors)
+    (alpha,) = [name for name in tensors if name.endswith(".alpha")]
+    write_tensors(path, {**tensors, alpha: torch.ones(2)}, {})
+    with pytest.raises(UserError, match="has 2 values as lora_unet_mid_block") as raised:
+        read_lora(path)
+    assert told(screen, base={"continue_from": str(path)}) == {"base.continue_from": str(raised.value)}
+
+    start = f"base_model.model.unet.{LAYER}"
+    down, up = (own for name, own in tensors.items() if name != alpha)
+    write_tensors(path, {f"{start}.lora_A.weight": down, f"{start}.lora_B.weight": up}, {})
+    assert told(screen, base={"continue_from": str(path)}) == {}
+    (tmp_path / "adapter_config.json").write_text('{"alpha_pattern": {"(a+)+b": 3}}')
+    with pytest.raises(UserError, match="an alpha of its own for layers by the pattern") as raised:
+        read_lora(path)
+    assert told(screen, base={"continue_from": str(path)}) == {"base.continue_from": str(raised.value)}
+
+
 def test_doras(screen: Screen, target: Target, tmp_path: Path) -> None:
     (layer,) = [each for each in target.layers if each.path == LAYER]
     change = change_class("lora").new((layer.size.out, layer.size.into), Form(4), 4.0, torch.Generator())
@@ -180,19 +204,40 @@ def test_hypernetworks_that_can_and_cannot_be_continued(screen: Screen, target: 
     file = tmp_path / "net.pt"
     known = target.context_widths()
 
-    def write(width: int, shape: HypernetworkShape) -> None:
-        mlp = {"linear.0.weight": torch.ones(2, 2), "linear.0.bias": torch.ones(2)}
-        write_hypernetwork(file, HypernetworkFile(shape, dict.fromkeys({*known, width}, (mlp, mlp))))
+    def write(width: int, shape: HypernetworkShape, of: HypernetworkShape) -> None:
+        widths = {*known, width}
+        mlps = {own: {name: torch.ones(size) for name, size in layer_shapes(of, own).items()} for own in widths}
+        write_hypernetwork(file, HypernetworkFile(shape, {own: (mlp, mlp) for own, mlp in mlps.items()}))
 
-    for width, shape, words in (
-        (known[0], HypernetworkShape(), ""),
-        (9, HypernetworkShape(), "has layers for width 9, but the contexts of this checkpoint have"),
-        (known[0], HypernetworkShape(activation="relu"), 'set hypernetwork.activation = "relu".'),
-        (known[0], HypernetworkShape(activation="glu"), "has the activation glu, which is not supported"),
+    plain, normed = HypernetworkShape(), HypernetworkShape(layer_norm=True)
+    for width, shape, of, words in (
+        (known[0], plain, plain, ""),
+        (9, plain, plain, "has layers for width 9, but the contexts of this checkpoint have"),
+        (known[0], replace(plain, activation="relu"), replace(plain, activation="relu"), 'activation = "relu".'),
+        (known[0], replace(plain, activation="glu"), plain, "has the activation glu, which is not supported"),
+        (known[0], plain, normed, f"width {known[0]} that contradict its layer structure (linear.1.bias differs): use"),
     ):
-        write(width, shape)
+        write(width, shape, of)
         faults = told(screen, "hypernetwork", base={"continue_from": str(file)})
         assert words in faults["base.continue_from"] if words else faults == {}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activate_output", [False, True])
+@pytest.mark.parametrize(
+    "own",
+    [
+        {},
+        {"layer_norm": True},
+        {"layer_structure": (1, 1.5, 3, 1), "dropout_structure": (0, 0.1, 0, 0.1), "layer_norm": True},
+    ],
+)
+def test_the_layers_of_a_hypernetwork_are_known_without_it(
+    activation: str, activate_output: bool, own: dict[str, Any]
+) -> None:
+    shape = HypernetworkShape(activation=activation, activate_output=activate_output, **own)
+    made = HypernetworkModule(8, shape).state_dict()
+    assert layer_shapes(shape, 8) == {name: tuple(tensor.shape) for name, tensor in made.items()}
 
 
 def test_of_an_option_with_a_fault_nothing_more_is_told(screen: Screen, target: Target, tmp_path: Path) -> None:
