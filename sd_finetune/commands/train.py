@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from ..runs.folder import RunFolder
-from ..runs.result_paths import place_faults
 from ..settings.reference import help_text
 from .settings_file import add_settings_arguments, settings_of
 from .start import add_detach, start
@@ -21,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: finished, stopped or detached; 1: the run failed. Raises UserError for settings that are not valid."""
-    settings = settings_of(options, lambda settings, _: place_faults(settings))
+    from ..checks.training import training_faults  # loads what --help does not need
+
+    settings = settings_of(options, training_faults)
     folder = RunFolder.create(options.runs, settings.output.name, settings)
     print(f"run folder: {folder.path}")
     return start(folder, detach=options.detach, launch=options.launch)

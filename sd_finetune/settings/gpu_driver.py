@@ -7,8 +7,12 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from ..own_packages.find import installed_version
 
@@ -41,17 +45,65 @@ def gpu_count() -> int | None:
     return _within_reach(_of_nvidia() if kind == "nvidia" else _of_amd())
 
 
+@dataclass(frozen=True)
+class LargestGpu:
+    """What the driver of NVIDIA tells of a GPU. memory: bytes of VRAM, some of which CUDA itself does not get.
+
+    bf16: whether it computes in bf16, as GPUs do from compute capability 8.0 on.
+    """
+
+    memory: int
+    bf16: bool
+
+
+@lru_cache(maxsize=1)  # the tab asks with every change of its form
+def largest_gpu() -> LargestGpu | None:
+    """The NVIDIA GPU with the most VRAM, which is at least that of the one in use; None where the driver tells of none.
+
+    Which one this process uses is not asked: CUDA counts them in another order than the driver.
+    """
+    with _nvml() as library:
+        found = [_of_number(library, number) for number in range(_count(library) or 0)] if library else []
+    return max((gpu for gpu in found if gpu), key=lambda gpu: gpu.memory, default=None)
+
+
+class _Memory(ctypes.Structure):
+    _fields_: ClassVar = [(name, ctypes.c_ulonglong) for name in ("total", "free", "used")]
+
+
+def _of_number(library: Any, number: int) -> LargestGpu | None:
+    handle, memory, major, minor = ctypes.c_void_p(), _Memory(), ctypes.c_int(), ctypes.c_int()
+    told = (
+        library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(number), ctypes.byref(handle)),
+        library.nvmlDeviceGetMemoryInfo(handle, ctypes.byref(memory)),
+        library.nvmlDeviceGetCudaComputeCapability(handle, ctypes.byref(major), ctypes.byref(minor)),
+    )
+    return None if any(told) else LargestGpu(int(memory.total), major.value >= 8)
+
+
 def _of_nvidia() -> int | None:
+    with _nvml() as library:
+        return _count(library) if library else None
+
+
+def _count(library: Any) -> int | None:
     count = ctypes.c_uint()
+    return None if library.nvmlDeviceGetCount_v2(ctypes.byref(count)) else count.value
+
+
+@contextmanager
+def _nvml() -> Generator[Any, None, None]:
+    """The library that manages NVIDIA's GPUs while the block runs, None where it is missing or of no use."""
     try:
         library = ctypes.CDLL(NVML)
-        if library.nvmlInit_v2() != 0:
-            return None
-        told = library.nvmlDeviceGetCount_v2(ctypes.byref(count))
-        library.nvmlShutdown()
+        usable = library.nvmlInit_v2() == 0
     except (OSError, AttributeError):
-        return None
-    return count.value if told == 0 else None
+        library, usable = None, False
+    try:
+        yield library if usable else None
+    finally:
+        if library and usable:
+            library.nvmlShutdown()
 
 
 def _of_amd() -> int | None:

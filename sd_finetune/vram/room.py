@@ -24,16 +24,24 @@ class Room:
 
 def refuse_without_room(settings: Settings, room: Room, model: MemoryFacts = SD15) -> None:
     """Raise UserError if the run needs more VRAM than the GPU has at all, and `train.check_vram` is on."""
+    if fault := room_fault(settings, room, model):
+        raise UserError(fault)
+
+
+def room_fault(settings: Settings, room: Room, model: MemoryFacts = SD15) -> str:
+    """The same as a sentence, "" where there is enough."""
+    if not settings.train.check_vram:
+        return ""
     needed = estimate(settings, model).certain
-    if not settings.train.check_vram or needed <= room.total:
-        return
+    if needed <= room.total:
+        return ""
     way = fitting_way(settings, room.total, room.bf16, model)
     if way:
         fits = f"set {in_words(changes_of(settings, way))}, which needs about {gigabytes(way.needed)}"
     else:
         fits = "train a LoRA instead" if METHODS[settings.method].changes_weights else "use a GPU with more VRAM"
     problem = f"The run needs about {gigabytes(needed)} of VRAM, and the GPU has {gigabytes(room.total)}"
-    raise UserError(f"{problem}: {fits}; or set train.check_vram to false to try it anyway.")
+    return f"{problem}: {fits}; or set train.check_vram to false to try it anyway."
 
 
 def warning_without_room(settings: Settings, room: Room, model: MemoryFacts = SD15) -> str:

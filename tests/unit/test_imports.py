@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "vram": {"errors", "families", "settings"},
     "presets": {"errors", "families", "readable", "reading", "runs", "settings", "vram"},
     "hosts": FOUNDATION | {"formats", "families"},  # for the weights that the WebUI lends
-    "checks": FOUNDATION | {"data", "families", "formats"},  # of the last two what does without torch
+    "checks": FOUNDATION | {"data", "families", "formats", "vram"},  # of families and formats what needs no torch
     "ui": FOUNDATION
     | {"hosts", "checks", "data", "families", "formats", "presets", "vram"},  # of the last two what does without torch
     "data": FOUNDATION,

@@ -9,11 +9,11 @@ from typing import Any
 from ...checks import check as checks
 from ...checks.check import Checked, Further, nothing_further
 from ...checks.masks import mask_risks
+from ...checks.training import training_faults
 from ...data.held_out import trained
 from ...errors import UserError
 from ...formats.known_base import resolved
 from ...reading.diffusers_folder import is_model
-from ...runs.result_paths import place_faults
 from ...settings.faults import Faults
 from ...settings.options import Settings
 from ...settings.plain import text
@@ -38,10 +38,10 @@ def checked_settings(settings: dict[str, Any], further: Further = nothing_furthe
 
 
 def for_training(origin: dict[str, Any] | None) -> Further:
-    """What keeps from training, and not from generating class images or trying learning rates."""
+    """`training_faults`, and those of a project that continues from a snapshot."""
 
     def faults(settings: Settings, steps: int) -> dict[str, str]:
-        return {**place_faults(settings), **origin_faults(settings, steps, origin)}
+        return {**training_faults(settings, steps), **origin_faults(settings, steps, origin)}
 
     return faults
 

@@ -59,6 +59,41 @@ class Nvidia:
         return 0
 
 
+class SeveralNvidia(Nvidia):
+    """GPUs of so many GiB, and the compute capability of each."""
+
+    def __init__(self, *gpus: tuple[int, int], error: int = 0) -> None:
+        super().__init__(len(gpus))
+        self.gpus, self.of_memory = gpus, error
+
+    def nvmlDeviceGetHandleByIndex_v2(self, number: Any, handle: Any) -> int:
+        handle._obj.value = number.value + 1
+        return 0
+
+    def nvmlDeviceGetMemoryInfo(self, handle: Any, memory: Any) -> int:
+        memory._obj.total = self.gpus[handle.value - 1][0] << 30
+        return self.of_memory
+
+    def nvmlDeviceGetCudaComputeCapability(self, handle: Any, major: Any, minor: Any) -> int:
+        major._obj.value = self.gpus[handle.value - 1][1]
+        return 0
+
+
+def test_the_largest_gpu_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(library: Any) -> gpu_driver.LargestGpu | None:
+        gpu_driver.largest_gpu.cache_clear()
+        monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+        return gpu_driver.largest_gpu()
+
+    assert found(SeveralNvidia((6, 7), (24, 8), (12, 9))) == gpu_driver.LargestGpu(24 << 30, bf16=True)
+    assert found(SeveralNvidia((6, 7))) == gpu_driver.LargestGpu(6 << 30, bf16=False)
+    assert found(SeveralNvidia()) is None
+    assert found(SeveralNvidia((6, 7), error=3)) is None, "the driver does not tell"
+    assert found(Nvidia(1, error=9)) is None
+    assert found(object()) is None, "an old driver"
+    gpu_driver.largest_gpu.cache_clear()
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac has one GPU")
 def test_gpus_are_counted_as_far_as_this_process_may_use_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
