@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from ..data.captions import FILEWORDS
 from ..data.held_out import trained
 from ..data.usable import UsableImages
-from ..families.vocabulary import clip_tokens
+from ..families.vocabulary import clip_tokens, has_tokenizers
 from ..families.word_use import known_word_fault, unused_words
-from ..own_packages.find import find_spec
 from ..settings.learned_words import learned_words
 from ..settings.options import Settings
 from ..settings.prompt_reading import trained_reading
@@ -28,7 +27,7 @@ def word_faults(
 
     found, captioned: the images of each concept, and their captions.
     """
-    words = learned_words(settings) if settings.learns_word() and find_spec("tokenizers") else ()
+    words = learned_words(settings) if settings.learns_word() and has_tokenizers() else ()
     known = {word.option: known_word_fault(word, clip_tokens) for word in words}
     yield from ((option, fault) for option, fault in known.items() if fault)
     if not words or not all(clip_tokens(word.word) for word in words) or not _all_are_read(found, captioned):

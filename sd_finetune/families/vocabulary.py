@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,11 @@ CLIP_TOKENIZER_FOLDER = Path(__file__).parent / "tokenizer"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 """What is cut apart before pairs are joined (openai/CLIP, `simple_tokenizer.py`)."""
 _SPECIAL = "<|startoftext|>", "<|endoftext|>"
+
+
+def has_tokenizers() -> bool:
+    """Whether this process, which may be a WebUI's, can tokenize; ours for training always can."""
+    return find_spec("tokenizers") is not None
 
 
 @lru_cache(maxsize=4096)  # the tab asks with every change of its form

@@ -109,6 +109,11 @@ def test_captions_that_there_was_no_time_for_are_left_to_the_run(
     assert check(settings).faults == {}
 
 
+def test_without_the_package_the_run_tells_it(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_checks, "has_tokenizers", lambda: False)
+    assert check(settings_with(screen, textual_inversion={"word": "star"})).faults == {}
+
+
 def test_a_word_of_which_nothing_is_left_is_told_and_looked_for_nowhere(screen: Screen) -> None:
     started = time.monotonic()
     assert (
