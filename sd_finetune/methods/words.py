@@ -125,7 +125,7 @@ def lost_words(settings: Settings) -> Iterator[str]:
         if continued_in(word, settings)[1] == file and word.word.casefold() not in there:
             yield (
                 f'base.continue_from = {file} does not have the new word "{word.word}" in it, which starts anew, from '
-                f"{word.place}.initial_text."
+                f"{word.place}.initial_text: to go on with an embedding of it, {_way_to_its_file(word)}."
             )
     for name, written in there.items():
         if name not in {each.word.casefold() for each in trained}:
@@ -133,6 +133,13 @@ def lost_words(settings: Settings) -> Iterator[str]:
                 f'base.continue_from = {file} has the new word "{written}" in it, which is neither trained on nor '
                 f'kept: set lora.new_words = "bundled" and {OF_RUN}.word = "{written}" to go on with it.'
             )
+
+
+def _way_to_its_file(word: LearnedWord) -> str:
+    """How a LoRA's new word is told which embedding to start from: only words of concepts can be."""
+    if word.place != OF_RUN:
+        return f"set {word.continue_option} to its file"
+    return f"make it concepts.1.word instead of {word.option}, and set concepts.1.continue_from to its file"
 
 
 def _prompts_of(examples: Sequence[Example]) -> list[str]:

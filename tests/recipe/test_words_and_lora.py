@@ -162,6 +162,22 @@ def test_it_continues_with_the_words_of_its_file(toy: Toy) -> None:
     assert any('has the new word "zib-7" in it, which is neither trained on nor kept' in each for each in said(plain))
 
 
+def test_a_word_that_was_saved_beside_its_lora_goes_on_from_its_own_file(toy: Toy) -> None:
+    first = toy.train({**WORD, "lora.new_words": "beside"})
+    files = saved(first)
+    file = {"base.continue_from": str(files["lora"]), "lora.new_words": "beside"}
+    anew = toy.prepare({**WORD, **file})
+    (told,) = [sentence for sentence in said(anew) if "starts anew" in sentence]
+    way_out = "make it concepts.1.word instead of textual_inversion.word, and set concepts.1.continue_from to its file."
+    assert told.endswith(way_out)
+    assert not torch.equal(trained(anew)["embedding.vectors"], trained(first)["embedding.vectors"])
+    moved = {**WORD, **file, "concepts.word": "zib-7", "concepts.continue_from": str(files["embedding"])}
+    del moved["textual_inversion.word"]
+    second = toy.prepare(moved)
+    assert torch.allclose(trained(second)["embedding.vectors"], trained(first)["embedding.vectors"])
+    assert not any("starts anew" in sentence for sentence in said(second))
+
+
 def test_words_are_spared_by_weight_decay(toy: Toy) -> None:
     groups = toy.prepare({**WORD, "optimizer.weight_decay": 0.3}).optimizer.param_groups
     assert [(group["name"], group["weight_decay"]) for group in groups] == [("unet", 0.3), ("embedding", 0.0)]
