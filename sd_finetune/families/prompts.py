@@ -53,14 +53,7 @@ def cut_off(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) 
 
 def uses_new_word(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> bool:
     """Whether there is a new word in the prompt, as far as it is not cut off."""
-    return bool(new_words_in(model, prompt, reading))
-
-
-def new_words_in(model: DiffusionModel, prompt: str, reading: PromptReading = PLAIN) -> set[int]:
-    """Which of the model's new words, from 0, are in the prompt, as far as it is not cut off."""
-    if not model.new_words:
-        return set()
-    return words_among(chunks_of(model, prompt, reading), model.new_words)
+    return bool(model.new_words and words_among(chunks_of(model, prompt, reading), model.new_words))
 
 
 def refuse_clip_skip(model: DiffusionModel, clip_skip: int, called: str) -> None:
