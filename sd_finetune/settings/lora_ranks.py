@@ -26,3 +26,10 @@ class LayerRanks:
             return 0
         block = beginning_of(part, path, self._blocks)
         return int(self._blocks[block]) if block else rank
+
+    def option_of(self, part: str, path: str, kind: str) -> str:
+        """The name of the option that the rank of such a layer is from."""
+        if beginning_of(part, path, self._blocks):
+            return "lora.block_ranks"
+        is_inside = kind in ("attention", "mlp") or not self._settings.lora.conv_rank
+        return "lora.rank" if is_inside else "lora.conv_rank"

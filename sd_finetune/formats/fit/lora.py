@@ -22,6 +22,7 @@ from ...settings.algorithms import (
     has_size_for_each_input,
 )
 from ...settings.blocks import beginning_of, block_values
+from ...settings.lora_ranks import LayerRanks
 from ...settings.options import Settings
 from ..lora_names import NO_WEIGHTS, broken_layer, named_layers, several_alphas
 from ..peft_alphas import peft_alphas
@@ -143,13 +144,15 @@ def _refuse_other_kind(layer: StoredLayer, settings: Settings, called: str) -> N
 def _refuse_higher_rank(layer: StoredLayer, own: LayerAt, asked: int, settings: Settings, called: str) -> None:
     facts = ALGORITHMS[layer.algorithm]
     trained = facts.rank_of(facts.matrices(own.size, settings.lora.form(asked)))
-    if trained and layer.rank > trained:
-        option = "lora.rank" if trained == settings.lora.rank else "lora.conv_rank"
-        resize = ", or reduce the rank of the file with the command resize" if layer.algorithm == "lora" else ""
-        raise UserError(
-            f"{called} has layers of rank {layer.rank}, but {option} is {trained}: set {option} = {layer.rank} or "
-            f"more{resize}."
-        )
+    if not trained or layer.rank <= trained:
+        return
+    option = LayerRanks(settings).option_of(own.part, own.path, own.kind)
+    resize = ", or reduce the rank of the file with the command resize" if layer.algorithm == "lora" else ""
+    if option == "lora.block_ranks":
+        told = f'{option} = "{settings.lora.block_ranks}" gives {own.part}.{own.path} {trained}: give it {layer.rank}'
+    else:
+        told = f"{option} is {trained}: set {option} = {layer.rank}"
+    raise UserError(f"{called} has layers of rank {layer.rank}, but {told} or more{resize}.")
 
 
 def _refuse_other_size(name: str, layer: StoredLayer, own: LayerAt, rank: int, settings: Settings, called: str) -> None:

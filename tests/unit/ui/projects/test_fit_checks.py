@@ -97,6 +97,7 @@ def test_a_file_of_another_kind_is_told_with_the_rest(
         ({}, {"rank": 2}, "has layers of rank 4, but lora.rank is 2: set lora.rank = 4 or more, or reduce the rank"),
         ({}, {"algorithm": "loha"}, 'is a LoRA, and lora.algorithm is "loha": set lora.algorithm = "lora".'),
         ({}, {"targets": "pattern", "pattern": "attn2"}, "does not train 1 of its layers, such as lora_unet_mid_block"),
+        ({}, {"block_ranks": "mid_block=2"}, f'but lora.block_ranks = "mid_block=2" gives unet.{LAYER} 2: give it 4'),
         ({"algorithm": "loha"}, {"algorithm": "loha"}, ""),
         ({"algorithm": "loha"}, {}, 'is a LoHa, and lora.algorithm is "lora"'),
         ({"algorithm": "lokr", "rank": 1}, {"algorithm": "lokr"}, "are trained here: use one that was trained"),
