@@ -135,9 +135,10 @@ def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> Non
     last = step == training.total_steps
     commands = training.orders.new(may_stop=not last, before_a_pause=reports.wait)
     is_due = training.intervals.is_due
-    draw = is_due("samples", settings.samples.every, step) or "sample" in commands or last
+    asks_for_samples = is_due("samples", settings.samples.every, step) or "sample" in commands or last
+    draw = asks_for_samples and bool(settings.samples.prompts)
     save = is_due("result", settings.output.save_every, step) or "save" in commands or last
-    evaluate = is_due("evaluation", settings.evaluation.every, step) or last
+    evaluate = training.evaluation is not None and (is_due("evaluation", settings.evaluation.every, step) or last)
     snapshot = keeper.snapshot_is_due(step)
     if draw or save or evaluate or snapshot:
         reports.wait()
@@ -172,7 +173,7 @@ def _show(training: Training, step: int, draw: bool, evaluate: bool) -> None:
             if training.settings.evaluation.stop_below:
                 training.evaluated[step] = loss
             training.events.append(Evaluation(step=step, loss=loss))
-        if draw and training.settings.samples.prompts:
+        if draw:
             training.gradients.forget()  # of which drawing needs the VRAM
             with phase_of_vram("samples"):
                 _draw(training, step)
