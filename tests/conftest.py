@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import inspect
 import os
@@ -51,6 +52,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Switches, mostly of tests/reliability."""
     parser.addoption("--long", action="store_true", help="tests of reliability at full length, and every proof twice")
     parser.addoption("--record", action="store_true", help="write what they measure to docs/reliability.md")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep all that is there before the first test out of the garbage collector.
+
+    Those are half a million objects of torch, diffusers and the tests themselves. Going through them again and again
+    took a fifth of the time.
+    """
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
