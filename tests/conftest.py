@@ -120,9 +120,9 @@ def photographs() -> dict[str, Image.Image]:
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Toy]]:
     """Runs within a second or three, on the checkpoint that has this name in `tests.toy.CHECKPOINTS`."""
     # Here, as it loads torch, which half of the tests can do without.
-    from tests.toy import CHECKPOINTS, make_toy, read_tokenizer_once
+    from tests.toy import CHECKPOINTS, make_toy, once_a_process
 
-    with read_tokenizer_once():
+    with once_a_process():
         yield cache(lambda name: make_toy(tmp_path_factory.mktemp("toy"), **CHECKPOINTS[name]))
 
 

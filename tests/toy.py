@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from sd_finetune.families.family import DiffusionModel, Family, family_called
+from sd_finetune.families.family import DiffusionModel, Family, Modules, family_called
 from sd_finetune.families.ldm.sizes import SIZE_EMBEDDING, SIZE_IDS, TextEncoderSizes, UNetSizes, VaeSizes
 from sd_finetune.families.ldm.text_encoder import ClipTextEncoder
 from sd_finetune.families.load_model import load_model
 from sd_finetune.families.sd1.architecture import Sd1Architecture
 from sd_finetune.families.sdxl.architecture import SdxlArchitecture
+from sd_finetune.families.table import FAMILIES
 from sd_finetune.formats.checkpoint import new_checkpoint, read_checkpoint
+from sd_finetune.own_packages.find import installed_version
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Error, Event, Saved, Step, read_events, send_command
 from sd_finetune.settings.algorithms import ALGORITHMS as ALGORITHMS_OF_THE_TABLE
@@ -185,7 +188,7 @@ def make_checkpoint(
     architecture.
     """
     kind = family_called(family)
-    architecture = replace(SMALLEST[family], **differences)
+    architecture = architecture_of(family, **differences)
     torch.manual_seed(seed)
     modules = random_modules(kind, architecture)
     vae = modules["vae"]
@@ -201,6 +204,11 @@ def make_checkpoint(
             modules[name].text_model.final_layer_norm.bias += prompt_mean
     new_checkpoint(path, kind, architecture, {name: m.state_dict() for name, m in modules.items()}, precision)
     return path
+
+
+def architecture_of(family: str = "sd1", **differences: Any) -> Any:
+    """The family's smallest, but for the differences."""
+    return replace(SMALLEST[family], **differences)
 
 
 def random_modules(family: Family, architecture: Any) -> dict[str, Any]:
@@ -270,12 +278,38 @@ def make_toy(home: Path, **kind: Any) -> Toy:
 
 
 @contextmanager
-def read_tokenizer_once() -> Iterator[None]:
-    """Tokenizers never change, and reading one is a fifth of the time in which a run of the toy is prepared."""
+def once_a_process() -> Iterator[None]:
+    """What is the same in all runs of the toy is made once, as it took a third of the time to prepare one.
+
+    That is: tokenizers, which never change; the toy's modules without weights, of which each run gets a copy; and the
+    versions that are installed.
+    """
     read = lru_cache(partial(CLIPTokenizer.from_pretrained))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("transformers.CLIPTokenizer.from_pretrained", read)
+        patch.setattr("sd_finetune.runs.about.installed_version", cache(installed_version))
+        for name in FAMILIES:
+            kind = type(family_called(name))
+            patch.setattr(kind, "empty_modules", copies_of(kind.empty_modules))
         yield
+
+
+def copies_of(build: Callable[[Any, Any], Modules]) -> Callable[[Any, Any], Modules]:
+    """The same as `build`, a method of a family, but that it builds the modules of a toy once and then copies them."""
+    toys = [architecture_of(**kind) for kind in CHECKPOINTS.values()]
+    built: dict[str, tuple[bytes, Mapping[str, Any]]] = {}
+
+    def empty_modules(family: Any, architecture: Any) -> Modules:
+        if architecture not in toys:
+            return build(family, architecture)
+        key = repr(architecture)
+        if key not in built:
+            modules = build(family, architecture)
+            built[key] = pickle.dumps((modules.unet, modules.vae, modules.text_encoders)), modules.tokenizers
+        pickled, tokenizers = built[key]
+        return Modules(*pickle.loads(pickled), tokenizers)
+
+    return empty_modules
 
 
 def forget_accelerator() -> None:

@@ -24,7 +24,7 @@ from sd_finetune.families.sd1.targets import lora_name
 from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
-from tests.toy import DEEP, answer, load_doubled, make_checkpoint, read_tokenizer_once, relative_error
+from tests.toy import DEEP, answer, load_doubled, make_checkpoint, once_a_process, relative_error
 
 ABOUT_LORA = {"ss_learning_rate": "0.0001", "ss_network_dim": "6", "modelspec.hash_sha256": "0xold"}
 
@@ -44,7 +44,7 @@ class Home(NamedTuple):
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("commands")
     home = Home(folder, *(folder / f"{name}.safetensors" for name in ("base", "half", "lora", "second", "tuned")))
-    with read_tokenizer_once():
+    with once_a_process():
         make_checkpoint(home.base, **DEEP)
         make_checkpoint(home.half, precision="fp16", **DEEP)
         for seed, path in enumerate((home.lora, home.second)):

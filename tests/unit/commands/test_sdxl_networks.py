@@ -22,7 +22,7 @@ from sd_finetune.formats.checkpoint import read_checkpoint, write_checkpoint
 from sd_finetune.formats.identify import identify
 from sd_finetune.formats.lora import LoraModule, read_lora, write_lora
 from sd_finetune.networks.lora_files import WeightedLora, attach_loras
-from tests.toy import CHECKPOINTS, make_checkpoint, read_tokenizer_once, relative_error
+from tests.toy import CHECKPOINTS, make_checkpoint, once_a_process, relative_error
 
 ABOUT = {"ss_base_model_version": "sdxl_base_v1-0", "ss_network_dim": "3"}
 FUSED = "conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight"
@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(folder, *(folder / f"{name}.safetensors" for name in ("base", "lora", "other")))
     make_checkpoint(home.base, **CHECKPOINTS["deep sdxl, v"])
     generator = torch.Generator().manual_seed(1)
-    with read_tokenizer_once():
+    with once_a_process():
         write_lora(home.lora, some_layers(load_model(read_checkpoint(home.base)), generator), ABOUT, "fp32")
         write_lora(home.other, {"lora_unet_mid_block_attentions_0_proj_in": layer(8, 8, generator)},
                    {"ss_base_model_version": "sd_v1"})  # fmt: skip
