@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import mmap
 import pickle
 import struct
@@ -169,7 +170,7 @@ def is_finite(tensor: Tensor) -> bool:
     if not tensor.is_floating_point() or not tensor.numel():
         return True
     values = tensor.float() if tensor.itemsize == 1 else tensor  # float8 has neither
-    return bool(values.max().isfinite()) and bool(values.min().isfinite())
+    return math.isfinite(values.max().item()) and math.isfinite(values.min().item())
 
 
 def write_tensors(
