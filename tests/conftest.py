@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[1]
 PHOTOGRAPHS = {"cat": "chelsea.png", "cup": "coffee.png", "rocket": "rocket.jpg", "astronaut": "astronaut.png"}
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first is Debian's Chromium without what draws a window, which takes half of the time."""
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 # What trains, generates images, runs the command line or starts processes; all that is not in tests/unit is slow too.
 # The rest is the quick tier, `python install.py test --quick`: at most a minute on two cores.
@@ -95,7 +97,7 @@ def long(request: pytest.FixtureRequest) -> bool:
 def chromium() -> Iterator[Any]:
     """A browser: one for all folders of tests, as a process can hold only one Playwright."""
     if CHROMIUM is None:
-        pytest.skip("install Chromium (on Debian and Ubuntu the package chromium) to run the tests in a browser")
+        pytest.skip(f"install one of {', '.join(BROWSERS)} to run the tests in a browser")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as started, pytest.MonkeyPatch.context() as patch:
         # Playwright notes the stack at every call, and reading its source lines takes longer than the call itself.
