@@ -19,7 +19,7 @@ class Case:
     """One row, but for its seed.
 
     method: as the demo calls it. algorithm: that of a LoRA's layers; changes: of the demo's settings, "group.option":
-    value. rates: those of others that are tried; the one with the highest fidelity at the end is kept.
+    value. rates: those of others that are tried; the best one by `measuring.merit` is kept.
     """
 
     program: str
@@ -71,7 +71,7 @@ ALGORITHMS: Mapping[str, Mapping[str, Any]] = {
 """With the demo's rank, and the share of its learning rate that suits the algorithm."""
 RATES: Mapping[tuple[str, str], tuple[float, ...]] = {
     (DIFFUSERS, "lora"): (3e-3, 6e-3, 1e-2),
-    (DIFFUSERS, "dreambooth"): (5e-4, 1e-3),
+    (DIFFUSERS, "dreambooth"): (5e-4, 7e-4, 1e-3),
     (PEFT, "lora"): (3e-3, 6e-3),
     (PEFT, "lokr"): (3e-3, 1e-2),
     (PEFT, "oft"): (1e-3, 3e-3),

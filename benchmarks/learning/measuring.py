@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -61,12 +61,12 @@ class Measuring:
         self._keep(case, seed, rate, self._points(case, seed, rate, only_last=False))
 
     def _best_rate(self, case: Case) -> float:
-        """The one with the highest fidelity at the end, of equals that with the least drift."""
+        """The one with the most fidelity and editability and the least drift at the end, by their sum."""
         for rate in case.rates:
             if rate not in self.store.tried(case):
                 self._keep(case, RATE_SEED, rate, self._points(case, RATE_SEED, rate, only_last=True))
         ends = {rate: row["points"][-1] for rate, row in self.store.tried(case).items()}
-        return max(ends, key=lambda rate: (ends[rate]["fidelity"], -ends[rate]["class_drift"]))
+        return max(ends, key=lambda rate: merit(ends[rate]))
 
     def _points(self, case: Case, seed: int, rate: float | None, only_last: bool) -> tuple[list[Point], float]:
         """Scores by step, and the seconds of CPU that training took."""
@@ -113,6 +113,11 @@ class Measuring:
             row["version"] = f"peft {version('peft')}"
         self.store.keep(row)
         print(f"{case.name}, seed {seed}{f', rate {rate:g}' if rate else ''}: {row['points'][-1]}", flush=True)
+
+
+def merit(point: Mapping[str, float]) -> float:
+    """What learning rates, and ours with the weight of the prior, are chosen by: fidelity + editability - drift."""
+    return point["fidelity"] + point["editability"] - point["class_drift"]
 
 
 def _timed(models: Models) -> Iterator[tuple[int, DiffusionModel, float]]:

@@ -269,7 +269,7 @@ def test_a_rate_is_that_of_its_method(quick: Server, new_page: NewPage) -> None:
     rate = page.locator("#sd_finetune_train_unet_learning_rate")
     assert float(rate.input_value()) == 6e-3, "the toy's for a LoRA"
     story.choose_method(page, "dreambooth")
-    assert float(rate.input_value()) == 5e-4
+    assert float(rate.input_value()) == 7e-4
     rate.fill("2e-3")
     page.locator("#sd_finetune_train_train_text_encoder").uncheck()
     story.choose_method(page, "textual_inversion")

@@ -115,7 +115,7 @@ INDUCTOR = pytest.mark.skipif(shutil.which("g++") is None, reason="needs the C++
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_compiled_is_the_same(attach: Attach, checkpointing: bool, backend: str) -> None:
-    unet = small_unet(smallest=backend == "inductor")
+    unet = small_unet(smallest=attach is not nothing)
     if checkpointing:
         unet.enable_gradient_checkpointing()
     network = attach(unet)
@@ -135,7 +135,7 @@ def test_compiled_is_the_same(attach: Attach, checkpointing: bool, backend: str)
 
 @NEW_TORCH
 def test_without_gradients_a_detached_network_is_left_out() -> None:
-    unet = small_unet()
+    unet = small_unet(smallest=True)
     network = lora(unet)
     text, when = torch.ones(1, 7, 48), torch.tensor(5)
 
@@ -180,7 +180,7 @@ def test_without_a_compiler_it_warns_and_goes_on() -> None:
 @NEW_TORCH
 def test_where_a_block_cannot_be_compiled_all_go_on_without() -> None:
     """The compiler is there, and then it does not manage."""
-    unet = small_unet()
+    unet = small_unet(smallest=True)
     plain = learned(unet, unet)
     seen: list[int] = []
 
