@@ -130,9 +130,16 @@ def _of_images(whole: Settings, found: list[UsableImages], faults: Faults) -> li
     captioned, beside = captions_in_time(whole, found, others)
     for name, sentences in (*of_masks.items(), *caption_faults([*captioned, *beside])):
         told[name] = f"{told[name]}\n{sentences}" if name in told else sentences
-    faults.add_new(told)
-    faults.add_new(dict(word_faults(whole, found, captioned)))
+    of_words = {} if any(map(_is_about_words, faults.sentences)) else dict(word_faults(whole, found, captioned))
+    faults.add_new({**of_words, **told})
     return masks
+
+
+def _is_about_words(option: str) -> bool:
+    """Whether words or prompts are not what was asked for where this option has a fault."""
+    if option.startswith("concepts."):
+        return not option.rpartition(".")[2].startswith(("class_", "mask_"))
+    return option in ("output.name", "concepts") or option.startswith(("textual_inversion.", "captions."))
 
 
 def _example_sizes(found: list[UsableImages], settings: Settings) -> Iterator[Size]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..formats.known_base import memory_of
-from ..settings.gpu_driver import gpu_kind, largest_gpu
+from ..settings.gpu_driver import computes_with_nvidia, largest_gpu
 from ..settings.options import Settings
 from ..vram.room import Room, room_fault
 
@@ -12,7 +12,7 @@ OPTION = "train.check_vram"
 
 def room_faults(settings: Settings) -> dict[str, str]:
     """What a run would be refused for, by the option's name; a GPU that has hardly enough is left to the run."""
-    if settings.train.device not in ("auto", "cuda") or gpu_kind() != "nvidia":
+    if settings.train.device not in ("auto", "cuda") or not computes_with_nvidia():
         return {}
     gpu = largest_gpu()
     fault = room_fault(settings, Room(gpu.memory, gpu.memory, gpu.bf16), memory_of(settings)) if gpu else ""

@@ -9,7 +9,7 @@ from ..data.captions import FILEWORDS
 from ..data.held_out import trained
 from ..data.usable import UsableImages
 from ..families.vocabulary import clip_tokens, has_tokenizers
-from ..families.word_use import known_word_fault, unused_words
+from ..families.word_use import known_word_fault, unused_word_fault, unused_words
 from ..settings.learned_words import learned_words
 from ..settings.options import Settings
 from ..settings.prompt_reading import trained_reading
@@ -33,9 +33,10 @@ def word_faults(
     if not words or not all(clip_tokens(word.word) for word in words) or not _all_are_read(found, captioned):
         return
     prompts = _Prompts(settings, captioned)
-    unused = list(unused_words(settings, prompts, clip_tokens))
-    if prompts.are_all:
-        yield from ((word.option, fault) for word, fault in unused if not known[word.option])
+    unused, read = unused_words(settings, prompts, clip_tokens)
+    for word in unused if prompts.are_all else ():
+        if not known[word.option]:
+            yield word.option, unused_word_fault(settings, word, read, clip_tokens)
 
 
 def _all_are_read(found: Sequence[UsableImages], captioned: Sequence[CaptionedImages]) -> bool:

@@ -14,16 +14,20 @@ T = TypeVar("T")
 
 def held_out(images: Sequence[T], share: float) -> list[T]:
     """A share of a concept's images, evenly spread: at least one, but of a single image none."""
-    if not share or len(images) < 2:
-        return []
-    count = min(max(1, int(share * len(images))), len(images) - 1)
-    return [images[(2 * k + 1) * len(images) // (2 * count)] for k in range(count)]
+    return [images[place] for place in _places(len(images), share)]
 
 
 def trained(images: Sequence[T], share: float) -> list[T]:
     """The others."""
-    kept_back = held_out(images, share)
-    return [image for image in images if image not in kept_back]
+    kept_back = set(_places(len(images), share))
+    return [image for place, image in enumerate(images) if place not in kept_back]
+
+
+def _places(images: int, share: float) -> list[int]:
+    if not share or images < 2:
+        return []
+    count = min(max(1, int(share * images)), images - 1)
+    return [(2 * k + 1) * images // (2 * count) for k in range(count)]
 
 
 def evaluation_concept(settings: Settings) -> Concept | None:

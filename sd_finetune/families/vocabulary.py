@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,9 +13,13 @@ _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _SPECIAL = "<|startoftext|>", "<|endoftext|>"
 
 
+@lru_cache(maxsize=1)
 def has_tokenizers() -> bool:
     """Whether this process, which may be a WebUI's, can tokenize; ours for training always can."""
-    return find_spec("tokenizers") is not None
+    try:
+        return _tokenizer() is not None
+    except Exception:  # whatever a broken or a very different version raises: the run tells what is left
+        return False
 
 
 @lru_cache(maxsize=4096)  # the tab asks with every change of its form
@@ -29,7 +32,7 @@ def mended(text: str) -> str:
     """With plain quotes and letters, and without HTML, as CLIP's own tokenizer makes it, where ftfy is installed."""
     try:
         from ftfy import fix_text  # not in every WebUI, whose own process imports this file
-    except ModuleNotFoundError:
+    except ImportError:
         return text
     return fix_text(text)
 

@@ -1,12 +1,13 @@
 """Whether the new words of a run can be learned: none is known to the model, and prompts contain them. Needs no torch.
 
-known_word_fault(word, tokens_of), unused_words(settings, prompts, tokens_of): why not, as sentences
+known_word_fault(word, tokens_of), unused_word_fault(settings, word, read, tokens_of): why not, as sentences
+unused_words(settings, prompts, tokens_of) -> the words that no prompt contains, and the prompts that were looked at
 words_in(settings, prompts, tokens_of): which words each prompt contains
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..settings.groups.captions import CHUNK_TOKENS
 from ..settings.learned_words import OF_RUN, LearnedWord, learned_words
@@ -18,6 +19,8 @@ from .prompt_chunks import TokensOf, split_prompt, words_among
 
 FIRST_PLACEHOLDER = 1_000_000
 """Beyond every vocabulary."""
+MOST_LOOKED_AT = 100
+"""Prompts by which the way out is told."""
 
 
 def known_word_fault(word: LearnedWord, tokens_of: TokensOf) -> str:
@@ -31,8 +34,10 @@ def known_word_fault(word: LearnedWord, tokens_of: TokensOf) -> str:
     return f'"{word.word}" is in the vocabulary of the model: set {option} to a new word, like "{word.word}-new".'
 
 
-def unused_words(settings: Settings, prompts: Iterable[str], tokens_of: TokensOf) -> Iterator[tuple[LearnedWord, str]]:
-    """Each new word that no prompt contains or has room for, and a sentence about it.
+def unused_words(
+    settings: Settings, prompts: Iterable[str], tokens_of: TokensOf
+) -> tuple[list[LearnedWord], list[str]]:
+    """The new words that no prompt contains or has room for, and the prompts that were looked at.
 
     prompts: of training images; not all are looked at where all words are found before.
     """
@@ -40,16 +45,19 @@ def unused_words(settings: Settings, prompts: Iterable[str], tokens_of: TokensOf
     words, reading = _new_words(settings, tokens_of), trained_reading(settings)
     for prompt in prompts:
         if not missing:
-            return
+            break
         read.append(prompt)
         for number in words_among(split_prompt(prompt, reading, tokens_of, words)[0], words):
             missing.pop(number, None)
-    for word in missing.values() if read else ():
-        yield (
-            word,
-            f'No prompt contains the new word "{word.word}" or has room for its vectors (the first is "{read[0]}"): '
-            f"{way_out(settings, word, read, tokens_of)}.",
-        )
+    return list(missing.values()) if read else [], read
+
+
+def unused_word_fault(settings: Settings, word: LearnedWord, read: Sequence[str], tokens_of: TokensOf) -> str:
+    """A sentence about a word that none of the prompts `read` contains."""
+    return (
+        f'No prompt contains the new word "{word.word}" or has room for its vectors (the first is "{read[0]}"): '
+        f"{way_out(settings, word, read, tokens_of)}."
+    )
 
 
 def words_in(settings: Settings, prompts: Sequence[str], tokens_of: TokensOf) -> list[set[int]]:
@@ -61,7 +69,7 @@ def words_in(settings: Settings, prompts: Sequence[str], tokens_of: TokensOf) ->
 def way_out(settings: Settings, learned: LearnedWord, without: Sequence[str], tokens_of: TokensOf) -> str:
     """What to do about prompts without a word, as the end of a sentence."""
     word, vectors = learned.word.lower(), learned.vectors
-    before = [prompt.lower().partition(word)[0] for prompt in without if word in prompt.lower()]
+    before = [prompt.lower().partition(word)[0] for prompt in without[:MOST_LOOKED_AT] if word in prompt.lower()]
     room = min((_room_behind(settings, text, tokens_of) for text in before), default=0)
     if before and 0 < room < vectors:
         return f"its {vectors} vectors do not fit, set {learned.place}.vectors = {room} or less"

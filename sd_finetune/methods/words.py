@@ -13,7 +13,7 @@ from ..data.concepts import Example
 from ..errors import UserError
 from ..families.family import DiffusionModel
 from ..families.prompts import word_tokens
-from ..families.word_use import known_word_fault, unused_words, way_out, words_in
+from ..families.word_use import known_word_fault, unused_word_fault, unused_words, way_out, words_in
 from ..formats.bundled_words import read_bundled
 from ..formats.embedding import Embedding, read_embedding
 from ..formats.fit.words import continued_in, is_in_lora
@@ -76,8 +76,10 @@ def about_words(model: DiffusionModel, settings: Settings, examples: Sequence[Ex
     Raises:
         UserError: no prompt contains one of the new words.
     """
-    if unused := list(unused_words(settings, _prompts_of(examples), partial(word_tokens, model))):
-        raise UserError("\n".join(fault for _, fault in unused))
+    tokens_of = partial(word_tokens, model)
+    unused, read = unused_words(settings, _prompts_of(examples), tokens_of)
+    if unused:
+        raise UserError("\n".join(unused_word_fault(settings, word, read, tokens_of) for word in unused))
     return [*about_prompts(model, settings, examples, "prompts"), *_about_names(model, settings)]
 
 

@@ -111,7 +111,7 @@ def unwritable(path: Path) -> str:
     """Why the file `path` cannot be written, as far as that shows without trying, as a sentence; else ""."""
     nearest = next((folder for folder in path.parents if is_taken(folder)), None)
     number = 0
-    if nearest is not None and not nearest.is_dir():
+    if nearest is not None and not os.path.isdir(nearest):  # noqa: PTH112 - Path.is_dir fails where access is denied
         number = errno.ENOTDIR
     elif nearest is not None and not os.access(nearest, os.W_OK | os.X_OK):
         number = errno.EACCES

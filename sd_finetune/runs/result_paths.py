@@ -7,6 +7,8 @@ refuse_place(run, settings): the same for one that is there, and folders that ca
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
@@ -15,7 +17,8 @@ from ..errors import UserError
 from ..settings.options import Settings
 from ..settings.result_files import ResultFile, ending_of, endings_of, result_files
 from ..settings.result_name import PLAIN, fields_of, pattern_fault, stem_of, stems_of
-from .atomic import is_taken, refuse_unwritable, unwritable
+from ..settings.rules import is_file_name
+from .atomic import refuse_unwritable, unwritable
 from .folder import RunFolder
 from .messages import Saved, read_events
 
@@ -56,15 +59,24 @@ def refuse_place(run: RunFolder, settings: Settings) -> None:
 
 def place_faults(settings: Settings) -> dict[str, str]:
     """By the option's name, why a run that is yet to be made could not save its results, told without writing."""
-    if pattern_fault(settings.output.name_pattern):
+    files = result_files(settings)
+    if not _are_names(settings, files):
         return {}
     found = _taken(settings, None)
-    for file in result_files(settings):
+    for file in files:
         folder = _folder_of(settings, file, None)
         if folder and (fault := unwritable(folder / f"{file.name}{ending_of(settings, file)}")):
             is_beside = file.kind != settings.result_kind() and settings.output.embeddings_folder
             found.setdefault("output.embeddings_folder" if is_beside else "output.folder", fault)
     return found
+
+
+def _are_names(settings: Settings, files: Sequence[ResultFile]) -> bool:
+    """Whether all that paths are made of can be a part of one; what cannot is told elsewhere."""
+    asked = settings.output
+    names = [asked.name, *(file.name for file in files), *(PureWindowsPath(asked.subfolder).parts)]
+    patterns = {_pattern(settings, file) for file in files}
+    return all(map(is_file_name, names)) and not any(map(pattern_fault, patterns))
 
 
 def _taken(settings: Settings, run: RunFolder | None) -> dict[str, str]:
@@ -73,26 +85,34 @@ def _taken(settings: Settings, run: RunFolder | None) -> dict[str, str]:
     run: whose results these are, None for one that is yet to be made, in whose own folder nothing is.
     """
     found: dict[str, str] = {}
+    listed: dict[Path, list[str]] = {}
     for file in result_files(settings):
         folder = _folder_of(settings, file, run.output if run else None)
-        there = _taken_in(folder, settings, file, run) if folder and not (run and _is_in(run.output, folder)) else None
+        if folder is None or (run and _is_in(run.output, folder)):
+            continue
+        if folder not in listed:
+            listed[folder] = _names_in(folder)
+        there = _first_of(listed[folder], settings, file, run)
         if there:
             option = file.word.file_option if file.word else "output.name"
-            found.setdefault(option, f"{there} already exists: change {option}, or move that file.")
+            found.setdefault(option, f"{folder / there} already exists: change {option}, or move that file.")
     return found
 
 
-def _taken_in(folder: Path, settings: Settings, own: ResultFile, run: RunFolder | None) -> Path | None:
-    stems, endings = stems_of(_pattern(settings, own), _fields(settings, own, run)), endings_of(settings, own)
+def _names_in(folder: Path) -> list[str]:
     try:
-        there = sorted(folder.iterdir())
+        return sorted(os.listdir(folder))  # noqa: PTH208 - a Path for each of thousands takes ten times as long
     except OSError:  # it is not there yet, or is told to be of no use
-        return None
-    for file in there:
-        for each in endings:
-            if file.name.endswith(each) and stems.fullmatch(file.name.removesuffix(each)) and is_taken(file):
-                return file
-    return None
+        return []
+
+
+def _first_of(names: Sequence[str], settings: Settings, own: ResultFile, run: RunFolder | None) -> str:
+    """The first of the names that a result may have; "" if there is none."""
+    stems, endings = stems_of(_pattern(settings, own), _fields(settings, own, run)), endings_of(settings, own)
+    return next(
+        (name for name in names for end in endings if name.endswith(end) and stems.fullmatch(name.removesuffix(end))),
+        "",
+    )
 
 
 def _path_of(run: RunFolder, settings: Settings, file: ResultFile, at: Moment, ending: str) -> Path:

@@ -7,12 +7,10 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from ..own_packages.find import installed_version
 
@@ -20,6 +18,8 @@ NVIDIA = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 NVML = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
 ROCM = Path("/dev/kfd")
 ROCM_NODES = Path("/sys/class/kfd/kfd/topology/nodes")
+WSL = Path("/dev/dxg")
+"""Where GPUs of all makers are in Linux inside of Windows; AMD's have no driver of their own there."""
 GpuKind = Literal["nvidia", "amd", "apple", ""]
 
 
@@ -45,6 +45,9 @@ def gpu_count() -> int | None:
     return _within_reach(_of_nvidia() if kind == "nvidia" else _of_amd())
 
 
+Answer = TypeVar("Answer")
+
+
 @dataclass(frozen=True)
 class LargestGpu:
     """What the driver of NVIDIA tells of a GPU. memory: bytes of VRAM, some of which CUDA itself does not get.
@@ -56,15 +59,20 @@ class LargestGpu:
     bf16: bool
 
 
-@lru_cache(maxsize=1)  # the tab asks with every change of its form
 def largest_gpu() -> LargestGpu | None:
-    """The NVIDIA GPU with the most VRAM, which is at least that of the one in use; None where the driver tells of none.
+    """The NVIDIA GPU with the most VRAM, which is at least that of the one in use; None where the driver does not tell.
 
     Which one this process uses is not asked: CUDA counts them in another order than the driver.
     """
-    with _nvml() as library:
-        found = [_of_number(library, number) for number in range(_count(library) or 0)] if library else []
-    return max((gpu for gpu in found if gpu), key=lambda gpu: gpu.memory, default=None)
+    found = _asked_nvidia(_all_gpus)
+    return max(found, key=lambda gpu: gpu.memory) if found else None
+
+
+def _all_gpus(library: Any) -> list[LargestGpu] | None:
+    """None if one of them does not tell: it may be the largest."""
+    found = [_of_number(library, number) for number in range(_count(library) or 0)]
+    known = [gpu for gpu in found if gpu is not None]
+    return known if len(known) == len(found) else None
 
 
 class _Memory(ctypes.Structure):
@@ -82,8 +90,7 @@ def _of_number(library: Any, number: int) -> LargestGpu | None:
 
 
 def _of_nvidia() -> int | None:
-    with _nvml() as library:
-        return _count(library) if library else None
+    return _asked_nvidia(_count)
 
 
 def _count(library: Any) -> int | None:
@@ -91,19 +98,18 @@ def _count(library: Any) -> int | None:
     return None if library.nvmlDeviceGetCount_v2(ctypes.byref(count)) else count.value
 
 
-@contextmanager
-def _nvml() -> Generator[Any, None, None]:
-    """The library that manages NVIDIA's GPUs while the block runs, None where it is missing or of no use."""
+def _asked_nvidia(question: Callable[[Any], Answer | None]) -> Answer | None:
+    """What the library that manages NVIDIA's GPUs answers; None where it is missing, too old, or of no use."""
     try:
         library = ctypes.CDLL(NVML)
-        usable = library.nvmlInit_v2() == 0
-    except (OSError, AttributeError):
-        library, usable = None, False
-    try:
-        yield library if usable else None
-    finally:
-        if library and usable:
+        if library.nvmlInit_v2() != 0:
+            return None
+        try:
+            return question(library)
+        finally:
             library.nvmlShutdown()
+    except (OSError, AttributeError):
+        return None
 
 
 def _of_amd() -> int | None:
@@ -125,14 +131,26 @@ def _within_reach(count: int | None) -> int | None:
     return count
 
 
+def computes_with_nvidia() -> bool:
+    """Whether torch may compute on a GPU of NVIDIA: there is one that it may use, and it is no torch for others."""
+    return gpu_kind() == "nvidia" and gpu_count() != 0 and not _torch_is_for("cpu", "rocm")
+
+
 def has_no_gpu() -> bool:
     """Whether it is certain that torch finds none to compute on as CUDA.
 
-    On Windows it is with a torch for the CPU alone: ZLUDA, which has GPUs of AMD compute as CUDA, is not looked for.
+    In Windows it is with a torch for the CPU alone: ZLUDA, which has GPUs of AMD compute as CUDA, is not looked for.
     """
+    if gpu_kind() == "apple" or _torch_is_for("cpu"):
+        return True
     if has_gpu_driver():
-        return False
-    return sys.platform != "win32" or "+cpu" in (installed_version("torch") or "")
+        return gpu_count() == 0
+    return sys.platform != "win32" and not WSL.exists()
+
+
+def _torch_is_for(*kinds: str) -> bool:
+    """Whether the installed torch says that it was built for one of these, as "2.4.1+cpu" does."""
+    return any(f"+{kind}" in (installed_version("torch") or "") for kind in kinds)
 
 
 def has_gpu_driver() -> bool:

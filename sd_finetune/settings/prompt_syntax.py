@@ -41,11 +41,17 @@ class WeightedText:
 
 
 def weight_fault(prompt: str) -> str:
-    """A sentence about a weight that is not a number, "" where there is none."""
-    try:
-        weighted_texts(prompt)
-    except UserError as error:
-        return str(error)
+    """A sentence about a weight that is not a number, "" where there is none; quicker than all pieces."""
+    opened = 0
+    for mark in _MARK.finditer(prompt):
+        if mark[0] == "(":
+            opened += 1
+        elif opened and (mark["weight"] is not None or mark[0] == ")"):
+            opened -= 1
+            try:
+                _number(mark["weight"] or "1", prompt)
+            except UserError as error:
+                return str(error)
     return ""
 
 

@@ -22,6 +22,7 @@ KNOWN = (NAME, "method", "base", "date", STEP, EPOCH)
 PLAIN = f"{{{NAME}}}"
 _DIGITS = re.compile(r"(0\d)?d?")
 """Formats of a number: as it is, or with so many digits at least, of which the first are zeros."""
+_SEVERAL_NUMBERS = re.compile(r"(?:\[0-9\]\+){2,}")
 _MODEL_ENDING = re.compile(r"\.(safetensors|ckpt)$", re.IGNORECASE)
 
 
@@ -49,6 +50,7 @@ def stems_of(pattern: str, fields: Mapping[str, str]) -> re.Pattern[str]:
         re.escape(literal) + (re.escape(fields[field]) if field in fields else anything.get(field, ".+"))
         for literal, field, _ in _pieces(pattern)
     )
+    whole = _SEVERAL_NUMBERS.sub("[0-9]+", whole)  # which match the same, and would be tried in each way to cut digits
     return re.compile(whole + ("" if _has_step(pattern) else "(-step[0-9]+)?"), re.IGNORECASE)
 
 

@@ -91,7 +91,7 @@ def _stored_layers(path: Path, layout: Layout) -> dict[str, StoredLayer]:
     layers = {
         name: {ending: layout.tensors[own] for ending, own in names.items()} for name, names in named.layers.items()
     }
-    peft_alphas(path, layout.metadata, named.foreign, layers)
+    peft_alphas(path, layout.metadata, named.foreign, layers)  # for what it refuses
     for name, tensors in layers.items():
         alpha = tensors.pop(ALPHA_ENDING, None)
         if alpha is not None and alpha.elements != 1:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sd_finetune.runs.result_paths import place_faults
+from sd_finetune.settings.options import Output, Settings
 from sd_finetune.settings.read import from_dict
 
 
@@ -63,3 +65,24 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
     assert "cannot be written (Permission denied)" in faults(output=new, **plain)["output.folder"]
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_link_into_nowhere_or_to_what_is_closed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = {"concepts": [{"folder": "f", "instance_prompt": "a dog"}]}
+    (tmp_path / "link").symlink_to(tmp_path / "closed" / "in")
+    there = {"folder": str(tmp_path / "link"), "name": "dog"}
+    assert list(faults(output=there, **plain)) == ["output.folder"]
+
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", closed)  # as it does up to Python 3.13
+    assert list(faults(output=there, **plain)) == ["output.folder"]
+
+
+def test_of_names_that_no_file_can_have_nothing_more_is_told(tmp_path: Path) -> None:
+    asked = Settings(method="lora", output=Output(folder=str(tmp_path), subfolder="a\0b", name="dog"))
+    assert place_faults(asked) == {}
+    assert place_faults(replace(asked, output=Output(folder=str(tmp_path), name="a/b"))) == {}
+    assert place_faults(replace(asked, output=Output(folder=str(tmp_path), name_pattern="{"))) == {}

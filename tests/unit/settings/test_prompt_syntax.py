@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sd_finetune.errors import UserError
-from sd_finetune.settings.prompt_syntax import WeightedText, weighted_texts
+from sd_finetune.settings.prompt_syntax import WeightedText, weight_fault, weighted_texts
 
 RECORDED = json.loads((Path(__file__).parent / "webui_prompts.json").read_text(encoding="utf-8"))
 """By prompt: `parsed`, pieces with their weights; `chunks`, see test_chunks.py."""
@@ -44,3 +44,13 @@ def test_text_without_marks_stays_as_it_is() -> None:
 def test_a_weight_that_is_no_number_is_refused(weight: str) -> None:
     with pytest.raises(UserError, match=r"is not a number: write a weight like \(word:1\.2\)"):
         weighted_texts(f"a (star:{weight})")
+
+
+@given(st.text(alphabet="ab :.()[]12\\"))
+def test_what_cannot_be_read_is_told_by_a_quicker_look_too(prompt: str) -> None:
+    told = ""
+    try:
+        weighted_texts(prompt)
+    except UserError as error:
+        told = str(error)
+    assert weight_fault(prompt) == told

@@ -23,7 +23,7 @@ from tests.screen import Screen
 def gpu(monkeypatch: pytest.MonkeyPatch) -> LargestGpu:
     """One that is too small for anything."""
     found = LargestGpu(GIB // 8, bf16=True)
-    monkeypatch.setattr("sd_finetune.checks.room.gpu_kind", lambda: "nvidia")
+    monkeypatch.setattr("sd_finetune.checks.room.computes_with_nvidia", lambda: True)
     monkeypatch.setattr("sd_finetune.checks.room.largest_gpu", lambda: found)
     return found
 

@@ -156,3 +156,32 @@ def test_weights_of_captions_that_are_no_numbers(screen: Screen, model: Diffusio
     told = check(settings).faults
     assert told == {"concepts.1.folder": said_by_the_run(settings, model, base)}
     assert told["concepts.1.folder"].startswith(f'{screen.pictures / "1.txt"}: "1.2.3" in the prompt "a (star:1.2.3)"')
+
+
+def test_prompts_that_are_not_trained_may_be_anything(screen: Screen) -> None:
+    wrong = "a (star:1.2.3)"
+    settings = settings_with(
+        screen, textual_inversion={"word": "zib-7", "template": "subject", "own_templates": [wrong]}
+    )
+    settings["captions"] = {"emphasis": "original", "prefix": wrong}
+    settings["concepts"][0]["instance_prompt"] = f"{wrong} [name]"
+    assert check(settings).faults == {}
+    settings["textual_inversion"]["template"] = "subject_filewords"
+    assert list(check(settings).faults) == ["captions.prefix"]
+    settings["textual_inversion"]["template"] = "own"
+    settings["textual_inversion"]["own_templates"] = [f"{wrong} [name]"]
+    assert list(check(settings).faults) == ["textual_inversion.own_templates"]
+
+
+@pytest.mark.parametrize("changes", [{"textual_inversion": {"word": 5}}, {"captions": {"tokens": 170}}])
+def test_of_words_nothing_is_told_where_a_default_stands_for_a_faulty_option(
+    screen: Screen, changes: dict[str, Any]
+) -> None:
+    settings = settings_with(screen, output={"name": "star"}, **changes)
+    settings["textual_inversion"].setdefault("word", "")
+    assert len(check(settings).faults) == 1
+
+
+def test_other_faults_of_a_concept_do_not_hide_it(screen: Screen) -> None:
+    settings = settings_with(screen, textual_inversion={"word": "star"}, prior={"weight": 1})
+    assert set(check(settings).faults) == {"concepts.1.class_prompt", "textual_inversion.word"}
