@@ -28,7 +28,7 @@ from .captions import caption_faults, captions_in_time
 from .concept_images import images_of_concept
 from .masks import mask_faults, masks_in_time
 from .other_folders import other_images
-from .words import word_faults
+from .words import new_word_faults
 
 Further = Callable[[Settings, int], dict[str, str]]
 """More faults, by the option's name, of settings as far as they are valid, with their steps; 0 where they are not."""
@@ -130,7 +130,7 @@ def _of_images(whole: Settings, found: list[UsableImages], faults: Faults) -> li
     captioned, beside = captions_in_time(whole, found, others)
     for name, sentences in (*of_masks.items(), *caption_faults([*captioned, *beside])):
         told[name] = f"{told[name]}\n{sentences}" if name in told else sentences
-    of_words = {} if any(map(_is_about_words, faults.sentences)) else dict(word_faults(whole, found, captioned))
+    of_words = {} if any(map(_is_about_words, faults.sentences)) else dict(new_word_faults(whole, found, captioned))
     faults.add_new({**of_words, **told})
     return masks
 

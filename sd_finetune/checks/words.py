@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.5
 """How long prompts are looked through for the words."""
 
 
-def word_faults(
+def new_word_faults(
     settings: Settings, found: Sequence[UsableImages], captioned: Sequence[CaptionedImages]
 ) -> Iterator[tuple[str, str]]:
     """What a run would be refused for: the option's name, and a sentence.

@@ -25,7 +25,8 @@ def pieces_of(tokens: Sequence[int], words: Sequence[NewWord], weight: float = 1
     As in the WebUI, which finds words by their tokens (so case does not matter, and part of a word does not match), the
     longest first.
     """
-    position, by_length = 0, sorted(words, key=lambda word: len(word.tokens), reverse=True)
+    position = 0
+    by_length = sorted((word for word in words if word.tokens), key=lambda word: len(word.tokens), reverse=True)
     while position < len(tokens):
         word = next((w for w in by_length if tuple(tokens[position : position + len(w.tokens)]) == w.tokens), None)
         own = word.tokens if word else (tokens[position],)

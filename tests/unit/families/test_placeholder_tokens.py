@@ -27,3 +27,7 @@ def test_the_longest_word_is_taken_and_no_part_of_one(tokens: list[int], found: 
         pieces = list(pieces_of(tokens, words))
         assert [one for piece in pieces for one in piece.ids] == expected
         assert [one for piece in pieces for one in piece.tokens] == tokens
+
+
+def test_a_word_without_tokens_is_found_nowhere() -> None:
+    assert [piece.tokens for piece in pieces_of([1, 2], [NewWord((), (9,))])] == [(1,), (2,)]
