@@ -49,7 +49,7 @@ RENAMES = ("sd_finetune/runs/moving.py", "sd_finetune/own_packages/installation.
 SYSTEM_PATHS = ("/dev/", "/proc/", "/sys/", "/tmp/", "/etc/", "/usr/")
 MAY_NAME_PATHS: dict[str, tuple[str, ...]] = {
     "weights.py": ("/dev/shm",),  # asked for on Linux alone
-    "gpu_driver.py": ("/dev/kfd", "/sys/class/kfd/"),  # looked for, and not there elsewhere
+    "gpu_driver.py": ("/dev/kfd", "/dev/dxg", "/sys/class/kfd/"),  # looked for, and not there elsewhere
     "hardware.py": ("/proc/cpuinfo",),  # an OSError elsewhere
     "checkpoint_io.py": ("/proc/self/",),  # benchmarks, of Linux' own figures
     "machine.py": ("/proc/cpuinfo",),
