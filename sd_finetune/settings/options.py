@@ -133,10 +133,6 @@ class Settings:
         """Whether images are trained with prompt templates and not with each concept's instance prompt."""
         return METHODS[self.method].learns_word and self.textual_inversion.template != "instance_prompt"
 
-    def has_caption_templates(self) -> bool:
-        """Whether these are templates of ours with captions in them."""
-        return self.has_templates() and "filewords" in self.textual_inversion.template
-
     def has_prior_bank(self) -> bool:
         """Whether prior predictions are precomputed, because training changes the model that would be asked."""
         return self.prior.is_predicted and METHODS[self.method].changes_weights

@@ -27,7 +27,8 @@ def _prompts(settings: Settings) -> Iterator[tuple[str, str, EmphasisMode]]:
     uses_prior, shown = settings.prior_weight() > 0, _shown(settings)
     for name, prompt in shown:
         yield name, prompt, trained
-    if any(FILEWORDS in prompt for _, prompt in shown) or settings.has_caption_templates():
+    of_ours = settings.textual_inversion.template if settings.has_templates() else ""
+    if any(FILEWORDS in prompt for _, prompt in shown) or "filewords" in of_ours:
         for name in ("prefix", "suffix"):
             yield f"captions.{name}", getattr(settings.captions, name), trained
     for number, concept in enumerate(settings.concepts if uses_prior else (), start=1):
