@@ -25,16 +25,19 @@ def has_tokenizers() -> bool:
 @lru_cache(maxsize=4096)  # the tab asks with every change of its form
 def clip_tokens(text: str) -> tuple[int, ...]:
     """All token ids of a text, without start, end and padding."""
-    return tuple(_tokenizer().encode(mended(text).lower(), add_special_tokens=False).ids)
+    return tuple(_tokenizer().encode(mended(text), add_special_tokens=False).ids)
 
 
 def mended(text: str) -> str:
-    """With plain quotes and letters, and without HTML, as CLIP's own tokenizer makes it, where ftfy is installed."""
+    """In lower case, and with plain quotes and letters and no HTML where ftfy is installed, as CLIP's own tokenizer does.
+
+    Libraries lower each letter by itself, Python the Σ at a word's end to ς, as the WebUI's tokenizer does.
+    """
     try:
         from ftfy import fix_text  # not in every WebUI, whose own process imports this file
     except ImportError:
-        return text
-    return fix_text(text)
+        return text.lower()
+    return fix_text(text).lower()
 
 
 @lru_cache(maxsize=1)
