@@ -29,7 +29,7 @@ def clip_tokens(text: str) -> tuple[int, ...]:
 
 
 def mended(text: str) -> str:
-    """In lower case, and with plain quotes and letters and no HTML where ftfy is installed, as CLIP's own tokenizer does.
+    """In lower case, and with plain quotes and letters and no HTML where ftfy is installed, as CLIP reads it.
 
     Libraries lower each letter by itself, Python the Σ at a word's end to ς, as the WebUI's tokenizer does.
     """
