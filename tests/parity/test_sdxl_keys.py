@@ -37,9 +37,10 @@ def modules() -> dict[str, nn.Module]:
 def checkpoint(modules: dict[str, nn.Module]) -> dict[str, Tensor]:
     """A checkpoint in which row r of the k-th tensor is filled with k + r / rows."""
     found: dict[str, Tensor] = {}
+    table = keys.name_table(SDXL_BASE)
     for part, module in modules.items():
         for name, parameter in module.named_parameters():
-            place = keys.name_table(SDXL_BASE)[part][name]
+            place = table[part][name]
             shape = FAMILY.file_shape(place.name, in_file(place, tuple(parameter.shape)))
             rows = torch.arange(shape[0]) / shape[0] + len(found)
             found.setdefault(place.name, rows.view(-1, *[1] * (len(shape) - 1)).expand(shape))
@@ -60,10 +61,14 @@ def ours(checkpoint: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 
 def content(tensors: dict[str, Tensor]) -> dict[str, tuple[Shape, float, float, float]]:
     """The shape, and the values at three corners."""
-    last = {name: tensor.flatten(1) if tensor.dim() > 1 else tensor[:, None] for name, tensor in tensors.items()}
     return {
-        name: (tuple(tensors[name].shape), float(t[0, 0]), float(t[-1, 0]), float(t[0, -1])) for name, t in last.items()
+        name: (tuple(tensor.shape), _corner(tensor, 0, 0), _corner(tensor, -1, 0), _corner(tensor, 0, -1))
+        for name, tensor in tensors.items()
     }
+
+
+def _corner(tensor: Tensor, row: int, others: int) -> float:
+    return float(tensor[(row, *[others] * (tensor.dim() - 1))])
 
 
 def config_of(kind: str, checkpoint: dict[str, Tensor]) -> dict[str, Any]:
