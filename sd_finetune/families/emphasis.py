@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 from ..settings.emphasis import EmphasisMode
+from .sent import sent_to
 
 
-def emphasized(states: Tensor, weights: Tensor, mode: EmphasisMode) -> Tensor:
+def emphasized(states: Tensor, weights: Sequence[Sequence[float]], mode: EmphasisMode) -> Tensor:
     """Hidden states (chunks, tokens, width) with weights (chunks, tokens), each chunk by itself; in their precision."""
-    if mode in ("none", "ignore") or bool((weights == 1).all()):
+    if mode in ("none", "ignore") or all(weight == 1 for chunk in weights for weight in chunk):
         return states
-    weights = weights.to(states.device)[..., None]
-    weighted = states.float() * weights
+    weighted = states.float() * sent_to(states.device, torch.tensor(weights))[..., None]
     if mode == "original":
         weighted = weighted * (_mean(states.float()) / _mean(weighted))
     return weighted.to(states.dtype)

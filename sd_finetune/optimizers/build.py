@@ -16,7 +16,7 @@ from ..settings.availability import why_unavailable
 from ..settings.optimizers import OPTIMIZERS
 from ..settings.options import Settings
 from .bf16_weights import weight_of
-from .optimizer import Group, Implementation
+from .optimizer import Group, Implementation, Rate
 from .parameter_group import ParameterGroup
 
 
@@ -50,7 +50,7 @@ def _row(group: ParameterGroup, numbered: Sequence[tuple[int, nn.Parameter]], de
 
 def set_learning_rates(
     optimizer: torch.optim.Optimizer, name: str, factors: float | Mapping[str, float]
-) -> dict[str, float]:
+) -> dict[str, Rate]:
     """Have the next step use `factors` times the learning rates asked for; what it applies then, by group.
 
     name: the optimizer's, in the settings. factors: one for all groups, or one for each by its name.
@@ -58,23 +58,25 @@ def set_learning_rates(
     own = _class_of(name)
     for group in optimizer.param_groups:
         own.set_learning_rate(group, factors[group["name"]] if isinstance(factors, Mapping) else factors)
-    return applied_learning_rates(optimizer, name)
+    return _applied(optimizer, name)
 
 
 def applied_learning_rates(optimizer: torch.optim.Optimizer, name: str) -> dict[str, float]:
-    """The learning rates of the step that is made, by group. name: as above.
+    """The learning rates of the step that is made, by group; it waits for the device. name: as above."""
+    return {group: float(rate) for group, rate in _applied(optimizer, name).items()}
 
-    Where weights have learning rates of their own, that is their mean.
-    """
+
+def _applied(optimizer: torch.optim.Optimizer, name: str) -> dict[str, Rate]:
+    """By group. Where weights have learning rates of their own, that is their mean."""
     own = _class_of(name)
-    found: dict[str, list[tuple[float, int]]] = {}
+    found: dict[str, list[tuple[Rate, int]]] = {}
     for group in optimizer.param_groups:
         rate = own.applied_learning_rate(group)
         found.setdefault(group["name"], []).append((rate, len(group["params"])))
     return {group: _mean(rates) for group, rates in found.items()}
 
 
-def _mean(rates: Sequence[tuple[float, int]]) -> float:
+def _mean(rates: Sequence[tuple[Rate, int]]) -> Rate:
     """Of rates, each with how many have it; to the bit where all are one."""
     if len({rate for rate, _ in rates}) == 1:
         return rates[0][0]

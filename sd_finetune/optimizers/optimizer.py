@@ -14,6 +14,9 @@ from ..settings.options import Settings
 Group = dict[str, Any]
 """One of an optimizer's `param_groups`: `params`, `name`, `lr`, `initial_lr` and what the optimizer adds."""
 
+Rate = float | Tensor
+"""A learning rate; a tensor, (), float32, where the device computes it."""
+
 
 class Implementation(ABC):
     """One optimizer of the table `settings.optimizers`. It holds nothing: all that changes is in torch's optimizer."""
@@ -29,7 +32,7 @@ class Implementation(ABC):
         group["lr"] = group["initial_lr"] * factor
 
     @staticmethod
-    def applied_learning_rate(group: Group) -> float:
+    def applied_learning_rate(group: Group) -> Rate:
         """The learning rate that the next step applies, for the curve."""
         return group["lr"]
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 import accelerate  # pyright: ignore[reportMissingTypeStubs]
 import psutil
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import UserError
 from ..settings.availability import too_few_gpus
@@ -29,9 +29,18 @@ class HasState(Protocol):
 
 
 class Scaler(HasState, Protocol):
-    """What of a `GradScaler` is used beside accelerate."""
+    """What is used of a `GradScaler`, which does not wait for the GPU where the optimizer is torch's fused one."""
 
     def scale(self, outputs: Tensor) -> Tensor: ...
+    def unscale_(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the scale off the gradients, once a step."""
+        ...
+
+    def step(self, optimizer: torch.optim.Optimizer) -> object:
+        """The optimizer's step, but for one whose gradients overflow."""
+        ...
+
+    def update(self) -> None: ...
 
 
 class Accelerator(Protocol):
@@ -48,15 +57,7 @@ class Accelerator(Protocol):
         """The precision of the forward pass."""
         ...
 
-    def prepare(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        """The optimizer, which leaves out the steps whose gradients overflow in fp16."""
-        ...
-
     def backward(self, loss: Tensor) -> None: ...
-    def clip_grad_norm_(self, parameters: list[nn.Parameter], max_norm: float) -> None: ...
-    def unscale_gradients(self) -> None:
-        """Take fp16's loss scale off the gradients, once a step."""
-        ...
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
@@ -108,13 +109,6 @@ def best_device() -> torch.device:
 def has_mps() -> bool:
     """Whether this is a Mac with a GPU that torch computes on."""
     return torch.backends.mps.is_available()
-
-
-def sent_to(device: torch.device, tensor: Tensor) -> Tensor:
-    """A tensor of the CPU on the device; a GPU need not be done with what it was given before, nor is it waited for."""
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 class Arriving:

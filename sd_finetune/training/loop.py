@@ -10,6 +10,7 @@ import torch
 from ..diffusion.loss import LossParts
 from ..errors import CannotWriteError
 from ..optimizers.build import set_learning_rates
+from ..optimizers.optimizer import Rate
 from ..optimizers.schedules import learning_rate_factor
 from ..runs.messages import NOBODY_FOLLOWS, Done, Evaluation, Phase, Warning_
 from .orders import ProcessLost, StopAsked, ended_early
@@ -70,7 +71,7 @@ def _train(training: Training, keeper: Keeper, reports: StepReports) -> Done:
     return Done(step=total, outcome="finished", reason=keeper.diverged)
 
 
-def begin_step(training: Training, step: int, factors: float | Mapping[str, float]) -> dict[str, float]:
+def begin_step(training: Training, step: int, factors: float | Mapping[str, float]) -> dict[str, Rate]:
     """Have all processes of the run begin a step, counted from 0, at so many times the learning rates asked for.
 
     factors, and what is returned: as in `set_learning_rates`.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ..diffusion.loss import LossParts
 from ..errors import NotFiniteError
+from ..optimizers.optimizer import Rate
 from ..runs.messages import Step
 from ..vram.spill import SpillWatch
 from .device import Arriving, memory_in_use, room_of
@@ -23,11 +26,12 @@ MOST_AHEAD = 4
 
 @dataclass(frozen=True)
 class _Given:
-    """A step that was given to the GPU; `losses` are total, instance and prior. step: 0 is the first."""
+    """A step that was given to the GPU. step: 0 is the first."""
 
     step: int
-    losses: Arriving
-    learning_rates: dict[str, float]
+    numbers: Arriving
+    """The losses, total, instance and prior, and those learning rates that the GPU computes."""
+    learning_rates: Mapping[str, Rate]
 
 
 class StepReports:
@@ -42,31 +46,33 @@ class StepReports:
         """A step begins; what happens before the next `add` is its time."""
         self._pace.start()
 
-    def add(self, step: int, losses: LossParts, learning_rates: dict[str, float], images: int) -> None:
+    def add(self, step: int, losses: LossParts, learning_rates: Mapping[str, Rate], images: int) -> None:
         """Report this step once its losses are known, and now those that are.
 
         Raises:
             NotFiniteError: one of them is NaN or infinite.
         """
-        self._given.append(_Given(step, Arriving(torch.stack(losses)), learning_rates))
+        computed = [rate for rate in learning_rates.values() if isinstance(rate, Tensor)]
+        self._given.append(_Given(step, Arriving(torch.stack([*losses, *computed])), learning_rates))
         if len(self._given) > MOST_AHEAD:
-            self._given[0].losses.wait()
+            self._given[0].numbers.wait()
         self._spill.step(self._pace.stop(images))
-        while self._given and self._given[0].losses.has_arrived():
+        while self._given and self._given[0].numbers.has_arrived():
             self._report(self._given.popleft())
 
     def wait(self) -> None:
         """Report all steps. Raises NotFiniteError as `add` does."""
         if self._given:
             self._pace.start()
-            self._given[-1].losses.wait()
+            self._given[-1].numbers.wait()
             self._pace.prolong()
         while self._given:
             self._report(self._given.popleft())
 
     def _report(self, given: _Given) -> None:
         training = self._training
-        total, instance, prior = given.losses.wait()
+        total, instance, prior, *computed = given.numbers.wait()
+        arrived = iter(computed)
         event = Step(
             step=given.step + 1,
             total_steps=training.total_steps,
@@ -74,7 +80,9 @@ class StepReports:
             loss=total,
             instance_loss=instance,
             prior_loss=prior if training.has_prior else None,
-            learning_rates=given.learning_rates,
+            learning_rates={
+                name: next(arrived) if isinstance(rate, Tensor) else rate for name, rate in given.learning_rates.items()
+            },
             images_per_second=self._pace.images_per_second(),
             seconds_left=self._pace.seconds_left(training.total_steps - given.step - 1),
             memory_bytes=memory_in_use(training.accelerator.device),

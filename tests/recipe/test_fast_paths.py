@@ -225,7 +225,7 @@ PATHS = {
         stand_in=replayed_by_calling_again,
     ),
     "attention in slices": FastPath(
-        {"train.attention": "sliced"}, OTHER_ORDER, has_attention("SlicedAttnProcessor"), AS_THE_GRADIENT,
+        {"train.attention": "sliced"}, OTHER_ORDER, has_attention("Sliced"), AS_THE_GRADIENT,
     ),
     "attention by xformers": FastPath(
         {"train.attention": "xformers"}, OTHER_ORDER, has_attention("XFormersAttnProcessor"), AS_THE_GRADIENT,

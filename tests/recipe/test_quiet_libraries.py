@@ -50,8 +50,10 @@ def test_sample_prints_its_files_only(toy: Toy, tmp_path: Path) -> None:
     assert run_quietly(hugging_face, "sd_finetune", "sample", *arguments) == f"{out}\n"
 
 
-@pytest.mark.parametrize("files", [[], OF_ANOTHER_PROGRAM], ids=["empty", "of another program"])
-def test_the_worker_prints_nothing(toy: Toy, tmp_path: Path, files: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("files", "attention"), [([], "auto"), (OF_ANOTHER_PROGRAM, "sliced")], ids=["empty", "of another program"]
+)
+def test_the_worker_prints_nothing(toy: Toy, tmp_path: Path, files: list[str], attention: str) -> None:
     hugging_face = home_with(tmp_path / "hugging face", files)
-    run = toy.run({"train.length": "1 steps"})
+    run = toy.run({"train.length": "1 steps", "train.attention": attention})
     assert run_quietly(hugging_face, "sd_finetune.training", str(run.path)) == ""

@@ -105,13 +105,20 @@ def test_an_image_that_fails_does_not_cost_what_was_learned(toy: Toy, monkeypatc
 
 
 class Scaler:
-    """What a snapshot needs of a GradScaler, which there is on GPUs only."""
+    """A GradScaler, which there is on GPUs only, that scales nothing but is kept."""
 
     def __init__(self, growth: float) -> None:
         self.growth = growth
 
     def scale(self, loss: torch.Tensor) -> torch.Tensor:
         return loss
+
+    def unscale_(self, optimizer: torch.optim.Optimizer) -> None: ...
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.step()
+
+    def update(self) -> None: ...
 
     def state_dict(self) -> dict[str, Any]:
         return {"growth": self.growth}

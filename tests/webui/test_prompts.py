@@ -103,7 +103,7 @@ def test_chunks_and_states_are_the_webui_s(webui: WebUI, model: DiffusionModel, 
             states = model.encode_prompts([prompt], PromptReading(kept, clip_skip, None)).hidden_states
             if mode == "original":
                 by_chunk = states_of(unweighted, states.shape[2]).view(len(chunks), 77, -1)
-                weights = torch.tensor([chunk.weights() for chunk in chunks])
+                weights = [chunk.weights() for chunk in chunks]
                 weighted = emphasized(by_chunk, weights, mode).flatten(0, 1)[None]
                 expected = states_of(own, states.shape[2])
                 torch.testing.assert_close(weighted, expected, rtol=1e-3, atol=1e-4)

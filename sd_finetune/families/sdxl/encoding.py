@@ -13,6 +13,7 @@ from ..conditioning import TextConditioning
 from ..emphasis import emphasized
 from ..family import DiffusionModel
 from ..prompts import chunks_of, tokenize
+from ..sent import sent_to
 from .facts import SDXL
 
 LAYER = -2
@@ -25,13 +26,14 @@ def encode_prompts(model: DiffusionModel, prompts: Sequence[str], reading: Promp
         return []
     by_prompt = [chunks_of(model, prompt, reading) for prompt in prompts]
     chunks = [chunk for own in by_prompt for chunk in own]
-    weights = torch.tensor([chunk.weights() for chunk in chunks])
-    ids = {part: tokenize(model, chunks, part).to(model.text_encoders[part].device) for part in SDXL.text_encoders}
-    answers = {part: model.text_encoders[part].text_model(own, output_hidden_states=True) for part, own in ids.items()}
+    weights = [chunk.weights() for chunk in chunks]
+    encoders = {part: model.text_encoders[part] for part in SDXL.text_encoders}
+    ids = {part: sent_to(encoder.device, tokenize(model, chunks, part)) for part, encoder in encoders.items()}
+    answers = {part: encoders[part].text_model(own, output_hidden_states=True) for part, own in ids.items()}
     states = [emphasized(answer.hidden_states[LAYER], weights, reading.emphasis) for answer in answers.values()]
     last = SDXL.text_encoders[-1]
     end = model.tokenizers[last].eos_token_id
-    pooled = _pooled(model.text_encoders[last], answers[last].last_hidden_state, ids[last], end)
+    pooled = _pooled(encoders[last], answers[last].last_hidden_state, ids[last], end)
     lengths = [len(own) for own in by_prompt]
     of_prompts = torch.split(torch.cat(states, dim=-1), lengths)
     first_chunks = (own[:1] for own in torch.split(pooled, lengths))

@@ -62,6 +62,21 @@ class MaskedTorch(_WithMask, AttnProcessor2_0):
     """With PyTorch's own kernels."""
 
 
+class Sliced(SlicedAttnProcessor):
+    """Some heads after the other. diffusers' own knows no `temb`, which the VAE gives it, and warns of each."""
+
+    def __call__(
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        """As diffusers calls it."""
+        return super().__call__(attn, hidden_states, encoder_hidden_states, attention_mask)
+
+
 def _sound_kernels(states: Tensor) -> AbstractContextManager[Any]:
     """Without torch's flash attention on a CPU where that is broken.
 
@@ -106,7 +121,7 @@ def _processor(kind: str, heads: int) -> Any:
     if kind == "xformers":
         return MaskedXFormers()
     if kind == "sliced":
-        return SlicedAttnProcessor(max(heads // 2, 1))  # what diffusers means by slicing "auto"
+        return Sliced(max(heads // 2, 1))  # what diffusers means by slicing "auto"
     return MaskedTorch()
 
 

@@ -19,13 +19,14 @@ from torch import Tensor
 from ...data.cropping import Size
 from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
+from ...families.sent import sent_to
 from ...runs.atomic import replacing
 from ...runs.folder import RunFolder
 from ...runs.messages import Event, Phase, Warning_
 from ...sampling.generate import BringBack, nothing_is_away
 from ...settings.options import Settings
 from ...settings.prompt_reading import PLAIN, PromptReading, trained_reading
-from ..device import Accelerator, sent_to
+from ..device import Accelerator
 from ..processes.processes import ALONE, Processes
 from ..step.batches import Batch, Batches
 from ..step.conditioning import Conditioning

@@ -16,8 +16,8 @@ from ...data.epoch_order import EpochOrder
 from ...diffusion.loss import decayed_prior_weight
 from ...families.conditioning import TextConditioning
 from ...families.family import DiffusionModel
+from ...families.sent import sent_to
 from ...settings.options import Settings
-from ..device import sent_to
 from ..processes.processes import ALONE, Processes
 from .draws import drawn_noise, drawn_timesteps, perturbed_noise
 from .example_sets import ExampleSet

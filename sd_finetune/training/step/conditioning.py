@@ -12,10 +12,10 @@ from torch import Tensor
 from ...families.conditioning import TextConditioning, join_conditioning
 from ...families.family import DiffusionModel
 from ...families.prompts import uses_new_word
+from ...families.sent import sent_to
 from ...sampling.generate import BringBack, nothing_is_away
 from ...settings.groups.captions import CHUNK_TOKENS
 from ...settings.prompt_reading import PLAIN, PromptReading
-from ..device import sent_to
 from ..processes.processes import ALONE, Processes
 
 MOST_BYTES = 256_000_000

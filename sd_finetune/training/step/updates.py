@@ -24,7 +24,7 @@ from ...optimizers.optimizer import Group
 from ...optimizers.parameter_group import ParameterGroup
 from ...settings.optimizers import OPTIMIZERS
 from ...settings.options import Settings
-from ..device import Accelerator
+from ..device import Accelerator, Scaler
 from ..portions import portions
 from .randomness import derived_seed
 
@@ -61,12 +61,9 @@ class Updates:
     ) -> None:
         self._settings, self._accelerator, self._step = settings, accelerator, 0
         self._weights = list(_weights(groups, in_bf16=settings.train.weights == "bf16"))
-        self._optimizer = build_optimizer(list(_as_known(groups, self._weights, undecayed)), settings)
-        self._group_of = {id(p): n for n, group in enumerate(self._optimizer.param_groups) for p in group["params"]}
+        self.optimizer = build_optimizer(list(_as_known(groups, self._weights, undecayed)), settings)
+        self._group_of = {id(p): n for n, group in enumerate(self.optimizer.param_groups) for p in group["params"]}
         self._kept_before: list[Group] = []
-        # accelerate's around it looks for a package in each step, and does nothing without fp16's scale.
-        has_scale = accelerator.scaler is not None
-        self.optimizer: Any = accelerator.prepare(self._optimizer) if has_scale else self._optimizer
         if settings.train.fused_backward:
             for weight in self._weights:
                 parameter: Any = weight.parameter
@@ -81,37 +78,50 @@ class Updates:
         """The backward passes of optimizer step `step` follow."""
         self._step = step
         keeps = OPTIMIZERS[self._settings.optimizer.name].keeps
-        self._kept_before = [{k: group[k] for k in keeps if k in group} for group in self._optimizer.param_groups]
+        self._kept_before = [{k: group[k] for k in keeps if k in group} for group in self.optimizer.param_groups]
 
     def finish(self) -> None:
         """Use the gradients that the backward passes have left, and free them."""
         train = self._settings.train
         if train.fused_backward:
             return  # there are none
-        self._set_scale()
-        self._clip()
+        scaler = self._scaler()
+        self._clip(scaler)
         if train.weights == "bf16":
             alone = OPTIMIZERS[self._settings.optimizer.name].steps_alone
             for portion in portions(self._weights, _values, PORTION_VALUES) if alone else [self._weights]:
                 self._step_some(portion)
         else:
-            self.optimizer.step()
+            self._step_all(scaler)
             self.optimizer.zero_grad(set_to_none=True)
 
-    def _set_scale(self) -> None:
-        """fp16's scale is there from the first loss on, of which this process of several may have had no share."""
+    def _scaler(self) -> Scaler | None:
+        """fp16's. Its scale is there from the first loss on, of which this process of several may have had no share."""
         scaler = self._accelerator.scaler
         if scaler is not None and self._settings.train.devices > 1:
             scaler.scale(torch.zeros((), device=self._accelerator.device))
+        return scaler
 
-    def _clip(self) -> None:
+    def _clip(self, scaler: Scaler | None) -> None:
         train = self._settings.train
-        if train.max_grad_norm and train.clip_by == "global_norm":
-            self._accelerator.clip_grad_norm_(self.parameters, train.max_grad_norm)
-        elif train.max_grad_norm:
-            self._accelerator.unscale_gradients()
-            for parameter in self.parameters:
-                clip_grad_norm_(parameter, train.max_grad_norm)
+        if not train.max_grad_norm:
+            return
+        if scaler is not None:
+            scaler.unscale_(self.optimizer)
+        for parameters in [self.parameters] if train.clip_by == "global_norm" else self.parameters:
+            clip_grad_norm_(parameters, train.max_grad_norm)
+
+    def _step_all(self, scaler: Scaler | None) -> None:
+        """The optimizer's step, which fp16's scaler leaves out where gradients overflow.
+
+        accelerate has an optimizer of its own for that, which waits for the GPU in each step (0.21), or looks for a
+        package (0.34).
+        """
+        if scaler is None:
+            self.optimizer.step()
+            return
+        scaler.step(self.optimizer)
+        scaler.update()
 
     def use_gradient(self, number: int) -> None:
         """Step the weight whose gradient the backward pass has just finished."""
@@ -128,7 +138,7 @@ class Updates:
         in_bf16 = self._settings.train.weights == "bf16"
         computing = in_fp32([w.known_as for w in weights], map(self._rounding, weights)) if in_bf16 else nullcontext()
         with self._only(weights), computing:
-            self._optimizer.step()  # not accelerate's around it, which looks for a package in each call
+            self.optimizer.step()
         for weight in weights:
             weight.parameter.grad = None
 
@@ -138,7 +148,7 @@ class Updates:
 
         What it keeps of a group, such as a count of steps, is as it was before the step, of which this is a part.
         """
-        groups, keeps = self._optimizer.param_groups, OPTIMIZERS[self._settings.optimizer.name].keeps
+        groups, keeps = self.optimizer.param_groups, OPTIMIZERS[self._settings.optimizer.name].keeps
         whole = [group["params"] for group in groups]
         for group, before in zip(groups, self._kept_before, strict=True):
             group["params"] = []

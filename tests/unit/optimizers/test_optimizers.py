@@ -262,7 +262,7 @@ def test_the_curve_tells_the_learning_rate_that_is_applied(name: str) -> None:
     step(parts, optimizer, 0)
     for part, layer in parts.items():
         moved = layer.bias if name in BY_ROWS else layer.weight
-        expected = FIRST_STEP.get(name, 1.0) * told[part]
+        expected = FIRST_STEP.get(name, 1.0) * float(told[part])
         assert float(moved.detach().abs().median()) == pytest.approx(expected, rel=1e-3)
 
 

@@ -10,12 +10,13 @@ import torch
 
 from sd_finetune.diffusion.schedule import scaled_linear_alphas_cumprod, schedule_on
 from sd_finetune.errors import UserError
+from sd_finetune.families.sent import sent_to
 from sd_finetune.settings.missing_files import missing_for_training
 from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict
 from sd_finetune.training import device as devices
 from sd_finetune.training import placement
-from sd_finetune.training.device import accelerator_for, best_device, gpu_has_bf16, memory_in_use, room_of, sent_to
+from sd_finetune.training.device import accelerator_for, best_device, gpu_has_bf16, memory_in_use, room_of
 from sd_finetune.training.out_of_vram import is_out_of_vram
 from sd_finetune.training.step.capture import recorder_for
 from sd_finetune.training.step.randomness import seed_dropout

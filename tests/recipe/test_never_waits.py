@@ -1,0 +1,77 @@
+"""A step gives the GPU its work and waits for none of it, however a run is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorDeviceMismatchError
+
+from sd_finetune.families import emphasis
+from sd_finetune.training.loop import begin_step, learn
+from sd_finetune.training.step_reports import StepReports
+from tests.fake_gpu import GPU, on_fake_gpu
+from tests.optimizers import optimizer_changes
+from tests.toy import ROWS, Toy
+
+pytestmark = pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6), reason="fake tensors are older there"
+)
+
+PRIOR: dict[str, Any] = {"prior.weight": 1.0, "concepts.class_images": 2}
+EMPHASIZED = {"concepts.instance_prompt": "a photo of (sks:1.3) star", "captions.emphasis": "original"}
+LENGTHS = {"captions.tokens": 150, "concepts.instance_prompt": "a photo of sks star" + ", blue" * 80}
+FUSED = {"train.fused_backward": True, "train.clip_by": "parameter_norm"}
+NOISE = {"noise.multires_iterations": 3, "noise.input_perturbation": 0.3, "timesteps.distribution": "logit_normal"}
+DROPOUT = {"lora.dropout": 0.5, "lora.rank_dropout": 0.5, "lora.module_dropout": 0.5, "lora.max_norm": 0.1}
+CASES: dict[str, dict[str, Any]] = {
+    "lora": {**ROWS["lora+text"], **EMPHASIZED, **PRIOR, "prior.source": "model", **DROPOUT},
+    "dora, shuffled captions": {"lora.dora": True, "captions.shuffle": True, **EMPHASIZED, **NOISE},
+    "dreambooth": {**ROWS["dreambooth+text"], **PRIOR, "prior.source": "both", "prior.decay": "2 steps"},
+    "dreambooth, adafactor": {**ROWS["dreambooth"], "optimizer.name": "adafactor", **FUSED},
+    "dreambooth, relative": {**ROWS["dreambooth"], **optimizer_changes("adafactor_relative"), "ema.decay": 0.9},
+    "textual inversion": {**ROWS["textual_inversion"], **PRIOR, "loss.type": "huber"},
+    "hypernetwork": {
+        **ROWS["hypernetwork"],
+        **PRIOR,
+        "prior.source": "both",
+        "hypernetwork.dropout_structure": "0, 0.5, 0",
+    },
+    "sdxl": {**ROWS["lora+text"], **LENGTHS, **EMPHASIZED, **PRIOR, "train.snr_gamma": 5},
+    "sdxl, frozen weights": {"train.frozen_weights": "int8", **PRIOR, "prior.source": "model"},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_step_waits_for_the_gpu(toys: Callable[[str], Toy], case: str) -> None:
+    """The first is the one in which prompts are encoded that are known from then on."""
+    with on_fake_gpu() as waits:
+        training = toys("sdxl" if case.startswith("sdxl") else "sd1").prepare(CASES[case])
+        waits.found.clear()  # of getting ready
+        reports = StepReports(training)
+        for step in range(2):
+            rates = begin_step(training, step, 1.0)
+            losses, images = learn(training, step)
+        assert all(loss.device.type == GPU.type for loss in losses)
+        assert [line for line in waits.found if "step_reports" not in line] == []
+        with pytest.raises(DataDependentOutputException):
+            reports.add(step, losses, rates, images)
+
+
+def test_what_waits_is_found(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sent_plainly(device: torch.device, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(device)
+
+    with on_fake_gpu() as waits:
+        monkeypatch.setattr(emphasis, "sent_to", sent_plainly)
+        training = toy.prepare({**ROWS["lora+text"], **EMPHASIZED})
+        waits.found.clear()
+        losses, _ = learn(training, 0)
+        assert [line for line in waits.found if "emphasis.py" in line]
+        waits.found.clear()
+        losses.total.cpu()
+        assert waits.found
+        with pytest.raises(FakeTensorDeviceMismatchError):
+            losses.total.expand(2) + torch.ones(2)
