@@ -21,26 +21,38 @@ pytestmark = pytest.mark.skipif(
 )
 
 PRIOR: dict[str, Any] = {"prior.weight": 1.0, "concepts.class_images": 2}
-EMPHASIZED = {"concepts.instance_prompt": "a photo of (sks:1.3) star", "captions.emphasis": "original"}
-LENGTHS = {"captions.tokens": 150, "concepts.instance_prompt": "a photo of sks star" + ", blue" * 80}
+EMPHASIZED = {"captions.emphasis": "original", "concepts.instance_prompt": "a photo of (sks:1.3) star"}
+LONG = {"captions.tokens": 150, "concepts.instance_prompt": "a photo of (sks:1.3) star" + ", blue" * 80}
 FUSED = {"train.fused_backward": True, "train.clip_by": "parameter_norm"}
 NOISE = {"noise.multires_iterations": 3, "noise.input_perturbation": 0.3, "timesteps.distribution": "logit_normal"}
 DROPOUT = {"lora.dropout": 0.5, "lora.rank_dropout": 0.5, "lora.module_dropout": 0.5, "lora.max_norm": 0.1}
 CASES: dict[str, dict[str, Any]] = {
-    "lora": {**ROWS["lora+text"], **EMPHASIZED, **PRIOR, "prior.source": "model", **DROPOUT},
-    "dora, shuffled captions": {"lora.dora": True, "captions.shuffle": True, **EMPHASIZED, **NOISE},
-    "dreambooth": {**ROWS["dreambooth+text"], **PRIOR, "prior.source": "both", "prior.decay": "2 steps"},
-    "dreambooth, adafactor": {**ROWS["dreambooth"], "optimizer.name": "adafactor", **FUSED},
-    "dreambooth, relative": {**ROWS["dreambooth"], **optimizer_changes("adafactor_relative"), "ema.decay": 0.9},
-    "textual inversion": {**ROWS["textual_inversion"], **PRIOR, "loss.type": "huber"},
+    "lora": {**ROWS["lora+text"], **EMPHASIZED, **PRIOR, "prior.source": "model", **DROPOUT, "ema.decay": 0.9},
+    "dreambooth": {
+        **ROWS["dreambooth+text"],
+        **optimizer_changes("adafactor_relative"),
+        **FUSED,
+        **PRIOR,
+        "prior.source": "both",
+        "prior.decay": "2 steps",
+    },
+    "textual inversion": {**ROWS["textual_inversion"], **PRIOR, **NOISE, "loss.type": "huber"},
     "hypernetwork": {
         **ROWS["hypernetwork"],
         **PRIOR,
         "prior.source": "both",
         "hypernetwork.dropout_structure": "0, 0.5, 0",
     },
-    "sdxl": {**ROWS["lora+text"], **LENGTHS, **EMPHASIZED, **PRIOR, "train.snr_gamma": 5},
-    "sdxl, frozen weights": {"train.frozen_weights": "int8", **PRIOR, "prior.source": "model"},
+    "sdxl": {
+        **ROWS["lora+text"],
+        "lora.dora": True,
+        "train.frozen_weights": "int8",
+        **LONG,
+        "captions.emphasis": "no_norm",
+        "captions.shuffle": True,
+        **PRIOR,
+        "train.snr_gamma": 5,
+    },
 }
 
 
