@@ -125,6 +125,19 @@ def fake_model(family: Family, dtype: torch.dtype) -> DiffusionModel:
     )
 
 
+def replaced(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+    """`nn.Module._apply` with new parameters instead of other contents in the old, which fake tensors cannot have."""
+    for child in module.children():
+        child._apply(change)
+    for name, parameter in module._parameters.items():
+        if parameter is not None:
+            module._parameters[name] = nn.Parameter(change(parameter.detach()), parameter.requires_grad)
+    for name, values in module._buffers.items():
+        if values is not None:
+            module._buffers[name] = change(values)
+    return module
+
+
 def train_part(module: nn.Module, weights: torch.dtype, fused: bool) -> None:
     for owner in module.modules():
         for name, value in list(owner._parameters.items()):

@@ -65,6 +65,7 @@ OTHERS = """\
 | `python -m benchmarks.quality` | the same of any method, subject, prior and toy, as a table | [quality](quality.md) |
 | `python -m benchmarks.low_memory_quality` | the same in settings for little VRAM | [quality](quality.md) |
 | `python -m benchmarks.activations` | what the VRAM estimate counts, on fake tensors | [VRAM presets](presets.md) |
+| `python -m benchmarks.counted` | what a step of each VRAM preset holds | [VRAM, counted](counted-vram.md) |
 | `python -m benchmarks.checkpoint_io` | reading and writing checkpoints | [checkpoint files](checkpoint-io.md) |
 | `python -m benchmarks.tab` | what the tab costs the server | [tab](tab.md) |
 | `python -m benchmarks.webui_train` | the WebUI's own training on the toy | [quality](quality.md) |

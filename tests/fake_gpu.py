@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from torch.utils._pytree import tree_map_only
 
 import sd_finetune
+from benchmarks.activations import replaced
 from sd_finetune.families import emphasis
 from sd_finetune.families.family import DiffusionModel
 from sd_finetune.families.sd1 import clip_states
@@ -72,9 +73,9 @@ def on_fake_gpu() -> Iterator[Waits]:
             found = stored(run, settings, model, *others)
             mode = stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
             stack.enter_context(waits)
-            patch.setattr(nn.Module, "_apply", _replaced)
+            patch.setattr(nn.Module, "_apply", replaced)
             for module in (model.unet, *model.text_encoders.values()):
-                _replaced(module, lambda tensor: _on_gpu(mode, tensor))
+                module._apply(lambda tensor: _on_gpu(mode, tensor))
             model.alphas_cumprod = _on_gpu(mode, model.alphas_cumprod)
             return found
 
@@ -100,15 +101,3 @@ def _with_values(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args)
 
     return outside
-
-
-def _replaced(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-    """`nn.Module._apply` with new parameters instead of other contents in the old, which fake tensors cannot have."""
-    for part in module.modules():
-        for name, parameter in part._parameters.items():
-            if parameter is not None:
-                part._parameters[name] = nn.Parameter(change(parameter.detach()), parameter.requires_grad)
-        for name, values in [*part._buffers.items(), *vars(part).items()]:
-            if isinstance(values, Tensor):
-                (part._buffers if name in part._buffers else vars(part))[name] = change(values)
-    return module

@@ -94,9 +94,9 @@ def prepare(
     batches = Batches(model, settings, instances, classes, processes)
     stored = stored_targets(run, settings, model, batches, accelerator, emit, processes)
     method = attach_method(model, settings, base)
-    _begin_training(model, method, settings, accelerator.device)
+    begin_training(model, method, settings, accelerator.device)
     sources = all_targets(stored, settings, model, method.untrained, accelerator, place, batches.has_classes)
-    updates = Updates(method.parameter_groups(), settings, accelerator, _undecayed(model, method, settings))
+    updates = Updates(method.parameter_groups(), settings, accelerator, undecayed(model, method, settings))
     training = Training(
         run=run,
         settings=settings,
@@ -287,7 +287,7 @@ def _all_prompts(examples: Sequence[Example]) -> list[str] | None:
     return list(found)
 
 
-def _begin_training(model: DiffusionModel, method: Method, settings: Settings, device: torch.device) -> None:
+def begin_training(model: DiffusionModel, method: Method, settings: Settings, device: torch.device) -> None:
     """What is trained is laid out as it stays: an optimizer, a CUDA graph may go by where it is in memory."""
     keeps_layout = OPTIMIZERS[settings.optimizer.name].keeps_layout
     if keeps_layout and is_faster(device, settings.train.mixed_precision):
@@ -297,7 +297,7 @@ def _begin_training(model: DiffusionModel, method: Method, settings: Settings, d
     train_mode(model, method)
 
 
-def _undecayed(model: DiffusionModel, method: Method, settings: Settings) -> frozenset[nn.Parameter]:
+def undecayed(model: DiffusionModel, method: Method, settings: Settings) -> frozenset[nn.Parameter]:
     """What weight decay spares. Where new words alone are trained, a decay of them was asked for."""
     if settings.optimizer.decay_all or METHODS[settings.method].learns_word:
         return frozenset()

@@ -23,7 +23,8 @@ from that of your GPU down; a list beside it fits to another GPU. On the command
 
 *VRAM* is the most that a run is expected to take of the whole GPU, in units of 2³⁰ bytes, at batch size 1 with samples.
 It is an estimate (`sd_finetune/vram/estimate.py`), which for Stable Diffusion 1 differs by less than 10 % from what was
-measured without class images on one NVIDIA H200; for SDXL nothing was measured. With class images in each step (prior
+measured without class images on one NVIDIA H200; for SDXL nothing was measured, but what a step's tensors hold is
+counted for both: [counted-vram.md](counted-vram.md). With class images in each step (prior
 preservation) Stable Diffusion 1 takes about 1.2 GB more at 512 pixels, or 0.3 GB with gradient checkpointing. *Step* is
 the time of a step relative to the fastest of the method, measured on that GPU at batch size 1, where the launching of
 kernels is what takes the time; where it says so, it is estimated. A step that is captured as a CUDA graph takes more
