@@ -52,7 +52,7 @@ nobody has measured yet.
 *Counted* is the most that tensors take at a time, in units of 2³⁰ bytes. *Held* is what the estimate has for them,
 which for DreamBooth includes room that CUDA's allocator cannot use; *told* is what the tab tells of a step on the whole
 GPU: with the allocator's blocks and CUDA's own 0.45 GB. Neither convolutions' workspaces nor what a captured step keeps
-are counted.
+are counted. Where a text encoder that trains takes more than the GPU has, **Fit to this GPU** leaves it out.
 """
 SPARED = ("samples.", "class_images.", "data.cache")
 """Of a preset: what no step depends on."""
@@ -163,19 +163,20 @@ def _conditioning(model: DiffusionModel, settings: Settings, widths: list[int], 
 
 
 def rows_of(family: str) -> Iterator[Row]:
-    """A row for each preset of the table that trains in bf16, the methods that can also with text encoders."""
-    facts = FAMILIES[family]
+    """A row for each way to train in bf16 that the table of presets has, with text encoders too where they learn."""
+    facts, sizes = FAMILIES[family], dict[Settings, tuple[int, ...]]()
     for preset in facts.memory.presets.rows:
         if preset.precision != "bf16" or not preset.peak:
             continue
         can_train_text = METHODS[preset.method].text_encoder_learning_rate is not None
         for text_encoders in (False, True) if can_train_text else (False,):
             settings = asked_for(family, preset, text_encoders)
-            told = estimate(settings, facts.memory)
-            held = told.phases["training"]
-            counted = counted_bytes(family_called(family), settings)
-            whole = held + told.needed - told.reserved
-            yield Row(family, preset.method, text_encoders, preset.sizes, counted, held / FRAGMENTATION, whole)
+            sizes[settings] = (*sizes.get(settings, ()), *preset.sizes)
+    for settings, own in sizes.items():
+        told, counted = estimate(settings, facts.memory), counted_bytes(family_called(family), settings)
+        held = told.phases["training"]
+        whole = held + told.needed - told.reserved
+        yield Row(family, settings.method, settings.train.train_text_encoder, own, counted, held / FRAGMENTATION, whole)
 
 
 def page(rows: Iterable[Row]) -> Iterator[str]:

@@ -60,7 +60,7 @@ CASES: dict[str, dict[str, Any]] = {
 def test_no_step_waits_for_the_gpu(toys: Callable[[str], Toy], case: str) -> None:
     """The first is the one in which prompts are encoded that are known from then on."""
     with on_fake_gpu() as waits:
-        training = toys("sdxl" if case.startswith("sdxl") else "sd1").prepare(CASES[case])
+        training = toys("sdxl" if case == "sdxl" else "sd1").prepare(CASES[case])
         waits.found.clear()  # of getting ready
         reports = StepReports(training)
         for step in range(2):
@@ -87,3 +87,19 @@ def test_what_waits_is_found(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
         assert waits.found
         with pytest.raises(fake_tensor.FakeTensorDeviceMismatchError):
             losses.total.expand(2) + torch.ones(2)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("case", CASES)
+def test_on_a_gpu_neither(toys: Callable[[str], Toy], case: str) -> None:
+    """As CUDA tells it, once memory is pinned and the optimizer has its state."""
+    training = toys("sdxl" if case == "sdxl" else "sd1").prepare(
+        {**CASES[case], "train.device": "cuda", "train.capture": "off", "train.length": "6 steps"}
+    )
+    try:
+        for step in range(6):
+            torch.cuda.set_sync_debug_mode("error" if step > 2 else "default")
+            begin_step(training, step, 1.0)
+            learn(training, step)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from sd_finetune.families.presets import Preset
 from sd_finetune.families.table import FAMILIES
 from sd_finetune.runs.messages import Step, Warning_
 from sd_finetune.training import step_reports
-from sd_finetune.training.loop import train
+from sd_finetune.training.loop import begin_step, learn, train
 from sd_finetune.training.output.keeping import Keeper
 from sd_finetune.training.pace import Pace
 from sd_finetune.vram.fitting import preset_changes
 from sd_finetune.vram.room import Room
 from tests.toy import ROWS, Toy, events_of
 
+FUSED = {"train.fused_backward": True, "train.clip_by": "parameter_norm"}
 OLD_TORCH = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 2)
 
 
@@ -52,6 +54,32 @@ def test_a_preset_trains(toy: Toy, row: Preset) -> None:
     assert all(torch.isfinite(torch.tensor(losses)))
     weights = {value.dtype for value in training.method.trained_tensors().values()}
     assert weights == {torch.bfloat16 if row.settings["train.weights"] == "bf16" else torch.float32}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {**ROWS["lora+text"], "train.gradient_checkpointing": True},
+        {**ROWS["dreambooth"], "optimizer.name": "adafactor", **FUSED},
+        {**ROWS["hypernetwork"], "prior.weight": 1.0, "prior.source": "both", "concepts.class_images": 1},
+    ],
+    ids=lambda changes: changes["method"],
+)
+def test_no_tensor_of_a_step_waits_for_the_garbage_collector(toy: Toy, changes: dict[str, Any]) -> None:
+    """In a circle of references it would hold its VRAM for many steps."""
+    training = toy.prepare({**changes, "train.length": "4 steps"})
+    living: list[int] = []
+    try:
+        for step in range(4):
+            begin_step(training, step, 1.0)
+            learn(training, step)
+            if step == 1:  # the optimizer's state came with the first
+                gc.collect()
+                gc.disable()
+            living.append(sum(isinstance(each, torch.Tensor) for each in gc.get_objects()))
+    finally:
+        gc.enable()
+    assert living[1] == living[2] == living[3]
 
 
 @pytest.mark.skipif(OLD_TORCH, reason="before torch 2.2 a tensor's storage cannot be recognized")
