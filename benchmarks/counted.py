@@ -3,7 +3,8 @@
     python -m benchmarks.counted [--families sd1 sdxl]
 
 Does two steps of a run's own code (method, loss, backward pass, clipping, optimizer) at the family's full size on fake
-tensors, whose storages are noted while they live (`benchmarks/activations.py`), and makes docs/counted-vram.md anew.
+tensors, whose storages are noted while they live (`benchmarks/activations.py`). Of all families, it makes
+docs/counted-vram.md anew.
 """
 
 from __future__ import annotations
@@ -215,7 +216,8 @@ def main() -> None:
         for row in rows_of(family):
             print(_line(row), flush=True)
             rows.append(row)
-    write_page(rows)
+    if set(options.families) == set(FAMILIES):
+        write_page(rows)
 
 
 if __name__ == "__main__":
