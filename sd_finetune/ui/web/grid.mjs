@@ -71,7 +71,9 @@ export class Grid {
 
   /** Read the list if it may be another one, or `anew`. */
   async read(anew = false) {
+    const before = this.data.history.place;
     if (!(await this.data.read(anew))) return;
+    if (this.data.history.place !== before) this.remove = null; // until it is known whose folder it is
     const of = JSON.stringify([this.data.history.place, this.data.settings.data]);
     if (of !== this.checked) this.checks.forget(); // they are other images, or trained in other sizes
     this.checked = of;
