@@ -42,6 +42,14 @@ def folder_of_concept(settings: dict[str, Any], number: int) -> str:
     return folder
 
 
+def folder_as_read(settings: dict[str, Any], number: int, read: str) -> str:
+    """The concept's folder, which is still the one that was `read`. Raises UserError where it is another one by now."""
+    folder = folder_of_concept(settings, number)
+    if read and read != folder:
+        raise UserError(f"Concept {number} has another folder by now, {folder}: nothing was changed in {read}.")
+    return folder
+
+
 def captions_of_concept(settings: dict[str, Any], number: int) -> CaptionReader:
     """Reads the captions of the concept, counted from 1, as its settings say as far as they are valid."""
     folder, concept = folder_of_concept(settings, number), concepts(settings)[number - 1]

@@ -196,6 +196,10 @@ def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPa
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
     assert "earlier run" in page.inner_text(".sdft-tip")
     page.mouse.move(0, 0)
+    with page.expect_response("**/settings/use"):
+        page.click("text=Load this run's settings")
+    page.wait_for_timeout(300)  # the project is read anew
+    assert page.input_value('[aria-label="Compare with an earlier run"]') == "my dog-001", "as the curve still shows it"
     linear = drawn_curve(page)
     log = page.locator(".sdft-legend:has-text('log axis') input")
     log.check()
@@ -206,6 +210,35 @@ def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPa
     log.uncheck()
     page.locator(".sdft-legend:has-text('raw') input").uncheck()
     assert drawn_curve(page) != linear
+
+
+def test_results_and_log_are_those_of_the_run_that_is_looked_at(
+    quick: Server, new_page: NewPage, pictures: Path
+) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    for number in (1, 2):
+        story.train(page)
+        page.wait_for_function(f"document.querySelector('[aria-label=Run]').value === 'my dog-00{number}'")
+        story.wait_for_state(page, "finished")
+    first, second = (quick.context.project("my dog").runs / f"my dog-00{number}" for number in (1, 2))
+    second.joinpath("worker.log").write_text("of the second run")
+    page.click("summary:text-is('Log')")
+    page.wait_for_selector(".sdft-log:text-is('of the second run')")
+    held: list[Any] = []
+    page.route("**/runs/my%20dog-002/results", lambda route: held.append(route))
+    page.select_option("[aria-label=Run]", first.name)
+    page.wait_for_selector(".sdft-log:text-is('pretending')")
+    page.wait_for_selector(".sdft-result")
+    page.select_option("[aria-label=Run]", second.name)
+    wait_until(lambda: page.wait_for_timeout(20) or held)
+    page.select_option("[aria-label=Run]", first.name)
+    page.wait_for_selector(".sdft-result")
+    shown = page.inner_text(".sdft-result >> nth=0")
+    with page.expect_response("**/runs/my%20dog-002/results"):
+        held[0].fulfill(json=[])
+    page.wait_for_timeout(200)
+    assert page.inner_text(".sdft-result >> nth=0") == shown
 
 
 def drawn_curve(page: Any) -> str:

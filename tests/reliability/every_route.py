@@ -26,7 +26,7 @@ BASE = "http://127.0.0.1:7861"
 MARKUP = "<script>alert(1)</script>"
 THERE: dict[str, str] = {
     "name": "dog", "run": "dog-001", "number": "1", "key": "key", "image": "0.png", "file": "dog.safetensors",
-    "since": "0", "side": "256", "state": "x", "package": "none of ours",
+    "since": "0", "side": "256", "state": "x", "package": "none of ours", "folder": "",
 }  # fmt: skip
 """What each parameter of a path or a query is where there is something. A new parameter has to be added."""
 UPLOAD = "/sd_finetune/projects/{name}/concepts/{number}/upload"

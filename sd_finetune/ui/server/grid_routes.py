@@ -7,7 +7,12 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from ...checks.concept_images import captions_of_concept, folder_of_concept, images_of_concept
+from ...checks.concept_images import (
+    captions_of_concept,
+    folder_as_read,
+    folder_of_concept,
+    images_of_concept,
+)
 from ...settings.plain import concepts
 from ...settings.read import as_far_as_valid
 from ..projects.caption_changes import change_captions
@@ -15,12 +20,15 @@ from ..projects.host_folders import with_caches
 from ..projects.image_list import list_images
 from ..projects.project import Project
 from ..projects.thumbnails import thumbnail
-from .body import CONTENT, takes
+from .body import CONTENT, takes, text_in
 from .context import Context
 from .guard import CHANGE, Route
 from .parameters import CONTEXT, PROJECT
 
-CAPTIONS = {"changes": {"1.png": {"was": "a photo of sks dog", "now": "a photo of sks dog in the snow"}}}
+CAPTIONS = {
+    "changes": {"1.png": {"was": "a photo of sks dog", "now": "a photo of sks dog in the snow"}},
+    "folder": "/images/dog",
+}
 A_WEEK = 7 * 24 * 3600
 
 router = APIRouter(route_class=Route, tags=["concepts"])
@@ -49,10 +57,11 @@ def change(
     """Write captions: `changes`, by the image's name what `was` read and what it is `now`, an empty text for none.
 
     One that another has written since it was read stays: it is in `theirs` of the answer. `faults` are the others that
-    were not written, and why.
+    were not written, and why. Nothing is where the concept has another folder by now than `folder`, if that is given.
     """
     settings = project.settings()
-    folder, captions = folder_of_concept(settings, number), captions_of_concept(settings, number)
+    folder = folder_as_read(settings, number, text_in(content, "folder"))
+    captions = captions_of_concept(settings, number)
     with context.saving:
         return {**change_captions(folder, content.get("changes"), captions)}
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from ...own_packages.offers import offers
 from ...settings.gpu_driver import gpu_kind
 from ..projects.form import form
+from ..projects.usable_here import unusable_methods
 from .context import Context
 from .guard import CHANGE, Route
 from .parameters import CONTEXT
@@ -24,7 +25,7 @@ def show(context: Context = CONTEXT) -> dict[str, Any]:
     `form` is the form with the choices that are there with these packages; the log of an installation is in the
     lists.
     """
-    return {"offers": [asdict(each) for each in offers(gpu_kind())], "form": form()}
+    return {"offers": [asdict(each) for each in offers(gpu_kind())], "form": form(unusable_methods(context.host))}
 
 
 @router.post("/packages/{package}/install", dependencies=CHANGE)

@@ -47,10 +47,11 @@ export const post = async (/** @type {(string | number)[]} */ parts, /** @type {
  * Send a file to a route as it is.
  * @param {(string | number)[]} parts
  * @param {File} file
+ * @param {string} folder of what was sent before with it, or ""
  * @returns {Promise<{ folder: string, name: string }>}
  */
-export async function upload(parts, file) {
-  const target = `${address(...parts)}?file=${encodeURIComponent(file.name)}`;
+export async function upload(parts, file, folder) {
+  const target = `${address(...parts)}?${new URLSearchParams({ file: file.name, folder })}`;
   return answer(target, { method: "POST", body: file });
 }
 

@@ -1,6 +1,7 @@
 // Which checkpoint training starts from: the loaded one, one of the list, or a file.
 import { post, sentence } from "./api.mjs";
-import { button, fill, h, labelled, offer, whenQuiet } from "./dom.mjs";
+import { button, fill, h, labelled, offer, oneAtATime, whenQuiet } from "./dom.mjs";
+/** @import { Act } from "./keeper.mjs" */
 /** @import { Checkpoint, Project } from "./types.d.ts" */
 
 const LOADED = "";
@@ -87,47 +88,54 @@ export function makeBaseChoice(id, checked) {
 
 /**
  * The base checkpoint of a project, which can be changed: `element`, `show(project)`, `offer(checkpoints)`.
- * @param {() => string} name the project's
- * @param {() => Promise<void>} save keeps the form first
- * @param {() => Promise<void>} changed shows the project anew
+ * @param {Act} act
+ * @param {() => Promise<boolean>} changed shows the project anew
  */
-export function makeBase(name, save, changed) {
+export function makeBase(act, changed) {
   const said = h("div", { class: "sdft-fault", id: "sd_finetune_base_fault", role: "alert" });
   const title = h("span", { class: "sdft-base" });
-  const use = button("Use this checkpoint", change, { class: "sdft-button sdft-primary" });
+  const use = button("Use this checkpoint", oneAtATime(change), { class: "sdft-button sdft-primary" });
   const choice = makeBaseChoice("sd_finetune_base", (usable) => {
     use.disabled = !usable;
   });
-  const cancel = button("Cancel", () => toggle(false));
+  const cancel = button("Cancel", () => {
+    toggle(false);
+    open.focus();
+  });
   const others = h(
     "div",
     { class: "sdft-others", hidden: true },
     choice.fields,
     h("div", { class: "sdft-row" }, use, cancel),
   );
-  const open = button("Change base", () => toggle(true), {
+  const look = () => {
+    toggle(true);
+    others.querySelector("select")?.focus();
+  };
+  const open = button("Change base", look, {
     class: "sdft-button sdft-small",
     id: "sd_finetune_change_base",
   });
   const label = h("label", { for: open.id }, "Base checkpoint");
   /** @type {Checkpoint[]} */
   let known = [];
+  let project = "";
 
   /** @param {boolean} whether */
   function toggle(whether) {
     others.hidden = !whether;
     said.textContent = "";
     if (whether) choice.show(known);
-    (whether ? others.querySelector("select") : open)?.focus();
   }
 
   async function change() {
+    const checkpoint = choice.value();
     said.textContent = "";
     try {
-      await save();
-      await post(["projects", name(), "base"], { checkpoint: choice.value() });
+      if (!(await act((name) => post(["projects", name, "base"], { checkpoint })))) return;
       choice.clear();
       toggle(false);
+      open.focus();
       await changed();
     } catch (error) {
       said.textContent = sentence(error);
@@ -143,10 +151,12 @@ export function makeBase(name, save, changed) {
       said,
       others,
     ),
-    /** @param {Project} project */
-    show(project) {
-      fill(title, project.base);
-      title.title = project.settings.base?.checkpoint ?? "";
+    /** @param {Project} shown */
+    show(shown) {
+      if (shown.name !== project) toggle(false);
+      project = shown.name;
+      fill(title, shown.base);
+      title.title = shown.settings.base?.checkpoint ?? "";
     },
     /** @param {Checkpoint[]} checkpoints */
     offer(checkpoints) {

@@ -1,8 +1,9 @@
 // Caption all: captions by models of the WebUI's or by a command of the user's, with progress, stop and undo.
 import { get, post, sentence } from "./api.mjs";
-import { button, fill, h, labelled } from "./dom.mjs";
+import { button, fill, h, labelled, oneAtATime } from "./dom.mjs";
 import { number as figure } from "./figures.mjs";
 import { makeNotice } from "./notice.mjs";
+/** @import { Act } from "./keeper.mjs" */
 /** @import { Captioner, EndedJob, Existing, Job } from "./types.d.ts" */
 
 /** @type {Record<Existing, string>} */
@@ -17,10 +18,10 @@ const EXISTING = {
  * What captions the images of a concept: `element`, `working(job, ended)` when another job goes on.
  * @param {string} project its name
  * @param {number} number the concept's, from 1
- * @param {() => Promise<void>} save keeps the settings, as the folder is theirs, and what is being edited
+ * @param {Act} act keeps what is being edited too
  * @param {() => Promise<void>} reread shows the captions as they are now
  */
-export function makeCaptionAll(project, number, save, reread) {
+export function makeCaptionAll(project, number, act, reread) {
   const id = `sd_finetune_captions_${number}`;
   const notice = makeNotice();
   const by = h("select", { id: `${id}_by`, onchange: showMissing });
@@ -31,7 +32,7 @@ export function makeCaptionAll(project, number, save, reread) {
   );
   const missing = h("div", { class: "sdft-message", role: "status" });
   const failed = h("div", {});
-  const make = button("Caption all", begin, { id: `${id}_make` });
+  const make = button("Caption all", oneAtATime(begin), { id: `${id}_make` });
   const stop = button("Stop", end, { hidden: true, title: "Captions that are written stay" });
   const undo = button("Undo Caption all", takeBack, { hidden: true, title: "Take back what it has written last" });
   const element = h(
@@ -90,10 +91,9 @@ export function makeCaptionAll(project, number, save, reread) {
     notice.clear();
     fill(failed);
     try {
-      await save();
       const content = { by: by.value, existing: /** @type {Existing} */ (existing.value) };
-      await post(["projects", project, "concepts", number, "captions", "make"], content);
-      notice.done("Started.");
+      const begun = await act((name) => post(["projects", name, "concepts", number, "captions", "make"], content));
+      if (begun) notice.done("Started.");
     } catch (error) {
       notice.failed(sentence(error));
     }

@@ -1,14 +1,15 @@
 // One concept: its fields, its images with captions, and images dropped on it.
-import { get, post, sentence, upload } from "./api.mjs";
+import { Away, get, post, sentence } from "./api.mjs";
 import { button, fill, find, h } from "./dom.mjs";
-import { filesInput, takeDrops } from "./drop.mjs";
 import { field } from "./fields.mjs";
 import { counted } from "./figures.mjs";
 /** @import { Grid } from "./grid.mjs" */
 /** @import { Entry, Fitted, Group, Images, Option, Settings } from "./types.d.ts" */
+/** @import { makeUpload } from "./upload.mjs" */
 
 const SIZES = 6;
 const READ_ON_AFTER = 300;
+const AGAIN_AFTER = 3000;
 
 /**
  * @typedef {object} Place
@@ -20,6 +21,7 @@ const READ_ON_AFTER = 300;
  * @property {() => Promise<void>} save
  * @property {(number: number) => void} remove
  * @property {Grid} grid of its images
+ * @property {ReturnType<typeof makeUpload>} uploads takes what is dropped
  * @property {HTMLElement} captionAll what captions all of them
  */
 
@@ -27,9 +29,8 @@ const READ_ON_AFTER = 300;
  * Gives `element`, `read()` which reads the images again if what they depend on changed, `readAnew()` in any case.
  * @param {Place} place
  */
-export function makeConcept({ group, project, settings, number, changed, save, remove, grid, captionAll }) {
+export function makeConcept({ group, project, settings, number, changed, save, remove, grid, uploads, captionAll }) {
   const count = h("div", { class: "sdft-count", role: "status" });
-  const refused = makeRefused();
   const make = (/** @type {Option} */ option) =>
     field(option, option.name.replace("concepts.", `concepts.${number}.`), settings, edited);
   const foremost = group.fields.filter((option) => option.foremost).map(make);
@@ -40,8 +41,7 @@ export function makeConcept({ group, project, settings, number, changed, save, r
     { class: "sdft-concept" },
     h("legend", {}, `Concept ${number}`),
     foremost,
-    makeDrop(send),
-    refused.element,
+    uploads.element,
     count,
     grid.element,
     captionAll,
@@ -68,52 +68,32 @@ export function makeConcept({ group, project, settings, number, changed, save, r
     changed(name);
   }
 
-  /** @param {File[]} files */
-  async function send(files) {
-    const why = [];
-    let folder = "";
-    refused.show([]);
-    for (const [index, file] of files.entries()) {
-      count.textContent = `Uploading ${index + 1} of ${files.length}`;
-      try {
-        folder = (await upload(["projects", project, "concepts", number, "upload"], file)).folder;
-      } catch (error) {
-        why.push(sentence(error));
-      }
-    }
-    if (folder) {
-      concept().folder = folder;
-      Object.assign(find(element, `[data-name="concepts.${number}.folder"] input`), { value: folder });
-      await save();
-    }
-    refused.show(why);
-    count.textContent = "";
-    await readAnew();
-  }
-
   /** @param {Entry} entry */
   async function removeImage({ name }) {
     const place = grid.at;
+    const { folder } = grid.data;
     try {
-      await post(["projects", project, "concepts", number, "remove"], { image: name });
+      await post(["projects", project, "concepts", number, "remove"], { image: name, folder });
     } catch (error) {
-      return refused.show([sentence(error)]);
+      return uploads.say([sentence(error)]);
     }
     await readAnew();
     await save(); // as there are fewer steps
     if (grid.shown.length) grid.goTo(place, false);
-    else find(element, ".sdft-drop input").focus();
+    else uploads.focus();
   }
 
   async function read() {
     const { folder, exclude } = concept();
     const key = JSON.stringify([folder, exclude, settings.data]);
     await grid.read();
-    if (!folder || key === known) return;
+    if (key === known) return;
     known = key;
+    if (!folder) return fill(count);
     try {
       const told = await get("projects", project, "concepts", number);
-      show(told);
+      if (key !== known) return; // it was asked again meanwhile
+      show(told, folder);
       const before = unchecked;
       unchecked = told.unchecked;
       if (unchecked) setTimeout(readOn, READ_ON_AFTER);
@@ -121,19 +101,20 @@ export function makeConcept({ group, project, settings, number, changed, save, r
         await grid.read(true); // some may be none that can be trained
         await save(); // as fewer images may be left, and so fewer steps
       }
-    } catch {
-      count.textContent = ""; // the folder's fault stands beside its field
+    } catch (error) {
+      if (error instanceof Away) setTimeout(readOn, AGAIN_AFTER);
+      else if (key === known) fill(count); // the folder's fault stands beside its field
     }
   }
 
-  /** @param {Images} told */
-  function show(told) {
+  /**
+   * @param {Images} told
+   * @param {string} folder
+   */
+  function show(told, folder) {
     const unread = told.unchecked ? `, ${told.unchecked} of them not read yet` : "";
     fill(count, `${counted(told.count, "image")}${unread}`, sizes(told.sizes), skipped(told.skipped));
-    const remover = told.uploads ? removeImage : null;
-    if ((grid.remove === null) === (remover === null)) return;
-    grid.remove = remover;
-    grid.renewAll();
+    grid.allowRemoval(folder, told.uploads ? removeImage : null);
   }
 
   async function readAnew() {
@@ -150,32 +131,6 @@ export function makeConcept({ group, project, settings, number, changed, save, r
   }
 
   return { element, read, readAnew };
-}
-
-/** Why files were not taken, until that is dismissed or others are dropped: `element`, `show(sentences)`. */
-function makeRefused() {
-  const said = h("div", { class: "sdft-message", "data-kind": "error", role: "alert" });
-  const dismiss = button("Dismiss", () => show([]), { class: "sdft-button sdft-small" });
-  const element = h("div", { class: "sdft-refused", hidden: true }, said, dismiss);
-
-  /** @param {string[]} sentences */
-  function show(sentences) {
-    said.textContent = sentences.join("\n");
-    element.hidden = sentences.length === 0;
-  }
-
-  return { element, show };
-}
-
-/**
- * Where images are dropped or chosen.
- * @param {(files: File[]) => Promise<void>} send
- */
-function makeDrop(send) {
-  const files = filesInput("image/*,.tga,.heic,.jxl,.txt,.caption,.jsonl", true, send);
-  const drop = h("label", { class: "sdft-drop" }, "Drop images here, or choose them", files);
-  takeDrops(drop, send);
-  return drop;
 }
 
 /** @param {Fitted[]} all */

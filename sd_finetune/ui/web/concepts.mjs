@@ -1,11 +1,13 @@
 // What is taught: the list of concepts.
-import { post, sentence } from "./api.mjs";
+import { get, post, sentence } from "./api.mjs";
 import { makeBuckets } from "./buckets.mjs";
 import { makeCaptionAll } from "./caption_all.mjs";
 import { makeConcept } from "./concept.mjs";
-import { button, fill, h } from "./dom.mjs";
+import { button, fill, find, h, oneAtATime } from "./dom.mjs";
 import { counted } from "./figures.mjs";
 import { Grid } from "./grid.mjs";
+import { makeUpload } from "./upload.mjs";
+/** @import { Act } from "./keeper.mjs" */
 /** @import { Concept, EndedJob, Group, Job, Project, Settings } from "./types.d.ts" */
 
 const PLACE = "Folder of kohya's scripts, or .toml or .json";
@@ -15,8 +17,9 @@ const IMPORT =
 
 /**
  * @typedef {object} Kept
- * @property {() => Promise<void>} saveNow
- * @property {() => Promise<void>} reread
+ * @property {Act} act
+ * @property {() => Promise<void>} save
+ * @property {() => Promise<boolean>} reread shows the new settings
  * @property {() => void} drawn called after fields were made anew
  */
 
@@ -24,12 +27,12 @@ const IMPORT =
  * The panel: `element`, `show(project)` after another project was selected, `checked()` after settings were kept.
  * @param {Group} group
  * @param {(name: string) => void} changed
- * @param {() => Promise<void>} save
  * @param {Kept} kept
  */
-export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
+export function makeConcepts(group, changed, { act, save, reread, drawn }) {
   const list = h("div", {});
   const said = h("div", { class: "sdft-message", role: "alert" });
+  const change = oneAtATime(changeTo);
   const add = button("Add a concept", () => change((concepts) => [...concepts, plain(group)]));
   const file = h("input", { type: "file", accept: ".json,application/json", onchange: importList });
   const old = h(
@@ -41,7 +44,7 @@ export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
   const place = h("input", { type: "text", id: "sd_finetune_import", placeholder: PLACE, title: IMPORT });
   place.setAttribute("aria-label", PLACE);
   const press = h("button", { type: "submit", class: "sdft-button", title: IMPORT }, "Import folder");
-  const folder = h("form", { class: "sdft-row", onsubmit: importFolder }, place, press);
+  const folder = h("form", { class: "sdft-row", onsubmit: submit }, place, press);
   const buckets = makeBuckets();
   const more = h("div", { class: "sdft-row" }, add, old);
   const element = h("div", {}, list, more, folder, said, buckets.element);
@@ -53,6 +56,8 @@ export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
   let grids = [];
   /** With each of them. @type {ReturnType<typeof makeCaptionAll>[]} */
   let captioning = [];
+  /** With each of them. @type {ReturnType<typeof makeUpload>[]} */
+  let uploads = [];
   window.addEventListener("pagehide", leave);
   window.addEventListener("beforeunload", (event) => {
     leave();
@@ -64,13 +69,15 @@ export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
     const { name, settings } = shown;
     if (name !== project?.name) {
       leave();
-      grids = captioning = [];
+      grids = captioning = uploads = [];
+      said.textContent = "";
     }
     project = shown;
     settings.concepts ??= [plain(group)];
     const kept = grids.slice(0, settings.concepts.length);
     grids = settings.concepts.map((_, index) => kept[index] ?? new Grid(name, index + 1));
     captioning = grids.map((grid, index) => (kept[index] && captioning[index]) ?? makeCaptioning(name, grid, index));
+    uploads = grids.map((_, index) => (kept[index] && uploads[index]) ?? makeUploads(name, index));
     moved(kept, () => {
       cards = grids.map((grid, index) =>
         makeConcept({
@@ -82,6 +89,7 @@ export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
           save,
           remove,
           grid,
+          uploads: uploads[index],
           captionAll: captioning[index].element,
         }),
       );
@@ -100,15 +108,54 @@ export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
    * @param {number} index of the concept
    */
   function makeCaptioning(name, grid, index) {
-    const keep = async () => {
+    /** @type {Act} */
+    const leaveAndAct = (request) => {
       grid.leave();
-      await save();
+      return act(request);
     };
     const again = async () => {
       await cards[index].readAnew();
       await save(); // as fewer images may be without a caption
     };
-    return makeCaptionAll(name, index + 1, keep, again);
+    return makeCaptionAll(name, index + 1, leaveAndAct, again);
+  }
+
+  /**
+   * @param {string} name the project's
+   * @param {number} index of the concept
+   */
+  function makeUploads(name, index) {
+    const isShown = () => project?.name === name;
+    return makeUpload(name, index + 1, {
+      folder: (kept) => (isShown() ? putFolder(index, kept) : putFolderOf(name, index, kept)),
+      ended: async () => {
+        if (isShown()) await cards[index].readAnew();
+      },
+    });
+  }
+
+  /**
+   * @param {number} index of the concept
+   * @param {string} value
+   */
+  async function putFolder(index, value) {
+    const concept = project?.settings.concepts?.[index];
+    if (!concept || concept.folder === value) return;
+    concept.folder = value;
+    Object.assign(find(element, `[data-name="concepts.${index + 1}.folder"] input`), { value });
+    await save();
+  }
+
+  /**
+   * The same of a project that is not shown any more.
+   * @param {string} name
+   * @param {number} index
+   * @param {string} value
+   */
+  async function putFolderOf(name, index, value) {
+    const { concepts = [] } = (await get("projects", name)).settings;
+    const now = concepts.map((concept, at) => (at === index ? { ...concept, folder: value } : concept));
+    await post(["projects", name, "changes"], { changes: { concepts: { was: concepts, now } } });
   }
 
   /** What is being edited is kept. */
@@ -122,47 +169,75 @@ export function makeConcepts(group, changed, save, { saveNow, reread, drawn }) {
    * @param {() => void} action
    */
   function moved(some, action) {
-    const all = some.reduce((act, grid) => () => grid.move(act), action);
+    const all = some.reduce((inner, grid) => () => grid.move(inner), action);
     all();
   }
 
-  /** @param {(concepts: Concept[]) => Concept[]} action */
-  async function change(action) {
-    if (!project) return;
-    project.settings.concepts = action(project.settings.concepts ?? []);
-    await save();
-    show(project);
+  /**
+   * Change which concepts there are, once nothing is on its way that goes by their numbers.
+   * @param {(concepts: Concept[]) => Concept[]} action
+   */
+  async function changeTo(action) {
+    const before = project?.name;
+    leave();
+    list.inert = true; // its cards go by the numbers before
+    try {
+      await Promise.all(grids.map((grid) => grid.data.writer.sending));
+      if (!project || project.name !== before) return;
+      project.settings.concepts = action(project.settings.concepts ?? []);
+      await save();
+    } finally {
+      list.inert = false;
+    }
+    if (project?.name === before) show(project);
   }
 
   /** @param {number} number */
   function remove(number) {
-    change((concepts) => concepts.filter((_, index) => index !== number - 1));
+    const concept = project?.settings.concepts?.[number - 1];
+    if (!concept || isUploading()) return;
+    const plainly = JSON.stringify(concept) === JSON.stringify(plain(group));
+    if (!plainly && !window.confirm(`Remove concept ${number} from this project? Its images stay.`)) return;
+    change((concepts) => concepts.filter((each) => each !== concept));
+  }
+
+  /** Whether images are on their way, for which concepts have to keep their numbers; then that is said. */
+  function isUploading() {
+    const busy = uploads.some((each) => each.isBusy());
+    said.textContent = busy ? "Wait until the images are uploaded." : "";
+    return busy;
   }
 
   async function importList() {
-    said.textContent = "";
     const chosen = file.files?.[0];
-    if (!chosen) return;
+    file.value = "";
+    if (!chosen || isUploading()) return;
+    const name = project?.name;
     try {
       const imported = await post(["concepts", "import"], JSON.parse(await chosen.text()));
+      if (project?.name !== name) return;
       await change((concepts) => [...concepts.filter((concept) => concept.folder), ...imported]);
     } catch (error) {
       said.textContent =
         error instanceof SyntaxError ? `${chosen.name} is not valid JSON: ${error.message}.` : sentence(error);
     }
-    file.value = "";
   }
 
+  const importPlace = oneAtATime(importFolder);
+
   /** @param {Event} event */
-  async function importFolder(event) {
+  function submit(event) {
     event.preventDefault();
-    if (!project) return;
-    const { name } = project;
+    importPlace();
+  }
+
+  async function importFolder() {
+    if (!project || isUploading()) return;
+    const path = place.value;
     said.textContent = "Looking into the folder.";
     try {
-      await saveNow();
-      const told = await post(["projects", name, "import"], { path: place.value });
-      await reread();
+      const told = await act((name) => post(["projects", name, "import"], { path }));
+      if (!told || !(await reread())) return;
       place.value = "";
       said.textContent = [`Imported ${counted(told.concepts, "concept")}.`, ...told.notes].join("\n");
     } catch (error) {

@@ -1,7 +1,7 @@
 // Create Model: from a checkpoint, or continuing from an earlier run.
 import { get, post, sentence } from "./api.mjs";
 import { makeBaseChoice } from "./base.mjs";
-import { button, h, labelled, offer } from "./dom.mjs";
+import { button, h, labelled, offer, oneAtATime } from "./dom.mjs";
 import { number } from "./figures.mjs";
 /** @import { ContinuationSource, Option, Project } from "./types.d.ts" */
 
@@ -47,6 +47,7 @@ export function makeCreate(samplers, example, note, created) {
     labelled("Continue from", earlier, CONTINUE),
     h("div", { class: "sdft-row" }, make),
   );
+  const create = oneAtATime(ask);
   const teach = button("Teach the toy its star", () => create(() => post(["example"]), true), {
     id: "sd_finetune_example",
   });
@@ -58,7 +59,7 @@ export function makeCreate(samplers, example, note, created) {
    * @param {() => Promise<Project>} request
    * @param {boolean} train
    */
-  async function create(request, train) {
+  async function ask(request, train) {
     said.textContent = "";
     try {
       const project = await request();

@@ -108,7 +108,26 @@ function flat(children) {
 }
 
 /**
- * A function that runs `action` once nobody has called it for `milliseconds`; `.now()` runs a waiting one at once.
+ * An action that is not begun again as long as it goes on, as by a second press.
+ * @template {unknown[]} Arguments
+ * @param {(...given: Arguments) => Promise<unknown>} action
+ */
+export function oneAtATime(action) {
+  let going = false;
+  return async (/** @type {Arguments} */ ...given) => {
+    if (going) return;
+    going = true;
+    try {
+      await action(...given);
+    } finally {
+      going = false;
+    }
+  };
+}
+
+/**
+ * A function that runs `action` once nobody has called it for `milliseconds`; `.now()` runs a waiting one at once,
+ * `.cancel()` does not run it.
  * @param {number} milliseconds
  * @param {() => Promise<void>} action
  */
@@ -121,9 +140,12 @@ export function whenQuiet(milliseconds, action) {
   };
   later.now = () => {
     if (timer === undefined) return Promise.resolve();
+    later.cancel();
+    return action();
+  };
+  later.cancel = () => {
     clearTimeout(timer);
     timer = undefined;
-    return action();
   };
   return later;
 }

@@ -1,6 +1,7 @@
 // One button that fits the settings to the GPU's memory, or to that of another GPU.
 import { post, sentence } from "./api.mjs";
 import { button, h } from "./dom.mjs";
+/** @import { Act } from "./keeper.mjs" */
 /** @import { AnotherGpu } from "./types.d.ts" */
 
 const HELP = "Chooses batch size, gradient checkpointing, precision and optimizer for the VRAM of a GPU";
@@ -8,11 +9,10 @@ const HELP = "Chooses batch size, gradient checkpointing, precision and optimize
 /**
  * The row: `element`, `begin()` for another project.
  * @param {AnotherGpu[]} gpus those that are not in this machine
- * @param {() => string} name the project's
- * @param {() => Promise<void>} save keeps the form first
- * @param {() => Promise<void>} changed shows the new settings
+ * @param {Act} act
+ * @param {() => Promise<boolean>} changed shows the new settings
  */
-export function makeFit(gpus, name, save, changed) {
+export function makeFit(gpus, act, changed) {
   const said = h("span", { class: "sdft-said", role: "status" });
   const press = button("Fit to this GPU", ask, { id: "sd_finetune_fit", title: HELP });
   const others = gpus.map((each) => h("option", { value: each.gpu }, each.title));
@@ -28,13 +28,13 @@ export function makeFit(gpus, name, save, changed) {
   }
 
   async function ask() {
+    const gpu = choice.value;
     press.disabled = true;
-    said.textContent = choice.value ? "" : "Looking for the GPU.";
+    said.textContent = gpu ? "" : "Looking for the GPU.";
     try {
-      await save();
-      const fitted = await post(["projects", name(), "fit"], { gpu: choice.value });
-      if (Object.keys(fitted.changes).length) await changed();
-      said.textContent = fitted.sentence;
+      const fitted = await act((name) => post(["projects", name, "fit"], { gpu }));
+      const same = fitted && Object.keys(fitted.changes).length === 0;
+      if (fitted && (same || (await changed()))) said.textContent = fitted.sentence;
     } catch (error) {
       said.textContent = sentence(error);
     }

@@ -21,8 +21,8 @@ export class Grid {
    */
   constructor(project, number) {
     this.id = `sd_finetune_grid_${number}`;
-    /** Removes an image; null in a folder of the user's own. @type {((entry: Entry) => void) | null} */
-    this.remove = null;
+    /** What removes an image from a folder; null if that is the user's own. */
+    this.remover = { folder: "", remove: /** @type {((entry: Entry) => void) | null} */ (null) };
     /** @type {Entry[]} */
     this.shown = [];
     /** Places in `shown`. @type {Map<Entry, number>} */
@@ -71,9 +71,7 @@ export class Grid {
 
   /** Read the list if it may be another one, or `anew`. */
   async read(anew = false) {
-    const before = this.data.history.place;
     if (!(await this.data.read(anew))) return;
-    if (this.data.history.place !== before) this.remove = null; // until it is known whose folder it is
     const of = JSON.stringify([this.data.history.place, this.data.settings.data]);
     if (of !== this.checked) this.checks.forget(); // they are other images, or trained in other sizes
     this.checked = of;
@@ -110,10 +108,25 @@ export class Grid {
         edit: (chosen) => this.edit(chosen),
         view: (chosen) => this.view(this.places.get(chosen) ?? 0),
         exclude: (chosen) => this.exclude([chosen.name]),
-        remove: this.remove,
+        remove: this.canRemove() ? (chosen) => this.remover.remove?.(chosen) : null,
         settle: (chosen, mine) => data.writer.settle(chosen, mine).then(() => this.tools.told()),
       },
     );
+  }
+
+  /** Whether images of the folder that is shown can be removed, as far as it is known. */
+  canRemove() {
+    return this.remover.remove !== null && this.remover.folder === this.data.folder;
+  }
+
+  /**
+   * @param {string} folder
+   * @param {((entry: Entry) => void) | null} remove null if it is the user's own
+   */
+  allowRemoval(folder, remove) {
+    const before = this.canRemove();
+    this.remover = { folder, remove };
+    if (this.canRemove() !== before) this.renewAll();
   }
 
   /** @param {Entry[]} entries */

@@ -35,10 +35,9 @@ export class GridData {
     this.badges = new Map();
     /** The one whose caption is being edited. @type {Entry | null} */
     this.edited = null;
-    this.writer = new CaptionWriter(
-      (changes) => post([...this.place, "captions"], { changes }),
-      (entries) => this.written(entries),
-    );
+    /** Of the images that are shown. */
+    this.folder = "";
+    this.writer = this.writerInto("");
     this.history = new EditHistory("");
     /** @type {Settings} */
     this.settings = {};
@@ -55,6 +54,16 @@ export class GridData {
   use(settings, changed) {
     this.settings = settings;
     this.changed = changed;
+  }
+
+  /**
+   * @param {string} folder of the captions, which may be another one than the concept's by then: the server refuses it
+   */
+  writerInto(folder) {
+    return new CaptionWriter(
+      (changes) => post([...this.place, "captions"], { changes, folder }),
+      (entries) => this.written(entries),
+    );
   }
 
   /** @returns {Concept} */
@@ -75,16 +84,16 @@ export class GridData {
     const { folder, instance_prompt: prompt, default_caption: caption } = this.concept();
     const key = JSON.stringify([folder, prompt, caption, this.settings.captions, this.settings.data]);
     if (key === this.known && !anew) return false;
-    const other = this.history.place !== `${this.place[1]} ${folder}`;
     this.known = key;
+    const saved = new Map(this.entries.map((entry) => [entry, entry.saved]));
     const images = folder ? await this.list() : [];
     if (key !== this.known) return false; // it was asked again meanwhile
     if (!images) {
       this.known = "";
       return false;
     }
-    if (other) this.begin(`${this.place[1]} ${folder}`);
-    this.take(images);
+    if ((folder ?? "") !== this.folder) this.begin(folder ?? "");
+    this.take(images, saved);
     return true;
   }
 
@@ -97,23 +106,29 @@ export class GridData {
     }
   }
 
-  /** @param {string} place another folder */
-  begin(place) {
+  /** @param {string} folder another one */
+  begin(folder) {
+    const lost = this.writer.waiting.size;
+    if (lost) this.hears.said(`Not saved before the folder was changed: ${counted(lost, "caption")}.`, true);
+    this.folder = folder;
     this.entries = [];
     this.selected.clear();
-    this.history = new EditHistory(place);
+    this.writer = this.writerInto(folder);
+    this.history = new EditHistory(`${this.place[1]} ${folder}`);
   }
 
   /**
-   * Take over a list; captions that are edited or on their way stay.
+   * Take over a list; captions stay that are edited, on their way, or were written since the list was asked for.
    * @param {Image[]} images
+   * @param {Map<Entry, string>} saved what was saved when it was asked for
    */
-  take(images) {
+  take(images, saved) {
     const before = new Map(this.entries.map((entry) => [entry.name, entry]));
     this.entries = images.map((image) => {
       const entry = before.get(image.name);
       if (!entry) return { ...image, saved: image.caption, theirs: null, fault: "" };
-      const busy = entry === this.edited || entry.caption !== entry.saved;
+      const written = saved.get(entry) !== entry.saved;
+      const busy = written || entry === this.edited || entry.caption !== entry.saved;
       const { caption, ...rest } = image;
       return Object.assign(entry, rest, busy ? {} : { caption, saved: caption });
     });
@@ -172,11 +187,12 @@ export class GridData {
    */
   async write(title, texts) {
     const was = new Map(texts.map(([entry]) => [entry, entry.saved]));
+    const { history } = this;
     const written = await this.writer.write(texts);
     const changes = Object.fromEntries(
       written.map((entry) => [entry.name, { was: was.get(entry) ?? "", now: entry.saved }]),
     );
-    if (written.length) this.history.add({ title, changes });
+    if (written.length) history.add({ title, changes });
     this.recheck(Object.values(changes));
     this.tell(texts.length > 1 ? `Done: ${title} (${counted(written.length, "caption")}).` : "", texts);
   }

@@ -1,5 +1,5 @@
 // Keeps the settings of the selected project on the server while they are edited, here and in other windows.
-import { Away, get, onConnection, post, sentence } from "./api.mjs";
+import { Away, get, onConnection, post, Refused, sentence } from "./api.mjs";
 import { changesBetween, copied, takeOver } from "./changes.mjs";
 import { whenQuiet } from "./dom.mjs";
 import { putAt } from "./values.mjs";
@@ -15,24 +15,34 @@ const QUIET = 350;
  * @property {(sentence: string) => void} failed
  */
 
+/**
+ * A project that is edited: `read` is what its settings were on the server, `unsaved` whether some could not be kept as
+ * the server is away.
+ * @typedef {{ project: Project, read: Settings, unsaved: boolean }} Edited
+ */
+
+/** What `Keeper.act` is. @typedef {Keeper["act"]} Act */
+
 /** `project` is the selected one, or null; its settings are edited in place, with `later()` called after each edit. */
 export class Keeper {
   /** @param {Hears} hears */
   constructor(hears) {
-    /** @type {Project | null} */
-    this.project = null;
+    /** @type {Edited | null} */
+    this.edited = null;
     this.hears = hears;
-    /** The project's settings as the server had them. @type {Settings} */
-    this.read = {};
-    /** What is on its way. @type {Promise<void> | null} */
-    this.sending = null;
-    /** Settings could not be kept, as the server is away. */
-    this.unsaved = false;
+    /** The last of those that are on their way, one after another. @type {Promise<unknown>} */
+    this.last = Promise.resolve();
+    /** How many are. */
+    this.sending = 0;
     this.later = whenQuiet(QUIET, () => this.save());
     window.addEventListener("pagehide", () => this.later.now());
     onConnection((there) => {
-      if (there && this.unsaved) this.later();
+      if (there && this.edited?.unsaved) this.later();
     });
+  }
+
+  get project() {
+    return this.edited?.project ?? null;
   }
 
   /** The project, for what is pressed only while there is one. */
@@ -41,47 +51,94 @@ export class Keeper {
     return this.project;
   }
 
+  /** @param {string} name */
+  isSelected(name) {
+    return this.project?.name === name;
+  }
+
   /** @param {Project | null} project as it was just read */
   select(project) {
-    this.project = project;
-    this.read = copied(project?.settings ?? {});
-    this.unsaved = false;
+    this.edited = project && { project, read: copied(project.settings), unsaved: false };
   }
 
-  /** Keep what was edited; a project that was left meanwhile is not touched. */
+  /** Keep what was edited in the project that is selected now. Never throws: what goes wrong is told. */
   async save() {
-    while (this.sending) await this.sending;
-    this.sending = this.send();
-    await this.sending;
+    const error = await this.keep();
+    if (error instanceof Refused) this.hears.failed(sentence(error));
   }
 
-  /** Keep it after a save that waits. */
-  async saveNow() {
-    await this.later.now();
-    await this.save();
+  /** Keep what was edited, if there is such; whether it could be kept. Throws Away. */
+  async saveEdits() {
+    this.later.cancel();
+    await this.last;
+    const error = this.hasEdits() ? await this.keep() : null;
+    if (error instanceof Away) throw error;
+    if (error) this.hears.failed(sentence(error));
+    return !error;
   }
 
-  /** Never throws: what goes wrong is told. */
-  async send() {
-    const project = this.project;
+  hasEdits() {
+    if (!this.edited) return false;
+    return Object.keys(changesBetween(this.edited.read, this.edited.project.settings)).length > 0;
+  }
+
+  /**
+   * Do something about the selected project once its settings are kept. Throws what went wrong, where that is still
+   * the selected one.
+   * @template T
+   * @param {(name: string) => Promise<T>} request
+   * @returns {Promise<T | null>} null if another was selected meanwhile, in which nothing of it is to be shown
+   */
+  async act(request) {
+    const { name } = this.selected();
+    this.later.cancel();
     try {
-      if (project) await this.sendOf(project);
+      const error = await this.keep();
+      if (error) throw error;
+      const told = await request(name);
+      return this.isSelected(name) ? told : null;
     } catch (error) {
-      if (error instanceof Away) this.unsaved = true;
-      else this.hears.failed(sentence(error));
+      if (this.isSelected(name)) throw error;
+      this.hears.failed(`${name}: ${sentence(error)}`);
+      return null;
     }
-    this.sending = null;
   }
 
-  /** @param {Project} project */
-  async sendOf(project) {
-    this.unsaved = false;
+  /** Keep what was edited in this project after what is on its way; returns what went wrong. */
+  keep() {
+    const { edited } = this;
+    const turn = this.last.then(() => (edited ? this.send(edited) : null));
+    this.last = turn;
+    return turn;
+  }
+
+  /**
+   * @param {Edited} edited
+   * @returns {Promise<unknown>} what went wrong, or null
+   */
+  async send(edited) {
+    this.sending += 1;
+    try {
+      await this.sendOf(edited);
+      return null;
+    } catch (error) {
+      if (error instanceof Away) edited.unsaved = true;
+      return error;
+    } finally {
+      this.sending -= 1;
+    }
+  }
+
+  /** @param {Edited} edited */
+  async sendOf(edited) {
+    const { project } = edited;
+    edited.unsaved = false;
     const sent = copied(project.settings);
-    const changes = changesBetween(this.read, sent);
+    const changes = changesBetween(edited.read, sent);
     const { project: news, theirs } = await post(["projects", project.name, "changes"], { changes });
-    if (this.project !== project) return;
+    edited.read = copied(news.settings);
+    if (this.edited !== edited) return;
     this.merge(project, sent, news);
-    this.read = copied(news.settings);
     const lost = Object.keys(theirs);
     if (lost.length) this.hears.lost(lost);
   }
@@ -92,15 +149,15 @@ export class Keeper {
    * @param {string} revision that of the project now
    */
   async refresh(revision) {
-    const project = this.project;
-    if (!project || this.sending || revision === project.revision) return;
+    const { edited } = this;
+    if (!edited || this.sending || revision === edited.project.revision) return;
+    const { project, read } = edited;
     const news = await get("projects", project.name);
-    if (this.project !== project || this.sending) return;
-    const before = this.read;
-    const edited = Object.entries(changesBetween(before, project.settings));
-    this.merge(project, before, news);
-    this.read = copied(news.settings);
-    for (const [name, { was }] of edited) putAt(this.read, name, was ?? undefined);
+    if (this.edited !== edited || this.sending) return;
+    const edits = Object.entries(changesBetween(read, project.settings));
+    this.merge(project, read, news);
+    edited.read = copied(news.settings);
+    for (const [name, { was }] of edits) putAt(edited.read, name, was ?? undefined);
   }
 
   /**

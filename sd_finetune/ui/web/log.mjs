@@ -1,5 +1,5 @@
 // What the worker of a run has printed, folded away.
-import { get } from "./api.mjs";
+import { Away, get, sentence } from "./api.mjs";
 import { h } from "./dom.mjs";
 
 /** The fold: `element`, `begin(project, run)`, `read()`. */
@@ -11,9 +11,11 @@ export function makeLog() {
   /** Read its end anew, if it is open; who looks at the last lines goes on to see the last lines. */
   async function read() {
     if (!element.open) return;
+    const asked = place;
     const atEnd = text.scrollTop + text.clientHeight >= text.scrollHeight - 4;
-    const printed = await get("projects", place.project, "runs", place.run, "log").catch(() => "");
-    text.textContent = printed || "The log is empty.";
+    const printed = await get("projects", asked.project, "runs", asked.run, "log").catch((error) => error);
+    if (asked !== place || printed instanceof Away) return; // what is shown stays
+    text.textContent = printed instanceof Error ? sentence(printed) : printed || "The log is empty.";
     if (atEnd) text.scrollTop = text.scrollHeight;
   }
 
@@ -25,6 +27,8 @@ export function makeLog() {
      */
     begin(project, run) {
       place = { project, run };
+      text.textContent = "";
+      read();
     },
     read,
   };

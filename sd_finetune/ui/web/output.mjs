@@ -63,8 +63,9 @@ export function makeOutput(ended, changed) {
    * @param {string[]} names of the project's runs
    */
   function look(newProject, newRun, names) {
-    offerRuns(newRun, names);
-    if (newProject === project && newRun === run && following) return;
+    const same = newProject === project && newRun === run && following !== null;
+    offerRuns(newRun, names, same ? others.value : "");
+    if (same) return;
     [project, run] = [newProject, newRun];
     following?.stop();
     following = null;
@@ -88,12 +89,14 @@ export function makeOutput(ended, changed) {
   /**
    * @param {string | null} newRun
    * @param {string[]} names
+   * @param {string} compared the run that it is compared with, or ""
    */
-  function offerRuns(newRun, names) {
+  function offerRuns(newRun, names, compared) {
     const option = (/** @type {string} */ name) => h("option", { value: name }, name);
     const earlier = names.filter((name) => name !== newRun);
     fill(runs, names.map(option));
     fill(others, h("option", { value: "" }, "none"), earlier.map(option));
+    others.value = earlier.includes(compared) ? compared : "";
     chosen.hidden = names.length === 0;
     runs.value = newRun ?? "";
   }
@@ -124,8 +127,8 @@ export function makeOutput(ended, changed) {
     if (saved !== seen.saved) results.read();
     const end = view.end && !view.active ? view.end.serial : null;
     if (end !== null && seen.end === null && seen.active) ended();
+    if (view.active || (end !== null && seen.end === null)) log.read();
     seen = { end, saved, active: view.active || seen.active };
-    if (view.active) log.read();
   }
 
   /** @param {unknown} error */
@@ -160,8 +163,16 @@ export function makeOutput(ended, changed) {
   }
 
   async function compare() {
-    const earlier = others.value;
-    chart.compare(project !== null && earlier !== "" ? await wholeView(project, earlier) : emptyView());
+    const [earlier, place] = [others.value, [project, run]];
+    if (project === null || earlier === "") return chart.compare(emptyView());
+    try {
+      const view = await wholeView(project, earlier);
+      if (earlier === others.value && project === place[0] && run === place[1]) chart.compare(view);
+    } catch (error) {
+      others.value = "";
+      chart.compare(emptyView());
+      notice.failed(sentence(error));
+    }
   }
 
   return { element, notice, look, run: () => run, working, listed: results.listed };

@@ -19,15 +19,15 @@ import { makeProblems } from "./problems.mjs";
 import { makeRateFinder } from "./rate_finder.mjs";
 import { makeRunning } from "./running.mjs";
 import { makeTop } from "./top.mjs";
-/** @import { Keeper } from "./keeper.mjs" */
+/** @import { Act, Keeper } from "./keeper.mjs" */
 /** @import { Job, Project, Start } from "./types.d.ts" */
 
 /**
  * @typedef {object} Acts what the parts call
  * @property {(project: Project, train: boolean) => Promise<void>} created
- * @property {() => Promise<void>} reread the settings were replaced on the server
+ * @property {() => Promise<boolean>} reread the settings were replaced on the server; whether they are shown
  * @property {() => Promise<void>} ended a run has come to its end
- * @property {(name: string) => Promise<void>} select
+ * @property {(name: string) => Promise<unknown>} select
  * @property {(job: Job) => Promise<void>} go to where a job is to be seen
  * @property {(run: string) => Promise<void>} resume a run of the selected project
  * @property {() => Promise<void>} begin starts a training
@@ -44,7 +44,8 @@ import { makeTop } from "./top.mjs";
  * @param {Acts} acts
  */
 export function makeParts(root, { form, example, example_note: note, gpus }, keeper, acts) {
-  const save = () => keeper.save();
+  /** @type {Act} */
+  const act = (request) => keeper.act(request);
   const effects = makeEffects(root, form);
   const changed = () => {
     keeper.later();
@@ -54,26 +55,11 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     if (keeper.project) effects(keeper.project);
   };
   const create = makeCreate(optionOf(form, "samples.sampler"), example, note, acts.created);
-  const fit = makeFit(
-    gpus,
-    () => keeper.selected().name,
-    () => keeper.saveNow(),
-    acts.reread,
-  );
-  const base = makeBase(
-    () => keeper.selected().name,
-    () => keeper.saveNow(),
-    acts.reread,
-  );
-  const imageCache = makeImageCache(
-    () => keeper.selected().name,
-    () => keeper.saveNow(),
-  );
-  const rates = makeRateFinder(
-    () => keeper.project?.name,
-    () => keeper.saveNow(),
-    acts.reread,
-  );
+  const nameOf = () => keeper.project?.name;
+  const fit = makeFit(gpus, act, acts.reread);
+  const base = makeBase(act, acts.reread);
+  const imageCache = makeImageCache(act);
+  const rates = makeRateFinder(nameOf, act, acts.reread);
   const packages = makePackages((now) => {
     takeChoices(form, now);
     if (!keeper.project) return;
@@ -81,20 +67,16 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     keepFocus(() => options.show(project));
     showEffects();
   });
-  const presets = makePresets(
-    form,
-    () => keeper.project?.name,
-    () => keeper.saveNow(),
-    acts.reread,
-  );
+  const presets = makePresets(form, nameOf, act, acts.reread);
   const above = h("div", {}, base.element, presets.element);
   const options = makeOptions(form, above, h("div", {}, fit.element, rates.element, packages.element), changed);
-  const concepts = makeConcepts(groupOf(form, "concepts"), changed, save, {
-    saveNow: () => keeper.saveNow(),
+  const concepts = makeConcepts(groupOf(form, "concepts"), changed, {
+    act,
+    save: () => keeper.save(),
     reread: acts.reread,
     drawn: showEffects,
   });
-  const generate = makeGenerate(save);
+  const generate = makeGenerate(act);
   const output = makeOutput(acts.ended, acts.reread);
   const panels = makePanels([
     ["create", "Create Model", create.element],

@@ -1,6 +1,7 @@
 // Saving a project's settings as a preset of your own.
 import { post, sentence } from "./api.mjs";
-import { button, h, labelled } from "./dom.mjs";
+import { button, h, labelled, oneAtATime } from "./dom.mjs";
+/** @import { Act } from "./keeper.mjs" */
 /** @import { Preset } from "./types.d.ts" */
 
 const HELP =
@@ -9,19 +10,19 @@ const MORE = "Also settings for VRAM, samples, class images and saving";
 
 /**
  * The form: `press`, the button that opens it, `element`, `close()`.
- * @param {() => string | undefined} name the project's
- * @param {() => Promise<void>} save keeps the form first
+ * @param {Act} act
+ * @param {() => boolean} usable whether there is a project
  * @param {(key: string) => Promise<void>} saved
  * @param {() => Preset[]} all those that there are
  */
-export function makePresetForm(name, save, saved, all) {
+export function makePresetForm(act, usable, saved, all) {
   const title = h("input", { type: "text", id: "sd_finetune_preset_name", autocomplete: "off" });
   const about = h("input", { type: "text", id: "sd_finetune_preset_about", autocomplete: "off" });
   const more = h("input", { type: "checkbox", id: "sd_finetune_preset_more" });
   const said = h("div", { class: "sdft-message", role: "alert" });
   const element = h(
     "form",
-    { class: "sdft-preset", hidden: true, onsubmit: keep },
+    { class: "sdft-preset", hidden: true, onsubmit: submit },
     labelled("Name of the preset", title),
     labelled("Description", about),
     h(
@@ -45,7 +46,7 @@ export function makePresetForm(name, save, saved, all) {
   });
 
   function open() {
-    if (!name()) return;
+    if (!usable()) return;
     element.hidden = false;
     title.focus();
   }
@@ -57,21 +58,25 @@ export function makePresetForm(name, save, saved, all) {
     more.checked = false;
   }
 
+  const save = oneAtATime(keep);
+
   /** @param {SubmitEvent} event */
-  async function keep(event) {
+  function submit(event) {
     event.preventDefault();
-    const project = name();
+    save();
+  }
+
+  async function keep() {
     const asked = title.value.trim();
-    if (!project) return;
     const instead = all().some((each) => each.own && each.key === asked);
     if (instead && !window.confirm(`Replace the preset ${asked}?`)) return;
     said.dataset.kind = "error";
     try {
-      await save();
       const content = { name: asked, description: about.value, with_all: more.checked, instead };
-      const { key } = await post(["projects", project, "presets"], content);
+      const told = await act((project) => post(["projects", project, "presets"], content));
+      if (!told) return;
       close();
-      await saved(key);
+      await saved(told.key);
       press.focus();
     } catch (error) {
       said.textContent = sentence(error);

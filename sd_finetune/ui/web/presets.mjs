@@ -1,11 +1,12 @@
 // Presets: a list to choose from, what one would change, using it and taking that back; your own, as files too.
 import { Away, address, get, post, sentence } from "./api.mjs";
-import { button, fill, h } from "./dom.mjs";
+import { button, fill, h, oneAtATime } from "./dom.mjs";
 import { filesInput, takeDrops } from "./drop.mjs";
 import { counted } from "./figures.mjs";
 import { labelsOf, methodTitles } from "./form.mjs";
 import { changesTable, needs } from "./preset_changes.mjs";
 import { makePresetForm } from "./preset_form.mjs";
+/** @import { Act } from "./keeper.mjs" */
 /** @import { Changes, Form, Lists, Preset, PresetPreview } from "./types.d.ts" */
 
 const IMPORT = "A preset's file (.toml) that somebody has shared; it can also be dropped here";
@@ -15,18 +16,18 @@ const IMPORT = "A preset's file (.toml) that somebody has shared; it can also be
  * look at the server.
  * @param {Form} form
  * @param {() => string | undefined} name the project's
- * @param {() => Promise<void>} save keeps the form first
- * @param {() => Promise<void>} changed shows the new settings
+ * @param {Act} act
+ * @param {() => Promise<boolean>} changed shows the new settings
  */
-export function makePresets(form, name, save, changed) {
+export function makePresets(form, name, act, changed) {
   const choice = h("select", { id: "sd_finetune_preset", onchange: look });
   const label = h("label", { for: "sd_finetune_preset" }, "Preset");
   const detail = h("div", { class: "sdft-preset", hidden: true });
   const said = h("span", { class: "sdft-said", role: "status" });
-  const back = button("Undo preset", undo, { id: "sd_finetune_preset_undo", hidden: true });
+  const back = button("Undo preset", oneAtATime(undo), { id: "sd_finetune_preset_undo", hidden: true });
   const own = makePresetForm(
-    name,
-    save,
+    act,
+    () => name() !== undefined,
     (key) => list(key, "Saved."),
     () => all,
   );
@@ -48,11 +49,14 @@ export function makePresets(form, name, save, changed) {
   let revision = null;
   /** What stands in the detail. */
   let shown = "";
+  /** Why what is chosen could not be shown, as it is said. */
+  let failed = "";
   /** What was used last, to be taken back. */
   let used = "";
   /** @type {Changes} */
   let done = {};
 
+  const use = oneAtATime(apply);
   const chosen = () => all.find((each) => each.key === choice.value);
 
   /**
@@ -96,6 +100,8 @@ export function makePresets(form, name, save, changed) {
   async function show() {
     const preset = chosen();
     const project = name();
+    if (said.textContent === failed) said.textContent = "";
+    failed = "";
     if (!preset || !project) {
       shown = "";
       detail.hidden = true;
@@ -107,7 +113,7 @@ export function makePresets(form, name, save, changed) {
       const found = await get("projects", project, "presets", preset.key);
       if (preset === chosen() && project === name()) tell(preset, found);
     } catch (error) {
-      said.textContent = sentence(error);
+      if (preset === chosen() && project === name()) said.textContent = failed = sentence(error);
     }
   }
 
@@ -124,7 +130,7 @@ export function makePresets(form, name, save, changed) {
     const count = Object.keys(changes).length;
     const stays = mine && count === 0; // what it has changed is still to be seen, and nothing moves under the pointer
     const why = preset.fault || (form.fields.find((o) => o.name === "method")?.unavailable[preset.method] ?? "");
-    const use = button("Apply preset", apply, { id: "sd_finetune_preset_use", disabled: count === 0 || why !== "" });
+    const press = button("Apply preset", use, { id: "sd_finetune_preset_use", disabled: count === 0 || why !== "" });
     const download = h("a", { class: "sdft-button", href: address("presets", preset.key, "file"), download: "" });
     download.textContent = "Download";
     if (!stays) below.append(back);
@@ -141,7 +147,7 @@ export function makePresets(form, name, save, changed) {
       h(
         "div",
         { class: "sdft-row" },
-        stays ? back : preview && use,
+        stays ? back : preview && press,
         download,
         preset.own && button("Delete preset", remove),
       ),
@@ -151,17 +157,16 @@ export function makePresets(form, name, save, changed) {
 
   async function apply() {
     const preset = chosen();
-    const project = name();
-    if (!preset || !project) return;
+    if (!preset || !name()) return;
     try {
-      await save();
-      const { changes } = await post(["projects", project, "presets", preset.key, "use"]);
-      done = turned(changes);
+      const told = await act((project) => post(["projects", project, "presets", preset.key, "use"]));
+      if (!told) return;
+      done = turned(told.changes);
       used = preset.key;
-      await changed();
-      await show();
-      said.textContent = `Applied ${preset.name}: ${counted(Object.keys(changes).length, "setting")} changed.`;
       back.hidden = false;
+      if (!(await changed())) return;
+      await show();
+      said.textContent = `Applied ${preset.name}: ${counted(Object.keys(told.changes).length, "setting")} changed.`;
       back.focus();
     } catch (error) {
       said.textContent = sentence(error);
@@ -169,14 +174,14 @@ export function makePresets(form, name, save, changed) {
   }
 
   async function undo() {
-    const project = name();
-    if (!project) return;
+    if (!name()) return;
+    const changes = done;
     try {
-      await save();
-      const { theirs } = await post(["projects", project, "changes"], { changes: done });
-      const left = Object.keys(theirs);
+      const told = await act((project) => post(["projects", project, "changes"], { changes }));
+      if (!told) return;
+      const left = Object.keys(told.theirs);
       forget();
-      await changed();
+      if (!(await changed())) return;
       await show();
       said.textContent = left.length ? `Undone, but for what was changed since: ${labelsOf(form, left)}.` : "Undone.";
       choice.focus();

@@ -1,7 +1,8 @@
 // Finds a learning rate in a short trial: one button, the curve, and another button that uses what is suggested.
 import { get, post, sentence } from "./api.mjs";
-import { button, h } from "./dom.mjs";
+import { button, h, oneAtATime } from "./dom.mjs";
 import { counted } from "./figures.mjs";
+/** @import { Act } from "./keeper.mjs" */
 /** @import { EndedJob, Job } from "./types.d.ts" */
 
 const HELP = "Tries learning rates in a short run, in which they rise until training diverges; nothing of it is kept";
@@ -9,35 +10,47 @@ const HELP = "Tries learning rates in a short run, in which they rise until trai
 /**
  * The row: `element`, `begin()` for another project, `working(job, ended)` when another job goes on.
  * @param {() => string | undefined} name the project's
- * @param {() => Promise<void>} save keeps the form first
- * @param {() => Promise<void>} changed shows the new settings
+ * @param {Act} act
+ * @param {() => Promise<boolean>} changed shows the new settings
  */
-export function makeRateFinder(name, save, changed) {
+export function makeRateFinder(name, act, changed) {
   const said = h("span", { class: "sdft-said", role: "status" });
-  const press = button("Find learning rate", () => ask("find"), { id: "sd_finetune_find_rate", title: HELP });
-  const use = button("Use it", () => ask("use"), { hidden: true, id: "sd_finetune_use_rate" });
-  const end = button("Cancel", () => ask("end"), { hidden: true });
+  const press = button("Find learning rate", oneAtATime(find), { id: "sd_finetune_find_rate", title: HELP });
+  const use = button("Use it", oneAtATime(take), { hidden: true, id: "sd_finetune_use_rate" });
+  const end = button("Cancel", cancel, { hidden: true });
   const curve = h("img", { class: "sdft-rate-curve", alt: "Loss over the learning rate", hidden: true });
   /** @type {Job | null} */
   let job = null;
   /** Whether a trial was asked for that was not seen yet: it may be over before it is. */
   let asked = false;
 
-  /** @param {"find" | "use" | "end"} what */
-  async function ask(what) {
+  async function find() {
+    try {
+      if (!(await act((project) => post(["projects", project, "rates", "find"])))) return;
+      asked = true;
+      said.textContent = "Started.";
+    } catch (error) {
+      said.textContent = sentence(error);
+    }
+  }
+
+  async function take() {
+    try {
+      if (!(await act((project) => post(["projects", project, "rates", "use"])))) return;
+      if (await changed()) said.textContent = "The suggested learning rate is in its field.";
+    } catch (error) {
+      said.textContent = sentence(error);
+    }
+  }
+
+  async function cancel() {
     const project = name();
     if (!project) return;
     try {
-      await save();
-      if (what === "end") await post(["projects", project, "end"]);
-      else await post(["projects", project, "rates", what]);
-      asked = what === "find";
-      said.textContent = asked ? "Started." : "";
-      if (what !== "use") return;
-      await changed();
-      said.textContent = "The suggested learning rate is in its field.";
+      await post(["projects", project, "end"]);
+      if (project === name()) said.textContent = "";
     } catch (error) {
-      said.textContent = sentence(error);
+      if (project === name()) said.textContent = sentence(error);
     }
   }
 

@@ -1,11 +1,12 @@
 // What a run has made and keeps: its results, its loss table, its settings.
-import { address, get, post, sentence } from "./api.mjs";
+import { Away, address, get, post, sentence } from "./api.mjs";
 import { button, fill, h } from "./dom.mjs";
 import { bytes, number } from "./figures.mjs";
 import { makeUse } from "./use.mjs";
 /** @import { Lists, Result } from "./types.d.ts" */
 
 const SMALL = "sdft-button sdft-small";
+const AGAIN_AFTER = 3000;
 /** What a result is called where that is not its kind. @type {Record<string, string>} */
 const KINDS = { lora: "LoRA" };
 
@@ -54,17 +55,22 @@ export function makeResults(changed, failed) {
   }
 
   async function use() {
+    const { project, run } = place;
     try {
-      await post(["projects", place.project, "runs", place.run, "settings", "use"]);
-      changed();
+      await post(["projects", project, "runs", run, "settings", "use"]);
+      if (project === place.project) changed();
     } catch (error) {
-      failed(sentence(error));
+      if (project === place.project) failed(sentence(error));
     }
   }
 
   async function read() {
     const { project, run } = place;
-    const list = await get("projects", project, "runs", run, "results").catch(() => []);
+    const asked = place;
+    const found = get("projects", project, "runs", run, "results");
+    const list = await found.catch((error) => (error instanceof Away ? null : []));
+    if (asked !== place) return; // another run is looked at
+    if (!list) return void setTimeout(() => asked === place && read(), AGAIN_AFTER);
     list.reverse().sort((a, b) => b.step - a.step || rank(a) - rank(b));
     rows = list.map((result) => row(project, run, result));
     if (known) listed(known);

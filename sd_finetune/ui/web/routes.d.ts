@@ -52,7 +52,7 @@ export interface Post {
   (parts: ["projects", string, "runs", string, "settings", "use"]): Promise<object>;
   (
     parts: ["projects", string, "concepts", number, "captions"],
-    content: { changes: Json.CaptionChanges },
+    content: { changes: Json.CaptionChanges; folder: string },
   ): Promise<Json.NotWritten>;
   (
     parts: ["projects", string, "concepts", number, "captions", "make"],
@@ -60,7 +60,10 @@ export interface Post {
   ): Promise<object>;
   (parts: ["projects", string, "captions", "undo"]): Promise<{ sentence: string }>;
   (parts: ["projects", string, "class-images", string, string, "delete"]): Promise<object>;
-  (parts: ["projects", string, "concepts", number, "remove"], content: { image: string }): Promise<object>;
+  (
+    parts: ["projects", string, "concepts", number, "remove"],
+    content: { image: string; folder: string },
+  ): Promise<object>;
   (parts: ["projects", string, "import"], content: { path: string }): Promise<{ concepts: number; notes: string[] }>;
   (parts: ["concepts", "import"], content: unknown): Promise<Json.Concept[]>;
 }

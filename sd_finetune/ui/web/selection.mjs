@@ -41,23 +41,38 @@ export class Selection {
   /**
    * @param {string} name
    * @param {string | null} [run] the one to look at
+   * @returns {Promise<boolean>} whether it is shown; not if another was chosen meanwhile, or if it cannot be read
    */
   async select(name, run = null) {
     const choice = ++this.choices;
-    await this.keeper.later.now();
     try {
-      const project = await get("projects", name);
-      if (choice === this.choices) this.show(project, run);
+      const project = await this.readOf(name);
+      if (choice !== this.choices) return false;
+      this.show(project, run);
+      return true;
     } catch (error) {
-      if (choice !== this.choices) return;
+      if (choice !== this.choices) return false;
       if (error instanceof Away) {
         this.parts.top.show(this.keeper.project);
         this.parts.output.notice.failed(sentence(error));
       } else this.showBroken(name, sentence(error));
+      return false;
     }
   }
 
-  /** The settings were replaced on the server; what is looked at stays. */
+  /**
+   * A project as it is after all is kept that was edited, until its answer came.
+   * @param {string} name
+   */
+  async readOf(name) {
+    for (;;) {
+      const kept = await this.keeper.saveEdits();
+      const project = await get("projects", name);
+      if (!kept || !this.keeper.hasEdits()) return project;
+    }
+  }
+
+  /** The settings were replaced on the server; what is looked at stays. Returns as `select` does. */
   reread() {
     return this.select(this.keeper.selected().name, this.parts.output.run());
   }
@@ -120,7 +135,7 @@ export class Selection {
     try {
       await get("projects", name);
     } catch (error) {
-      if (error instanceof Away || this.keeper.project?.name !== name) return;
+      if (error instanceof Away || !this.keeper.isSelected(name)) return;
       this.keeper.select(null);
       await this.selectFirst();
       this.parts.output.notice.done(`The project ${name} was deleted in another window.`);
@@ -158,7 +173,7 @@ export class Selection {
 
   /** @param {Job} job */
   isSelected(job) {
-    return job.project === this.keeper.project?.name;
+    return this.keeper.isSelected(job.project);
   }
 
   /**

@@ -55,7 +55,7 @@ export class Tab {
    */
   async created(project, train) {
     await this.refresh();
-    await this.selection.select(project.name);
+    if (!(await this.selection.select(project.name))) return;
     this.parts.output.notice.done(`Created ${project.name} from ${project.base}.`);
     const goesOn = project.runs.length || project.source || project.settings.base?.continue_from;
     if (train) await this.begin();
@@ -67,17 +67,18 @@ export class Tab {
     if (!this.keeper.project || top.train.disabled) return;
     top.train.disabled = true;
     try {
-      await this.keeper.saveNow();
-      const { name, check } = this.keeper.selected();
-      if (Object.keys(check.faults).length) return problems.insist();
-      const { run } = await post(["projects", name, "train"]);
+      const begun = await this.keeper.act(async (name) => {
+        const faulty = this.keeper.isSelected(name) && Object.keys(this.keeper.selected().check.faults).length > 0;
+        return faulty ? { name, run: "" } : { name, ...(await post(["projects", name, "train"])) };
+      });
+      if (begun?.run === "") return problems.insist();
+      if (!begun) return;
       output.notice.clear();
-      await this.refresh();
-      await this.selection.select(this.keeper.selected().name, run);
+      await this.look(begun.name, begun.run);
     } catch (error) {
       output.notice.failed(sentence(error));
     } finally {
-      top.train.disabled = false;
+      top.train.disabled = !this.keeper.project;
     }
   }
 
@@ -86,11 +87,20 @@ export class Tab {
     const { name } = this.keeper.selected();
     try {
       await post(["projects", name, "runs", run, "resume"]);
-      await this.refresh();
-      await this.selection.select(name, run);
+      await this.look(name, run);
     } catch (error) {
       this.parts.output.notice.failed(sentence(error));
     }
+  }
+
+  /**
+   * Look at a run that begins, unless another project was selected meanwhile.
+   * @param {string} name the project's
+   * @param {string} run
+   */
+  async look(name, run) {
+    await this.refresh();
+    if (this.keeper.isSelected(name)) await this.selection.select(name, run);
   }
 
   async remove() {
@@ -98,9 +108,9 @@ export class Tab {
     if (!window.confirm(`Delete the project ${name} with its runs and uploaded images?`)) return;
     try {
       await post(["projects", name, "delete"]);
-      this.keeper.select(null);
+      if (this.keeper.isSelected(name)) this.keeper.select(null);
       await this.refresh();
-      this.selection.selectFirst();
+      if (!this.keeper.project) this.selection.selectFirst();
     } catch (error) {
       this.parts.output.notice.failed(sentence(error));
     }
@@ -109,7 +119,7 @@ export class Tab {
   async ended() {
     const { name } = this.keeper.selected();
     const told = await get("projects", name).catch(() => null);
-    if (told && this.keeper.project?.name === name) {
+    if (told && this.keeper.project && this.keeper.isSelected(name)) {
       Object.assign(this.keeper.project, { runs: told.runs, interrupted: told.interrupted });
       this.selection.working();
       this.parts.generate.show(this.keeper.project);

@@ -7,7 +7,7 @@ import pytest
 from sd_finetune.errors import UserError
 from sd_finetune.settings.read import from_dict
 from sd_finetune.settings.rules import is_file_name
-from sd_finetune.ui.projects.images import upload_name
+from sd_finetune.ui.projects.uploads import upload_name
 
 
 @pytest.mark.parametrize("name", ["con", "AUX", "nul.dog", "Com1", "LPT9.x.y", "com¹", "prn .x"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from sd_finetune.data.folder import list_folder
-from sd_finetune.ui.projects.images import keep_upload, remove_upload, upload_name
+from sd_finetune.ui.projects.uploads import keep_upload, remove_upload, upload_name
 
 
 def png(color: str) -> bytes:

@@ -172,12 +172,55 @@ def test_a_run_seen_through_the_routes(screen: Screen, client: TestClient) -> No
 def test_images_that_are_dropped(client: TestClient) -> None:
     place = "/sd_finetune/projects/dog/concepts/1"
     first = client.post(f"{place}/upload?file=../../my dog.png", content=png(16)).json()
-    second = client.post(f"{place}/upload?file=my dog.png", content=png(16)).json()
+    second = client.post(f"{place}/upload", params={"file": "my dog.png", **folder_of(first)}, content=png(16)).json()
     assert (first["name"], second["name"]) == ("my dog.png", "my dog-2.png")
     assert Path(first["folder"]).parts[-3:] == ("dog", "pictures", "concept-1")
     refused = client.post(f"{place}/upload?file=virus.exe", content=b"MZ")
     assert "virus.exe is not an image that is trained on" in refused.json()["error"]
     assert sorted(path.name for path in Path(first["folder"]).iterdir()) == ["my dog-2.png", "my dog.png"]
+
+
+def folder_of(told: dict[str, str]) -> dict[str, str]:
+    """That of an upload, for the next one."""
+    return {"folder": told["folder"]}
+
+
+def test_each_concept_has_uploads_of_its_own(screen: Screen, client: TestClient, tmp_path: Path) -> None:
+    place = "/sd_finetune/projects/dog/concepts"
+
+    def dropped(number: int, **more: str) -> Any:
+        return client.post(f"{place}/{number}/upload", params={"file": "1.png", **more}, content=png(16)).json()
+
+    def concepts_in(*folders: str) -> None:
+        settings = screen.settings(concepts=[{"folder": folder} for folder in folders])
+        client.post("/sd_finetune/projects/dog/settings", json=settings)
+
+    one, two = dropped(1)["folder"], dropped(2)["folder"]
+    concepts_in(one, two)
+    assert [dropped(1)["folder"], dropped(2)["folder"]] == [one, two]
+    concepts_in(two, "")  # without the first one, whose images stay
+    assert dropped(1)["folder"] == two
+    third = dropped(2)["folder"]
+    assert len({one, two, third}) == 3
+    assert dropped(2, folder=third) == {"folder": third, "name": "1-2.png"}
+    for folder in (str(tmp_path), str(Path(third).parent), str(Path(third).parent.parent), "../pictures/concept-1"):
+        assert "is no folder of uploads of this project" in dropped(2, folder=folder)["error"]
+
+
+def test_what_another_folder_has_by_now_stays(screen: Screen, client: TestClient) -> None:
+    place = "/sd_finetune/projects/dog/concepts/1"
+    folder = client.post(f"{place}/upload", params={"file": "0.png"}, content=png(16)).json()["folder"]
+    client.post("/sd_finetune/projects/dog/settings", json=screen.settings(concepts=[{"folder": folder}]))
+    for route, content in (
+        ("captions", {"changes": {"0.png": {"was": "", "now": "a dog"}}}),
+        ("remove", {"image": "0.png"}),
+    ):
+        told = client.post(f"{place}/{route}", json={**content, "folder": str(screen.pictures)}).json()["error"]
+        assert told == f"Concept 1 has another folder by now, {folder}: nothing was changed in {screen.pictures}."
+        assert [path.name for path in Path(folder).iterdir()] == ["0.png"]
+    for route, content in (("captions", {"changes": {"0.png": {"now": "a dog"}}}), ("remove", {"image": "0.png"})):
+        assert client.post(f"{place}/{route}", json={**content, "folder": folder}).status_code == 200
+    assert list(Path(folder).iterdir()) == []
 
 
 def test_captions(screen: Screen, client: TestClient) -> None:
@@ -262,14 +305,15 @@ def test_captions_that_cannot_be_written_keep_no_other_from_it(screen: Screen, c
 
 
 def test_captions_that_are_dropped(client: TestClient) -> None:
-    place = "/sd_finetune/projects/dog/concepts/1/upload?file="
-    client.post(f"{place}1.caption", content=b"a dog")
+    place = "/sd_finetune/projects/dog/concepts/1/upload"
+    first = folder_of(client.post(place, params={"file": "1.caption"}, content=b"a dog").json())
+    folder, metadata = Path(first["folder"]), {"file": "metadata.jsonl", **first}
     for number in (1, 2):
         line = {"file_name": f"{number}.png", "text": "a dog"}
-        folder = Path(client.post(f"{place}metadata.jsonl", content=json.dumps(line).encode()).json()["folder"])
+        client.post(place, params=metadata, content=json.dumps(line).encode())
     assert sorted(path.name for path in folder.iterdir()) == ["1.caption", "metadata.jsonl"]
     assert len((folder / "metadata.jsonl").read_text().splitlines()) == 2
-    refused = client.post(f"{place}metadata.jsonl", content=b"no JSON").json()["error"]
+    refused = client.post(place, params=metadata, content=b"no JSON").json()["error"]
     assert "line 3, is not valid JSON" in refused
     assert len((folder / "metadata.jsonl").read_text().splitlines()) == 2
 
