@@ -185,7 +185,8 @@ def _instance_examples(
     """
     refuse_prompts(model, settings)
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
-    examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look)
+    evaluated = settings.evaluation.used_folder()
+    examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look, evaluated)
     examples, about_masks = masked_examples(examples, settings.concepts, settings.masks)
     examples, held_out = split_examples(examples, settings.held_out())
     if shown := evaluation_concept(settings):
