@@ -177,10 +177,12 @@ def _run_within_limit(case: Case, home: Path, row: Row) -> None:
     """A run to its end with a sample and a snapshot: only whether it fits, and its peak."""
     _forget("cuda")
     training = prepare(RunFolder.create(home / "runs", "limit", settings_for(case, home, steps=5)), resume=False)
+    before = torch.cuda.max_memory_reserved()  # steps begin anew
     outcome = train(training)
     if isinstance(outcome, Error):
         raise RuntimeError(outcome.message)
-    row.peak_gib = torch.cuda.max_memory_reserved() / GIB
+    of_steps = [event.memory_bytes for event in read_events(training.run.events)[0] if isinstance(event, Step)]
+    row.peak_gib = max(before, *of_steps, torch.cuda.max_memory_reserved()) / GIB
     del training
     _forget("cuda")
 

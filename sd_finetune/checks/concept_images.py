@@ -23,8 +23,9 @@ def images_of_concept(settings: dict[str, Any], number: int, seconds: float = LO
     """
     folder, notes = folder_of_concept(settings, number), notes_in(text(settings, "data.cache_folder"))
     beside = [(_text_of(concept, "class_folder"), _text_of(concept, "mask_folder")) for concept in concepts(settings)]
+    without = folders_beside(beside, as_far_as_valid(settings).evaluation.used_folder())
     look, exclude = Look(seconds, notes), excluded_names(settings, number)
-    return training_images(folder, beside[number - 1][0], folders_beside(beside), look, exclude)
+    return training_images(folder, beside[number - 1][0], without, look, exclude)
 
 
 def excluded_names(settings: dict[str, Any], number: int) -> list[str]:

@@ -52,7 +52,8 @@ def _images(settings: Settings, number: int) -> UsableImages:
     from ..data.usable import Look
 
     concept = settings.concepts[number - 1]
-    beside = folders_beside((other.class_folder, other.mask_folder) for other in settings.concepts)
+    folders = ((other.class_folder, other.mask_folder) for other in settings.concepts)
+    beside = folders_beside(folders, settings.evaluation.used_folder())
     look = Look(notes=notes_in(settings.data.cache_folder))
     return training_images(concept.folder, concept.class_folder, beside, look, concept.exclude)
 

@@ -13,7 +13,7 @@ from .caption_warnings import caption_warnings, unused_captions, unused_metadata
 from .captions import FILEWORDS, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
-from .overlaps import of_class_images, of_training_images
+from .overlaps import of_class_images, of_evaluation, of_training_images
 from .prompt_building import RandomPrompt, lines_of, open_wildcards, plain_prompt, random_prompt
 from .read_captions import read_captions, refuse_faults
 from .usable import NOTHING, Look, UsableImages, usable_images
@@ -83,17 +83,18 @@ def instance_examples(
     options: Captions,
     templates: Sequence[Sequence[str]] | None = None,
     look: Look | None = None,
+    evaluated: str = "",
 ) -> tuple[list[Example], list[str]]:
     """The instance examples of all concepts, each image `repeats` times, and warnings for the user.
 
     templates: the prompt templates of each concept, if they are not its `instance_prompt`. look: how images are
-    looked at. What is skipped is named in a warning. Raises one UserError, with a line for each concept without a
-    folder or usable images.
+    looked at. evaluated: the folder of images that are only evaluated on. What is skipped is named in a warning.
+    Raises one UserError, with a line for each concept without a folder or usable images.
     """
     examples: list[Example] = []
     warnings: list[str] = []
     faults: list[str] = []
-    without = folders_beside((concept.class_folder, concept.mask_folder) for concept in concepts)
+    without = folders_beside(((concept.class_folder, concept.mask_folder) for concept in concepts), evaluated)
     for index, concept in enumerate(concepts):
         try:
             shown = templates[index] if templates else [concept.instance_prompt]
@@ -106,7 +107,8 @@ def instance_examples(
             warnings += [*skipped, *remarks]
     if faults:
         raise UserError("\n".join(faults))
-    return examples, [*(sentence for _, sentence in of_training_images(concepts)), *warnings]
+    overlaps = [*of_training_images(concepts), *of_evaluation(concepts, evaluated)]
+    return examples, [*(sentence for _, sentence in overlaps), *warnings]
 
 
 def class_examples(
@@ -163,9 +165,12 @@ def _examples_of(
     return [example for example in shown for _ in range(concept.repeats)], warnings
 
 
-def folders_beside(folders: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The class and mask folders of all concepts, of which no image is a training image, and why."""
-    found: dict[str, str] = {}
+def folders_beside(folders: Iterable[tuple[str, str]], evaluated: str) -> dict[str, str]:
+    """The folders of which no image is a training image, and why.
+
+    folders: the class and mask folder of each concept. evaluated: the folder of images that are evaluated on.
+    """
+    found = {evaluated: "holds images to evaluate on, which are not trained"}
     for class_folder, mask_folder in folders:
         found |= {class_folder: "holds class images, which are not trained as the subject", mask_folder: HOLDS_MASKS}
     return found

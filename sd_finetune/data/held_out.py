@@ -32,9 +32,9 @@ def _places(images: int, share: float) -> list[int]:
 
 def evaluation_concept(settings: Settings) -> Concept | None:
     """What stands for the images of the folder that is evaluated on: the first concept with these; None without one."""
-    if not (settings.evaluation.every.amount and settings.evaluation.folder and settings.concepts):
+    folder = settings.evaluation.used_folder()
+    if not (folder and settings.concepts):
         return None
-    folder = settings.evaluation.folder
     return replace(
         settings.concepts[0], folder=folder, class_folder="", mask_folder="", metadata_file="", exclude=(), repeats=1
     )

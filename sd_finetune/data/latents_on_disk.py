@@ -76,7 +76,7 @@ class MomentsOnDisk:
         moments = self._encoder(view)
         if _changed(view.image, state):
             raise UserError(f"{view.image} was changed while it was encoded: start the run again.")
-        with replacing(file) as unfinished:
+        with replacing(file, must_last=False) as unfinished:
             unfinished.write_bytes(save({_VALUES: moments, _CHECKSUM: _checksum(moments)}))
 
     def _name(self, view: View, content: str) -> str:

@@ -37,6 +37,15 @@ def of_class_images(concepts: Sequence[Concept]) -> Iterator[Overlap]:
             yield f"concepts.{one}.class_folder", f"{problem}, which are then learned as the class: use another folder."
 
 
+def of_evaluation(concepts: Sequence[Concept], folder: str) -> Iterator[Overlap]:
+    """About each concept whose training images lie in the folder of those that are only to be evaluated on."""
+    for number, concept in enumerate(concepts, start=1):
+        if _is_in(concept.folder, folder):
+            problem = f"The images to evaluate on, {folder}, have the training images of concept {number} among them"
+            way_out = "of which the evaluation loss falls when they are learned by heart: use another folder"
+            yield "evaluation.folder", f"{problem}, {way_out}."
+
+
 def _is_in(folder: str, outer: str) -> bool:
     inner, around = _real(folder), _real(outer)
     return inner is not None and around is not None and around in (inner, *inner.parents)

@@ -33,10 +33,12 @@ def is_file(path: Path) -> bool:
 
 
 @contextmanager
-def replacing(path: Path) -> Generator[Path, None, None]:
+def replacing(path: Path, must_last: bool = True) -> Generator[Path, None, None]:
     """Yield a temporary path beside `path`; when the block ends without an error, that file is renamed to `path`.
 
     After an exception nothing is left under either name (an older file under `path` stays as it was).
+
+    must_last: whether its name is to outlive a power cut from here on; of many that can be made anew that takes long.
 
     Raises:
         CannotWriteError: there is no space left for the file, or it cannot be written at this place.
@@ -47,6 +49,8 @@ def replacing(path: Path) -> Generator[Path, None, None]:
         yield unfinished
         _put_on_disk(unfinished)
         replace_file(unfinished, path)
+        if must_last:
+            _put_names_on_disk(path.parent)
     except OSError as error:
         if error.filename is not None and Path(error.filename) not in (path, unfinished, *path.parents):
             raise  # about another file, which the block reads
@@ -60,6 +64,21 @@ def _put_on_disk(path: Path) -> None:
     """Before a file gets its name: after a power cut it would else be there, and empty."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def _put_names_on_disk(folder: Path) -> None:
+    """The names in a folder, as far as the system can, which Windows cannot.
+
+    After a power cut what was removed later could else be gone, and a new name not there.
+    """
+    if WINDOWS:
+        return
+    with suppress(OSError):  # a folder that may not be read, or a file system without that
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def write_all(file: FileIO, data: bytes) -> None:
@@ -96,9 +115,10 @@ def replacing_folder(path: Path) -> Generator[Path, None, None]:
     try:
         unfinished.mkdir(parents=True)
         yield unfinished
-        for file in filter(is_file, unfinished.rglob("*")):
-            _put_on_disk(file)
+        for entry in (unfinished, *unfinished.rglob("*")):
+            (_put_on_disk if is_file(entry) else _put_names_on_disk)(entry)
         replace_folder(unfinished, path)
+        _put_names_on_disk(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     except CannotWriteError as error:  # about a file in it, whose temporary name says nothing

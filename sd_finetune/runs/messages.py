@@ -81,12 +81,17 @@ class Sample(Event):
 
 @dataclass(frozen=True)
 class Saved(Event):
-    """A result (or snapshot) was saved at `path`; `result` is its kind."""
+    """A result (or snapshot) was saved at `path`; `result` is its kind.
+
+    size, modified: what its file is known again by, as in `own_results.Known`; 0 in runs of earlier versions.
+    """
 
     kind: ClassVar[str] = "saved"
     step: int
     result: ResultKind | Literal["snapshot"]
     path: str
+    size: int = 0
+    modified: float = 0.0
 
 
 @dataclass(frozen=True)

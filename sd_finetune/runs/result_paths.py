@@ -41,17 +41,14 @@ def result_paths(run: RunFolder, settings: Settings, at: Moment = AT_THE_END) ->
     return [_path_of(run, settings, file, at, ending_of(settings, file)) for file in result_files(settings)]
 
 
-def files_of_results(run: RunFolder, settings: Settings, at: Moment = AT_THE_END) -> list[Path]:
-    """The same, each followed by the config that may stand beside it."""
-    files = result_files(settings)
-    return [_path_of(run, settings, file, at, ending) for file in files for ending in endings_of(settings, file)]
-
-
 def refuse_place(run: RunFolder, settings: Settings) -> None:
-    """Raise UserError if a result cannot be written, or would replace a file of another run or its base."""
+    """Raise UserError if a result cannot be written, or if a run that has saved none would replace another file.
+
+    What comes to be there later is not replaced either: see `own_results`.
+    """
     for path in {path.parent: path for path in reversed(result_paths(run, settings))}.values():
         refuse_unwritable(path)
-    if any(isinstance(event, Saved) for event in read_events(run.events)[0]):  # then the names are the run's own
+    if any(isinstance(event, Saved) for event in read_events(run.events)[0]):  # some files may be the run's own
         return
     if faults := _taken(settings, run):
         raise UserError("\n".join(faults.values()))

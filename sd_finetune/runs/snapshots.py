@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from .notes import read_note
 
 MARKER = "complete.json"
 """The file that is written last."""
+DAMAGED = "damaged.json"
+"""What the marker of a snapshot is renamed to that turns out to be damaged."""
 _NAME = re.compile(r"step-([0-9]+)")
 
 
@@ -108,6 +111,12 @@ def means_the_same(name: str, one: Any, other: Any) -> bool:
 def is_finished(folder: Path) -> bool:
     """Whether the snapshot in `folder` is complete."""
     return read_marker(folder) is not None
+
+
+def set_aside(folder: Path) -> None:
+    """Have a snapshot count as unfinished; it is removed when the next one is written."""
+    with suppress(OSError):
+        (folder / MARKER).replace(folder / DAMAGED)
 
 
 def finished_snapshots(snapshots: Path) -> list[Path]:

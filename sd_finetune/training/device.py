@@ -151,12 +151,19 @@ def gpu_has_bf16() -> bool:
 
 
 def memory_in_use(device: torch.device) -> int:
-    """In bytes: the peak of reserved VRAM on a GPU, what a Mac's has now, else this process's resident memory."""
+    """In bytes: a GPU's peak of reserved VRAM since `forget_peak`; what a Mac's, or else this process, has now."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
     if device.type == "mps":
         return torch.mps.driver_allocated_memory()
     return _this_process().memory_info().rss
+
+
+def forget_peak(device: torch.device) -> None:
+    """Have `memory_in_use` tell what is needed from now on; a GPU's driver gets back what is held without need."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # else what came before, such as class images, would count as long as it is held
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 @lru_cache(maxsize=1)  # it is asked for in each step, and reads several files of the system when it is made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from ..runs.folder import RunFolder
 from ..runs.loss_table import cut_losses
 from ..runs.messages import Event, EventLog, Phase, Warning_
 from ..runs.result_paths import refuse_place, result_paths
-from ..runs.resumable import refuse_shorter, refuse_to_resume, snapshot_to_resume
+from ..runs.resumable import refuse_to_resume
 from ..runs.unfinished import remove_leftovers
 from ..settings.methods import METHODS
 from ..settings.optimizers import OPTIMIZERS
@@ -40,7 +39,6 @@ from .compute.compiled import compile_blocks
 from .device import Accelerator, accelerator_for
 from .orders import Orders, orders_of
 from .out_of_vram import phase_of_vram
-from .output.snapshots import read_snapshot
 from .phases import look_of, telling
 from .placement import Placement
 from .prior.class_examples import class_examples_of
@@ -48,6 +46,7 @@ from .prior.targets import BasePredictions, all_targets, stored_targets
 from .processes.processes import ALONE, Processes
 from .prompt_warnings import about_prompts, refuse_prompts
 from .ready_model import ready_model
+from .resumed import load_snapshot
 from .room import check_room
 from .state import Training, train_mode
 from .step.batches import Batches
@@ -145,7 +144,7 @@ def _base(settings: Settings, weights: Path | None, accelerator: Accelerator, ev
 def _at_first_step(training: Training, resume: bool) -> Training:
     """The same, at the step from which it goes on."""
     if resume:
-        _load_snapshot(training)
+        load_snapshot(training)
     if training.settings.train.compile:
         compile_blocks(training.model.unet, training.accelerator.device, lambda told: _warn(training.events, [told]))
     _put_text_encoders_away(training)
@@ -186,7 +185,8 @@ def _instance_examples(
     """
     refuse_prompts(model, settings)
     templates = [instance_templates(settings, concept) for concept in settings.concepts]
-    examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look)
+    evaluated = settings.evaluation.used_folder()
+    examples, warnings = instance_examples(settings.concepts, settings.captions, templates, look, evaluated)
     examples, about_masks = masked_examples(examples, settings.concepts, settings.masks)
     examples, held_out = split_examples(examples, settings.held_out())
     if shown := evaluation_concept(settings):
@@ -203,21 +203,6 @@ def _instance_examples(
 def _warn(events: EventLog, messages: list[str]) -> None:
     for message in messages:
         events.append(Warning_(message=message))
-
-
-def _load_snapshot(training: Training) -> None:
-    refuse_shorter(training.run, training.settings, training.total_steps)
-    snapshot, name = snapshot_to_resume(training.run), training.settings.optimizer.name
-    try:
-        training.first_step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
-        training.load_kept_tensors(trained)
-    except (ValueError, KeyError, RuntimeError) as error:  # as torch says that tensors or groups do not match
-        traceback.print_exc()
-        raise UserError(
-            f"The snapshot {snapshot} does not fit the settings of the run, which were changed since it was made: set "
-            "them back, or start a new run."
-        ) from error
-    training.step = training.first_step
 
 
 def _put_text_encoders_away(training: Training) -> None:

@@ -15,7 +15,7 @@ from ..errors import NotFiniteError
 from ..optimizers.optimizer import Rate
 from ..runs.messages import Step
 from ..vram.spill import SpillWatch
-from .device import Arriving, memory_in_use, room_of
+from .device import Arriving, forget_peak, memory_in_use, room_of
 from .output.not_finite import loss_not_finite
 from .pace import Pace
 from .state import Training
@@ -41,9 +41,13 @@ class StepReports:
         self._training, self._pace = training, Pace()
         self._spill = SpillWatch(lambda: room_of(training.accelerator.device), training.warn)
         self._given: deque[_Given] = deque()
+        self._something_else_was_done = True
 
     def begin(self) -> None:
         """A step begins; what happens before the next `add` is its time."""
+        if self._something_else_was_done:  # class images or samples, whose memory is not that of steps
+            forget_peak(self._training.accelerator.device)
+        self._something_else_was_done = False
         self._pace.start()
 
     def add(self, step: int, losses: LossParts, learning_rates: Mapping[str, Rate], images: int) -> None:
@@ -61,7 +65,8 @@ class StepReports:
             self._report(self._given.popleft())
 
     def wait(self) -> None:
-        """Report all steps. Raises NotFiniteError as `add` does."""
+        """Report all steps, before something else is done. Raises NotFiniteError as `add` does."""
+        self._something_else_was_done = True
         if self._given:
             self._pace.start()
             self._given[-1].numbers.wait()

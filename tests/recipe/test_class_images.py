@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from PIL import Image
 
 from sd_finetune.errors import UserError
+from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Phase, Warning_
 from sd_finetune.sampling.generate import Drawn
-from sd_finetune.training.setup import Training
+from sd_finetune.training.setup import Training, prepare
 from tests.toy import Toy, events_of, make_checkpoint, make_images
 
 PRIOR = {"prior.weight": 1.0, "concepts.class_images": 2}
@@ -135,6 +137,19 @@ def test_one_s_own_come_first(toy: Toy, tmp_path: Path) -> None:
 def test_ten_for_each_image_unless_said_otherwise(toy: Toy) -> None:
     training = toy.prepare({**PRIOR, "concepts.class_images": 0, "concepts.repeats": 3, "class_images.batch_size": 30})
     assert len(class_images_of(training)) == 30, "repeats are not images"
+
+
+def test_two_concepts_of_one_class_do_not_share_them_but_the_cache(toy: Toy, tmp_path: Path) -> None:
+    settings = toy.settings({**PRIOR, "class_images.cache_folder": str(tmp_path / "cache")})
+    (concept,) = settings.concepts
+    other = replace(concept, folder=str(make_images(tmp_path / "others", 2, seed=4)), class_images=3)
+    settings = replace(settings, concepts=(concept, other))
+    first = prepare(RunFolder.create(toy.home / "runs", "toy", settings), resume=False)
+    images = class_images_of(first)
+    assert [image.name for image in images] == [f"{number:05d}.png" for number in range(5)]
+    assert len({image.parent for image in images}) == 1
+    second = prepare(RunFolder.create(toy.home / "runs", "toy", settings), resume=False)
+    assert (drawn(second), class_images_of(second)) == (0, images)
 
 
 def test_captions_of_one_s_own_class_images(toy: Toy, tmp_path: Path) -> None:

@@ -295,6 +295,20 @@ def test_with_batches_of_another_size_the_bank_is_made_anew(toy: Toy, tmp_path: 
         assert anew != bank
 
 
+def test_with_other_class_images_the_bank_is_made_anew(toy: Toy, tmp_path: Path) -> None:
+    """A run of before concepts of one class prompt had images of their own, or whose images somebody has changed."""
+    own = make_images(tmp_path / "own", 3, seed=4)
+    run = toy.prepare({**DREAMBOOTH, "prior.source": "both", "concepts.class_folder": str(own)}).run
+    bank = run.prior_bank.read_bytes()
+    prepare(run, resume=False)
+    assert run.prior_bank.read_bytes() == bank
+    (own / "0.png").rename(own / "3.png")
+    prepare(run, resume=False)
+    anew = run.prior_bank.read_bytes()
+    assert len(anew) == len(bank)
+    assert anew != bank
+
+
 def test_a_finished_run_leaves_no_bank(toy: Toy) -> None:
     run = toy.run({**DREAMBOOTH, "train.length": "1 step"})
     assert work(run.path, resume=False) == 0

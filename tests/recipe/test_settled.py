@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sd_finetune.runs.messages import Done, Evaluation, Saved
@@ -47,6 +49,13 @@ def test_held_out_images_are_evaluated_on_and_not_trained(toy: Toy) -> None:
     assert images[1] == [images[0][0], images[0][2]]
     assert isinstance(train(held), Done)
     assert len(events_of(held.run, Evaluation)) > 1
+
+
+def test_a_folder_among_the_training_images_is_not_trained(toy: Toy, tmp_path: Path) -> None:
+    images = make_images(tmp_path / "dog", 2)
+    asked = {**EVALUATED, "concepts.folder": str(images), "evaluation.images": 8}
+    training = toy.prepare({**asked, "evaluation.folder": str(make_images(images / "eval", 3, seed=9))})
+    assert {example.image.parent for example in training.instances.examples} == {images}
 
 
 def test_a_folder_is_evaluated_on_with_the_prompt_of_the_first_concept(toy: Toy) -> None:

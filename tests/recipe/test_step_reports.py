@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sd_finetune.errors import NotFiniteError
-from sd_finetune.runs.messages import Sample, Saved, Step
+from sd_finetune.runs.messages import Event, Sample, Saved, Step
 from sd_finetune.training import step_reports
 from sd_finetune.training.loop import train
 from sd_finetune.training.step_reports import MOST_AHEAD
@@ -112,3 +112,20 @@ def test_a_loss_that_is_not_finite_is_that_of_its_step(toy: Toy, monkeypatch: py
     assert [e.step for e in events_of(training.run, Step)] == [1, 2, 3]
     assert not events_of(training.run, Saved)
     forget_accelerator()
+
+
+def test_memory_is_that_of_steps_alone(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not that of class images before them, of samples or of evaluations."""
+    done: list[str] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, (Step, Sample)):
+            done.append(event.kind)
+
+    monkeypatch.setattr(step_reports, "forget_peak", lambda device: done.append("forget"))
+    asked = {"samples.prompts": ["a star"], "samples.every": "5 steps", "evaluation.every": "0"}
+    training = toy.prepare(changes(**asked))
+    training.events.listeners.append(note)
+    train(training)
+    between = ["forget", *["step"] * 5, "sample"]
+    assert done == [*between, *between, "forget", "step", "step", "sample"]

@@ -157,7 +157,8 @@ class Concept:
     class_images: int | None = option(
         None,
         "number of class images, of which your own in their folder come first and the rest is generated; auto = your "
-        "own alone, or without any 10 generated for each training image",
+        "own alone, or without any 10 generated for each training image; concepts with the same class prompt have "
+        "images of their own",
         "images",
         minimum=0,
         zero_is_auto=True,

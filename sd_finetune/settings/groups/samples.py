@@ -65,8 +65,8 @@ class Evaluation:
     )
     folder: str = option(
         "",
-        "folder of images to evaluate on, none of which is trained, with captions or else the instance prompt of the "
-        "first concept; empty = images of the concepts",
+        "folder of images to evaluate on, none of which is trained, also where it lies in a concept's folder; with "
+        "captions or else the instance prompt of the first concept; empty = images of the concepts",
         is_path=True,
     )
     stop_below: float = option(
@@ -79,3 +79,7 @@ class Evaluation:
     stop_window: int = option(
         10, "evaluations in the window; training goes on for at least twice as many", "evaluations", minimum=2
     )
+
+    def used_folder(self) -> str:
+        """The folder whose images are evaluated on and not trained; "" without one, and where nothing is evaluated."""
+        return self.folder if self.every.amount else ""

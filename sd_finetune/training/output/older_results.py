@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from ...runs.messages import Saved, read_events
-from ...runs.result_paths import files_of_results
+from ...runs.messages import Saved
+from ...runs.own_results import OwnResults, is_named_as, with_ending
+from ...runs.result_paths import result_paths
+from ...settings.result_files import endings_of, result_files
 from ..state import Training
 from .moment import moment_of
 
@@ -14,17 +17,24 @@ from .moment import moment_of
 def remove_older_results(training: Training) -> None:
     """Remove what the run saved at earlier steps but for the latest `output.keep` of them, and what stands beside it.
 
-    Only files that the run says it saved, under the names that it gives them. One that cannot be removed stays.
+    Only files that the run says it saved, under the names that it gives them, and as it saved them. One that cannot be
+    removed stays.
     """
-    keep = training.settings.output.keep
-    saved = [event for event in read_events(training.run.events)[0] if isinstance(event, Saved)]
-    steps = sorted({event.step for event in saved if Path(event.path) in _intermediate(training, event.step)})
-    for step in steps[: max(0, len(steps) - keep)] if keep else []:
-        for file in _intermediate(training, step):
-            try:
-                _remove(file)
-            except OSError as error:
-                training.warn(f"{file} could not be removed ({error}): remove it yourself if it is not wanted.")
+    keep, own = training.settings.output.keep, OwnResults(training.run)
+    saved = [(event.step, Path(event.path), endings) for event in own.saved if (endings := _endings(training, event))]
+    steps = sorted({step for step, _, _ in saved})
+    older = steps[: max(0, len(steps) - keep)] if keep else []
+    for path, endings in dict.fromkeys((path, endings) for step, path, endings in saved if step in older):
+        if own.may_replace(path, endings):
+            _remove_all(training, [with_ending(path, endings[0], ending) for ending in endings])
+
+
+def _remove_all(training: Training, files: Sequence[Path]) -> None:
+    for file in files:
+        try:
+            _remove(file)
+        except OSError as error:
+            training.warn(f"{file} could not be removed ({error}): remove it yourself if it is not wanted.")
 
 
 def _remove(path: Path) -> None:
@@ -34,5 +44,12 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _intermediate(training: Training, step: int) -> list[Path]:
-    return files_of_results(training.run, training.settings, moment_of(training, step, is_final=False))
+def _endings(training: Training, event: Saved) -> tuple[str, ...]:
+    """Of the files of an intermediate result, its own first; none if something else was saved."""
+    settings = training.settings
+    named = result_paths(training.run, settings, moment_of(training, event.step, is_final=False))
+    for path, file in zip(named, result_files(settings), strict=True):
+        endings = endings_of(settings, file)
+        if is_named_as(Path(event.path), path, endings[0]):
+            return endings
+    return ()

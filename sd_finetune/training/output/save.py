@@ -11,8 +11,9 @@ from ...errors import CannotWriteError
 from ...formats.metadata import ConceptFacts, RunFacts, training_metadata
 from ...formats.tensor_file import FILE_DTYPES, fits
 from ...runs.messages import Phase, Saved, Warning_
+from ...runs.own_results import Known, OwnResults, saving_in, what_is_at
 from ...runs.result_paths import result_paths
-from ...settings.result_files import result_files
+from ...settings.result_files import ResultFile, endings_of, result_files
 from ..state import Training
 from .card import write_card
 from .moment import moment_of
@@ -22,22 +23,43 @@ from .older_results import remove_older_results
 def save_result(training: Training, step: int, final: bool) -> Path:
     """Save the result after `step` steps, all its files; intermediate ones have the step in their names.
 
-    Returns the path of the first.
+    Where a name is another's file by now, this one gets a number behind it. Returns the path of the first.
     """
     settings = training.settings
-    paths = result_paths(training.run, settings, moment_of(training, step, final))
+    named = result_paths(training.run, settings, moment_of(training, step, final))
     training.events.append(Phase(name="saving", done=0, total=1))
-    with training.weights_to_use(settings.ema.results):
-        precision, facts = _precision_for(training), _facts(training, step)
-        for number, path in enumerate(paths):
-            training.method.write(path, training_metadata(settings, facts, number), precision, number)
+    with saving_in(training.run, {path.parent for path in named}):
+        paths = _write(training, step, named)
     for number, (path, file) in enumerate(zip(paths, result_files(settings), strict=True)):
-        training.events.append(Saved(step=step, result=file.kind, path=str(path)))
+        there = what_is_at(path) or Known(0, 0.0)
+        training.events.append(Saved(step, file.kind, str(path), there.size, there.modified))
+        if path != named[number]:
+            training.warn(_about_another_name(named[number], path, file))
         if final:
             _write_card(training, path, number)
     if not final:
         remove_older_results(training)
     return paths[0]
+
+
+def _write(training: Training, step: int, named: Sequence[Path]) -> list[Path]:
+    """Write the files of a result under their names, or, where nobody else's file is lost by it, with a number."""
+    settings, own = training.settings, OwnResults(training.run)
+    files = zip(named, result_files(settings), strict=True)
+    paths = [own.place_for(path, endings_of(settings, file), named) for path, file in files]
+    with training.weights_to_use(settings.ema.results):
+        precision, facts = _precision_for(training), _facts(training, step)
+        for number, path in enumerate(paths):
+            training.method.write(path, training_metadata(settings, facts, number), precision, number)
+    return paths
+
+
+def _about_another_name(named: Path, path: Path, file: ResultFile) -> str:
+    word = f' In the WebUI\'s prompts its word is "{path.stem}".' if file.kind == "embedding" else ""
+    return (
+        f"{named} is not the file of this run, or was changed since this run saved it, and stays as it is: this "
+        f"result is saved as {path.name}.{word}"
+    )
 
 
 def _write_card(training: Training, path: Path, number: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import struct
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,10 @@ from ...runs.snapshots import (
     snapshot_folder,
 )
 from ..device import HasState
+
+
+class DamagedSnapshotError(UserError):
+    """A snapshot cannot be read, though an older one may be."""
 
 
 def write_snapshot(
@@ -107,6 +112,13 @@ def _errors_of_disk() -> Generator[None, None, None]:
         raise
 
 
+_UNREADABLE = (
+    *(OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError),
+    *(ValueError, LookupError, TypeError, AttributeError, struct.error),
+)
+"""What torch.load and safetensors raise for damaged files; the second line, where a byte of a pickle is another one."""
+
+
 def read_snapshot(
     folder: Path, optimizer: torch.optim.Optimizer, name: str, scaler: HasState | None = None
 ) -> tuple[int, dict[str, Tensor]]:
@@ -115,16 +127,19 @@ def read_snapshot(
     Arguments are those of `write_snapshot`.
 
     Raises:
-        UserError: it is unfinished, damaged, or of another optimizer.
+        DamagedSnapshotError: it is unfinished or damaged; then optimizer and scaler are as they were.
+        UserError: it is of another optimizer.
     """
     marker = read_marker(folder)
     if marker is None:
-        raise UserError(f"{folder} was never finished: choose another snapshot or start the run anew.")
+        raise DamagedSnapshotError(f"{folder} was never finished: choose another snapshot or start the run anew.")
     try:
         kept: dict[Any, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
         trained = load_file(folder / "trained.safetensors")
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        raise UserError(f"The snapshot {folder} is damaged or not one of ours: start the run anew.") from error
+    except _UNREADABLE as error:
+        raise DamagedSnapshotError(
+            f"The snapshot {folder} is damaged or not one of ours: start the run anew."
+        ) from error
     put_back(optimizer, name, kept)
     if scaler and marker.scaler:  # none where the run was in another precision before
         scaler.load_state_dict(marker.scaler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -95,7 +96,7 @@ def complete_class_images(
     processes: those that share this.
     """
     cache = cache_folder(runs, settings)
-    found, look = list[list[Path]](), look_of(settings, runs, emit)
+    found, used, look = list[list[Path]](), Counter[Path](), look_of(settings, runs, emit)
     for number, concept in enumerate(settings.concepts):
         images = {e.image for e in instances if e.concept == number}
 
@@ -118,7 +119,7 @@ def complete_class_images(
 
         sizes = class_image_sizes(settings, images)
         how = cache_for, generate, _warner(number, emit), look, processes.of_first
-        found.append(class_images_of(concept, len(images), sizes, *how))
+        found.append(class_images_of(concept, len(images), sizes, *how, used))
     return found
 
 

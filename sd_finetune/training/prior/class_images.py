@@ -63,9 +63,9 @@ class ClassImageCache:
         """The file of a class image, from 0."""
         return self.folder / f"{number:05d}.png"
 
-    def missing(self, count: int) -> list[int]:
-        """The numbers below `count` without an image that can be believed: it is whole, and not all black."""
-        return [number for number in range(count) if not _is_believable(self.image(number))]
+    def missing(self, count: int, first: int = 0) -> list[int]:
+        """The numbers, so many from `first` on, without an image that can be believed: whole, and not all black."""
+        return [number for number in range(first, first + count) if not _is_believable(self.image(number))]
 
     def keep(self, number: int, image: Image.Image) -> None:
         """Write an image, and what it was generated with before the first one. Raises UserError if that fails."""
@@ -153,6 +153,7 @@ def class_images_of(
     warn: Callable[[str], None],
     look: Look | None = None,
     agreed: Callable[[list[int]], list[int]] = lambda numbers: numbers,
+    used: Counter[Path] | None = None,
 ) -> list[Path]:
     """The class images of a concept with so many training images: those in its class folder, then generated ones.
 
@@ -160,7 +161,8 @@ def class_images_of(
     captions, so with a class prompt that uses captions there are only those in the class folder. warn: called with
     sentences for the user.
     look: how images are looked at. agreed: which images a cache lacks, for all processes of the run: another run may
-    be filling the same cache.
+    be filling the same cache. used: how many images of each cache's folder earlier concepts have, to which those of
+    this one are added; concepts of one class prompt have images of their own.
 
     Raises:
         UserError: the class folder cannot be used, or there are no class images.
@@ -174,7 +176,13 @@ def class_images_of(
         return own
     chosen = in_shares(sizes, wanted - len(own))
     caches = {size: cache_for(size) for size in sizes}
-    missing = [Missing(caches[size], agreed(caches[size].missing(amount))) for size, amount in Counter(chosen).items()]
+    used = Counter() if used is None else used
+    first = {size: used[cache.folder] for size, cache in caches.items()}
+    missing = [
+        Missing(caches[size], agreed(caches[size].missing(amount, first[size])))
+        for size, amount in Counter(chosen).items()
+    ]
+    used.update(caches[size].folder for size in chosen)
     lacking = sum(len(each.numbers) for each in missing)
     if lacking:
         if own:
@@ -184,7 +192,7 @@ def class_images_of(
                 f"class_images = {wanted:,}: set it to auto to train with yours alone."
             )
         generate(missing)
-    numbers = {size: count() for size in sizes}
+    numbers = {size: count(first[size]) for size in sizes}
     return [*own, *(caches[size].image(next(numbers[size])) for size in chosen)]
 
 

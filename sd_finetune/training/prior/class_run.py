@@ -39,7 +39,8 @@ def generate_missing_class_images(
     describe_base(Path(settings.base.checkpoint))  # raises if it does not exist
     accelerator = accelerator_for(settings)
     look = look_of(settings, runs, emit)
-    examples, warnings = instance_examples(settings.concepts, settings.captions, look=look)
+    evaluated = settings.evaluation.used_folder()
+    examples, warnings = instance_examples(settings.concepts, settings.captions, None, look, evaluated)
     for message in warnings:
         emit(Warning_(message=message))
     base = read_base(settings, weights)

@@ -135,7 +135,8 @@ def prediction_bank(
     steps = settings.train.length.steps(batches.steps_per_epoch)
     if role == "class":
         count, size_of = min(settings.prior.bank_size, batches.used_before(steps)), batches.class_size
-        marks = _marks(map(batches.class_example, range(count)))
+        chosen = list(map(batches.class_example, range(count)))
+        marks = _marks([(example, batches.class_images[example].name) for example in chosen])
     else:
         count, size_of = batches.outside_numbers(steps), batches.instance_size
         marks = _marks(map(batches.instance_example, range(count)))
@@ -158,8 +159,11 @@ def prediction_bank(
     return PredictionBank(path, shapes, role)
 
 
-def _marks(examples: Iterable[int]) -> NDArray[np.float32]:
-    """What ends a bank: which example each of its numbers is, as a hash, since another batch size changes that."""
+def _marks(examples: Iterable[int | tuple[int, str]]) -> NDArray[np.float32]:
+    """What ends a bank: which example each of its numbers is, as a hash, since another batch size changes that.
+
+    Of class examples it has the image's name too: a run that is resumed may find other class images.
+    """
     digest = hashlib.blake2b(repr(list(examples)).encode(), digest_size=2 * MARKS).digest()
     return np.frombuffer(digest, dtype=np.uint16).astype(FLOAT)
 

@@ -120,12 +120,12 @@ class Batches:
             max(1, settings.masks.bank_size // len(instances.examples)) if settings.has_outside_bank() else None
         )
         self._class_cycle = settings.prior.bank_size if settings.has_prior_bank() else None
-        self.batch_size = settings.train.batch_size
+        self.batch_size, self.has_classes = settings.train.batch_size, classes is not None
         rows, accumulation = settings.train.rows, settings.train.gradient_accumulation_steps
         self._order = EpochOrder(instances.sizes, instances.order_seed, rows, accumulation)
         self._class_order = EpochOrder(classes.sizes, classes.order_seed, rows) if classes else None
         self.steps_per_epoch = self._order.steps_per_epoch
-        self.has_classes = classes is not None
+        self.class_images = [example.image for example in classes.examples] if classes else []
 
     def of_step(self, step: int) -> Iterator[Batch]:
         """This process's share of the batches of optimizer step `step` (0 is the first), on the model's device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ...errors import UserError
@@ -25,9 +26,9 @@ def seconds_for(settings: Settings, steps: int, projects: Path) -> float | None:
     ended = sorted(((_changed(path), path) for path in projects.glob("*/runs/*/events.jsonl")), reverse=True)
     for _, events in ended[:LOOKED_AT]:
         run = RunFolder(events.parent)
-        step = _last_step(events)
-        if step is not None and step.images_per_second > 0 and _is_alike(run, settings):
-            return steps * images_per_step(settings) / step.images_per_second
+        speed = _speed(events)
+        if speed > 0 and _is_alike(run, settings):
+            return steps * images_per_step(settings) / speed
     return None
 
 
@@ -59,14 +60,15 @@ def _prior_of_model(settings: Settings) -> bool:
     return settings.prior_weight() > 0 and settings.prior.is_predicted
 
 
-def _last_step(events: Path) -> Step | None:
+def _speed(events: Path) -> float:
+    """Images a second of the last steps, 0 where there are none: a single one may follow a sleep of the machine."""
     try:
         start = max(0, events.stat().st_size - TAIL_BYTES)
         found, _ = read_events(events, start)
     except OSError:
-        return None
-    steps = [event for event in found if isinstance(event, Step)]
-    return steps[-1] if steps else None
+        return 0
+    speeds = [event.images_per_second for event in found if isinstance(event, Step)]
+    return median(speeds[len(speeds) // 2 :]) if speeds else 0
 
 
 def _changed(file: Path) -> float:

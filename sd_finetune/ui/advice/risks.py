@@ -11,7 +11,7 @@ from ...data.captions import FILEWORDS, reader_of
 from ...data.concepts import own_class_images, wanted_class_images
 from ...data.image_cache import notes_in
 from ...data.importing.kohya_folder import misread_names
-from ...data.overlaps import of_class_images, of_training_images
+from ...data.overlaps import of_class_images, of_evaluation, of_training_images
 from ...data.prompt_templates import instance_templates
 from ...data.usable import Look, UsableImages
 from ...errors import UserError
@@ -47,7 +47,10 @@ def risks(settings: Settings, images: Sequence[list[Path]]) -> list[Risk]:
     found: list[Risk] = []
     for number, (concept, own) in enumerate(zip(settings.concepts, images, strict=True), start=1):
         found += [(f"concepts.{number}.{option}", risk) for option, risk in _of_concept(number, concept, own, settings)]
-    found += of_training_images(settings.concepts)
+    found += [
+        *of_training_images(settings.concepts),
+        *of_evaluation(settings.concepts, settings.evaluation.used_folder()),
+    ]
     if settings.prior_weight() > 0 and settings.prior.has_images:
         found += of_class_images(settings.concepts)
     found += [*_of_base(settings), *_of_learning_rate(settings), *_of_resolution(settings)]

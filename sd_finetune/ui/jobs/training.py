@@ -69,7 +69,7 @@ def rate_trial_job(host: Host, project: Project) -> NewJob:
 def _refuse_unusable(settings: Settings) -> None:
     """Tell what is broken before anything is loaded; of many images the worker looks at the rest."""
     look = Look(LOOK_SECONDS, notes_in(settings.data.cache_folder))
-    instance_examples(settings.concepts, settings.captions, look=look)
+    instance_examples(settings.concepts, settings.captions, None, look, settings.evaluation.used_folder())
 
 
 def _run_settings(host: Host, project: Project, further: Further = nothing_further) -> Settings:

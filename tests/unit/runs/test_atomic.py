@@ -123,15 +123,45 @@ def test_all_files_of_a_folder_are_on_the_disk_before_it_gets_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a power cut it would else be there with empty files."""
-    synced: set[int] = set()
-
-    def noting(number: int) -> None:
-        assert not (tmp_path / "model").exists()
-        synced.add(os.fstat(number).st_ino)
-
-    monkeypatch.setattr(os, "fsync", noting)
+    synced = put_on_disk(tmp_path / "model", monkeypatch)
     with replacing_folder(tmp_path / "model") as unfinished:
         (unfinished / "unet").mkdir()
         for name in ("model_index.json", "unet/config.json"):
             (unfinished / name).write_text("{}")
-    assert synced == {path.stat().st_ino for path in (tmp_path / "model").rglob("*") if path.is_file()}
+    whole = tmp_path / "model"
+    entries = [whole, *whole.rglob("*")] if os.name == "posix" else filter(is_file, whole.rglob("*"))
+    assert synced[False] == {entry.stat().st_ino for entry in entries}
+    assert synced[True] == ({tmp_path.stat().st_ino} if os.name == "posix" else set())
+
+
+def put_on_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[bool, set[int]]:
+    """What is put on the disk from now on, by whether `path` was there already."""
+    synced: dict[bool, set[int]] = {False: set(), True: set()}
+    monkeypatch.setattr(os, "fsync", lambda number: synced[path.exists()].add(os.fstat(number).st_ino))
+    return synced
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot")
+@pytest.mark.parametrize("must_last", [True, False])
+def test_a_new_name_is_on_the_disk_before_anything_else_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, must_last: bool
+) -> None:
+    """Else the snapshots that are removed after a result was saved could be gone, and the result too."""
+    synced = put_on_disk(tmp_path / "model.bin", monkeypatch)
+    with replacing(tmp_path / "model.bin", must_last) as unfinished:
+        unfinished.write_bytes(b"whole")
+    assert synced[False] == {(tmp_path / "model.bin").stat().st_ino}
+    assert synced[True] == ({tmp_path.stat().st_ino} if must_last else set())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot")
+def test_where_names_cannot_be_put_on_the_disk_it_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *flags: int) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("sd_finetune.runs.atomic.os.open", refuse)
+    with replacing(tmp_path / "model.bin") as unfinished:
+        unfinished.write_bytes(b"whole")
+    assert (tmp_path / "model.bin").read_bytes() == b"whole"

@@ -16,7 +16,7 @@ from sd_finetune.settings.options import Settings
 from sd_finetune.settings.read import from_dict
 from sd_finetune.training import device as devices
 from sd_finetune.training import placement
-from sd_finetune.training.device import accelerator_for, best_device, gpu_has_bf16, memory_in_use, room_of
+from sd_finetune.training.device import accelerator_for, best_device, forget_peak, gpu_has_bf16, memory_in_use, room_of
 from sd_finetune.training.out_of_vram import is_out_of_vram
 from sd_finetune.training.step.capture import recorder_for
 from sd_finetune.training.step.randomness import seed_dropout
@@ -95,6 +95,18 @@ def test_memory_and_random_numbers_of_a_mac(mac: Machine) -> None:
     assert mac.did == ["seed", "empty"]
     assert is_out_of_vram(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"))
     assert recorder_for(settings(), MPS) is None
+
+
+def test_the_peak_of_an_nvidia_gpu_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what is held without need, which would be in it; nothing else has a peak."""
+    did: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: did.append("empty"))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: did.append(str(device)))
+    for device in (CPU, MPS):
+        forget_peak(device)
+    assert did == []
+    forget_peak(torch.device("cuda", 0))
+    assert did == ["empty", "cuda:0"]
 
 
 def test_what_is_sent_to_a_mac_is_not_pinned() -> None:

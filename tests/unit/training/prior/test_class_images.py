@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -152,3 +153,19 @@ def test_precision_and_device_have_places_of_their_own_where_they_matter(tmp_pat
     assert place("no", "cpu") == place("no", "cuda")
     places = [place("no", "cpu"), *(place(half, device) for half in ("fp16", "bf16") for device in ("cpu", "cuda"))]
     assert len(set(places)) == 5
+
+
+def test_concepts_of_one_class_prompt_have_images_of_their_own(tmp_path: Path) -> None:
+    caches = {size: ClassImageCache(tmp_path / str(size[0]), {}, size) for size in (SQUARE, (96, 40))}
+    draw, used = Drawer(), Counter[Path]()
+
+    def images_of(count: int, sizes: Mapping[tuple[int, int], int]) -> list[str]:
+        concept = Concept(class_prompt="a dog", class_images=count)
+        images = class_images_of(concept, 1, sizes, lambda size: caches[size], draw, print, used=used)
+        return sorted(image.relative_to(tmp_path).as_posix() for image in images)
+
+    assert images_of(2, {SQUARE: 1}) == ["64/00000.png", "64/00001.png"]
+    caches[SQUARE].keep(2, Image.new("RGB", SQUARE, "red"))
+    assert images_of(4, {SQUARE: 1, (96, 40): 1}) == ["64/00002.png", "64/00003.png", "96/00000.png", "96/00001.png"]
+    assert draw.numbers == [0, 1, 3, 0, 1]
+    assert images_of(1, {SQUARE: 1}) == ["64/00004.png"]

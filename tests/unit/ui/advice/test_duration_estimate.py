@@ -40,6 +40,13 @@ def test_pictures_of_all_steps_at_the_pace_of_the_earlier_run(screen: Screen) ->
     assert seconds(screen, prior__weight=1, concepts=[concept]) == 50
 
 
+def test_one_step_that_was_interrupted_says_nothing(screen: Screen) -> None:
+    run = earlier_run(screen, speed=4.0)
+    for number, speed in enumerate((4.0, 4.0, 0.01), start=3):
+        EventLog(run.events).append(Step(number, 5, 0, 0.1, 0.1, None, {}, speed, 0.0, 0))
+    assert seconds(screen) == 25
+
+
 @pytest.mark.parametrize(
     "other",
     [
