@@ -123,8 +123,6 @@ def _zero_losses(training: Training) -> LossParts:
 def _stopped(training: Training, keeper: Keeper) -> Done:
     """Save what was learned since the run began or was resumed; a step that is not complete does not count."""
     step = training.step
-    if step == training.total_steps:  # it was stopped in its last samples
-        return Done(step=step, outcome="finished", reason=keeper.diverged)
     if step == training.first_step:
         return ended_early(training.run, training.orders)
     refuse_broken_weights(training, step)
@@ -154,8 +152,9 @@ def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> Non
     try:
         _show(training, step, draw=draw, evaluate=evaluate)
     except StopAsked:
-        save = last  # else what stopping saves is the same
-        raise
+        if not last:  # else it is finished without the rest of its samples
+            save = False  # what stopping saves is the same
+            raise
     except Exception:
         keeper.snapshot(step)
         raise
