@@ -6,8 +6,10 @@ import errno
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,7 +33,8 @@ CHANGES = {
     "evaluation.every": "0",
 }
 ERRORS = [errno.ENOSPC, errno.EROFS, errno.EACCES]
-WAITS = ("sd_finetune.training.output.room.time.sleep", "sd_finetune.training.worker.time.sleep")
+WAITING = ("sd_finetune.training.output.room", "sd_finetune.training.worker")
+"""What waits for room."""
 
 
 def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -45,9 +48,10 @@ def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -
 
     forget_accelerator()
     with monkeypatch.context() as patch, disk.in_place():
-        patch.setattr("sd_finetune.training.output.room.RETRY_SECONDS", 0)
-        patch.setattr("sd_finetune.training.output.room.LONGEST_SECONDS", 0)
-        patch.setattr("time.sleep", wait)
+        for name in ("RETRY_SECONDS", "LONGEST_SECONDS"):
+            patch.setattr(f"{WAITING[0]}.{name}", 0.01)
+        for module in WAITING:
+            patch.setattr(f"{module}.time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
         return work(run.path, resume=False)
 
 
@@ -68,6 +72,7 @@ def assert_nothing_is_half_written(run: RunFolder) -> None:
 def test_each_write_fails_in_turn(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, long: bool, measured: Callable[[str], None]
 ) -> None:
+    assert work(toy.run(CHANGES).path, resume=False) == 0  # the first one looks at the images, and writes more events
     whole = toy.run(CHANGES)
     counted = FaultyDisk(whole.path)
     assert work_on(counted, whole, monkeypatch) == 0
@@ -79,7 +84,7 @@ def test_each_write_fails_in_turn(
         disk = FaultyDisk(run.path, at, error, lasting)
         code = work_on(disk, run, monkeypatch)
         where = f"{errno.errorcode[error]} at {counted.writes[at - 1]}, lasting: {lasting}"
-        assert disk.has_failed, where
+        assert disk.failed, where
         assert_nothing_is_half_written(run)
         ended = events_of(run)[-1]
         if code != 0:
@@ -98,7 +103,7 @@ def test_each_write_fails_in_turn(
     measured(
         f"{len(outcomes)} runs, in each of which one of {number} writes failed with ENOSPC, EROFS or EACCES, once or "
         f"until there was room: {outcomes.count('on')} went on to their end and {outcomes.count('resumed')} ended with "
-        "a sentence and was resumed, all with the same weights to the bit"
+        "a sentence and were resumed, all with the same weights to the bit"
     )
 
 
