@@ -126,12 +126,13 @@ def _stopped(training: Training, keeper: Keeper) -> Done:
     if step == training.first_step:
         return ended_early(training.run, training.orders)
     refuse_broken_weights(training, step)
-    if training.orders.alone:
-        saved = "after saving a snapshot" if keeper.snapshot(step) else "and no snapshot could be saved"
-        return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} {saved}.")
+    alone = training.orders.alone
+    if alone and keeper.snapshot(step):
+        return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} after saving a snapshot.")
     keeper.save(step, final=True)
     keeper.snapshot(step)
-    return Done(step=step, outcome="stopped", reason=keeper.diverged)
+    told = f"{NOBODY_FOLLOWS} after saving the result." if alone else ""
+    return Done(step=step, outcome="stopped", reason=f"{told} {keeper.diverged}".strip())
 
 
 def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> None:

@@ -17,8 +17,9 @@ import torch
 from safetensors.torch import load_file
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Saved, Step, Warning_
+from sd_finetune.runs.messages import CommandReader, Done, Error, Saved, Step, Warning_
 from sd_finetune.runs.snapshots import finished_snapshots
+from sd_finetune.training.orders import Orders
 from sd_finetune.training.worker import work
 from tests.reliability.faulty_disk import FaultyDisk
 from tests.toy import Toy, events_of, forget_accelerator
@@ -37,7 +38,7 @@ WAITING = ("sd_finetune.training.output.room", "sd_finetune.training.worker")
 """What waits for room."""
 
 
-def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> int:
+def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch, orders: Orders | None = None) -> int:
     """The exit code; when the run has waited three times, there is room."""
     waits: list[float] = []
 
@@ -52,7 +53,7 @@ def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -
             patch.setattr(f"{WAITING[0]}.{name}", 0.01)
         for module in WAITING:
             patch.setattr(f"{module}.time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
-        return work(run.path, resume=False)
+        return work(run.path, resume=False, orders=orders)
 
 
 def result_of(run: RunFolder) -> dict[str, torch.Tensor]:
@@ -105,6 +106,28 @@ def test_each_write_fails_in_turn(
         f"until there was room: {outcomes.count('on')} went on to their end and {outcomes.count('resumed')} ended with "
         "a sentence and were resumed, all with the same weights to the bit"
     )
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_run_that_nobody_follows_saves_its_result_where_no_snapshot_can_be(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """On another disk at once, else when there is room."""
+    asked = {"train.length": "9 steps", "output.save_every": "0"}
+    run = toy.run({**asked, "output.folder": str(tmp_path)} if elsewhere else asked)
+    disk = FaultyDisk(run.path, error=errno.ENOSPC, lasting=True)
+
+    def owned() -> bool:
+        if events_of(run, Step):
+            disk.fails_at = 1
+        return disk.fails_at == 0
+
+    assert work_on(disk, run, monkeypatch, Orders(CommandReader(run.commands), owned)) == 0
+    done = events_of(run)[-1]
+    assert (done.step, done.outcome) == (1, "stopped")
+    assert done.reason == "The program that started it has ended, so it stopped after saving the result."
+    assert load_file((tmp_path if elsewhere else run.output) / "toy.safetensors")
+    assert any("The run goes on without a new snapshot" in event.message for event in events_of(run, Warning_))
 
 
 def test_no_way_of_writing_is_forgotten(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
