@@ -81,12 +81,16 @@ class Sample(Event):
 
 @dataclass(frozen=True)
 class Saved(Event):
-    """A result (or snapshot) was saved at `path`; `result` is its kind."""
+    """A result (or snapshot) was saved at `path`; `result` is its kind.
+
+    final: whether the run ended or was stopped with it. Runs of earlier versions do not say so.
+    """
 
     kind: ClassVar[str] = "saved"
     step: int
     result: ResultKind | Literal["snapshot"]
     path: str
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,7 @@ def _value(value: Any, written_type: str) -> Any:
         if isinstance(value, dict):
             rates = cast("dict[object, object]", value)
             return {str(name): _value(rate, "float") for name, rate in rates.items()}
-    elif isinstance(value, int if written_type == "int" else str):
+    elif isinstance(value, {"int": int, "bool": bool}.get(written_type, str)):
         return value
     raise ValueError(f"{value!r} is not of type {written_type}")
 

@@ -14,11 +14,13 @@ from .moment import moment_of
 def remove_older_results(training: Training) -> None:
     """Remove what the run saved at earlier steps but for the latest `output.keep` of them, and what stands beside it.
 
-    Only files that the run says it saved, under the names that it gives them. One that cannot be removed stays.
+    Only files that the run says it saved, under the names that it gives them; what it was stopped with stays, as what
+    it ends with does. One that cannot be removed stays too.
     """
     keep = training.settings.output.keep
-    saved = [event for event in read_events(training.run.events)[0] if isinstance(event, Saved)]
-    steps = sorted({event.step for event in saved if Path(event.path) in _intermediate(training, event.step)})
+    saved = {event.path: event for event in read_events(training.run.events)[0] if isinstance(event, Saved)}
+    of_steps = [event for event in saved.values() if not event.final]
+    steps = sorted({event.step for event in of_steps if Path(event.path) in _intermediate(training, event.step)})
     for step in steps[: max(0, len(steps) - keep)] if keep else []:
         for file in _intermediate(training, step):
             try:

@@ -32,7 +32,7 @@ def save_result(training: Training, step: int, final: bool) -> Path:
         for number, path in enumerate(paths):
             training.method.write(path, training_metadata(settings, facts, number), precision, number)
     for number, (path, file) in enumerate(zip(paths, result_files(settings), strict=True)):
-        training.events.append(Saved(step=step, result=file.kind, path=str(path)))
+        training.events.append(Saved(step=step, result=file.kind, path=str(path), final=final))
         if final:
             _write_card(training, path, number)
     if not final:
