@@ -54,7 +54,7 @@ class MomentsOnDisk:
         own = frozenset(share(distinct))
         for done, view in enumerate(distinct, start=1):
             if view.image not in known:
-                known[view.image] = _content(view.image)
+                known[view.image] = content_of(view.image)
             state, content = known[view.image]
             self._names[view] = self._name(view, content)
             if view in own:
@@ -93,8 +93,8 @@ def fingerprint(vae: nn.Module) -> str:
     return _digest(sorted(vae.state_dict().items())).hex()
 
 
-def _content(image: Path) -> tuple[FileState, str]:
-    """The state of an image file, and the hash of what is in it."""
+def content_of(image: Path) -> tuple[FileState, str]:
+    """The state of an image file, and the hash of what is in it. Raises UserError if it cannot be read."""
     try:
         return FileState.of(image), hashlib.sha256(image.read_bytes()).hexdigest()
     except OSError as error:

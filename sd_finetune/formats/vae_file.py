@@ -1,6 +1,7 @@
 """VAEs in files of their own, in LDM's names or those of diffusers' module.
 
 with_vae(base, path) -> Checkpoint: the same with that VAE in place of its own
+with_vae_of(base, other) -> Checkpoint: the same with another checkpoint's
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ def with_vae(base: Checkpoint, path: Path) -> Checkpoint:
     found = vae_tensors(path, read, place)
     refuse_not_finite(path, found.values())
     changed = {name: tensor.reshape(place.shapes[name]) for name, tensor in found.items()}
+    return replace(base, tensors={**base.tensors, **changed})
+
+
+def with_vae_of(base: Checkpoint, other: Checkpoint) -> Checkpoint:
+    """The checkpoint with the VAE of another, which has the same sizes, in that one's precision."""
+    own = {place.name: other.parts[PART][name] for name, place in base.places[PART].items()}
+    changed = {name: tensor.reshape(base.tensors[name].shape) for name, tensor in own.items()}
     return replace(base, tensors={**base.tensors, **changed})
 
 

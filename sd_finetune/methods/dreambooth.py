@@ -13,6 +13,7 @@ from ..families.family import DiffusionModel
 from ..formats.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from ..formats.diffusers_result import write_folder
 from ..formats.fit.checkpoint import described_by
+from ..formats.vae_file import with_vae_of
 from ..optimizers.parameter_group import ParameterGroup
 from ..settings.options import Settings
 from .method import Method, copy_into, learning_rate_of, trained_parts, weight_format
@@ -75,13 +76,16 @@ class DreamBoothMethod(Method):
 
 
 def _start_checkpoint(settings: Settings, base: Checkpoint) -> Checkpoint:
-    """The checkpoint to start from: the base checkpoint, or the one to continue from, which has the same sizes."""
+    """The checkpoint to start from: the base checkpoint, or the one to continue from, which has the same sizes.
+
+    Its VAE is always the base's, which encodes the images that are trained.
+    """
     if not settings.base.continue_from:
         return base
     config = described_by(settings, base.path)
     earlier = read_checkpoint(Path(settings.base.continue_from), fallback_config=config)
     earlier.refuse_not_finite()
-    return earlier
+    return with_vae_of(earlier, base)
 
 
 def _load_copies(module: nn.Module, tensors: Mapping[str, Tensor], dtype: torch.dtype) -> None:

@@ -84,6 +84,7 @@ class Saved(Event):
     """A result (or snapshot) was saved at `path`; `result` is its kind.
 
     size, modified: what its file is known again by, as in `own_results.Known`; 0 in runs of earlier versions.
+    final: whether the run ended or was stopped with it. Runs of earlier versions do not say so.
     """
 
     kind: ClassVar[str] = "saved"
@@ -92,6 +93,7 @@ class Saved(Event):
     path: str
     size: int = 0
     modified: float = 0.0
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def _value(value: Any, written_type: str) -> Any:
         if isinstance(value, dict):
             rates = cast("dict[object, object]", value)
             return {str(name): _value(rate, "float") for name, rate in rates.items()}
-    elif isinstance(value, int if written_type == "int" else str):
+    elif isinstance(value, {"int": int, "bool": bool}.get(written_type, str)):
         return value
     raise ValueError(f"{value!r} is not of type {written_type}")
 

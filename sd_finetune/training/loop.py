@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -22,7 +22,7 @@ from .processes.processes import StepToDo
 from .settled import settled
 from .shares import stop_parts_when_due, trains
 from .state import Training, evaluating
-from .step.batches import with_prior_weight
+from .step.batches import Batch, with_prior_weight
 from .step.randomness import seed_dropout
 from .step_reports import StepReports
 
@@ -85,13 +85,12 @@ def learn(training: Training, step: int) -> tuple[LossParts, int]:
     losses, images, learns = _zero_losses(training), 0, False
     seed_dropout(training.settings.train.seed, step, training.processes.number)
     training.updates.begin(step)
-    for batch in training.batches.of_step(step):
+    for batches in _batches(training, step):
         training.orders.check()
         training.orders.settle()
-        weighted = with_prior_weight(batch, training.settings, step, training.batches.steps_per_epoch)
-        learned = training.gradients.of(weighted)  # prompts, forward, loss, backward
+        learned = training.gradients.of(*batches)  # prompts, forward, loss, backward
         losses = LossParts(*(whole + part for whole, part in zip(losses, learned.losses, strict=True)))
-        images, learns = batch.instance_count + batch.class_count, learns or learned.learns
+        images, learns = batches[0].instance_count + batches[0].class_count, learns or learned.learns
     losses, learns = training.processes.summed(losses, learns, training.updates.parameters)
     if learns:
         training.updates.finish()  # clipping, optimizer
@@ -99,6 +98,13 @@ def learn(training: Training, step: int) -> tuple[LossParts, int]:
         if training.average:
             training.average.follow(step + 1)
     return losses, images
+
+
+def _batches(training: Training, step: int) -> Iterator[Sequence[Batch]]:
+    """The batches of a step, by backward passes: there is one alone where that changes the weights."""
+    settings, steps_per_epoch = training.settings, training.batches.steps_per_epoch
+    each = (with_prior_weight(b, settings, step, steps_per_epoch) for b in training.batches.of_step(step))
+    return iter([list(each)]) if settings.train.fused_backward else ([batch] for batch in each)
 
 
 def _factors(training: Training, step: int) -> dict[str, float]:
@@ -117,17 +123,16 @@ def _zero_losses(training: Training) -> LossParts:
 def _stopped(training: Training, keeper: Keeper) -> Done:
     """Save what was learned since the run began or was resumed; a step that is not complete does not count."""
     step = training.step
-    if step == training.total_steps:  # it was stopped in its last samples
-        return Done(step=step, outcome="finished", reason=keeper.diverged)
     if step == training.first_step:
         return ended_early(training.run, training.orders)
     refuse_broken_weights(training, step)
-    if training.orders.alone:
-        saved = "after saving a snapshot" if keeper.snapshot(step) else "and no snapshot could be saved"
-        return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} {saved}.")
+    alone = training.orders.alone
+    if alone and keeper.snapshot(step):
+        return Done(step=step, outcome="stopped", reason=f"{NOBODY_FOLLOWS} after saving a snapshot.")
     keeper.save(step, final=True)
     keeper.snapshot(step)
-    return Done(step=step, outcome="stopped", reason=keeper.diverged)
+    told = f"{NOBODY_FOLLOWS} after saving the result." if alone else ""
+    return Done(step=step, outcome="stopped", reason=f"{told} {keeper.diverged}".strip())
 
 
 def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> None:
@@ -148,8 +153,9 @@ def _after_step(training: Training, keeper: Keeper, reports: StepReports) -> Non
     try:
         _show(training, step, draw=draw, evaluate=evaluate)
     except StopAsked:
-        save = last  # else what stopping saves is the same
-        raise
+        if not last:  # else it is finished without the rest of its samples
+            save = False  # what stopping saves is the same
+            raise
     except Exception:
         keeper.snapshot(step)
         raise

@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 import torch
 
+from sd_finetune.runs.messages import Done
+from sd_finetune.training.loop import train
+from sd_finetune.training.orders import Orders
+from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step.batches import Batch
 from sd_finetune.training.step.loss import loss_of
-from tests.toy import ROWS, Toy, make_images, stopped_and_resumed, trained
+from sd_finetune.training.step.updates import Updates
+from tests.toy import ROWS, Toy, forget_accelerator, make_images, stopped_and_resumed, trained
 
 BUCKETS = {"data.resolution": 80, "data.bucket_step": 16, "train.batch_size": 2, "prior.weight": 0.5}
 WIDE, TALL, SQUARE = (6, 14), (14, 6), (10, 10)
@@ -96,6 +101,88 @@ def test_every_method_trains_and_resumes_exactly(
     whole = trained(toy.train(asked))
     resumed = trained(stopped_and_resumed(toy, {**asked, "snapshots.at_end": True}, 2))
     assert [name for name, value in resumed.items() if not torch.equal(value, whole[name])] == []
+
+
+ONE_BACKWARD = {"train.fused_backward": True}
+STOPPED = {**ROWS["dreambooth"], **ONE_BACKWARD, "train.max_grad_norm": 0, "train.length": "3 steps"}
+IN_ONE: dict[str, dict[str, Any]] = {
+    "dreambooth": {**ROWS["dreambooth"], "train.batch_size": 1},
+    "each clipped, decayed": {
+        **ROWS["dreambooth"], "train.clip_by": "parameter_norm", "train.max_grad_norm": 1e-3,
+        "optimizer.name": "adafactor", "optimizer.weight_decay": 0.1,
+    },
+    "held to the model": {**ROWS["dreambooth"], "prior.source": "model", "prior.decay": "3 steps"},
+    "bf16": {**ROWS["dreambooth"], "train.mixed_precision": "bf16", "train.weights": "bf16", "train.batch_size": 1},
+    "text encoders": {**ROWS["dreambooth+text"]},
+    "checkpointed": {**ROWS["lora+text"], "train.gradient_checkpointing": True},
+    "words": {**ROWS["lora+words"], "train.gradient_checkpointing": True},
+}  # fmt: skip
+"""What is trained inside of the backward pass, which all batches of a step have together."""
+
+
+@pytest.mark.parametrize("case", IN_ONE)
+def test_inside_the_backward_pass_a_step_is_the_same(toy: Toy, shapes: dict[str, Any], case: str) -> None:
+    """To the order in which the gradients of two passes add up; a tiny one moves weights by what it is worth."""
+    asked = {**shapes, "train.max_grad_norm": 0, "optimizer.eps": 1.0, "train.length": "3 steps", **IN_ONE[case]}
+    start = trained(toy.prepare({**asked, **ONE_BACKWARD}))
+    assert any(len(batches) > 1 for batches in batches_of(toy.prepare(asked), 3))
+    forget_accelerator()
+    plain, fused = (trained(toy.train({**asked, **more})) for more in ({}, ONE_BACKWARD))
+    moved, apart = (
+        torch.cat([(plain[name].double() - other[name].double()).flatten() for name in plain])
+        for other in (start, fused)
+    )
+    assert float(moved.norm()) > 0
+    assert float(apart.norm()) <= 1e-4 * float(moved.norm())
+
+
+@pytest.mark.parametrize("checkpointed", [False, True])
+def test_the_gradients_of_a_pass_do_not_wait_for_the_next(
+    toy: Toy, shapes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, checkpointed: bool
+) -> None:
+    """Else fused backward would hold as much as without."""
+    training = toy.prepare({**shapes, **STOPPED, "train.gradient_checkpointing": checkpointed})
+    layers = {m.weight: m for m in training.model.unet.modules() if isinstance(m, torch.nn.Linear)}
+    waiting: set[torch.Tensor] = set()
+    most: list[int] = []
+    use_gradient = Updates.use_gradient
+
+    def use_and_note(updates: Updates, number: int) -> None:
+        use_gradient(updates, number)
+        waiting.discard(updates.parameters[number])
+        most.append(len(waiting))
+
+    monkeypatch.setattr(Updates, "use_gradient", use_and_note)
+    for weight, layer in layers.items():
+        layer.register_full_backward_pre_hook(lambda *_, weight=weight: waiting.add(weight))
+    train(training)
+    assert len(most) == 3 * len(training.updates.parameters)
+    assert max(most) < 6 < len(layers) / 4
+
+
+@pytest.mark.parametrize("moment", [3, 5])
+def test_stopped_at_any_moment_it_resumes_to_the_same_end(
+    toy: Toy, shapes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, moment: int
+) -> None:
+    """No step is done by half, however many batches of other sizes it has."""
+    changes = {**shapes, **STOPPED}
+    whole = trained(toy.train(changes))
+    stopped = toy.prepare(changes)
+    asked: list[int] = []
+
+    def check() -> None:
+        asked.append(1)
+        if len(asked) == moment:
+            stopped.orders.stop()
+        Orders.check(stopped.orders)
+
+    monkeypatch.setattr(stopped.orders, "check", check)
+    outcome = train(stopped)
+    assert isinstance(outcome, Done)
+    assert outcome.outcome == "stopped"
+    again = prepare(stopped.run, resume=outcome.step > 0)
+    train(again)
+    assert [name for name, value in trained(again).items() if not torch.equal(value, whole[name])] == []
 
 
 def test_the_evaluation_loss_is_over_all_images_alike(toy: Toy, shapes: dict[str, Any]) -> None:

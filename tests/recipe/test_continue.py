@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +76,35 @@ def test_dreambooth_keeps_what_only_the_earlier_run_trained(toy: Toy) -> None:
     assert torch.equal(training.model.text_encoder.state_dict()[name], written[name])
 
 
+@pytest.mark.parametrize("layout", ["file", "diffusers"])
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_dreambooth_saves_the_vae_that_images_were_encoded_with(
+    toys: Callable[[str], Toy], tmp_path: Path, kind: str, layout: str
+) -> None:
+    """Also where the earlier run had another one."""
+    toy = toys(kind)
+    vaes = [read_checkpoint(toy.checkpoint).parts["vae"]]
+    for seed in (1, 2):
+        file = make_checkpoint(tmp_path / f"{seed}.safetensors", seed=seed, precision="fp16", family=kind)
+        vaes.append(read_checkpoint(file).parts["vae"])
+    plain = {"method": "dreambooth", "output.layout": layout}
+    earlier, _ = perturbed_result(toy, {**plain, "base.vae": str(tmp_path / "1.safetensors")})
+    assert_has_vae(Path(earlier), vaes[1], "1.safetensors")
+    for changes, vae, name in (
+        ({"base.vae": str(tmp_path / "2.safetensors")}, vaes[2], "2.safetensors"),
+        ({}, vaes[0], "None"),
+    ):
+        training = toy.prepare({**plain, **changes, "base.continue_from": earlier})
+        assert_has_vae(save_result(training, 1, final=True), vae, name)
+
+
+def assert_has_vae(file: Path, expected: Mapping[str, torch.Tensor], name: str) -> None:
+    saved = read_checkpoint(file)
+    assert saved.metadata["ss_vae_name"] == name
+    assert saved.parts["vae"].keys() == expected.keys()
+    assert all(torch.equal(value, expected[key]) for key, value in saved.parts["vae"].items())
+
+
 def bare(path: Path, metadata: dict[str, str] | None = None) -> Path:
     """The checkpoint without its description, as other trainers save it."""
     write_tensors(path, read_checkpoint(path).tensors, metadata or {})
@@ -100,6 +129,12 @@ def test_its_own_metadata_wins_over_the_base_s_description(toy: Toy, told: str, 
     bare(Path(path), {"modelspec.prediction_type": told})
     with nullcontext() if fits else pytest.raises(UserError, match=r"\(prediction_type: v_prediction and epsilon\)"):
         toy.prepare({"method": "dreambooth", "base.continue_from": path})
+
+
+def test_a_checkpoint_whose_vae_has_other_sizes_is_refused(toy: Toy, tmp_path: Path) -> None:
+    other = make_checkpoint(tmp_path / "other.safetensors", vae=replace(ARCHITECTURE.vae, num_res_blocks=1))
+    with pytest.raises(UserError, match=r"does not fit base\.checkpoint = .* \(vae: num_res_blocks 1 and 0"):
+        toy.prepare({"method": "dreambooth", "base.continue_from": str(other)})
 
 
 def test_a_checkpoint_of_other_sizes_is_refused(toy: Toy, tmp_path: Path) -> None:

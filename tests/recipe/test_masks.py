@@ -20,7 +20,7 @@ from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.runs.messages import Phase, Step, Warning_
 from sd_finetune.training.loop import train
-from sd_finetune.training.prior.targets import MARKS
+from sd_finetune.training.prior.bank_marks import MARKS
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step.batches import Batch
@@ -277,6 +277,28 @@ def test_the_bank_holds_images_of_all_sizes(toy: Toy, masked: Path) -> None:
             assert relative_error(held_targets(training, batch), untrained_answer(training, batch)) < 1e-5
             shapes.add(tuple(batch.latents.shape[2:]))
     assert len(shapes) == 2
+
+
+def test_the_bank_is_of_the_prompts_that_images_are_shown_with(toy: Toy, masked: Path) -> None:
+    captioned = {"concepts.instance_prompt": "sks star [filewords]", "captions.shuffle": True}
+    (masked / "0.txt").write_text("a, b, c")
+    run = toy.prepare(within(masked, DREAMBOOTH, captioned, {"train.length": "2 steps"})).run
+
+    def is_as_it_was() -> bool:
+        before = run.outside_bank.read_bytes()
+        prepare(run, resume=False)
+        return run.outside_bank.read_bytes() == before
+
+    assert is_as_it_was()
+    (masked / "0.txt").write_text("a, b, d")
+    assert not is_as_it_was()
+    masked.joinpath("1.png").rename(masked / "9.png")
+    masked.joinpath("1.mask.png").rename(masked / "9.mask.png")
+    masked.joinpath("2.png").rename(masked / "1.png")
+    masked.joinpath("2.mask.png").rename(masked / "1.mask.png")
+    assert not is_as_it_was()
+    Image.new("L", (72, 72), 255).save(masked / "0.mask.png")
+    assert is_as_it_was(), "masks are no part of what is predicted"
 
 
 def test_the_bank_is_told_and_removed_at_the_end(toy: Toy, masked: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toy import Toy
+from tests.toy import Toy, stopped_and_resumed
 
 SAVED = {"output.save_every": "1 step", "train.length": "5 steps", "evaluation.every": "0"}
 
@@ -38,6 +38,16 @@ def test_those_of_a_pattern_are_kept_too(toy: Toy) -> None:
     assert sorted(path.name for path in training.run.output.glob("*.safetensors")) == [
         f"{step:03d} of toy e{step}.safetensors" for step in (3, 4, 5)
     ]
+
+
+@pytest.mark.parametrize("every", ["1 step", "2 steps"])
+def test_what_the_run_was_stopped_with_stays(toy: Toy, every: str) -> None:
+    """With its card, also where a result of that step was to be removed."""
+    pattern = {"output.name_pattern": "{name}-{step}", "output.save_every": every}
+    training = stopped_and_resumed(toy, {**SAVED, **pattern, "output.keep": 1, "train.length": "9 steps"}, 3)
+    names = {path.stem for path in training.run.output.glob("*.safetensors")}
+    assert names == {"toy-3", "toy-8", "toy-9"}
+    assert (training.run.output / "toy-3.json").is_file()
 
 
 def test_all_are_kept_unless_asked(toy: Toy) -> None:

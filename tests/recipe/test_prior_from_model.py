@@ -16,9 +16,10 @@ from torch import Tensor
 from sd_finetune.errors import UserError
 from sd_finetune.families.load_model import load_model
 from sd_finetune.formats.checkpoint import read_checkpoint
+from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Done, Phase, Step, Warning_
 from sd_finetune.training.loop import train
-from sd_finetune.training.prior.targets import MARKS
+from sd_finetune.training.prior.bank_marks import MARKS
 from sd_finetune.training.setup import prepare
 from sd_finetune.training.state import Training
 from sd_finetune.training.step.batches import Batch
@@ -28,6 +29,7 @@ from tests.toy import (
     ROWS,
     Toy,
     events_of,
+    forget_accelerator,
     gradients_of_first_step,
     make_checkpoint,
     make_images,
@@ -307,6 +309,65 @@ def test_with_other_class_images_the_bank_is_made_anew(toy: Toy, tmp_path: Path)
     anew = run.prior_bank.read_bytes()
     assert len(anew) == len(bank)
     assert anew != bank
+
+
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "seed": {"train.seed": 1},
+    "noise offset": {"train.noise_offset": 0.1},
+    "noise": {"noise.multires_iterations": 2},
+    "timesteps": {"timesteps.largest": 500},
+    "class prompt": {"concepts.class_prompt": "a drawing of a star"},
+    "crop": {"data.crop": "random", "data.cache_latents": "off"},
+    "flip": {"data.horizontal_flip": True},
+    "emphasis": {"captions.emphasis": "original"},
+    "precision": {"train.mixed_precision": "bf16"},
+    "VAE": {"base.vae": "other"},
+}
+ALIKE: dict[str, dict[str, Any]] = {
+    "the same": {},
+    "what is kept of images": {"data.cache_latents": "disk"},
+    "what trains": {"train.unet_learning_rate": 1e-4, "concepts.instance_prompt": "a photo of sks"},
+}
+
+
+def predicted_again(run: RunFolder, changes: dict[str, Any]) -> bool:
+    """Whether a run with a bank makes it anew after these changes of its settings."""
+    settings = json.loads(run.settings.read_text(encoding="utf-8"))
+    for name, value in changes.items():
+        group, _, option = name.partition(".")
+        (settings[group][0] if group == "concepts" else settings[group])[option] = value
+    run.settings.write_text(json.dumps(settings), encoding="utf-8")
+    before = run.prior_bank.read_bytes()
+    forget_accelerator()
+    prepare(run, resume=False)
+    begun = [e for e in events_of(run, Phase) if e.name == "precomputing prior predictions" and not e.done]
+    assert (run.prior_bank.read_bytes() != before) == (len(begun) == 2)
+    return len(begun) == 2
+
+
+@pytest.mark.parametrize("name", [*OTHERWISE, *ALIKE])
+def test_a_bank_of_other_settings_is_made_anew(toy: Toy, tmp_path: Path, name: str) -> None:
+    changes = {**OTHERWISE, **ALIKE}[name]
+    if "base.vae" in changes:
+        changes = {"base.vae": str(make_checkpoint(tmp_path / "other.safetensors", seed=1))}
+    run = toy.prepare({"method": "dreambooth", **FROM_MODEL, "train.length": "3 steps"}).run
+    assert predicted_again(run, changes) == (name in OTHERWISE)
+
+
+def test_a_bank_of_other_images_is_made_anew(toy: Toy, tmp_path: Path) -> None:
+    """Also of as many as before."""
+    images = make_images(tmp_path / "images", 3)
+    folder = {"concepts.folder": str(images)}
+    run = toy.prepare({"method": "dreambooth", **FROM_MODEL, **folder, "train.length": "3 steps"}).run
+    (images / "0.png").rename(images / "3.png")
+    assert predicted_again(run, {}), "they come in another order"
+    run = toy.prepare({"method": "dreambooth", **FROM_MODEL, **folder, "train.length": "3 steps"}).run
+    (make_images(tmp_path / "others", 1, seed=9) / "0.png").replace(images / "1.png")
+    assert predicted_again(run, {})
+    moved_images = images.rename(tmp_path / "moved")
+    run = toy.prepare({"method": "dreambooth", **FROM_MODEL, "concepts.folder": str(moved_images)}).run
+    moved_images.rename(images)
+    assert not predicted_again(run, folder), "the same images in another place"
 
 
 def test_a_finished_run_leaves_no_bank(toy: Toy) -> None:

@@ -130,11 +130,22 @@ def test_a_step_that_is_not_complete_does_not_count(toy: Toy, monkeypatch: pytes
     assert {n: v.tolist() for n, v in trained(again).items()} == {n: v.tolist() for n, v in trained(whole).items()}
 
 
-def test_stopped_in_its_last_samples_it_is_finished(toy: Toy) -> None:
-    run = toy.run({"samples.prompts": ["a", "b"], "samples.at_start": False, "samples.every": "0"})
+@pytest.mark.parametrize("at_end", [False, True])
+def test_stopped_in_its_last_samples_it_is_finished(toy: Toy, at_end: bool) -> None:
+    """With the snapshot that the settings ask for then."""
+    run = toy.run(
+        {
+            "samples.prompts": ["a", "b"],
+            "samples.at_start": False,
+            "samples.every": "0",
+            "snapshots.at_end": at_end,
+        }
+    )
     done = told_in(toy, run, lambda event: isinstance(event, Sample))
     assert (done.step, done.outcome) == (2, "finished")
+    assert len(events_of(run, Sample)) == 1
     assert [event.step for event in events_of(run, Saved)] == [2]
+    assert snapshot_step(run) == (2 if at_end else 0)
 
 
 def test_resumed_and_stopped_at_once_it_keeps_its_snapshot(toy: Toy) -> None:

@@ -31,15 +31,13 @@ class FaultyDisk:
         self.folder, self.fails_at, self.error, self.lasting, self.delay = folder, fails_at, error, lasting, delay
         self.writes: list[str] = []
         """What was written, in words."""
+        self.failed: list[str] = []
+        """What was not."""
         self.opened: set[str] = set()
         self._mended = False
 
     def mend(self) -> None:
         self._mended = True
-
-    @property
-    def has_failed(self) -> bool:
-        return 0 < self.fails_at <= len(self.writes)
 
     def write(self, what: str, path: Any) -> None:
         """Called before each write. Raises OSError if it is to fail."""
@@ -48,6 +46,7 @@ class FaultyDisk:
         number = len(self.writes)
         fails = number >= self.fails_at if self.lasting else number == self.fails_at
         if self.fails_at and fails and not self._mended:
+            self.failed.append(self.writes[-1])
             raise OSError(self.error, os.strerror(self.error), str(path))
 
     def has(self, path: Any) -> bool:

@@ -6,8 +6,10 @@ import errno
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +17,9 @@ import torch
 from safetensors.torch import load_file
 
 from sd_finetune.runs.folder import RunFolder
-from sd_finetune.runs.messages import Done, Error, Saved, Step, Warning_
+from sd_finetune.runs.messages import CommandReader, Done, Error, Saved, Step, Warning_
 from sd_finetune.runs.snapshots import finished_snapshots
+from sd_finetune.training.orders import Orders
 from sd_finetune.training.worker import work
 from tests.reliability.faulty_disk import FaultyDisk
 from tests.toy import Toy, events_of, forget_accelerator
@@ -31,10 +34,11 @@ CHANGES = {
     "evaluation.every": "0",
 }
 ERRORS = [errno.ENOSPC, errno.EROFS, errno.EACCES]
-WAITS = ("sd_finetune.training.output.room.time.sleep", "sd_finetune.training.worker.time.sleep")
+WAITING = ("sd_finetune.training.output.room", "sd_finetune.training.worker")
+"""What waits for room."""
 
 
-def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> int:
+def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch, orders: Orders | None = None) -> int:
     """The exit code; when the run has waited three times, there is room."""
     waits: list[float] = []
 
@@ -45,10 +49,11 @@ def work_on(disk: FaultyDisk, run: RunFolder, monkeypatch: pytest.MonkeyPatch) -
 
     forget_accelerator()
     with monkeypatch.context() as patch, disk.in_place():
-        patch.setattr("sd_finetune.training.output.room.RETRY_SECONDS", 0)
-        patch.setattr("sd_finetune.training.output.room.LONGEST_SECONDS", 0)
-        patch.setattr("time.sleep", wait)
-        return work(run.path, resume=False)
+        for name in ("RETRY_SECONDS", "LONGEST_SECONDS"):
+            patch.setattr(f"{WAITING[0]}.{name}", 0.01)
+        for module in WAITING:
+            patch.setattr(f"{module}.time", SimpleNamespace(sleep=wait, monotonic=time.monotonic))
+        return work(run.path, resume=False, orders=orders)
 
 
 def result_of(run: RunFolder) -> dict[str, torch.Tensor]:
@@ -68,6 +73,7 @@ def assert_nothing_is_half_written(run: RunFolder) -> None:
 def test_each_write_fails_in_turn(
     toy: Toy, monkeypatch: pytest.MonkeyPatch, long: bool, measured: Callable[[str], None]
 ) -> None:
+    assert work(toy.run(CHANGES).path, resume=False) == 0  # the first one looks at the images, and writes more events
     whole = toy.run(CHANGES)
     counted = FaultyDisk(whole.path)
     assert work_on(counted, whole, monkeypatch) == 0
@@ -79,7 +85,7 @@ def test_each_write_fails_in_turn(
         disk = FaultyDisk(run.path, at, error, lasting)
         code = work_on(disk, run, monkeypatch)
         where = f"{errno.errorcode[error]} at {counted.writes[at - 1]}, lasting: {lasting}"
-        assert disk.has_failed, where
+        assert disk.failed, where
         assert_nothing_is_half_written(run)
         ended = events_of(run)[-1]
         if code != 0:
@@ -98,8 +104,30 @@ def test_each_write_fails_in_turn(
     measured(
         f"{len(outcomes)} runs, in each of which one of {number} writes failed with ENOSPC, EROFS or EACCES, once or "
         f"until there was room: {outcomes.count('on')} went on to their end and {outcomes.count('resumed')} ended with "
-        "a sentence and was resumed, all with the same weights to the bit"
+        "a sentence and were resumed, all with the same weights to the bit"
     )
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_run_that_nobody_follows_saves_its_result_where_no_snapshot_can_be(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """On another disk at once, else when there is room."""
+    asked = {"train.length": "9 steps", "output.save_every": "0"}
+    run = toy.run({**asked, "output.folder": str(tmp_path)} if elsewhere else asked)
+    disk = FaultyDisk(run.path, error=errno.ENOSPC, lasting=True)
+
+    def owned() -> bool:
+        if events_of(run, Step):
+            disk.fails_at = 1
+        return disk.fails_at == 0
+
+    assert work_on(disk, run, monkeypatch, Orders(CommandReader(run.commands), owned)) == 0
+    done = events_of(run)[-1]
+    assert (done.step, done.outcome) == (1, "stopped")
+    assert done.reason == "The program that started it has ended, so it stopped after saving the result."
+    assert load_file((tmp_path if elsewhere else run.output) / "toy.safetensors")
+    assert any("The run goes on without a new snapshot" in event.message for event in events_of(run, Warning_))
 
 
 def test_no_way_of_writing_is_forgotten(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:

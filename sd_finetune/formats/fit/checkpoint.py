@@ -30,7 +30,7 @@ def described_by(settings: Settings, base: Path) -> Path | None:
 
 def refuse_other_sizes(path: Path, earlier: Architecture, target: Target) -> None:
     """Raise UserError if the checkpoint `path` is of other sizes than the base, or predicts something else."""
-    difference = first_difference(earlier, target.architecture, target.family.trainable_parts)
+    difference = first_difference(earlier, target.architecture, (*target.family.trainable_parts, "vae"))
     if difference:
         raise UserError(
             f"base.continue_from = {path} does not fit base.checkpoint = {target.path} ({difference}): choose a "

@@ -28,6 +28,6 @@ class Base:
     continue_from: str = option(
         "",
         "result of an earlier run to continue from: a LoRA, embedding or hypernetwork, for dreambooth a checkpoint "
-        "(class images still come from the base checkpoint); empty = start from scratch",
+        "(class images and the VAE still come from the base); empty = start from scratch",
         is_path=True,
     )

@@ -17,15 +17,16 @@ from .moment import moment_of
 def remove_older_results(training: Training) -> None:
     """Remove what the run saved at earlier steps but for the latest `output.keep` of them, and what stands beside it.
 
-    Only files that the run says it saved, under the names that it gives them, and as it saved them. One that cannot be
-    removed stays.
+    Only files that the run says it saved, under the names that it gives them, and as it saved them; what it was stopped
+    with stays, as what it ends with does. One that cannot be removed stays too.
     """
     keep, own = training.settings.output.keep, OwnResults(training.run)
-    saved = [(event.step, Path(event.path), endings) for event in own.saved if (endings := _endings(training, event))]
+    latest = {event.path: event for event in own.saved}.values()
+    saved = [(e.step, Path(e.path), endings) for e in latest if not e.final and (endings := _endings(training, e))]
     steps = sorted({step for step, _, _ in saved})
     older = steps[: max(0, len(steps) - keep)] if keep else []
-    for path, endings in dict.fromkeys((path, endings) for step, path, endings in saved if step in older):
-        if own.may_replace(path, endings):
+    for step, path, endings in saved:
+        if step in older and own.may_replace(path, endings):
             _remove_all(training, [with_ending(path, endings[0], ending) for ending in endings])
 
 

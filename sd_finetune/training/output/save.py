@@ -32,7 +32,7 @@ def save_result(training: Training, step: int, final: bool) -> Path:
         paths = _write(training, step, named)
     for number, (path, file) in enumerate(zip(paths, result_files(settings), strict=True)):
         there = what_is_at(path) or Known(0, 0.0)
-        training.events.append(Saved(step, file.kind, str(path), there.size, there.modified))
+        training.events.append(Saved(step, file.kind, str(path), there.size, there.modified, final))
         if path != named[number]:
             training.warn(_about_another_name(named[number], path, file))
         if final:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import accumulate, groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,16 +27,13 @@ from ...settings.options import Settings
 from ...settings.prompt_reading import PLAIN, PromptReading, trained_reading
 from ..device import Accelerator
 from ..processes.processes import ALONE, Processes
-from ..step.batches import Batch, Batches
+from ..step.batches import Batch, Batches, Role
 from ..step.conditioning import Conditioning
 from ..step.gradients import Prepared, PriorTargets, Sources
 from ..step.loss import predictions_of
+from .bank_marks import MARKS, marks_of
 
 FLOAT = np.dtype(np.float32)
-MARKS = 4
-"""Values behind the predictions of a bank."""
-Role = Literal["class", "instance"]
-"""Of the rows of a batch: class examples, whose targets `Prior.is_predicted` is of, or training images."""
 Shape = tuple[int, int, int]
 """Of latents."""
 
@@ -121,6 +117,7 @@ class PredictionBank:
 def prediction_bank(
     path: Path,
     settings: Settings,
+    model: DiffusionModel,
     batches: Batches,
     predictions: PriorTargets,
     emit: Callable[[Event], None],
@@ -130,18 +127,16 @@ def prediction_bank(
     """The bank of a run at `path`, computed with the model as it is unless the file is there already.
 
     Raises:
-        UserError: there is no space left.
+        UserError: there is no space left, or an image cannot be read.
     """
     steps = settings.train.length.steps(batches.steps_per_epoch)
     if role == "class":
         count, size_of = min(settings.prior.bank_size, batches.used_before(steps)), batches.class_size
-        chosen = list(map(batches.class_example, range(count)))
-        marks = _marks([(example, batches.class_images[example].name) for example in chosen])
     else:
         count, size_of = batches.outside_numbers(steps), batches.instance_size
-        marks = _marks(map(batches.instance_example, range(count)))
     shapes = [_latents_of(size_of(number)) for number in range(count)]
     values = _starts(shapes)[-1]
+    marks = marks_of(settings, model.architecture, batches, role, count)
     if not processes.of_first(_is_made(path, values, marks)):
         emit(Warning_(message=_size_message(role, count, values)))
         batch_of = batches.of_class if role == "class" else batches.of_instances
@@ -157,15 +152,6 @@ def prediction_bank(
             deque(rows, maxlen=0)
         processes.wait()
     return PredictionBank(path, shapes, role)
-
-
-def _marks(examples: Iterable[int | tuple[int, str]]) -> NDArray[np.float32]:
-    """What ends a bank: which example each of its numbers is, as a hash, since another batch size changes that.
-
-    Of class examples it has the image's name too: a run that is resumed may find other class images.
-    """
-    digest = hashlib.blake2b(repr(list(examples)).encode(), digest_size=2 * MARKS).digest()
-    return np.frombuffer(digest, dtype=np.uint16).astype(FLOAT)
 
 
 def _is_made(path: Path, values: int, marks: NDArray[np.float32]) -> bool:
@@ -235,7 +221,7 @@ def stored_targets(
 
     def bank(path: Path, role: Role) -> PredictionBank:
         predictions = BasePredictions(model, nullcontext, accelerator.autocast, role=role, reading=reading)
-        return prediction_bank(path, settings, batches, predictions, emit, role, processes)
+        return prediction_bank(path, settings, model, batches, predictions, emit, role, processes)
 
     return Sources(
         prior=bank(run.prior_bank, "class") if settings.has_prior_bank() and batches.has_classes else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +22,9 @@ from ..processes.processes import ALONE, Processes
 from .draws import drawn_noise, drawn_timesteps, perturbed_noise
 from .example_sets import ExampleSet
 from .randomness import derived_seed, generator_for
+
+Role = Literal["class", "instance"]
+"""Of the rows of a batch: class examples, whose targets `Prior.is_predicted` is of, or training images."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Batches:
         processes: Processes = ALONE,
     ) -> None:
         self._model, self._settings, self._processes = model, settings, processes
-        self._instances, self._classes = instances, classes
+        self.instances, self.classes = instances, classes
         self._cycle = (
             max(1, settings.masks.bank_size // len(instances.examples)) if settings.has_outside_bank() else None
         )
@@ -125,7 +128,6 @@ class Batches:
         self._order = EpochOrder(instances.sizes, instances.order_seed, rows, accumulation)
         self._class_order = EpochOrder(classes.sizes, classes.order_seed, rows) if classes else None
         self.steps_per_epoch = self._order.steps_per_epoch
-        self.class_images = [example.image for example in classes.examples] if classes else []
 
     def of_step(self, step: int) -> Iterator[Batch]:
         """This process's share of the batches of optimizer step `step` (0 is the first), on the model's device."""
@@ -140,7 +142,7 @@ class Batches:
     def _with_classes(self, chosen: Sequence[int], first: int, step_count: int) -> Iterator[Batch]:
         """The batch of instance examples, the `first`-th that is used and those that follow, with class examples."""
         of_size = self._by_size(self._class_numbers(range(first, first + len(chosen))))
-        size = self._instances.crops[chosen[0]].size
+        size = self.instances.crops[chosen[0]].size
         yield self._batch(chosen, self._numbers(chosen, first), of_size.pop(size, []), step_count)
         for others in of_size.values():
             yield self._batch([], [], others, step_count)
@@ -168,12 +170,12 @@ class Batches:
 
     def instance_size(self, number: int) -> Size:
         """Width and height of the instance example of a number in the bank."""
-        return self._instances.crops[self.instance_example(number)].size
+        return self.instances.crops[self.instance_example(number)].size
 
     def class_size(self, number: int) -> Size:
         """Width and height of the class example of a number."""
-        assert self._classes is not None
-        return self._classes.crops[self.class_example(number)].size
+        assert self.classes is not None
+        return self.classes.crops[self.class_example(number)].size
 
     def _numbers(self, chosen: Sequence[int], first: int) -> Sequence[int]:
         """The numbers of instance examples, the `first`-th that is used and those that follow; in a bank, in turn."""
@@ -184,7 +186,7 @@ class Batches:
 
     def _class_numbers(self, numbers: Sequence[int]) -> list[int]:
         """The numbers of the class examples that go with instance examples; those in a bank are used in turn."""
-        if self._classes is None:
+        if self.classes is None:
             return []
         return [number % self._class_cycle if self._class_cycle else number for number in numbers]
 
@@ -203,10 +205,10 @@ class Batches:
         self, chosen: Sequence[int], numbers: Sequence[int], class_numbers: Sequence[int], step_count: int
     ) -> Batch:
         """The batch of instance examples `chosen`, the `numbers`-th that are used, and of those class examples."""
-        rows = [self._rows(self._instances, chosen, numbers, "instance")] if chosen else []
+        rows = [self._rows(self.instances, chosen, numbers, "instance")] if chosen else []
         class_chosen = [self.class_example(number) for number in class_numbers]
-        if self._classes is not None and class_chosen:
-            rows.append(self._rows(self._classes, class_chosen, class_numbers, "class"))
+        if self.classes is not None and class_chosen:
+            rows.append(self._rows(self.classes, class_chosen, class_numbers, "class"))
         device = self._model.unet.device
         latents, noise, timesteps = (
             sent_to(device, torch.cat(tensors)) for tensors in zip(*(row[:3] for row in rows), strict=True)
@@ -220,10 +222,10 @@ class Batches:
             timesteps=timesteps,
             prompts=[prompt for row in rows for prompt in row.prompts],
             class_rows=len(class_numbers),
-            class_examples=[self._classes.examples[i] for i in class_chosen] if self._classes else [],
+            class_examples=[self.classes.examples[i] for i in class_chosen] if self.classes else [],
             class_numbers=class_numbers,
             instance_count=step_count,
-            class_count=step_count if self._classes is not None else 0,
+            class_count=step_count if self.classes is not None else 0,
             instance_numbers=numbers,
             masks=sent_to(device, torch.cat([row.masks for row in rows])) if is_masked else None,
             perturbed=sent_to(device, torch.cat([row.shown_noise for row in rows])) if is_perturbed else None,
@@ -238,13 +240,13 @@ class Batches:
         latents, masks = (torch.stack(each) for each in zip(*(one[:2] for one in draws), strict=True))
         noise = drawn_noise(self._settings, stream, numbers, tuple(latents.shape[1:]))
         timesteps = drawn_timesteps(self._settings, stream, numbers, len(self._model.alphas_cumprod))
-        prompts = [_prompt(source.examples[i], seed, stream, n) for i, n in zip(chosen, numbers, strict=True)]
+        prompts = [drawn_prompt(source.examples[i], seed, stream, n) for i, n in zip(chosen, numbers, strict=True)]
         shown_noise = perturbed_noise(self._settings, stream, numbers, noise)
         sizes = rows_of_size_ids([one.size_ids for one in draws])
         return _Rows(latents, noise, timesteps, masks, shown_noise, sizes, prompts)
 
 
-def _prompt(example: Example, seed: int, stream: str, number: int) -> str:
+def drawn_prompt(example: Example, seed: int, stream: str, number: int) -> str:
     """A random prompt of an example, the `number`-th that is used; what changes in it has a stream of its own."""
     prompts = (example.prompt, *example.variants)
     chosen = int(torch.randint(len(prompts), (), generator=generator_for(seed, f"{stream} prompt", number)))

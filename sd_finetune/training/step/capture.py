@@ -59,10 +59,10 @@ class CapturedGradients:
         self._kept: dict[Hashable, _Recording] = {}
         self._buffers: dict[nn.Parameter, Tensor] = {}
 
-    def __call__(self, inputs: Inputs) -> Learned:
-        """Add the gradients of one batch."""
-        if self._recorder is None:
-            return self._compute(inputs)
+    def __call__(self, inputs: Inputs, *others: Inputs) -> Learned:
+        """Add the gradients of one batch. Several together are not recorded: none that `recorder_for` allows are."""
+        if self._recorder is None or others:
+            return self._compute(inputs, *others)
         shapes = _shapes(inputs)
         is_due = shapes in self._reached and len(self._kept) < MOST_RECORDINGS
         if shapes not in self._kept and is_due and self._nothing_is_added_yet():

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from functools import partial, reduce
+from itertools import accumulate
+from operator import itemgetter
+from typing import NamedTuple, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from ...diffusion.loss import LossParts
@@ -16,6 +22,8 @@ from ..device import Accelerator
 from .batches import Batch
 from .conditioning import Conditioning
 from .loss import loss_of
+
+T = TypeVar("T")
 
 Prepared = Tensor | TextConditioning
 """What prior targets are computed from beside the batch itself: encoded class prompts, or the targets themselves."""
@@ -76,16 +84,16 @@ def _changed(prepared: Prepared | None, change: Callable[[Tensor], Tensor]) -> P
 
 
 class Learned(NamedTuple):
-    """losses: the batch's share of the step's. learns: whether the batch has anything that learns."""
+    """losses: the batches' share of the step's. learns: whether the batches have anything that learns."""
 
     losses: LossParts
     learns: bool
 
 
 class Compute(Protocol):
-    """Adds the gradients of a batch to those of the trained parameters."""
+    """Adds the gradients of batches to those of the trained parameters, all by one backward pass."""
 
-    def __call__(self, inputs: Inputs) -> Learned: ...
+    def __call__(self, *inputs: Inputs) -> Learned: ...
     def forget(self) -> None:
         """Free the memory that it keeps from batch to batch."""
         ...
@@ -104,16 +112,42 @@ class PlainGradients:
         self._model, self._settings, self._accelerator = model, settings, accelerator
         self._sources = sources
 
-    def __call__(self, inputs: Inputs) -> Learned:
+    def __call__(self, *inputs: Inputs) -> Learned:
+        prepared = [(each, *self._targets(each)) for each in inputs]
+        parts = self._losses(prepared) if len(inputs) == 1 else self._in_a_new_thread(lambda: self._losses(prepared))
+        # A batch where no prompt has the new word that is learning has nothing that learns.
+        learning = [part.total for part in parts if part.total.requires_grad]
+        if learning:
+            self._accelerator.backward(reduce(torch.add, learning))  # with train.fused_backward weights change in here
+        whole = LossParts(*(reduce(torch.add, [loss.detach() for loss in each]) for each in zip(*parts, strict=True)))
+        return Learned(whole, bool(learning))
+
+    def _targets(self, inputs: Inputs) -> tuple[Tensor | None, Tensor | None]:
+        """Those of its class examples, and of its training images outside of their masks."""
         batch, sources = inputs.batch, self._sources
-        prior = _targets(sources.prior, batch, inputs.prior)
-        outside = _targets(sources.outside, batch, inputs.outside)
+        return _targets(sources.prior, batch, inputs.prior), _targets(sources.outside, batch, inputs.outside)
+
+    def _losses(self, prepared: Sequence[tuple[Inputs, Tensor | None, Tensor | None]]) -> list[LossParts]:
+        """Of batches with their targets, each but the first in a thread of its own.
+
+        The first one's autocast is still on for the others, so that all use the same copies of weights.
+        """
+        (inputs, prior, outside), *others = prepared
         with self._accelerator.autocast():
-            part = loss_of(self._model, batch, inputs.conditioning, self._settings, prior, outside)
-        learns = part.total.requires_grad  # it does not where no prompt of the batch has the new word that is learning
-        if learns:
-            self._accelerator.backward(part.total)  # with train.fused_backward weights change in here
-        return Learned(LossParts(*(loss.detach() for loss in part)), learns)
+            part = loss_of(self._model, inputs.batch, inputs.conditioning, self._settings, prior, outside)
+            return [part, *(self._in_a_new_thread(lambda: self._losses(others)) if others else [])]
+
+    def _in_a_new_thread(self, compute: Callable[[], T]) -> T:
+        """What it computes, as if nothing was computed before it.
+
+        Of what is due, the backward pass takes what was computed last, by a count that each thread has of its own. So
+        it goes through several losses of new threads layer by layer, and soon has the whole gradient of each weight.
+        Else all gradients of one loss would be held until those of the next are there.
+        """
+        device = self._model.unet.device
+        on_this_gpu = partial(torch.cuda.set_device, device) if device.type == "cuda" else None
+        with ThreadPoolExecutor(1, initializer=on_this_gpu) as thread:
+            return thread.submit(copy_context().run, compute).result()  # with torch.compile's limits
 
     def forget(self) -> None:
         """It keeps nothing."""
@@ -137,11 +171,27 @@ class Gradients:
         self._sources, self._compute = sources, compute
         self.forget = compute.forget
 
-    def of(self, batch: Batch) -> Learned:
-        """Add the gradients of one batch of the step to those of the trained parameters."""
+    def of(self, *batches: Batch) -> Learned:
+        """Add the gradients of these batches of the step to those of the trained parameters, by one backward pass."""
         with self._accelerator.autocast():
-            conditioning = batch.told(self._conditioning(batch.prompts))
+            conditionings = self._conditionings(batches)
+        return self._compute(*map(self._inputs, batches, conditionings))
+
+    def _conditionings(self, batches: Sequence[Batch]) -> list[TextConditioning]:
+        """What the UNet is told in each.
+
+        Their prompts are encoded together: with gradient checkpointing a text encoder has gradients of its weights for
+        each time that it was called, so that with train.fused_backward they would change more than once.
+        """
+        encoded = self._conditioning([prompt for batch in batches for prompt in batch.prompts])
+        if len(batches) == 1:
+            return [batches[0].told(encoded)]
+        ends = list(accumulate(len(batch.prompts) for batch in batches))
+        rows = [slice(end - len(batch.prompts), end) for batch, end in zip(batches, ends, strict=True)]
+        return [batch.told(encoded.each(itemgetter(own))) for batch, own in zip(batches, rows, strict=True)]
+
+    def _inputs(self, batch: Batch, conditioning: TextConditioning) -> Inputs:
         sources = self._sources
         prior = sources.prior.prepare(batch) if sources.prior and batch.class_rows else None
         outside = sources.outside.prepare(batch) if sources.outside and batch.instance_rows else None
-        return self._compute(Inputs(batch, conditioning, prior, outside))
+        return Inputs(batch, conditioning, prior, outside)

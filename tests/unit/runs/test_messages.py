@@ -46,6 +46,7 @@ EVENTS: list[Event] = [
     Evaluation(10, 0.125),
     Sample(10, "samples/step-10.png", "a photo of sks dog", 7),
     Saved(10, "checkpoint", "/models/dog.safetensors"),
+    Saved(10, "checkpoint", "/models/dog.safetensors", final=True),
     Warning_("image.png is broken and was left out"),
     Error("The folder is empty: add images."),
     Done(10, "stopped"),

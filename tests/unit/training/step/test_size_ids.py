@@ -26,7 +26,7 @@ BANK = {"method": "dreambooth", "prior.weight": 1, "prior.source": "model", "pri
 @pytest.fixture
 def mixed(toy: Toy) -> Toy:
     """With images of three proportions, and masks of them."""
-    home = toy.home / "mixed"
+    home = toy.home / "of three proportions"
     for number, size in enumerate(SIZES):
         make_images(home / str(number), 1, size)
         Image.linear_gradient("L").resize(size).save(home / str(number) / "0.mask.png")
