@@ -9,6 +9,7 @@ from ..data.concepts import folders_beside, training_images
 from ..data.image_cache import notes_in
 from ..data.usable import Look, UsableImages
 from ..errors import UserError
+from ..settings.paths import pasted_path
 from ..settings.plain import concepts, text
 from ..settings.read import as_far_as_valid
 
@@ -44,9 +45,13 @@ def folder_of_concept(settings: dict[str, Any], number: int) -> str:
 
 
 def folder_as_read(settings: dict[str, Any], number: int, read: str) -> str:
-    """The concept's folder, which is still the one that was `read`. Raises UserError where it is another one by now."""
+    """The concept's folder, which is still the one that was `read`, as it was typed; "" if that is not known.
+
+    Raises:
+        UserError: it is another one by now.
+    """
     folder = folder_of_concept(settings, number)
-    if read and read != folder:
+    if read and pasted_path(read) != folder:
         raise UserError(f"Concept {number} has another folder by now, {folder}: nothing was changed in {read}.")
     return folder
 

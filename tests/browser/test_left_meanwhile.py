@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.browser import story
 from tests.browser.conftest import Server
-from tests.screen import wait_until
+from tests.screen import make_images, wait_until
 
 NewPage = Callable[..., Any]
 REFUSED = "x" * 300
@@ -118,6 +118,63 @@ def test_an_upload_ends_where_it_began(quick: Server, new_page: NewPage, picture
     choose(page, "my dog")
     page.wait_for_selector(".sdft-tile img >> nth=2")
     assert page.get_by_label("Remove 0.png").is_visible()
+
+
+def test_what_was_dropped_counts(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    story.put(page, "concepts", "concepts.1.folder", "")
+    story.put(page, "settings", "train.batch_size", "1")
+    story.set_duration(page, "settings", "train.length", 1, "epochs")
+    page.click("#sd_finetune_tab_concepts")
+    images = [str(path) for path in sorted(pictures.iterdir())]
+    for count, dropped in ((2, images[:2]), (3, images[2:])):
+        page.locator(".sdft-drop input").set_input_files(dropped)
+        page.wait_for_selector(f".sdft-facts:has-text('{count} steps, {count} per epoch')")
+
+
+def test_a_caption_that_is_being_edited_is_of_the_folder_before(
+    quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path
+) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    other = make_images(tmp_path / "others", 3)
+    page.click("#sd_finetune_tab_concepts")
+    caption = page.locator(".sdft-tile-caption").first
+    caption.wait_for()
+    with held(page, "**/concepts/1/images", "GET") as begun:
+        story.put(page, "concepts", "concepts.1.folder", str(other))
+        begun()
+        caption.click()
+        page.keyboard.type("a star in the snow")
+    page.wait_for_selector("text=Concept 1 has another folder by now")
+    assert list(tmp_path.rglob("*.txt")) == []
+
+
+def test_a_list_is_that_of_the_folder_beside_it(
+    quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path
+) -> None:
+    page = new_page(quick.address)
+    story.ready_to_train(quick, page, pictures)
+    make_images(tmp_path / "others", 2)
+    page.click("#sd_finetune_tab_concepts")
+    page.wait_for_selector(".sdft-tile >> nth=2")
+    with held(page, "**/projects/my%20dog/changes") as begun:
+        story.put(page, "concepts", "concepts.1.folder", str(tmp_path / "my pictures"))
+        story.put(page, "concepts", "concepts.1.class_prompt", "a dog")
+        begun()
+        story.put(page, "concepts", "concepts.1.folder", str(tmp_path / "others"))
+    page.wait_for_selector(".sdft-count:has-text('2 images')")
+    page.wait_for_selector(".sdft-tile >> nth=2", state="detached")
+
+
+def test_what_is_refused_is_told_where_one_goes(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    for name in ("a cat", "my dog"):
+        story.create(page, name)
+    story.put(page, "saving", "output.folder", REFUSED)
+    page.select_option("#sd_finetune_project", "a cat")
+    page.wait_for_selector(f"{story.OUTPUT} .sdft-message:has-text('my dog: '):has-text('255 bytes')")
 
 
 def test_a_project_may_be_deleted_while_images_are_on_their_way(

@@ -94,7 +94,11 @@ export function makeBaseChoice(id, checked) {
 export function makeBase(act, changed) {
   const said = h("div", { class: "sdft-fault", id: "sd_finetune_base_fault", role: "alert" });
   const title = h("span", { class: "sdft-base" });
-  const use = button("Use this checkpoint", oneAtATime(change), { class: "sdft-button sdft-primary" });
+  const use = button(
+    "Use this checkpoint",
+    oneAtATime(change, () => project),
+    { class: "sdft-button sdft-primary" },
+  );
   const choice = makeBaseChoice("sd_finetune_base", (usable) => {
     use.disabled = !usable;
   });

@@ -1,6 +1,6 @@
 // One concept: its fields, its images with captions, and images dropped on it.
 import { Away, get, post, sentence } from "./api.mjs";
-import { button, fill, find, h } from "./dom.mjs";
+import { button, fill, find, h, oneAtATime } from "./dom.mjs";
 import { field } from "./fields.mjs";
 import { counted } from "./figures.mjs";
 /** @import { Grid } from "./grid.mjs" */
@@ -68,6 +68,8 @@ export function makeConcept({ group, project, settings, number, changed, save, r
     changed(name);
   }
 
+  const removeOne = oneAtATime(removeImage);
+
   /** @param {Entry} entry */
   async function removeImage({ name }) {
     const place = grid.at;
@@ -114,7 +116,7 @@ export function makeConcept({ group, project, settings, number, changed, save, r
   function show(told, folder) {
     const unread = told.unchecked ? `, ${told.unchecked} of them not read yet` : "";
     fill(count, `${counted(told.count, "image")}${unread}`, sizes(told.sizes), skipped(told.skipped));
-    grid.allowRemoval(folder, told.uploads ? removeImage : null);
+    grid.allowRemoval(folder, told.uploads ? removeOne : null);
   }
 
   async function readAnew() {

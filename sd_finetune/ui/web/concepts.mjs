@@ -8,6 +8,7 @@ import { counted } from "./figures.mjs";
 import { Grid } from "./grid.mjs";
 import { makeUpload } from "./upload.mjs";
 /** @import { Act } from "./keeper.mjs" */
+/** @import { UploadHears } from "./upload.mjs" */
 /** @import { Concept, EndedJob, Group, Job, Project, Settings } from "./types.d.ts" */
 
 const PLACE = "Folder of kohya's scripts, or .toml or .json";
@@ -15,11 +16,15 @@ const IMPORT =
   'A folder of kohya\'s scripts with folders like "10_sks dog" and "reg/1_dog", their dataset config (.toml), or a ' +
   "concepts list (.json) of the Dreambooth extension";
 
+/** @typedef {ReturnType<typeof makeUpload>} Upload */
+
 /**
  * @typedef {object} Kept
  * @property {Act} act
  * @property {() => Promise<void>} save
  * @property {() => Promise<boolean>} reread shows the new settings
+ * @property {() => boolean} isKept whether the server has all that was edited
+ * @property {(name: string) => boolean} isSelected whether this project is
  * @property {() => void} drawn called after fields were made anew
  */
 
@@ -29,11 +34,11 @@ const IMPORT =
  * @param {(name: string) => void} changed
  * @param {Kept} kept
  */
-export function makeConcepts(group, changed, { act, save, reread, drawn }) {
+export function makeConcepts(group, changed, { act, save, reread, isKept, isSelected, drawn }) {
   const list = h("div", {});
   const said = h("div", { class: "sdft-message", role: "alert" });
-  const change = oneAtATime(changeTo);
-  const add = button("Add a concept", () => change((concepts) => [...concepts, plain(group)]));
+  const addOne = oneAtATime(() => change((concepts) => [...concepts, plain(group)]));
+  const add = button("Add a concept", addOne);
   const file = h("input", { type: "file", accept: ".json,application/json", onchange: importList });
   const old = h(
     "label",
@@ -56,8 +61,12 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
   let grids = [];
   /** With each of them. @type {ReturnType<typeof makeCaptionAll>[]} */
   let captioning = [];
-  /** With each of them. @type {ReturnType<typeof makeUpload>[]} */
+  /** Of each concept that was shown, as some may go on: by project and number. @type {Map<string, Upload>} */
+  const allUploads = new Map();
+  /** Those of the concepts. @type {Upload[]} */
   let uploads = [];
+  /** The last change of which concepts there are. @type {Promise<void>} */
+  let last = Promise.resolve();
   window.addEventListener("pagehide", leave);
   window.addEventListener("beforeunload", (event) => {
     leave();
@@ -69,7 +78,7 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
     const { name, settings } = shown;
     if (name !== project?.name) {
       leave();
-      grids = captioning = uploads = [];
+      grids = captioning = [];
       said.textContent = "";
     }
     project = shown;
@@ -77,7 +86,7 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
     const kept = grids.slice(0, settings.concepts.length);
     grids = settings.concepts.map((_, index) => kept[index] ?? new Grid(name, index + 1));
     captioning = grids.map((grid, index) => (kept[index] && captioning[index]) ?? makeCaptioning(name, grid, index));
-    uploads = grids.map((_, index) => (kept[index] && uploads[index]) ?? makeUploads(name, index));
+    uploads = grids.map((_, index) => uploadOf(name, index));
     moved(kept, () => {
       cards = grids.map((grid, index) =>
         makeConcept({
@@ -124,14 +133,27 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
    * @param {string} name the project's
    * @param {number} index of the concept
    */
-  function makeUploads(name, index) {
-    const isShown = () => project?.name === name;
-    return makeUpload(name, index + 1, {
-      folder: (kept) => (isShown() ? putFolder(index, kept) : putFolderOf(name, index, kept)),
+  function uploadOf(name, index) {
+    const key = `${index} ${name}`;
+    const made = allUploads.get(key) ?? makeUpload(name, index + 1, uploadHears(name, index));
+    allUploads.set(key, made);
+    return made;
+  }
+
+  /**
+   * @param {string} name the project's
+   * @param {number} index of the concept
+   * @returns {UploadHears}
+   */
+  function uploadHears(name, index) {
+    return {
+      folder: (kept) => (isSelected(name) ? putFolder(index, kept) : putFolderOf(name, index, kept)),
       ended: async () => {
-        if (isShown()) await cards[index].readAnew();
+        if (!isSelected(name)) return;
+        await cards[index]?.readAnew();
+        await save(); // as there are more steps
       },
-    });
+    };
   }
 
   /**
@@ -140,7 +162,8 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
    */
   async function putFolder(index, value) {
     const concept = project?.settings.concepts?.[index];
-    if (!concept || concept.folder === value) return;
+    if (!concept) throw new Error(`The images are in ${value}, but concept ${index + 1} is gone.`);
+    if (concept.folder === value) return;
     concept.folder = value;
     Object.assign(find(element, `[data-name="concepts.${index + 1}.folder"] input`), { value });
     await save();
@@ -155,7 +178,8 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
   async function putFolderOf(name, index, value) {
     const { concepts = [] } = (await get("projects", name)).settings;
     const now = concepts.map((concept, at) => (at === index ? { ...concept, folder: value } : concept));
-    await post(["projects", name, "changes"], { changes: { concepts: { was: concepts, now } } });
+    const { theirs } = await post(["projects", name, "changes"], { changes: { concepts: { was: concepts, now } } });
+    if (theirs.concepts) throw new Error(`The images are in ${value}: enter it as the folder of concept ${index + 1}.`);
   }
 
   /** What is being edited is kept. */
@@ -174,22 +198,39 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
   }
 
   /**
-   * Change which concepts there are, once nothing is on its way that goes by their numbers.
+   * Change which concepts there are, after changes before.
    * @param {(concepts: Concept[]) => Concept[]} action
    */
+  function change(action) {
+    const run = () => withoutCards(() => changeTo(action));
+    last = last.then(run, run);
+    return last;
+  }
+
+  /** @param {(concepts: Concept[]) => Concept[]} action */
   async function changeTo(action) {
     const before = project?.name;
     leave();
-    list.inert = true; // its cards go by the numbers before
+    await Promise.all(grids.map((grid) => grid.data.writer.sending)); // captions go by the numbers of concepts
+    if (!project || project.name !== before) return;
+    project.settings.concepts = action(project.settings.concepts ?? []);
+    for (const each of uploads) each.say([]);
+    await save();
+    if (project.name === before) show(project);
+  }
+
+  /**
+   * Do something after which the cards may have other numbers; nothing can be done in them meanwhile.
+   * @template T
+   * @param {() => Promise<T>} action
+   */
+  async function withoutCards(action) {
+    list.inert = true;
     try {
-      await Promise.all(grids.map((grid) => grid.data.writer.sending));
-      if (!project || project.name !== before) return;
-      project.settings.concepts = action(project.settings.concepts ?? []);
-      await save();
+      return await action();
     } finally {
       list.inert = false;
     }
-    if (project?.name === before) show(project);
   }
 
   /** @param {number} number */
@@ -214,7 +255,8 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
     if (!chosen || isUploading()) return;
     const name = project?.name;
     try {
-      const imported = await post(["concepts", "import"], JSON.parse(await chosen.text()));
+      const content = JSON.parse(await chosen.text());
+      const imported = await withoutCards(() => post(["concepts", "import"], content));
       if (project?.name !== name) return;
       await change((concepts) => [...concepts.filter((concept) => concept.folder), ...imported]);
     } catch (error) {
@@ -223,7 +265,7 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
     }
   }
 
-  const importPlace = oneAtATime(importFolder);
+  const importPlace = oneAtATime(importFolder, () => project?.name);
 
   /** @param {Event} event */
   function submit(event) {
@@ -236,17 +278,18 @@ export function makeConcepts(group, changed, { act, save, reread, drawn }) {
     const path = place.value;
     said.textContent = "Looking into the folder.";
     try {
-      const told = await act((name) => post(["projects", name, "import"], { path }));
-      if (!told || !(await reread())) return;
+      const told = await withoutCards(() => act((name) => post(["projects", name, "import"], { path })));
+      if (!told) return;
       place.value = "";
-      said.textContent = [`Imported ${counted(told.concepts, "concept")}.`, ...told.notes].join("\n");
+      const sentences = [`Imported ${counted(told.concepts, "concept")}.`, ...told.notes];
+      said.textContent = (await reread()) ? sentences.join("\n") : "";
     } catch (error) {
       said.textContent = sentence(error);
     }
   }
 
   function checked() {
-    for (const card of cards) card.read();
+    if (isKept()) for (const card of cards) card.read(); // else it is called again, once the server has the folders
     if (project) buckets.read(project.name);
   }
 

@@ -27,7 +27,7 @@ export function h(tag, properties = {}, ...children) {
 /**
  * A button that does something when it is pressed.
  * @param {string} label
- * @param {() => unknown} onclick
+ * @param {(event: MouseEvent) => unknown} onclick
  * @param {Properties<HTMLButtonElement>} [more]
  */
 export function button(label, onclick, more = {}) {
@@ -111,16 +111,19 @@ function flat(children) {
  * An action that is not begun again as long as it goes on, as by a second press.
  * @template {unknown[]} Arguments
  * @param {(...given: Arguments) => Promise<unknown>} action
+ * @param {() => string | undefined} [of] what it is done with, such as a project: with another one it is begun
  */
-export function oneAtATime(action) {
-  let going = false;
+export function oneAtATime(action, of = () => undefined) {
+  /** @type {Set<string | undefined>} */
+  const going = new Set();
   return async (/** @type {Arguments} */ ...given) => {
-    if (going) return;
-    going = true;
+    const with_ = of();
+    if (going.has(with_)) return;
+    going.add(with_);
     try {
       await action(...given);
     } finally {
-      going = false;
+      going.delete(with_);
     }
   };
 }

@@ -33,12 +33,14 @@ export function makeFit(gpus, act, changed) {
     said.textContent = gpu ? "" : "Looking for the GPU.";
     try {
       const fitted = await act((name) => post(["projects", name, "fit"], { gpu }));
-      const same = fitted && Object.keys(fitted.changes).length === 0;
-      if (fitted && (same || (await changed()))) said.textContent = fitted.sentence;
+      if (!fitted) return;
+      const shown = Object.keys(fitted.changes).length === 0 || (await changed());
+      said.textContent = shown ? fitted.sentence : "";
     } catch (error) {
       said.textContent = sentence(error);
+    } finally {
+      press.disabled = false;
     }
-    press.disabled = false;
   }
 
   return {

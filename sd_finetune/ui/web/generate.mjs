@@ -31,7 +31,7 @@ export function makeGenerate(act) {
   const seed = h("input", { type: "text", inputmode: "numeric", value: "0", id: "sd_finetune_generate_seed" });
   const many = h("input", { type: "text", inputmode: "numeric", value: "4", id: "sd_finetune_generate_count" });
   const source = h("select", { id: "sd_finetune_generate_with" });
-  const begin = oneAtATime(ask);
+  const begin = oneAtATime(ask, () => project?.name);
   const make = button("Generate missing class images", () =>
     begin((name) => post(["projects", name, "class-images", "generate"])),
   );

@@ -36,6 +36,7 @@ export class Grid {
     this.box = null;
     this.data = new GridData(project, number, {
       captions: (entries) => this.renewed(entries),
+      leaving: () => this.leave(),
       said: (text, failed) => (failed ? this.tools.notice.failed(text) : this.tools.notice.done(text)),
     });
     this.tools = makeTools(

@@ -14,6 +14,7 @@ const SIDE = 160;
  * @typedef {object} GridHears
  * @property {(entries: Entry[]) => void} captions what is known of these captions is new
  * @property {(sentence: string, failed: boolean) => void} said
+ * @property {() => void} leaving another folder comes: what is being edited belongs to the one before
  */
 
 export class GridData {
@@ -92,7 +93,10 @@ export class GridData {
       this.known = "";
       return false;
     }
-    if ((folder ?? "") !== this.folder) this.begin(folder ?? "");
+    if ((folder ?? "") !== this.folder) {
+      this.hears.leaving();
+      this.begin(folder ?? "");
+    }
     this.take(images, saved);
     return true;
   }

@@ -1,5 +1,5 @@
 // Keeps the settings of the selected project on the server while they are edited, here and in other windows.
-import { Away, get, onConnection, post, Refused, sentence } from "./api.mjs";
+import { Away, get, onConnection, post, sentence } from "./api.mjs";
 import { changesBetween, copied, takeOver } from "./changes.mjs";
 import { whenQuiet } from "./dom.mjs";
 import { putAt } from "./values.mjs";
@@ -64,17 +64,16 @@ export class Keeper {
   /** Keep what was edited in the project that is selected now. Never throws: what goes wrong is told. */
   async save() {
     const error = await this.keep();
-    if (error instanceof Refused) this.hears.failed(sentence(error));
+    if (error && !(error instanceof Away)) this.hears.failed(sentence(error)); // that it is away is said for the tab
   }
 
-  /** Keep what was edited, if there is such; whether it could be kept. Throws Away. */
+  /** Keep what was edited, if there is such; returns why that was refused, or "". Throws Away. */
   async saveEdits() {
     this.later.cancel();
     await this.last;
     const error = this.hasEdits() ? await this.keep() : null;
     if (error instanceof Away) throw error;
-    if (error) this.hears.failed(sentence(error));
-    return !error;
+    return error ? sentence(error) : "";
   }
 
   hasEdits() {
@@ -153,7 +152,7 @@ export class Keeper {
     if (!edited || this.sending || revision === edited.project.revision) return;
     const { project, read } = edited;
     const news = await get("projects", project.name);
-    if (this.edited !== edited || this.sending) return;
+    if (this.edited !== edited || edited.read !== read || this.sending) return; // it was kept meanwhile
     const edits = Object.entries(changesBetween(read, project.settings));
     this.merge(project, read, news);
     edited.read = copied(news.settings);

@@ -150,25 +150,33 @@ export function makeOutput(ended, changed) {
   /** @param {Press} command */
   async function press(command) {
     if (project === null || run === null) return;
-    const before = latest.since;
+    const [before, isHere] = [latest.since, place()];
     try {
       if (command === "continue") await post(["projects", project, "runs", run, "resume"]);
       else await post(["projects", project, "runs", run, "command"], { command });
+      if (!isHere()) return;
       following?.soon();
       const { said, over } = WHAT_FOLLOWS[command];
       notice.done(said, () => over(latest, before));
     } catch (error) {
-      notice.failed(sentence(error));
+      if (isHere()) notice.failed(sentence(error));
     }
   }
 
+  /** Tells whether the run is still looked at that is looked at now. */
+  function place() {
+    const [ofProject, ofRun] = [project, run];
+    return () => project === ofProject && run === ofRun;
+  }
+
   async function compare() {
-    const [earlier, place] = [others.value, [project, run]];
+    const [earlier, isHere] = [others.value, place()];
     if (project === null || earlier === "") return chart.compare(emptyView());
     try {
       const view = await wholeView(project, earlier);
-      if (earlier === others.value && project === place[0] && run === place[1]) chart.compare(view);
+      if (earlier === others.value && isHere()) chart.compare(view);
     } catch (error) {
+      if (!isHere()) return;
       others.value = "";
       chart.compare(emptyView());
       notice.failed(sentence(error));

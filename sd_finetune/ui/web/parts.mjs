@@ -74,6 +74,8 @@ export function makeParts(root, { form, example, example_note: note, gpus }, kee
     act,
     save: () => keeper.save(),
     reread: acts.reread,
+    isKept: () => !keeper.hasEdits(),
+    isSelected: (name) => keeper.isSelected(name),
     drawn: showEffects,
   });
   const generate = makeGenerate(act);

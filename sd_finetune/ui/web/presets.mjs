@@ -24,7 +24,7 @@ export function makePresets(form, name, act, changed) {
   const label = h("label", { for: "sd_finetune_preset" }, "Preset");
   const detail = h("div", { class: "sdft-preset", hidden: true });
   const said = h("span", { class: "sdft-said", role: "status" });
-  const back = button("Undo preset", oneAtATime(undo), { id: "sd_finetune_preset_undo", hidden: true });
+  const back = button("Undo preset", oneAtATime(undo, name), { id: "sd_finetune_preset_undo", hidden: true });
   const own = makePresetForm(
     act,
     () => name() !== undefined,
@@ -56,7 +56,7 @@ export function makePresets(form, name, act, changed) {
   /** @type {Changes} */
   let done = {};
 
-  const use = oneAtATime(apply);
+  const use = oneAtATime(apply, name);
   const chosen = () => all.find((each) => each.key === choice.value);
 
   /**

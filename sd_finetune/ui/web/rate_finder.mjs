@@ -15,8 +15,8 @@ const HELP = "Tries learning rates in a short run, in which they rise until trai
  */
 export function makeRateFinder(name, act, changed) {
   const said = h("span", { class: "sdft-said", role: "status" });
-  const press = button("Find learning rate", oneAtATime(find), { id: "sd_finetune_find_rate", title: HELP });
-  const use = button("Use it", oneAtATime(take), { hidden: true, id: "sd_finetune_use_rate" });
+  const press = button("Find learning rate", oneAtATime(find, name), { id: "sd_finetune_find_rate", title: HELP });
+  const use = button("Use it", oneAtATime(take, name), { hidden: true, id: "sd_finetune_use_rate" });
   const end = button("Cancel", cancel, { hidden: true });
   const curve = h("img", { class: "sdft-rate-curve", alt: "Loss over the learning rate", hidden: true });
   /** @type {Job | null} */

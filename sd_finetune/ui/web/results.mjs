@@ -44,6 +44,7 @@ export function makeResults(changed, failed) {
   }
 
   function clear() {
+    place = { project: "", run: "" };
     rows = [];
     fill(element);
   }

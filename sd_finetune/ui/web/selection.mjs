@@ -46,9 +46,11 @@ export class Selection {
   async select(name, run = null) {
     const choice = ++this.choices;
     try {
-      const project = await this.readOf(name);
+      const before = this.keeper.project?.name ?? name;
+      const { project, refused } = await this.readOf(name);
       if (choice !== this.choices) return false;
       this.show(project, run);
+      if (refused) this.parts.output.notice.failed(before === name ? refused : `${before}: ${refused}`);
       return true;
     } catch (error) {
       if (choice !== this.choices) return false;
@@ -61,14 +63,14 @@ export class Selection {
   }
 
   /**
-   * A project as it is after all is kept that was edited, until its answer came.
+   * A project as it is after all is kept that was edited until its answer came, and why some of that was refused.
    * @param {string} name
    */
   async readOf(name) {
     for (;;) {
-      const kept = await this.keeper.saveEdits();
+      const refused = await this.keeper.saveEdits();
       const project = await get("projects", name);
-      if (!kept || !this.keeper.hasEdits()) return project;
+      if (refused || !this.keeper.hasEdits()) return { project, refused };
     }
   }
 
@@ -181,8 +183,8 @@ export class Selection {
    * @param {Job} job
    */
   async go(job) {
-    await this.select(job.project, job.kind === "train" ? job.run : null);
-    if (job.kind !== "train") this.parts.panels.open(job.kind === "captions" ? "concepts" : "generate");
+    const shown = await this.select(job.project, job.kind === "train" ? job.run : null);
+    if (shown && job.kind !== "train") this.parts.panels.open(job.kind === "captions" ? "concepts" : "generate");
   }
 
   /**

@@ -89,7 +89,8 @@ export class Tab {
       await post(["projects", name, "runs", run, "resume"]);
       await this.look(name, run);
     } catch (error) {
-      this.parts.output.notice.failed(sentence(error));
+      const of = this.keeper.isSelected(name) ? "" : `${name}: `;
+      this.parts.output.notice.failed(of + sentence(error));
     }
   }
 

@@ -13,7 +13,7 @@ import { filesInput, takeDrops } from "./drop.mjs";
  * Takes images for one concept, and outlasts what is drawn of it: `element`, `say(sentences)` why something failed,
  * `focus()`, `isBusy()`.
  * @param {string} project its name
- * @param {number} number the concept's, from 1, which stays the same as long as this is busy
+ * @param {number} number the concept's, from 1; the tab changes none as long as this is busy
  * @param {UploadHears} hears
  */
 export function makeUpload(project, number, hears) {
@@ -52,8 +52,9 @@ export function makeUpload(project, number, hears) {
       progress.textContent = `Uploading ${index + 1} of ${chosen.length}`;
       try {
         const kept = await upload(["projects", project, "concepts", number, "upload"], file, folder);
-        if (!folder) await hears.folder(kept.folder);
+        const isFirst = folder === "";
         folder = kept.folder;
+        if (isFirst) await hears.folder(folder);
       } catch (error) {
         say([...why, sentence(error)]);
       }

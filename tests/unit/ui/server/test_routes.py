@@ -219,7 +219,8 @@ def test_what_another_folder_has_by_now_stays(screen: Screen, client: TestClient
         assert told == f"Concept 1 has another folder by now, {folder}: nothing was changed in {screen.pictures}."
         assert [path.name for path in Path(folder).iterdir()] == ["0.png"]
     for route, content in (("captions", {"changes": {"0.png": {"now": "a dog"}}}), ("remove", {"image": "0.png"})):
-        assert client.post(f"{place}/{route}", json={**content, "folder": folder}).status_code == 200
+        as_pasted = f' "{folder}" '
+        assert client.post(f"{place}/{route}", json={**content, "folder": as_pasted}).status_code == 200
     assert list(Path(folder).iterdir()) == []
 
 
