@@ -7,47 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...errors import UserError
-from ...settings.catalogue import all_options
-from ...settings.foreign_names import FOREIGN_NAMES
 from ...settings.paths import pasted_path
 from ...settings.toml import load_toml
-from ...settings.values import convert, range_text
-from .kohya_sizes import NAMES as SIZES
-from .kohya_sizes import sizes_of
+from .kohya_settings import MASKS, settings_of
 from .subsets import Imported, Subset, concepts_of
 
 Table = Mapping[str, Any]
-
-SAME_AS_ON_THEIR_COMMAND_LINE = (
-    "caption_dropout_rate",
-    "caption_prefix",
-    "caption_separator",
-    "caption_suffix",
-    "caption_tag_dropout_rate",
-    "enable_wildcard",
-    "flip_aug",
-    "keep_tokens",
-    "prior_loss_weight",
-    "shuffle_caption",
-)
-TAKEN: Mapping[str, str] = {
-    "batch_size": "train.batch_size",
-    **{name: FOREIGN_NAMES[name] for name in SAME_AS_ON_THEIR_COMMAND_LINE},
-}
-"""Our option by theirs, of the same meaning."""
-MASKS = "conditioning_data_dir"
-OF_SUBSETS = SIZES | {
-    "image_dir",
-    "metadata_file",
-    "num_repeats",
-    "class_tokens",
-    "is_reg",
-    "subsets",
-    "alpha_mask",
-    MASKS,
-}
-WITHOUT_NEED = frozenset({"cache_info", "debug_dataset", "caption_extension", "validation_seed"})
-"""What changes nothing here: every caption file is found."""
 
 
 def import_kohya_dataset(path: Path) -> Imported:
@@ -79,7 +44,7 @@ def import_kohya_dataset(path: Path) -> Imported:
     ]
     imported.notes += dict.fromkeys(note for each in subsets for note in _misread(each))
     own = [each for each in subsets if each.get("is_reg") is not True]
-    imported.settings |= dict(_settings(own, imported.notes))
+    imported.settings = {**dict(settings_of(own, imported.notes)), **imported.settings}
     wild = imported.settings.get("captions.wildcards") is True
     imported.settings["captions.several_lines"] = "random" if wild else "first"
     return imported
@@ -133,33 +98,6 @@ def _metadata_file(value: Any, home: Path) -> str:
         return ""
     file = Path(pasted_path(value))
     return str(home / file if (home / file).is_file() else file)
-
-
-def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple[str, Any]]:
-    """Options that hold for the whole run, by their full name."""
-    for name in dict.fromkeys(name for subset in subsets for name in subset):
-        values = [subset[name] for subset in subsets if name in subset]
-        value = values[0]
-        if name in OF_SUBSETS | WITHOUT_NEED or not value:
-            continue
-        if name not in TAKEN:
-            ours = FOREIGN_NAMES.get(name)
-            why = f"is left to you: here it is {ours}" if ours else "has no counterpart here, and is left out"
-            notes.append(f"{name} = {str(value)[:60]} {why}.")
-            continue
-        try:
-            convert(value, all_options()[TAKEN[name]])
-        except ValueError:
-            takes = range_text(all_options()[TAKEN[name]])
-            notes.append(f"{name} = {str(value)[:60]} is left out: {TAKEN[name]} takes {takes}.")
-            continue
-        if any(each != value for each in values):
-            notes.append(f"{name} differs between subsets, and {TAKEN[name]} is one for all: {value} is used.")
-        yield TAKEN[name], value
-    yield from sizes_of(subsets, notes)
-    files, alpha = (any(subset.get(name) for subset in subsets) for name in (MASKS, "alpha_mask"))
-    if files or alpha:  # their loss is not divided by the area of masks
-        yield from (("masks.source", "files" if files else "alpha"), ("masks.normalize", False))
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from sd_finetune.commands.import_data import settings_text
+from sd_finetune.data.buckets import trained_size
 from sd_finetune.data.concepts import instance_examples
 from sd_finetune.data.importing.import_any import import_any
+from sd_finetune.data.importing.subsets import Imported
 from sd_finetune.errors import UserError
-from sd_finetune.settings.options import Captions, Concept
+from sd_finetune.settings.options import Captions, Concept, Data
 from sd_finetune.settings.read import read_toml
 
 
@@ -158,7 +160,8 @@ def test_a_dataset_config(tmp_path: Path) -> None:
     }
     assert imported.notes == [
         "batch_size differs between subsets, and train.batch_size is one for all: 4 is used.",
-        "resolution differs between datasets: 512 is used for all of them, and not 568.",
+        "resolution differs between datasets: 512 is used for all of them, and not 576.",
+        "enable_bucket differs between subsets, and data.buckets is one for all: True is used.",
     ]
 
 
@@ -173,7 +176,8 @@ def test_a_dataset_config(tmp_path: Path) -> None:
              "data.upscale": True},
         ),
         (
-            "enable_bucket = true\nbucket_no_upscale = true\nbucket_reso_steps = 1\nresolution = '640, 512'",
+            "enable_bucket = true\nbucket_no_upscale = true\nbucket_reso_steps = 1\nresolution = '640, 512'\n"
+            "min_bucket_reso = 256\nmax_bucket_reso = 1024",
             {"data.buckets": True, "data.bucket_step": 64, "data.upscale": False, "data.resolution": 568},
         ),
         ("random_crop = true", {"data.buckets": False, "data.crop": "random", "data.cache_latents": "off"}),
@@ -185,6 +189,92 @@ def test_the_sizes_of_a_dataset_config(tmp_path: Path, general: str, settings: d
     (tmp_path / "dataset.toml").write_text(f"[general]\n{general}\n{subset}")
     found = import_any(str(tmp_path / "dataset.toml")).settings
     assert {name: value for name, value in found.items() if name.startswith("data.")} == settings
+
+
+def datasets(folder: Path, *each: tuple[str, str]) -> Imported:
+    """An import of a dataset for each pair of its options and of those of its one subset, in the folders 1, 2, ..."""
+    text = ""
+    for number, (options, subset) in enumerate(each, start=1):
+        image(folder / f"{number}/1.png")
+        text += f"[[datasets]]\n{options}\n[[datasets.subsets]]\nimage_dir = '{number}'\n{subset}\n"
+    (folder / "a.toml").write_text(text)
+    return import_any(str(folder / "a.toml"))
+
+
+def test_kohyas_limits_of_buckets_leave_proportions(tmp_path: Path) -> None:
+    """Its defaults are 256 and 1024, and the bucket of 1000 x 1500 there is 704 x 1024."""
+    limits = "enable_bucket = true\nresolution = 1024\nmin_bucket_reso = 256\nmax_bucket_reso = 1024"
+    sizes = datasets(tmp_path, (limits, "")).settings
+    data = Data(**{name.removeprefix("data."): value for name, value in sizes.items() if name.startswith("data.")})
+    assert trained_size((1000, 1500), data) == (704, 1024)
+
+
+def test_limits_of_buckets_that_differ_between_resolutions_are_left_out(tmp_path: Path) -> None:
+    image(tmp_path / "dogs/1.png")
+    dataset = (
+        "[[datasets]]\nresolution = {0}\nenable_bucket = true\nmin_bucket_reso = 256\nmax_bucket_reso = {1}\n"
+        "[[datasets.subsets]]\nimage_dir = 'dogs'\n"
+    )
+    (tmp_path / "a.toml").write_text(dataset.format(512, 1024) + dataset.format(1024, 2048))
+    imported = import_any(str(tmp_path / "a.toml"))
+    assert imported.settings["data.extra_resolutions"] == "1024"
+    assert imported.settings["data.smallest_side"] == 256  # as it is the same in both
+    assert "data.largest_side" not in imported.settings
+    assert [note for note in imported.notes if "bucket" in note] == [
+        "max_bucket_reso differs between datasets, and is left out: data.largest_side is one for all resolutions."
+    ]
+
+
+def test_one_size_of_width_and_height_becomes_buckets(tmp_path: Path) -> None:
+    imported = datasets(tmp_path, ("resolution = [768, 512]", ""))
+    sizes = {name: value for name, value in imported.settings.items() if name.startswith("data.")}
+    assert sizes == {"data.resolution": 632, "data.buckets": True}
+    assert trained_size((1536, 1024), Data(resolution=632)) == (768, 512)
+    assert any(note.startswith("resolution = [768, 512] without buckets trains every") for note in imported.notes)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "name", "value"),
+    [
+        (("", "flip_aug = false"), ("", "flip_aug = true"), "data.horizontal_flip", False),
+        (("", "flip_aug = true"), ("", ""), "data.horizontal_flip", True),
+        (("", ""), ("", "caption_prefix = 'a photo of'"), "captions.prefix", ""),
+        (("", ""), ("batch_size = 4", ""), "train.batch_size", 1),
+        (("", ""), ("enable_bucket = true", ""), "data.buckets", False),
+        (("", "random_crop = true"), ("", ""), "data.crop", "random"),
+    ],
+)
+def test_what_only_some_subsets_have_is_told(
+    tmp_path: Path, first: tuple[str, str], second: tuple[str, str], name: str, value: Any
+) -> None:
+    """kohya's default counts where a subset leaves an option out."""
+    imported = datasets(tmp_path, first, second)
+    assert imported.settings[name] == value
+    (note,) = [note for note in imported.notes if "differs" in note]
+    assert f" differs between subsets, and {name} is one for all: " in note
+
+
+def test_steps_of_buckets_that_differ_are_told(tmp_path: Path) -> None:
+    buckets = "enable_bucket = true\nbucket_reso_steps = "
+    imported = datasets(tmp_path, (f"{buckets} 32", ""), (f"{buckets} 64\nbucket_no_upscale = true", ""))
+    assert (imported.settings["data.bucket_step"], imported.settings["data.upscale"]) == (32, True)
+    assert len([note for note in imported.notes if "differs between subsets" in note]) == 2
+    refused = datasets(tmp_path, ("enable_bucket = true\nbucket_reso_steps = 1", ""))
+    assert refused.settings["data.bucket_step"] == 64
+    assert any(note.startswith("bucket_reso_steps = 1 is left out") for note in refused.notes)
+
+
+def test_no_prior_stays_none_where_the_weight_of_one_is_said(tmp_path: Path) -> None:
+    imported = datasets(tmp_path, ("prior_loss_weight = 1.0", ""))
+    assert imported.settings["prior.weight"] == 0
+    assert "There are no regularization images, so prior preservation is off." in imported.notes
+
+
+def test_the_separator_of_shuffled_tags_is_told(tmp_path: Path) -> None:
+    imported = datasets(tmp_path, ("", "shuffle_caption = true\ncaption_separator = ';'"))
+    assert imported.settings["captions.separator"] == ";"
+    assert any("where kohya's scripts write commas" in note for note in imported.notes)
+    assert not any("commas" in note for note in datasets(tmp_path, ("", "caption_separator = ';'")).notes)
 
 
 def test_what_is_not_taken_over_is_told_with_its_name_here(tmp_path: Path) -> None:
