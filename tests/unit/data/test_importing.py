@@ -12,6 +12,7 @@ from PIL import Image
 from sd_finetune.commands.import_data import settings_text
 from sd_finetune.data.buckets import trained_size
 from sd_finetune.data.concepts import instance_examples
+from sd_finetune.data.importing.concepts_list import import_concepts
 from sd_finetune.data.importing.import_any import import_any
 from sd_finetune.data.importing.subsets import Imported
 from sd_finetune.errors import UserError
@@ -382,6 +383,40 @@ def test_masks_of_a_dataset_config(tmp_path: Path, line: str, source: str, folde
 def test_a_concepts_list(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(json.dumps([{"instance_data_dir": "/dogs", "instance_prompt": "sks dog"}]))
     assert import_any(str(tmp_path / "list.json")).concepts == [{"folder": "/dogs", "instance_prompt": "sks dog"}]
+
+
+@pytest.mark.parametrize(
+    ("instance", "of_class", "expected"),
+    [
+        ("[filewords]", "[filewords]", ("zwx, [filewords]", "dog, [filewords]")),
+        ("photo of dog", "photo of dog", ("photo of zwx", "photo of dog")),
+        ("A Dog, in the park", "zwx dog", ("zwx, in the park", "dog")),
+        ("photo of zwx dog, [filewords]", "a zwx", ("photo of zwx dog, [filewords]", "a dog")),
+        ("hotdog", "", ("zwx, hotdog", "dog")),
+        ("", "a dog", ("zwx", "a dog")),
+    ],
+)
+def test_tokens_of_a_concepts_list_are_trained(instance: str, of_class: str, expected: tuple[str, str]) -> None:
+    """As the extension's `create_text` puts them into prompts."""
+    prompts = {"instance_prompt": instance, "class_prompt": of_class}
+    entry = {"instance_data_dir": "/dogs", **prompts, "instance_token": "zwx", "class_token": "dog"}
+    (concept,) = import_concepts([entry]).concepts
+    assert (concept["instance_prompt"], concept["class_prompt"]) == expected
+
+
+def test_tokens_before_captions_are_told(tmp_path: Path) -> None:
+    prompts = {"instance_prompt": "[filewords]", "class_prompt": "[filewords]"}
+    entry = {"instance_data_dir": "/dogs", **prompts, "instance_token": "zwx", "class_token": "dog"}
+    (tmp_path / "list.json").write_text(json.dumps([entry]))
+    assert import_any(str(tmp_path / "list.json")).notes == [
+        "/dogs: the instance prompt is zwx, [filewords], so that its token is trained.",
+        'The extension writes "zwx" in place of "dog" in captions of training images, and takes it out of those of '
+        "class images: here captions stay as they are.",
+        "/dogs: the class prompt is dog, [filewords], so that its token is trained.",
+    ]
+    (concept,) = import_concepts([entry | {"class_token": "", "class_prompt": "a dog"}]).concepts
+    assert (concept["instance_prompt"], concept["class_prompt"]) == ("zwx, [filewords]", "a dog")
+    assert import_concepts([entry | {"instance_token": "", "class_token": 5}]).notes == []
 
 
 @pytest.mark.parametrize(
