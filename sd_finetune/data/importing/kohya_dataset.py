@@ -9,10 +9,16 @@ from typing import Any, cast
 from ...errors import UserError
 from ...settings.paths import pasted_path
 from ...settings.toml import load_toml
+from ..captions import FILEWORDS
 from .kohya_settings import MASKS, settings_of
 from .subsets import Imported, Subset, concepts_of
 
 Table = Mapping[str, Any]
+
+CHANGE_CAPTIONS = frozenset({
+    "captions.prefix", "captions.suffix", "captions.drop_rate", "captions.shuffle", "captions.tag_drop_rate",
+})  # fmt: skip
+"""What does nothing to a prompt without a caption."""
 
 
 def import_kohya_dataset(path: Path) -> Imported:
@@ -30,10 +36,16 @@ def import_kohya_dataset(path: Path) -> Imported:
     if not subsets:
         needed = "[[datasets]] and [[datasets.subsets]] with image_dir"
         raise UserError(f"{path} is not a dataset config of kohya's scripts: it needs {needed}.")
-    seen = dict.fromkeys(
-        _subset(each, path.absolute().parent) for each in subsets
-    )  # one is in a dataset for each resolution
+    used = [each for each in subsets if not _is_without_repeats(each)]
+    without = [
+        f"{each['image_dir']} has num_repeats = {each['num_repeats']}, and is left out."
+        for each in subsets
+        if each not in used
+    ]
+    # one is in a dataset for each resolution
+    seen = dict.fromkeys(_subset(each, path.absolute().parent) for each in used)
     imported = concepts_of(list(seen))
+    imported.notes[:0] = dict.fromkeys(without)
     if not imported.concepts:
         raise UserError(f"{path} names no folder of training images: {' '.join(imported.notes)}")
     imported.notes += [
@@ -42,12 +54,26 @@ def import_kohya_dataset(path: Path) -> Imported:
         for each in every
         if each not in subsets and "metadata_file" in each
     ]
-    imported.notes += dict.fromkeys(note for each in subsets for note in _misread(each))
-    own = [each for each in subsets if each.get("is_reg") is not True]
+    imported.notes += dict.fromkeys(note for each in used for note in _misread(each))
+    own = [each for each in used if each.get("is_reg") is not True]
     imported.settings = {**dict(settings_of(own, imported.notes)), **imported.settings}
     wild = imported.settings.get("captions.wildcards") is True
     imported.settings["captions.several_lines"] = "random" if wild else "first"
+    if CHANGE_CAPTIONS & set(imported.settings):
+        imported.concepts = [_with_words_as_caption(concept) for concept in imported.concepts]
     return imported
+
+
+def _is_without_repeats(options: Table) -> bool:
+    """Whether kohya's scripts leave the subset out."""
+    repeats = options.get("num_repeats")
+    return type(repeats) is int and repeats < 1
+
+
+def _with_words_as_caption(concept: dict[str, Any]) -> dict[str, Any]:
+    """class_tokens are a caption there, which its options change; a prompt of them alone stays as it is."""
+    words = concept["instance_prompt"]
+    return concept if words == FILEWORDS else {**concept, "instance_prompt": FILEWORDS, "default_caption": words}
 
 
 def _subsets(content: Table) -> Iterator[dict[str, Any]]:
@@ -64,7 +90,7 @@ def _subset(options: Table, home: Path) -> Subset:
     repeats, words = options.get("num_repeats"), options.get("class_tokens")
     return Subset(
         folder,
-        repeats if type(repeats) is int and repeats > 0 else 1,
+        repeats if type(repeats) is int else 1,
         words.strip() if isinstance(words, str) else "",
         options.get("is_reg") is True,
         metadata,
@@ -77,7 +103,7 @@ def _misread(options: Table) -> Iterator[str]:
     takes = {"num_repeats": "a whole number, 1 or more", "class_tokens": "a text", MASKS: "a folder that is there"}
     repeats, words, masks = (options.get(name) for name in takes)
     wrong = {
-        "num_repeats": repeats is not None and not (type(repeats) is int and repeats > 0),
+        "num_repeats": repeats is not None and type(repeats) is not int,
         "class_tokens": words is not None and not isinstance(words, str),
         MASKS: masks is not None and not isinstance(masks, str),
     }

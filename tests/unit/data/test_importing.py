@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def expected(home: Path) -> list[dict[str, Any]]:
 def test_a_folder_of_kohya_whichever_level_is_given(kohya: Path, place: str) -> None:
     imported = import_any(str(kohya / place))
     assert imported.concepts == expected(kohya)
-    assert imported.settings == {}
+    assert imported.settings == {"captions.several_lines": "first"}
     assert imported.notes == [
         f"{kohya / 'img/0_off'} has 0 repeats, and is left out.",
         f"{kohya / 'img/rest'} has no number of repeats in its name, and is left out.",
@@ -97,7 +98,14 @@ def test_without_regularization_images_there_is_no_prior(tmp_path: Path) -> None
     image(tmp_path / "10_/a red dog.png")
     imported = import_any(str(tmp_path))
     assert imported.concepts[0]["instance_prompt"] == "[filewords]"
-    assert imported.settings == {"prior.weight": 0}
+    assert imported.settings == {"prior.weight": 0, "captions.several_lines": "first"}
+
+
+def test_a_numbered_folder_with_other_folders_in_it(tmp_path: Path) -> None:
+    image(tmp_path / "10_sks dog/1.png")
+    (tmp_path / "10_sks dog/latents").mkdir()
+    (concept,) = import_any(str(tmp_path / "10_sks dog")).concepts
+    assert concept["folder"] == str(tmp_path / "10_sks dog")
 
 
 def test_such_a_folder_as_a_concept_is_told(kohya: Path) -> None:
@@ -143,7 +151,8 @@ def test_a_dataset_config(tmp_path: Path) -> None:
         image(tmp_path / name / "1.png")
     (tmp_path / "dataset.toml").write_text(CONFIG.format(reg=(tmp_path / "all dogs").as_posix()))
     imported = import_any(f'"{tmp_path / "dataset.toml"}" ')  # as Windows' Explorer copies a path
-    dogs = {"folder": str(tmp_path / "dogs"), "repeats": 10, "instance_prompt": "sks dog"}
+    dogs = {"folder": str(tmp_path / "dogs"), "repeats": 10, "instance_prompt": "[filewords]"}
+    dogs |= {"default_caption": "sks dog"}
     cats = {"folder": str(tmp_path / "cats"), "repeats": 1, "instance_prompt": "[filewords]", "default_caption": ""}
     of_class = {"class_folder": str(tmp_path / "all dogs"), "class_prompt": "dog"}
     assert imported.concepts == [dogs | of_class, cats | of_class]
@@ -200,6 +209,29 @@ def datasets(folder: Path, *each: tuple[str, str]) -> Imported:
         text += f"[[datasets]]\n{options}\n[[datasets.subsets]]\nimage_dir = '{number}'\n{subset}\n"
     (folder / "a.toml").write_text(text)
     return import_any(str(folder / "a.toml"))
+
+
+@pytest.mark.parametrize("repeats", [0, -1])
+def test_a_subset_without_repeats_is_left_out_as_there(tmp_path: Path, repeats: int) -> None:
+    off = ("batch_size = 8", f"num_repeats = {repeats}")
+    imported = datasets(tmp_path, off, ("", ""))
+    assert [concept["folder"] for concept in imported.concepts] == [str(tmp_path / "2")]
+    assert f"1 has num_repeats = {repeats}, and is left out." in imported.notes
+    assert "train.batch_size" not in imported.settings
+    with pytest.raises(UserError, match="names no folder of training images: 1 has num_repeats"):
+        datasets(tmp_path, off)
+
+
+@pytest.mark.parametrize(
+    ("option", "prompt"),
+    [("caption_prefix = 'photo of'", "photo of sks dog"), ("caption_dropout_rate = 1.0", ""), ("", "sks dog")],
+)
+def test_words_are_changed_as_a_caption(tmp_path: Path, option: str, prompt: str) -> None:
+    imported = datasets(tmp_path, ("", f"class_tokens = 'sks dog'\n{option}"))
+    (tmp_path / "mine.toml").write_text(settings_text(imported, "a.toml", "model.ckpt"))
+    settings = read_toml(tmp_path / "mine.toml")
+    ((example,), _) = instance_examples(settings.concepts, settings.captions)
+    assert (example.random.draw(0, Random(0)) if example.random else example.prompt) == prompt
 
 
 def test_kohyas_limits_of_buckets_leave_proportions(tmp_path: Path) -> None:
@@ -302,7 +334,6 @@ def test_datasets_of_the_same_folders_are_resolutions_of_one_run(tmp_path: Path)
         ("keep_tokens = 'a'", "keep_tokens = a is left out: captions.keep_first takes a whole number, 0 or more."),
         ("caption_dropout_rate = 7", "caption_dropout_rate = 7 is left out: captions.drop_rate takes a number from 0"),
         ("num_repeats = '10'", "num_repeats = 10 is left out: it is to be a whole number, 1 or more."),
-        ("num_repeats = -1", "num_repeats = -1 is left out: it is to be a whole number, 1 or more."),
         ("class_tokens = 5", "class_tokens = 5 is left out: it is to be a text."),
     ],
 )
@@ -426,6 +457,7 @@ def test_tokens_before_captions_are_told(tmp_path: Path) -> None:
         ("gone", None, "gone not found: choose an existing folder"),
         ("plain", None, 'has no folder like "10_sks dog", as kohya'),
         ("empty", None, "has no images: .*1_x has no images, and is left out"),
+        ("off", None, "has no images: .*0_x has 0 repeats, and is left out"),
         ("a.zip", "x", r"is not a folder, \.toml or \.json file"),
         ("gone.toml", None, "gone.toml not found"),
         ("a.toml", "x = 1", "is not a dataset config of kohya's scripts"),
@@ -452,6 +484,7 @@ def test_tokens_before_captions_are_told(tmp_path: Path) -> None:
 def test_what_cannot_be_imported(tmp_path: Path, name: str, content: str | None, sentence: str) -> None:
     image(tmp_path / "plain/1.png")
     (tmp_path / "empty/1_x").mkdir(parents=True)
+    image(tmp_path / "off/0_x/1.png")
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=sentence):
