@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,8 @@ from ...settings.paths import pasted_path
 from ...settings.toml import load_toml
 from ..captions import FILEWORDS
 from .kohya_settings import MASKS, settings_of
-from .subsets import Imported, Subset, concepts_of
+from .looked_into import Subset
+from .subsets import Imported, concepts_of
 
 Table = Mapping[str, Any]
 
@@ -95,7 +97,14 @@ def _subset(options: Table, home: Path) -> Subset:
         options.get("is_reg") is True,
         metadata,
         _folder(masks, home) if isinstance(masks, str) and masks else None,
+        _caption_ending(options.get("caption_extension")),
     )
+
+
+def _caption_ending(value: Any) -> str:
+    """As ".txt"; "" where none is said."""
+    name = value.strip().lstrip(".") if isinstance(value, str) else ""
+    return f".{name}" if re.fullmatch(r"[\w.-]+", name) else ""
 
 
 def _misread(options: Table) -> Iterator[str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...errors import UserError
-from .subsets import Imported, Subset, concepts_of
+from .looked_into import Subset
+from .subsets import Imported, concepts_of
 
 REGULARIZATION = ("reg", "regs", "regularization", "regularisation", "reg_images", "reg_data", "class", "class_images")
 TRAINING = ("img", "imgs", "image", "images", "train", "train_data", "training", "dataset")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import locale
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,18 @@ def test_images_without_a_comment_or_that_are_none(tmp_path):
     (tmp_path / "no image.png").write_text("x")
     names = ("a dog.png", "no image.png", "gone.png")
     assert [caption_of(tmp_path / name, image_comments=True) for name in names] == ["a dog", "no image", "gone"]
+
+
+def test_file_names_alone_as_prompts_are_told(tmp_path):
+    """Those of several words are meant to be captions."""
+    for name in ("DSC_0012", "DSC_0013"):
+        Image.new("RGB", (32, 32)).save(tmp_path / f"{name}.png")
+    told = 'Concept 1: no image has a caption, and the prompts are the file names alone, such as "DSC_0012"'
+    assert [told in warning for warning in instance_examples([Concept(folder=str(tmp_path))], Captions())[1]] == [True]
+    for other in (Concept(instance_prompt="sks dog, [filewords]"), Concept(default_caption="sks dog")):
+        assert instance_examples([replace(other, folder=str(tmp_path))], Captions())[1] == []
+    (tmp_path / "DSC_0013.png").rename(tmp_path / "a red dog.png")
+    assert instance_examples([Concept(folder=str(tmp_path))], Captions())[1] == []
 
 
 def test_a_folder_where_only_some_have_captions(tmp_path):

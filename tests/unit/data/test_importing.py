@@ -118,6 +118,65 @@ def test_such_a_folder_as_a_concept_is_told(kohya: Path) -> None:
     assert not any("kohya" in sentence for sentence in instance_examples([own], Captions())[1])
 
 
+def test_images_in_folders_of_a_numbered_folder_are_excluded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """kohya's scripts read a folder flat."""
+    folder = tmp_path / "10_sks dog"
+    for name in ("1.png", "unused/1.png", "unused/old/2.png"):
+        image(folder / name)
+    image(tmp_path / "20_inside/deep/1.png")
+    image(tmp_path / "reg/1_dog/1.png")
+    image(tmp_path / "reg/1_dog/more/1.png")
+    imported = import_any(str(tmp_path))
+    (concept,) = imported.concepts
+    assert concept["exclude"] == ["unused/1.png", "unused/old/2.png"]
+    assert imported.notes == [
+        f"{tmp_path / '20_inside'} has no images, and is left out.",
+        f"{folder}: 2 images in folders inside it are excluded, as kohya's scripts do not train them.",
+        f"{tmp_path / '20_inside'} has images in folders inside it alone, which kohya's scripts do not read.",
+        f"{tmp_path / 'reg/1_dog'}: 1 image in folders inside it is used as class images here and not in kohya's "
+        "scripts: move what is not to be.",
+    ]
+    (tmp_path / "mine.toml").write_text(settings_text(imported, "kohya", "model.ckpt"))
+    examples, _ = instance_examples(read_toml(tmp_path / "mine.toml").concepts, Captions())
+    assert {example.image for example in examples} == {folder / "1.png"}
+    monkeypatch.setattr("sd_finetune.data.importing.looked_into.MOST_EXCLUDED", 1)
+    many = import_any(str(tmp_path))
+    assert "exclude" not in many.concepts[0]
+    assert f"{folder}: 2 images in folders inside it are trained here and not in kohya's" in "\n".join(many.notes)
+
+
+def test_file_names_that_become_prompts_are_told(tmp_path: Path) -> None:
+    image(tmp_path / "10_/DSC_0012.png")
+    image(tmp_path / "10_/0013.png")  # has no words, so that its prompt is empty as in kohya's scripts
+    notes = import_any(str(tmp_path)).notes
+    assert notes[0].endswith(
+        "10_: 1 image without a caption, such as DSC_0012.png, has no words either: the file name is the prompt here "
+        '("DSC_0012"), and nothing in kohya\'s scripts.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("ending", "files", "told"),
+    [
+        (".caption", {"1.caption": "a", "2.caption": "b"}, ""),
+        ("caption", {"1.caption": "a", "1.txt": "b", "2.caption": "c"}, "1 image has a caption file that does not end"),
+        (".txt", {"1.caption": "a", "2.png.txt": "b"}, "2 images have a caption file that does not end in .txt"),
+        (".tags", {"1.tags": "a", "2.tags": "b"}, "2 captions with the ending .tags, such as 1.tags, are not read"),
+    ],
+)
+def test_the_ending_of_captions_is_told_where_others_count(
+    tmp_path: Path, ending: str, files: dict[str, str], told: str
+) -> None:
+    for name in ("1.png", "2.png"):
+        image(tmp_path / "1" / name)
+    for name, text in files.items():
+        (tmp_path / "1" / name).write_text(text)
+    imported = datasets(tmp_path, ("", f"class_tokens = 'dog'\ncaption_extension = '{ending}'"))
+    notes = [note for note in imported.notes if str(tmp_path) in note]
+    assert len(notes) == (1 if told else 0)
+    assert all(told in note for note in notes)
+
+
 CONFIG = """
 [general]
 flip_aug = true
@@ -253,7 +312,7 @@ def test_limits_of_buckets_that_differ_between_resolutions_are_left_out(tmp_path
     assert imported.settings["data.extra_resolutions"] == "1024"
     assert imported.settings["data.smallest_side"] == 256  # as it is the same in both
     assert "data.largest_side" not in imported.settings
-    assert [note for note in imported.notes if "bucket" in note] == [
+    assert [note for note in imported.notes if "bucket_reso" in note] == [
         "max_bucket_reso differs between datasets, and is left out: data.largest_side is one for all resolutions."
     ]
 
@@ -370,6 +429,29 @@ def test_a_metadata_file_of_a_dataset_config(tmp_path: Path) -> None:
         "1": "a dog, red, wet", "2": "blue", "3": "a cat", "4": "a file of its own",
     }  # fmt: skip
     assert warnings == []
+
+
+def test_what_a_metadata_file_does_not_decide_is_told(tmp_path: Path) -> None:
+    """kohya's scripts train the images that it names, and never open caption files."""
+    for name in ("1", "2", "other"):
+        image(tmp_path / f"1/{name}.png", "a file" if name == "1" else None)
+    (tmp_path / "meta.json").write_text('{"1": {"caption": "a dog"}, "2": {"caption": "a cat"}}')
+    imported = datasets(tmp_path, ("", "metadata_file = 'meta.json'"))
+    (concept,) = imported.concepts
+    assert concept["exclude"] == ["other.png"]
+    file, folder = tmp_path / "meta.json", tmp_path / "1"
+    assert imported.notes[:2] == [
+        f"{folder}: 1 image that {file} does not name is excluded, as kohya's scripts do not train it.",
+        f"{folder}: 1 image, such as 1.png, has a caption file beside what {file} says, which counts here and not in "
+        "kohya's scripts: remove what is not to be trained.",
+    ]
+
+
+def test_a_metadata_file_of_other_images_excludes_none(tmp_path: Path) -> None:
+    image(tmp_path / "1/1.png")
+    (tmp_path / "meta.json").write_text('{"0001": {"caption": "a dog"}}')
+    (concept,) = datasets(tmp_path, ("", "metadata_file = 'meta.json'")).concepts
+    assert "exclude" not in concept
 
 
 def test_a_metadata_file_of_other_images_is_told(tmp_path: Path) -> None:
