@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import locale
 import os
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sd_finetune.data.caption_warnings import caption_warnings, shared_captions,
 from sd_finetune.data.captions import Caption, CaptionReader, caption_file, prompt_for
 from sd_finetune.data.concepts import instance_examples
 from sd_finetune.data.metadata_lines import read_metadata_lines
+from sd_finetune.data.prompt_building import plain_caption
 from sd_finetune.errors import UserError
 from sd_finetune.settings.options import Captions, Concept
 
@@ -147,6 +149,31 @@ def test_what_is_no_text_in_metadata_lines_is_no_caption(tmp_path):
     assert [caption_of(tmp_path / f"{k}.png", tmp_path, "by default") for k in (1, 2, 3)] == [
         "by default", "1cat, grass", "",
     ]  # fmt: skip
+
+
+def test_a_caption_in_metadata_lines_may_have_separators_of_unicode(tmp_path):
+    """Texts from the web do, which JSON need not escape."""
+    text = "a dog\u2028in grass\x85at night"
+    lines = [json.dumps({"file_name": name, "text": text}, ensure_ascii=False) for name in ("1.png", "2.png")]
+    (tmp_path / "metadata.jsonl").write_text("\r\n".join(lines), encoding="utf-8", newline="")
+    assert caption_of(tmp_path / "2.png") == "a dog in grass at night"
+    caption = CaptionReader([str(tmp_path)], Captions()).of(tmp_path / "1.png")
+    assert plain_caption(caption, Captions(several_lines="first")) == "a dog in grass at night"
+
+
+@pytest.mark.parametrize("form", ["metadata.jsonl", "meta.json"])
+@pytest.mark.parametrize("of_file", ["NFC", "NFD"])
+def test_an_image_is_found_in_metadata_however_its_accents_are_written(tmp_path, form, of_file):
+    """A Mac's folders have them decomposed, most tools write them composed."""
+    name = unicodedata.normalize(of_file, "café.png")
+    other = unicodedata.normalize("NFD" if of_file == "NFC" else "NFC", name)
+    if form == "metadata.jsonl":
+        write_lines(tmp_path / form, {"file_name": other, "text": "a café"})
+        assert caption_of(tmp_path / name) == "a café"
+    else:
+        (tmp_path / form).write_text(json.dumps({other: "a café"}))
+        reader = CaptionReader([str(tmp_path)], Captions(), metadata=str(tmp_path / form))
+        assert reader.of(tmp_path / name).line == "a café"
 
 
 def test_metadata_lines_of_other_images_are_told(tmp_path):
