@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil
+from math import isqrt
 from typing import Any, cast
 
 Table = Mapping[str, Any]
@@ -18,6 +18,8 @@ LEAST, MOST = 64, 2048
 """Of a resolution."""
 MOST_OF_SIDES = 4096
 """Of the largest side of buckets."""
+LONGEST = 9
+"""Digits of a number of pixels."""
 
 
 def sizes_of(subsets: Sequence[Table], notes: list[str]) -> Iterator[tuple[str, Any]]:
@@ -106,10 +108,11 @@ def _resolution(options: Table) -> int | None:
     sides = _sides(options.get("resolution"))
     if not sides:
         return None
-    side = (sides[0] * sides[-1]) ** 0.5
+    area = sides[0] * sides[-1]
     if _is_oblong(options.get("resolution")) and options.get("enable_bucket") is not True:
-        return _rounded(ceil(side) + 7)  # up, so that the one size of there is among the buckets, which are no larger
-    return _rounded(int(side))
+        # Up, so that the one size of there is among the buckets, which have no more pixels than the square.
+        return _rounded(isqrt(max(area, 1) - 1) + 8)
+    return _rounded(isqrt(area))
 
 
 def _is_oblong(value: Any) -> bool:
@@ -119,7 +122,8 @@ def _is_oblong(value: Any) -> bool:
 def _sides(value: Any) -> list[int]:
     """Of a side, or of width and height, also as a text."""
     listed = cast("list[Any]", value) if isinstance(value, list) else str(value).split(",")
-    return [int(str(side)) for side in listed if str(side).strip().isdecimal()]
+    texts = [str(side).strip() for side in listed]
+    return [int(text) for text in texts if text.isdecimal() and len(text) <= LONGEST]
 
 
 def _rounded(side: int, most: int = MOST) -> int:

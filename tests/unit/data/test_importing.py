@@ -239,6 +239,7 @@ def test_a_dataset_config(tmp_path: Path) -> None:
     [
         ("", {"data.buckets": False}),
         ("resolution = 768", {"data.resolution": 768, "data.buckets": False}),
+        (f"resolution = '{'9' * 5000}'", {"data.buckets": False}),
         (
             "enable_bucket = true\nbucket_reso_steps = 32\nmin_bucket_reso = 256\nmax_bucket_reso = 1000",
             {"data.buckets": True, "data.bucket_step": 32, "data.smallest_side": 256, "data.largest_side": 1000,
@@ -323,6 +324,8 @@ def test_one_size_of_width_and_height_becomes_buckets(tmp_path: Path) -> None:
     assert sizes == {"data.resolution": 632, "data.buckets": True}
     assert trained_size((1536, 1024), Data(resolution=632)) == (768, 512)
     assert any(note.startswith("resolution = [768, 512] without buckets trains every") for note in imported.notes)
+    assert datasets(tmp_path, ("resolution = '1024,256'", "")).settings["data.resolution"] == 512
+    assert datasets(tmp_path, ("resolution = [0, 8]", "")).settings["data.resolution"] == 64
 
 
 @pytest.mark.parametrize(
