@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from math import log
+from math import isqrt, log
 
 from ..settings.options import Data
 from .cropping import Crop, Size, crop_to
@@ -51,16 +51,22 @@ def _trained_size(image: Size, data: Data, resolution: int) -> Size:
 def bucket_sizes(data: Data, resolution: int) -> tuple[Size, ...]:
     """All sizes at a resolution: the square of it, and others of no more pixels.
 
-    Their sides are multiples of `data.bucket_step`, from the smallest to the largest side.
+    Their sides are multiples of `data.bucket_step`, from the smallest to the largest side. Proportions that would need
+    a longer side have the largest one and fewer pixels, as in kohya's scripts.
     """
     step, area = data.bucket_step, resolution**2
     smallest, largest = data.side_limits(resolution)
-    found = {(resolution, resolution)}
-    for longer in range(-(-resolution // step) * step, largest + 1, step):
-        shorter = area // longer // step * step
-        if smallest <= shorter < longer:
-            found |= {(longer, shorter), (shorter, longer)}
-    return tuple(sorted(found))
+    least, most = _multiple_above(smallest, step), largest // step * step
+    longest = range(_multiple_above(resolution, step), most + 1, step)
+    found = [(longer, area // longer // step * step) for longer in longest]
+    found += [(most, shorter) for shorter in range(least, most, step) if shorter * most < area]
+    wide = [(longer, shorter) for longer, shorter in found if smallest <= shorter < longer]
+    tall = [(shorter, longer) for longer, shorter in wide]
+    return tuple(sorted({(resolution, resolution), *wide, *tall}))
+
+
+def _multiple_above(side: int, step: int) -> int:
+    return -(-side // step) * step
 
 
 def _nearest(image: Size, sizes: tuple[Size, ...]) -> Size:
@@ -74,9 +80,15 @@ def _own_size(image: Size, size: Size, data: Data) -> Size:
     if not data.buckets:
         side = _rounded_down(min(*image, *size), MULTIPLE)
         return side, side
-    scale = min(1.0, (size[0] * size[1] / (image[0] * image[1])) ** 0.5, max(size) / max(image))
-    width, height = (_rounded_down(int(side * scale), data.bucket_step) for side in image)
+    width, height = (_rounded_down(_scaled(side, image, size), data.bucket_step) for side in image)
     return width, height
+
+
+def _scaled(side: int, image: Size, size: Size) -> int:
+    """A side of an image with no more pixels and no longer sides than `size`; in whole numbers, as a float may be off
+    by one and that by a step."""
+    of_area = isqrt(side * side * size[0] * size[1] // (image[0] * image[1]))
+    return min(side, of_area, side * max(size) // max(image))
 
 
 def _rounded_down(side: int, step: int) -> int:

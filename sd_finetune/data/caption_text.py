@@ -61,6 +61,11 @@ def refuse_no_caption(text: str, name: object) -> None:
         raise _too_long(f"The caption of {name}")
 
 
+def lines_in(text: str) -> list[str]:
+    """The lines that an editor shows; `str.splitlines` also parts texts from the web at U+2028, U+0085 and the like."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def _too_long(name: object) -> UserError:
     return UserError(f"{name} has more than {MOST_BYTES // 1024} KiB, too many for a caption: shorten it.")
 

@@ -38,6 +38,21 @@ def caption_warnings(name: str, captions: Mapping[Path, Caption], default: str =
     yield from _without_words(name, captions)
 
 
+def names_as_prompts(
+    name: str, captions: Mapping[Path, Caption], templates: Sequence[str], default: str
+) -> Iterator[str]:
+    """About file names such as "DSC_0012" that are all that is trained as prompts; those of several words are meant."""
+    if default or set(templates) != {FILEWORDS} or any(caption.source for caption in captions.values()):
+        return
+    words = [caption.line for image, caption in captions.items() if image.stem.endswith(caption.line)]
+    shown = next(filter(None, words), "")
+    if shown and len(words) == len(captions) and not any(" " in each for each in words):
+        yield (
+            f'{name}: no image has a caption, and the prompts are the file names alone, such as "{shown}": write '
+            "captions, or an instance_prompt."
+        )
+
+
 def shared_captions(name: str, sources: Mapping[Path, Path | None]) -> Iterator[str]:
     """About caption files of several images, as 1.txt is of 1.png and 1.jpg. sources: where each image's caption is."""
     images: dict[Path, list[Path]] = {}

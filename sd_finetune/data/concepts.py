@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..errors import UserError
 from ..settings.options import Captions, Concept
-from .caption_warnings import caption_warnings, unused_captions, unused_metadata
+from .caption_warnings import caption_warnings, names_as_prompts, unused_captions, unused_metadata
 from .captions import FILEWORDS, CaptionReader, class_reader_of, prompt_for, reader_of
 from .images import readable_formats
 from .importing.kohya_folder import misread_names
@@ -152,7 +152,9 @@ def _examples_of(
     read = read_captions(images, templates, reader)
     refuse_faults(read)
     captions = read.captions
-    warnings += unused_metadata(name, captions, concept)
+    warnings += [*unused_metadata(name, captions, concept)] or names_as_prompts(
+        name, captions, templates, reader.default
+    )
     shown: list[Example] = []
     for image in images:
         caption, options = captions.get(image), reader.options

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ..errors import UserError
 from ..reading.door import parse_json, read_text, reader
-from .metadata_lines import MOST_BYTES, or_fault, or_raised, read_metadata_lines, text_of, with_moved
+from .metadata_lines import MOST_BYTES, caption_by, or_fault, or_raised, read_metadata_lines, text_of, with_moved
 
 LINES = ".jsonl"
 """The ending of a file with an object a line."""
@@ -32,7 +32,7 @@ def caption_in_metadata_file(image: Path, file: Path, folder: Path) -> str | Non
     paths = [*([inside] if inside else []), PurePosixPath(path.as_posix())]
     names = [name for each in paths for name in (each.as_posix(), each.with_suffix("").as_posix())]
     moved = [f"*/{path.name}", f"*/{path.stem}"]
-    return next((captions[name] for name in (*names, *moved) if name in captions), None)
+    return caption_by([*names, *moved], captions)
 
 
 def metadata_of(file: Path) -> Mapping[str, str]:

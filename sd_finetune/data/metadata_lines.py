@@ -5,6 +5,7 @@ In a folder of diffusers' scripts (`file_name` and `text`) and of kohya's (`imag
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 from ..errors import UserError
 from ..reading.door import parse_json, read_text, reader
+from .caption_text import lines_in
 
 NAME = "metadata.jsonl"
 MOST_BYTES = 64 * 2**20
@@ -35,7 +37,17 @@ def caption_in_metadata(image: Path, folder: Path) -> str | None:
         return None
     captions = or_raised(_remembered(file.absolute(), facts.st_size, facts.st_mtime_ns))
     names = (image.relative_to(folder).as_posix(), image.absolute().as_posix(), f"*/{image.name}")
-    return next((captions[name] for name in names if name in captions), None)
+    return caption_by(names, captions)
+
+
+def caption_by(names: Iterable[str], captions: Mapping[str, str]) -> str | None:
+    """The caption by the first of the names that is there. captions: as `with_moved` gives them."""
+    return next((captions[name] for name in map(_composed, names) if name in captions), None)
+
+
+def _composed(name: str) -> str:
+    """A Mac writes an accent as a character of its own, other systems and tools with its letter as one."""
+    return unicodedata.normalize("NFC", name)
 
 
 @lru_cache(maxsize=16)
@@ -84,7 +96,7 @@ def _refuse_contradictions(path: Path, lines: Iterable[tuple[str, str]]) -> None
 
 
 def with_moved(named: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Image to caption, by names with "/" as separator.
+    """Image to caption, by names with "/" as separator and accents composed.
 
     An image with an absolute path, which changes when its folder is moved, is also there as "*/NAME" if no other has
     that name.
@@ -92,7 +104,7 @@ def with_moved(named: Iterable[tuple[str, str]]) -> dict[str, str]:
     captions: dict[str, str] = {}
     moved: dict[str, list[str]] = {}
     for image, text in named:
-        name = PurePosixPath(image.replace("\\", "/"))
+        name = PurePosixPath(_composed(image).replace("\\", "/"))
         captions[name.as_posix()] = text
         if name.is_absolute() or image[1:2] == ":":
             moved.setdefault(name.name, []).append(text)
@@ -101,7 +113,7 @@ def with_moved(named: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _lines(content: str, path: Path) -> Iterator[tuple[str, str]]:
     """Image and caption of each line that has both."""
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(lines_in(content), start=1):
         if not line.strip():
             continue
         try:

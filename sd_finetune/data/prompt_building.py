@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ..settings.options import Captions
+from .caption_text import lines_in
 from .captions import FILEWORDS, Caption, prompt_for
 
 _WILDCARD = re.compile(r"\{([^{}]*)\}")
@@ -21,7 +22,7 @@ _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 
 def lines_of(text: str, options: Captions) -> list[str]:
     """The captions in the text of one image, at least one; each in one line with single spaces."""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    lines = [" ".join(line.split()) for line in lines_in(text) if line.strip()]
     if options.several_lines == "joined":
         return [" ".join(lines)]
     return lines or [""]

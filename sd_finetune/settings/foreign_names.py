@@ -183,3 +183,9 @@ _LENGTHS = {"steps": "train.length", "epochs": "train.length"}  # of the WebUI's
 
 FOREIGN_NAMES: Mapping[str, str] = {**_KOHYA, **_DIFFUSERS, **_DREAMBOOTH_EXTENSION, **_TRAIN_TAB, **_LENGTHS}
 """Our options, some with the value that is meant, by the names that they have elsewhere."""
+
+OTHERWISE: Mapping[str, str] = {
+    "save_last_n_steps": "which counts files and not steps",
+    "save_last_n_steps_state": "which counts snapshots and not steps",
+}
+"""What differs in our option, by such names."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, cast
 
-from .foreign_names import FOREIGN_NAMES
+from .foreign_names import FOREIGN_NAMES, OTHERWISE
 from .migrations import RENAMED
 
 LONGEST_NAME = 80
@@ -32,7 +32,8 @@ def unknown_name(name: str, known: Sequence[str]) -> str:
     if name in RENAMED:
         return f"{name} is not an option any more: it is called {RENAMED[name]} now."
     if _word(name) in FOREIGN_NAMES:
-        return f"{name} is not an option: in SD Fine-Tune it is {FOREIGN_NAMES[_word(name)]}."
+        ours = ", ".join(filter(None, (FOREIGN_NAMES[_word(name)], OTHERWISE.get(_word(name)))))
+        return f"{name} is not an option: in SD Fine-Tune it is {ours}."
     nearest = _nearest(name, known)
     if nearest:
         return f"{name} is not an option: did you mean {nearest}?"

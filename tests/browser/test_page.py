@@ -200,6 +200,7 @@ def test_pictures_are_dropped_and_captioned_and_concepts_come_and_go(
     page.locator("#sd_finetune_panel_concepts .sdft-file input").set_input_files(str(old))
     page.wait_for_selector("#sd_finetune_concepts_2_folder")
     assert page.input_value("#sd_finetune_concepts_2_instance_prompt") == "old dog"
+    page.wait_for_selector("text=Imported 1 concept.")
 
 
 def test_a_folder_of_kohya_is_imported(quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path) -> None:

@@ -29,14 +29,14 @@ def import_any(text: str) -> Imported:
     if path.suffix.lower() == ".toml":
         return import_kohya_dataset(path)
     if path.suffix.lower() == ".json":
-        return Imported(read_concepts_list(path))
+        return read_concepts_list(path)
     if path.is_file():
         raise UserError(f"{path} is not a folder, .toml or .json file: choose one of these.")
     return import_kohya_folder(path)
 
 
 @reader
-def read_concepts_list(path: Path) -> list[dict[str, object]]:
+def read_concepts_list(path: Path) -> Imported:
     """The concepts of a concepts list. Raises UserError for a file that is something else."""
     try:
         content = parse_json(read_text(path))

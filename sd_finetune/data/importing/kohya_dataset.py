@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from ...errors import UserError
-from ...settings.catalogue import all_options
-from ...settings.foreign_names import FOREIGN_NAMES
 from ...settings.paths import pasted_path
 from ...settings.toml import load_toml
-from ...settings.values import convert, range_text
-from .kohya_sizes import NAMES as SIZES
-from .kohya_sizes import sizes_of
-from .subsets import Imported, Subset, concepts_of
+from ..captions import FILEWORDS
+from .kohya_settings import MASKS, settings_of
+from .looked_into import Subset
+from .subsets import Imported, concepts_of
 
 Table = Mapping[str, Any]
 
-SAME_AS_ON_THEIR_COMMAND_LINE = (
-    "caption_dropout_rate",
-    "caption_prefix",
-    "caption_separator",
-    "caption_suffix",
-    "caption_tag_dropout_rate",
-    "enable_wildcard",
-    "flip_aug",
-    "keep_tokens",
-    "prior_loss_weight",
-    "shuffle_caption",
-)
-TAKEN: Mapping[str, str] = {
-    "batch_size": "train.batch_size",
-    **{name: FOREIGN_NAMES[name] for name in SAME_AS_ON_THEIR_COMMAND_LINE},
-}
-"""Our option by theirs, of the same meaning."""
-MASKS = "conditioning_data_dir"
-OF_SUBSETS = SIZES | {
-    "image_dir",
-    "metadata_file",
-    "num_repeats",
-    "class_tokens",
-    "is_reg",
-    "subsets",
-    "alpha_mask",
-    MASKS,
-}
-WITHOUT_NEED = frozenset({"cache_info", "debug_dataset", "caption_extension", "validation_seed"})
-"""What changes nothing here: every caption file is found."""
+CHANGE_CAPTIONS = frozenset({
+    "captions.prefix", "captions.suffix", "captions.drop_rate", "captions.shuffle", "captions.tag_drop_rate",
+})  # fmt: skip
+"""What does nothing to a prompt without a caption."""
 
 
 def import_kohya_dataset(path: Path) -> Imported:
@@ -65,10 +38,16 @@ def import_kohya_dataset(path: Path) -> Imported:
     if not subsets:
         needed = "[[datasets]] and [[datasets.subsets]] with image_dir"
         raise UserError(f"{path} is not a dataset config of kohya's scripts: it needs {needed}.")
-    seen = dict.fromkeys(
-        _subset(each, path.absolute().parent) for each in subsets
-    )  # one is in a dataset for each resolution
+    used = [each for each in subsets if not _is_without_repeats(each)]
+    without = [
+        f"{each['image_dir']} has num_repeats = {each['num_repeats']}, and is left out."
+        for each in subsets
+        if each not in used
+    ]
+    # one is in a dataset for each resolution
+    seen = dict.fromkeys(_subset(each, path.absolute().parent) for each in used)
     imported = concepts_of(list(seen))
+    imported.notes[:0] = dict.fromkeys(without)
     if not imported.concepts:
         raise UserError(f"{path} names no folder of training images: {' '.join(imported.notes)}")
     imported.notes += [
@@ -77,12 +56,26 @@ def import_kohya_dataset(path: Path) -> Imported:
         for each in every
         if each not in subsets and "metadata_file" in each
     ]
-    imported.notes += dict.fromkeys(note for each in subsets for note in _misread(each))
-    own = [each for each in subsets if each.get("is_reg") is not True]
-    imported.settings |= dict(_settings(own, imported.notes))
+    imported.notes += dict.fromkeys(note for each in used for note in _misread(each))
+    own = [each for each in used if each.get("is_reg") is not True]
+    imported.settings = {**dict(settings_of(own, imported.notes)), **imported.settings}
     wild = imported.settings.get("captions.wildcards") is True
     imported.settings["captions.several_lines"] = "random" if wild else "first"
+    if CHANGE_CAPTIONS & set(imported.settings):
+        imported.concepts = [_with_words_as_caption(concept) for concept in imported.concepts]
     return imported
+
+
+def _is_without_repeats(options: Table) -> bool:
+    """Whether kohya's scripts leave the subset out."""
+    repeats = options.get("num_repeats")
+    return type(repeats) is int and repeats < 1
+
+
+def _with_words_as_caption(concept: dict[str, Any]) -> dict[str, Any]:
+    """class_tokens are a caption there, which its options change; a prompt of them alone stays as it is."""
+    words = concept["instance_prompt"]
+    return concept if words == FILEWORDS else {**concept, "instance_prompt": FILEWORDS, "default_caption": words}
 
 
 def _subsets(content: Table) -> Iterator[dict[str, Any]]:
@@ -99,12 +92,19 @@ def _subset(options: Table, home: Path) -> Subset:
     repeats, words = options.get("num_repeats"), options.get("class_tokens")
     return Subset(
         folder,
-        repeats if type(repeats) is int and repeats > 0 else 1,
+        repeats if type(repeats) is int else 1,
         words.strip() if isinstance(words, str) else "",
         options.get("is_reg") is True,
         metadata,
         _folder(masks, home) if isinstance(masks, str) and masks else None,
+        _caption_ending(options.get("caption_extension")),
     )
+
+
+def _caption_ending(value: Any) -> str:
+    """As ".txt"; "" where none is said."""
+    name = value.strip().lstrip(".") if isinstance(value, str) else ""
+    return f".{name}" if re.fullmatch(r"[\w.-]+", name) else ""
 
 
 def _misread(options: Table) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _misread(options: Table) -> Iterator[str]:
     takes = {"num_repeats": "a whole number, 1 or more", "class_tokens": "a text", MASKS: "a folder that is there"}
     repeats, words, masks = (options.get(name) for name in takes)
     wrong = {
-        "num_repeats": repeats is not None and not (type(repeats) is int and repeats > 0),
+        "num_repeats": repeats is not None and type(repeats) is not int,
         "class_tokens": words is not None and not isinstance(words, str),
         MASKS: masks is not None and not isinstance(masks, str),
     }
@@ -133,33 +133,6 @@ def _metadata_file(value: Any, home: Path) -> str:
         return ""
     file = Path(pasted_path(value))
     return str(home / file if (home / file).is_file() else file)
-
-
-def _settings(subsets: list[dict[str, Any]], notes: list[str]) -> Iterator[tuple[str, Any]]:
-    """Options that hold for the whole run, by their full name."""
-    for name in dict.fromkeys(name for subset in subsets for name in subset):
-        values = [subset[name] for subset in subsets if name in subset]
-        value = values[0]
-        if name in OF_SUBSETS | WITHOUT_NEED or not value:
-            continue
-        if name not in TAKEN:
-            ours = FOREIGN_NAMES.get(name)
-            why = f"is left to you: here it is {ours}" if ours else "has no counterpart here, and is left out"
-            notes.append(f"{name} = {str(value)[:60]} {why}.")
-            continue
-        try:
-            convert(value, all_options()[TAKEN[name]])
-        except ValueError:
-            takes = range_text(all_options()[TAKEN[name]])
-            notes.append(f"{name} = {str(value)[:60]} is left out: {TAKEN[name]} takes {takes}.")
-            continue
-        if any(each != value for each in values):
-            notes.append(f"{name} differs between subsets, and {TAKEN[name]} is one for all: {value} is used.")
-        yield TAKEN[name], value
-    yield from sizes_of(subsets, notes)
-    files, alpha = (any(subset.get(name) for subset in subsets) for name in (MASKS, "alpha_mask"))
-    if files or alpha:  # their loss is not divided by the area of masks
-        yield from (("masks.source", "files" if files else "alpha"), ("masks.normalize", False))
 
 
 def _table(value: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ...errors import UserError
-from .subsets import Imported, Subset, concepts_of
+from .looked_into import Subset
+from .subsets import Imported, concepts_of
 
 REGULARIZATION = ("reg", "regs", "regularization", "regularisation", "reg_images", "reg_data", "class", "class_images")
 TRAINING = ("img", "imgs", "image", "images", "train", "train_data", "training", "dataset")
@@ -37,8 +38,9 @@ def import_kohya_folder(root: Path) -> Imported:
             notes += more
     imported = concepts_of(list(dict.fromkeys(subsets)))
     if not imported.concepts:
-        raise UserError(f"{root} has no images: {' '.join(imported.notes)}")
+        raise UserError(f"{root} has no images: {' '.join([*notes, *imported.notes])}")
     imported.notes[:0] = notes
+    imported.settings["captions.several_lines"] = "first"
     return imported
 
 
@@ -73,11 +75,12 @@ def _places_of_class_images(place: Path) -> list[Path]:
 
 
 def _subsets(place: Path, is_class: bool) -> tuple[list[Subset], list[str]]:
-    """The numbered folders in `place` or it alone, and notes about what else is there."""
+    """The numbered folders in `place`, or it alone if it is numbered and has none; notes about what else is there."""
     subsets: list[Subset] = []
     notes: list[str] = []
     inside = _folders(place)
-    for folder in [place] if not inside and _NAME.fullmatch(place.name) else inside:
+    is_alone = _NAME.fullmatch(place.name) and not any(_NAME.fullmatch(folder.name) for folder in inside)
+    for folder in [place] if is_alone else inside:
         match = _NAME.fullmatch(folder.name)
         if match and int(match[1]):
             subsets.append(Subset(folder, int(match[1]), " ".join(match[2].split()), is_class))

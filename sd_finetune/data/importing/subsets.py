@@ -7,24 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...settings.options import Captions
-from ..captions import FILEWORDS, CaptionReader
-from ..folder import list_folder
-
-
-@dataclass(frozen=True)
-class Subset:
-    """words: the prompt of images without a caption. is_class: regularization images.
-
-    metadata: a file with the captions of the images, "" without one. masks: the folder of their masks, if any.
-    """
-
-    folder: Path
-    repeats: int
-    words: str
-    is_class: bool = False
-    metadata: str = ""
-    masks: Path | None = None
+from ..captions import FILEWORDS
+from .looked_into import Seen, Subset, look_into
 
 
 @dataclass
@@ -36,26 +20,18 @@ class Imported:
     notes: list[str] = field(default_factory=list[str])
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A subset whose folder was looked into. captioned: how many of its images have a caption."""
-
-    subset: Subset
-    images: int
-    captioned: int
-
-
 def concepts_of(subsets: Sequence[Subset]) -> Imported:
     """A concept for each subset of training images, each with the class images that fit it best.
 
     Without class images prior preservation is off, as it is with kohya's scripts.
 
     Raises:
-        UserError: a folder cannot be read.
+        UserError: a folder or a metadata file cannot be read.
     """
     imported = Imported()
-    seen = [_look_into(subset) for subset in subsets]
+    seen = [look_into(subset) for subset in subsets]
     imported.notes += [f"{each.subset.folder} has no images, and is left out." for each in seen if not each.images]
+    imported.notes += [note for each in seen for note in each.notes]
     own = [each for each in seen if each.images and not each.subset.is_class]
     classes = [each for each in seen if each.images and each.subset.is_class]
     used: set[Path] = set()
@@ -71,23 +47,18 @@ def concepts_of(subsets: Sequence[Subset]) -> Imported:
     return imported
 
 
-def _look_into(subset: Subset) -> _Seen:
-    images = list_folder(subset.folder, "class" if subset.is_class else "training").images
-    reader = CaptionReader([str(subset.folder)], Captions(), metadata=subset.metadata)
-    return _Seen(subset, len(images), sum(reader.source_of(image) is not None for image in images))
-
-
-def _concept(seen: _Seen) -> dict[str, Any]:
+def _concept(seen: Seen) -> dict[str, Any]:
     words = seen.subset.words
     concept: dict[str, Any] = {"folder": str(seen.subset.folder), "repeats": seen.subset.repeats}
     concept |= {"metadata_file": seen.subset.metadata} if seen.subset.metadata else {}
     concept |= {"mask_folder": str(seen.subset.masks)} if seen.subset.masks else {}
+    concept |= {"exclude": seen.exclude} if seen.exclude else {}
     if words and not seen.captioned:
         return {**concept, "instance_prompt": words}
     return {**concept, "instance_prompt": FILEWORDS, "default_caption": words}
 
 
-def _class_for(subset: Subset, classes: Sequence[_Seen]) -> _Seen | None:
+def _class_for(subset: Subset, classes: Sequence[Seen]) -> Seen | None:
     """The class images whose words are those of the subset too ("dog" of "sks dog"), the most; else the first."""
     words = set(subset.words.lower().split())
     fitting = [each for each in classes if each.subset.words and set(each.subset.words.lower().split()) <= words]
@@ -95,7 +66,7 @@ def _class_for(subset: Subset, classes: Sequence[_Seen]) -> _Seen | None:
     return next(iter([*most, *classes]), None)
 
 
-def _class_images(seen: _Seen, notes: list[str]) -> dict[str, Any]:
+def _class_images(seen: Seen, notes: list[str]) -> dict[str, Any]:
     folder, words = seen.subset.folder, seen.subset.words
     if seen.captioned and seen.captioned == seen.images:
         return {"class_folder": str(folder), "class_prompt": FILEWORDS}

@@ -54,7 +54,8 @@ class Data:
     )
     largest_side: int | None = option(
         None,
-        "largest side of buckets; auto = twice the resolution",
+        "largest side of buckets, with which images of more extreme proportions have fewer pixels; auto = twice the "
+        "resolution",
         "pixels",
         minimum=64,
         maximum=4096,

@@ -187,9 +187,16 @@ def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
 
 
 @router.post("/concepts/import", dependencies=CHANGE, openapi_extra=takes(THEIR_CONCEPTS))
-def concepts(content: Any = ANY_CONTENT) -> list[dict[str, Any]]:
-    """Our concepts from a concepts list of the DreamBooth extension (sd_dreambooth_extension)."""
-    return [{**defaults("concepts"), **concept} for concept in import_concepts(content)]
+def concepts(content: Any = ANY_CONTENT) -> dict[str, Any]:
+    """Our `concepts` from a concepts list of the DreamBooth extension (sd_dreambooth_extension).
+
+    `notes` say what is otherwise there.
+    """
+    imported = import_concepts(content)
+    return {
+        "concepts": [{**defaults("concepts"), **concept} for concept in imported.concepts],
+        "notes": [in_the_tab(note, "concepts") for note in imported.notes],
+    }
 
 
 @router.post("/projects/{name}/import", dependencies=CHANGE, openapi_extra=takes(THEIR_FOLDER))

@@ -258,7 +258,8 @@ export function makeConcepts(group, changed, { act, save, reread, isKept, isSele
       const content = JSON.parse(await chosen.text());
       const imported = await withoutCards(() => post(["concepts", "import"], content));
       if (project?.name !== name) return;
-      await change((concepts) => [...concepts.filter((concept) => concept.folder), ...imported]);
+      await change((concepts) => [...concepts.filter((concept) => concept.folder), ...imported.concepts]);
+      if (project?.name === name) said.textContent = importedIs(imported.concepts.length, imported.notes);
     } catch (error) {
       said.textContent =
         error instanceof SyntaxError ? `${chosen.name} is not valid JSON: ${error.message}.` : sentence(error);
@@ -281,8 +282,7 @@ export function makeConcepts(group, changed, { act, save, reread, isKept, isSele
       const told = await withoutCards(() => act((name) => post(["projects", name, "import"], { path })));
       if (!told) return;
       place.value = "";
-      const sentences = [`Imported ${counted(told.concepts, "concept")}.`, ...told.notes];
-      said.textContent = (await reread()) ? sentences.join("\n") : "";
+      said.textContent = (await reread()) ? importedIs(told.concepts, told.notes) : "";
     } catch (error) {
       said.textContent = sentence(error);
     }
@@ -302,6 +302,14 @@ export function makeConcepts(group, changed, { act, save, reread, isKept, isSele
   }
 
   return { element, show, checked, working };
+}
+
+/**
+ * @param {number} concepts how many
+ * @param {string[]} notes
+ */
+function importedIs(concepts, notes) {
+  return [`Imported ${counted(concepts, "concept")}.`, ...notes].join("\n");
 }
 
 /**

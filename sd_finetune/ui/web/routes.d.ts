@@ -65,5 +65,5 @@ export interface Post {
     content: { image: string; folder: string },
   ): Promise<object>;
   (parts: ["projects", string, "import"], content: { path: string }): Promise<{ concepts: number; notes: string[] }>;
-  (parts: ["concepts", "import"], content: unknown): Promise<Json.Concept[]>;
+  (parts: ["concepts", "import"], content: unknown): Promise<{ concepts: Json.Concept[]; notes: string[] }>;
 }

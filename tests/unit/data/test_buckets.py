@@ -99,6 +99,22 @@ def test_the_buckets_of_512_pixels():
     ]  # fmt: skip
 
 
+def test_at_the_largest_side_proportions_stay_and_pixels_are_fewer():
+    """As kohya's scripts do with max_bucket_reso."""
+    data = Data(resolution=1024, smallest_side=256, largest_side=1024)
+    assert [size for size in bucket_sizes(data, 1024) if size[0] <= size[1]] == [
+        (side, 1024) for side in range(256, 1025, 64)
+    ]
+    assert trained_size((1000, 1500), data) == (704, 1024)
+    wider = bucket_sizes(replace(data, largest_side=1300), 1024)  # 1280 is the last multiple of the step
+    assert {(768, 1280), (256, 1280)} <= set(wider)
+
+
+def test_a_side_that_is_just_a_multiple_of_the_step_is_not_rounded_to_the_one_before():
+    """1714 * (1024 / 1714) is 1023.99 in floating point."""
+    assert trained_size((229, 1714), Data(upscale=False)) == (128, 1024)
+
+
 def test_a_photograph_loses_less_than_in_a_square():
     photograph = (3000, 2000)
     assert trained_size(photograph, Data()) == (640, 384)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import locale
 import os
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from sd_finetune.data.caption_warnings import caption_warnings, shared_captions,
 from sd_finetune.data.captions import Caption, CaptionReader, caption_file, prompt_for
 from sd_finetune.data.concepts import instance_examples
 from sd_finetune.data.metadata_lines import read_metadata_lines
+from sd_finetune.data.prompt_building import plain_caption
 from sd_finetune.errors import UserError
 from sd_finetune.settings.options import Captions, Concept
 
@@ -148,6 +151,31 @@ def test_what_is_no_text_in_metadata_lines_is_no_caption(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_caption_in_metadata_lines_may_have_separators_of_unicode(tmp_path):
+    """Texts from the web do, which JSON need not escape."""
+    text = "a dog\u2028in grass\x85at night"
+    lines = [json.dumps({"file_name": name, "text": text}, ensure_ascii=False) for name in ("1.png", "2.png")]
+    (tmp_path / "metadata.jsonl").write_text("\r\n".join(lines), encoding="utf-8", newline="")
+    assert caption_of(tmp_path / "2.png") == "a dog in grass at night"
+    caption = CaptionReader([str(tmp_path)], Captions()).of(tmp_path / "1.png")
+    assert plain_caption(caption, Captions(several_lines="first")) == "a dog in grass at night"
+
+
+@pytest.mark.parametrize("form", ["metadata.jsonl", "meta.json"])
+@pytest.mark.parametrize("of_file", ["NFC", "NFD"])
+def test_an_image_is_found_in_metadata_however_its_accents_are_written(tmp_path, form, of_file):
+    """A Mac's folders have them decomposed, most tools write them composed."""
+    name = unicodedata.normalize(of_file, "café.png")
+    other = unicodedata.normalize("NFD" if of_file == "NFC" else "NFC", name)
+    if form == "metadata.jsonl":
+        write_lines(tmp_path / form, {"file_name": other, "text": "a café"})
+        assert caption_of(tmp_path / name) == "a café"
+    else:
+        (tmp_path / form).write_text(json.dumps({other: "a café"}))
+        reader = CaptionReader([str(tmp_path)], Captions(), metadata=str(tmp_path / form))
+        assert reader.of(tmp_path / name).line == "a café"
+
+
 def test_metadata_lines_of_other_images_are_told(tmp_path):
     Image.new("RGB", (32, 32)).save(tmp_path / "dog.png")
     file = write_lines(tmp_path / "metadata.jsonl", {"file_name": "1.png", "text": "a"})
@@ -239,6 +267,18 @@ def test_images_without_a_comment_or_that_are_none(tmp_path):
     (tmp_path / "no image.png").write_text("x")
     names = ("a dog.png", "no image.png", "gone.png")
     assert [caption_of(tmp_path / name, image_comments=True) for name in names] == ["a dog", "no image", "gone"]
+
+
+def test_file_names_alone_as_prompts_are_told(tmp_path):
+    """Those of several words are meant to be captions."""
+    for name in ("DSC_0012", "DSC_0013"):
+        Image.new("RGB", (32, 32)).save(tmp_path / f"{name}.png")
+    told = 'Concept 1: no image has a caption, and the prompts are the file names alone, such as "DSC_0012"'
+    assert [told in warning for warning in instance_examples([Concept(folder=str(tmp_path))], Captions())[1]] == [True]
+    for other in (Concept(instance_prompt="sks dog, [filewords]"), Concept(default_caption="sks dog")):
+        assert instance_examples([replace(other, folder=str(tmp_path))], Captions())[1] == []
+    (tmp_path / "DSC_0013.png").rename(tmp_path / "a red dog.png")
+    assert instance_examples([Concept(folder=str(tmp_path))], Captions())[1] == []
 
 
 def test_a_folder_where_only_some_have_captions(tmp_path):

@@ -35,7 +35,7 @@ def concept_of(folder: Path, mask_folder: Path | str = "") -> Concept:
 def examples_of(folder: Path, options: Masks, mask_folder: Path | str = "") -> tuple[dict[str, str | None], list[str]]:
     """The mask's name of each image, and the warnings."""
     concept = concept_of(folder, mask_folder)
-    images = training_images(concept.folder, "", folders_beside([("", concept.mask_folder)])).images
+    images = training_images(concept.folder, "", folders_beside([("", concept.mask_folder)], "")).images
     examples, warnings = masked_examples([Example(i, "", 0, "instance") for i in images], [concept], options)
     return {each.image.name: each.mask and each.mask.name for each in examples}, warnings
 
@@ -79,7 +79,7 @@ def test_a_mask_folder_inside_is_left_out(tmp_path, save):
     image = save("1.png")
     save("masks/1.png", halves())
     save("masks/9-masklabel.png", halves())
-    beside = folders_beside([("", ""), ("", str(tmp_path / "masks"))])
+    beside = folders_beside([("", ""), ("", str(tmp_path / "masks"))], "")
     found = training_images(str(tmp_path), "", beside)
     assert found.images == [image]
     assert found.warnings() == [f"Skipped: {tmp_path / 'masks'} holds masks, which are not trained."]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.settings.catalogue import all_options
-from sd_finetune.settings.foreign_names import FOREIGN_NAMES
+from sd_finetune.settings.foreign_names import FOREIGN_NAMES, OTHERWISE
 from sd_finetune.settings.read import find_faults
 from sd_finetune.settings.toml import parse_toml_value
 from sd_finetune.settings.values import convert
@@ -17,6 +17,7 @@ from sd_finetune.settings.values import convert
 def test_every_foreign_name_is_answered_with_options_that_exist() -> None:
     options = all_options()
     assert len(FOREIGN_NAMES) > 50
+    assert set(OTHERWISE) <= set(FOREIGN_NAMES)
     for foreign, answer in FOREIGN_NAMES.items():
         for ours in answer.split(" or "):
             name, equals, value = ours.partition(" = ")
@@ -45,6 +46,8 @@ def test_no_foreign_name_is_one_of_ours() -> None:
         ({"train": {"train_batch_size": 2}}, "train.train_batch_size", "train.batch_size"),
         ({"network_train_unet_only": True}, "network_train_unet_only", "train.train_text_encoder = false"),
         ({"steps": 100}, "steps", "train.length"),
+        ({"save_last_n_steps": 500}, "save_last_n_steps", "output.keep, which counts files and not steps"),
+        ({"save_last_n_epochs": 3}, "save_last_n_epochs", "output.keep"),
         ({"concepts": [{"folder": "x", "class_data_dir": "y"}]}, "concepts.1.class_data_dir", "concepts.class_folder"),
     ],
 )

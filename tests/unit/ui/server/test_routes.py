@@ -339,18 +339,22 @@ def test_what_is_taught_of_each_size(screen: Screen, client: TestClient) -> None
 def test_a_list_of_the_older_extension(screen: Screen, client: TestClient) -> None:
     old = [
         {"instance_data_dir": "/dogs", "instance_prompt": "sks dog", "class_prompt": "dog", "num_class_images_per": 5},
-        {"instance_data_dir": "/cats", "instance_prompt": "[filewords]", "class_data_dir": "/all cats"},
+        {
+            "instance_data_dir": "/cats",
+            "instance_prompt": "[filewords]",
+            "class_data_dir": "/all cats",
+            "instance_token": "zwx",
+        },
         {"instance_data_dir": ""},
     ]
     found = client.post("/sd_finetune/concepts/import", json={"concepts_list": old}).json()
-    assert [(c["folder"], c["instance_prompt"], c["class_prompt"], c["class_folder"]) for c in found] == [
-        ("/dogs", "sks dog", "dog", ""),
-        ("/cats", "[filewords]", "", "/all cats"),
-    ]
+    shown = [(c["folder"], c["instance_prompt"], c["class_prompt"], c["class_folder"]) for c in found["concepts"]]
+    assert shown == [("/dogs", "sks dog", "dog", ""), ("/cats", "zwx, [filewords]", "", "/all cats")]
+    assert found["notes"] == ["/cats: the instance prompt is zwx, [filewords], so that its token is trained."]
     here = {"instance_data_dir": str(screen.pictures), "instance_prompt": "sks dog"}  # three pictures
     counts = [{"num_class_images_per": 5}, {"num_class_images": 40}, {"num_class_images_per": "many"}, {}]
     found = client.post("/sd_finetune/concepts/import", json=[{**here, **count} for count in counts]).json()
-    assert [concept["class_images"] for concept in found] == [15, 40, "auto", "auto"]
+    assert [concept["class_images"] for concept in found["concepts"]] == [15, 40, "auto", "auto"]
     refused = client.post("/sd_finetune/concepts/import", json={"a": 1})
     assert "not a concepts list" in refused.json()["error"]
 
