@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, cast, get_args
 
 from ..errors import CannotWriteError, UserError
 from ..settings.methods import ResultKind
+from .atomic import drive_is_gone
 from .held import Held
 from .json_lines import append_line, read_lines
 
@@ -209,7 +210,7 @@ class EventLog:
         try:
             append_line(self.path, content)
         except CannotWriteError as error:
-            if self.path.parent.is_dir():
+            if self.path.parent.is_dir() or drive_is_gone(self.path):
                 raise
             raise UserError(
                 f"The run folder {self.path.parent} is gone: it was removed, renamed or moved while its run went on. "
