@@ -19,12 +19,18 @@ from .messages import command_position
 
 WORKER = "sd_finetune.training"
 
-NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
-"""The creationflags of a process in a group of its own: on Windows in place of start_new_session."""
-
-
 MAC = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"} if sys.platform == "darwin" else {}
 """On a Mac torch computes on the CPU what its GPU cannot, as it does in the WebUI."""
+
+
+def apart() -> int:
+    """The creationflags of a process that hears nothing of what happens here: on Windows in place of start_new_session.
+
+    The group keeps Ctrl+C away, and a hidden console of its own keeps it from being ended as this one's is closed.
+    """
+    if sys.platform == "win32":
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return 0
 
 
 def start_worker(
@@ -34,7 +40,7 @@ def start_worker(
     owned: bool = True,
     launch: Launch | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start the worker of a run in a process group of its own, so that Ctrl+C here does not reach it.
+    """Start the worker of a run in a process group of its own: neither Ctrl+C nor a closed terminal here reaches it.
 
     Everything it prints goes to the end of the run's worker.log.
 
@@ -97,7 +103,7 @@ def start_process(command: list[str], log: Path, variables: Mapping[str, str] | 
             stderr=subprocess.STDOUT,
             env={**_environment(), **(variables or {})},
             start_new_session=True,
-            creationflags=NEW_GROUP,
+            creationflags=apart(),
         )
 
 
