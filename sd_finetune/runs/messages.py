@@ -240,14 +240,25 @@ def send_command(path: Path, name: Command) -> None:
     append_line(path, {"command": name, "time": time.time()})
 
 
+_ENDED: set[tuple[Path, int]] = set()
+"""What could not be noted in a file, as on a full disk: this process then knows it alone."""
+
+
 def note_end(path: Path, pid: int) -> None:
-    """Note in the commands file that a user ends the worker `pid` at once, before it is killed."""
-    append_line(path, {"command": END, "pid": pid, "time": time.time()})
+    """Note in the commands file that a user ends the worker `pid` at once, before it is killed.
+
+    That this fails is no reason not to end it, so it never does.
+    """
+    try:
+        append_line(path, {"command": END, "pid": pid, "time": time.time()})
+    except CannotWriteError:
+        _ENDED.add((path, pid))
 
 
 def was_ended(path: Path, pid: int) -> bool:
     """Whether a user has ended the worker `pid` at once."""
-    return any(line.get("command") == END and line.get("pid") == pid for line in read_lines(path)[0])
+    noted = any(line.get("command") == END and line.get("pid") == pid for line in read_lines(path)[0])
+    return noted or (path, pid) in _ENDED
 
 
 def command_position(path: Path) -> int:
