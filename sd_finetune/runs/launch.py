@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from ..own_packages.start import command_of
 from .atomic import cannot_write
 from .folder import RunFolder
 from .launched import Launch, without_launch
@@ -52,7 +53,7 @@ def start_worker(
     """
     since = command_position(folder.commands) if commands_since is None else commands_since
     more = ["--commands-since", str(since), *(["--owned"] if owned else [])]
-    command = [sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *more]
+    command = command_of(WORKER, str(folder.path), *arguments, *more)
     return start_process(command, folder.log, launch.variables if launch else None)
 
 
@@ -73,7 +74,7 @@ def start_other(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
 
 def command_of_other(arguments: Sequence[str]) -> list[str]:
     """The command of `start_other`."""
-    return [sys.executable, "-u", "-m", WORKER, *arguments]
+    return command_of(WORKER, *arguments)
 
 
 def seeing_one_gpu(number: int) -> dict[str, str]:
@@ -125,7 +126,7 @@ def kill_tree(pid: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """With this package on PYTHONPATH, whatever folder the worker starts in; its log is UTF-8 and takes every name."""
+    """With this package on PYTHONPATH, for what the worker starts; logs are UTF-8 and take every name."""
     package_home = str(Path(__file__).parents[2])
     known = os.environ.get("PYTHONPATH")
     paths = f"{package_home}{os.pathsep}{known}" if known else package_home
