@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent
+if str(ROOT) not in sys.path:  # where it is not by itself: a Python with a ._pth file
+    sys.path.insert(0, str(ROOT))
 REQUIREMENTS = ROOT / "requirements"
 METHODS = sorted(file.stem for file in (ROOT / "sd_finetune" / "demo").glob("*.toml"))
 FAMILIES = ("sd1", "sdxl", "sdxl-v")  # of the toy: the last is SDXL with v-prediction

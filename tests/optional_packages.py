@@ -35,7 +35,7 @@ def pretend_gpu(patch: Any, place: Path, pip: str = "fine") -> None:
     patch.setattr("sd_finetune.own_packages.folder.PACKAGES", place)
     patch.setattr("sd_finetune.own_packages.add.pip_command", lambda: [sys.executable, __file__, "pip"])
     patch.setattr("sd_finetune.own_packages.add.PROBES", {PACKAGE: "import xformers"})
-    patch.setattr("sd_finetune.ui.jobs.installing.COMMAND", [__file__])
+    patch.setattr("sd_finetune.ui.jobs.installing.COMMAND", [sys.executable, "-u", __file__])
     patch.setenv(PLACE, str(place))
     patch.setenv(PIP, pip)
 

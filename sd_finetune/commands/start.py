@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from ..errors import UserError
+from ..errors import CannotWriteError, UserError
 from ..runs.folder import RunFolder
 from ..runs.follow import follow
 from ..runs.launch import kill_worker, start_worker
@@ -52,7 +52,8 @@ def start(folder: RunFolder, *arguments: str, detach: bool = False, launch: Laun
         since = folder.events.stat().st_size if folder.events.exists() else 0
         commands_since = command_position(folder.commands)
         process = start_worker(folder, *arguments, commands_since=commands_since, owned=not detach, launch=launch)
-        note_worker(folder, process.pid, since, commands_since)
+        with suppress(CannotWriteError):  # the worker is there, and found by what it holds
+            note_worker(folder, process.pid, since, commands_since)
         if detach:
             print(f"follow it with: python -m sd_finetune watch {folder.path}")
             return 0

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from .folder import HOME
 from .installation import NotInstalledError, discard, is_idle, put
 from .optional import Build, folder_of, write_stamp
 from .pip import ERROR, environment, pip_command, source_options
+from .start import FIND
 
 TRY_SECONDS = 300
 PROBES = {
@@ -30,8 +32,8 @@ if torch.cuda.is_available():
 """,
 }
 """What each must be able to do with the torch and the GPU that are here."""
-FIND = """
-import sys
+BEGIN = f"""
+{FIND}
 from sd_finetune.own_packages.use import use_own_packages
 use_own_packages()
 sys.path.append(sys.argv[1])
@@ -103,12 +105,12 @@ def _try(folder: Path, build: Build) -> None:
     print(f"Trying {build.package} with the torch that is here", flush=True)
     try:
         tried = subprocess.run(
-            [sys.executable, "-c", FIND + PROBES[build.package], str(folder)],
+            [sys.executable, "-c", BEGIN + PROBES[build.package], str(HOME), str(folder)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            env={**environment(), "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**environment(), "PYTHONPATH": str(HOME)},
             timeout=TRY_SECONDS,
             check=False,
         )

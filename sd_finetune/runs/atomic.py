@@ -32,6 +32,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def drive_is_gone(path: Path) -> bool:
+    """Whether the path is on a drive or network share that is not there now; Windows then tells of a missing file."""
+    return not os.path.isdir(path.absolute().anchor)  # noqa: PTH112 - Path.is_dir fails for some of these
+
+
 @contextmanager
 def replacing(path: Path, must_last: bool = True) -> Generator[Path, None, None]:
     """Yield a temporary path beside `path`; when the block ends without an error, that file is renamed to `path`.

@@ -13,6 +13,8 @@ from types import TracebackType
 
 import psutil
 
+from .atomic import drive_is_gone
+
 PATIENCE_SECONDS = 1.0
 """How long one waits for a file to be let go: whoever looks whether it is held holds it for a moment."""
 LOOK_SECONDS = 0.02
@@ -49,7 +51,7 @@ def hold(path: Path, patience: float = PATIENCE_SECONDS) -> Hold | None:
     Where a file system has no locks, the process that is noted in the file counts, as long as it runs.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or cannot be read.
     """
     until = time.monotonic() + patience
     while True:
@@ -65,31 +67,58 @@ def hold(path: Path, patience: float = PATIENCE_SECONDS) -> Hold | None:
 
 
 def holder(path: Path) -> int | None:
-    """The process that holds the file, UNKNOWN if it cannot be told which; None if nobody does."""
+    """The process that holds the file, UNKNOWN if it cannot be told which; None if nobody is known to."""
     try:
         file = FileIO(path, "rb+")
+        with file:
+            return None if _lock(file) else _noted(file)
     except OSError:
         return None
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the file: False only where it is not there, or free.
+
+    Raises:
+        OSError: that cannot be told, as on a network drive that does not answer or with too many open files.
+    """
+    try:
+        file = FileIO(path, "rb+")
+    except FileNotFoundError:
+        if drive_is_gone(path):
+            raise
+        return False
     with file:
-        return None if _lock(file) else _noted(file)
+        return not _lock(file)
 
 
 def _noted(file: FileIO) -> int:
     try:
-        file.seek(0)
+        return _read_noted(file)
+    except OSError:
+        return UNKNOWN
+
+
+def _read_noted(file: FileIO) -> int:
+    file.seek(0)
+    try:
         return int(file.read(32))
-    except (OSError, ValueError):
+    except ValueError:
         return UNKNOWN
 
 
 def _lock(file: FileIO) -> bool:
-    """Whether the file is this one's now; a lock ends when the file is closed."""
+    """Whether the file is this one's now; a lock ends when the file is closed.
+
+    Raises:
+        OSError: there is no lock, and who is noted in the file cannot be read.
+    """
     try:
         _lock_at_once(file)
     except OSError as error:
         if error.errno in _TAKEN:
             return False
-        noted = _noted(file)  # a file system without locks
+        noted = _read_noted(file)  # a file system without locks
         return noted in (UNKNOWN, os.getpid()) or not psutil.pid_exists(noted)
     return True
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from ..own_packages.start import command_of
 from .atomic import cannot_write
 from .folder import RunFolder
 from .launched import Launch, without_launch
@@ -19,12 +20,18 @@ from .messages import command_position
 
 WORKER = "sd_finetune.training"
 
-NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
-"""The creationflags of a process in a group of its own: on Windows in place of start_new_session."""
-
-
 MAC = {"PYTORCH_ENABLE_MPS_FALLBACK": "1"} if sys.platform == "darwin" else {}
 """On a Mac torch computes on the CPU what its GPU cannot, as it does in the WebUI."""
+
+
+def apart() -> int:
+    """The creationflags of a process that hears nothing of what happens here: on Windows in place of start_new_session.
+
+    The group keeps Ctrl+C away, and a hidden console of its own keeps it from being ended as this one's is closed.
+    """
+    if sys.platform == "win32":
+        return subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    return 0
 
 
 def start_worker(
@@ -34,7 +41,7 @@ def start_worker(
     owned: bool = True,
     launch: Launch | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start the worker of a run in a process group of its own, so that Ctrl+C here does not reach it.
+    """Start the worker of a run in a process group of its own: neither Ctrl+C nor a closed terminal here reaches it.
 
     Everything it prints goes to the end of the run's worker.log.
 
@@ -46,7 +53,7 @@ def start_worker(
     """
     since = command_position(folder.commands) if commands_since is None else commands_since
     more = ["--commands-since", str(since), *(["--owned"] if owned else [])]
-    command = [sys.executable, "-u", "-m", WORKER, str(folder.path), *arguments, *more]
+    command = command_of(WORKER, str(folder.path), *arguments, *more)
     return start_process(command, folder.log, launch.variables if launch else None)
 
 
@@ -67,7 +74,7 @@ def start_other(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
 
 def command_of_other(arguments: Sequence[str]) -> list[str]:
     """The command of `start_other`."""
-    return [sys.executable, "-u", "-m", WORKER, *arguments]
+    return command_of(WORKER, *arguments)
 
 
 def seeing_one_gpu(number: int) -> dict[str, str]:
@@ -97,7 +104,7 @@ def start_process(command: list[str], log: Path, variables: Mapping[str, str] | 
             stderr=subprocess.STDOUT,
             env={**_environment(), **(variables or {})},
             start_new_session=True,
-            creationflags=NEW_GROUP,
+            creationflags=apart(),
         )
 
 
@@ -119,7 +126,7 @@ def kill_tree(pid: int) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """With this package on PYTHONPATH, whatever folder the worker starts in; its log is UTF-8 and takes every name."""
+    """With this package on PYTHONPATH, for what the worker starts; logs are UTF-8 and take every name."""
     package_home = str(Path(__file__).parents[2])
     known = os.environ.get("PYTHONPATH")
     paths = f"{package_home}{os.pathsep}{known}" if known else package_home

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from .file_lock import Hold, hold, holder
+from .file_lock import Hold, hold, is_held
 
 _PREFIX = "sd-finetune-meeting-"
 
@@ -57,8 +57,11 @@ class Meeting:
             return None
 
     def is_here(self, number: int) -> bool:
-        """Whether a process has come that has not ended."""
-        return holder(self._lock(number)) is not None
+        """Whether a process has come that has not ended, as far as can be told."""
+        try:
+            return is_held(self._lock(number))
+        except OSError:  # such as too many open files, which says nothing about the other one
+            return True
 
     def remove(self) -> None:
         """It is over."""

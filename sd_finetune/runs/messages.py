@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, cast, get_args
 
 from ..errors import CannotWriteError, UserError
 from ..settings.methods import ResultKind
+from .atomic import drive_is_gone
 from .held import Held
 from .json_lines import append_line, read_lines
 
@@ -211,7 +212,7 @@ class EventLog:
         try:
             append_line(self.path, content)
         except CannotWriteError as error:
-            if self.path.parent.is_dir():
+            if self.path.parent.is_dir() or drive_is_gone(self.path):
                 raise
             raise UserError(
                 f"The run folder {self.path.parent} is gone: it was removed, renamed or moved while its run went on. "
@@ -241,14 +242,25 @@ def send_command(path: Path, name: Command) -> None:
     append_line(path, {"command": name, "time": time.time()})
 
 
+_ENDED: set[tuple[Path, int]] = set()
+"""What could not be noted in a file, as on a full disk: this process then knows it alone."""
+
+
 def note_end(path: Path, pid: int) -> None:
-    """Note in the commands file that a user ends the worker `pid` at once, before it is killed."""
-    append_line(path, {"command": END, "pid": pid, "time": time.time()})
+    """Note in the commands file that a user ends the worker `pid` at once, before it is killed.
+
+    That this fails is no reason not to end it, so it never does.
+    """
+    try:
+        append_line(path, {"command": END, "pid": pid, "time": time.time()})
+    except CannotWriteError:
+        _ENDED.add((path, pid))
 
 
 def was_ended(path: Path, pid: int) -> bool:
     """Whether a user has ended the worker `pid` at once."""
-    return any(line.get("command") == END and line.get("pid") == pid for line in read_lines(path)[0])
+    noted = any(line.get("command") == END and line.get("pid") == pid for line in read_lines(path)[0])
+    return noted or (path, pid) in _ENDED
 
 
 def command_position(path: Path) -> int:

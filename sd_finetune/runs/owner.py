@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import UserError
-from .file_lock import Hold, hold, holder
+from .file_lock import Hold, hold, holder, is_held
 from .folder import RunFolder
 
 ALONE_SECONDS = 5.0
@@ -55,12 +55,21 @@ class Watched:
         self._look_at = 0.0
 
     def __call__(self) -> bool:
-        """False as soon as nobody has owned the run for ALONE_SECONDS."""
+        """False as soon as nobody has owned the run for ALONE_SECONDS.
+
+        While that cannot be told, as on a network drive that does not answer, it counts as owned.
+        """
         now = self._clock()
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
-            if holder(self._run.owner_lock) is not None:
+            if self._may_be_owned():
                 self._alone_since = None
             elif self._alone_since is None:
                 self._alone_since = now
         return self._alone_since is None or now - self._alone_since < ALONE_SECONDS
+
+    def _may_be_owned(self) -> bool:
+        try:
+            return is_held(self._run.owner_lock)
+        except OSError:
+            return True

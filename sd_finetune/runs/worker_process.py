@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from .atomic import replacing
-from .file_lock import holder
+from .file_lock import LOOK_SECONDS, holder
 from .folder import RunFolder
 from .follow import GONE
 from .launch import kill_tree
@@ -82,6 +83,25 @@ def running_worker(run: RunFolder) -> FoundWorker | None:
         return worker
     pid = holder(run.worker_lock)
     return FoundWorker(pid, 0.0, lock=run.worker_lock) if pid else None
+
+
+def process_at(run: RunFolder) -> int | None:
+    """The process that has a run in its hands, its owner or its worker; None if nobody has.
+
+    UNKNOWN where it cannot be told which one that is.
+    """
+    if _at_work(run) is None:
+        return None
+    time.sleep(LOOK_SECONDS)  # whoever looks at a lock holds it for a moment
+    return _at_work(run)
+
+
+def _at_work(run: RunFolder) -> int | None:
+    owner = holder(run.owner_lock)
+    if owner is not None:
+        return owner
+    worker = running_worker(run)
+    return worker.pid if worker else holder(run.worker_lock)
 
 
 def forget_worker(run: RunFolder) -> None:

@@ -15,7 +15,7 @@ from typing import IO
 
 from ...errors import UserError
 from ...runs.follow import last_line
-from ...runs.launch import NEW_GROUP, kill_worker
+from ...runs.launch import apart, kill_worker
 
 LOOK_SECONDS = 0.1
 END_SECONDS = 10
@@ -77,7 +77,7 @@ def _started(
                 stderr=file,
                 env=_environment(),
                 start_new_session=True,
-                creationflags=NEW_GROUP,
+                creationflags=apart(),
             )
     except (OSError, ValueError) as error:  # ValueError: a null character
         reason = getattr(error, "strerror", None) or error

@@ -18,6 +18,7 @@ from ...errors import UserError
 from ...hosts.host import Host
 from ...runs.folder import RunFolder
 from ...runs.messages import Done, Error, Event, Phase, Warning_
+from ..projects.at_work import refuse_if_at_work
 from ..projects.captionings import note_written
 from ..projects.host_folders import with_caches
 from ..projects.project import CAPTIONINGS, Project
@@ -62,6 +63,7 @@ def captions_job(host: Host, project: Project, number: int, by: str, existing: s
     captioner = _captioner(host, by)
     wanted = _existing(existing)
     folder_of_concept(project.settings(), number)
+    refuse_if_at_work(project, [CAPTIONINGS])
     shutil.rmtree(project.folder / CAPTIONINGS, ignore_errors=True)
     run = RunFolder(project.folder / CAPTIONINGS / f"concept-{number}-{time.time_ns() // 1_000_000}")
     run.path.mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from ...errors import UserError
 from ...hosts.host import Host
@@ -31,7 +32,8 @@ def do_job(host: Host, going: Going, job: NewJob | OwnJob, begin: Begin) -> None
             with host.lend(job.checkpoint, job.run, lambda: going.over) as weights:
                 worker = begin(lambda: job.launch(weights, going.commands_since))
                 assert worker is not None
-                note_worker(job.run, worker.pid, going.since, going.commands_since)
+                going.to_write.append(partial(note_worker, job.run, worker.pid, going.since, going.commands_since))
+                going.write()
                 follow_job(host, going, worker)
                 worker.wait()
                 ended = True

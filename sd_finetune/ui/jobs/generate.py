@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from ...own_packages.start import command_of
 from ...runs.atomic import is_taken, replacing
 from ...runs.folder import RunFolder
 from ...runs.follow import GONE, Worker, last_line
@@ -56,7 +56,7 @@ def generate_job(project: Project, request: dict[str, Any], result: dict[str, An
     def launch(weights: Path, _: int) -> subprocess.Popen[bytes]:
         arguments = [*_model_arguments(weights, text(settings, "base.config"), result), *words]
         arguments += ["--out", str(folder.path)]
-        return start_process([sys.executable, "-u", "-m", "sd_finetune", "sample", *arguments], folder.log)
+        return start_process(command_of("sd_finetune", "sample", *arguments), folder.log)
 
     return NewJob("generate", project.name, folder, base, launch)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import threading
 import uuid
 from pathlib import Path
@@ -14,11 +13,12 @@ from ...errors import UserError
 from ...own_packages import folder
 from ...own_packages.installation import UNFINISHED
 from ...own_packages.offers import OPTIONAL, offers, why_not
+from ...own_packages.start import command_of
 from ...runs.follow import last_line
 from ...runs.launch import kill_worker, start_process
 from ...settings.gpu_driver import gpu_kind
 
-COMMAND = ["-m", "sd_finetune", "install"]
+COMMAND = command_of("sd_finetune", "install")
 MOST_LINES, TAIL_BYTES = 60, 12_000
 """Of the log's end, for the page."""
 
@@ -58,7 +58,7 @@ class Installer:
             self._log.unlink(missing_ok=True)
             self._unfinished = folder.PACKAGES / f"{UNFINISHED}{uuid.uuid4().hex[:8]}"
             self._package, self._stopped = package, False
-            words = [sys.executable, "-u", *COMMAND, package, "--in", str(self._unfinished)]
+            words = [*COMMAND, package, "--in", str(self._unfinished)]
             self._process = start_process(words, self._log)
 
     def stop(self) -> None:

@@ -19,6 +19,7 @@ from ...settings.missing_files import refuse
 from ...settings.options import Settings
 from ...settings.prior_rules import without_class_images
 from ...settings.rate_trial import trial_settings
+from ..projects.at_work import refuse_if_at_work
 from ..projects.check import checked_settings, for_training
 from ..projects.continuing import copy_snapshot
 from ..projects.host_folders import fill_host_folders
@@ -61,6 +62,7 @@ def rate_trial_job(host: Host, project: Project) -> NewJob:
     """Try learning rates with the project's settings; an earlier trial is forgotten. Raises UserError."""
     settings = trial_settings(_run_settings(host, project))
     _refuse_unusable(settings)
+    refuse_if_at_work(project, [RATE_TRIALS])
     rmtree(project.folder / RATE_TRIALS, ignore_errors=True)
     run = RunFolder.create(project.folder / RATE_TRIALS, project.name, settings)
     return _job("rates", project, run, settings, "--rates")

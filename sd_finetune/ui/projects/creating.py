@@ -16,6 +16,7 @@ from ...settings.groups.samples import SAMPLERS
 from ...settings.paths import pasted_path
 from ...settings.plain import text
 from ...settings.read import read_toml, to_dict
+from .at_work import refuse_if_at_work
 from .form import defaults
 from .project import Project, all_projects, projects_folder
 
@@ -58,7 +59,12 @@ def example_project(host: Host) -> Project:
 
 
 def delete_project(host: Host, project: Project) -> None:
-    """Delete a project with its runs; the example's checkpoint goes with the last project that is based on it."""
+    """Delete a project with its runs; the example's checkpoint goes with the last project that is based on it.
+
+    Raises:
+        UserError: another process works on one of its jobs, or as `Project.delete`.
+    """
+    refuse_if_at_work(project)
     project.delete()
     host.end_example([_base_of(each) for each in all_projects(projects_folder(host))])
 

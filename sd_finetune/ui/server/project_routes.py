@@ -16,6 +16,7 @@ from ...hosts.host import BaseCheckpoint
 from ...presets.shelf import revision_of
 from ...runs.folder import RunFolder
 from ...runs.snapshots import snapshot_step
+from ...runs.worker_process import process_at
 from ...settings.methods import METHODS
 from ...settings.plain import concepts as own_concepts
 from ...settings.plain import text, with_values
@@ -172,7 +173,7 @@ def fit_to_gpu(
 
 @router.post("/projects/{name}/delete", dependencies=CHANGE)
 def delete(name: str, context: Context = CONTEXT) -> dict[str, Any]:
-    """Delete a project with its runs. Results in the host's own folders stay."""
+    """Delete a project with its runs, unless a process works on one. Results in the host's own folders stay."""
     job = context.runner.current()
     if job is not None and job.project == name:
         raise UserError(f'"{name}" is {DOING[job.kind]}: stop it before you delete the project.')
@@ -295,9 +296,12 @@ def _report(
 
 
 def _interrupted(context: Context, project: Project, runs: list[str]) -> dict[str, Any] | None:
-    """The latest run where it ended unasked and can be resumed: its name, and the `step` of its snapshot."""
+    """The latest run where it ended unasked and can be resumed: its name, and the `step` of its snapshot.
+
+    One that another process has in its hands has not ended, whatever stands in its folder.
+    """
     run = RunFolder(project.runs / runs[0]) if runs else None
-    if run is None or context.is_active(run) or not is_interrupted(run):
+    if run is None or context.is_active(run) or process_at(run) is not None or not is_interrupted(run):
         return None
     return {"run": run.path.name, "step": snapshot_step(run)}
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from sd_finetune.__main__ import main
+from sd_finetune.errors import CannotWriteError
 from sd_finetune.runs.file_lock import holder
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.json_lines import append_line
 from sd_finetune.runs.messages import Done, Error, EventLog, Phase, Step, read_events
 from sd_finetune.runs.snapshots import MARKER, snapshot_folder
 from sd_finetune.runs.state import state_of
@@ -61,6 +63,29 @@ def test_ended_at_once_from_another_terminal(detached: RunFolder, capsys: pytest
     assert "stopped after 0 steps. You ended it at once, without saving." in capsys.readouterr().out
     events, _ = read_events(detached.events)
     assert [type(event) for event in events] == [Phase, Done]
+
+
+@windows
+def test_a_full_disk_keeps_no_run_from_being_detached_and_ended(
+    make_file: MakeFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_room(path: Path, content: dict[str, object]) -> None:
+        if content.get("command") == "end":
+            raise CannotWriteError("No space left on the disk.")
+        append_line(path, content)
+
+    def no_note(*_: object) -> None:
+        raise CannotWriteError("No space left on the disk.")
+
+    monkeypatch.setattr("sd_finetune.commands.start.note_worker", no_note)
+    assert main(["train", str(make_file("with its lock")), "--detach"]) == 0
+    folder = RunFolder(tmp_path / "runs" / "dog-001")
+    while not holder(folder.worker_lock):
+        time.sleep(0.02)
+    assert noted_worker(folder) is None
+    monkeypatch.setattr("sd_finetune.runs.messages.append_line", no_room)
+    assert main(["stop", "dog-001", "--now"]) == 0
+    assert "You ended it at once, without saving." in capsys.readouterr().out
 
 
 def test_watching_shows_it_to_its_end(detached: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,13 +47,15 @@ class Extension:
         note = self.webui / "note.jsonl"
         return [tuple(json.loads(line)) for line in note.read_text().splitlines()] if note.exists() else []
 
-    def start(self, *arguments: str, pip: str = "", **variables: str) -> subprocess.Popen[str]:
-        """pip: what the stand-in does after it put a package into the folder."""
+    def start(
+        self, *arguments: str, pip: str = "", begin: Sequence[str] = ("-S",), **variables: str
+    ) -> subprocess.Popen[str]:
+        """pip: what the stand-in does after it put a package into the folder. begin: options of Python."""
         path = f"{self.webui}{os.pathsep}{self.webui / 'site'}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "INDEX_URL"))}
         environment = {**kept, "PYTHONPATH": path, "NOTE": str(self.webui / "note.jsonl"), "PIP_DOES": pip, **variables}
         # Without site the real pip is not found: should the stand-in ever not be either, nothing is installed here.
-        command = [sys.executable, "-S", str(self.home / "install.py"), *arguments]
+        command = [sys.executable, *begin, str(self.home / "install.py"), *arguments]
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.webui
         )
@@ -225,3 +227,13 @@ def test_without_pip_the_one_of_pythons_library_is_used(install: Extension) -> N
     library.mkdir()
     (library / "__init__.py").touch()
     assert "this Python has no pip" in install(PYTHONPATH=f"{install.webui / 'site'}{os.pathsep}{install.webui}")
+
+
+def test_a_python_that_puts_no_scripts_folder_on_its_path_installs_too(install: Extension) -> None:
+    """One with a ._pth file, which names the folder that pip is in."""
+    site = str(install.webui / "site")
+    begin = f"import runpy, sys; sys.path.append({site!r}); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    said = install.start(begin=["-I", "-S", "-c", begin]).communicate(timeout=60)[0]
+    (folder,) = install.folders
+    assert said == f"SD Fine-Tune installed what training needs into {folder}\n"
+    assert len(install.calls) == 1

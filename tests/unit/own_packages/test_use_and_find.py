@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -47,6 +49,34 @@ def test_what_is_found_is_what_our_processes_find(packages: Path, host: Path) ->
     assert installed_version("only-ours") == "1.5"
     assert "both" not in sys.modules
     assert str(packages) not in sys.path
+
+
+@pytest.mark.parametrize("module", [None, ModuleType("both")])
+def test_what_a_host_has_in_place_of_a_module_does_not_count(
+    extension: Path, host: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType | None
+) -> None:
+    """The WebUI's import_hook sets it to None for xformers, unless it was started with --xformers."""
+    monkeypatch.setitem(sys.modules, "both", module)  # type: ignore[arg-type]
+    spec = find_spec("both")
+    assert spec is not None
+    assert spec.origin == str(host / "both" / "__init__.py")
+    monkeypatch.setitem(sys.modules, "no_such_package", module)  # type: ignore[arg-type]
+    assert find_spec("no_such_package") is None
+
+
+def test_what_a_finder_of_its_own_finds_is_found(
+    extension: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an editable installation is."""
+    (tmp_path / "edited.py").touch()
+
+    class Editable:
+        @staticmethod
+        def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
+            return PathFinder.find_spec(name, [str(tmp_path)]) if name == "edited" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Editable])
+    assert find_spec("edited") is not None
 
 
 def test_what_it_lacks_is_the_hosts(extension: Path, host: Path) -> None:

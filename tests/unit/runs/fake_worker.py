@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from sd_finetune.errors import UserError
+from sd_finetune.runs.file_lock import hold
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import CommandReader, Done, Error, EventLog, Phase, Saved, Step
 
@@ -37,7 +38,8 @@ elif act == "silent exit":
     sys.exit(0)
 elif act == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
-elif act in ("until stop", "stubborn"):
+elif act in ("until stop", "stubborn", "with its lock"):
+    held = hold(folder.worker_lock) if act == "with its lock" else None  # as real ones do
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if "stop" in commands.new() and act == "until stop":

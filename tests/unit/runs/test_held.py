@@ -62,3 +62,15 @@ def test_a_run_folder_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^The run folder .*dog-001 is gone: it was removed, renamed or moved while"):
         log.append(Warning_(message="second"))
     assert not log.path.parent.exists()
+
+
+def test_a_run_folder_on_a_drive_that_is_gone_may_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = EventLog(tmp_path / "dog-001" / "events.jsonl")
+    log.path.parent.mkdir()
+    away = log.path.parent.rename(tmp_path / "away")
+    with monkeypatch.context() as patch:
+        patch.setattr("sd_finetune.runs.messages.drive_is_gone", lambda _: True)
+        log.append(Warning_(message="first"))
+    away.rename(log.path.parent)
+    assert log.flush()
+    assert len(read_events(log.path)[0]) == 1

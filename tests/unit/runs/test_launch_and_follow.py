@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from sd_finetune.data.captioning.process import output_lines
+from sd_finetune.errors import UserError
+from sd_finetune.runs import launch
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.follow import follow
 from sd_finetune.runs.launch import kill_worker, start_worker
@@ -99,6 +103,32 @@ def test_the_command_stop_reaches_the_worker(make_run: MakeRun) -> None:
             send_command(folder.commands, "stop")
     assert [type(event) for event in events] == [Phase, Done]
     assert process.wait(timeout=30) == 0
+
+
+GROUP, NO_WINDOW = 0x200, 0x8000000
+"""Windows' CREATE_NEW_PROCESS_GROUP and CREATE_NO_WINDOW."""
+
+
+@pytest.mark.parametrize(("system", "flags"), [("win32", GROUP | NO_WINDOW), ("linux", 0), ("darwin", 0)])
+def test_windows_closes_no_worker_with_the_console_of_the_webui(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, flags: int
+) -> None:
+    """A group alone keeps Ctrl+C away; the close of a console reaches all that are attached to it."""
+    started: list[object] = []
+
+    def popen(*_: object, **options: object) -> None:
+        started.append(options["creationflags"])
+        raise OSError("enough")
+
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(subprocess, "CREATE_NEW_PROCESS_GROUP", GROUP, raising=False)
+    monkeypatch.setattr(subprocess, "CREATE_NO_WINDOW", NO_WINDOW, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with pytest.raises(OSError, match="enough"):
+        launch.start_process(["a"], tmp_path / "worker.log")
+    with pytest.raises(UserError, match="enough"):
+        next(output_lines(["a"], tmp_path, b"", 1.0, lambda: False))
+    assert started == [flags, flags]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sd_finetune.errors import CannotWriteError
 from sd_finetune.runs.json_lines import append_line, read_lines
 from sd_finetune.runs.messages import (
     COMMANDS,
@@ -151,6 +152,19 @@ def test_who_was_ended(tmp_path: Path) -> None:
     assert was_ended(path, 12)
     assert not was_ended(path, 13)
     assert CommandReader(path).new() == []
+
+
+def test_who_was_ended_is_known_on_a_full_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "commands.jsonl"
+    monkeypatch.setattr("sd_finetune.runs.messages.append_line", full)
+    note_end(path, 12)
+    assert was_ended(path, 12)
+    assert not was_ended(path, 13)
+    assert not was_ended(tmp_path / "other.jsonl", 12)
+
+
+def full(*_: object) -> None:
+    raise CannotWriteError("No space left on the disk.")
 
 
 ODD_LINES = [

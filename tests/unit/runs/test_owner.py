@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from sd_finetune.errors import UserError
 from sd_finetune.runs import file_lock
-from sd_finetune.runs.file_lock import hold, holder
+from sd_finetune.runs.file_lock import hold, holder, is_held
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.owner import ALONE_SECONDS, LOOK_SECONDS, Watched, own
 
@@ -138,3 +139,54 @@ def test_a_worker_goes_on_for_a_while_without_an_owner(tmp_path: Path) -> None:
     assert watched()
     now += ALONE_SECONDS
     assert not watched()
+
+
+class NotAnswering:
+    """Stands for the opening of files on a drive that does not answer, or with too many open files."""
+
+    number = errno.EIO
+
+    def __init__(self, path: Path, mode: str) -> None:
+        raise OSError(self.number, os.strerror(self.number), str(path))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES, errno.EINVAL])
+def test_a_drive_that_does_not_answer_says_nothing_about_the_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    run, now = RunFolder(tmp_path), 100.0
+    held = own(run)
+    watched = Watched(run, lambda: now)
+    monkeypatch.setattr(NotAnswering, "number", number)
+    with monkeypatch.context() as patch:
+        patch.setattr(file_lock, "FileIO", NotAnswering)
+        for _ in range(3):
+            now += ALONE_SECONDS
+            assert watched()
+    held.release()
+    now += LOOK_SECONDS
+    assert watched()
+    now += ALONE_SECONDS
+    assert not watched(), "it answers again, and the owner is gone"
+
+
+def test_a_lock_that_fails_with_its_drive_says_nothing_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "lock"
+    with hold(path) or pytest.fail("it is free"):
+        monkeypatch.setattr(file_lock, "_lock_at_once", fail)
+        monkeypatch.setattr(file_lock, "_read_noted", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            is_held(path)
+        assert holder(path) is None
+
+
+def test_a_drive_that_is_gone_is_no_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows says of every file on a network share that it cannot reach that there is none."""
+    path = tmp_path / "lock"
+    assert not is_held(path)
+    monkeypatch.setattr(file_lock, "drive_is_gone", lambda _: True)
+    with pytest.raises(FileNotFoundError):
+        is_held(path)

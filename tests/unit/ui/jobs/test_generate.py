@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sd_finetune.errors import UserError
+from sd_finetune.own_packages.start import command_of
 from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.launch import start_process
 from sd_finetune.runs.messages import Done, Error, read_events
@@ -63,9 +64,7 @@ def test_the_command(
     job.launch(Path("/weights"), 0)
     asked = ["--prompt=-a dog", "--seed=3", "--count=2", "--cfg=5", "--emphasis=none", "--width=128", "--height=64"]
     asked += ["--clip-skip=2", "--vae=/vae"]
-    assert started == [
-        [sys.executable, "-u", "-m", "sd_finetune", "sample", *named, *asked, "--out", str(job.run.path)]
-    ]
+    assert started == [command_of("sd_finetune", "sample", *named, *asked, "--out", str(job.run.path))]
     (entry,) = generated(project)
     assert (entry["prompt"], entry["with"], entry["images"]) == ("-a dog", "r" if result else "", [])
 

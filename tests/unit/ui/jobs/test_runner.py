@@ -13,8 +13,9 @@ from threading import Event, Thread
 
 import pytest
 
-from sd_finetune.errors import UserError
+from sd_finetune.errors import CannotWriteError, UserError
 from sd_finetune.runs.folder import RunFolder
+from sd_finetune.runs.json_lines import append_line
 from sd_finetune.runs.launch import start_process, start_worker
 from sd_finetune.runs.messages import (
     CommandReader,
@@ -175,6 +176,95 @@ def test_ended_at_once_by_the_user_it_says_so(screen: Screen) -> None:
     assert isinstance(done, Done)
     assert (done.outcome, done.reason) == ("stopped", "You ended it at once, without saving.")
     assert done.step >= 1
+
+
+def no_room(*_: object, **__: object) -> None:
+    raise CannotWriteError("No space left on the disk.")
+
+
+def test_ended_at_once_on_a_full_disk_too(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow(screen)
+    job = start(screen.context)
+    wait_until(lambda: job.run.events.is_file() and '"step"' in job.run.events.read_text())
+
+    def append(path: Path, content: dict[str, object]) -> None:
+        no_room() if path == job.run.commands else append_line(path, content)
+
+    monkeypatch.setattr("sd_finetune.runs.messages.append_line", append)
+    screen.context.runner.kill()
+    wait_until(lambda: screen.context.runner.current() is None, seconds=10)
+    done = last_event(job.run)
+    assert isinstance(done, Done)
+    assert done.reason == "You ended it at once, without saving."
+
+
+def running_while_lent(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the worker of a job was still running as the host got back what it had lent."""
+    found: list[bool] = []
+
+    @contextmanager
+    def lend(checkpoint: Path, run: RunFolder, given_up: Callable[[], bool]) -> Iterator[Path]:
+        try:
+            yield checkpoint
+        finally:
+            going = screen.context.runner._going  # type: ignore[reportPrivateUsage]
+            assert going is not None
+            assert going.worker is not None
+            found.append(going.worker.poll() is None)
+
+    monkeypatch.setattr(screen.context.host, "lend", lend)
+    return found
+
+
+def test_what_a_full_disk_does_not_take_is_written_when_there_is_room(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = running_while_lent(screen, monkeypatch)
+    slow(screen)
+    with monkeypatch.context() as patch:
+        patch.setattr("sd_finetune.ui.jobs.doing.note_worker", note := Once(note_worker))
+        patch.setattr("sd_finetune.ui.jobs.going.send_command", stop := Once(send_command))
+        patch.setattr(screen.context.host, "asked_to_stop", lambda run: stop.tried or noted_worker(run) is not None)
+        job = start(screen.context)
+        wait_until(lambda: screen.context.runner.current() is None)
+    assert (note.tried, stop.tried) == (2, 2)
+    done = last_event(job.run)
+    assert isinstance(done, Done)
+    assert (done.outcome, done.reason) == ("stopped", "")
+    assert running == [False]
+
+
+class Once:
+    """Writes from its second call on."""
+
+    def __init__(self, write: Callable[..., None]) -> None:
+        self.tried = 0
+        self._write = write
+
+    def __call__(self, *arguments: object) -> None:
+        self.tried += 1
+        (no_room if self.tried == 1 else self._write)(*arguments)
+
+
+@pytest.mark.parametrize(("patience", "ends"), [(60.0, "stop"), (0.0, "kill")])
+def test_a_worker_that_cannot_be_followed_ends_before_the_host_gets_its_vram_back(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, patience: float, ends: str
+) -> None:
+    def show(event: object, run: RunFolder) -> None:
+        if isinstance(event, Phase) and event.name == "training":
+            raise RuntimeError("boom")
+
+    running = running_while_lent(screen, monkeypatch)
+    slow(screen)
+    monkeypatch.setattr("sd_finetune.ui.jobs.going.SAVE_SECONDS", patience)
+    monkeypatch.setattr(screen.context.host, "show", show)
+    job = start(screen.context)
+    wait_until(lambda: screen.context.runner.current() is None)
+    assert running == [False]
+    told = read_events(job.run.events)[0]
+    assert any(isinstance(event, Done) for event in told) == (ends == "stop")
+    assert isinstance(told[-1], Error)
+    assert told[-1].message == "RuntimeError: boom"
 
 
 def test_what_another_server_keeps_is_left_to_it(
