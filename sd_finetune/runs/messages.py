@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast, get_args
@@ -242,25 +243,18 @@ def send_command(path: Path, name: Command) -> None:
     append_line(path, {"command": name, "time": time.time()})
 
 
-_ENDED: set[tuple[Path, int]] = set()
-"""What could not be noted in a file, as on a full disk: this process then knows it alone."""
-
-
 def note_end(path: Path, pid: int) -> None:
     """Note in the commands file that a user ends the worker `pid` at once, before it is killed.
 
-    That this fails is no reason not to end it, so it never does.
+    On a full disk nothing is noted, which is no reason not to end it: then it is told as a worker that was killed.
     """
-    try:
+    with suppress(CannotWriteError):
         append_line(path, {"command": END, "pid": pid, "time": time.time()})
-    except CannotWriteError:
-        _ENDED.add((path, pid))
 
 
 def was_ended(path: Path, pid: int) -> bool:
     """Whether a user has ended the worker `pid` at once."""
-    noted = any(line.get("command") == END and line.get("pid") == pid for line in read_lines(path)[0])
-    return noted or (path, pid) in _ENDED
+    return any(line.get("command") == END and line.get("pid") == pid for line in read_lines(path)[0])
 
 
 def command_position(path: Path) -> int:

@@ -85,7 +85,8 @@ def test_a_full_disk_keeps_no_run_from_being_detached_and_ended(
     assert noted_worker(folder) is None
     monkeypatch.setattr("sd_finetune.runs.messages.append_line", no_room)
     assert main(["stop", "dog-001", "--now"]) == 0
-    assert "You ended it at once, without saving." in capsys.readouterr().out
+    assert "The worker ended before the run was done" in capsys.readouterr().err
+    assert not holder(folder.worker_lock)
 
 
 def test_watching_shows_it_to_its_end(detached: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:

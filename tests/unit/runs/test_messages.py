@@ -154,13 +154,10 @@ def test_who_was_ended(tmp_path: Path) -> None:
     assert CommandReader(path).new() == []
 
 
-def test_who_was_ended_is_known_on_a_full_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "commands.jsonl"
+def test_a_full_disk_keeps_nobody_from_ending_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sd_finetune.runs.messages.append_line", full)
-    note_end(path, 12)
-    assert was_ended(path, 12)
-    assert not was_ended(path, 13)
-    assert not was_ended(tmp_path / "other.jsonl", 12)
+    note_end(tmp_path / "commands.jsonl", 12)
+    assert not was_ended(tmp_path / "commands.jsonl", 12)
 
 
 def full(*_: object) -> None:
