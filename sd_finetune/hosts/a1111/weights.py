@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -18,6 +19,8 @@ from ...formats.checkpoint import read_checkpoint
 from ...formats.metadata_keys import CONFIG_KEY
 from ...formats.tensor_file import write_tensors
 
+log = logging.getLogger(__name__)
+
 RAM_FOLDER = Path("/dev/shm")
 FOLDER_NAME = "sd-finetune-{process}-"
 EXACT_IN = {
@@ -27,13 +30,18 @@ EXACT_IN = {
 }
 """By the precision of a file, those in which a loaded weight still has the file's value."""
 
+COMPARED = 512
+"""So many values at each end of every tensor are compared with the file's: of every one, as a merge may change a few
+layers alone; not all values, as this is not to read the whole file."""
+
 
 @contextmanager
 def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | None, None, None]:
     """A `.safetensors` in RAM with the tensors of `checkpoint`, taken from `loaded`; None where that is not possible.
 
     It is not possible without a RAM disk with enough free space, for a `.ckpt`, and for weights whose precision is
-    lower than the file's or whose shape another extension has changed.
+    lower than the file's or whose shape another extension has changed. Nor where they are not the file's: it was
+    replaced since it was loaded, or another extension has changed them. A run is told by the file what it begins from.
 
     Args:
         loaded: the loaded model's state dict, under the names that the WebUI's patches give it.
@@ -73,6 +81,10 @@ def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
     weights = as_in_file(names, base.tensors, loaded)
     if weights is None:
         return False
+    other = first_different(weights, base.tensors)
+    if other is not None:
+        log.warning("Training reads %s, as what is loaded of it has other values, first in %s", checkpoint, other)
+        return False
     config = {CONFIG_KEY: base.yaml_text} if base.yaml_text is not None else {}
     write_tensors(file, weights, {**base.metadata, **config}, {n: tensor.dtype for n, tensor in base.tensors.items()})
     return True
@@ -97,6 +109,23 @@ def as_in_file(
             return None
         found[name] = weight.reshape(tensor.shape)
     return found
+
+
+def first_different(weights: Mapping[str, Tensor], in_file: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor whose beginning or end has other values than the file's; None if there is none.
+
+    weights: as `as_in_file` finds them.
+    """
+    for name, tensor in in_file.items():
+        weight = weights[name]
+        if weight is not tensor and not torch.equal(_ends(weight).cpu(), _ends(tensor).to(weight.dtype)):
+            return name
+    return None
+
+
+def _ends(tensor: Tensor) -> Tensor:
+    flat = tensor.detach().reshape(-1)
+    return torch.cat((flat[:COMPARED], flat[-COMPARED:]))
 
 
 def unwrapped(name: str) -> str:
