@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +16,13 @@ from torch import Tensor
 from ...formats.checkpoint import read_checkpoint
 from ...formats.metadata_keys import CONFIG_KEY
 from ...formats.tensor_file import write_tensors
+from ...runs.unfinished import is_left_over, unfinished_name
 
 log = logging.getLogger(__name__)
 
 RAM_FOLDER = Path("/dev/shm")
-FOLDER_NAME = "sd-finetune-{process}-"
+FOLDER_NAME = "sd-finetune"
+"""Of what is lent; the name says too which process lends it, as those of unfinished files do."""
 EXACT_IN = {
     torch.float16: (torch.float16, torch.float32),
     torch.bfloat16: (torch.bfloat16, torch.float32),
@@ -50,7 +50,8 @@ def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | N
     if not fits_in_ram(checkpoint.stat().st_size):
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_NAME.format(process=os.getpid()), dir=RAM_FOLDER))
+    folder = unfinished_name(RAM_FOLDER / FOLDER_NAME)
+    folder.mkdir(mode=0o700)
     try:
         file = folder / checkpoint.name
         yield file if _write(file, checkpoint, loaded) else None
@@ -59,11 +60,20 @@ def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | N
 
 
 def remove_left_behind() -> None:
-    """Free the RAM of weights that a killed WebUI had lent; a worker that still trains with them has them open."""
-    for folder in RAM_FOLDER.glob(f"{FOLDER_NAME.format(process='*')}*"):
-        process = folder.name.split("-")[2]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
+    """Free the RAM of weights that a killed WebUI had lent, unless a worker still reads them.
+
+    Ctrl+C ends the WebUI at once, so that nothing there can tidy up.
+    """
+    left = [folder for folder in RAM_FOLDER.glob(f".{FOLDER_NAME}.*") if is_left_over(folder)]
+    in_use = _arguments_of_all() if left else ""
+    for folder in left:
+        if folder.name not in in_use:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _arguments_of_all() -> str:
+    """With what all processes were started: a worker is told by an argument where its weights are."""
+    return "\n".join(text for process in psutil.process_iter(["cmdline"]) for text in process.info["cmdline"] or ())
 
 
 def fits_in_ram(size: int) -> bool:
