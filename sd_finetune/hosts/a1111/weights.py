@@ -17,6 +17,7 @@ from ...formats.checkpoint import read_checkpoint
 from ...formats.metadata_keys import CONFIG_KEY
 from ...formats.tensor_file import write_tensors
 from ...runs.unfinished import is_left_over, unfinished_name
+from .free_memory import free_memory
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def fits_in_ram(size: int) -> bool:
     """Whether a file of `size` bytes fits into RAM and leaves as much again for training."""
     if sys.platform != "linux" or not RAM_FOLDER.is_dir():
         return False
-    return size < shutil.disk_usage(RAM_FOLDER).free and 2 * size < psutil.virtual_memory().available
+    return size < shutil.disk_usage(RAM_FOLDER).free and 2 * size < free_memory()
 
 
 def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:

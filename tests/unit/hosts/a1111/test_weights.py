@@ -107,7 +107,7 @@ def test_without_room_or_of_a_pickle_there_is_none(
     torch.save({"state_dict": read_tensors(checkpoint).tensors}, pickle)
     with in_ram(pickle, loaded) as file:
         assert file is None
-    monkeypatch.setattr(a1111_weights.psutil, "virtual_memory", lambda: type("", (), {"available": 1000}))
+    monkeypatch.setattr(a1111_weights, "free_memory", lambda: 1000)
     with in_ram(checkpoint, loaded) as file:
         assert file is None
 
