@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Save the LoRA and print how much it keeps; 0. Raises UserError for arguments that cannot be used."""
+    from ..families.table import FAMILIES
     from ..formats.bundled_words import read_bundled
+    from ..formats.classify import classify, layout_of
     from ..formats.lora import write_lora
     from ..formats.tool_metadata import resized_metadata
     from ..tools.svd import plain_loras, resized, share_of_all
@@ -48,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     found = resized(modules, options.rank)
     new = {name: truncation.module for name, truncation in found.items()}
     alpha = max(module.alpha for module in new.values())
-    about = resized_metadata(out, options.lora, metadata, options.rank, alpha, share_of_all(found.values()))
+    family = FAMILIES.get(classify(layout_of(options.lora))[1])
+    about = resized_metadata(out, options.lora, family, metadata, options.rank, alpha, share_of_all(found.values()))
     words = {word: embedding.vectors for word, embedding in read_bundled(options.lora).items()}
     write_lora(out, new, about, options.precision or _precision_of(modules), words)
     print(f"rank {old_rank} to {options.rank}: {kept_text(found)}")

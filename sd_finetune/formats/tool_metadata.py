@@ -76,17 +76,33 @@ def extracted_metadata(
 
 
 def resized_metadata(
-    out: Path, lora: Path, metadata: Mapping[str, str], rank: int, alpha: float, kept: float
+    out: Path, lora: Path, family: FamilyFacts | None, metadata: Mapping[str, str], rank: int, alpha: float, kept: float
 ) -> dict[str, str]:
-    """For `lora` at `rank`; alpha: that of its layers. kept: share of the norm of its change."""
+    """For `lora` at `rank`; alpha: that of its layers. kept: share of the norm of its change.
+
+    family: what its layers are for, None where they do not tell. It is named where the metadata does not, as the WebUI
+    takes a LoRA with any metadata and no base in it for one of Stable Diffusion 1.
+    """
     return {
         **lasting(metadata),
+        **(_what_it_lacks(family, metadata) if family else {}),
         "ss_output_name": out.stem,
         "ss_network_dim": str(rank),
         "ss_network_alpha": str(alpha),
         "modelspec.title": out.stem,
         MADE_FROM_KEY: _text({"command": "resize", "lora": lora.name, "rank": rank, "kept": round(kept, 6)}),
     }
+
+
+def _what_it_lacks(family: FamilyFacts, metadata: Mapping[str, str]) -> dict[str, str]:
+    """Of what a LoRA's metadata says of the base checkpoint."""
+    predicted = "v_prediction" if metadata.get("modelspec.prediction_type") == "v" else "epsilon"
+    facts = {
+        "ss_v2": str(family.kohya_v2),
+        "ss_base_model_version": family.kohya_versions[predicted],
+        "modelspec.architecture": f"{family.modelspec_architecture}/lora",
+    }
+    return {name: text for name, text in facts.items() if not metadata.get(name)}
 
 
 def _as_text(value: Any) -> str:

@@ -105,6 +105,38 @@ def test_why_class_images_failed_is_told(
     assert page.locator("text=Done.").count() == 0
 
 
+REFUSALS: dict[str, tuple[str, Any]] = {
+    "Choose another name.": ("400 Bad Request", {"error": "Choose another name."}),
+    "The server answered 403 Forbidden: Not from there.": ("403 Forbidden", {"detail": "Not from there."}),
+    "The server answered 409 Conflict: Ask again.": (
+        "409 Conflict", {"error": "HTTPException", "detail": "Ask again.", "errors": "409: Ask again."},
+    ),
+    "The server answered 404 Not Found.": ("404 Not Found", {"detail": "Not Found"}),
+    "The server answered 422: since: not a number.": (
+        "422 ", {"detail": [{"loc": ["query", "since"], "msg": "not a number"}]},
+    ),
+    "The server answered 500 Internal Server Error: no such thing.": (
+        "500 Internal Server Error", {"error": "KeyError", "detail": "", "errors": "no such thing"},
+    ),
+    "The server answered 413 Payload Too Large.": ("413 Payload Too Large", "no object"),
+    "The server answered 400 Bad Request.": ("400 Bad Request", {"detail": [None], "error": 3}),
+}  # fmt: skip
+"""What the page says of an answer's code and content, such as those of FastAPI and of the WebUI with --api."""
+ASK = """async ([code, content]) => {
+    const { get } = await import('/sd_finetune/web/api.mjs');
+    const real = window.fetch;
+    const answer = new Response(JSON.stringify(content), { status: code.slice(0, 3), statusText: code.slice(4) });
+    window.fetch = async (target, request) => (target.endsWith('/odd') ? answer : real(target, request));
+    return get('odd').catch((error) => error.message).finally(() => { window.fetch = real; });
+}"""
+
+
+def test_why_the_server_refuses_is_told_whoever_says_it(quick: Server, new_page: NewPage) -> None:
+    page = new_page(quick.address)
+    for said, answer in REFUSALS.items():
+        assert page.evaluate(ASK, list(answer)) == said
+
+
 def test_a_lost_connection_is_told_and_what_was_typed_meanwhile_is_kept(
     quick: Server, new_page: NewPage, pictures: Path, tmp_path: Path
 ) -> None:

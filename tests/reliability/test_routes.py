@@ -66,6 +66,7 @@ def test_what_changes_something_refuses_a_foreign_page_and_asking_changes_nothin
     before = behind.state()
     foreign = [{"Origin": origin} for origin in ("http://evil.example", "null", "http://[::1", "https://127.0.0.1", "")]
     foreign += [{"Sec-Fetch-Site": site} for site in ("cross-site", "same-site")]
+    foreign += [{"Sec-Fetch-Site": "cross-site", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}]
     for target in targets():
         if target.method == "GET":
             assert behind.ask(target).status_code < 500

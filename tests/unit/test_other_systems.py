@@ -49,6 +49,7 @@ RENAMES = ("sd_finetune/runs/moving.py", "sd_finetune/own_packages/installation.
 SYSTEM_PATHS = ("/dev/", "/proc/", "/sys/", "/tmp/", "/etc/", "/usr/")
 MAY_NAME_PATHS: dict[str, tuple[str, ...]] = {
     "weights.py": ("/dev/shm",),  # asked for on Linux alone
+    "free_memory.py": ("/proc/self/cgroup", "/sys/fs/cgroup"),  # an OSError elsewhere
     "gpu_driver.py": ("/dev/kfd", "/dev/dxg", "/sys/class/kfd/"),  # looked for, and not there elsewhere
     "hardware.py": ("/proc/cpuinfo",),  # an OSError elsewhere
     "checkpoint_io.py": ("/proc/self/",),  # benchmarks, of Linux' own figures

@@ -106,4 +106,4 @@ def test_a_killed_worker_leaves_the_webui_as_it_was(
     assert tab.events()[-1]["kind"] == "error"
     assert_as_before(webui, pictures)
     assert webui.process is not None
-    assert not list(Path("/dev/shm").glob(f"sd-finetune-{webui.process.pid}-*")), "the lent weights are gone"
+    assert not list(Path("/dev/shm").glob(f".sd-finetune.*-{webui.process.pid}-*")), "the lent weights are gone"

@@ -20,6 +20,7 @@ from ..webui.kind import Dropdown
 from ..webui.lists import files_in
 from ..webui.prompt_cache import forget_prompts
 from .lending import lent, vram_freed
+from .weights import remove_left_behind
 
 ENDINGS = (".ckpt", ".safetensors")
 """As in sd_models.list_models."""
@@ -54,11 +55,14 @@ NEEDED: Mapping[str, Sequence[str]] = {
 
 
 class A1111:
-    """The kind that the others are forks of."""
+    """The kind that the others are forks of. Its start frees the RAM of what an earlier process had lent."""
 
     name = "AUTOMATIC1111 WebUI"
     unusable: Mapping[ResultKind, str] = {}
     no_toy = ""
+
+    def __init__(self) -> None:
+        remove_left_behind()
 
     def folder(self, kind: ResultKind) -> Path:
         """By its flags."""

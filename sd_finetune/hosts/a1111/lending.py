@@ -111,8 +111,16 @@ def _give_back(model: Any, unet_option: Any) -> None:
         sd_models.send_model_to_device(model)
         if unet_option is not None:
             sd_unet.apply_unet()
+        return
     except Exception:
         log.exception("Could not move the model back to the GPU, so the checkpoint is loaded again")
-        sd_models.model_data.loaded_sd_models.clear()
-        sd_models.model_data.sd_model = None
-        sd_models.load_model(model.sd_checkpoint_info)
+    _load_again(model)  # here nothing holds on to the exception, and so to what was being moved
+
+
+def _load_again(model: Any) -> None:
+    """Load its checkpoint. What came back of the model goes first: without room for one there is none for two."""
+    sd_models.model_data.loaded_sd_models.clear()
+    sd_models.model_data.sd_model = None
+    sd_models.send_model_to_trash(model)
+    devices.torch_gc()
+    sd_models.load_model(model.sd_checkpoint_info)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import shutil
 import sys
-import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,14 @@ from torch import Tensor
 from ...formats.checkpoint import read_checkpoint
 from ...formats.metadata_keys import CONFIG_KEY
 from ...formats.tensor_file import write_tensors
+from ...runs.unfinished import is_left_over, unfinished_name
+from .free_memory import free_memory
+
+log = logging.getLogger(__name__)
 
 RAM_FOLDER = Path("/dev/shm")
-FOLDER_NAME = "sd-finetune-{process}-"
+FOLDER_NAME = "sd-finetune"
+"""Of what is lent; the name says too which process lends it, as those of unfinished files do."""
 EXACT_IN = {
     torch.float16: (torch.float16, torch.float32),
     torch.bfloat16: (torch.bfloat16, torch.float32),
@@ -27,13 +31,18 @@ EXACT_IN = {
 }
 """By the precision of a file, those in which a loaded weight still has the file's value."""
 
+COMPARED = 512
+"""So many values at each end of every tensor are compared with the file's: of every one, as a merge may change a few
+layers alone; not all values, as this is not to read the whole file."""
+
 
 @contextmanager
 def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | None, None, None]:
     """A `.safetensors` in RAM with the tensors of `checkpoint`, taken from `loaded`; None where that is not possible.
 
     It is not possible without a RAM disk with enough free space, for a `.ckpt`, and for weights whose precision is
-    lower than the file's or whose shape another extension has changed.
+    lower than the file's or whose shape another extension has changed. Nor where they are not the file's: it was
+    replaced since it was loaded, or another extension has changed them. A run is told by the file what it begins from.
 
     Args:
         loaded: the loaded model's state dict, under the names that the WebUI's patches give it.
@@ -42,7 +51,8 @@ def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | N
     if not fits_in_ram(checkpoint.stat().st_size):
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_NAME.format(process=os.getpid()), dir=RAM_FOLDER))
+    folder = unfinished_name(RAM_FOLDER / FOLDER_NAME)
+    folder.mkdir(mode=0o700)
     try:
         file = folder / checkpoint.name
         yield file if _write(file, checkpoint, loaded) else None
@@ -51,18 +61,27 @@ def in_ram(checkpoint: Path, loaded: Mapping[str, Tensor]) -> Generator[Path | N
 
 
 def remove_left_behind() -> None:
-    """Free the RAM of weights that a killed WebUI had lent; a worker that still trains with them has them open."""
-    for folder in RAM_FOLDER.glob(f"{FOLDER_NAME.format(process='*')}*"):
-        process = folder.name.split("-")[2]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
+    """Free the RAM of weights that a killed WebUI had lent, unless a worker still reads them.
+
+    Ctrl+C ends the WebUI at once, so that nothing there can tidy up.
+    """
+    left = [folder for folder in RAM_FOLDER.glob(f".{FOLDER_NAME}.*") if is_left_over(folder)]
+    in_use = _arguments_of_all() if left else ""
+    for folder in left:
+        if folder.name not in in_use:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _arguments_of_all() -> str:
+    """With what all processes were started: a worker is told by an argument where its weights are."""
+    return "\n".join(text for process in psutil.process_iter(["cmdline"]) for text in process.info["cmdline"] or ())
 
 
 def fits_in_ram(size: int) -> bool:
     """Whether a file of `size` bytes fits into RAM and leaves as much again for training."""
     if sys.platform != "linux" or not RAM_FOLDER.is_dir():
         return False
-    return size < shutil.disk_usage(RAM_FOLDER).free and 2 * size < psutil.virtual_memory().available
+    return size < shutil.disk_usage(RAM_FOLDER).free and 2 * size < free_memory()
 
 
 def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
@@ -72,6 +91,10 @@ def _write(file: Path, checkpoint: Path, loaded: Mapping[str, Tensor]) -> bool:
     names = {place.name: base.family.usual_name(place.name) for part in base.places.values() for place in part.values()}
     weights = as_in_file(names, base.tensors, loaded)
     if weights is None:
+        return False
+    other = first_different(weights, base.tensors)
+    if other is not None:
+        log.warning("Training reads %s, as what is loaded of it has other values, first in %s", checkpoint, other)
         return False
     config = {CONFIG_KEY: base.yaml_text} if base.yaml_text is not None else {}
     write_tensors(file, weights, {**base.metadata, **config}, {n: tensor.dtype for n, tensor in base.tensors.items()})
@@ -97,6 +120,23 @@ def as_in_file(
             return None
         found[name] = weight.reshape(tensor.shape)
     return found
+
+
+def first_different(weights: Mapping[str, Tensor], in_file: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor whose beginning or end has other values than the file's; None if there is none.
+
+    weights: as `as_in_file` finds them.
+    """
+    for name, tensor in in_file.items():
+        weight = weights[name]
+        if weight is not tensor and not torch.equal(_ends(weight).cpu(), _ends(tensor).to(weight.dtype)):
+            return name
+    return None
+
+
+def _ends(tensor: Tensor) -> Tensor:
+    flat = tensor.detach().reshape(-1)
+    return torch.cat((flat[:COMPARED], flat[-COMPARED:]))
 
 
 def unwrapped(name: str) -> str:

@@ -33,16 +33,41 @@ def login_required(context: Context) -> Callable[[Request], Awaitable[None]]:
     return check
 
 
+SHOWN = 100
+"""So many characters of an address."""
+
+
+class ForeignPageError(UserError):
+    """A page of another address asked for a change."""
+
+
 async def same_origin(request: Request) -> None:
     """A dependency for what changes something: a browser must come from our own page, a script sends no origin at all.
 
+    What the browser itself says of the page counts first, as no page can set that header: a reverse proxy may have put
+    another host into the request. Browsers say it only on HTTPS and on this computer. Else the page's address has to be
+    the one that was asked, or that which a proxy says was asked: another page would need our permission to send that.
+
     Raises:
-        HTTPException: 403, the request was sent by a page of another address.
+        ForeignPageError: the request was sent by a page of another address.
     """
-    origin = request.headers.get("origin")
-    elsewhere = origin is not None and _host_of(origin) != request.headers.get("host")
-    if elsewhere or request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        raise HTTPException(403, "Cross-origin request refused: it was sent by a page of another address.")
+    told, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if told == "same-origin":
+        return
+    if told in (None, "none") and (origin is None or _host_of(origin) in _hosts(request)):
+        return
+    page, host = origin or "another address", request.headers.get("host", "no address")
+    raise ForeignPageError(
+        f"A page of {page[:SHOWN]} asked for this change, which reached this server as {host[:SHOWN]}: open the "
+        "page at the server's own address, or have the reverse proxy before it pass on the header Host unchanged, or "
+        "add X-Forwarded-Host."
+    )
+
+
+def _hosts(request: Request) -> list[str]:
+    """What the request may have been sent to: its own host, and that which a reverse proxy was asked for."""
+    asked = [request.headers.get("host"), request.headers.get("x-forwarded-host", "").split(",")[0].strip()]
+    return [host for host in asked if host]
 
 
 CHANGE = [Depends(same_origin)]
@@ -61,7 +86,7 @@ class Answer(JSONResponse):
 
 
 class Route(APIRoute):
-    """A route whose UserErrors become the answer {"error": sentence} with code 400.
+    """A route whose UserErrors become the answer {"error": sentence} with code 400; a foreign page gets one with 403.
 
     So does what cannot be read as a parameter, and what the file system refuses: both are for the asker to correct.
     What a function answers is sent as it is: a model of it, which FastAPI makes of its annotation, would refuse texts
@@ -77,6 +102,8 @@ class Route(APIRoute):
         async def handle(request: Request) -> Response:
             try:
                 response = await answer(request)
+            except ForeignPageError as error:  # no HTTPException, of which the WebUI's handler would hide the sentence
+                response = refusal(str(error), 403)
             except UserError as error:
                 response = refusal(in_the_tab(str(error)))
             except RequestValidationError as error:
@@ -98,9 +125,9 @@ def image_file(path: Path, headers: dict[str, str] | None = None) -> FileRespons
     return FileResponse(path, media_type="image/png", headers=headers)
 
 
-def refusal(sentence: str) -> Response:
+def refusal(sentence: str, code: int = 400) -> Response:
     """The answer that says why something cannot be done."""
-    return Answer({"error": sentence}, status_code=400)
+    return Answer({"error": sentence}, status_code=code)
 
 
 def file_sentence(error: OSError) -> str:

@@ -94,6 +94,29 @@ async function answer(target, request) {
   if (!there) throw new Away();
   if (response.ok) return response.headers.get("content-type")?.includes("json") ? response.json() : response.text();
   if (response.status === 401) throw new Refused("Log in first, then reload the page.");
-  const content = await response.json().catch(() => ({}));
-  throw new Refused(content.error ?? `The server answered ${response.status} ${response.statusText}.`);
+  const content = await response.json().catch(() => null);
+  throw new Refused(reason(content ?? {}, `${response.status} ${response.statusText}`));
+}
+
+/**
+ * Why a request was refused: our own sentence, or what FastAPI or the WebUI's handler say of an exception, of which
+ * "error" is the bare name.
+ * @param {{ error?: unknown, detail?: unknown, errors?: unknown }} content
+ * @param {string} code the answer's code with its name
+ */
+function reason({ error, detail, errors }, code) {
+  if (typeof error === "string" && error.includes(" ")) return error;
+  const told = [Array.isArray(detail) ? fault(detail[0]) : detail, errors, error];
+  const said = /** @type {string | undefined} */ (told.find((each) => typeof each === "string" && each));
+  const more = said && !code.endsWith(said) ? `: ${said.replace(/\.$/u, "")}` : "";
+  return `The server answered ${code.trim()}${more}.`;
+}
+
+/**
+ * What FastAPI says of a value that it does not take.
+ * @param {{ loc?: unknown, msg?: unknown } | undefined} first
+ */
+function fault(first) {
+  const place = Array.isArray(first?.loc) ? first.loc.slice(1).join(".") : "";
+  return [place, first?.msg].filter(Boolean).join(": ");
 }

@@ -148,6 +148,19 @@ def test_resized_it_keeps_its_names(home: Home, tmp_path: Path) -> None:
     assert about["ss_base_model_version"] == "sdxl_base_v1-0"
 
 
+@pytest.mark.parametrize("told", [{}, {"format": "pt", "modelspec.architecture": "stable-diffusion-xl-v1-base/lora,x"}])
+def test_resized_it_says_what_it_is_for(home: Home, tmp_path: Path, told: dict[str, str]) -> None:
+    """Else the WebUI takes it for a LoRA of Stable Diffusion 1, and hides its card where SDXL is loaded."""
+    lora, out = tmp_path / "no metadata.safetensors", tmp_path / "small.safetensors"
+    save_file(load_file(home.lora), lora, told or None)
+    assert main(["resize", str(lora), "--rank", "1", "--out", str(out)]) == 0
+    expected = {
+        "ss_base_model_version": "sdxl_base_v1-0", "ss_v2": "False",
+        "modelspec.architecture": "stable-diffusion-xl-v1-base/lora",
+    } | told  # fmt: skip
+    assert read_lora(out)[1].items() >= expected.items()
+
+
 def test_what_it_is_is_told(home: Home) -> None:
     described = identify(home.lora)
     assert (described.kind, described.base) == ("lora", "sdxl")

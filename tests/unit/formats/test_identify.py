@@ -250,10 +250,19 @@ def test_only_settings_of_the_method_are_told(tmp_path: Path) -> None:
     assert not [name for name in told if name.startswith(("hypernetwork.", "textual_inversion."))]
 
 
+def test_a_resized_lora_keeps_what_its_metadata_says_of_its_base(tmp_path: Path) -> None:
+    told = {"ss_base_model_version": "sd_v1_v", "ss_v2": "True"}
+    out, source = tmp_path / "small.safetensors", tmp_path / "star.safetensors"
+    assert resized_metadata(out, source, SD1, told, 2, 2.0, 0.5).items() >= told.items()
+    of_v = resized_metadata(out, source, SD1, {"modelspec.prediction_type": "v"}, 2, 2.0, 0.5)
+    assert (of_v["ss_base_model_version"], of_v["ss_v2"]) == ("sd_v1_v", "False")
+    assert "ss_base_model_version" not in resized_metadata(out, source, None, {}, 2, 2.0, 0.5)
+
+
 def test_what_a_file_was_made_from_comes_first(tmp_path: Path) -> None:
     source, out = tmp_path / "star.safetensors", tmp_path / "small.safetensors"
     trained = training_metadata(SETTINGS, FACTS)
-    write_lora(out, ONE_LAYER, resized_metadata(out, source, trained, 2, 2.0, 0.5))
+    write_lora(out, ONE_LAYER, resized_metadata(out, source, None, trained, 2, 2.0, 0.5))
     lines = identify(out).text.splitlines()
     start = lines.index("Made from other files:")
     told = ["  command: resize", "  lora: star.safetensors", "  rank: 2", "  kept: 0.5", "Training of the source:"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch import Tensor
 from sd_finetune.formats.checkpoint import read_checkpoint
 from sd_finetune.formats.tensor_file import read_tensors
 from sd_finetune.hosts.a1111 import weights as a1111_weights
-from sd_finetune.hosts.a1111.weights import as_in_file, in_ram
+from sd_finetune.hosts.a1111.weights import as_in_file, in_ram, remove_left_behind
 from tests.toy import make_checkpoint
 
 UNET = "model.diffusion_model.out.2.weight"
@@ -52,12 +51,17 @@ def test_the_file_in_ram_is_the_checkpoint(checkpoint: Path, dtype: torch.dtype)
     assert not file.parent.exists()
 
 
-def test_it_is_the_loaded_weights_that_are_written(checkpoint: Path) -> None:
+@pytest.mark.parametrize("place", [0, -1])
+def test_the_file_is_read_where_other_weights_are_loaded(
+    checkpoint: Path, place: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was replaced on the disk since, or another extension has merged something into what is loaded."""
     loaded = as_loaded(read_checkpoint(checkpoint).tensors)
-    loaded[UNET] = loaded[UNET] + 1
+    loaded[UNET] = loaded[UNET].clone()
+    loaded[UNET].view(-1)[place] += 1
     with in_ram(checkpoint, loaded) as file:
-        assert file is not None
-        assert torch.equal(read_tensors(file).tensors[UNET], loaded[UNET])
+        assert file is None
+    assert f"Training reads {checkpoint}, as what is loaded of it has other values, first in {UNET}" in caplog.text
 
 
 def test_it_goes_after_an_exception_too(checkpoint: Path, tmp_path: Path) -> None:
@@ -103,17 +107,46 @@ def test_without_room_or_of_a_pickle_there_is_none(
     torch.save({"state_dict": read_tensors(checkpoint).tensors}, pickle)
     with in_ram(pickle, loaded) as file:
         assert file is None
-    monkeypatch.setattr(a1111_weights.psutil, "virtual_memory", lambda: type("", (), {"available": 1000}))
+    monkeypatch.setattr(a1111_weights, "free_memory", lambda: 1000)
     with in_ram(checkpoint, loaded) as file:
         assert file is None
 
 
-def test_what_a_killed_webui_left_in_ram_is_freed(checkpoint: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    left, lent = (a1111_weights.RAM_FOLDER / f"sd-finetune-{pid}-x" for pid in (ended.pid, os.getpid()))
-    for folder in (left, lent):
-        folder.mkdir()
-    with in_ram(checkpoint, {}):
-        assert not left.exists()
-    assert lent.exists(), "that is another one's turn"
+LENDS = """
+import os, sys
+from pathlib import Path
+from sd_finetune.hosts.a1111 import weights
+weights.RAM_FOLDER = Path(sys.argv[1])
+from sd_finetune.formats.checkpoint import read_checkpoint
+checkpoint = Path(sys.argv[2])
+with weights.in_ram(checkpoint, read_checkpoint(checkpoint).tensors) as file:
+    print(file)
+    sys.stdout.flush()
+    os._exit(0)  # as the WebUI at Ctrl+C
+"""
+
+
+def test_what_a_killed_webui_left_in_ram_is_freed_once_no_worker_reads_it(checkpoint: Path) -> None:
+    command = [sys.executable, "-c", LENDS, str(a1111_weights.RAM_FOLDER), str(checkpoint)]
+    left = Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+    assert left.is_file()
+    wait = "print('here', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", wait, "--weights", str(left)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as worker:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        remove_left_behind()
+        assert left.is_file()
+        worker.communicate(b"\n")
+    remove_left_behind()
+    assert not left.parent.exists()
+
+
+def test_what_is_lent_now_stays(checkpoint: Path) -> None:
+    loaded = as_loaded(read_checkpoint(checkpoint).tensors)
+    with in_ram(checkpoint, loaded) as file, in_ram(checkpoint, loaded) as other:
+        remove_left_behind()
+        assert file is not None
+        assert other is not None
+        assert (file.is_file(), other.is_file(), file != other) == (True, True, True)

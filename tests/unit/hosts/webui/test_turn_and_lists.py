@@ -144,6 +144,15 @@ def wait(modules: Any, given_up: threading.Event) -> None:
         raise AssertionError("it was given up")
 
 
+def test_its_start_frees_the_ram_of_what_a_killed_process_had_lent(
+    modules: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: list[bool] = []
+    monkeypatch.setattr(modules.a1111, "remove_left_behind", lambda: freed.append(True))
+    modules.a1111.A1111()
+    assert freed
+
+
 def test_what_fails_in_a_turn_gives_it_back(modules: Any) -> None:
     with pytest.raises(ValueError, match="within"), modules.turn.turn("task(dog)"):
         raise ValueError("within")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import HTTPException, Request
+from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -63,6 +65,38 @@ def test_every_change_is_asked_for_by_our_own_page(screen: Screen, client: TestC
             assert client.request(method, address_of(path), json={}, headers=headers).status_code == 403, path
     assert contents(screen.context.projects) == before, "asking changes nothing"
     assert client.post("/sd_finetune/projects/dog/settings", json={}, headers={"Origin": BASE}).status_code == 200
+
+
+BEHIND_A_PROXY = {"Origin": "https://sd.example.com", "Host": "127.0.0.1:7860"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"Sec-Fetch-Site": "same-origin"}, {"X-Forwarded-Host": "sd.example.com"},
+     {"X-Forwarded-Host": "sd.example.com, inner.example"}],
+)  # fmt: skip
+def test_a_reverse_proxy_may_change_the_host(client: TestClient, told: dict[str, str]) -> None:
+    answer = client.post("/sd_finetune/projects/dog/settings", json={}, headers={**BEHIND_A_PROXY, **told})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"Sec-Fetch-Site": "cross-site", "X-Forwarded-Host": "sd.example.com"}, {"Sec-Fetch-Site": "same-site"},
+     {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": ""}, {"X-Forwarded-Host": "inner.example, sd.example.com"},
+     {"X-Forwarded-Host": ""}, {}],
+)  # fmt: skip
+def test_other_pages_stay_refused_with_a_sentence(client: TestClient, told: dict[str, str]) -> None:
+    client.app.exception_handler(HTTPException)(as_the_webui)  # type: ignore[union-attr]
+    answer = client.post("/sd_finetune/projects/dog/settings", json={}, headers={**BEHIND_A_PROXY, **told})
+    assert answer.status_code == 403
+    assert answer.json()["error"].startswith("A page of https://sd.example.com asked for this change, which reached")
+    assert "127.0.0.1:7860" in answer.json()["error"]
+
+
+def as_the_webui(request: Request, error: Exception) -> JSONResponse:
+    """As http_exception_handler of WebUI v1.10.1, with --api."""
+    return JSONResponse({"error": type(error).__name__, "detail": str(error)}, status_code=500)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
