@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-
 from ..errors import UserError
 from ..formats.known_base import memory_of
 from ..runs.folder import RunFolder
@@ -11,6 +9,7 @@ from ..runs.snapshots import what_is_kept
 from ..settings.options import Settings
 from ..vram.savings import what_helps
 from .device import gpu_has_bf16
+from .out_of_ram import is_out_of_ram
 from .out_of_vram import OutOfVramError, is_out_of_vram
 
 PHASES = {
@@ -24,8 +23,6 @@ OUT_OF_RAM = (
     "Out of memory: there is not enough RAM for this run. Close other programs, use a base checkpoint in .safetensors, "
     "which is memory-mapped, or lower train.batch_size or data.resolution."
 )
-_ALLOCATOR = ("DefaultCPUAllocator", "not enough memory", "can't allocate memory", "std::bad_alloc")
-"""In what torch says where RAM runs out."""
 
 
 def sentence_about(error: Exception, run: RunFolder) -> str:
@@ -45,14 +42,6 @@ def cause_of(error: Exception, run: RunFolder) -> str:
     if isinstance(error, OutOfVramError) or is_out_of_vram(error):
         phase = error.phase if isinstance(error, OutOfVramError) else "training"
         return out_of_vram(run.read_settings(), phase, gpu_has_bf16())
-    if _is_out_of_ram(error):
+    if is_out_of_ram(error):
         return OUT_OF_RAM
     return f"The run failed with {type(error).__name__}: {error} (see {run.log.name} in the run folder)."
-
-
-def _is_out_of_ram(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATOR)
-    )

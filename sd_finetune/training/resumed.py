@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..runs.resumable import refuse_shorter, snapshot_to_resume
 from ..runs.snapshots import finished_snapshots, set_aside, step_of
+from .out_of_ram import is_out_of_ram
 from .output.snapshots import DamagedSnapshotError, read_snapshot
 from .state import Training
 
@@ -44,6 +45,8 @@ def _load(training: Training, snapshot: Path) -> int:
         step, trained = read_snapshot(snapshot, training.optimizer, name, training.accelerator.scaler)
         training.load_kept_tensors(trained)
     except (ValueError, KeyError, RuntimeError) as error:  # as torch says that tensors or groups do not match
+        if is_out_of_ram(error):
+            raise
         traceback.print_exc()
         raise UserError(
             f"The snapshot {snapshot} does not fit the settings of the run, which were changed since it was made: set "

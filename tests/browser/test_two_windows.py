@@ -31,6 +31,7 @@ def test_each_takes_over_what_the_other_changes(quick: Server, new_page: NewPage
     story.put(other, "concepts", "concepts.1.class_prompt", "a star")
     wait_until(lambda: other.input_value("#sd_finetune_train_batch_size") == "2")
     wait_until(lambda: one.input_value("#sd_finetune_concepts_1_class_prompt") == "a star")
+    one.wait_for_selector(".sdft-count:has-text('3 images')", state="attached")
     settings = quick.context.project("my dog").settings()
     assert (settings["output"]["notes"], settings["train"]["batch_size"]) == ("of the other one", 2)
     assert settings["concepts"][0]["class_prompt"] == "a star"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,25 @@ def test_if_none_can_be_read_the_latest_is_named(toy: Toy) -> None:
     (error,) = events_of(run, Error)
     assert "step-000003 is damaged or not one of ours: start the run anew." in error.message
     assert len(finished_snapshots(run.snapshots)) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(PermissionError(13, "held by another program"), "try again, or remove it to resume from the one before it"),
+     (OSError(errno.ENOMEM, "Cannot allocate memory"), "Out of memory"),
+     (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Out of memory")],
+)  # fmt: skip
+def test_one_that_cannot_be_read_just_now_is_not_left_out(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    run = toy.run(ASKED)
+    train_and_command(prepare(run, resume=False), 5, "stop")
+
+    def refuse(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sd_finetune.training.output.snapshots.load_file", refuse)
+        assert work(run.path, resume=True) == 1
+    assert told in events_of(run, Error)[-1].message
+    assert prepare(run, resume=True).first_step == 5

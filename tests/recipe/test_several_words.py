@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from sd_finetune.errors import UserError
+from sd_finetune.errors import CannotWriteError, UserError
 from sd_finetune.formats.embedding import read_embedding
 from sd_finetune.formats.metadata_keys import WORD_KEY
 from sd_finetune.networks.new_words import initial_vectors
@@ -17,6 +17,7 @@ from sd_finetune.runs.folder import RunFolder
 from sd_finetune.runs.messages import Sample, Saved, Warning_
 from sd_finetune.settings.read import from_dict, to_dict
 from sd_finetune.training.loop import train
+from sd_finetune.training.output.save import save_result
 from sd_finetune.training.setup import Training, prepare
 from tests.toy import Toy, events_of, make_images, train_and_command, trained, worst_error
 
@@ -170,3 +171,25 @@ def test_a_file_that_is_there_is_not_overwritten(toy: Toy, tmp_path: Path) -> No
     assert said(training) == [
         'The WebUI uses the file name of an embedding as the word: there it is "my zab", not "zab-2".'
     ]
+
+
+def test_of_several_files_those_that_are_there_are_its_own_when_the_next_fails(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results"
+    training = two_words(toy, tmp_path, {"output.folder": str(results)})
+    write, failed = training.method.write, list[Path]()
+
+    def fail_once(path: Path, *more: Any) -> None:
+        if path.stem == "zab-2" and not failed:
+            failed.append(path)
+            raise CannotWriteError("No space left on the disk.")
+        write(path, *more)
+
+    monkeypatch.setattr(training.method, "write", fail_once)
+    with pytest.raises(CannotWriteError):
+        save_result(training, 1, final=True)
+    save_result(training, 1, final=True)
+    assert failed
+    assert sorted(path.stem for path in results.glob("*.safetensors")) == ["zab-2", "zib-1"]
+    assert saved(training) == [results / f"{word}.safetensors" for word in ("zib-1", "zib-1", "zab-2")]

@@ -29,10 +29,8 @@ def save_result(training: Training, step: int, final: bool) -> Path:
     named = result_paths(training.run, settings, moment_of(training, step, final))
     training.events.append(Phase(name="saving", done=0, total=1))
     with saving_in(training.run, {path.parent for path in named}):
-        paths = _write(training, step, named)
+        paths = _write(training, step, named, final)
     for number, (path, file) in enumerate(zip(paths, result_files(settings), strict=True)):
-        there = what_is_at(path) or Known(0, 0.0)
-        training.events.append(Saved(step, file.kind, str(path), there.size, there.modified, final))
         if path != named[number]:
             training.warn(_about_another_name(named[number], path, file))
         if final:
@@ -42,15 +40,20 @@ def save_result(training: Training, step: int, final: bool) -> Path:
     return paths[0]
 
 
-def _write(training: Training, step: int, named: Sequence[Path]) -> list[Path]:
-    """Write the files of a result under their names, or, where nobody else's file is lost by it, with a number."""
+def _write(training: Training, step: int, named: Sequence[Path], final: bool) -> list[Path]:
+    """Write the files of a result under their names, or, where nobody else's file is lost by it, with a number.
+
+    Each is told as soon as it is there: where the next one fails and all is tried again, it is known as the run's own.
+    """
     settings, own = training.settings, OwnResults(training.run)
-    files = zip(named, result_files(settings), strict=True)
-    paths = [own.place_for(path, endings_of(settings, file), named) for path, file in files]
+    files = result_files(settings)
+    paths = [own.place_for(path, endings_of(settings, file), named) for path, file in zip(named, files, strict=True)]
     with training.weights_to_use(settings.ema.results):
         precision, facts = _precision_for(training), _facts(training, step)
-        for number, path in enumerate(paths):
+        for number, (path, file) in enumerate(zip(paths, files, strict=True)):
             training.method.write(path, training_metadata(settings, facts, number), precision, number)
+            there = what_is_at(path) or Known(0, 0.0)
+            training.events.append(Saved(step, file.kind, str(path), there.size, there.modified, final))
     return paths
 
 

@@ -28,6 +28,7 @@ from ...runs.snapshots import (
     snapshot_folder,
 )
 from ..device import HasState
+from ..out_of_ram import is_out_of_ram
 
 
 class DamagedSnapshotError(UserError):
@@ -113,7 +114,7 @@ def _errors_of_disk() -> Generator[None, None, None]:
 
 
 _UNREADABLE = (
-    *(OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError),
+    *(RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError),
     *(ValueError, LookupError, TypeError, AttributeError, struct.error),
 )
 """What torch.load and safetensors raise for damaged files; the second line, where a byte of a pickle is another one."""
@@ -128,7 +129,7 @@ def read_snapshot(
 
     Raises:
         DamagedSnapshotError: it is unfinished or damaged; then optimizer and scaler are as they were.
-        UserError: it is of another optimizer.
+        UserError: it is of another optimizer, or cannot be read just now.
     """
     marker = read_marker(folder)
     if marker is None:
@@ -136,7 +137,14 @@ def read_snapshot(
     try:
         kept: dict[Any, Any] = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
         trained = load_file(folder / "trained.safetensors")
-    except _UNREADABLE as error:
+    except (OSError, *_UNREADABLE) as error:
+        if is_out_of_ram(error):
+            raise
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):  # a drive does not answer, or so
+            raise UserError(
+                f"The snapshot {folder} cannot be read ({error}): try again, or remove it to resume from the one "
+                "before it."
+            ) from error
         raise DamagedSnapshotError(
             f"The snapshot {folder} is damaged or not one of ours: start the run anew."
         ) from error

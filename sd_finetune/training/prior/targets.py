@@ -136,8 +136,9 @@ def prediction_bank(
         count, size_of = batches.outside_numbers(steps), batches.instance_size
     shapes = [_latents_of(size_of(number)) for number in range(count)]
     values = _starts(shapes)[-1]
-    marks = marks_of(settings, model.architecture, batches, role, count)
-    if not processes.of_first(_is_made(path, values, marks)):
+    # Images are read for the marks, which the first process alone looks at and writes.
+    marks = marks_of(settings, model.architecture, batches, role, count) if processes.number == 0 else None
+    if not processes.of_first(marks is not None and _is_made(path, values, marks)):
         emit(Warning_(message=_size_message(role, count, values)))
         batch_of = batches.of_class if role == "class" else batches.of_instances
 
@@ -146,7 +147,7 @@ def prediction_bank(
             return predictions(batch, predictions.prepare(batch)).cpu()
 
         rows = _told(processes.each(compute, _passes(count, size_of, batches.batch_size)), count, emit)
-        if processes.number == 0:
+        if marks is not None:
             _write_bank(path, values, rows, marks)
         else:
             deque(rows, maxlen=0)

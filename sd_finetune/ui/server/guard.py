@@ -17,6 +17,9 @@ from ...readable import sendable
 from ..projects.wording import in_the_tab
 from .context import Context
 
+SHOWN = 100
+"""Characters of an address in a refusal."""
+
 
 def login_required(context: Context) -> Callable[[Request], Awaitable[None]]:
     """A dependency of all routes: refuses whoever lacks the host's login, and hands the context to those who have it.
@@ -31,10 +34,6 @@ def login_required(context: Context) -> Callable[[Request], Awaitable[None]]:
         request.state.sd_finetune = context
 
     return check
-
-
-SHOWN = 100
-"""So many characters of an address."""
 
 
 class ForeignPageError(UserError):

@@ -153,10 +153,10 @@ export class Keeper {
     const { project, read } = edited;
     const news = await get("projects", project.name);
     if (this.edited !== edited || edited.read !== read || this.sending) return; // it was kept meanwhile
-    const edits = Object.entries(changesBetween(read, project.settings));
-    this.merge(project, read, news);
     edited.read = copied(news.settings);
+    const edits = Object.entries(changesBetween(read, project.settings));
     for (const [name, { was }] of edits) putAt(edited.read, name, was ?? undefined);
+    this.merge(project, read, news);
   }
 
   /**

@@ -24,7 +24,6 @@ import { button, h } from "./dom.mjs";
 /** Share of an image; where more is cut off, the tile says so. */
 const MUCH = 0.2;
 const VIEW = "Show it large, with what is trained (P)";
-/** A second click of two would hit the next image, which has moved there. */
 const REMOVE = "Remove this image and its caption from the project";
 
 /**
@@ -85,6 +84,7 @@ function picture(entry, { source, excluded, current, badges }, acts) {
       button("View", () => acts.view(entry), { ...small, title: VIEW, "aria-label": `View ${name}` }),
       button(excluded ? "Include" : "Exclude", () => acts.exclude(entry), small),
       acts.remove &&
+        // A second click of two would hit the next image, which has moved there.
         button("×", (event) => event.detail < 2 && acts.remove?.(entry), {
           ...small,
           title: REMOVE,
