@@ -186,10 +186,10 @@ def start_ui(options: argparse.Namespace) -> int:
 def start_test(options: argparse.Namespace) -> int:
     """Run the suite; what does not depend on the versions, lint and types, is checked with our own only."""
     python = set_up(options.pins, TEST_FILES.get(options.pins, OTHER_TEST_FILES), options.environment)
-    # Each process takes a part in one piece, so that files and what they share stay together, and the one that is done
-    # first takes more.
+    # As many tests at a time as there are cores, each on one.
+    # Each takes a half, so that files and what they share stay together, and the one that is done first takes more.
     part = QUICK if options.quick else FEW if options.few else []
-    tests = ["-n", "auto" if part else str(processes()), "--dist", "worksteal", *part]
+    tests = ["-n", "auto", "--dist", "worksteal", *part]
     if options.pins != "standalone" and not options.few:
         tests += [word for file in SAME_WITH_ALL for word in ("--ignore", file)]
     checks = [["-m", "pytest", *tests]]
@@ -210,13 +210,6 @@ def start_test(options: argparse.Namespace) -> int:
             failed.append(name_of(check))
     print("\n{}: {}".format(options.pins, "failed: " + ", ".join(failed) if failed else "all passed"), flush=True)
     return 1 if failed else 0
-
-
-def processes() -> int:
-    """How many do all tests, each on one core: half as many more than there are, as the one that has the tests in a
-    browser waits for half of its time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + cores // 2
 
 
 def check_side_by_side(checks: "list[list[str]]", python: str, pins: str) -> "list[str]":

@@ -18,8 +18,7 @@ from sd_finetune.own_packages.folder import place
 FILE = Path(__file__).parents[2] / "install.py"
 
 
-ALL = "pytest -n 3 --dist worksteal"
-PART = "pytest -n auto --dist worksteal"
+PYTEST = "pytest -n auto --dist worksteal"
 
 
 def without_what_is_the_same(install: ModuleType) -> list[str]:
@@ -53,17 +52,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.setattr(module, "make_environment", make_environment)
     monkeypatch.setattr(module, "show_installation", show_installation)
     monkeypatch.setattr(module, "has_pip", lambda python: python.exists())
-    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     return module
-
-
-def test_half_as_many_processes_more_than_cores(install: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert install.processes() == 3
-    monkeypatch.setattr(install.os, "sched_getaffinity", lambda _: {7})
-    assert install.processes() == 1
-    monkeypatch.delattr(install.os, "sched_getaffinity")  # as on Windows and macOS
-    monkeypatch.setattr(install.os, "cpu_count", lambda: 8)
-    assert install.processes() == 12
 
 
 def test_without_arguments_and_without_a_webui_nothing_happens() -> None:
@@ -201,7 +190,7 @@ def test_the_suite_runs_every_check_and_lint_and_types_once(
     assert (FILE.parent / install.JAVASCRIPT_CHECK).is_file()
     started.clear()
     assert install.main(["test", "--pins", "webui"]) == int(failing == "pytest")
-    assert started == [["-m", *ALL.split(), *without_what_is_the_same(install)]]
+    assert started == [["-m", *PYTEST.split(), *without_what_is_the_same(install)]]
     assert [name for name in install.SAME_WITH_ALL if not (FILE.parent / name).is_file()] == []
 
 
@@ -241,7 +230,7 @@ def test_with_a_webui_its_tests_come_after_all_others(
     monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
     assert install.main(["test", "--pins", pins]) == 0
     others = without_what_is_the_same(install) if pins == "webui" else []
-    assert started[-2:] == [" ".join([ALL, *others, "--ignore tests/webui"]), "pytest tests/webui"]
+    assert started[-2:] == [" ".join([PYTEST, *others, "--ignore tests/webui"]), "pytest tests/webui"]
 
 
 def test_a_process_of_tests_starts_one_playwright() -> None:
@@ -262,7 +251,7 @@ def test_the_few_are_neither_lint_nor_a_webui(install: ModuleType, pins: str, mo
     monkeypatch.setattr(install, "run", run)
     monkeypatch.setattr(install, "set_up", lambda pins, files, folder: f"{folder}/python")
     assert install.main(["test", "--few", "--pins", pins, "--environment", "there"]) == 0
-    assert started == [" ".join([PART, *install.FEW])]
+    assert started == [" ".join([PYTEST, *install.FEW])]
     for few in install.FEW:
         file, _, name = few.partition("::")
         assert (FILE.parent / file).exists(), few
@@ -296,7 +285,7 @@ def test_the_quick_tier_is_lint_and_what_is_not_slow(
     monkeypatch.setattr(install, "set_up", lambda pins, files, folder: "python")
     assert install.main(["test", "--quick", "--pins", pins]) == 0
     others = without_what_is_the_same(install) if pins == "webui" else []
-    assert started == [*lint, " ".join([PART, "-m not slow tests/unit", *others])]
+    assert started == [*lint, " ".join([PYTEST, "-m not slow tests/unit", *others])]
 
 
 def test_each_webui_of_the_tests_is_known(install: ModuleType) -> None:
