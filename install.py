@@ -52,18 +52,22 @@ FEW = [
     "tests/recipe/test_worker.py::test_by_command_line_from_start_to_end",
 ]
 # What is the same with all versions of packages, as lint and types are: texts, and the page, whose routes and whole
-# stories are tested with both sets. Tested with our own only, as are benchmarks, which run with those, and how well
-# something is learned, of which the demo with both sets is enough.
+# stories are tested with both sets; that each option is used; and processes that meet. Tested with our own only, as are
+# benchmarks, which run with those, and how well something is learned, of which the demo with both sets is enough.
 SAME_TEXTS = ("docs", "imports", "javascript_check", "licenses", "other_systems", "sizes")
 SAME_PAGE = (
     "another_host", "bases", "caption_all", "checks", "form", "grid", "image_cache", "left_meanwhile", "lightbox",
-    "packages", "page", "place", "rate_finder", "two_windows", "use", "what_is_said",
+    "output", "packages", "page", "place", "presets", "rate_finder", "two_windows", "use", "what_is_said",
 )  # fmt: skip
-SAME_RUNS = ("benchmarks", "captions_on_the_toy", "learning_bench", "masks_on_the_toy", "one_row_more")
+SAME_RUNS = (
+    "benchmarks", "captions_on_the_toy", "learning_bench", "masks_on_the_toy", "one_row_more", "options_have_effect",
+)  # fmt: skip
+SAME_PROCESSES = ("endurance", "polling", "server_gone", "two_at_once")
 SAME_WITH_ALL = [
     *(f"tests/unit/test_{name}.py" for name in SAME_TEXTS),
     *(f"tests/browser/test_{name}.py" for name in SAME_PAGE),
     *(f"tests/recipe/test_{name}.py" for name in SAME_RUNS),
+    *(f"tests/reliability/test_{name}.py" for name in SAME_PROCESSES),
 ]
 WEBUI_TESTS = "tests/webui"  # started in real WebUIs, in those that these variables name
 WEBUI_ROOTS = ("WEBUI_ROOT", "REFORGE_ROOT", "FORGE_ROOT", "NEO_ROOT")  # see tests/webui/kinds.py
