@@ -103,8 +103,10 @@ def is_named_as(path: Path, other: Path, ending: str) -> bool:
 
 @contextmanager
 def saving_in(run: RunFolder, folders: Iterable[Path]) -> Generator[None, None, None]:
-    """While the block runs, no other run of this machine saves into these folders: between a look and a file's name
-    may be minutes. Where that cannot be had, it is done without.
+    """Keep other runs of this machine from saving into these folders while the block runs.
+
+    Minutes may pass between the look whether a name is free and the file under it. Where no lock can be made, or one
+    is held for PATIENCE_SECONDS, the block runs without.
     """
     with ExitStack() as held:
         for folder in sorted({folder for folder in folders if run.output not in (folder, *folder.parents)}):

@@ -175,13 +175,18 @@ def test_the_gallery_goes_through_time(quick: Server, new_page: NewPage, picture
     assert "step-000040-01" in page.locator(".sdft-gallery img").get_attribute("src") != source
 
 
-def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPage, pictures: Path) -> None:
-    page = new_page(quick.address)
-    story.ready_to_train(quick, page, pictures)
+def train_twice(server: Server, page: Any, pictures: Path) -> None:
+    """The runs "my dog-001" and "my dog-002", of which the second is looked at."""
+    story.ready_to_train(server, page, pictures)
     for number in (1, 2):
         story.train(page)
         page.wait_for_function(f"document.querySelector('[aria-label=Run]').value === 'my dog-00{number}'")
         story.wait_for_state(page, "finished")
+
+
+def test_the_curve_tells_values_and_compares_runs(quick: Server, new_page: NewPage, pictures: Path) -> None:
+    page = new_page(quick.address)
+    train_twice(quick, page, pictures)
     canvas = page.locator(".sdft-canvas")
     assert "smoothed loss" in canvas.get_attribute("aria-label")
     box = canvas.bounding_box()
@@ -216,11 +221,7 @@ def test_results_and_log_are_those_of_the_run_that_is_looked_at(
     quick: Server, new_page: NewPage, pictures: Path
 ) -> None:
     page = new_page(quick.address)
-    story.ready_to_train(quick, page, pictures)
-    for number in (1, 2):
-        story.train(page)
-        page.wait_for_function(f"document.querySelector('[aria-label=Run]').value === 'my dog-00{number}'")
-        story.wait_for_state(page, "finished")
+    train_twice(quick, page, pictures)
     first, second = (quick.context.project("my dog").runs / f"my dog-00{number}" for number in (1, 2))
     second.joinpath("worker.log").write_text("of the second run")
     page.click("summary:text-is('Log')")

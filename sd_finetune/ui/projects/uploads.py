@@ -41,7 +41,7 @@ def upload_folder(uploads: Path, settings: dict[str, Any], number: int, before: 
     folders = [str(concept.get("folder") or "") for concept in concepts(settings)]
     if before:
         if not is_upload(uploads, before):
-            raise UserError(f"{before} is no folder of uploads of this project: drop the images again.")
+            raise UserError(f"{before} is not a folder of uploads of this project: drop the images again.")
         return Path(before)
     if number <= len(folders) and is_upload(uploads, folders[number - 1]):
         return Path(folders[number - 1])

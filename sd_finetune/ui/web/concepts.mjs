@@ -162,7 +162,8 @@ export function makeConcepts(group, changed, { act, save, reread, isKept, isSele
    */
   async function putFolder(index, value) {
     const concept = project?.settings.concepts?.[index];
-    if (!concept) throw new Error(`The images are in ${value}, but concept ${index + 1} is gone.`);
+    if (!concept)
+      throw new Error(`Concept ${index + 1} was removed: enter ${value}, where the images are, in another.`);
     if (concept.folder === value) return;
     concept.folder = value;
     Object.assign(find(element, `[data-name="concepts.${index + 1}.folder"] input`), { value });

@@ -238,7 +238,7 @@ def test_each_concept_has_uploads_of_its_own(screen: Screen, client: TestClient,
     assert len({one, two, third}) == 3
     assert dropped(2, folder=third) == {"folder": third, "name": "1-2.png"}
     for folder in (str(tmp_path), str(Path(third).parent), str(Path(third).parent.parent), "../pictures/concept-1"):
-        assert "is no folder of uploads of this project" in dropped(2, folder=folder)["error"]
+        assert "is not a folder of uploads of this project" in dropped(2, folder=folder)["error"]
 
 
 def test_what_another_folder_has_by_now_stays(screen: Screen, client: TestClient) -> None:
